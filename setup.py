@@ -1,0 +1,114 @@
+"""Build of the compiled core: a table of levels and a list of extensions.
+
+``XCORR_DEBUG=1`` builds with Cython's run-time checks and debug symbols.
+Everything else (metadata, extras, tools) stands in pyproject.toml.
+"""
+
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
+
+DEBUG = os.environ.get("XCORR_DEBUG", "0") not in ("", "0")
+X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
+
+# A level is one ISA build of the same source. For each, the spellings that compilers know it by, tried in order.
+LEVELS = {
+    "base": [[]],
+    "v3": [["-march=x86-64-v3"], ["-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mf16c", "-mlzcnt", "-mmovbe"]],
+    "v4": [
+        ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+        ["-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mf16c"],
+    ],
+}
+if not X86_64:
+    LEVELS = {"base": LEVELS["base"]}
+
+# Wanted of every compiler, each probed alone and left out where unknown. Contraction makes a product and the sum it
+# feeds one fused multiply-add wherever the level has it, so that all forms round alike; a tile is a loop of literal
+# length that has to unroll into registers.
+COMMON_FLAGS = ["-g", "-O1"] if DEBUG else ["-O3", "-g0"]
+LEVEL_FLAGS = [
+    "-ffp-contract=fast",
+    "-fno-trapping-math",
+    "-fno-math-errno",
+    "-Wno-unused-function",
+    "-Wno-psabi",
+    "--param=max-completely-peel-times=64",
+    "--param=max-completely-peeled-insns=4000",
+]
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": DEBUG,
+    "wraparound": False,
+    "initializedcheck": DEBUG,
+    "cdivision": not DEBUG,
+    "embedsignature": True,
+    "binding": True,
+}
+
+EXTENSIONS = [Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"]) for name in ("_cpu", "_engine", "_indices", "_integers")]
+LEVEL_EXTENSIONS = {
+    f"xcorr._level_{level}": level for level in LEVELS
+}
+EXTENSIONS += [
+    Extension(
+        name,
+        [f"pyx/_level_{level}.pyx"],
+        depends=["pyx/simd.h", "pyx/direct.pxi", "pyx/staging.pxi", "pyx/table.pxi", "pyx/microkernels.pxd"],
+        include_dirs=["pyx"],
+        define_macros=[] if DEBUG else [("CYTHON_INLINE", "inline __attribute__((always_inline))")],
+    )
+    for name, level in LEVEL_EXTENSIONS.items()
+]
+
+
+class BuildLevels(build_ext):
+    """Probes what the compiler knows; a level that it does not know is a line of output, not a failure."""
+
+    def build_extensions(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.probe_folder = Path(folder)
+            known = [flag for flag in COMMON_FLAGS + LEVEL_FLAGS if self.accepts([flag])]
+            for extension in list(self.extensions):
+                extension.extra_compile_args = [flag for flag in COMMON_FLAGS if flag in known]
+                level = LEVEL_EXTENSIONS.get(extension.name)
+                if level is None:
+                    continue
+                flags = next((flags for flags in LEVELS[level] if self.accepts(flags)), None)
+                if flags is None:
+                    print(f"xcorr: this compiler cannot build level {level}: it is left out")
+                    self.extensions.remove(extension)
+                    continue
+                extension.extra_compile_args += [flag for flag in LEVEL_FLAGS if flag in known] + flags
+        super().build_extensions()
+
+    def accepts(self, flags):
+        """Whether an empty function compiles with these flags and no warning about them."""
+        source = self.probe_folder / "probe.c"
+        source.write_text("int probe(int x) { return x; }\n")
+        strict = [] if self.compiler.compiler_type == "msvc" else ["-Werror"]
+        try:
+            self.compiler.compile([str(source)], output_dir=str(self.probe_folder), extra_postargs=strict + flags)
+        except CompileError:
+            return False
+        return True
+
+
+setup(
+    ext_modules=cythonize(
+        EXTENSIONS,
+        include_path=["pyx"],
+        build_dir="build/cython",
+        compiler_directives=DIRECTIVES,
+        annotate=os.environ.get("XCORR_ANNOTATE", "0") == "1",
+    ),
+    cmdclass={"build_ext": BuildLevels},
+)
