@@ -1,0 +1,31 @@
+"""Which levels this machine can run: asked of the processor and the system, built with baseline flags only."""
+
+cdef extern from *:
+    """
+    #if defined(__x86_64__) && defined(__GNUC__)
+    #include <cpuid.h>
+    /* The psABI's features of x86-64-v3 and -v4, and that the system saves the registers they use (XCR0). */
+    static int xcorr_x86_level(void) {
+        const unsigned fma_movbe_osxsave_avx_f16c = 1u << 12 | 1u << 22 | 1u << 27 | 1u << 28 | 1u << 29;
+        const unsigned bmi1_avx2_bmi2 = 1u << 3 | 1u << 5 | 1u << 8, lzcnt = 1u << 5;
+        const unsigned avx512_f_dq_cd_bw_vl = 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31;
+        unsigned a, b, c, d, saved, high;
+        if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+        if ((c & fma_movbe_osxsave_avx_f16c) != fma_movbe_osxsave_avx_f16c) return 0;
+        if (!__get_cpuid(0x80000001u, &a, &b, &c, &d) || !(c & lzcnt)) return 0;
+        if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (b & bmi1_avx2_bmi2) != bmi1_avx2_bmi2) return 0;
+        __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+        if ((saved & 0x06) != 0x06) return 0;
+        return (b & avx512_f_dq_cd_bw_vl) == avx512_f_dq_cd_bw_vl && (saved & 0xe6) == 0xe6 ? 4 : 3;
+    }
+    #else
+    static int xcorr_x86_level(void) { return 0; }
+    #endif
+    """
+    int x86_level "xcorr_x86_level"()
+
+
+def supported_levels():
+    """The levels that this machine can run, the plainest first, whether or not they were built."""
+    level = x86_level()
+    return ("base",) + (("v3",) if level >= 3 else ()) + (("v4",) if level >= 4 else ())

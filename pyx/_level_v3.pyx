@@ -1,0 +1,5 @@
+"""Level v3: the micro-kernels compiled with that level's flags (the table in setup.py)."""
+
+include "direct.pxi"
+include "staging.pxi"
+include "table.pxi"

@@ -1,0 +1,105 @@
+"""The contract between the engine, which knows images and strips, and a level, which knows tiles and lanes.
+
+A level exports one `Table` in a capsule named `TABLE_NAME`. Everything in it is `noexcept nogil`, allocates nothing,
+cannot fail, and reads and writes only what is stated here.
+
+The sum. Each response is `bias + sum over the taps`, the taps in the order kernel row, kernel column, channel: one
+chain of multiply-adds (fused where the level has that) for each of the sum's blocks, and one addition for each block.
+The order and the blocks follow from the kernel's shape alone, so every form gives the same bits.
+"""
+
+cdef extern from *:
+    """
+    #define XCORR_TABLE_NAME "xcorr.microkernels.Table"
+    """
+    const char* TABLE_NAME "XCORR_TABLE_NAME"
+
+ctypedef fused real:
+    float
+    double
+
+# A run of taps that belongs to one block of the sum.
+cdef struct Segment:
+    Py_ssize_t offset        # from the window's origin, in elements
+    Py_ssize_t first         # position of the first tap in the kernel row's run
+    Py_ssize_t n_taps
+    bint closes_block        # after this segment the block's sum is added to the total
+
+cdef struct Sum:
+    const Segment* segments
+    Py_ssize_t n_segments
+    const Py_ssize_t* tap_offsets    # lanes over columns: of each tap in a kernel row's run, in elements
+    bint compensated                 # totals carry their rounding errors along (long sums)
+
+# One row of responses. Pitches are in elements; nothing is assumed of alignment.
+cdef struct Row:
+    Py_ssize_t n_columns
+    Py_ssize_t n_kernels             # of the panel that exist; the panel's other kernels are zero
+    Py_ssize_t width                 # kernels in the panel, the zero ones included
+    Py_ssize_t window_pitch          # lanes over kernels: from a window to the next
+    Py_ssize_t column_pitch          # of the response
+    Py_ssize_t kernel_pitch          # of the response
+    Py_ssize_t readable_columns      # lanes over columns: windows that may be read, at least n_columns
+
+# response[x * column_pitch + k * kernel_pitch] = bias[k] + sum over taps image[window x, tap] * panel[tap * width + k]
+# for x < n_columns, k < n_kernels. Overwrites; the response aliases no input.
+#   over kernels: kernel_pitch is 1, width 1 or 2 vectors; window x begins at image + x * window_pitch, and the taps
+#     of a segment lie at image[offset + first + 0 .. n_taps). bias holds `width` values.
+#   over columns: column_pitch is 1, width 1, 2 or 4; tap t of a segment for window x is at
+#     image[offset + tap_offsets[first + t] + x], readable for x < readable_columns, which is at least one vector.
+ctypedef void (*RowF32)(const Sum*, const Row*, const float* image, const float* panel, const float* bias,
+                        float* response) noexcept nogil
+ctypedef void (*RowF64)(const Sum*, const Row*, const double* image, const double* panel, const double* bias,
+                        double* response) noexcept nogil
+
+# Codes of the element types that staging reads and storing writes; complex types are two of these.
+cdef enum Element:
+    BOOL, INT8, UINT8, INT16, UINT16, INT32, UINT32, INT64, UINT64, FLOAT16, FLOAT32, FLOAT64
+
+# One row of an image as it is laid into a strip: padded, converted, its columns dealt out by phase.
+cdef struct Staging:
+    Element element
+    Py_ssize_t columns               # of the padded row that are wanted
+    Py_ssize_t first_inside          # columns [first_inside, end_inside) are the image's, from source column
+    Py_ssize_t end_inside            #   first_source on; the others are looked up
+    Py_ssize_t first_source
+    const Py_ssize_t* column_source  # source column of each padded column, -1 for the fill value
+    Py_ssize_t depth
+    Py_ssize_t column_bytes          # pitch of the source's columns
+    const Py_ssize_t* channel_bytes  # offset of each channel in the source
+    bint packed                      # channels and columns of the source lie next to each other, column by column
+    bint swapped                     # the source's bytes are in the other order
+    Py_ssize_t n_phases              # padded column x goes to phase x % n_phases, position x // n_phases
+    Py_ssize_t phase_pitch           # of the strip, in elements, as the next two
+    Py_ssize_t position_pitch
+    Py_ssize_t channel_pitch
+    const double* fill               # of each channel
+
+# source is the row's first column, or NULL for a row of fill values.
+ctypedef void (*StageF32)(const Staging*, const char* source, float* strip) noexcept nogil
+ctypedef void (*StageF64)(const Staging*, const char* source, double* strip) noexcept nogil
+
+# One row of responses as it leaves the strip for an array of another dtype or order.
+cdef struct Storing:
+    Element element
+    Py_ssize_t n_columns
+    Py_ssize_t n_kernels
+    Py_ssize_t column_pitch          # of the strip, in elements
+    Py_ssize_t kernel_pitch
+    Py_ssize_t column_bytes          # of the array
+    const Py_ssize_t* kernel_bytes   # offset of each kernel in the array
+
+ctypedef void (*StoreF32)(const Storing*, const float* strip, char* target) noexcept nogil
+ctypedef void (*StoreF64)(const Storing*, const double* strip, char* target) noexcept nogil
+
+cdef struct Table:
+    Py_ssize_t lanes_f32
+    Py_ssize_t lanes_f64
+    RowF32 over_kernels_f32
+    RowF64 over_kernels_f64
+    RowF32 over_columns_f32
+    RowF64 over_columns_f64
+    StageF32 stage_f32
+    StageF64 stage_f64
+    StoreF32 store_f32
+    StoreF64 store_f64

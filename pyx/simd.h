@@ -1,0 +1,105 @@
+/* Vector types of the level being compiled, and the few operations on them that C's operators do not give.
+ *
+ * A vector is declared to Cython as the scalar that it consists of, so `sums = sums + scalar * taps` there is one
+ * vector instruction here. Alignment is that of the scalar: loads and stores may stand anywhere.
+ */
+#ifndef XCORR_SIMD_H
+#define XCORR_SIMD_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* Given from outside, the compiler splits vectors of any size into what the level has: so the tiles of a level can be
+ * tested on machines that cannot run it. */
+#if defined(XCORR_VECTOR_BYTES)
+#elif defined(__AVX512F__)
+#define XCORR_VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define XCORR_VECTOR_BYTES 32
+#elif defined(__GNUC__)
+#define XCORR_VECTOR_BYTES 16
+#endif
+
+#ifdef XCORR_VECTOR_BYTES
+#define XCORR_F32_LANES (XCORR_VECTOR_BYTES / 4)
+#define XCORR_F64_LANES (XCORR_VECTOR_BYTES / 8)
+typedef float xcorr_f32v __attribute__((vector_size(XCORR_VECTOR_BYTES), aligned(4), may_alias));
+typedef double xcorr_f64v __attribute__((vector_size(XCORR_VECTOR_BYTES), aligned(8), may_alias));
+typedef int32_t xcorr_i32v __attribute__((vector_size(XCORR_VECTOR_BYTES), aligned(4), may_alias));
+typedef int64_t xcorr_i64v __attribute__((vector_size(XCORR_VECTOR_BYTES), aligned(8), may_alias));
+static inline xcorr_f32v xcorr_f32v_zero(void) { return (xcorr_f32v){0}; }
+static inline xcorr_f64v xcorr_f64v_zero(void) { return (xcorr_f64v){0}; }
+/* x where it is a number, 0 where it is not one */
+static inline xcorr_f32v xcorr_f32v_number(xcorr_f32v x) { return (xcorr_f32v)((xcorr_i32v)x & (xcorr_i32v)(x == x)); }
+static inline xcorr_f64v xcorr_f64v_number(xcorr_f64v x) { return (xcorr_f64v)((xcorr_i64v)x & (xcorr_i64v)(x == x)); }
+#else
+#define XCORR_F32_LANES 1
+#define XCORR_F64_LANES 1
+typedef float xcorr_f32v;
+typedef double xcorr_f64v;
+static inline xcorr_f32v xcorr_f32v_zero(void) { return 0; }
+static inline xcorr_f64v xcorr_f64v_zero(void) { return 0; }
+static inline xcorr_f32v xcorr_f32v_number(xcorr_f32v x) { return x == x ? x : 0; }
+static inline xcorr_f64v xcorr_f64v_number(xcorr_f64v x) { return x == x ? x : 0; }
+#endif
+
+/* Tile limits: accumulators, the vectors in flight and one broadcast have to fit the register file. */
+#if defined(XCORR_VECTOR_BYTES) && XCORR_VECTOR_BYTES == 64 /* 32 registers: 14 x 2 + 2 + 1, 4 x 6 + 6 + 1 */
+#define XCORR_TILE_COLUMNS 14
+#define XCORR_TILE_VECTORS_1 8
+#define XCORR_TILE_VECTORS_2 8
+#define XCORR_TILE_VECTORS_4 6
+#else /* 16 registers: 6 x 2 + 2 + 1, 4 x 3 + 3 + 1 */
+#define XCORR_TILE_COLUMNS 6
+#define XCORR_TILE_VECTORS_1 8
+#define XCORR_TILE_VECTORS_2 4
+#define XCORR_TILE_VECTORS_4 3
+#endif
+#define XCORR_TILE_ACCUMULATORS 28
+
+/* IEEE binary16 as its bits: exact both ways but for one rounding to nearest even when narrowing. */
+typedef struct { uint16_t bits; } xcorr_half;
+
+static inline float xcorr_half_to_float(xcorr_half half) {
+    uint32_t magnitude = (uint32_t)(half.bits & 0x7fff) << 13, sign = (uint32_t)(half.bits & 0x8000) << 16, bits;
+    float value;
+    memcpy(&value, &magnitude, 4);
+    value *= 0x1p112f; /* moves the exponent's bias from 15 to 127, subnormals included */
+    memcpy(&bits, &value, 4);
+    bits |= sign | (magnitude >= 0x0f800000 ? 0x7f800000 : 0);
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+static inline xcorr_half xcorr_float_to_half(float value) {
+    uint32_t bits, sign;
+    xcorr_half half;
+    memcpy(&bits, &value, 4);
+    sign = bits & 0x80000000u;
+    bits ^= sign;
+    if (bits > 0x7f800000u) half.bits = 0x7e00;
+    else if (bits >= 0x477ff000u) half.bits = 0x7c00; /* 65520 and more round to infinity */
+    else if (bits < 0x38800000u) { /* below 2^-14: adding 0.5 leaves the subnormal's bits at the low end, rounded */
+        float magnitude;
+        memcpy(&magnitude, &bits, 4);
+        magnitude += 0.5f;
+        memcpy(&bits, &magnitude, 4);
+        half.bits = (uint16_t)(bits - 0x3f000000u);
+    } else half.bits = (uint16_t)((bits - 0x38000000u + 0x0fffu + ((bits >> 13) & 1)) >> 13);
+    half.bits |= (uint16_t)(sign >> 16);
+    return half;
+}
+
+static inline xcorr_half xcorr_double_to_half(double value) {
+    /* rounding to odd on the way through float keeps the second rounding right (Boldo and Melquiond, 2008) */
+    float narrow = (float)value;
+    uint32_t bits;
+    if (narrow == narrow && (double)narrow != value && narrow - narrow == 0) {
+        memcpy(&bits, &narrow, 4);
+        if (!(bits & 1)) bits += ((double)narrow < value) == (value > 0) ? 1 : -1;
+        memcpy(&narrow, &bits, 4);
+    }
+    return xcorr_float_to_half(narrow);
+}
+
+#endif

@@ -1,0 +1,20 @@
+# What a level exports: its table, in a capsule.
+
+from cpython.pycapsule cimport PyCapsule_New
+
+from microkernels cimport *
+
+cdef Table exported
+
+exported.lanes_f32 = F32_LANES
+exported.lanes_f64 = F64_LANES
+exported.over_kernels_f32 = over_kernels_f32
+exported.over_kernels_f64 = over_kernels_f64
+exported.over_columns_f32 = over_columns_f32
+exported.over_columns_f64 = over_columns_f64
+exported.stage_f32 = stage_f32
+exported.stage_f64 = stage_f64
+exported.store_f32 = store_f32
+exported.store_f64 = store_f64
+
+table = PyCapsule_New(&exported, TABLE_NAME, NULL)
