@@ -1,0 +1,36 @@
+"""Cross-correlation of batches of images with banks of kernels on CPUs.
+
+A call goes ``_correlate`` (the verbs) -> ``_geometry`` (shapes) -> ``_method`` (which way) -> ``_plan`` (what is
+prepared) -> ``_workers`` (threads) -> ``_engine`` (loops) -> ``_level_*`` (micro-kernels).
+"""
+
+from xcorr import datasets
+from xcorr._correlate import (
+    choose_method,
+    convolve,
+    correlate,
+    correlation_indices,
+    response_shape,
+    window_index,
+    windows,
+)
+from xcorr._info import info
+from xcorr._plan import Correlator
+from xcorr._workers import get_workers, set_workers
+from xcorr.datasets import DataFormatError
+
+__all__ = [
+    "Correlator",
+    "DataFormatError",
+    "choose_method",
+    "convolve",
+    "correlate",
+    "correlation_indices",
+    "datasets",
+    "get_workers",
+    "info",
+    "response_shape",
+    "set_workers",
+    "window_index",
+    "windows",
+]

@@ -1,0 +1,152 @@
+"""Arrays as they come in: what is accepted as an operand, as a bias, as a fill value, as `out`."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr._dtypes import check_element
+
+DLPACK_CPU = 1
+ACCEPTED = "an array of numbers (anything with __array__, the buffer protocol or a CPU __dlpack__)"
+
+
+def take_array(value: Any, argument: str) -> npt.NDArray[Any]:
+    """`value` as a base-class ndarray over the same memory where that is possible; TypeError if it is no array."""
+    if type(value) is np.ndarray:
+        check_element(argument, value.dtype)
+        return value
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{argument}: got a masked array, whose mask would be lost; allowed is {ACCEPTED}")
+    if value is None or isinstance(value, (str, bytes, dict, set, frozenset)):
+        raise TypeError(f"{argument}: got {type(value).__name__} {value!r:.60}; allowed is {ACCEPTED}")
+    array = from_dlpack(value, argument) if has_dlpack_only(value) else from_numbers(value, argument)
+    check_element(argument, array.dtype)
+    return array
+
+
+def has_dlpack_only(value: Any) -> bool:
+    if not hasattr(value, "__dlpack__") or hasattr(value, "__array__"):
+        return False
+    try:
+        memoryview(value)
+    except TypeError:
+        return True
+    return False
+
+
+def from_dlpack(value: Any, argument: str) -> npt.NDArray[Any]:
+    device = value.__dlpack_device__() if hasattr(value, "__dlpack_device__") else (DLPACK_CPU, 0)
+    if device[0] != DLPACK_CPU:
+        raise TypeError(f"{argument}: got a tensor on DLPack device {tuple(device)}; allowed is one of the CPU")
+    try:
+        return np.from_dlpack(value)
+    except (BufferError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        raise TypeError(f"{argument}: its __dlpack__ is not of the CPU or cannot be read: {error}") from error
+
+
+def from_numbers(value: Any, argument: str) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise TypeError(f"{argument}: got {type(value).__name__}, which is no array: {error}") from error
+
+
+def take_bias(bias: Any, n_kernels: int, has_kernel_axis: bool, response: np.dtype[Any]) -> npt.NDArray[Any] | None:
+    """`bias` as (kernels,), or None. A float bias for integers and a complex one for reals are refused."""
+    if bias is None:
+        return None
+    array = take_array(bias, "bias")
+    allowed_shape = f"shape ({n_kernels},)" if has_kernel_axis else "a scalar or shape (1,)"
+    if array.shape != (n_kernels,) and not (array.ndim == 0 and n_kernels == 1):
+        raise ValueError(f"bias: got shape {array.shape}; allowed is {allowed_shape}")
+    kinds = {"i": "biu", "u": "biu", "f": "biuf", "c": "biufc"}[response.kind]
+    if array.dtype.kind not in kinds:
+        raise TypeError(f"bias: got dtype {array.dtype} for a response of {response}; allowed is no higher a kind")
+    return array.reshape(n_kernels)
+
+
+def take_fill(fill_value: Any, images: np.dtype[Any], boundary: str) -> int | float | complex:
+    """`fill_value` as a Python number; ValueError unless the images' dtype has that value (a float's, to its rounding)."""
+    allowed = f"a value of the images' dtype {images}"
+    scalar = np.asarray(fill_value) if not isinstance(fill_value, (str, bytes)) else None
+    if scalar is None or scalar.ndim or scalar.dtype.kind not in "biufcO":
+        raise TypeError(f"fill_value: got {fill_value!r}; allowed is {allowed}")
+    number = scalar.item()
+    if not isinstance(number, (int, float, complex)):
+        raise TypeError(f"fill_value: got {fill_value!r}; allowed is {allowed}")
+    if boundary != "constant" and number != 0:
+        raise ValueError(f"fill_value: got {fill_value!r} with boundary {boundary!r}; only 'constant' uses one")
+    if images.kind == "c":
+        fits = True
+    elif isinstance(number, complex):
+        fits = False
+    elif images.kind == "b":
+        fits = number in (0, 1)
+    elif images.kind in "iu":
+        fits = fits_integer(number, images)
+    else:
+        fits = fits_float(number, images)
+    if not fits:
+        raise ValueError(f"fill_value: got {fill_value!r}; allowed is {allowed}")
+    return int(number) if images.kind in "biu" and not isinstance(number, complex) else rounded(number, images)
+
+
+def fits_integer(number: float, dtype: np.dtype[Any]) -> bool:
+    limits = np.iinfo(dtype)
+    return number == number and number not in (float("inf"), -float("inf")) and (
+        int(number) == number and int(limits.min) <= number <= int(limits.max)
+    )
+
+
+def fits_float(number: float, dtype: np.dtype[Any]) -> bool:
+    """Whether a finite number stays finite in this type."""
+    try:
+        value = float(number)
+    except OverflowError:
+        return False
+    return value in (float("inf"), -float("inf")) or value != value or abs(value) <= float(np.finfo(dtype).max)
+
+
+def rounded(number: complex, dtype: np.dtype[Any]) -> complex:
+    """`number` as the images' dtype holds it."""
+    with np.errstate(all="ignore"):
+        value: complex = dtype.type(number).item()
+    return value
+
+
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """`out`, if a response of this shape and dtype can be written there."""
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(f"out: got {type(out).__name__}; allowed is a numpy.ndarray")
+    if out.dtype != dtype:
+        raise TypeError(f"out: got dtype {out.dtype}; allowed is {dtype} in native byte order")
+    if out.shape != shape:
+        raise ValueError(f"out: got shape {out.shape}; allowed is {shape}")
+    if not out.flags.writeable:
+        raise ValueError("out: the array is read-only; allowed is a writable one")
+    if out.size and overlaps_itself(out):
+        raise ValueError(f"out: strides {out.strides} put several elements at one place; allowed is none such")
+    return np.asarray(out)
+
+
+def overlaps_itself(array: npt.NDArray[Any]) -> bool:
+    """Whether two elements share a byte. Axes whose strides each step over all smaller ones are surely apart."""
+    extent = array.itemsize
+    for stride, length in sorted(zip(map(abs, array.strides), array.shape, strict=True)):
+        if length == 1:
+            continue
+        if stride < extent:
+            return stride == 0 or places_collide(array)
+        extent += stride * (length - 1)
+    return False
+
+
+def places_collide(array: npt.NDArray[Any]) -> bool:
+    """Whether two elements share a byte, by listing their places; refuses to list more than a million."""
+    if array.size > 1_000_000:
+        raise ValueError(f"out: strides {array.strides} interleave in shape {array.shape}; allowed is a plainer view")
+    places = np.zeros(1, dtype=np.int64)
+    for stride, length in zip(array.strides, array.shape, strict=True):
+        places = (places[:, None] + np.arange(length, dtype=np.int64) * stride).ravel()
+    return bool(np.any(np.diff(np.sort(places)) < array.itemsize))

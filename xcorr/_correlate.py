@@ -1,0 +1,448 @@
+"""The public verbs: validate, plan, run."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _indices
+from xcorr._arrays import take_array
+from xcorr._dtypes import check_element
+from xcorr._geometry import checked, make_geometry, read_layout, read_pair, read_shape, sizes_of, whole_number
+from xcorr._plan import Array, make_bank, plan_for, read_settings
+
+Padding = str | int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
+"""What `padding` may be."""
+
+
+def correlate(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    layout: str | None = None,
+    padding: Padding = "valid",
+    boundary: str = "constant",
+    fill_value: complex = 0,
+    stride: int | tuple[int, int] = 1,
+    dilation: int | tuple[int, int] = 1,
+    groups: int = 1,
+    bias: npt.ArrayLike | None = None,
+    conjugate: bool = True,
+    method: str = "auto",
+    precision: str = "standard",
+    dtype: npt.DTypeLike | None = None,
+    out: Array | None = None,
+    workers: int | None = None,
+) -> Array:
+    """Cross-correlate a batch of images with a bank of kernels.
+
+    Parameters
+    ----------
+    images : array_like
+        One image or a batch: (N, H, W, C), (N, C, H, W) or (N, H, W) by `layout`, or without the first axis. Anything
+        with ``__array__``, the buffer protocol or a CPU ``__dlpack__``; any strides and byte order; bool, integers up
+        to 64 bits, float16, float32, float64, complex64 or complex128.
+    kernels : array_like
+        One kernel or a bank: (K, kh, kw, C), (K, C, kh, kw) or (K, kh, kw) by `layout`, or without the first axis.
+        With `groups`, C is the number of channels of one group.
+    layout : {None, "NHWC", "NCHW", "NHW"}
+        The axes of the images; the kernels' are the same with N read as K. None reads a 4-D operand as NHWC and a 2-D
+        one as NHW; two 3-D operands are ambiguous.
+    padding : {"valid", "same", "full"}, int, (rows, columns) or ((top, bottom), (left, right))
+        What is added around the images, in pixels. "same" gives ceil(H / stride) rows, the smaller half first; "full"
+        adds the kernel's effective size less one on each side.
+    boundary : {"constant", "edge", "reflect", "symmetric", "wrap"}
+        What the padding holds, by `numpy.pad`'s names, at any width.
+    fill_value : scalar
+        The value of the constant padding, one that the images' dtype has.
+    stride, dilation : int or (rows, columns)
+        The sampling interval between windows; the distance between the taps of a kernel. In pixels, at least 1.
+    groups : int
+        The channels and the kernels fall into that many groups, in order; a kernel sees its own group's channels.
+    bias : array_like, optional
+        (K,), or a scalar for a single kernel; added to the response.
+    conjugate : bool
+        Whether complex kernels are conjugated.
+    method : {"auto", "direct", "matmul"}
+        How it is computed. "auto" chooses by the sizes of one image and of the bank.
+    precision : {"standard", "strict"}
+        "strict" takes only methods with the componentwise error bound of direct summation.
+    dtype : dtype_like, optional
+        Of the response. By default integers give int64 and others `numpy.result_type`. Any float or complex type that
+        is no lesser kind; any integer type for integers, with every value checked.
+    out : ndarray, optional
+        Where the response goes: of its exact shape and dtype. It may overlap an operand.
+    workers : int, optional
+        Threads to use at most; -1 for all CPUs. By default what `get_workers` says.
+
+    Returns
+    -------
+    ndarray
+        The response: (N, rows, columns, K), or (N, K, rows, columns) for NCHW; without N for a single image and
+        without K for a single kernel. It is `out` if that was given.
+
+    Raises
+    ------
+    TypeError
+        If an operand is no array of numbers, or a keyword is of a wrong type.
+    ValueError
+        If shapes do not go together, a kernel is larger than the padded image, or a keyword's value is not allowed.
+    OverflowError
+        If an integer response does not fit its type; `out` is then as it was.
+    MemoryError
+        If the workspace would exceed 256 MiB.
+
+    Notes
+    -----
+    Without a flip of the kernels, and conjugated like `scipy.signal.correlate`::
+
+        response[n, y, x, k] = bias[k] + sum over i, j, c of
+            image[n, y*stride + i*dilation, x*stride + j*dilation, c] * conj(kernel[k, i, j, c])
+
+    Integers are exact. For floats the error is at most ``(4 + 2 sqrt(n)) u S`` with n taps, unit roundoff u and S the
+    sum of the magnitudes of the products (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., ch. 4, for
+    sums in blocks). The bits of a response depend neither on the batch nor on the workers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xcorr
+    >>> xcorr.correlate(np.arange(12.0).reshape(3, 4), np.array([[1.0, 0.0], [0.0, -1.0]]))
+    array([[-5., -5., -5.],
+           [-5., -5., -5.]])
+    """
+    settings = read_settings(
+        layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, dtype
+    )
+    return _run(images, kernels, settings, fill_value, bias, out, workers)
+
+
+def convolve(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    layout: str | None = None,
+    padding: Padding = "valid",
+    boundary: str = "constant",
+    fill_value: complex = 0,
+    stride: int | tuple[int, int] = 1,
+    dilation: int | tuple[int, int] = 1,
+    groups: int = 1,
+    bias: npt.ArrayLike | None = None,
+    conjugate: bool = True,
+    method: str = "auto",
+    precision: str = "standard",
+    dtype: npt.DTypeLike | None = None,
+    out: Array | None = None,
+    workers: int | None = None,
+) -> Array:
+    """Convolve a batch of images with a bank of kernels: `correlate` with the kernels flipped in both directions.
+
+    Parameters
+    ----------
+    images, kernels
+        As for `correlate`.
+    layout, padding, boundary, fill_value, stride, dilation, groups, bias, method, precision, dtype, out, workers
+        As for `correlate`; the padding is that of the correlation with the flipped kernels.
+    conjugate : bool
+        Without effect, so that both functions take the same keywords: a convolution never conjugates.
+
+    Returns
+    -------
+    ndarray
+        The response, as of `correlate`.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError, MemoryError
+        As `correlate`.
+
+    Notes
+    -----
+    ``response[n, y, x, k] = bias[k] + sum over i, j, c of
+    image[n, y*stride + (kh-1-i)*dilation, x*stride + (kw-1-j)*dilation, c] * kernel[k, i, j, c]``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xcorr
+    >>> xcorr.convolve(np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 0.0]]), padding="full")
+    array([[1., 2., 3., 0.]])
+    """
+    settings = read_settings(
+        layout, padding, boundary, stride, dilation, groups, conjugate, True, method, precision, dtype
+    )
+    return _run(images, kernels, settings, fill_value, bias, out, workers)
+
+
+def _run(images: Any, kernels: Any, settings: Any, fill_value: Any, bias: Any, out: Any, workers: Any) -> Array:
+    image_array, kernel_array = take_array(images, "images"), take_array(kernels, "kernels")
+    plan = plan_for(settings, image_array.shape, image_array.dtype, kernel_array.shape, kernel_array.dtype)
+    return plan.run(image_array, make_bank(kernel_array, bias, plan), fill_value, out, workers)
+
+
+def response_shape(
+    image_shape: tuple[int, ...],
+    kernel_shape: tuple[int, ...],
+    *,
+    padding: Padding = "valid",
+    stride: int | tuple[int, int] = 1,
+    dilation: int | tuple[int, int] = 1,
+) -> tuple[int, int]:
+    """Rows and columns of a response.
+
+    Parameters
+    ----------
+    image_shape, kernel_shape : (H, W) and (kh, kw), in pixels; a third number, the channels, is allowed
+    padding, stride, dilation
+        As for `correlate`.
+
+    Returns
+    -------
+    (rows, columns) : tuple of int
+        ``floor((H + top + bottom - e) / stride) + 1`` with the effective size ``e = (kh - 1) * dilation + 1``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a shape or keyword is not allowed, or the kernel is larger than the padded image.
+
+    Examples
+    --------
+    >>> import xcorr
+    >>> xcorr.response_shape((28, 28), (3, 3))
+    (26, 26)
+    """
+    image = read_shape(image_shape, "image_shape", (2, 3))
+    kernel = read_shape(kernel_shape, "kernel_shape", (2, 3))
+    geometry = make_geometry(
+        (image[0], image[1], 1),
+        (1, kernel[0], kernel[1], 1),
+        padding=padding,
+        stride=stride,
+        dilation=dilation,
+        operands=("image_shape", "kernel_shape"),
+    )
+    return geometry.rows, geometry.columns
+
+
+def choose_method(
+    image_shape: tuple[int, ...],
+    kernels_shape: tuple[int, ...],
+    *,
+    dtype: npt.DTypeLike = np.float32,
+    layout: str | None = None,
+    padding: Padding = "valid",
+    boundary: str = "constant",
+    stride: int | tuple[int, int] = 1,
+    dilation: int | tuple[int, int] = 1,
+    groups: int = 1,
+    conjugate: bool = True,
+    method: str = "auto",
+    precision: str = "standard",
+) -> str:
+    """The method that `correlate` would take for operands of these shapes.
+
+    Parameters
+    ----------
+    image_shape, kernels_shape : tuple of int
+        Shapes of the operands, as `correlate` takes them.
+    dtype : dtype_like
+        Of both operands.
+    layout, padding, boundary, stride, dilation, groups, conjugate, method, precision
+        As for `correlate`.
+
+    Returns
+    -------
+    str
+        ``"direct"`` or ``"matmul"``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `correlate`.
+
+    Examples
+    --------
+    >>> import xcorr
+    >>> xcorr.choose_method((1000, 28, 28), (2, 3, 3), layout="NHW")
+    'direct'
+    """
+    operand_dtype = np.dtype(dtype)
+    check_element("dtype", operand_dtype)
+    allowed = "a tuple of integers >= 0"
+    images = tuple(whole_number(size, "image_shape", 0, allowed, image_shape) for size in image_shape)
+    kernels = tuple(whole_number(size, "kernels_shape", 0, allowed, kernels_shape) for size in kernels_shape)
+    settings = read_settings(
+        layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, None
+    )
+    return plan_for(settings, images, operand_dtype, kernels, operand_dtype).method
+
+
+def window_index(
+    image_shape: tuple[int, ...], kernel_shape: tuple[int, ...], *, dilation: int | tuple[int, int] = 1
+) -> npt.NDArray[np.intp]:
+    """Flat indices of the first window's taps in an image.
+
+    Parameters
+    ----------
+    image_shape : (H, W) or (H, W, C)
+    kernel_shape : (kh, kw) or (kh, kw, C)
+    dilation
+        As for `correlate`.
+
+    Returns
+    -------
+    ndarray of intp, (taps,)
+        Ordered by kernel row, kernel column, channel.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a shape is not allowed or the kernel is larger than the image.
+
+    Examples
+    --------
+    >>> import xcorr
+    >>> xcorr.window_index((28, 28), (3, 3)).tolist()
+    [0, 1, 2, 28, 29, 30, 56, 57, 58]
+    """
+    width, depth, kernel, _ = _flat_sizes(image_shape, kernel_shape, 1, dilation)
+    index = np.empty(checked(kernel[0] * kernel[1] * depth, "kernel_shape", "the number of taps"), dtype=np.intp)
+    _indices.window_index(width, depth, kernel, read_pair(dilation, "dilation"), index)
+    return index
+
+
+def correlation_indices(
+    image_shape: tuple[int, ...],
+    kernel_shape: tuple[int, ...],
+    *,
+    stride: int | tuple[int, int] = 1,
+    dilation: int | tuple[int, int] = 1,
+) -> npt.NDArray[np.intp]:
+    """Flat indices of every window's taps in an image: ``image.ravel()[indices] @ kernel.ravel()`` correlates.
+
+    Parameters
+    ----------
+    image_shape : (H, W) or (H, W, C)
+    kernel_shape : (kh, kw) or (kh, kw, C)
+    stride, dilation
+        As for `correlate`.
+
+    Returns
+    -------
+    ndarray of intp, (positions, taps)
+        Positions row by row; taps ordered by kernel row, kernel column, channel. It takes 8 bytes for each.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a shape is not allowed or the kernel is larger than the image.
+
+    Examples
+    --------
+    >>> import xcorr
+    >>> xcorr.correlation_indices((32, 32, 3), (5, 5, 3)).shape
+    (784, 75)
+    """
+    width, depth, kernel, positions = _flat_sizes(image_shape, kernel_shape, stride, dilation)
+    window = window_index(image_shape, kernel_shape, dilation=dilation)
+    n_positions = positions[0] * positions[1]
+    checked(8 * n_positions * len(window), "image_shape", "the bytes of the indices")
+    indices = np.empty((n_positions, len(window)), dtype=np.intp)
+    _indices.correlation_indices(width, depth, read_pair(stride, "stride"), positions, window, indices)
+    return indices
+
+
+def _flat_sizes(
+    image_shape: Any, kernel_shape: Any, stride: Any, dilation: Any
+) -> tuple[int, int, tuple[int, int], tuple[int, int]]:
+    """Width and depth of the image, (kh, kw), and the (rows, columns) of positions."""
+    image = read_shape(image_shape, "image_shape", (2, 3))
+    kernel = read_shape(kernel_shape, "kernel_shape", (2, 3))
+    if len(image) != len(kernel) and (len(kernel) > len(image) or image[2] != 1):
+        raise ValueError(f"kernel_shape: got {kernel} for an image of shape {image}; allowed are as many axes")
+    depth = image[2] if len(image) == 3 else 1
+    channels = kernel[2] if len(kernel) == 3 else 1
+    geometry = make_geometry(
+        (image[0], image[1], depth),
+        (1, kernel[0], kernel[1], channels),
+        stride=stride,
+        dilation=dilation,
+        operands=("image_shape", "kernel_shape"),
+    )
+    checked(image[0] * image[1] * depth, "image_shape", "the number of pixels")
+    return image[1], depth, (kernel[0], kernel[1]), (geometry.rows, geometry.columns)
+
+
+def windows(
+    images: npt.ArrayLike,
+    kernel_shape: tuple[int, ...],
+    *,
+    layout: str | None = None,
+    stride: int | tuple[int, int] = 1,
+    dilation: int | tuple[int, int] = 1,
+) -> Array:
+    """Every window of every image, copied out: the gather that the other functions do without.
+
+    It multiplies memory by the number of taps: the windows of 3x3 kernels take nine times the images. `correlate`
+    needs none of that.
+
+    Parameters
+    ----------
+    images : array_like
+        One image or a batch. Without `layout`, 2-D is (H, W) and 4-D is (N, H, W, C); 3-D needs the layout.
+    kernel_shape : (kh, kw)
+    layout, stride, dilation
+        As for `correlate`.
+
+    Returns
+    -------
+    ndarray, (N, rows, columns, taps), or without N for a single image
+        Of the images' dtype in native byte order; taps ordered by kernel row, kernel column, channel in every layout.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not allowed or the kernel is larger than the images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xcorr
+    >>> xcorr.windows(np.arange(6.0).reshape(2, 3), (2, 2))
+    array([[[0., 1., 3., 4.],
+            [1., 2., 4., 5.]]])
+    """
+    array = take_array(images, "images")
+    kernel = read_shape(kernel_shape, "kernel_shape", (2,))
+    if layout is None:
+        if array.ndim not in (2, 4):
+            raise ValueError(f"layout: images of shape {array.shape} need one: 'NHW', 'NHWC' or 'NCHW'")
+        layout = "NHW" if array.ndim == 2 else "NHWC"
+    axes = read_layout(array.shape, (1,) * len(str(layout)), layout).images
+    sizes = sizes_of(array.shape, axes)
+    geometry = make_geometry(
+        (sizes[1], sizes[2], sizes[3]),
+        (1, kernel[0], kernel[1], sizes[3]),
+        stride=stride,
+        dilation=dilation,
+        operands=("images", "kernel_shape"),
+    )
+    strides = tuple(array.strides[axis] if axis >= 0 else 0 for axis in axes)
+    shape = (sizes[0], geometry.rows, geometry.columns, *kernel, sizes[3])
+    checked(int(np.prod([int(size) for size in shape], dtype=object)) * array.itemsize, "images", "the windows' bytes")
+    pitches = (
+        strides[0],
+        strides[1] * geometry.row_stride,
+        strides[2] * geometry.column_stride,
+        strides[1] * geometry.row_dilation,
+        strides[2] * geometry.column_dilation,
+        strides[3],
+    )
+    view = np.lib.stride_tricks.as_strided(array, shape, pitches, writeable=False)
+    gathered = np.ascontiguousarray(view, dtype=array.dtype.newbyteorder("=")).reshape(*shape[:3], shape[3] * shape[4] * shape[5])
+    if gathered.base is not None and np.may_share_memory(gathered, array):
+        gathered = gathered.copy()
+    result: Array = gathered if axes[0] >= 0 else gathered[0]
+    return result

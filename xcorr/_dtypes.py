@@ -1,0 +1,84 @@
+"""Which types: of the response, of the arithmetic, and when integers fit it exactly."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+FLOATS = frozenset(map(np.dtype, ("f2", "f4", "f8", "c8", "c16")))
+EXACT_FLOAT32 = 2**24
+EXACT_FLOAT64 = 2**53
+ALLOWED = "bool, integers up to 64 bits, float16, float32, float64, complex64 and complex128"
+
+
+class Types(NamedTuple):
+    """Types of one call. `work` is float32 or float64, or int64 where integers are summed exactly."""
+
+    images: np.dtype[Any]
+    kernels: np.dtype[Any]
+    response: np.dtype[Any]
+    work: np.dtype[Any]
+
+    @property
+    def exact(self) -> bool:
+        """Whether the response is of integers."""
+        return self.work.kind == "i"
+
+    @property
+    def kernel_work(self) -> np.dtype[Any]:
+        """What floating kernels are converted to: the arithmetic's type, complex if the response is."""
+        if not self.is_complex:
+            return self.work
+        return np.dtype(np.complex64 if self.work == np.float32 else np.complex128)
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether the response is complex."""
+        return self.response.kind == "c"
+
+
+def check_element(argument: str, dtype: np.dtype[Any]) -> None:
+    """TypeError unless arrays of this type can be correlated."""
+    if not (dtype.kind in "biu" or dtype.newbyteorder("=") in FLOATS):
+        raise TypeError(f"{argument}: got dtype {dtype}; allowed are {ALLOWED}")
+
+
+def choose_types(images: np.dtype[Any], kernels: np.dtype[Any], dtype: Any) -> Types:
+    """The table of the types: what the response is and in what its sums are taken."""
+    check_element("images", images)
+    check_element("kernels", kernels)
+    images, kernels = images.newbyteorder("="), kernels.newbyteorder("=")
+    integers = images.kind in "biu" and kernels.kind in "biu"
+    natural = np.dtype(np.int64) if integers else np.result_type(images, kernels)
+    wanted = natural if dtype is None else read_dtype(dtype)
+    if wanted.kind in "iu":
+        if not integers:
+            raise TypeError(f"dtype: got {wanted} for operands of {natural}; allowed is a float or complex type")
+        return Types(images, kernels, wanted, np.dtype(np.int64))
+    if natural.kind == "c" and wanted.kind != "c":
+        raise TypeError(f"dtype: got {wanted} for operands of {natural}; allowed is a complex type")
+    widest = np.result_type(images, kernels, wanted)
+    double = widest in (np.dtype(np.float64), np.dtype(np.complex128))
+    return Types(images, kernels, wanted, np.dtype(np.float64 if double else np.float32))
+
+
+def read_dtype(dtype: Any) -> np.dtype[Any]:
+    """`dtype=` as a dtype that a response can have."""
+    try:
+        wanted = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype: got {dtype!r}; allowed are {ALLOWED}, but bool") from None
+    if wanted.kind == "b" or not (wanted.kind in "iu" or wanted in FLOATS) or not wanted.isnative:
+        raise TypeError(f"dtype: got {wanted}; allowed are {ALLOWED}, but bool, in native byte order")
+    return wanted
+
+
+def largest_magnitude(dtype: np.dtype[Any]) -> float:
+    """The largest absolute value of an integer type."""
+    if dtype.kind == "b":
+        return 1.0
+    return float(max(-int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)))
+
+
+def integer_range(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Least and greatest value of an integer type."""
+    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)

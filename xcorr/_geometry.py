@@ -1,0 +1,320 @@
+"""Layouts, shapes, paddings and the sum's blocks: pure functions on ints and tuples, all arithmetic checked.
+
+Python's integers do not wrap; what must later fit a C ``Py_ssize_t`` is checked here, once for every method.
+"""
+
+import operator
+import sys
+from collections.abc import Iterable, Sequence
+from math import isqrt
+from typing import Any, NamedTuple, SupportsIndex
+
+LAYOUTS = ("NHWC", "NCHW", "NHW")
+BOUNDARIES = ("constant", "edge", "reflect", "symmetric", "wrap")
+PADDING_WORDS = ("valid", "same", "full")
+Padding = str | tuple[tuple[int, int], tuple[int, int]]
+
+# Taps in one chain of multiply-adds of a long sum, and the number of taps from which a sum is long: from there on the
+# totals of the blocks carry their rounding errors along.
+LONG_BLOCK = 64
+LONG_SUM = 16384
+
+
+class Layout(NamedTuple):
+    """Positions of the axes in each array, -1 where an axis is absent."""
+
+    word: str
+    images: tuple[int, int, int, int]  # of image, row, column, channel
+    kernels: tuple[int, int, int, int]  # of kernel, row, column, channel
+    response: tuple[int, int, int, int]  # of image, row, column, kernel
+
+
+class Geometry(NamedTuple):
+    """The sizes of one image, the bank and one response."""
+
+    height: int
+    width: int
+    channels: int
+    groups: int
+    n_kernels: int
+    kernel_height: int
+    kernel_width: int
+    top: int
+    bottom: int
+    left: int
+    right: int
+    row_stride: int
+    column_stride: int
+    row_dilation: int
+    column_dilation: int
+    rows: int
+    columns: int
+
+    @property
+    def n_taps(self) -> int:
+        """Taps of one kernel."""
+        return self.kernel_height * self.kernel_width * (self.channels // self.groups)
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of one image's responses."""
+        return self.rows * self.columns * self.n_kernels * self.n_taps
+
+
+def checked(value: int, argument: str, what: str) -> int:
+    """`value` if an array index can hold it."""
+    if value > sys.maxsize:
+        raise ValueError(f"{argument}: {what} would be {value}; at most {sys.maxsize} is possible")
+    return value
+
+
+# --- layouts ----------------------------------------------------------------------------------------------------------
+
+
+def read_layout(images_shape: Sequence[int], kernels_shape: Sequence[int], layout: str | None) -> Layout:
+    """Which axis is which, from the word or, without one, from the numbers of axes alone."""
+    if layout is None:
+        layout = guess_layout(images_shape, kernels_shape)
+    elif not isinstance(layout, str):
+        raise TypeError(f"layout: got {layout!r}; allowed are None and {', '.join(LAYOUTS)}")
+    elif layout not in LAYOUTS:
+        raise ValueError(f"layout: got {layout!r}; allowed are None and {', '.join(LAYOUTS)}")
+    for argument, shape in (("images", images_shape), ("kernels", kernels_shape)):
+        if len(shape) not in (len(layout) - 1, len(layout)):
+            raise ValueError(
+                f"{argument}: shape {tuple(shape)} has {len(shape)} axes; layout {layout!r} "
+                f"takes {len(layout)}, or {len(layout) - 1} without the first"
+            )
+    has_images, has_kernels = len(images_shape) == len(layout), len(kernels_shape) == len(layout)
+    return Layout(
+        layout,
+        axes_of("NHWC", layout if has_images else layout[1:]),
+        axes_of("NHWC", layout if has_kernels else layout[1:]),
+        axes_of("NHWK", response_word(layout, has_images, has_kernels)),
+    )
+
+
+def guess_layout(images_shape: Sequence[int], kernels_shape: Sequence[int]) -> str:
+    counts = {"images": len(images_shape), "kernels": len(kernels_shape)}
+    for argument, n_axes in counts.items():
+        if n_axes not in (2, 3, 4):
+            shape = images_shape if argument == "images" else kernels_shape
+            raise ValueError(f"{argument}: shape {tuple(shape)} has {n_axes} axes; allowed are 2, 3 or 4")
+    if set(counts.values()) == {2, 4}:
+        raise ValueError(
+            f"kernels: shape {tuple(kernels_shape)} does not go with images of shape {tuple(images_shape)}; "
+            "2 axes mean layout 'NHW', 4 mean 'NHWC'"
+        )
+    if 4 in counts.values():
+        return "NHWC"
+    if 2 in counts.values():
+        return "NHW"
+    raise ValueError(
+        f"layout: images of shape {tuple(images_shape)} with kernels of shape {tuple(kernels_shape)} can be read as "
+        "layout='NHW' (images (N, H, W), kernels (K, kh, kw)) or as layout='NHWC' (one image (H, W, C), "
+        "one kernel (kh, kw, C)); say which"
+    )
+
+
+def response_word(layout: str, has_images: bool, has_kernels: bool) -> str:
+    word = layout.replace("C", "K") if "C" in layout else layout + "K"
+    return word.replace("N", "" if not has_images else "N").replace("K", "" if not has_kernels else "K")
+
+
+def axes_of(letters: str, word: str) -> tuple[int, int, int, int]:
+    first, second, third, fourth = (word.find(letter) for letter in letters)
+    return first, second, third, fourth
+
+
+def sizes_of(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
+    """The lengths of `axes` in `shape`, 1 for an absent axis."""
+    return tuple(shape[axis] if axis >= 0 else 1 for axis in axes)
+
+
+def arranged(sizes: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
+    """The shape with `sizes` at `axes`: the inverse of `sizes_of`."""
+    present = sorted((axis, size) for axis, size in zip(axes, sizes, strict=True) if axis >= 0)
+    return tuple(size for _, size in present)
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def whole_number(value: Any, argument: str, minimum: int, allowed: str, whole: Any = None) -> int:
+    """`value` as an int, if it is an integer (bool is none) of at least `minimum`; `whole` is what it is a part of."""
+    got = f"{argument}: got {(value if whole is None else whole)!r}; allowed is {allowed}"
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or getattr(value, "ndim", 0):
+        raise TypeError(got)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(got) from None
+    if number < minimum:
+        raise ValueError(got)
+    return checked(number, argument, "the number")
+
+
+def is_sequence(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, (str, bytes)) and getattr(value, "ndim", 1) > 0
+
+
+def read_pair(value: Any, argument: str) -> tuple[int, int]:
+    """A stride or dilation: an integer for both directions, or (rows, columns)."""
+    allowed = "an integer >= 1 or a pair (rows, columns) of them"
+    if not is_sequence(value):
+        number = whole_number(value, argument, 1, allowed)
+        return number, number
+    items = tuple(value)
+    if len(items) != 2:
+        raise ValueError(f"{argument}: got {value!r}; allowed is {allowed}")
+    rows, columns = (whole_number(item, argument, 1, allowed, value) for item in items)
+    return rows, columns
+
+
+def read_padding(padding: Any) -> Padding:
+    """One of the words, or ((top, bottom), (left, right))."""
+    allowed = (
+        f"{', '.join(map(repr, PADDING_WORDS))}, an integer >= 0, (rows, columns) or ((top, bottom), (left, right))"
+    )
+    if isinstance(padding, str):
+        if padding not in PADDING_WORDS:
+            raise ValueError(f"padding: got {padding!r}; allowed is {allowed}")
+        return padding
+    if not is_sequence(padding):
+        number = whole_number(padding, "padding", 0, allowed)
+        return (number, number), (number, number)
+    items = tuple(padding)
+    if len(items) != 2 or is_sequence(items[0]) != is_sequence(items[1]):
+        raise ValueError(f"padding: got {padding!r}; allowed is {allowed}")
+    if not is_sequence(items[0]):
+        rows, columns = (whole_number(item, "padding", 0, allowed, padding) for item in items)
+        return (rows, rows), (columns, columns)
+    ends = tuple(tuple(item) for item in items)
+    if any(len(item) != 2 for item in ends):
+        raise ValueError(f"padding: got {padding!r}; allowed is {allowed}")
+    top, bottom, left, right = (
+        whole_number(end, "padding", 0, allowed, padding) for item in ends for end in item
+    )
+    return (top, bottom), (left, right)
+
+
+def read_boundary(boundary: Any) -> str:
+    allowed = ", ".join(map(repr, BOUNDARIES))
+    if not isinstance(boundary, str):
+        raise TypeError(f"boundary: got {boundary!r}; allowed are {allowed}")
+    if boundary not in BOUNDARIES:
+        raise ValueError(f"boundary: got {boundary!r}; allowed are {allowed}")
+    return boundary
+
+
+def read_shape(shape: Any, argument: str, counts: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape given by itself (not an array's): positive lengths, as many as one of `counts`."""
+    allowed = f"a tuple of {' or '.join(map(str, counts))} integers >= 1"
+    if not is_sequence(shape):
+        raise TypeError(f"{argument}: got {shape!r}; allowed is {allowed}")
+    sizes = tuple(whole_number(size, argument, 1, allowed, shape) for size in shape)
+    if len(sizes) not in counts:
+        raise ValueError(f"{argument}: got {shape!r}; allowed is {allowed}")
+    return sizes
+
+
+# --- sizes ------------------------------------------------------------------------------------------------------------
+
+
+def axis_padding(
+    length: int, effective: int, stride: int, padding: Padding, axis: int
+) -> tuple[int, int]:
+    """What is added before and behind one axis."""
+    if padding == "valid":
+        return 0, 0
+    if padding == "same":
+        total = max((-(-length // stride) - 1) * stride + effective - length, 0)
+        return total // 2, total - total // 2
+    if padding == "full":
+        return effective - 1, effective - 1
+    assert not isinstance(padding, str)
+    return padding[axis]
+
+
+def make_geometry(
+    image: tuple[int, int, int],
+    bank: tuple[int, int, int, int],
+    *,
+    padding: Any = "valid",
+    stride: Any = 1,
+    dilation: Any = 1,
+    groups: Any = 1,
+    operands: tuple[str, str] = ("images", "kernels"),
+) -> Geometry:
+    """Sizes from (height, width, channels) of the images and (kernels, height, width, channels) of the bank.
+
+    `operands` are the arguments' names for the errors.
+    """
+    pads, strides, dilations = read_padding(padding), read_pair(stride, "stride"), read_pair(dilation, "dilation")
+    n_groups = whole_number(groups, "groups", 1, "an integer >= 1")
+    check_groups(image[2], bank, n_groups, operands)
+    ends, lengths = [], []
+    for axis in (0, 1):
+        effective = checked((bank[1 + axis] - 1) * dilations[axis] + 1, "dilation", "the kernel's effective size")
+        before, behind = axis_padding(image[axis], effective, strides[axis], pads, axis)
+        padded = image[axis] + before + behind
+        checked(8 * padded, "padding", f"the bytes of {padded} padded pixels")
+        ends.append((before, behind, padded, effective))
+        lengths.append((padded - effective) // strides[axis] + 1)
+    if any(padded < effective for _, _, padded, effective in ends):
+        dilated = "" if dilations == (1, 1) else f" (dilated {(ends[0][3], ends[1][3])})"
+        raise ValueError(
+            f"{operands[1]}: spatial size {bank[1:3]}{dilated} is larger than the padded {operands[0].rstrip('s')} "
+            f"{(ends[0][2], ends[1][2])}"
+        )
+    checked(lengths[0] * lengths[1] * max(bank[0], 1), "padding", "the number of responses of one image")
+    return Geometry(
+        *image, n_groups, *bank[:3], *ends[0][:2], *ends[1][:2], *strides, *dilations, lengths[0], lengths[1]
+    )
+
+
+def operand_sizes(
+    images_shape: Sequence[int], kernels_shape: Sequence[int], layout: Layout
+) -> tuple[tuple[int, int, int], tuple[int, int, int, int]]:
+    """(height, width, channels) of the images and (kernels, height, width, channels) of the bank, none of them empty."""
+    _, *image = sizes_of(images_shape, layout.images)
+    n_kernels, *kernel = sizes_of(kernels_shape, layout.kernels)
+    for argument, shape, sizes in (("images", images_shape, image), ("kernels", kernels_shape, kernel)):
+        for name, size in zip(("height", "width", "channels"), sizes, strict=True):
+            if size < 1:
+                raise ValueError(f"{argument}: shape {tuple(shape)} has {name} {size}; at least 1 is needed")
+    return (image[0], image[1], image[2]), (n_kernels, kernel[0], kernel[1], kernel[2])
+
+
+def check_groups(channels: int, bank: tuple[int, int, int, int], groups: int, operands: tuple[str, str]) -> None:
+    if channels % groups:
+        raise ValueError(f"groups: {groups} does not divide the {channels} channels of the {operands[0]}")
+    if bank[0] % groups:
+        raise ValueError(f"groups: {groups} does not divide the {bank[0]} kernels")
+    if bank[3] * groups != channels:
+        of_group = "" if groups == 1 else f" in {groups} groups, which makes {channels // groups} for each kernel"
+        raise ValueError(
+            f"{operands[1]}: (kernels, height, width, channels) are {bank}; the {operands[0]} have {channels} "
+            f"channels{of_group}"
+        )
+
+
+def sum_blocks(kernel_height: int, run: int) -> tuple[int, int, bool]:
+    """How a kernel's sum is cut: (kernel rows in a block, pieces of a kernel row's run, compensated totals).
+
+    A chain of B multiply-adds and the additions of n/B blocks round at most B + n/B - 1 times on the way of any tap,
+    so with 3 + 2 sqrt(n) as the most allowed the bound (4 + 2 sqrt(n)) u S holds always, not only on average, the
+    bias' addition included. Blocks are as long as that allows. Sums that cannot be cut so, and long ones, compensate
+    the additions of their blocks.
+    """
+    n_taps = kernel_height * run
+    if n_taps > LONG_SUM:
+        return max(1, LONG_BLOCK // run), -(-run // LONG_BLOCK), True
+    most = 3 + isqrt(4 * n_taps)
+    for rows in range(kernel_height, 0, -1):
+        if rows * run + -(-kernel_height // rows) - 1 <= most:
+            return rows, 1, False
+    for pieces in range(1, run + 1):
+        if -(-run // pieces) + kernel_height * pieces - 1 <= most:
+            return 1, pieces, False
+    return max(1, most // (2 * run)), -(-2 * run // most), True

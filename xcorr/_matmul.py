@@ -1,0 +1,172 @@
+"""The matmul method: windows gathered block by block, NumPy's matrix product, responses stored as any method's.
+
+Every product has the same shape, whatever the batch, the bank and the workers, because a BLAS may round differently in
+matrices of another shape: positions of one image, taps of one block of the sum, one panel of kernels (padded with zero
+ones). And it may round differently in another column, so a panel is only as wide as all of its columns round alike.
+"""
+
+import functools
+import threading
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
+
+from xcorr._geometry import Geometry, sum_blocks
+
+WIDTHS = (128, 64, 32, 16, 8, 4, 2, 1)
+"""Kernels in one product, the most first."""
+
+BLOCK_BYTES = 4 * 2**20
+"""Of the gathered windows of one product."""
+
+_lock = threading.Lock()
+"""A BLAS with threads of its own is not called from several threads at once."""
+
+
+def forget_lock() -> None:
+    """In a forked child: the lock may be held by a thread that did not come along."""
+    global _lock
+    _lock = threading.Lock()
+
+
+class Blocks:
+    """How one image's positions are cut into products of one shape; the last row and column of blocks overlap."""
+
+    def __init__(self, geometry: Geometry, depth: int, item_bytes: int) -> None:
+        self.geometry = geometry
+        self.depth = depth
+        self.n_taps = geometry.kernel_height * geometry.kernel_width * depth
+        self.rows_per_block, self.pieces, self.compensated = sum_blocks(
+            geometry.kernel_height, geometry.kernel_width * depth
+        )
+        positions = max(1, BLOCK_BYTES // (self.n_taps * item_bytes))
+        self.columns = min(geometry.columns, positions)
+        self.rows = min(geometry.rows, max(1, positions // self.columns))
+        self.strip_rows = (self.rows - 1) * geometry.row_stride + (geometry.kernel_height - 1) * geometry.row_dilation + 1
+        self.strip_columns = (
+            (geometry.columns - 1) * geometry.column_stride + (geometry.kernel_width - 1) * geometry.column_dilation + 1
+        )
+        self.item_bytes = item_bytes
+        self.workspace_bytes = item_bytes * (
+            self.strip_rows * self.strip_columns * depth
+            + self.rows * self.columns * (self.n_taps + 4 * WIDTHS[0])
+        )
+
+    def sum_blocks(self) -> list[tuple[int, int]]:
+        """First and last tap of each block of the sum: the same blocks as the direct method's."""
+        kernel_height, run_length = self.geometry.kernel_height, self.geometry.kernel_width * self.depth
+        if self.pieces == 1:
+            edges = [row * run_length for row in range(0, kernel_height, self.rows_per_block)]
+        else:
+            edges = [
+                row * run_length + run_length * piece // self.pieces
+                for row in range(kernel_height)
+                for piece in range(self.pieces)
+            ]
+        edges.append(kernel_height * run_length)
+        return list(zip(edges[:-1], edges[1:], strict=True))
+
+    def first_rows(self) -> list[int]:
+        return starts(self.geometry.rows, self.rows)
+
+    def first_columns(self) -> list[int]:
+        return starts(self.geometry.columns, self.columns)
+
+    def windows(self, strip: npt.NDArray[Any], first_column: int) -> npt.NDArray[Any]:
+        """The block's windows (rows, columns, kernel rows, kernel columns, channels) as a view of the strip."""
+        geometry, item = self.geometry, self.item_bytes
+        column, row = self.depth * item, self.strip_columns * self.depth * item
+        return as_strided(
+            strip[first_column * geometry.column_stride * self.depth :],
+            (self.rows, self.columns, geometry.kernel_height, geometry.kernel_width, self.depth),
+            (
+                geometry.row_stride * row,
+                geometry.column_stride * column,
+                geometry.row_dilation * row,
+                geometry.column_dilation * column,
+                item,
+            ),
+        )
+
+
+def starts(length: int, block: int) -> list[int]:
+    """Where blocks begin that cover `length`; the last one ends there and may lie over the one before."""
+    return [min(first, length - block) for first in range(0, length, block)]
+
+
+def panel_width(blocks: Blocks, work: np.dtype[Any]) -> int:
+    """The most kernels in one product whose columns the BLAS in use all rounds alike."""
+    lengths = {end - first for first, end in blocks.sum_blocks()}
+    with _lock:
+        return min(width_for(blocks.rows * blocks.columns, length, work) for length in lengths)
+
+
+@functools.lru_cache(maxsize=4096)
+def width_for(n_positions: int, n_taps: int, work: np.dtype[Any]) -> int:
+    """Found by multiplying equal columns of random numbers: where they round alike, so does every column."""
+    random = np.random.default_rng(20)
+    windows = random.standard_normal((n_positions, n_taps)).astype(work)
+    for width in WIDTHS:
+        columns = random.standard_normal((4, n_taps, 1)).astype(work)
+        products = [np.matmul(windows, np.repeat(column, width, axis=1)) for column in columns]
+        if all(np.array_equal(product, product[:, :1].repeat(width, axis=1)) for product in products):
+            return width
+    return 1
+
+
+def pack(kernels: npt.NDArray[Any], work: np.dtype[Any], width: int) -> npt.NDArray[Any]:
+    """(groups, kernels, taps) as (groups, panels, taps, `width`), padded with zero kernels."""
+    n_groups, n_kernels, n_taps = kernels.shape
+    n_panels = -(-n_kernels // width)
+    padded = np.zeros((n_groups, n_panels * width, n_taps), dtype=work)
+    padded[:, :n_kernels] = kernels
+    return np.ascontiguousarray(padded.reshape(n_groups, n_panels, width, n_taps).swapaxes(2, 3))
+
+
+def run(call: Any, blocks: Blocks, weights: npt.NDArray[Any], bias: npt.NDArray[Any], n_images: int) -> None:
+    """Every response of the batch, one block of one image after the other."""
+    n_groups, n_kernels = bias.shape
+    width = weights.shape[3]
+    strip = np.zeros(blocks.strip_rows * blocks.strip_columns * blocks.depth, dtype=weights.dtype)
+    gathered = np.empty((blocks.rows * blocks.columns, blocks.n_taps), dtype=weights.dtype)
+    with _lock, np.errstate(all="ignore"):
+        for image in range(n_images):
+            for group in range(n_groups):
+                for first_row in blocks.first_rows():
+                    call.stage(strip, image, group, first_row * blocks.geometry.row_stride, blocks.strip_rows)
+                    for first_column in blocks.first_columns():
+                        windows = blocks.windows(strip, first_column)
+                        gathered.reshape(windows.shape)[...] = windows
+                        for panel in range(weights.shape[1]):
+                            first = panel * width
+                            kept = min(width, n_kernels - first)
+                            product = multiply(gathered, weights[group, panel], blocks, bias[group, first : first + kept])
+                            call.store(product, image, group, first_row, first_column, first)
+
+
+def multiply(
+    gathered: npt.NDArray[Any], weights: npt.NDArray[Any], blocks: Blocks, bias: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """(rows, columns, kept kernels): the bias and one product after the other for the blocks of the sum."""
+    total = np.zeros((len(gathered), weights.shape[1]), dtype=weights.dtype)
+    total[:, : len(bias)] = bias
+    lost = np.zeros_like(total) if blocks.compensated else None
+    for first, end in blocks.sum_blocks():
+        part = np.matmul(gathered[:, first:end], weights[first:end])
+        if lost is None:
+            total += part
+        else:
+            add_compensated(total, part, lost)
+    if lost is not None:
+        total += np.where(np.isnan(lost), 0, lost)
+    return np.ascontiguousarray(total.reshape(blocks.rows, blocks.columns, -1)[:, :, : len(bias)])
+
+
+def add_compensated(total: npt.NDArray[Any], part: npt.NDArray[Any], lost: npt.NDArray[Any]) -> None:
+    """total += part, with what the rounding loses gathered in `lost` (Knuth's TwoSum, TAOCP 4.2.2)."""
+    before = total.copy()
+    total += part
+    kept = total - before
+    lost += (before - (total - kept)) + (part - kept)

@@ -1,0 +1,50 @@
+"""Which method: a pure function of one image's sizes and the bank's, never of the batch or of the workers."""
+
+from typing import Any
+
+from xcorr._geometry import Geometry
+
+METHODS = ("direct", "matmul", "fft", "winograd")
+AVAILABLE = ("direct", "matmul")
+PRECISIONS = ("standard", "strict")
+
+
+ALLOWED = f"'auto', {', '.join(map(repr, AVAILABLE))}"
+
+
+def check_words(method: Any, precision: Any) -> None:
+    """TypeError or ValueError unless both are words that are known and can be done."""
+    if not isinstance(method, str):
+        raise TypeError(f"method: got {method!r}; allowed are {ALLOWED}")
+    if method in METHODS and method not in AVAILABLE:
+        raise ValueError(f"method: {method!r} cannot do this job; allowed are {ALLOWED}")
+    if method not in ("auto", *METHODS):
+        raise ValueError(f"method: got {method!r}; allowed are 'auto', {', '.join(map(repr, METHODS))}")
+    if not isinstance(precision, str):
+        raise TypeError(f"precision: got {precision!r}; allowed are 'standard' and 'strict'")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision: got {precision!r}; allowed are 'standard' and 'strict'")
+
+
+def choose(geometry: Geometry, method: Any, precision: Any) -> str:
+    """The method that a call takes: the forced one if it can do the job, else the fastest."""
+    check_words(method, precision)
+    return fastest(geometry) if method == "auto" else str(method)
+
+
+def fastest(geometry: Geometry) -> str:
+    """Of the methods with the error bound of direct summation."""
+    return "direct"
+
+
+def over_kernels(geometry: Geometry, n_kernels: int, lanes: int) -> bool:
+    """Whether the direct method's lanes run over kernels (else over columns); the bits are the same.
+
+    Parameters
+    ----------
+    geometry : sizes of one image and the bank.
+    n_kernels : kernels of one group, in real elements.
+    lanes : elements of a vector.
+    """
+    padded = -(-n_kernels // lanes) * lanes
+    return n_kernels * 2 > padded and n_kernels >= lanes // 2

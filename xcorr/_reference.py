@@ -1,0 +1,128 @@
+"""The definition, slow and obviously right: the oracle of the tests and the specification in code.
+
+    response[n, y, x, k] = bias[k] + sum over i, j, c of
+        image[n, y*stride + i*dilation, x*stride + j*dilation, c] * conj(kernel[k, i, j, c])
+
+Integers are summed as Python integers, all else in long double. Nothing is checked here and nothing is fast.
+"""
+
+import math
+
+import numpy as np
+
+
+def correlate(images, kernels, *, layout=None, padding="valid", boundary="constant", fill_value=0,
+              stride=1, dilation=1, groups=1, bias=None, conjugate=True):
+    """Responses as float64, complex128 or, for integer operands, an object array of Python integers."""
+    images, kernels = np.asarray(images), np.asarray(kernels)
+    layout = layout or ("NHWC" if 4 in (images.ndim, kernels.ndim) else "NHW")
+    has_image_axis, has_kernel_axis = images.ndim == len(layout), kernels.ndim == len(layout)
+    exact, final = _dtypes(images, kernels)
+    images = _channels_last(images.astype(exact), layout, has_image_axis)
+    kernels = _channels_last(kernels.astype(exact), layout, has_kernel_axis)
+    if conjugate:
+        kernels = np.conjugate(kernels)
+    n_kernels, height, width, depth = kernels.shape
+    bias = np.zeros(n_kernels, exact) if bias is None else np.asarray(bias).astype(exact).reshape(n_kernels)
+
+    (row_stride, column_stride), (row_dilation, column_dilation) = _pair(stride), _pair(dilation)
+    spans = (height - 1) * row_dilation + 1, (width - 1) * column_dilation + 1
+    pads = _pads(padding, images.shape[1:3], spans, (row_stride, column_stride))
+    images = _pad(images, pads, boundary, fill_value)
+    n_rows = (images.shape[1] - spans[0]) // row_stride + 1
+    n_columns = (images.shape[2] - spans[1]) // column_stride + 1
+
+    response = np.zeros((len(images), n_rows, n_columns, n_kernels), exact)
+    with np.errstate(all="ignore"):
+        for y, x, k in np.ndindex(n_rows, n_columns, n_kernels):
+            rows = y * row_stride + row_dilation * np.arange(height)
+            columns = x * column_stride + column_dilation * np.arange(width)
+            first_channel = k // (n_kernels // groups) * depth
+            window = images[:, rows[:, None], columns, first_channel:first_channel + depth]
+            response[:, y, x, k] = (window * kernels[k]).sum(axis=(1, 2, 3)) + bias[k]
+        response = response.astype(final)
+
+    if not has_kernel_axis:
+        response = response[..., 0]
+    elif layout == "NCHW":
+        response = np.moveaxis(response, -1, 1)
+    return response if has_image_axis else response[0]
+
+
+def abs_sums(images, kernels, *, fill_value=0, bias=None, **keywords):
+    """Sum of |image| |kernel| over each window, plus |bias|: the S of the error bounds, float64."""
+    images, kernels = (np.abs(np.asarray(operand).astype(np.complex128)) for operand in (images, kernels))
+    bias = None if bias is None else np.abs(np.asarray(bias).astype(np.complex128))
+    return correlate(images, kernels, fill_value=abs(fill_value), bias=bias, **keywords)
+
+
+def bound(dtype, n_taps, sums):
+    """Largest error of a direct sum accumulated in `dtype` (float16: in float32); a bias is one more tap."""
+    dtype = np.dtype(dtype)
+    unit_roundoff = np.finfo(np.promote_types(dtype, np.float32)).eps / 2
+    n_products = 2 * n_taps if dtype.kind == "c" else n_taps
+    return (4 + 2 * math.sqrt(n_products)) * float(unit_roundoff) * sums
+
+
+def _dtypes(images, kernels):
+    """The dtype to sum in and the dtype to return."""
+    kind = np.result_type(images, kernels).kind
+    if kind == "c":
+        return np.clongdouble, np.complex128
+    both_integers = images.dtype.kind in "biu" and kernels.dtype.kind in "biu"
+    return (object, object) if both_integers else (np.longdouble, np.float64)
+
+
+def _channels_last(operand, layout, has_first_axis):
+    """(N, H, W, C), whatever the layout and with or without the first axis."""
+    if not has_first_axis:
+        operand = operand[None]
+    if layout == "NHW":
+        return operand[..., None]
+    return np.moveaxis(operand, 1, -1) if layout == "NCHW" else operand
+
+
+def _pair(sizes):
+    return tuple(sizes) if np.ndim(sizes) else (sizes, sizes)
+
+
+def _pads(padding, image_size, spans, strides):
+    """((top, bottom), (left, right)) for kernels that span that many rows and columns."""
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    if padding == "full":
+        return tuple((span - 1, span - 1) for span in spans)
+    if padding == "same":
+        pads = []
+        for length, span, stride in zip(image_size, spans, strides):
+            total = max((math.ceil(length / stride) - 1) * stride + span - length, 0)
+            pads.append((total // 2, total - total // 2))
+        return tuple(pads)
+    return tuple(_pair(pad) for pad in _pair(padding))
+
+
+def _pad(images, pads, boundary, fill_value):
+    """The images with a border; the names of the boundaries are those of numpy.pad."""
+    (top, bottom), (left, right) = pads
+    n_images, height, width, depth = images.shape
+    if boundary == "constant":
+        padded = np.full((n_images, top + height + bottom, left + width + right, depth), fill_value, images.dtype)
+        padded[:, top:top + height, left:left + width] = images
+        return padded
+    rows = [_inside(index, height, boundary) for index in range(-top, height + bottom)]
+    columns = [_inside(index, width, boundary) for index in range(-left, width + right)]
+    return images[:, rows][:, :, columns]
+
+
+def _inside(index, length, boundary):
+    """The pixel that an index outside 0 .. length - 1 means, as in numpy.pad:
+    edge aa|abc|cc, wrap bc|abc|ab, symmetric ba|abc|cb, reflect cb|abc|ba."""
+    if boundary == "edge":
+        return min(max(index, 0), length - 1)
+    if boundary == "wrap":
+        return index % length
+    if boundary == "symmetric":
+        index %= 2 * length
+        return min(index, 2 * length - 1 - index)
+    index %= max(2 * length - 2, 1)
+    return min(index, 2 * length - 2 - index) if length > 1 else 0

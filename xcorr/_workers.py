@@ -1,0 +1,262 @@
+"""The thread pool: how many workers, how a call is run by them, cancelling, forks and shutdown.
+
+Workers are daemon threads that wait for a call to help with; they hold no lock while they compute. The calling thread
+always works too, so a call is done even where no thread can be had.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+
+from xcorr._geometry import whole_number
+
+ALLOWED = "None, -1 (all) or an integer >= 1"
+WORKSPACE_LIMIT = 256 * 2**20
+"""Bytes that a call may need beyond its inputs and its response."""
+
+
+class Runnable(Protocol):
+    """What the workers run: a `Call` of the engine."""
+
+    workspace_bytes: int
+    n_tasks: int
+
+    def run(self, workspace: Any, watch_signals: bool) -> None: ...
+
+    def cancel(self) -> None: ...
+
+
+# --- how many ---------------------------------------------------------------------------------------------------------
+
+
+def usable_cpus() -> int:
+    """The CPUs that this process may really use: its affinity, and its control group's quota rounded up."""
+    try:
+        n_cpus = len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        n_cpus = os.cpu_count() or 1
+    quota = cgroup_quota()
+    return max(1, n_cpus if quota is None else min(n_cpus, quota))
+
+
+def cgroup_quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup") -> int | None:
+    """The CPUs that the control group grants, rounded up; None without a limit (versions 2 and 1)."""
+    quotas = []
+    for line in read_lines(Path(membership)):
+        _, controllers, group = (line.split(":", 2) + ["", ""])[:3]
+        folder = Path(root) / ("" if not controllers else "cpu")
+        for place in (folder / group.lstrip("/"), folder):
+            if not controllers:
+                numbers = " ".join(read_lines(place / "cpu.max")).split()
+            elif "cpu" in controllers.split(","):
+                numbers = read_lines(place / "cpu.cfs_quota_us") + read_lines(place / "cpu.cfs_period_us")
+            else:
+                continue
+            if len(numbers) == 2 and numbers[0].isdigit() and numbers[1].isdigit() and int(numbers[1]) > 0:
+                quotas.append(-(-int(numbers[0]) // int(numbers[1])))
+    return max(1, min(quotas)) if quotas else None
+
+
+def read_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []
+
+
+def count_workers(workers: Any, argument: str = "workers") -> int:
+    """The number of workers that a `workers` argument means."""
+    if workers is None:
+        return get_workers()
+    number = whole_number(workers, argument, -1, ALLOWED)
+    if number == 0:
+        raise ValueError(f"{argument}: got 0; allowed is {ALLOWED}")
+    return usable_cpus() if number == -1 else number
+
+
+def get_workers() -> int:
+    """The number of workers that a call uses at most when it is not told.
+
+    Returns
+    -------
+    int
+        What `set_workers` said, else the environment variable ``XCORR_WORKERS``, else the CPUs that this process may
+        really use (affinity and control group quota).
+
+    Raises
+    ------
+    ValueError
+        If ``XCORR_WORKERS`` is not -1 or an integer >= 1.
+
+    Examples
+    --------
+    >>> import xcorr
+    >>> xcorr.get_workers() >= 1
+    True
+    """
+    if _default is not None:
+        return _default
+    said = os.environ.get("XCORR_WORKERS", "").strip()
+    if not said:
+        return usable_cpus()
+    try:
+        return count_workers(int(said), "XCORR_WORKERS")
+    except ValueError:
+        raise ValueError(f"XCORR_WORKERS: got {said!r}; allowed is -1 (all) or an integer >= 1") from None
+
+
+class set_workers:
+    """Set the number of workers that calls use at most when they are not told.
+
+    As a function it holds until it is called again; in a ``with`` statement until the block ends. It counts for all
+    threads of the process.
+
+    Parameters
+    ----------
+    n : int or None
+        Threads, the calling one included; -1 for all CPUs that this process may use, None for the default again.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `n` is not None, -1 or an integer >= 1.
+
+    Examples
+    --------
+    >>> import xcorr
+    >>> with xcorr.set_workers(1):
+    ...     xcorr.get_workers()
+    1
+    """
+
+    def __init__(self, n: int | None) -> None:
+        global _default
+        number = None if n is None else count_workers(n, "n")
+        self._before, _default = _default, number
+
+    def __enter__(self) -> "set_workers":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        global _default
+        _default = self._before
+
+
+_default: int | None = None
+
+
+# --- the pool ---------------------------------------------------------------------------------------------------------
+
+
+class Pool:
+    """Threads that wait for calls to help with; as many as were ever wanted at once."""
+
+    def __init__(self) -> None:
+        self.helps: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.lock = threading.Lock()
+        self.n_threads = 0
+
+    def ask(self, help_once: Callable[[], None], n_helpers: int) -> int:
+        """Has `help_once` called by up to `n_helpers` threads; how many will."""
+        with self.lock:
+            while self.n_threads < n_helpers:
+                try:
+                    threading.Thread(target=self.serve, name="xcorr-worker", daemon=True).start()
+                except RuntimeError:  # no more threads can be had, or the interpreter is shutting down
+                    break
+                self.n_threads += 1
+            n_helpers = min(n_helpers, self.n_threads)
+        for _ in range(n_helpers):
+            self.helps.put(help_once)
+        return n_helpers
+
+    def serve(self) -> None:
+        while True:
+            help_once = self.helps.get()
+            help_once()
+            del help_once
+
+
+_pool = Pool()
+
+
+def _forget_pool() -> None:
+    """In a forked child: its threads did not come along, and its lock may be held by one that did not."""
+    global _pool
+    _pool = Pool()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+class Team:
+    """The helpers of one call: each runs it in a workspace of its own, and the last one to leave says so."""
+
+    def __init__(self, call: Runnable, workspaces: list[Any]) -> None:
+        self.call = call
+        self.workspaces = workspaces
+        self.lock = threading.Lock()
+        self.n_inside = 0
+        self.closed = False
+        self.left = threading.Event()
+        self.error: BaseException | None = None
+
+    def help_once(self) -> None:
+        with self.lock:
+            if self.closed or not self.workspaces:
+                return
+            self.n_inside += 1
+            workspace = self.workspaces.pop()
+        try:
+            self.call.run(workspace, False)
+        except BaseException as error:
+            self.error = error
+            self.call.cancel()
+        finally:
+            with self.lock:
+                self.n_inside -= 1
+                if self.closed and not self.n_inside:
+                    self.left.set()
+
+    def close(self) -> None:
+        """Lets nobody in any more and waits for those inside. A signal's exception cancels, but waits as well."""
+        with self.lock:
+            self.closed = True
+            if not self.n_inside:
+                return
+        try:
+            self.left.wait()
+        except BaseException:
+            self.call.cancel()
+            while self.n_inside:
+                self.left.wait(0.05)
+            raise
+
+
+def run(call: Runnable, n_workers: int) -> None:
+    """Has the call done by the calling thread and up to ``n_workers - 1`` helpers."""
+    workspaces = [np.zeros(call.workspace_bytes, dtype=np.int8) for _ in range(n_workers)]
+    if n_workers == 1:
+        call.run(workspaces[0], True)
+        return
+    own = workspaces.pop()
+    team = Team(call, workspaces)
+    _pool.ask(team.help_once, n_workers - 1)
+    try:
+        call.run(own, True)
+    except BaseException:
+        call.cancel()
+        raise
+    finally:
+        team.close()
+    if team.error is not None:
+        raise team.error
