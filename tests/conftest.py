@@ -1,0 +1,39 @@
+"""Fixtures and settings of every test."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from checks import EXAMPLES, METHODS, SEED  # noqa: E402
+
+from xcorr import _dispatch  # noqa: E402
+
+settings.register_profile("xcorr", deadline=None, print_blob=True, max_examples=EXAMPLES,
+                          suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("xcorr")
+
+
+def pytest_configure(config):
+    # Hypothesis imports libcst, where there is one, to report a failure; that import may warn.
+    config.addinivalue_line("filterwarnings", "ignore:mypy_extensions.TypedDict:DeprecationWarning")
+
+
+def pytest_report_header():
+    return f"xcorr: XCORR_TEST_SEED={SEED} XCORR_TEST_EXAMPLES={EXAMPLES} levels={_dispatch.runnable_levels()}"
+
+
+@pytest.fixture(params=_dispatch.runnable_levels())
+def level(request):
+    """Everything in the test runs on this level."""
+    with _dispatch.using_level(request.param):
+        yield request.param
+
+
+@pytest.fixture(params=METHODS)
+def method(request):
+    """A forced method that serves every call."""
+    return request.param

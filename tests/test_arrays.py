@@ -1,0 +1,309 @@
+"""Operands and outputs of every memory order, alignment, byte order and kind."""
+
+import array
+
+import numpy as np
+import pytest
+from cases import FEW
+from checks import assert_equal, assert_same_bits, random_generator, response_dtype, whole_numbers
+
+import xcorr
+from xcorr import _reference
+
+pytestmark = pytest.mark.usefixtures("level")
+
+DTYPES = ("float32", "float64", "float16", "complex64", "uint8", "int64")
+by_id = {"ids": lambda value: getattr(value, "id", str(value))}
+
+
+def problem(dtype="float32", images=(2, 7, 9, 3), kernels=(5, 3, 2, 3)):
+    rng = random_generator(dtype, images, kernels)
+    images, kernels = whole_numbers(rng, images, dtype), whole_numbers(rng, kernels, dtype)
+    return images, kernels, _reference.correlate(images, kernels)
+
+
+# Ways to lay the same numbers out in memory.
+
+def permuted(array, order):
+    return np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
+
+
+def spaced(array, *gaps):
+    larger = np.full([length * gap + gap for length, gap in zip(array.shape, gaps)], 99, array.dtype)
+    view = larger[tuple(slice(gap // 2, gap // 2 + length * gap, gap) for length, gap in zip(array.shape, gaps))]
+    view[...] = array
+    return view
+
+
+def reversed_along(array, *axes):
+    return np.flip(np.ascontiguousarray(np.flip(array, axes)), axes)
+
+
+def misaligned(array):
+    buffer = bytearray(array.nbytes + 1)
+    view = np.frombuffer(buffer, array.dtype, offset=1).reshape(array.shape)
+    view[...] = array
+    return view
+
+
+def odd_record_pitch(array):
+    records = np.zeros(array.shape, np.dtype([("mark", "u1"), ("pixel", array.dtype)]))
+    records["pixel"] = array
+    return records["pixel"]
+
+
+def read_only(array):
+    copy = array.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+MEMORY = {
+    "fortran": np.asfortranarray,
+    "channels-first": lambda array: permuted(array, (0, 3, 1, 2)),
+    "columns-before-rows": lambda array: permuted(array, (0, 2, 1, 3)),
+    "batch-last": lambda array: permuted(array, (1, 2, 3, 0)),
+    "every-second-column": lambda array: spaced(array, 1, 1, 2, 1),
+    "every-third-row": lambda array: spaced(array, 1, 3, 1, 1),
+    "every-second-channel": lambda array: spaced(array, 1, 1, 1, 2),
+    "spaced-everywhere": lambda array: spaced(array, 2, 3, 2, 3),
+    "reversed-rows": lambda array: reversed_along(array, 1),
+    "reversed-columns": lambda array: reversed_along(array, 2),
+    "reversed-channels": lambda array: reversed_along(array, 3),
+    "reversed-everywhere": lambda array: reversed_along(array, 0, 1, 2, 3),
+    "reversed-and-spaced": lambda array: spaced(array[:, ::-1, :, ::-1], 1, 2, 3, 1)[:, ::-1, :, ::-1],
+    "misaligned": misaligned,
+    "odd-record-pitch": odd_record_pitch,
+    "read-only": read_only,
+    "other-byte-order": lambda array: array.astype(array.dtype.newbyteorder()),
+    "other-byte-order-misaligned": lambda array: misaligned(array.astype(array.dtype.newbyteorder())),
+    "subclass": lambda array: array.view(type("Pixels", (np.ndarray,), {})),
+}
+
+
+@pytest.mark.parametrize("order", MEMORY)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_memory_order_of_the_operands_does_not_matter(method, order, dtype):
+    images, kernels, expected = problem(dtype)
+    other_images, other_kernels = MEMORY[order](images), MEMORY[order](kernels)
+    assert np.array_equal(other_images, images)
+    for pair in ((other_images, kernels), (images, other_kernels), (other_images, other_kernels)):
+        assert_equal(xcorr.correlate(*pair, method=method), expected, response_dtype(dtype))
+
+
+@pytest.mark.parametrize("order", MEMORY)
+@pytest.mark.parametrize("case", FEW[2:12], **by_id)
+def test_memory_order_does_not_matter_with_any_keyword(method, order, case):
+    rng = random_generator(case.id)
+    images, kernels = whole_numbers(rng, case.images, "float32"), whole_numbers(rng, case.kernels, "float32")
+    keywords = dict(case.keywords, bias=whole_numbers(rng, case.kernels[0], "float32") if case.bias else None)
+    expected = xcorr.correlate(images, kernels, method=method, **keywords)
+    response = xcorr.correlate(MEMORY[order](images), MEMORY[order](kernels), method=method, **keywords)
+    assert_equal(response, expected, np.float32)
+
+
+@pytest.mark.parametrize("axes", [(0,), (1,), (2,), (3,), (0, 1, 2, 3), (1, 2)], ids=str)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_broadcast_operands_are_read_as_what_they_show(method, axes, dtype):
+    images, kernels, _ = problem(dtype)
+    first = tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(4))
+    images = np.broadcast_to(images[first], images.shape)
+    expected = _reference.correlate(images, kernels)
+    assert_equal(xcorr.correlate(images, kernels, method=method), expected, response_dtype(dtype))
+    kernels = np.broadcast_to(kernels[first], kernels.shape)
+    expected = _reference.correlate(images, kernels)
+    assert_equal(xcorr.correlate(images, kernels, method=method), expected, response_dtype(dtype))
+
+
+def test_bias_of_any_memory_order_is_read(method):
+    images, kernels, expected = problem()
+    bias = np.arange(10.0)
+    for view in (bias[:5], bias[::2], bias[4::-1], np.broadcast_to(bias[3], 5), bias[:5].astype(">f8"), misaligned(bias[:5])):
+        response = xcorr.correlate(images, kernels, bias=view, method=method)
+        assert_equal(response, expected + np.asarray(view), np.float32)
+
+
+def test_overlapping_windows_as_images_work(method):
+    signal = np.arange(40.0)
+    images = np.lib.stride_tricks.sliding_window_view(signal, 9)
+    kernel = np.arange(6.0).reshape(2, 3)
+    assert_equal(xcorr.correlate(images, kernel, method=method), _reference.correlate(images, kernel), np.float64)
+
+
+# Things that are not arrays but hold one.
+
+class OnlyDLPack:
+    """A CPU tensor of some other library."""
+
+    def __init__(self, array, device=(1, 0)):
+        self.array, self.device = array, device
+
+    def __dlpack__(self, **keywords):
+        return self.array.__dlpack__(**keywords)
+
+    def __dlpack_device__(self):
+        return self.device
+
+
+class OnlyArray:
+    """A table that can become an array."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array if dtype is None else self.array.astype(dtype)
+
+
+@pytest.mark.parametrize("wrap", [OnlyDLPack, OnlyArray, memoryview])
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+def test_objects_that_hold_an_array_are_accepted(method, wrap, dtype):
+    images, kernels, expected = problem(dtype)
+    for pair in ((wrap(images), kernels), (images, wrap(kernels)), (wrap(images), wrap(kernels))):
+        assert_equal(xcorr.correlate(*pair, method=method), expected, response_dtype(dtype))
+    bank = xcorr.Correlator(wrap(kernels), method=method)
+    assert_equal(bank(wrap(images)), expected, response_dtype(dtype))
+
+
+def test_bias_may_be_any_object_that_holds_an_array(method):
+    images, kernels, expected = problem()
+    for bias in (array.array("d", range(5)), memoryview(np.arange(5.0)), OnlyArray(np.arange(5)), OnlyDLPack(np.arange(5.0))):
+        response = xcorr.correlate(images, kernels, bias=bias, method=method)
+        assert_equal(response, expected + np.arange(5), np.float32)
+
+
+def test_a_tensor_on_another_device_is_refused(method):
+    images, kernels, _ = problem()
+    with pytest.raises((TypeError, ValueError), match="^images: "):
+        xcorr.correlate(OnlyDLPack(images, device=(2, 0)), kernels, method=method)
+
+
+def test_memory_mapped_files_are_read(method, tmp_path):
+    images, kernels, expected = problem("uint8")
+    for order in "CF":
+        mapped = np.memmap(tmp_path / "images.bin", np.uint8, "w+", shape=images.shape, order=order)
+        mapped[...] = images
+        mapped.flush()
+        mapped = np.memmap(tmp_path / "images.bin", np.uint8, "r", shape=images.shape, order=order)
+        response = xcorr.correlate(mapped, kernels, method=method)
+        assert_equal(response, expected, np.int64)
+    np.save(tmp_path / "images.npy", images)
+    response = xcorr.correlate(np.load(tmp_path / "images.npy", mmap_mode="r"), kernels, method=method)
+    assert_equal(response, expected, np.int64)
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_a_matrix_is_read_as_an_array(method):
+    images, kernels, expected = problem("float64", (7, 9), (3, 2))
+    assert_equal(xcorr.correlate(np.matrix(images), np.matrix(kernels), method=method), expected, np.float64)
+
+
+# out=
+
+def outputs(shape, dtype):
+    """Writable arrays of every memory order, each full of 99."""
+    full = np.full(shape, 99, dtype)
+    names = [name for name in MEMORY if not name.startswith("other") and name not in ("read-only", "subclass")]
+    return {"contiguous": full, **{name: MEMORY[name](full) for name in names}}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_out_of_any_memory_order_is_written_and_returned(method, dtype):
+    images, kernels, expected = problem(dtype)
+    for name, out in outputs(expected.shape, response_dtype(dtype)).items():
+        assert xcorr.correlate(images, kernels, out=out, method=method) is out, name
+        assert np.array_equal(out, expected), name
+
+
+@pytest.mark.parametrize("case", FEW, **by_id)
+def test_out_is_written_only_where_it_lies(method, case):
+    rng = random_generator(case.id)
+    images, kernels = whole_numbers(rng, case.images, "float32"), whole_numbers(rng, case.kernels, "float32")
+    expected = xcorr.correlate(images, kernels, method=method, **case.keywords)
+    frame = np.full([length + 2 for length in expected.shape], -7.5, np.float32)
+    inside = (slice(1, -1),) * 4
+    xcorr.correlate(images, kernels, out=frame[inside], method=method, **case.keywords)
+    assert np.array_equal(frame[inside], expected)
+    frame[inside] = -7.5
+    assert (frame == -7.5).all()
+
+
+@pytest.mark.parametrize(("images", "kernels"), [((8, 9), (3, 2)), ((8, 9), (4, 3, 2)), ((3, 8, 9), (3, 2)),
+                                                 ((3, 8, 9, 2), (3, 2, 2)), ((8, 9, 2), (4, 3, 2, 2))], ids=str)
+def test_out_has_the_axes_of_the_response(method, images, kernels):
+    images, kernels, expected = problem("float32", images, kernels)
+    out = np.full(expected.shape, 99, np.float32)
+    assert xcorr.correlate(images, kernels, out=out, method=method) is out
+    assert_equal(out, expected, np.float32)
+
+
+def test_out_of_layout_nchw_is_written(method):
+    images, kernels, _ = problem("float32", (2, 3, 7, 8), (5, 3, 2, 4))
+    expected = _reference.correlate(images, kernels, layout="NCHW")
+    for out in outputs(expected.shape, np.float32).values():
+        xcorr.correlate(images, kernels, layout="NCHW", out=out, method=method)
+        assert np.array_equal(out, expected)
+
+
+def test_empty_out_is_returned(method):
+    for images, kernels, shape in (((0, 5, 5, 1), (3, 2, 2, 1), (0, 4, 4, 3)), ((2, 5, 5, 1), (0, 2, 2, 1), (2, 4, 4, 0))):
+        out = np.empty(shape)
+        assert xcorr.correlate(np.ones(images), np.ones(kernels), out=out, method=method) is out
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "complex128"])
+def test_out_may_overlap_the_images(method, dtype):
+    for padding, kernel_shape in (("same", (1, 3, 3, 1)), ("same", (1, 1, 1, 1)), (2, (1, 5, 5, 1))):
+        for boundary in ("constant", "wrap"):
+            images, kernels, _ = problem(dtype, (3, 8, 9, 1), kernel_shape)
+            expected = _reference.correlate(images, kernels, padding=padding, boundary=boundary)
+            out = images
+            assert xcorr.correlate(images, kernels, padding=padding, boundary=boundary, out=out, method=method) is out
+            assert_equal(out, expected, response_dtype(dtype))
+
+
+def test_out_may_overlap_a_part_of_the_images(method):
+    for offset in (1, 5, 17, 40):
+        for reverse in (False, True):
+            memory = random_generator(offset).integers(-4, 5, 400).astype(np.float64)
+            images, out = memory[offset:offset + 192].reshape(2, 8, 12), memory[:140].reshape(2, 7, 10)
+            images = images[::-1, ::-1] if reverse else images
+            kernel = np.arange(6.0).reshape(2, 3)
+            expected = _reference.correlate(images, kernel)
+            xcorr.correlate(images, kernel, out=out, method=method)
+            assert_equal(out, expected, np.float64)
+
+
+def test_out_may_overlap_the_kernels_or_the_bias(method):
+    images, kernels, _ = problem("float64", (1, 7, 8, 2), (4, 3, 3, 2))
+    expected = _reference.correlate(images, kernels, stride=(3, 2))
+    memory = np.zeros(100)
+    memory[:kernels.size] = kernels.ravel()
+    out = memory[10:10 + expected.size].reshape(expected.shape)
+    xcorr.correlate(images, memory[:kernels.size].reshape(kernels.shape), stride=(3, 2), out=out, method=method)
+    assert_equal(out, expected, np.float64)
+    memory[:4] = 1, 2, 3, 4
+    out = memory[:expected.size].reshape(expected.shape)
+    expected = expected + memory[:4]
+    xcorr.correlate(images, kernels, stride=(3, 2), bias=memory[:4], out=out, method=method)
+    assert_equal(out, expected, np.float64)
+
+
+def test_a_correlator_writes_into_out_as_well(method):
+    images, kernels, expected = problem()
+    bank = xcorr.Correlator(kernels, method=method)
+    for out in outputs(expected.shape, np.float32).values():
+        assert bank(images, out=out) is out
+        assert np.array_equal(out, expected)
+
+
+def test_response_owns_fresh_contiguous_memory(method):
+    for layout in ("NHWC", "NCHW"):
+        images = np.ones((2, 6, 7, 6), np.float32)
+        kernels = np.ones((3, 2, 2, 6) if layout == "NHWC" else (3, 6, 2, 2), np.float32)
+        first = xcorr.correlate(images, kernels, layout=layout, method=method)
+        second = xcorr.correlate(images, kernels, layout=layout, method=method)
+        assert first.flags.c_contiguous
+        assert first.flags.writeable
+        assert not np.shares_memory(first, second)
+        assert_same_bits(first, second)

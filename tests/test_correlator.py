@@ -1,0 +1,238 @@
+"""Prepared banks, the choice of a method, sizes, workers and what the package says about itself."""
+
+import copy
+import itertools
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from cases import CASES, FEW
+from checks import assert_equal, assert_same_bits, random_generator, whole_numbers
+
+import xcorr
+from xcorr import _dispatch, _reference
+
+METHODS = ("direct", "matmul", "fft", "winograd")
+by_id = {"ids": lambda value: getattr(value, "id", str(value))}
+
+
+def problem(case, dtype="float32"):
+    rng = random_generator(case.id, dtype)
+    images, kernels = whole_numbers(rng, case.images, dtype), whole_numbers(rng, case.kernels, dtype)
+    return images, kernels, dict(case.keywords, bias=whole_numbers(rng, case.kernels[0], dtype) if case.bias else None)
+
+
+@pytest.mark.parametrize("case", FEW, **by_id)
+@pytest.mark.parametrize("dtype", ["float32", "complex128", "uint8", "float16"])
+def test_correlator_gives_the_exact_response(level, method, case, dtype):
+    images, kernels, keywords = problem(case, dtype)
+    bank = xcorr.Correlator(kernels, method=method, **keywords)
+    expected = _reference.correlate(images, kernels, **keywords)
+    for workers in (None, 1, 3):
+        assert_equal(bank(images, workers=workers), expected, np.int64 if dtype == "uint8" else dtype)
+
+
+def test_one_correlator_serves_images_of_every_size(level, method):
+    kernels = whole_numbers(random_generator("sizes"), (5, 3, 2, 3), "float32")
+    bank = xcorr.Correlator(kernels, padding="same", stride=(2, 1), method=method)
+    for shape in ((1, 3, 3, 3), (2, 17, 5, 3), (4, 8, 40, 3), (0, 5, 5, 3), (1, 3, 3, 3), (30, 7, 3)):
+        images = whole_numbers(random_generator(shape), shape, "float32")
+        expected = _reference.correlate(images, kernels, padding="same", stride=(2, 1))
+        assert_equal(bank(images), expected, np.float32)
+
+
+def test_one_correlator_serves_images_of_every_dtype(level, method):
+    kernels = whole_numbers(random_generator("dtypes"), (2, 3, 3), "int16")
+    bank = xcorr.Correlator(kernels, method=method)
+    for dtype, expected_dtype in (("uint8", "int64"), ("float32", "float32"), ("float64", "float64"), ("uint8", "int64"),
+                                  ("complex64", "complex64"), ("float16", "float32"), ("bool", "int64")):
+        images = whole_numbers(random_generator(dtype), (6, 7), dtype)
+        assert_equal(bank(images), _reference.correlate(images, kernels), expected_dtype)
+
+
+def test_layout_of_a_correlator_follows_from_its_images():
+    kernels = whole_numbers(random_generator("layout"), (2, 3, 4), "float32")
+    bank = xcorr.Correlator(kernels)
+    for shape in ((6, 7), (2, 6, 7, 4)):  # two kernels of (3, 4), or one of (2, 3) with 4 channels
+        images = whole_numbers(random_generator(shape), shape, "float32")
+        assert_equal(bank(images), _reference.correlate(images, kernels), np.float32)
+    with pytest.raises(ValueError, match="NHWC"):
+        bank(np.ones((2, 6, 7), np.float32))
+    assert xcorr.Correlator(kernels, layout="NHW")(np.ones((2, 6, 7), np.float32)).shape == (2, 4, 4, 2)
+
+
+def test_kernels_changed_after_preparation_do_not_matter(level, method):
+    images, kernels = np.ones((1, 6, 40, 2), np.float32), np.ones((3, 2, 2, 2), np.float32)
+    bias = np.ones(3, np.float32)
+    bank = xcorr.Correlator(kernels, bias=bias, method=method)
+    bank(images)
+    kernels[...], bias[...] = 5, 7
+    assert_equal(bank(images), np.full((1, 5, 39, 3), 9.0), np.float32)
+    assert_equal(bank(images[:, :3]), np.full((1, 2, 39, 3), 9.0), np.float32)
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickled_correlator_gives_the_same_bits(method, protocol):
+    for case in FEW:
+        images, kernels, keywords = problem(case)
+        bank = xcorr.Correlator(kernels, method=method, **keywords)
+        before = pickle.loads(pickle.dumps(bank, protocol))
+        expected = bank(images)
+        after = pickle.loads(pickle.dumps(bank, protocol))
+        assert_same_bits(before(images), expected)
+        assert_same_bits(after(images), expected)
+        assert_same_bits(copy.deepcopy(bank)(images), expected)
+
+
+def test_a_correlator_may_be_called_from_many_threads(level, method):
+    case = next(case for case in FEW if case.id == "strided-dilated")
+    _, kernels, keywords = problem(case)
+    bank = xcorr.Correlator(kernels, method=method, **keywords)
+    batches = [whole_numbers(random_generator(size), (2, 7 + size % 5, 9 + size, 2), "float32") for size in range(12)]
+    expected = [_reference.correlate(images, kernels, **keywords) for images in batches]
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(5):
+            for response, exact in zip(threads.map(bank, batches), expected):
+                assert_equal(response, exact, np.float32)
+
+
+def test_many_threads_may_mix_calls():
+    calls = [problem(case, dtype) for case, dtype in itertools.product(FEW, ("float32", "uint8"))]
+    expected = [_reference.correlate(images, kernels, **keywords) for images, kernels, keywords in calls]
+
+    def run(index):
+        images, kernels, keywords = calls[index % len(calls)]
+        method = ("direct", "matmul")[index // len(calls) % 2]
+        return xcorr.correlate(images, kernels, method=method, workers=1 + index % 3, **keywords)
+
+    with ThreadPoolExecutor(8) as threads:
+        for index, response in enumerate(threads.map(run, range(8 * len(calls)))):
+            exact = expected[index % len(calls)]
+            assert_equal(response, exact, np.int64 if exact.dtype == object else np.float32)
+
+
+def test_explain_names_the_method(method):
+    bank = xcorr.Correlator(np.ones((4, 3, 3, 2), np.float32), method=method)
+    for shape in ((20, 30, 2), (6, 20, 30, 2)):
+        text = bank.explain(shape)
+        assert isinstance(text, str)
+        assert method in text
+
+
+def test_explain_names_the_chosen_method():
+    for kernels in ((4, 3, 3, 2), (64, 5, 5, 2), (1, 29, 29, 2)):
+        text = xcorr.Correlator(np.ones(kernels, np.float32)).explain((40, 50, 2))
+        assert xcorr.choose_method((40, 50, 2), kernels, dtype=np.float32) in text
+
+
+def test_explain_refuses_what_the_call_would_refuse():
+    bank = xcorr.Correlator(np.ones((4, 3, 3, 2), np.float32))
+    for shape in ((20, 30, 3), (2, 30, 2), (0, 30, 2), (5,)):
+        with pytest.raises(ValueError):
+            bank.explain(shape)
+
+
+# The choice of a method is a function of sizes.
+
+@pytest.mark.parametrize("dtype", ["float32", np.float64, np.dtype("complex64"), "float16", "int64"])
+def test_choose_method_names_a_method(dtype):
+    for image, kernels in (((28, 28), (3, 3)), ((28, 28), (8, 3, 3)), ((32, 32, 3), (2, 5, 5, 3)), ((1, 1), (1, 1)),
+                           ((56, 56, 64), (64, 3, 3, 64)), ((256, 256), (64, 64)), ((512, 512, 3), (16, 31, 31, 3))):
+        assert xcorr.choose_method(image, kernels, dtype=dtype) in METHODS
+
+
+def test_integers_are_never_given_to_an_inexact_method():
+    for image, kernels in (((28, 28), (3, 3)), ((56, 56, 64), (64, 3, 3, 64)), ((256, 256), (64, 64))):
+        assert xcorr.choose_method(image, kernels, dtype=np.int64) in ("direct", "matmul")
+
+
+def test_the_chosen_method_can_be_forced():
+    for case in CASES[::11]:
+        if 0 in (case.images[0], case.kernels[0]):
+            continue
+        images, kernels = np.ones(case.images, np.float32), np.ones(case.kernels, np.float32)
+        keywords = {name: value for name, value in case.keywords.items() if name not in ("fill_value", "boundary")}
+        chosen = xcorr.choose_method(case.images[1:], case.kernels, dtype=np.float32, **keywords)
+        response = xcorr.correlate(images, kernels, method=chosen, **keywords)
+        assert_same_bits(response, xcorr.correlate(images, kernels, **keywords))
+
+
+# Sizes.
+
+@pytest.mark.parametrize("case", [case for case in CASES if 0 not in case.kernels][::3], **by_id)
+def test_response_shape_is_that_of_the_response(case):
+    shape = xcorr.response_shape(case.images[1:3], case.kernels[1:3], padding=case.padding, stride=case.stride,
+                                 dilation=case.dilation)
+    expected = xcorr.correlate(np.ones((0, *case.images[1:])), np.ones(case.kernels), **case.keywords).shape[1:3]
+    assert isinstance(shape, tuple)
+    assert shape == expected
+    assert all(type(length) is int for length in shape)
+
+
+def test_response_shape_of_same_is_the_image_over_the_stride_rounded_up():
+    for size, stride, kernel in itertools.product((5, 6, 7, 8), (1, 2, 3), (1, 2, 3, 9)):
+        assert xcorr.response_shape((size, size + 1), (kernel, 1), padding="same", stride=stride) \
+            == (-(-size // stride), -(-(size + 1) // stride))
+
+
+def test_response_shape_refuses_what_the_call_would_refuse():
+    for image, kernel, keywords, error in (
+            ((2, 5), (3, 3), {}, ValueError), ((5, 5), (2, 2), {"stride": 0}, ValueError),
+            ((5, 5), (2, 2), {"dilation": 5}, ValueError), ((5, 5), (2, 2), {"padding": "nonsense"}, ValueError),
+            ((5, 5), (2, 2), {"stride": 1.5}, TypeError), ((0, 5), (1, 1), {}, ValueError), ((5,), (1,), {}, ValueError),
+            ((5, 5), (2, 2), {"padding": 2**63}, (ValueError, OverflowError))):
+        with pytest.raises(error):
+            xcorr.response_shape(image, kernel, **keywords)
+
+
+# Workers and self-description.
+
+def test_set_workers_holds_inside_the_with_block():
+    before = xcorr.get_workers()
+    assert before >= 1
+    with xcorr.set_workers(3):
+        assert xcorr.get_workers() == 3
+        with xcorr.set_workers(1):
+            assert xcorr.get_workers() == 1
+        assert xcorr.get_workers() == 3
+    assert xcorr.get_workers() == before
+
+
+def test_set_workers_is_undone_after_an_error():
+    before = xcorr.get_workers()
+    with pytest.raises(KeyError), xcorr.set_workers(before + 2):
+        raise KeyError
+    assert xcorr.get_workers() == before
+
+
+def test_set_workers_is_a_function_as_well():
+    with xcorr.set_workers(xcorr.get_workers()):  # restores what the test changes
+        xcorr.set_workers(5)
+        assert xcorr.get_workers() == 5
+        xcorr.set_workers(-1)
+        assert xcorr.get_workers() >= 1
+        xcorr.set_workers(2)
+        assert_equal(xcorr.correlate(np.ones((3, 5, 5, 1)), np.ones((1, 2, 2, 1))), np.full((3, 4, 4, 1), 4.0), np.float64)
+
+
+@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (-2, ValueError), (1.0, TypeError), (True, TypeError),
+                                              ("2", TypeError)])
+def test_set_workers_refuses_what_is_not_a_count(value, error):
+    before = xcorr.get_workers()
+    with pytest.raises(error):
+        xcorr.set_workers(value)
+    assert xcorr.get_workers() == before
+
+
+def test_info_is_a_dictionary_that_tells_the_level():
+    info = xcorr.info()
+    assert isinstance(info, dict)
+    assert set(_dispatch.runnable_levels()) & {value for value in info.values() if isinstance(value, str)}
+
+
+def test_every_public_name_exists_and_is_documented():
+    for name in ("correlate", "convolve", "Correlator", "response_shape", "choose_method", "window_index",
+                 "correlation_indices", "windows", "set_workers", "get_workers", "info"):
+        assert name in xcorr.__all__
+        assert getattr(xcorr, name).__doc__
