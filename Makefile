@@ -1,0 +1,60 @@
+# Bare `make` lists the targets. Everything is installed into .venv and nothing outside of this folder is changed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+SOURCES := setup.py pyproject.toml $(wildcard pyx/* xcorr/*.py xcorr/py.typed xcorr/_samples/*)
+
+.PHONY: help
+help:
+	@echo "make <target>, with PYTHON=python3.x for another interpreter than python3:"
+	@sed -n 's/^\([a-z]*\):.*## /  \1 - /p' $(MAKEFILE_LIST)
+
+# A stamp is newer than what it was made from, so that a second run builds nothing. What an earlier build left behind is
+# removed: setuptools would install modules that are gone, and keep objects that were compiled with other flags.
+.venv/package: $(SOURCES)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	rm -rf build
+	$(BIN)/pip install -q '.[cli]'
+	@touch $@
+
+# The package is there already: of the name with an extra, pip only adds the extra's libraries.
+.venv/tools-%: .venv/package
+	$(BIN)/pip install -q 'xcorr[$*]'
+	@touch $@
+
+.PHONY: demo
+demo: .venv/package ## correlate the sample images, compare every response with SciPy, time both
+	$(BIN)/xcorr demo
+
+# In tests/ and by the script, because `python -m` and `python -c` would find this folder's uncompiled xcorr first.
+.PHONY: test
+test: .venv/tools-test ## test the installed package; ARGS="-k layout" selects
+	cd tests && ../$(BIN)/pytest $(ARGS)
+
+.PHONY: lint
+lint: .venv/tools-lint ## ruff, cython-lint, mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint pyx
+	$(BIN)/mypy
+
+.PHONY: wheel
+wheel: .venv/tools-build ## the sdist, and the wheel built from it, in dist/
+	rm -rf build dist
+	$(BIN)/pyproject-build --outdir dist
+
+# setup.py knows the directives, which decide what is yellow; asking it for the name translates and compiles nothing.
+.PHONY: annotate
+annotate: .venv/tools-lint ## Cython's annotated sources, in build/annotate/
+	$(BIN)/pip install -q 'setuptools>=77'
+	rm -rf build/cython build/annotate
+	XCORR_ANNOTATE=1 $(BIN)/python setup.py -q --name
+	mkdir -p build/annotate
+	mv build/cython/pyx/*.html build/annotate
+
+.PHONY: clean
+clean: ## remove everything that was built, .venv included
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/.hypothesis xcorr-demo.npz
+	rm -f xcorr/*.so
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
