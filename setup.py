@@ -55,9 +55,7 @@ DIRECTIVES = {
 }
 
 EXTENSIONS = [Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"]) for name in ("_cpu", "_engine", "_indices", "_integers")]
-LEVEL_EXTENSIONS = {
-    f"xcorr._level_{level}": level for level in LEVELS
-}
+LEVEL_EXTENSIONS = {f"xcorr._level_{level}": level for level in LEVELS}
 EXTENSIONS += [
     Extension(
         name,

@@ -43,8 +43,15 @@ COLUMNS = [
     for columns in (*range(1, 71), 95, 96, 97, 127, 128, 129, 130)
 ]
 STRIDED_COLUMNS = [
-    Case(f"{lanes}-{columns}-columns-stride-2-same", (*images[:2], columns, images[3]), kernels,
-         padding="same", stride=2, bias=True, **keywords)
+    Case(
+        f"{lanes}-{columns}-columns-stride-2-same",
+        (*images[:2], columns, images[3]),
+        kernels,
+        padding="same",
+        stride=2,
+        bias=True,
+        **keywords,
+    )
     for lanes, (images, kernels, keywords) in LANES.items()
     for columns in (*range(1, 40, 3), 64, 67, 129)
 ]
@@ -56,50 +63,149 @@ ROWS = [
 
 # Kernels and channels around the panel widths.
 COUNTS = (1, 2, 3, 4, 5, 7, 8, 9, 13, 15, 16, 17, 24, 31, 32, 33, 48, 50, 64, 65)
-BANKS = [Case(f"{n_kernels}-kernels-{depth}-channels", (2, 7, 8, depth), (n_kernels, 3, 2, depth), bias=n_kernels % 2 == 1)
-         for n_kernels in COUNTS for depth in (1, 3)]
-CHANNELS = [Case(f"{depth}-channels-{n_kernels}-kernels", (1, 5, 9, depth), (n_kernels, 2, 3, depth))
-            for depth in COUNTS for n_kernels in (1, 10)]
-DEPTHWISE = [Case(f"depthwise-{depth}-channels-times-{multiplier}", (2, 6, 7, depth), (depth * multiplier, 3, 2, 1),
-                  groups=depth, padding="same", bias=True)
-             for depth in (2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65) for multiplier in (1, 2, 3)]
-GROUPS = [Case(f"{groups}-groups-of-{depth}-channels-{bank}-kernels", (2, 6, 7, groups * depth),
-               (groups * bank, 2, 3, depth), groups=groups, bias=bank == 3)
-          for groups in (2, 3, 5) for depth in (2, 3, 8) for bank in (1, 3, 8, 17)]
+BANKS = [
+    Case(f"{n_kernels}-kernels-{depth}-channels", (2, 7, 8, depth), (n_kernels, 3, 2, depth), bias=n_kernels % 2 == 1)
+    for n_kernels in COUNTS
+    for depth in (1, 3)
+]
+CHANNELS = [
+    Case(f"{depth}-channels-{n_kernels}-kernels", (1, 5, 9, depth), (n_kernels, 2, 3, depth))
+    for depth in COUNTS
+    for n_kernels in (1, 10)
+]
+DEPTHWISE = [
+    Case(
+        f"depthwise-{depth}-channels-times-{multiplier}",
+        (2, 6, 7, depth),
+        (depth * multiplier, 3, 2, 1),
+        groups=depth,
+        padding="same",
+        bias=True,
+    )
+    for depth in (2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65)
+    for multiplier in (1, 2, 3)
+]
+GROUPS = [
+    Case(
+        f"{groups}-groups-of-{depth}-channels-{bank}-kernels",
+        (2, 6, 7, groups * depth),
+        (groups * bank, 2, 3, depth),
+        groups=groups,
+        bias=bank == 3,
+    )
+    for groups in (2, 3, 5)
+    for depth in (2, 3, 8)
+    for bank in (1, 3, 8, 17)
+]
 
 # Kernels from one tap to the whole image.
-KERNEL_SIZES = [Case(f"{height}x{width}-kernel-{n_kernels}x{depth}", (2, 13, 17, depth),
-                     (n_kernels, height, width, depth))
-                for height, width in ((1, 1), (1, 2), (2, 1), (1, 17), (13, 1), (2, 2), (4, 6), (5, 3), (7, 7), (12, 16),
-                                      (13, 17))
-                for n_kernels, depth in ((1, 1), (3, 4), (18, 3))]
-TINY_IMAGES = [Case(f"{height}x{width}x{depth}-image", (1, height, width, depth), (2, height, width, depth))
-               for height, width in ((1, 1), (1, 2), (2, 1), (1, 40), (40, 1)) for depth in (1, 5)]
-LONG_SUMS = [Case(f"{height}x{width}x{depth}-taps-{n_kernels}-kernels", (1, height + 1, width + 2, depth), (n_kernels, height, width, depth))
-             for height, width, depth, n_kernels in ((31, 33, 1, 2), (64, 64, 1, 1), (3, 3, 300, 2), (3, 3, 257, 20),
-                                                     (1, 1, 1025, 9), (1, 1, 1025, 1))]
+KERNEL_SIZES = [
+    Case(f"{height}x{width}-kernel-{n_kernels}x{depth}", (2, 13, 17, depth), (n_kernels, height, width, depth))
+    for height, width in ((1, 1), (1, 2), (2, 1), (1, 17), (13, 1), (2, 2), (4, 6), (5, 3), (7, 7), (12, 16), (13, 17))
+    for n_kernels, depth in ((1, 1), (3, 4), (18, 3))
+]
+TINY_IMAGES = [
+    Case(f"{height}x{width}x{depth}-image", (1, height, width, depth), (2, height, width, depth))
+    for height, width in ((1, 1), (1, 2), (2, 1), (1, 40), (40, 1))
+    for depth in (1, 5)
+]
+LONG_SUMS = [
+    Case(
+        f"{height}x{width}x{depth}-taps-{n_kernels}-kernels",
+        (1, height + 1, width + 2, depth),
+        (n_kernels, height, width, depth),
+    )
+    for height, width, depth, n_kernels in (
+        (31, 33, 1, 2),
+        (64, 64, 1, 1),
+        (3, 3, 300, 2),
+        (3, 3, 257, 20),
+        (1, 1, 1025, 9),
+        (1, 1, 1025, 1),
+    )
+]
 
 # Padding, boundaries, strides, dilations.
-PADDINGS = ("valid", "same", "full", 0, 1, 2, (1, 0), (0, 2), ((1, 0), (0, 0)), ((0, 0), (0, 3)), ((2, 1), (3, 0)), (4, 5))
-PADDED = [Case(f"padding-{padding}-{height}x{width}-{n_kernels}-kernels".replace(" ", ""), (2, 6, 8, 2),
-               (n_kernels, height, width, 2), padding=padding, bias=True)
-          for padding in PADDINGS for height, width in ((1, 1), (2, 2), (3, 3), (4, 3), (5, 2)) for n_kernels in (1, 9)]
-BOUNDED = [Case(f"{boundary}-{padding}-{height}x{width}-{depth}".replace(" ", ""), (2, height, width, depth),
-                (3, 2, 3, depth), padding=padding, boundary=boundary, fill_value=3 if boundary == "constant" else 0)
-           for boundary in ("constant", "edge", "reflect", "symmetric", "wrap")
-           for padding in ("same", "full", 1, ((7, 2), (3, 11)), (13, 17))
-           for height, width in ((1, 1), (1, 4), (2, 2), (2, 5), (3, 4), (5, 1)) for depth in (1, 2)]
-SAME_STRIDED = [Case(f"same-stride-{stride}-kernel-{height}x{width}-image-{size}".replace(" ", ""), (1, size, size + 3, 2),
-                     (2, height, width, 2), padding="same", stride=stride)
-                for stride in (1, 2, 3, (1, 2), (2, 1), (5, 4)) for height, width in ((1, 1), (2, 4), (3, 3), (5, 2))
-                for size in (5, 6, 7, 8)]
-STRIDED = [Case(f"stride-{stride}-dilation-{dilation}-{n_kernels}-kernels-{padding}".replace(" ", ""), (2, 12, 15, 3),
-                (n_kernels, 3, 2, 3), padding=padding, stride=stride, dilation=dilation, bias=True)
-           for stride in (1, 2, 3, (1, 2), (3, 1), (20, 20)) for dilation in (1, 2, (1, 3), (4, 1))
-           for n_kernels in (1, 16) for padding in ("valid", "full", (1, 2))]
-DEPTHWISE_STRIDED = [Case(f"depthwise-stride-{stride}-dilation-{dilation}".replace(" ", ""), (2, 12, 15, 17), (17, 3, 2, 1),
-                          padding="same", stride=stride, dilation=dilation, groups=17)
-                     for stride in (1, 2, (1, 3), (2, 1)) for dilation in (1, 2, (1, 3), (3, 1))]
+PADDINGS = (
+    "valid",
+    "same",
+    "full",
+    0,
+    1,
+    2,
+    (1, 0),
+    (0, 2),
+    ((1, 0), (0, 0)),
+    ((0, 0), (0, 3)),
+    ((2, 1), (3, 0)),
+    (4, 5),
+)
+PADDED = [
+    Case(
+        f"padding-{padding}-{height}x{width}-{n_kernels}-kernels".replace(" ", ""),
+        (2, 6, 8, 2),
+        (n_kernels, height, width, 2),
+        padding=padding,
+        bias=True,
+    )
+    for padding in PADDINGS
+    for height, width in ((1, 1), (2, 2), (3, 3), (4, 3), (5, 2))
+    for n_kernels in (1, 9)
+]
+BOUNDED = [
+    Case(
+        f"{boundary}-{padding}-{height}x{width}-{depth}".replace(" ", ""),
+        (2, height, width, depth),
+        (3, 2, 3, depth),
+        padding=padding,
+        boundary=boundary,
+        fill_value=3 if boundary == "constant" else 0,
+    )
+    for boundary in ("constant", "edge", "reflect", "symmetric", "wrap")
+    for padding in ("same", "full", 1, ((7, 2), (3, 11)), (13, 17))
+    for height, width in ((1, 1), (1, 4), (2, 2), (2, 5), (3, 4), (5, 1))
+    for depth in (1, 2)
+]
+SAME_STRIDED = [
+    Case(
+        f"same-stride-{stride}-kernel-{height}x{width}-image-{size}".replace(" ", ""),
+        (1, size, size + 3, 2),
+        (2, height, width, 2),
+        padding="same",
+        stride=stride,
+    )
+    for stride in (1, 2, 3, (1, 2), (2, 1), (5, 4))
+    for height, width in ((1, 1), (2, 4), (3, 3), (5, 2))
+    for size in (5, 6, 7, 8)
+]
+STRIDED = [
+    Case(
+        f"stride-{stride}-dilation-{dilation}-{n_kernels}-kernels-{padding}".replace(" ", ""),
+        (2, 12, 15, 3),
+        (n_kernels, 3, 2, 3),
+        padding=padding,
+        stride=stride,
+        dilation=dilation,
+        bias=True,
+    )
+    for stride in (1, 2, 3, (1, 2), (3, 1), (20, 20))
+    for dilation in (1, 2, (1, 3), (4, 1))
+    for n_kernels in (1, 16)
+    for padding in ("valid", "full", (1, 2))
+]
+DEPTHWISE_STRIDED = [
+    Case(
+        f"depthwise-stride-{stride}-dilation-{dilation}".replace(" ", ""),
+        (2, 12, 15, 17),
+        (17, 3, 2, 1),
+        padding="same",
+        stride=stride,
+        dilation=dilation,
+        groups=17,
+    )
+    for stride in (1, 2, (1, 3), (2, 1))
+    for dilation in (1, 2, (1, 3), (3, 1))
+]
 
 EMPTY = [
     Case("no-images", (0, 6, 7, 2), (3, 2, 3, 2), bias=True),
@@ -120,8 +226,25 @@ FAMILIAR = [
     Case("template", (1, 60, 70, 1), (1, 24, 31, 1)),
 ]
 
-CASES = [*COLUMNS, *STRIDED_COLUMNS, *ROWS, *BANKS, *CHANNELS, *DEPTHWISE, *GROUPS, *KERNEL_SIZES, *TINY_IMAGES, *LONG_SUMS,
-         *PADDED, *BOUNDED, *SAME_STRIDED, *STRIDED, *DEPTHWISE_STRIDED, *EMPTY, *FAMILIAR]
+CASES = [
+    *COLUMNS,
+    *STRIDED_COLUMNS,
+    *ROWS,
+    *BANKS,
+    *CHANNELS,
+    *DEPTHWISE,
+    *GROUPS,
+    *KERNEL_SIZES,
+    *TINY_IMAGES,
+    *LONG_SUMS,
+    *PADDED,
+    *BOUNDED,
+    *SAME_STRIDED,
+    *STRIDED,
+    *DEPTHWISE_STRIDED,
+    *EMPTY,
+    *FAMILIAR,
+]
 
 # A few of every kind, for tests that multiply by dtypes, layouts or workers.
 FEW = [

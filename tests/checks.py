@@ -9,7 +9,7 @@ import numpy as np
 from xcorr import _reference
 
 SEED = int(os.environ.setdefault("XCORR_TEST_SEED", str(secrets.randbelow(2**32))))
-EXAMPLES = int(os.environ.get("XCORR_TEST_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("XCORR_TEST_EXAMPLES", "400"))
 
 LAYOUTS = ("NHWC", "NCHW", "NHW")
 BOUNDARIES = ("constant", "edge", "reflect", "symmetric", "wrap")
@@ -52,8 +52,19 @@ def response_dtype(*operands):
     return np.result_type(*dtypes)
 
 
-def fast_correlate(images, kernels, *, padding="valid", boundary="constant", fill_value=0, stride=1, dilation=1,
-                   groups=1, bias=None, conjugate=True):
+def fast_correlate(
+    images,
+    kernels,
+    *,
+    padding="valid",
+    boundary="constant",
+    fill_value=0,
+    stride=1,
+    dilation=1,
+    groups=1,
+    bias=None,
+    conjugate=True,
+):
     """The definition for NHWC in float64 or complex128, by numpy.pad, strided windows and one product per group."""
     images, kernels = (operand.astype(np.result_type(operand, np.float64)) for operand in (images, kernels))
     strides, dilations = np.broadcast_to(stride, 2), np.broadcast_to(dilation, 2)
@@ -77,13 +88,28 @@ def fast_correlate(images, kernels, *, padding="valid", boundary="constant", fil
     rows, columns = (np.array(padded.shape[1:3]) - spans) // strides + 1
     pitches = padded.strides
     windows = np.lib.stride_tricks.as_strided(
-        padded, (len(images), rows, columns, height, width, padded.shape[3]),
-        (pitches[0], pitches[1] * strides[0], pitches[2] * strides[1],
-         pitches[1] * dilations[0], pitches[2] * dilations[1], pitches[3]), writeable=False)
+        padded,
+        (len(images), rows, columns, height, width, padded.shape[3]),
+        (
+            pitches[0],
+            pitches[1] * strides[0],
+            pitches[2] * strides[1],
+            pitches[1] * dilations[0],
+            pitches[2] * dilations[1],
+            pitches[3],
+        ),
+        writeable=False,
+    )
     kernels = np.conj(kernels) if conjugate else kernels
     bank = n_kernels // groups
-    parts = [np.tensordot(windows[..., group * depth:(group + 1) * depth], kernels[group * bank:(group + 1) * bank],
-                          axes=((3, 4, 5), (1, 2, 3))) for group in range(groups)]
+    parts = [
+        np.tensordot(
+            windows[..., group * depth : (group + 1) * depth],
+            kernels[group * bank : (group + 1) * bank],
+            axes=((3, 4, 5), (1, 2, 3)),
+        )
+        for group in range(groups)
+    ]
     response = np.concatenate(parts, axis=-1)
     return response if bias is None else response + bias
 
@@ -106,8 +132,10 @@ def assert_equal(response, expected, dtype):
     if not np.array_equal(response, expected):
         wrong = np.argwhere(response != expected)
         where = tuple(int(index) for index in wrong[0])
-        raise AssertionError(f"{len(wrong)} of {response.size} responses differ, the first at {where} of "
-                             f"{response.shape}: {response[where]!r} instead of {expected[where]!r}")
+        raise AssertionError(
+            f"{len(wrong)} of {response.size} responses differ, the first at {where} of "
+            f"{response.shape}: {response[where]!r} instead of {expected[where]!r}"
+        )
 
 
 def allowed_error(dtype, images, kernels, *, work_dtype=None, bias=None, expected, **keywords):
@@ -117,8 +145,7 @@ def allowed_error(dtype, images, kernels, *, work_dtype=None, bias=None, expecte
     has_kernel_axis = kernels.ndim == len(keywords.get("layout") or ("NHWC" if kernels.ndim == 4 else "NHW"))
     n_taps = kernels.size // (max(len(kernels), 1) if has_kernel_axis else 1) + (bias is not None)
     keywords.pop("conjugate", None)
-    allowed = _reference.bound(work_dtype, n_taps,
-                               _reference.abs_sums(images, kernels, bias=bias, **keywords))
+    allowed = _reference.bound(work_dtype, n_taps, _reference.abs_sums(images, kernels, bias=bias, **keywords))
     allowed = allowed + np.finfo(np.float64).eps * np.abs(expected)  # the oracle itself is rounded to float64
     if work_dtype != np.promote_types(dtype, work_dtype) or dtype.itemsize < work_dtype.itemsize:
         real = np.dtype(dtype.type(0).real.dtype)
@@ -142,6 +169,9 @@ def assert_same_bits(response, other):
     """Equal in shape, dtype and every bit."""
     assert response.shape == other.shape
     assert response.dtype == other.dtype
-    differing = np.count_nonzero(np.ascontiguousarray(response).view(np.uint8)
-                                 != np.ascontiguousarray(other).view(np.uint8)) if response.size else 0
+    differing = (
+        np.count_nonzero(np.ascontiguousarray(response).view(np.uint8) != np.ascontiguousarray(other).view(np.uint8))
+        if response.size
+        else 0
+    )
     assert differing == 0, f"{differing} bytes differ"

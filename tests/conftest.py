@@ -1,19 +1,14 @@
 """Fixtures and settings of every test."""
 
-import sys
-from pathlib import Path
-
 import pytest
+from checks import EXAMPLES, METHODS, SEED
 from hypothesis import HealthCheck, settings
 
-sys.path.insert(0, str(Path(__file__).parent))
+from xcorr import _dispatch
 
-from checks import EXAMPLES, METHODS, SEED  # noqa: E402
-
-from xcorr import _dispatch  # noqa: E402
-
-settings.register_profile("xcorr", deadline=None, print_blob=True, max_examples=EXAMPLES,
-                          suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "xcorr", deadline=None, print_blob=True, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("xcorr")
 
 

@@ -24,6 +24,7 @@ def problem(dtype="float32", images=(2, 7, 9, 3), kernels=(5, 3, 2, 3)):
 
 # Ways to lay the same numbers out in memory.
 
+
 def permuted(array, order):
     return np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
 
@@ -118,7 +119,14 @@ def test_broadcast_operands_are_read_as_what_they_show(method, axes, dtype):
 def test_bias_of_any_memory_order_is_read(method):
     images, kernels, expected = problem()
     bias = np.arange(10.0)
-    for view in (bias[:5], bias[::2], bias[4::-1], np.broadcast_to(bias[3], 5), bias[:5].astype(">f8"), misaligned(bias[:5])):
+    for view in (
+        bias[:5],
+        bias[::2],
+        bias[4::-1],
+        np.broadcast_to(bias[3], 5),
+        bias[:5].astype(">f8"),
+        misaligned(bias[:5]),
+    ):
         response = xcorr.correlate(images, kernels, bias=view, method=method)
         assert_equal(response, expected + np.asarray(view), np.float32)
 
@@ -131,6 +139,7 @@ def test_overlapping_windows_as_images_work(method):
 
 
 # Things that are not arrays but hold one.
+
 
 class OnlyDLPack:
     """A CPU tensor of some other library."""
@@ -167,7 +176,12 @@ def test_objects_that_hold_an_array_are_accepted(method, wrap, dtype):
 
 def test_bias_may_be_any_object_that_holds_an_array(method):
     images, kernels, expected = problem()
-    for bias in (array.array("d", range(5)), memoryview(np.arange(5.0)), OnlyArray(np.arange(5)), OnlyDLPack(np.arange(5.0))):
+    for bias in (
+        array.array("d", range(5)),
+        memoryview(np.arange(5.0)),
+        OnlyArray(np.arange(5)),
+        OnlyDLPack(np.arange(5.0)),
+    ):
         response = xcorr.correlate(images, kernels, bias=bias, method=method)
         assert_equal(response, expected + np.arange(5), np.float32)
 
@@ -200,6 +214,7 @@ def test_a_matrix_is_read_as_an_array(method):
 
 # out=
 
+
 def outputs(shape, dtype):
     """Writable arrays of every memory order, each full of 99."""
     full = np.full(shape, 99, dtype)
@@ -228,8 +243,11 @@ def test_out_is_written_only_where_it_lies(method, case):
     assert (frame == -7.5).all()
 
 
-@pytest.mark.parametrize(("images", "kernels"), [((8, 9), (3, 2)), ((8, 9), (4, 3, 2)), ((3, 8, 9), (3, 2)),
-                                                 ((3, 8, 9, 2), (3, 2, 2)), ((8, 9, 2), (4, 3, 2, 2))], ids=str)
+@pytest.mark.parametrize(
+    ("images", "kernels"),
+    [((8, 9), (3, 2)), ((8, 9), (4, 3, 2)), ((3, 8, 9), (3, 2)), ((3, 8, 9, 2), (3, 2, 2)), ((8, 9, 2), (4, 3, 2, 2))],
+    ids=str,
+)
 def test_out_has_the_axes_of_the_response(method, images, kernels):
     images, kernels, expected = problem("float32", images, kernels)
     out = np.full(expected.shape, 99, np.float32)
@@ -246,7 +264,10 @@ def test_out_of_layout_nchw_is_written(method):
 
 
 def test_empty_out_is_returned(method):
-    for images, kernels, shape in (((0, 5, 5, 1), (3, 2, 2, 1), (0, 4, 4, 3)), ((2, 5, 5, 1), (0, 2, 2, 1), (2, 4, 4, 0))):
+    for images, kernels, shape in (
+        ((0, 5, 5, 1), (3, 2, 2, 1), (0, 4, 4, 3)),
+        ((2, 5, 5, 1), (0, 2, 2, 1), (2, 4, 4, 0)),
+    ):
         out = np.empty(shape)
         assert xcorr.correlate(np.ones(images), np.ones(kernels), out=out, method=method) is out
 
@@ -266,7 +287,7 @@ def test_out_may_overlap_a_part_of_the_images(method):
     for offset in (1, 5, 17, 40):
         for reverse in (False, True):
             memory = random_generator(offset).integers(-4, 5, 400).astype(np.float64)
-            images, out = memory[offset:offset + 192].reshape(2, 8, 12), memory[:140].reshape(2, 7, 10)
+            images, out = memory[offset : offset + 192].reshape(2, 8, 12), memory[:140].reshape(2, 7, 10)
             images = images[::-1, ::-1] if reverse else images
             kernel = np.arange(6.0).reshape(2, 3)
             expected = _reference.correlate(images, kernel)
@@ -278,12 +299,12 @@ def test_out_may_overlap_the_kernels_or_the_bias(method):
     images, kernels, _ = problem("float64", (1, 7, 8, 2), (4, 3, 3, 2))
     expected = _reference.correlate(images, kernels, stride=(3, 2))
     memory = np.zeros(100)
-    memory[:kernels.size] = kernels.ravel()
-    out = memory[10:10 + expected.size].reshape(expected.shape)
-    xcorr.correlate(images, memory[:kernels.size].reshape(kernels.shape), stride=(3, 2), out=out, method=method)
+    memory[: kernels.size] = kernels.ravel()
+    out = memory[10 : 10 + expected.size].reshape(expected.shape)
+    xcorr.correlate(images, memory[: kernels.size].reshape(kernels.shape), stride=(3, 2), out=out, method=method)
     assert_equal(out, expected, np.float64)
     memory[:4] = 1, 2, 3, 4
-    out = memory[:expected.size].reshape(expected.shape)
+    out = memory[: expected.size].reshape(expected.shape)
     expected = expected + memory[:4]
     xcorr.correlate(images, kernels, stride=(3, 2), bias=memory[:4], out=out, method=method)
     assert_equal(out, expected, np.float64)

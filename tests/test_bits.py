@@ -54,8 +54,8 @@ def test_response_does_not_depend_on_batch_position(method, case, dtype):
     images, kernels, keywords = problem(case, dtype)
     together = xcorr.correlate(images, kernels, method=method, **keywords)
     for index in range(len(images)):
-        alone = xcorr.correlate(images[index:index + 1], kernels, method=method, **keywords)
-        assert_same_bits(alone, together[index:index + 1])
+        alone = xcorr.correlate(images[index : index + 1], kernels, method=method, **keywords)
+        assert_same_bits(alone, together[index : index + 1])
     assert_same_bits(xcorr.correlate(images[::-1], kernels, method=method, **keywords), together[::-1])
     repeated = np.broadcast_to(images[1], (23, *images.shape[1:]))
     response = xcorr.correlate(repeated, kernels, method=method, **keywords)
@@ -89,8 +89,8 @@ def test_response_does_not_depend_on_bank_size_within_a_forced_method(method, ca
         pytest.skip("auto may choose by the size of the bank")
     images, kernels, keywords = problem(case, dtype)
     bias = keywords.pop("bias")
-    larger = np.concatenate([kernels, *[kernels[::-1]] * 3, kernels])[:max(70, len(kernels))]
-    together = xcorr.correlate(images, larger, method=method, **keywords)[..., :len(kernels)]
+    larger = np.concatenate([kernels, *[kernels[::-1]] * 3, kernels])[: max(70, len(kernels))]
+    together = xcorr.correlate(images, larger, method=method, **keywords)[..., : len(kernels)]
     sizes = sorted({1, 2, len(kernels) // 2 or 1, len(kernels)})
     for size, first in itertools.product(sizes, (0, len(kernels) // 3)):
         part = slice(first, first + size)
@@ -108,8 +108,9 @@ def test_response_does_not_depend_on_memory_order(method, case, dtype):
     images, kernels, keywords = problem(case, dtype)
     expected = xcorr.correlate(images, kernels, method=method, **keywords)
     for axes in ((3, 0, 1, 2), (0, 3, 1, 2), (0, 2, 1, 3), (3, 2, 1, 0)):
-        other_images, other_kernels = (np.ascontiguousarray(array.transpose(axes)).transpose(np.argsort(axes))
-                                       for array in (images, kernels))
+        other_images, other_kernels = (
+            np.ascontiguousarray(array.transpose(axes)).transpose(np.argsort(axes)) for array in (images, kernels)
+        )
         assert_same_bits(xcorr.correlate(other_images, kernels, method=method, **keywords), expected)
         assert_same_bits(xcorr.correlate(images, other_kernels, method=method, **keywords), expected)
         out = np.empty_like(expected.transpose(axes), order="C").transpose(np.argsort(axes))
@@ -125,11 +126,13 @@ def test_response_does_not_depend_on_where_the_buffers_begin(method, case):
     images, kernels, keywords = problem(case)
     expected = xcorr.correlate(images, kernels, method=method, **keywords)
     for offset in (1, 2, 3, 4, 5, 12, 33):
+
         def moved(array, offset=offset):
             memory = np.empty(array.nbytes + 256, np.uint8)
-            view = memory[offset:offset + array.nbytes].view(array.dtype).reshape(array.shape)
+            view = memory[offset : offset + array.nbytes].view(array.dtype).reshape(array.shape)
             view[...] = array
             return view
+
         out = moved(np.zeros_like(expected))
         xcorr.correlate(moved(images), moved(kernels), out=out, method=method, **keywords)
         assert_same_bits(out, expected)
@@ -140,8 +143,11 @@ def test_response_does_not_depend_on_out(method, case):
     images, kernels, keywords = problem(case)
     expected = xcorr.correlate(images, kernels, method=method, **keywords)
     frame = np.full([2 * length + 1 for length in expected.shape], np.nan, expected.dtype)
-    for out in (frame[tuple(slice(length) for length in expected.shape)], frame[1::2, 1::2, 1::2, 1::2],
-                frame[-2::-2, -2::-2, -2::-2, -2::-2]):
+    for out in (
+        frame[tuple(slice(length) for length in expected.shape)],
+        frame[1::2, 1::2, 1::2, 1::2],
+        frame[-2::-2, -2::-2, -2::-2, -2::-2],
+    ):
         assert_same_bits(xcorr.correlate(images, kernels, out=out, method=method, **keywords), expected)
 
 

@@ -5,8 +5,19 @@ import functools
 import numpy as np
 import pytest
 from cases import CASES, FEW
-from checks import (BOUNDARIES, COMPLEXES, FLOATS, LAYOUTS, assert_equal, assert_within_bound, fast_correlate,
-                    random_generator, real_numbers, to_layout, whole_numbers)
+from checks import (
+    BOUNDARIES,
+    COMPLEXES,
+    FLOATS,
+    LAYOUTS,
+    assert_equal,
+    assert_within_bound,
+    fast_correlate,
+    random_generator,
+    real_numbers,
+    to_layout,
+    whole_numbers,
+)
 
 import xcorr
 from xcorr import _reference
@@ -120,17 +131,26 @@ def test_error_stays_under_the_bound(level, method, case, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("images", "kernels"), [
-    ((1, 502, 503, 1), (1, 500, 500, 1)), ((1, 1, 3, 200_000), (2, 1, 2, 200_000)), ((1, 9, 10, 4096), (17, 8, 8, 4096))],
-    ids=str)
+@pytest.mark.parametrize(
+    ("images", "kernels"),
+    [
+        ((1, 502, 503, 1), (1, 500, 500, 1)),
+        ((1, 1, 3, 200_000), (2, 1, 2, 200_000)),
+        ((1, 9, 10, 4096), (17, 8, 8, 4096)),
+    ],
+    ids=str,
+)
 def test_error_of_a_long_sum_stays_under_the_bound(level, method, dtype, images, kernels):
     # All positive, so that a running sum in one accumulator would lose most of its bits.
     rng = random_generator(images, kernels, dtype)
     images, kernels = rng.random(images).astype(dtype), rng.random(kernels).astype(dtype)
     response = xcorr.correlate(images, kernels, method=method)
     windows = np.lib.stride_tricks.sliding_window_view(images, kernels.shape[1:3], axis=(1, 2))
-    expected = np.einsum("nyxcij,kijc->nyxk", windows.astype(np.float64), kernels.astype(np.float64)) \
-        if dtype == "float32" else exact_sums(windows, kernels)
+    expected = (
+        np.einsum("nyxcij,kijc->nyxk", windows.astype(np.float64), kernels.astype(np.float64))
+        if dtype == "float32"
+        else exact_sums(windows, kernels)
+    )
     allowed = _reference.bound(dtype, kernels[0].size, expected)  # all positive: the sum is its own S
     assert np.all(np.abs(response - expected) <= allowed)
 

@@ -45,8 +45,15 @@ def test_one_correlator_serves_images_of_every_size(level, method):
 def test_one_correlator_serves_images_of_every_dtype(level, method):
     kernels = whole_numbers(random_generator("dtypes"), (2, 3, 3), "int16")
     bank = xcorr.Correlator(kernels, method=method)
-    for dtype, expected_dtype in (("uint8", "int64"), ("float32", "float32"), ("float64", "float64"), ("uint8", "int64"),
-                                  ("complex64", "complex64"), ("float16", "float32"), ("bool", "int64")):
+    for dtype, expected_dtype in (
+        ("uint8", "int64"),
+        ("float32", "float32"),
+        ("float64", "float64"),
+        ("uint8", "int64"),
+        ("complex64", "complex64"),
+        ("float16", "float32"),
+        ("bool", "int64"),
+    ):
         images = whole_numbers(random_generator(dtype), (6, 7), dtype)
         assert_equal(bank(images), _reference.correlate(images, kernels), expected_dtype)
 
@@ -135,10 +142,18 @@ def test_explain_refuses_what_the_call_would_refuse():
 
 # The choice of a method is a function of sizes.
 
+
 @pytest.mark.parametrize("dtype", ["float32", np.float64, np.dtype("complex64"), "float16", "int64"])
 def test_choose_method_names_a_method(dtype):
-    for image, kernels in (((28, 28), (3, 3)), ((28, 28), (8, 3, 3)), ((32, 32, 3), (2, 5, 5, 3)), ((1, 1), (1, 1)),
-                           ((56, 56, 64), (64, 3, 3, 64)), ((256, 256), (64, 64)), ((512, 512, 3), (16, 31, 31, 3))):
+    for image, kernels in (
+        ((28, 28), (3, 3)),
+        ((28, 28), (8, 3, 3)),
+        ((32, 32, 3), (2, 5, 5, 3)),
+        ((1, 1), (1, 1)),
+        ((56, 56, 64), (64, 3, 3, 64)),
+        ((256, 256), (64, 64)),
+        ((512, 512, 3), (16, 31, 31, 3)),
+    ):
         assert xcorr.choose_method(image, kernels, dtype=dtype) in METHODS
 
 
@@ -160,10 +175,12 @@ def test_the_chosen_method_can_be_forced():
 
 # Sizes.
 
+
 @pytest.mark.parametrize("case", [case for case in CASES if 0 not in case.kernels][::3], **by_id)
 def test_response_shape_is_that_of_the_response(case):
-    shape = xcorr.response_shape(case.images[1:3], case.kernels[1:3], padding=case.padding, stride=case.stride,
-                                 dilation=case.dilation)
+    shape = xcorr.response_shape(
+        case.images[1:3], case.kernels[1:3], padding=case.padding, stride=case.stride, dilation=case.dilation
+    )
     expected = xcorr.correlate(np.ones((0, *case.images[1:])), np.ones(case.kernels), **case.keywords).shape[1:3]
     assert isinstance(shape, tuple)
     assert shape == expected
@@ -172,21 +189,29 @@ def test_response_shape_is_that_of_the_response(case):
 
 def test_response_shape_of_same_is_the_image_over_the_stride_rounded_up():
     for size, stride, kernel in itertools.product((5, 6, 7, 8), (1, 2, 3), (1, 2, 3, 9)):
-        assert xcorr.response_shape((size, size + 1), (kernel, 1), padding="same", stride=stride) \
-            == (-(-size // stride), -(-(size + 1) // stride))
+        assert xcorr.response_shape((size, size + 1), (kernel, 1), padding="same", stride=stride) == (
+            -(-size // stride),
+            -(-(size + 1) // stride),
+        )
 
 
 def test_response_shape_refuses_what_the_call_would_refuse():
     for image, kernel, keywords, error in (
-            ((2, 5), (3, 3), {}, ValueError), ((5, 5), (2, 2), {"stride": 0}, ValueError),
-            ((5, 5), (2, 2), {"dilation": 5}, ValueError), ((5, 5), (2, 2), {"padding": "nonsense"}, ValueError),
-            ((5, 5), (2, 2), {"stride": 1.5}, TypeError), ((0, 5), (1, 1), {}, ValueError), ((5,), (1,), {}, ValueError),
-            ((5, 5), (2, 2), {"padding": 2**63}, (ValueError, OverflowError))):
+        ((2, 5), (3, 3), {}, ValueError),
+        ((5, 5), (2, 2), {"stride": 0}, ValueError),
+        ((5, 5), (2, 2), {"dilation": 5}, ValueError),
+        ((5, 5), (2, 2), {"padding": "nonsense"}, ValueError),
+        ((5, 5), (2, 2), {"stride": 1.5}, TypeError),
+        ((0, 5), (1, 1), {}, ValueError),
+        ((5,), (1,), {}, ValueError),
+        ((5, 5), (2, 2), {"padding": 2**63}, (ValueError, OverflowError)),
+    ):
         with pytest.raises(error):
             xcorr.response_shape(image, kernel, **keywords)
 
 
 # Workers and self-description.
+
 
 def test_set_workers_holds_inside_the_with_block():
     before = xcorr.get_workers()
@@ -213,11 +238,14 @@ def test_set_workers_is_a_function_as_well():
         xcorr.set_workers(-1)
         assert xcorr.get_workers() >= 1
         xcorr.set_workers(2)
-        assert_equal(xcorr.correlate(np.ones((3, 5, 5, 1)), np.ones((1, 2, 2, 1))), np.full((3, 4, 4, 1), 4.0), np.float64)
+        assert_equal(
+            xcorr.correlate(np.ones((3, 5, 5, 1)), np.ones((1, 2, 2, 1))), np.full((3, 4, 4, 1), 4.0), np.float64
+        )
 
 
-@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (-2, ValueError), (1.0, TypeError), (True, TypeError),
-                                              ("2", TypeError)])
+@pytest.mark.parametrize(
+    ("value", "error"), [(0, ValueError), (-2, ValueError), (1.0, TypeError), (True, TypeError), ("2", TypeError)]
+)
 def test_set_workers_refuses_what_is_not_a_count(value, error):
     before = xcorr.get_workers()
     with pytest.raises(error):
@@ -232,7 +260,18 @@ def test_info_is_a_dictionary_that_tells_the_level():
 
 
 def test_every_public_name_exists_and_is_documented():
-    for name in ("correlate", "convolve", "Correlator", "response_shape", "choose_method", "window_index",
-                 "correlation_indices", "windows", "set_workers", "get_workers", "info"):
+    for name in (
+        "correlate",
+        "convolve",
+        "Correlator",
+        "response_shape",
+        "choose_method",
+        "window_index",
+        "correlation_indices",
+        "windows",
+        "set_workers",
+        "get_workers",
+        "info",
+    ):
         assert name in xcorr.__all__
         assert getattr(xcorr, name).__doc__

@@ -68,12 +68,30 @@ def python2_batch(images, labels, module=b"numpy.core.multiarray"):
     labels = b"".join(b"K" + bytes([label]) for label in labels)
     names = b"".join(b"U\x05a.png" + b"r" + struct.pack("<I", 300 + index) for index in range(len(images)))
     pixels = planes_of(images).tobytes()
-    array = (b"c" + module + b"\n_reconstruct\nq\x06cnumpy\nndarray\nq\x07K\x00\x85U\x01b\x87R(K\x01"
-             + b"J" + struct.pack("<i", len(images)) + b"M\x00\x0c\x86cnumpy\ndtype\nq\x08U\x02u1K\x00K\x01\x87R"
-             + b"(K\x03U\x01|NNN" + b"J\xff\xff\xff\xff" * 2 + b"K\x00tb\x89"
-             + b"T" + struct.pack("<I", len(pixels)) + pixels + b"tb")
-    return (b"\x80\x02}q\x01(U\x0bbatch_labelq\x02U\x14testing batch 1 of 1q\x03U\x06labelsq\x04]q\x05(" + labels
-            + b"eU\x04dataq\x09" + array + b"U\x09filenamesq\x0a](" + names + b"eu.")
+    array = (
+        b"c"
+        + module
+        + b"\n_reconstruct\nq\x06cnumpy\nndarray\nq\x07K\x00\x85U\x01b\x87R(K\x01"
+        + b"J"
+        + struct.pack("<i", len(images))
+        + b"M\x00\x0c\x86cnumpy\ndtype\nq\x08U\x02u1K\x00K\x01\x87R"
+        + b"(K\x03U\x01|NNN"
+        + b"J\xff\xff\xff\xff" * 2
+        + b"K\x00tb\x89"
+        + b"T"
+        + struct.pack("<I", len(pixels))
+        + pixels
+        + b"tb"
+    )
+    return (
+        b"\x80\x02}q\x01(U\x0bbatch_labelq\x02U\x14testing batch 1 of 1q\x03U\x06labelsq\x04]q\x05("
+        + labels
+        + b"eU\x04dataq\x09"
+        + array
+        + b"U\x09filenamesq\x0a]("
+        + names
+        + b"eu."
+    )
 
 
 def python3_batch(images, labels, text=str.encode, **other):
@@ -105,20 +123,24 @@ def put(path, body):
 @pytest.fixture
 def read(tmp_path):
     """Puts bytes into a file and reads it."""
+
     def read(load, body, name="file", **keywords):
         path = tmp_path / name
         put(path, body)
         return load(path, **keywords)
+
     return read
 
 
 @pytest.fixture
 def read_batch(tmp_path):
     """Puts bytes into a folder as the one batch that is there and reads it."""
+
     def read_batch(body, name="test_batch", **keywords):
         (tmp_path / "batches").mkdir(exist_ok=True)
         put(tmp_path / "batches" / name, body)
         return datasets.load_cifar10(tmp_path / "batches", **keywords)
+
     return read_batch
 
 
@@ -175,7 +197,7 @@ def test_every_changed_byte_of_an_idx_file_is_read_as_it_stands_or_refused(read,
     whole = idx_bytes(code, (2, 1), body)
     n_read = 0
     for offset, value in np.ndindex(len(whole), 256):
-        changed = whole[:offset] + bytes([value]) + whole[offset + 1:]
+        changed = whole[:offset] + bytes([value]) + whole[offset + 1 :]
         expected = what_idx_says(changed)
         try:
             array = read(datasets.load_idx, changed)
@@ -203,8 +225,13 @@ def test_every_changed_byte_of_a_gzip_file_is_refused_or_harmless(read):
 
 def test_trailing_bytes_are_refused(read):
     whole = idx_bytes(8, (3,), b"abc")
-    for body in (whole + b"\0", whole + whole, gzip.compress(whole + b"\0"), gzip.compress(whole) * 2,
-                 gzip.compress(whole) + b"garbage"):
+    for body in (
+        whole + b"\0",
+        whole + whole,
+        gzip.compress(whole + b"\0"),
+        gzip.compress(whole) * 2,
+        gzip.compress(whole) + b"garbage",
+    ):
         assert is_refused(read, datasets.load_idx, body)
 
 
@@ -254,8 +281,10 @@ def test_an_error_names_the_file_and_the_offset(tmp_path):
         assert str(error) == str(caught.value)
 
 
-@pytest.mark.parametrize(("load", "argument"), [(datasets.load_idx, "path"), (datasets.load_mnist, "folder"),
-                                            (datasets.load_cifar10, "folder_or_tar_gz")])
+@pytest.mark.parametrize(
+    ("load", "argument"),
+    [(datasets.load_idx, "path"), (datasets.load_mnist, "folder"), (datasets.load_cifar10, "folder_or_tar_gz")],
+)
 def test_wrong_arguments_are_named(tmp_path, load, argument):
     for value in (3, None, b"bytes", ["name"]):
         with pytest.raises(TypeError) as caught:
@@ -311,11 +340,17 @@ def test_mnist_files_may_be_missing_but_not_all(mnist):
         datasets.load_mnist(folder)
 
 
-@pytest.mark.parametrize(("name", "array"), [
-    ("train-labels.idx1-ubyte", np.zeros(3, np.uint8)), ("train-labels.idx1-ubyte", np.zeros((2, 1), np.uint8)),
-    ("train-labels.idx1-ubyte", np.zeros(2, np.int8)), ("train-images-idx3-ubyte", np.zeros((2, 12), np.uint8)),
-    ("train-images-idx3-ubyte", np.zeros((2, 3, 4), np.float32)),
-    ("train-images-idx3-ubyte", np.zeros((3, 3, 4), np.uint8))])
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("train-labels.idx1-ubyte", np.zeros(3, np.uint8)),
+        ("train-labels.idx1-ubyte", np.zeros((2, 1), np.uint8)),
+        ("train-labels.idx1-ubyte", np.zeros(2, np.int8)),
+        ("train-images-idx3-ubyte", np.zeros((2, 12), np.uint8)),
+        ("train-images-idx3-ubyte", np.zeros((2, 3, 4), np.float32)),
+        ("train-images-idx3-ubyte", np.zeros((3, 3, 4), np.uint8)),
+    ],
+)
 def test_mnist_files_that_do_not_belong_together_are_refused(mnist, name, array):
     folder, _, _ = mnist
     (folder / name).write_bytes(idx_of(array))
@@ -441,7 +476,7 @@ def test_every_changed_byte_of_a_pickle_changes_one_value_or_is_refused(read_bat
                 assert found.labels.dtype == np.uint8
                 assert found.labels[0] < 10
                 assert n_different <= 1
-                assert (n_different == 1 or not in_pixels)
+                assert n_different == 1 or not in_pixels
     assert n_refused > 4 * (len(whole) - 3072)
 
 
@@ -456,22 +491,32 @@ def test_random_damage_is_refused_or_gives_images(read_batch, writer):
             changed[offset] = generator.choice(whole[:200]) if generator.random() < 0.5 else generator.randrange(256)
         start = generator.choice(frame)
         if generator.random() < 0.3:
-            del changed[start:start + generator.randint(1, 9)]
+            del changed[start : start + generator.randint(1, 9)]
         elif generator.random() < 0.3:
-            changed[start:start] = changed[max(start - 20, 0):start]
+            changed[start:start] = changed[max(start - 20, 0) : start]
         with contextlib.suppress(datasets.DataFormatError):
             assert read_batch(changed).images.shape == (2, 32, 32, 3)
 
 
-@pytest.mark.parametrize("content", [
-    [], {b"data": None}, {b"labels": [1]}, {b"data": [0] * 3072, b"labels": [1]},
-    *({b"data": np.zeros((1, 3072), dtype), b"labels": [1]} for dtype in ("i1", "i4", "f8", "O", "S1", "?")),
-    *({b"data": np.zeros(shape, "u1"), b"labels": [1]} for shape in ((3072,), (1, 3071), (1, 3072, 1), (2, 3072))),
-    *({b"data": np.zeros((1, 3072), "u1"), b"labels": labels}
-      for labels in ([], [10], [-1], [True], [1.0], ["1"], (1,), None, [1, 2], np.zeros(1, int))),
-    {b"data": np.zeros((1, 3072), "u1"), b"labels": [1], (1, 2): 3}, {b"data": np.zeros((1, 3072), "u1"), "data": 1},
-    {"data": 1, b"data": np.zeros((1, 3072), "u1"), b"labels": [1]}],
-    ids=lambda content: None)
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        {b"data": None},
+        {b"labels": [1]},
+        {b"data": [0] * 3072, b"labels": [1]},
+        *({b"data": np.zeros((1, 3072), dtype), b"labels": [1]} for dtype in ("i1", "i4", "f8", "O", "S1", "?")),
+        *({b"data": np.zeros(shape, "u1"), b"labels": [1]} for shape in ((3072,), (1, 3071), (1, 3072, 1), (2, 3072))),
+        *(
+            {b"data": np.zeros((1, 3072), "u1"), b"labels": labels}
+            for labels in ([], [10], [-1], [True], [1.0], ["1"], (1,), None, [1, 2], np.zeros(1, int))
+        ),
+        {b"data": np.zeros((1, 3072), "u1"), b"labels": [1], (1, 2): 3},
+        {b"data": np.zeros((1, 3072), "u1"), "data": 1},
+        {"data": 1, b"data": np.zeros((1, 3072), "u1"), b"labels": [1]},
+    ],
+    ids=lambda content: None,
+)
 def test_pickles_of_something_else_are_refused(read_batch, content):
     assert is_refused(read_batch, pickle.dumps(content, protocol=2))
 
@@ -494,11 +539,21 @@ class Call:
 def test_no_code_runs(read_batch, tmp_path, protocol):
     marker = tmp_path / "marker"
     images, labels = random_images(1)
-    calls = [Call(os.system, f"touch {marker}"), Call(eval, f"open({str(marker)!r}, 'w')"), Call(os.mkdir, str(marker)),
-             Call(exec, f"open({str(marker)!r}, 'w')"), Call(np.save, str(marker), 1), Call(Path.touch, marker)]
+    calls = [
+        Call(os.system, f"touch {marker}"),
+        Call(eval, f"open({str(marker)!r}, 'w')"),
+        Call(os.mkdir, str(marker)),
+        Call(exec, f"open({str(marker)!r}, 'w')"),
+        Call(np.save, str(marker), 1),
+        Call(Path.touch, marker),
+    ]
     for call in calls:
-        for content in (call, {b"data": call, b"labels": labels}, {b"data": planes_of(images), b"labels": call},
-                        {b"data": planes_of(images), b"labels": labels, b"filenames": [call]}):
+        for content in (
+            call,
+            {b"data": call, b"labels": labels},
+            {b"data": planes_of(images), b"labels": call},
+            {b"data": planes_of(images), b"labels": labels, b"filenames": [call]},
+        ):
             assert is_refused(read_batch, pickle.dumps(content, protocol=protocol))
     assert not marker.exists()
     pickle.loads(pickle.dumps(calls[0], protocol=protocol))
@@ -514,9 +569,19 @@ BOMBS = {
     "string of negative length": PREFIX + b"T\xff\xff\xff\xff.",
     "text longer than the file": PREFIX + b"X\xff\xff\xff\xff",
     "memo index": PREFIX + b"Nr\xff\xff\xff\xff" * 300 + b"u.",
-    "text copied again and again": b"\x80\x02" + ENCODE + b"q\x00X" + struct.pack("<I", MIB) + b"a" * MIB
-    + b"q\x01X\x06\0\0\0latin1q\x02" + b"h\x00h\x01h\x02\x86R" * 1000 + b".",
-    "long key again and again": b"\x80\x02T" + struct.pack("<I", MIB) + b"a" * MIB + b"q\x00" + b"}h\x00Ns" * 1000
+    "text copied again and again": b"\x80\x02"
+    + ENCODE
+    + b"q\x00X"
+    + struct.pack("<I", MIB)
+    + b"a" * MIB
+    + b"q\x01X\x06\0\0\0latin1q\x02"
+    + b"h\x00h\x01h\x02\x86R" * 1000
+    + b".",
+    "long key again and again": b"\x80\x02T"
+    + struct.pack("<I", MIB)
+    + b"a" * MIB
+    + b"q\x00"
+    + b"}h\x00Ns" * 1000
     + b".",
     "nested tuples as a key": b"\x80\x02}N" + b"\x85" * 900 + b"Ns.",
     "doubled tuples as a key": b"\x80\x02}N" + b"q\x00h\x00\x86" * 100 + b"Ns.",
@@ -528,21 +593,35 @@ BOMBS = {
     "long number": PREFIX + b"\x8b\xff\xff\xff\x7f",
     "frame": b"\x80\x04\x95" + b"\xff" * 8,
     "array that was never set": b"\x80\x02}U\x04data" + ARRAY + b"sU\x06labels]s.",
-    "array of giant shape": b"\x80\x02}U\x04data" + ARRAY + b"(K\x01J\xff\xff\xff\x7fM\x00\x0c\x86" + BYTE
+    "array of giant shape": b"\x80\x02}U\x04data"
+    + ARRAY
+    + b"(K\x01J\xff\xff\xff\x7fM\x00\x0c\x86"
+    + BYTE
     + b"\x89U\x01atbs.",
     "giant array": b"\x80\x02}cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nJ\xff\xff\xff\x7f\x85U\x01b\x87R.",
     "array of objects": b"\x80\x02}cnumpy\ndtype\nU\x02O8K\x00K\x01\x87R.",
     "array called": b"\x80\x02cnumpy\nndarray\nJ\xff\xff\xff\x7f\x85R.",
-    "array set twice": b"\x80\x02}U\x04data" + ARRAY + (b"(K\x01K\x00M\x00\x0c\x86" + BYTE + b"\x89U\x00tb") * 2
+    "array set twice": b"\x80\x02}U\x04data"
+    + ARRAY
+    + (b"(K\x01K\x00M\x00\x0c\x86" + BYTE + b"\x89U\x00tb") * 2
     + b"sU\x06labels]s.",
-    "empty stack": b"\x80\x02\x87", "no mark": b"\x80\x02}u",
-    "below a mark": b"\x80\x02}U\x04data" + ARRAY + b"(K\x01K\x01M\x00\x0c\x86" + BYTE
-    + b"\x89T\x00\x0c\0\0" + b"a" * 3072
+    "empty stack": b"\x80\x02\x87",
+    "no mark": b"\x80\x02}u",
+    "below a mark": b"\x80\x02}U\x04data"
+    + ARRAY
+    + b"(K\x01K\x01M\x00\x0c\x86"
+    + BYTE
+    + b"\x89T\x00\x0c\0\0"
+    + b"a" * 3072
     + b"tbsU\x06labels]K\x01(as.",
     "nothing": b"\x80\x02.",
-    "popped twice": b"\x80\x020", "no memo": b"\x80\x02h\x00.", "text not in utf-8": PREFIX + b"X\x01\x00\x00\x00\xff",
+    "popped twice": b"\x80\x020",
+    "no memo": b"\x80\x02h\x00.",
+    "text not in utf-8": PREFIX + b"X\x01\x00\x00\x00\xff",
     "text not in latin-1": b"\x80\x02" + ENCODE + b"X\x03\0\0\0\xe2\x82\xacX\x06\0\0\0latin1\x86R.",
-    "extension": b"\x80\x02\x82\x01.", "persistent": b"\x80\x02NQ.", "instance": b"\x80\x02(ios\nsystem\n.",
+    "extension": b"\x80\x02\x82\x01.",
+    "persistent": b"\x80\x02NQ.",
+    "instance": b"\x80\x02(ios\nsystem\n.",
 }
 
 
@@ -608,8 +687,19 @@ def test_a_batch_that_is_there_twice_is_refused(read, name):
         read(datasets.load_cifar10, tar_bytes([(MEMBER, batch), (name, batch)]))
 
 
-@pytest.mark.parametrize("name", [f"/{MEMBER}", f"../{MEMBER}", f"x/../{MEMBER}", f"x/{MEMBER}", "/test_batch.bin",
-                                  "../test_batch.bin", "cifar-10-batches-bin/../test_batch.bin", "test_batch.bin/"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"/{MEMBER}",
+        f"../{MEMBER}",
+        f"x/../{MEMBER}",
+        f"x/{MEMBER}",
+        "/test_batch.bin",
+        "../test_batch.bin",
+        "cifar-10-batches-bin/../test_batch.bin",
+        "test_batch.bin/",
+    ],
+)
 def test_members_of_other_places_are_passed_over_and_nothing_is_written(read, tmp_path, monkeypatch, name):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -624,8 +714,13 @@ def test_extended_headers_are_skipped(read):
     members = [("long" * 60, b"some words"), (MEMBER, binary_batch(*random_images(2)))]
     for format, settings in ((tarfile.GNU_FORMAT, {}), (tarfile.PAX_FORMAT, {"pax_headers": {"comment": "a" * 5000}})):
         assert len(read(datasets.load_cifar10, tar_bytes(members, format, "w:gz", **settings)).images) == 2
-    bomb = tar_bytes([(MEMBER, binary_batch(*random_images(1)))], tarfile.PAX_FORMAT, "w:gz", compresslevel=1,
-                     pax_headers={"comment": "a" * (32 * MIB)})
+    bomb = tar_bytes(
+        [(MEMBER, binary_batch(*random_images(1)))],
+        tarfile.PAX_FORMAT,
+        "w:gz",
+        compresslevel=1,
+        pax_headers={"comment": "a" * (32 * MIB)},
+    )
     with frugal(8 * MIB):
         assert len(read(datasets.load_cifar10, bomb).images) == 1
 
@@ -640,8 +735,17 @@ def test_archive_bombs_are_refused_cheaply(read):
     lie = tarfile.TarInfo(MEMBER)
     lie.size = 0o77777777777
     members = tar_bytes([(f"file{index}", b"some words") for index in range(1001)] + [(MEMBER, batch)], mode="w:gz")
-    bodies = (whole + b"\0" * 511 + b"x", gzip.compress(whole + bytes(32 * MIB) + b"x", 1), lie.tobuf() + batch,
-              gzip.compress(lie.tobuf() + batch), members, b"", b"\0" * 512, gzip.compress(b""), b"words" * 500)
+    bodies = (
+        whole + b"\0" * 511 + b"x",
+        gzip.compress(whole + bytes(32 * MIB) + b"x", 1),
+        lie.tobuf() + batch,
+        gzip.compress(lie.tobuf() + batch),
+        members,
+        b"",
+        b"\0" * 512,
+        gzip.compress(b""),
+        b"words" * 500,
+    )
     endless = gzip.compress(whole + bytes(32 * MIB), 1)
     with frugal(8 * MIB):
         assert all(is_refused(read, datasets.load_cifar10, body) for body in bodies)

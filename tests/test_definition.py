@@ -17,8 +17,15 @@ def check(expected, images, kernels, **keywords):
 
 
 def test_kernel_is_not_flipped(method):
-    check([[1 * 1 + 2 * 2 + 5 * 3 + 6 * 4, 2 + 6 + 18 + 28, 3 + 8 + 21 + 32],
-           [5 + 12 + 27 + 40, 6 + 14 + 30 + 44, 7 + 16 + 33 + 48]], IMAGE, [[1.0, 2], [3, 4]], method=method)
+    check(
+        [
+            [1 * 1 + 2 * 2 + 5 * 3 + 6 * 4, 2 + 6 + 18 + 28, 3 + 8 + 21 + 32],
+            [5 + 12 + 27 + 40, 6 + 14 + 30 + 44, 7 + 16 + 33 + 48],
+        ],
+        IMAGE,
+        [[1.0, 2], [3, 4]],
+        method=method,
+    )
 
 
 def test_one_by_one_kernel_scales_the_image(method):
@@ -44,7 +51,9 @@ def test_channels_are_summed(method):
 
 
 def test_each_kernel_has_its_own_response_and_bias(method):
-    check([[[2 + 10, 3 + 20], [4 + 10, 6 + 20]]], [[1.0, 2]], [[[2.0]], [[3]]], bias=np.array([10.0, 20]), method=method)
+    check(
+        [[[2 + 10, 3 + 20], [4 + 10, 6 + 20]]], [[1.0, 2]], [[[2.0]], [[3]]], bias=np.array([10.0, 20]), method=method
+    )
 
 
 def test_scalar_bias_is_added_to_a_single_kernel(method):
@@ -53,11 +62,17 @@ def test_scalar_bias_is_added_to_a_single_kernel(method):
 
 
 def test_bias_reaches_an_all_zero_window(method):
-    check(np.full((1, 2, 2, 2), [5.0, -3]), np.zeros((1, 4, 4, 3)), np.ones((2, 3, 3, 3)), bias=np.array([5.0, -3]),
-          method=method)
+    check(
+        np.full((1, 2, 2, 2), [5.0, -3]),
+        np.zeros((1, 4, 4, 3)),
+        np.ones((2, 3, 3, 3)),
+        bias=np.array([5.0, -3]),
+        method=method,
+    )
 
 
 # Padding. A kernel with one 1 among zeros shows which pixel lies where.
+
 
 def single_tap(shape, row, column):
     kernel = np.zeros(shape, np.float32)
@@ -72,16 +87,33 @@ def test_same_padding_puts_the_smaller_half_first(method, length, before):
         check(images, images, kernel, padding="same", method=method)
 
 
-@pytest.mark.parametrize(("size", "stride", "kernel", "before"), [
-    (6, 2, 3, 0), (7, 2, 3, 1), (6, 2, 2, 0), (7, 2, 2, 0), (7, 3, 2, 0), (8, 3, 4, 1), (6, 4, 5, 1), (5, 4, 3, 1),
-    (9, 4, 2, 0)])
+@pytest.mark.parametrize(
+    ("size", "stride", "kernel", "before"),
+    [
+        (6, 2, 3, 0),
+        (7, 2, 3, 1),
+        (6, 2, 2, 0),
+        (7, 2, 2, 0),
+        (7, 3, 2, 0),
+        (8, 3, 4, 1),
+        (6, 4, 5, 1),
+        (5, 4, 3, 1),
+        (9, 4, 2, 0),
+    ],
+)
 def test_same_padding_with_a_stride_pads_only_what_the_last_window_needs(method, size, stride, kernel, before):
     # before = max((ceil(size/stride) - 1)*stride + kernel - size, 0) // 2: the first window starts there
     pixels = np.arange(1, size + 1, dtype=np.float32)
     expected = [[pixels[start] for start in range(0, size, stride)]]
     check(expected, pixels[None], single_tap((1, kernel), 0, before), padding="same", stride=(1, stride), method=method)
-    check(np.transpose(expected), pixels[:, None], single_tap((kernel, 1), before, 0), padding="same", stride=(stride, 1),
-          method=method)
+    check(
+        np.transpose(expected),
+        pixels[:, None],
+        single_tap((kernel, 1), before, 0),
+        padding="same",
+        stride=(stride, 1),
+        method=method,
+    )
 
 
 def test_same_padding_counts_the_dilated_kernel(method):
@@ -89,14 +121,25 @@ def test_same_padding_counts_the_dilated_kernel(method):
 
 
 def test_full_padding_holds_every_overlap(method):
-    check([[3.0, 6 + 2, 9 + 4 + 1, 12 + 6 + 2, 8 + 3, 4]], [[1.0, 2, 3, 4]], [[1.0, 2, 3]], padding="full", method=method)
+    check(
+        [[3.0, 6 + 2, 9 + 4 + 1, 12 + 6 + 2, 8 + 3, 4]], [[1.0, 2, 3, 4]], [[1.0, 2, 3]], padding="full", method=method
+    )
     check([[2.0, 4, 6 + 1, 2, 3]], [[1.0, 2, 3]], [[1.0, 2]], padding="full", dilation=2, method=method)
 
 
-@pytest.mark.parametrize(("padding", "pads"), [
-    (1, ((1, 1), (1, 1))), ((1, 2), ((1, 1), (2, 2))), (((1, 0), (0, 0)), ((1, 0), (0, 0))),
-    (((0, 2), (0, 0)), ((0, 2), (0, 0))), (((0, 0), (3, 0)), ((0, 0), (3, 0))), (((0, 0), (0, 4)), ((0, 0), (0, 4))),
-    (((1, 2), (3, 4)), ((1, 2), (3, 4))), (np.int8(2), ((2, 2), (2, 2)))])
+@pytest.mark.parametrize(
+    ("padding", "pads"),
+    [
+        (1, ((1, 1), (1, 1))),
+        ((1, 2), ((1, 1), (2, 2))),
+        (((1, 0), (0, 0)), ((1, 0), (0, 0))),
+        (((0, 2), (0, 0)), ((0, 2), (0, 0))),
+        (((0, 0), (3, 0)), ((0, 0), (3, 0))),
+        (((0, 0), (0, 4)), ((0, 0), (0, 4))),
+        (((1, 2), (3, 4)), ((1, 2), (3, 4))),
+        (np.int8(2), ((2, 2), (2, 2))),
+    ],
+)
 def test_explicit_padding_is_top_bottom_left_right(method, padding, pads):
     check(np.pad(IMAGE, pads), IMAGE, np.float32([[1]]), padding=padding, method=method)
 
@@ -134,11 +177,14 @@ def test_fill_value_lies_outside_the_image(method):
 def test_fill_value_counts_in_every_padding_form(method):
     ones = np.ones((1, 4, 5, 2), np.float32)
     for padding in ("same", "full", 1, (1, 1), ((1, 1), (1, 1))):
-        response = xcorr.correlate(ones, np.ones((1, 3, 3, 2), np.float32), padding=padding, fill_value=1, method=method)
+        response = xcorr.correlate(
+            ones, np.ones((1, 3, 3, 2), np.float32), padding=padding, fill_value=1, method=method
+        )
         assert_equal(response, np.full(response.shape, 18.0), np.float32)
 
 
 # Stride and dilation are (rows, columns).
+
 
 def test_stride_takes_every_nth_window_of_each_axis(method):
     tap = np.float32([[1]])
@@ -153,14 +199,24 @@ def test_dilation_spreads_the_taps_of_each_axis(method):
     image = np.arange(35.0).reshape(5, 7)
     corners = np.array([[1.0, 10], [100, 1000]])
     for rows, columns in ((2, 3), (3, 2), (1, 4), (4, 1), (2, 2)):
-        expected = (image[:-rows, :-columns] + 10 * image[:-rows, columns:]
-                    + 100 * image[rows:, :-columns] + 1000 * image[rows:, columns:])
+        expected = (
+            image[:-rows, :-columns]
+            + 10 * image[:-rows, columns:]
+            + 100 * image[rows:, :-columns]
+            + 1000 * image[rows:, columns:]
+        )
         check(expected, image, corners, dilation=(rows, columns), method=method)
-    check(image[:-2, :-2] + 10 * image[:-2, 2:] + 100 * image[2:, :-2] + 1000 * image[2:, 2:], image, corners,
-          dilation=2, method=method)
+    check(
+        image[:-2, :-2] + 10 * image[:-2, 2:] + 100 * image[2:, :-2] + 1000 * image[2:, 2:],
+        image,
+        corners,
+        dilation=2,
+        method=method,
+    )
 
 
 # Groups.
+
 
 def test_groups_pair_blocks_of_channels_with_blocks_of_kernels(method):
     image = np.array([1.0, 10, 100, 1000]).reshape(1, 1, 1, 4)
@@ -191,7 +247,9 @@ def test_layout_names_the_axes(method, layout, has_image_axis, has_kernel_axis):
     for row in range(4):
         for column in range(2):
             for channel in range(images.shape[3]):
-                expected += images[:, row:row + 5, column:column + 9, channel, None] * kernels[:, row, column, channel]
+                expected += (
+                    images[:, row : row + 5, column : column + 9, channel, None] * kernels[:, row, column, channel]
+                )
     if layout == "NCHW":
         images, kernels, expected = (np.moveaxis(array, -1, 1) for array in (images, kernels, expected))
     if layout == "NHW":
@@ -203,17 +261,30 @@ def test_layout_names_the_axes(method, layout, has_image_axis, has_kernel_axis):
     check(expected, images, kernels, layout=layout, method=method)
 
 
-@pytest.mark.parametrize(("images", "kernels", "response"), [
-    ((28, 28), (3, 3), (26, 26)), ((28, 28), (2, 3, 3), (26, 26, 2)), ((32, 32, 3), (2, 5, 5, 3), (28, 28, 2)),
-    ((4, 28, 28), (3, 3), (4, 26, 26)), ((4, 9, 8, 3), (5, 5, 3), (4, 5, 4)), ((4, 9, 8, 3), (2, 5, 5, 3), (4, 5, 4, 2)),
-    ((9, 8, 3), (1, 5, 5, 3), (5, 4, 1)), ((1, 28, 28), (3, 3), (1, 26, 26))])
+@pytest.mark.parametrize(
+    ("images", "kernels", "response"),
+    [
+        ((28, 28), (3, 3), (26, 26)),
+        ((28, 28), (2, 3, 3), (26, 26, 2)),
+        ((32, 32, 3), (2, 5, 5, 3), (28, 28, 2)),
+        ((4, 28, 28), (3, 3), (4, 26, 26)),
+        ((4, 9, 8, 3), (5, 5, 3), (4, 5, 4)),
+        ((4, 9, 8, 3), (2, 5, 5, 3), (4, 5, 4, 2)),
+        ((9, 8, 3), (1, 5, 5, 3), (5, 4, 1)),
+        ((1, 28, 28), (3, 3), (1, 26, 26)),
+    ],
+)
 def test_layout_follows_from_the_number_of_axes(images, kernels, response):
     result = xcorr.correlate(np.ones(images, np.float32), np.ones(kernels, np.float32))
-    assert_equal(result, np.full(response, np.prod(kernels[-3:] if 4 in (len(images), len(kernels)) else kernels[-2:])),
-                 np.float32)
+    assert_equal(
+        result,
+        np.full(response, np.prod(kernels[-3:] if 4 in (len(images), len(kernels)) else kernels[-2:])),
+        np.float32,
+    )
 
 
 # Complex numbers and convolution.
+
 
 def test_complex_kernels_are_conjugated(method):
     check([[(1 + 2j) * (3 - 4j)]], [[1 + 2j]], [[3 + 4j]], method=method)
@@ -254,12 +325,18 @@ def test_convolve_never_conjugates(method):
 
 
 def test_convolve_is_correlate_with_flipped_kernels_in_every_layout(method):
-    for layout, axes, shapes in (("NHWC", (1, 2), ((2, 7, 6, 3), (4, 3, 2, 3))),
-                                 ("NCHW", (2, 3), ((2, 3, 7, 6), (4, 3, 3, 2))),
-                                 ("NHW", (1, 2), ((2, 7, 6), (4, 3, 2)))):
+    for layout, axes, shapes in (
+        ("NHWC", (1, 2), ((2, 7, 6, 3), (4, 3, 2, 3))),
+        ("NCHW", (2, 3), ((2, 3, 7, 6), (4, 3, 3, 2))),
+        ("NHW", (1, 2), ((2, 7, 6), (4, 3, 2))),
+    ):
         images, kernels = (np.arange(np.prod(shape)).reshape(shape) % 11 for shape in shapes)
-        for keywords in ({"padding": "same"}, {"padding": ((2, 0), (1, 3)), "boundary": "wrap"}, {"stride": (2, 1)},
-                         {"padding": "full", "fill_value": 3, "bias": np.arange(4)}):
+        for keywords in (
+            {"padding": "same"},
+            {"padding": ((2, 0), (1, 3)), "boundary": "wrap"},
+            {"stride": (2, 1)},
+            {"padding": "full", "fill_value": 3, "bias": np.arange(4)},
+        ):
             response = xcorr.convolve(images, kernels, layout=layout, method=method, **keywords)
             expected = xcorr.correlate(images, np.flip(kernels, axes), layout=layout, method=method, **keywords)
             assert_equal(response, expected, np.int64)

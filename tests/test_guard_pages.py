@@ -15,11 +15,15 @@ from xcorr import _dispatch, _reference
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
 
-CASES = [*(case for case in FEW if case.images[0] and case.kernels[0]),
-         *(Case(f"few-kernels-{columns}", (1, 3, columns, 1), (3, 3, 3, 1)) for columns in (3, 9, 18, 34, 66, 130)),
-         *(Case(f"many-kernels-{n_kernels}", (1, 3, 17, 3), (n_kernels, 2, 3, 3)) for n_kernels in (8, 9, 15, 17, 33)),
-         *(Case(f"depthwise-{depth}", (1, 4, 5, depth), (depth, 3, 3, 1), groups=depth, padding="same")
-           for depth in (7, 8, 9, 17, 33))]
+CASES = [
+    *(case for case in FEW if case.images[0] and case.kernels[0]),
+    *(Case(f"few-kernels-{columns}", (1, 3, columns, 1), (3, 3, 3, 1)) for columns in (3, 9, 18, 34, 66, 130)),
+    *(Case(f"many-kernels-{n_kernels}", (1, 3, 17, 3), (n_kernels, 2, 3, 3)) for n_kernels in (8, 9, 15, 17, 33)),
+    *(
+        Case(f"depthwise-{depth}", (1, 4, 5, depth), (depth, 3, 3, 1), groups=depth, padding="same")
+        for depth in (7, 8, 9, 17, 33)
+    ),
+]
 
 
 class Guarded:
@@ -38,7 +42,7 @@ class Guarded:
         self.mappings.append(mapping)  # never unmapped: the process ends
         memory = np.frombuffer(mapping, np.uint8)
         offset = page + (n_pages * page - array.nbytes if self.at_end else 0)
-        view = memory[offset:offset + array.nbytes].view(array.dtype).reshape(array.shape)
+        view = memory[offset : offset + array.nbytes].view(array.dtype).reshape(array.shape)
         view[...] = array
         for guard in (0, (n_pages + 1) * page):
             assert self.mprotect(memory.ctypes.data + guard, page, 0) == 0

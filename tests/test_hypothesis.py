@@ -1,8 +1,20 @@
 """Random calls against the definition: whole numbers must come out exact, whatever is combined."""
 
 import numpy as np
-from checks import (BOUNDARIES, COMPLEXES, FLOATS, INTEGERS, SEED, assert_equal, assert_same_bits, assert_within_bound,
-                    real_numbers, response_dtype, to_layout, whole_numbers)
+from checks import (
+    BOUNDARIES,
+    COMPLEXES,
+    FLOATS,
+    INTEGERS,
+    SEED,
+    assert_equal,
+    assert_same_bits,
+    assert_within_bound,
+    real_numbers,
+    response_dtype,
+    to_layout,
+    whole_numbers,
+)
 from hypothesis import event, given, seed
 from hypothesis import strategies as st
 
@@ -17,8 +29,12 @@ DEPTHS = st.sampled_from([1, 1, 1, 2, 3, 4, 5, 8, 9, 17])
 STEPS = st.sampled_from([1, 1, 1, 1, 2, 2, 3, 5])
 PAIRS_OF_STEPS = st.one_of(STEPS, st.tuples(STEPS, STEPS))
 PADS = st.sampled_from([0, 0, 1, 1, 2, 3, 6, 13])
-PADDINGS = st.one_of(st.sampled_from(["valid", "same", "full"]), PADS, st.tuples(PADS, PADS),
-                     st.tuples(st.tuples(PADS, PADS), st.tuples(PADS, PADS)))
+PADDINGS = st.one_of(
+    st.sampled_from(["valid", "same", "full"]),
+    PADS,
+    st.tuples(PADS, PADS),
+    st.tuples(st.tuples(PADS, PADS), st.tuples(PADS, PADS)),
+)
 DTYPES = st.sampled_from([*INTEGERS, *FLOATS, *FLOATS, *FLOATS, *COMPLEXES])
 MEMORY = {
     "contiguous": np.ascontiguousarray,
@@ -49,8 +65,14 @@ def geometries(draw):
         size = [max(length, int(reach - pad)) for length, reach, pad in zip(size, span, pads)]
     n_images = draw(st.sampled_from([0, 1, 1, 2, 3]))
     fill_value = draw(st.sampled_from([0, 0, 1])) if boundary == "constant" else 0
-    keywords = {"padding": padding, "boundary": boundary, "fill_value": fill_value, "stride": stride, "dilation": dilation,
-                "groups": groups}
+    keywords = {
+        "padding": padding,
+        "boundary": boundary,
+        "fill_value": fill_value,
+        "stride": stride,
+        "dilation": dilation,
+        "groups": groups,
+    }
     return (n_images, *size, groups * depth), (n_kernels, *kernel, depth), keywords
 
 
@@ -58,7 +80,11 @@ def geometries(draw):
 def calls(draw, numbers=whole_numbers, dtypes=DTYPES):
     """Operands in some layout, with or without the axes N and K, and keywords."""
     images_shape, kernels_shape, keywords = draw(geometries())
-    layout = draw(st.sampled_from(["NHWC", "NCHW", "NHW"])) if images_shape[3] == 1 else draw(st.sampled_from(["NHWC", "NCHW"]))
+    layout = (
+        draw(st.sampled_from(["NHWC", "NCHW", "NHW"]))
+        if images_shape[3] == 1
+        else draw(st.sampled_from(["NHWC", "NCHW"]))
+    )
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     images_dtype = draw(dtypes)
     kernels_dtype = draw(dtypes) if draw(st.booleans()) else images_dtype
@@ -71,12 +97,17 @@ def calls(draw, numbers=whole_numbers, dtypes=DTYPES):
     if len(kernels) and keywords["groups"] == 1 and draw(st.integers(0, 3)) == 0:
         which = draw(st.integers(0, len(kernels) - 1))
         kernels, bias = kernels[which], None if bias is None else bias[which]
-    images, kernels = MEMORY[draw(st.sampled_from(sorted(MEMORY)))](images), MEMORY[draw(st.sampled_from(sorted(MEMORY)))](kernels)
+    images, kernels = (
+        MEMORY[draw(st.sampled_from(sorted(MEMORY)))](images),
+        MEMORY[draw(st.sampled_from(sorted(MEMORY)))](kernels),
+    )
     keywords.update(layout=layout, bias=bias, conjugate=draw(st.booleans()))
     return images, kernels, keywords
 
 
-RUNS = st.fixed_dictionaries({"method": st.sampled_from(["direct", "matmul"]), "workers": st.sampled_from([None, 1, 2, 5])})
+RUNS = st.fixed_dictionaries(
+    {"method": st.sampled_from(["direct", "matmul"]), "workers": st.sampled_from([None, 1, 2, 5])}
+)
 LEVELS = st.sampled_from(_dispatch.runnable_levels())
 
 
@@ -102,7 +133,9 @@ def test_strict_auto_is_exact_for_whole_numbers_whatever_is_combined(call, worke
 
 
 @seed(SEED)
-@given(call=calls(real_numbers, st.sampled_from(["float32", "float64", "complex64", "complex128"])), run=RUNS, level=LEVELS)
+@given(
+    call=calls(real_numbers, st.sampled_from(["float32", "float64", "complex64", "complex128"])), run=RUNS, level=LEVELS
+)
 def test_error_stays_under_the_bound_whatever_is_combined(call, run, level):
     images, kernels, keywords = call
     with _dispatch.using_level(level):

@@ -7,8 +7,18 @@ from checks import INTEGERS, random_generator, whole_numbers
 import xcorr
 from xcorr import _reference
 
-SHAPES = [((28, 28), (3, 3)), ((5, 7), (2, 3)), ((7, 5), (3, 1)), ((4, 4), (4, 4)), ((3, 9), (1, 1)), ((1, 6), (1, 4)),
-          ((32, 32, 3), (5, 5, 3)), ((6, 7, 2), (3, 2, 2)), ((4, 5, 1), (2, 2, 1)), ((1, 1, 4), (1, 1, 4))]
+SHAPES = [
+    ((28, 28), (3, 3)),
+    ((5, 7), (2, 3)),
+    ((7, 5), (3, 1)),
+    ((4, 4), (4, 4)),
+    ((3, 9), (1, 1)),
+    ((1, 6), (1, 4)),
+    ((32, 32, 3), (5, 5, 3)),
+    ((6, 7, 2), (3, 2, 2)),
+    ((4, 5, 1), (2, 2, 1)),
+    ((1, 1, 4), (1, 1, 4)),
+]
 
 
 def numbers(*shapes, dtype="float64"):
@@ -45,10 +55,10 @@ def test_window_index_is_dilated_along_each_axis(dilation):
     rows, columns = np.broadcast_to(dilation, 2)
     pixels = np.arange(12 * 15).reshape(12, 15)
     index = xcorr.window_index((12, 15), (3, 4), dilation=dilation)
-    np.testing.assert_array_equal(index, pixels[:3 * rows:rows, :4 * columns:columns].ravel())
+    np.testing.assert_array_equal(index, pixels[: 3 * rows : rows, : 4 * columns : columns].ravel())
     pixels = np.arange(12 * 15 * 2).reshape(12, 15, 2)
     index = xcorr.window_index((12, 15, 2), (3, 4, 2), dilation=dilation)
-    np.testing.assert_array_equal(index, pixels[:3 * rows:rows, :4 * columns:columns].ravel())
+    np.testing.assert_array_equal(index, pixels[: 3 * rows : rows, : 4 * columns : columns].ravel())
 
 
 @pytest.mark.parametrize(("image_shape", "kernel_shape"), SHAPES)
@@ -74,15 +84,19 @@ def test_correlation_indices_are_strided_and_dilated_along_each_axis(stride, dil
 
 def test_first_row_of_correlation_indices_is_the_window_index():
     for image_shape, kernel_shape in SHAPES:
-        np.testing.assert_array_equal(xcorr.correlation_indices(image_shape, kernel_shape)[0],
-                                      xcorr.window_index(image_shape, kernel_shape))
+        np.testing.assert_array_equal(
+            xcorr.correlation_indices(image_shape, kernel_shape)[0], xcorr.window_index(image_shape, kernel_shape)
+        )
 
 
 # The gather.
 
+
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW", "NHW"])
 @pytest.mark.parametrize("batched", [True, False])
-@pytest.mark.parametrize("keywords", [{}, {"stride": 2}, {"stride": (1, 3), "dilation": (2, 1)}, {"dilation": (1, 2)}], ids=str)
+@pytest.mark.parametrize(
+    "keywords", [{}, {"stride": 2}, {"stride": (1, 3), "dilation": (2, 1)}, {"dilation": (1, 2)}], ids=str
+)
 def test_windows_times_taps_is_the_correlation(layout, batched, keywords):
     images, kernels = numbers((2, 8, 9, 3), (3, 2, 3))
     windows_first = {"NHWC": images, "NCHW": np.moveaxis(images, -1, 1), "NHW": images[..., 0]}[layout]
@@ -106,7 +120,7 @@ def test_windows_follow_the_number_of_axes_without_a_layout():
 
 @pytest.mark.parametrize("dtype", [*INTEGERS, "float16", "float32", "float64", "complex64", "complex128"])
 def test_windows_keep_the_dtype_and_every_bit(dtype):
-    images, = numbers((2, 5, 6, 2), dtype=dtype)
+    (images,) = numbers((2, 5, 6, 2), dtype=dtype)
     if np.dtype(dtype).kind in "fc":
         images[0, 2, 2] = np.nan, -0.0
     windows = xcorr.windows(images, (2, 3))
@@ -117,10 +131,14 @@ def test_windows_keep_the_dtype_and_every_bit(dtype):
 
 
 def test_windows_read_any_memory_order():
-    images, = numbers((2, 6, 7, 3))
+    (images,) = numbers((2, 6, 7, 3))
     expected = xcorr.windows(images, (2, 3))
-    for view in (np.asfortranarray(images), images[::-1, ::-1].copy()[::-1, ::-1], images.astype(">f8"),
-                 np.repeat(images, 2, axis=2)[:, :, ::2]):
+    for view in (
+        np.asfortranarray(images),
+        images[::-1, ::-1].copy()[::-1, ::-1],
+        images.astype(">f8"),
+        np.repeat(images, 2, axis=2)[:, :, ::2],
+    ):
         np.testing.assert_array_equal(xcorr.windows(view, (2, 3)), expected)
     view = np.broadcast_to(images[:, :1], images.shape)
     np.testing.assert_array_equal(xcorr.windows(view, (2, 3)), xcorr.windows(view.copy(), (2, 3)))
@@ -130,37 +148,71 @@ def test_windows_of_no_images_are_empty():
     assert xcorr.windows(np.ones((0, 5, 6, 2)), (2, 3)).shape == (0, 4, 4, 12)
 
 
-@pytest.mark.parametrize("call", [
-    lambda: xcorr.window_index((5, 5), (6, 2)), lambda: xcorr.window_index((5, 5), (2, 3), dilation=(1, 3)),
-    lambda: xcorr.correlation_indices((5, 5), (2, 6)), lambda: xcorr.correlation_indices((5, 5, 3), (2, 2, 4)),
-    lambda: xcorr.windows(np.ones((5, 5)), (6, 6)), lambda: xcorr.correlation_indices((5, 5), (3, 3), dilation=3)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: xcorr.window_index((5, 5), (6, 2)),
+        lambda: xcorr.window_index((5, 5), (2, 3), dilation=(1, 3)),
+        lambda: xcorr.correlation_indices((5, 5), (2, 6)),
+        lambda: xcorr.correlation_indices((5, 5, 3), (2, 2, 4)),
+        lambda: xcorr.windows(np.ones((5, 5)), (6, 6)),
+        lambda: xcorr.correlation_indices((5, 5), (3, 3), dilation=3),
+    ],
+)
 def test_a_kernel_larger_than_the_image_is_refused(call):
     with pytest.raises(ValueError, match="^kernel_shape: "):
         call()
 
 
-@pytest.mark.parametrize("call", [
-    lambda value: xcorr.window_index((5, 5), (2, 2), dilation=value),
-    lambda value: xcorr.correlation_indices((5, 5), (2, 2), dilation=value),
-    lambda value: xcorr.windows(np.ones((5, 5)), (2, 2), dilation=value)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda value: xcorr.window_index((5, 5), (2, 2), dilation=value),
+        lambda value: xcorr.correlation_indices((5, 5), (2, 2), dilation=value),
+        lambda value: xcorr.windows(np.ones((5, 5)), (2, 2), dilation=value),
+    ],
+)
 def test_a_malformed_dilation_is_refused(call):
-    for value, error in ((0, ValueError), (-1, ValueError), (1.0, TypeError), (True, TypeError), ("1", TypeError),
-                         ((1, 2, 3), ValueError), (2**62, (ValueError, OverflowError)), (2**70, (ValueError, OverflowError))):
+    for value, error in (
+        (0, ValueError),
+        (-1, ValueError),
+        (1.0, TypeError),
+        (True, TypeError),
+        ("1", TypeError),
+        ((1, 2, 3), ValueError),
+        (2**62, (ValueError, OverflowError)),
+        (2**70, (ValueError, OverflowError)),
+    ):
         with pytest.raises(error):
             call(value)
 
 
-@pytest.mark.parametrize("call", [lambda value: xcorr.correlation_indices((5, 5), (2, 2), stride=value),
-                                  lambda value: xcorr.windows(np.ones((5, 5)), (2, 2), stride=value)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda value: xcorr.correlation_indices((5, 5), (2, 2), stride=value),
+        lambda value: xcorr.windows(np.ones((5, 5)), (2, 2), stride=value),
+    ],
+)
 def test_a_malformed_stride_is_refused(call):
     for value, error in ((0, ValueError), (-1, ValueError), (1.0, TypeError), (True, TypeError), ((1,), ValueError)):
         with pytest.raises(error, match="^stride: "):
             call(value)
 
 
-@pytest.mark.parametrize(("image_shape", "kernel_shape"), [
-    ((5,), (2,)), ((5, 5), (2,)), ((5, 5), ()), ((0, 5), (2, 2)), ((5, 5), (0, 2)), ((5, -5), (2, 2)), ((5, 5), (2, -2)),
-    ((2, 5, 5, 3), (2, 2, 3))])
+@pytest.mark.parametrize(
+    ("image_shape", "kernel_shape"),
+    [
+        ((5,), (2,)),
+        ((5, 5), (2,)),
+        ((5, 5), ()),
+        ((0, 5), (2, 2)),
+        ((5, 5), (0, 2)),
+        ((5, -5), (2, 2)),
+        ((5, 5), (2, -2)),
+        ((2, 5, 5, 3), (2, 2, 3)),
+    ],
+)
 def test_malformed_shapes_are_refused(image_shape, kernel_shape):
     for call in (xcorr.window_index, xcorr.correlation_indices):
         with pytest.raises(ValueError, match="^(image_shape|kernel_shape): "):

@@ -23,10 +23,16 @@ def peak_of(call):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize(("image", "kernels", "keywords"), [
-    ((64, 64, 3), (32, 3, 3, 3), {"stride": 8}), ((64, 64, 1), (1, 9, 9, 1), {"stride": 7}),
-    ((64, 64, 3), (2, 5, 5, 3), {"stride": 9, "padding": "same", "boundary": "reflect"}),
-    ((64, 64, 1), (2, 17, 17, 1), {"stride": 16})], ids=str)
+@pytest.mark.parametrize(
+    ("image", "kernels", "keywords"),
+    [
+        ((64, 64, 3), (32, 3, 3, 3), {"stride": 8}),
+        ((64, 64, 1), (1, 9, 9, 1), {"stride": 7}),
+        ((64, 64, 3), (2, 5, 5, 3), {"stride": 9, "padding": "same", "boundary": "reflect"}),
+        ((64, 64, 1), (2, 17, 17, 1), {"stride": 16}),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "float16"])
 def test_workspace_does_not_grow_with_the_batch(method, image, kernels, keywords, dtype):
     # A broadcast batch of some gigabytes that is never materialised; its windows would be many times that.

@@ -24,8 +24,15 @@ def numbers(image, kernel, dtype="float64"):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128", "int64"])
 def test_correlate2d_summed_over_channels(method, size, mode, dtype):
     images, kernels = numbers((2, 10, 12, 3), (4, *size, 3), dtype)
-    expected = np.stack([[sum(signal.correlate2d(image[..., channel], kernel[..., channel], mode) for channel in range(3))
-                          for kernel in kernels] for image in images])
+    expected = np.stack(
+        [
+            [
+                sum(signal.correlate2d(image[..., channel], kernel[..., channel], mode) for channel in range(3))
+                for kernel in kernels
+            ]
+            for image in images
+        ]
+    )
     response = xcorr.correlate(images, kernels, padding=mode, method=method)
     assert_equal(response, np.moveaxis(expected, 1, -1), dtype)
 
@@ -57,7 +64,9 @@ def test_ndimage_alignment_of_even_kernels_by_explicit_padding(method, size, bou
     image, kernel = numbers((9, 11), size)
     expected = ndimage.correlate(image, kernel, mode=NDIMAGE_MODES[boundary])
     padding = tuple((length // 2, length - 1 - length // 2) for length in size)
-    assert_equal(xcorr.correlate(image, kernel, padding=padding, boundary=boundary, method=method), expected, np.float64)
+    assert_equal(
+        xcorr.correlate(image, kernel, padding=padding, boundary=boundary, method=method), expected, np.float64
+    )
     origin = [-1 if length % 2 == 0 else 0 for length in size]
     expected = ndimage.correlate(image, kernel, mode=NDIMAGE_MODES[boundary], origin=origin)
     assert_equal(xcorr.correlate(image, kernel, padding="same", boundary=boundary, method=method), expected, np.float64)
@@ -69,11 +78,11 @@ def test_same_is_a_slice_of_full_as_in_correlate2d(method, size):
     full = xcorr.correlate(image, kernel, padding="full", method=method)
     same = xcorr.correlate(image, kernel, padding="same", method=method)
     rows, columns = (length // 2 for length in size)
-    assert_equal(same, full[rows:rows + 9, columns:columns + 11], np.float64)
+    assert_equal(same, full[rows : rows + 9, columns : columns + 11], np.float64)
     assert_equal(same, signal.correlate2d(image, kernel, "same"), np.float64)
     rows, columns = ((length - 1) // 2 for length in size)  # signal.correlate differs where the length is even
     expected = signal.correlate(image, kernel, "same", method="direct")
-    assert_equal(full[rows:rows + 9, columns:columns + 11], expected, np.float64)
+    assert_equal(full[rows : rows + 9, columns : columns + 11], expected, np.float64)
 
 
 @pytest.mark.parametrize("size", KERNEL_SIZES)
@@ -87,7 +96,7 @@ def test_convolve2d_and_ndimage_convolve(method, size, dtype):
     full = signal.convolve2d(image, kernel, "full")
     rows, columns = (length // 2 for length in size)
     same = xcorr.convolve(image, kernel, padding="same", method=method)
-    assert_equal(same, full[rows:rows + 9, columns:columns + 11], dtype)
+    assert_equal(same, full[rows : rows + 9, columns : columns + 11], dtype)
     assert_equal(same, ndimage.convolve(image, kernel, mode="constant"), dtype)
 
 

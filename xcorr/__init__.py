@@ -14,8 +14,8 @@ from xcorr._correlate import (
     window_index,
     windows,
 )
+from xcorr._correlator import Correlator
 from xcorr._info import info
-from xcorr._plan import Correlator
 from xcorr._workers import get_workers, set_workers
 from xcorr.datasets import DataFormatError
 

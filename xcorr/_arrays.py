@@ -67,7 +67,7 @@ def take_bias(bias: Any, n_kernels: int, has_kernel_axis: bool, response: np.dty
 
 
 def take_fill(fill_value: Any, images: np.dtype[Any], boundary: str) -> int | float | complex:
-    """`fill_value` as a Python number; ValueError unless the images' dtype has that value (a float's, to its rounding)."""
+    """`fill_value` as a Python number; ValueError unless the images' dtype has it (floats: but for rounding)."""
     allowed = f"a value of the images' dtype {images}"
     scalar = np.asarray(fill_value) if not isinstance(fill_value, (str, bytes)) else None
     if scalar is None or scalar.ndim or scalar.dtype.kind not in "biufcO":
@@ -94,8 +94,10 @@ def take_fill(fill_value: Any, images: np.dtype[Any], boundary: str) -> int | fl
 
 def fits_integer(number: float, dtype: np.dtype[Any]) -> bool:
     limits = np.iinfo(dtype)
-    return number == number and number not in (float("inf"), -float("inf")) and (
-        int(number) == number and int(limits.min) <= number <= int(limits.max)
+    return (
+        number == number
+        and number not in (float("inf"), -float("inf"))
+        and (int(number) == number and int(limits.min) <= number <= int(limits.max))
     )
 
 

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _indices
+import xcorr._indices as _indices
 from xcorr._arrays import take_array
+from xcorr._bank import Array, make_bank
 from xcorr._dtypes import check_element
 from xcorr._geometry import checked, make_geometry, read_layout, read_pair, read_shape, sizes_of, whole_number
-from xcorr._plan import Array, make_bank, plan_for, read_settings
+from xcorr._plan import plan_for, read_settings
 
 Padding = str | int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
 """What `padding` may be."""
@@ -345,7 +346,7 @@ def correlation_indices(
     >>> xcorr.correlation_indices((32, 32, 3), (5, 5, 3)).shape
     (784, 75)
     """
-    width, depth, kernel, positions = _flat_sizes(image_shape, kernel_shape, stride, dilation)
+    width, depth, _, positions = _flat_sizes(image_shape, kernel_shape, stride, dilation)
     window = window_index(image_shape, kernel_shape, dilation=dilation)
     n_positions = positions[0] * positions[1]
     checked(8 * n_positions * len(window), "image_shape", "the bytes of the indices")
@@ -441,7 +442,9 @@ def windows(
         strides[3],
     )
     view = np.lib.stride_tricks.as_strided(array, shape, pitches, writeable=False)
-    gathered = np.ascontiguousarray(view, dtype=array.dtype.newbyteorder("=")).reshape(*shape[:3], shape[3] * shape[4] * shape[5])
+    gathered = np.ascontiguousarray(view, dtype=array.dtype.newbyteorder("=")).reshape(
+        *shape[:3], shape[3] * shape[4] * shape[5]
+    )
     if gathered.base is not None and np.may_share_memory(gathered, array):
         gathered = gathered.copy()
     result: Array = gathered if axes[0] >= 0 else gathered[0]

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from xcorr import _cpu
+import xcorr._cpu as _cpu
 
 
 class Level(NamedTuple):
@@ -19,9 +19,7 @@ class Level(NamedTuple):
 
 def built_levels() -> tuple[str, ...]:
     """The levels that this installation holds, the plainest first."""
-    return tuple(
-        name for name in ("base", "v3", "v4") if importlib.util.find_spec(f"xcorr._level_{name}") is not None
-    )
+    return tuple(name for name in ("base", "v3", "v4") if importlib.util.find_spec(f"xcorr._level_{name}") is not None)
 
 
 def runnable_levels() -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def choose_types(images: np.dtype[Any], kernels: np.dtype[Any], dtype: Any) -> T
 def read_dtype(dtype: Any) -> np.dtype[Any]:
     """`dtype=` as a dtype that a response can have."""
     try:
-        wanted = np.dtype(dtype)
+        wanted: np.dtype[Any] = np.dtype(dtype)
     except TypeError:
         raise TypeError(f"dtype: got {dtype!r}; allowed are {ALLOWED}, but bool") from None
     if wanted.kind == "b" or not (wanted.kind in "iu" or wanted in FLOATS) or not wanted.isnative:

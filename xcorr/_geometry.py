@@ -143,7 +143,7 @@ def arranged(sizes: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
 def whole_number(value: Any, argument: str, minimum: int, allowed: str, whole: Any = None) -> int:
     """`value` as an int, if it is an integer (bool is none) of at least `minimum`; `whole` is what it is a part of."""
     got = f"{argument}: got {(value if whole is None else whole)!r}; allowed is {allowed}"
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or getattr(value, "ndim", 0):
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or getattr(value, "ndim", False):
         raise TypeError(got)
     try:
         number = operator.index(value)
@@ -192,9 +192,7 @@ def read_padding(padding: Any) -> Padding:
     ends = tuple(tuple(item) for item in items)
     if any(len(item) != 2 for item in ends):
         raise ValueError(f"padding: got {padding!r}; allowed is {allowed}")
-    top, bottom, left, right = (
-        whole_number(end, "padding", 0, allowed, padding) for item in ends for end in item
-    )
+    top, bottom, left, right = (whole_number(end, "padding", 0, allowed, padding) for item in ends for end in item)
     return (top, bottom), (left, right)
 
 
@@ -221,9 +219,7 @@ def read_shape(shape: Any, argument: str, counts: tuple[int, ...]) -> tuple[int,
 # --- sizes ------------------------------------------------------------------------------------------------------------
 
 
-def axis_padding(
-    length: int, effective: int, stride: int, padding: Padding, axis: int
-) -> tuple[int, int]:
+def axis_padding(length: int, effective: int, stride: int, padding: Padding, axis: int) -> tuple[int, int]:
     """What is added before and behind one axis."""
     if padding == "valid":
         return 0, 0
@@ -276,7 +272,7 @@ def make_geometry(
 def operand_sizes(
     images_shape: Sequence[int], kernels_shape: Sequence[int], layout: Layout
 ) -> tuple[tuple[int, int, int], tuple[int, int, int, int]]:
-    """(height, width, channels) of the images and (kernels, height, width, channels) of the bank, none of them empty."""
+    """(height, width, channels) of the images and (kernels, height, width, channels) of the bank, no pixel missing."""
     _, *image = sizes_of(images_shape, layout.images)
     n_kernels, *kernel = sizes_of(kernels_shape, layout.kernels)
     for argument, shape, sizes in (("images", images_shape, image), ("kernels", kernels_shape, kernel)):

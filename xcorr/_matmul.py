@@ -6,6 +6,7 @@ ones). And it may round differently in another column, so a panel is only as wid
 """
 
 import functools
+import itertools
 import threading
 from typing import Any
 
@@ -44,14 +45,15 @@ class Blocks:
         positions = max(1, BLOCK_BYTES // (self.n_taps * item_bytes))
         self.columns = min(geometry.columns, positions)
         self.rows = min(geometry.rows, max(1, positions // self.columns))
-        self.strip_rows = (self.rows - 1) * geometry.row_stride + (geometry.kernel_height - 1) * geometry.row_dilation + 1
+        self.strip_rows = (
+            (self.rows - 1) * geometry.row_stride + (geometry.kernel_height - 1) * geometry.row_dilation + 1
+        )
         self.strip_columns = (
             (geometry.columns - 1) * geometry.column_stride + (geometry.kernel_width - 1) * geometry.column_dilation + 1
         )
         self.item_bytes = item_bytes
         self.workspace_bytes = item_bytes * (
-            self.strip_rows * self.strip_columns * depth
-            + self.rows * self.columns * (self.n_taps + 4 * WIDTHS[0])
+            self.strip_rows * self.strip_columns * depth + self.rows * self.columns * (self.n_taps + 4 * WIDTHS[0])
         )
 
     def sum_blocks(self) -> list[tuple[int, int]]:
@@ -66,7 +68,7 @@ class Blocks:
                 for piece in range(self.pieces)
             ]
         edges.append(kernel_height * run_length)
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(itertools.pairwise(edges))
 
     def first_rows(self) -> list[int]:
         return starts(self.geometry.rows, self.rows)
@@ -142,7 +144,9 @@ def run(call: Any, blocks: Blocks, weights: npt.NDArray[Any], bias: npt.NDArray[
                         for panel in range(weights.shape[1]):
                             first = panel * width
                             kept = min(width, n_kernels - first)
-                            product = multiply(gathered, weights[group, panel], blocks, bias[group, first : first + kept])
+                            product = multiply(
+                                gathered, weights[group, panel], blocks, bias[group, first : first + kept]
+                            )
                             call.store(product, image, group, first_row, first_column, first)
 
 

@@ -11,8 +11,20 @@ import math
 import numpy as np
 
 
-def correlate(images, kernels, *, layout=None, padding="valid", boundary="constant", fill_value=0,
-              stride=1, dilation=1, groups=1, bias=None, conjugate=True):
+def correlate(
+    images,
+    kernels,
+    *,
+    layout=None,
+    padding="valid",
+    boundary="constant",
+    fill_value=0,
+    stride=1,
+    dilation=1,
+    groups=1,
+    bias=None,
+    conjugate=True,
+):
     """Responses as float64, complex128 or, for integer operands, an object array of Python integers."""
     images, kernels = np.asarray(images), np.asarray(kernels)
     layout = layout or ("NHWC" if 4 in (images.ndim, kernels.ndim) else "NHW")
@@ -38,7 +50,7 @@ def correlate(images, kernels, *, layout=None, padding="valid", boundary="consta
             rows = y * row_stride + row_dilation * np.arange(height)
             columns = x * column_stride + column_dilation * np.arange(width)
             first_channel = k // (n_kernels // groups) * depth
-            window = images[:, rows[:, None], columns, first_channel:first_channel + depth]
+            window = images[:, rows[:, None], columns, first_channel : first_channel + depth]
             response[:, y, x, k] = (window * kernels[k]).sum(axis=(1, 2, 3)) + bias[k]
         response = response.astype(final)
 
@@ -94,7 +106,7 @@ def _pads(padding, image_size, spans, strides):
         return tuple((span - 1, span - 1) for span in spans)
     if padding == "same":
         pads = []
-        for length, span, stride in zip(image_size, spans, strides):
+        for length, span, stride in zip(image_size, spans, strides, strict=True):
             total = max((math.ceil(length / stride) - 1) * stride + span - length, 0)
             pads.append((total // 2, total - total // 2))
         return tuple(pads)
@@ -107,7 +119,7 @@ def _pad(images, pads, boundary, fill_value):
     n_images, height, width, depth = images.shape
     if boundary == "constant":
         padded = np.full((n_images, top + height + bottom, left + width + right, depth), fill_value, images.dtype)
-        padded[:, top:top + height, left:left + width] = images
+        padded[:, top : top + height, left : left + width] = images
         return padded
     rows = [_inside(index, height, boundary) for index in range(-top, height + bottom)]
     columns = [_inside(index, width, boundary) for index in range(-left, width + right)]
@@ -115,8 +127,10 @@ def _pad(images, pads, boundary, fill_value):
 
 
 def _inside(index, length, boundary):
-    """The pixel that an index outside 0 .. length - 1 means, as in numpy.pad:
-    edge aa|abc|cc, wrap bc|abc|ab, symmetric ba|abc|cb, reflect cb|abc|ba."""
+    """The pixel that an index outside 0 .. length - 1 means, as in numpy.pad.
+
+    edge aa|abc|cc, wrap bc|abc|ab, symmetric ba|abc|cb, reflect cb|abc|ba.
+    """
     if boundary == "edge":
         return min(max(index, 0), length - 1)
     if boundary == "wrap":

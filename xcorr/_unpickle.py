@@ -38,9 +38,13 @@ class _Name(enum.Enum):
     UINT8 = enum.auto()
 
 
-_NAMES = {b"numpy.core.multiarray\n_reconstruct\n": _Name.RECONSTRUCT, b"numpy\nndarray\n": _Name.NDARRAY,
-          b"numpy._core.multiarray\n_reconstruct\n": _Name.RECONSTRUCT, b"numpy\ndtype\n": _Name.DTYPE,
-          b"_codecs\nencode\n": _Name.ENCODE}
+_NAMES = {
+    b"numpy.core.multiarray\n_reconstruct\n": _Name.RECONSTRUCT,
+    b"numpy\nndarray\n": _Name.NDARRAY,
+    b"numpy._core.multiarray\n_reconstruct\n": _Name.RECONSTRUCT,
+    b"numpy\ndtype\n": _Name.DTYPE,
+    b"_codecs\nencode\n": _Name.ENCODE,
+}
 _NEW_ARRAY = tuple((_Name.NDARRAY, (0,), code) for code in (b"b", "b"))
 _NEW_DTYPE = tuple((code, False, True) for code in (b"u1", "u1"))
 _DTYPE_STATE = tuple((3, order, None, None, None, -1, -1, 0) for order in (b"|", "|"))
@@ -127,7 +131,7 @@ class _Machine:
         if not 0 <= count <= len(self.body) - self.offset:
             raise ValueError(f"{count} bytes do not follow")
         self.offset += count
-        return self.body[self.offset - count:self.offset].tobytes()
+        return self.body[self.offset - count : self.offset].tobytes()
 
     def pop(self, count: int) -> list[Any]:
         start = len(self.stack) - count
@@ -160,7 +164,7 @@ class _Machine:
 
     def name(self) -> _Name:
         for text, name in _NAMES.items():
-            if self.body[self.offset:self.offset + len(text)] == text:
+            if self.body[self.offset : self.offset + len(text)] == text:
                 self.offset += len(text)
                 return name
         raise ValueError("a name that is not allowed")

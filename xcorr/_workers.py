@@ -4,6 +4,7 @@ Workers are daemon threads that wait for a call to help with; they hold no lock 
 always works too, so a call is done even where no thread can be had.
 """
 
+import functools
 import os
 import threading
 from collections.abc import Callable
@@ -45,11 +46,12 @@ def usable_cpus() -> int:
     return max(1, n_cpus if quota is None else min(n_cpus, quota))
 
 
+@functools.cache
 def cgroup_quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup") -> int | None:
     """The CPUs that the control group grants, rounded up; None without a limit (versions 2 and 1)."""
     quotas = []
     for line in read_lines(Path(membership)):
-        _, controllers, group = (line.split(":", 2) + ["", ""])[:3]
+        _, controllers, group = [*line.split(":", 2), "", ""][:3]
         folder = Path(root) / ("" if not controllers else "cpu")
         for place in (folder / group.lstrip("/"), folder):
             if not controllers:

@@ -26,8 +26,17 @@ from numpy.typing import NDArray
 from xcorr._reader import TAR_BLOCK, DataFormatError, Reader, open_file, open_sample, tar_header
 from xcorr._unpickle import Array, unpickle
 
-__all__ = ["Cifar10", "DataFormatError", "Mnist", "Sample", "load_cifar10", "load_colour_sample", "load_digits_sample",
-           "load_idx", "load_mnist"]
+__all__ = [
+    "Cifar10",
+    "DataFormatError",
+    "Mnist",
+    "Sample",
+    "load_cifar10",
+    "load_colour_sample",
+    "load_digits_sample",
+    "load_idx",
+    "load_mnist",
+]
 
 _MAX_BYTES = 4 << 30
 _MAX_AXES = 32  # of an array in NumPy 1
@@ -39,8 +48,12 @@ _LABEL_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", 
 _BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 _VERSIONS = (("", "batches.meta"), (".bin", "batches.meta.txt"))
 _FOLDERS = ("", "cifar-10-batches-py/", "cifar-10-batches-bin/")
-_MEMBERS = {folder + name: name for folder in _FOLDERS for suffix, meta in _VERSIONS
-            for name in (*(batch + suffix for batch in _BATCHES), meta)}
+_MEMBERS = {
+    folder + name: name
+    for folder in _FOLDERS
+    for suffix, meta in _VERSIONS
+    for name in (*(batch + suffix for batch in _BATCHES), meta)
+}
 _TAR_KINDS_WITHOUT_BODY = b"123456"  # links, devices, folders, pipes
 _MAX_MEMBERS = 1000  # of an archive; the original ones have ten
 _MAX_META_BYTES = 1 << 16
@@ -180,8 +193,9 @@ def load_mnist(folder: str | os.PathLike[str], *, max_bytes: int = _MAX_BYTES) -
     return Mnist(*parts)
 
 
-def _read_mnist_file(folder: str, present: set[str], stem: str, n_axes: int,
-                     max_bytes: int) -> tuple[str, NDArray[np.uint8]] | None:
+def _read_mnist_file(
+    folder: str, present: set[str], stem: str, n_axes: int, max_bytes: int
+) -> tuple[str, NDArray[np.uint8]] | None:
     for ending in ("", ".gz"):
         for separator in "-.":
             name = f"{stem}{separator}idx{n_axes}-ubyte{ending}"
@@ -242,7 +256,7 @@ def load_cifar10(folder_or_tar_gz: str | os.PathLike[str], *, max_bytes: int = _
     images = np.empty((sum(len(labels) for _, labels in batches), 32, 32, 3), np.uint8)
     position = 0
     for planes, labels in batches:
-        images[position:position + len(labels)] = planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        images[position : position + len(labels)] = planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         position += len(labels)
     return Cifar10(images, np.concatenate([labels for _, labels in batches]), label_names)
 

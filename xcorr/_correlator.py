@@ -1,0 +1,132 @@
+"""A bank prepared for many calls."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr._arrays import take_array, take_fill
+from xcorr._bank import Array, Bank, make_bank
+from xcorr._dtypes import check_element
+from xcorr._geometry import whole_number
+from xcorr._plan import Plan, plan_for, read_settings
+
+
+class Correlator:
+    """A bank of kernels prepared for many calls.
+
+    Takes the keywords of `correlate` but `out` and `workers`, and keeps a copy of the kernels. For each shape and dtype
+    of images that come, the plan is made and the panels are packed once. Can be pickled and shared by threads.
+
+    Parameters
+    ----------
+    kernels : array_like
+        The bank, as for `correlate`.
+    layout, padding, boundary, fill_value, stride, dilation, groups, bias, conjugate, method, precision, dtype
+        As for `correlate`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a keyword by itself is not allowed; what depends on the images is raised by the call.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xcorr
+    >>> sobel = xcorr.Correlator(np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]), padding="same")
+    >>> sobel(np.eye(4)).shape
+    (4, 4)
+    """
+
+    def __init__(
+        self,
+        kernels: npt.ArrayLike,
+        *,
+        layout: str | None = None,
+        padding: Any = "valid",
+        boundary: str = "constant",
+        fill_value: complex = 0,
+        stride: int | tuple[int, int] = 1,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        bias: npt.ArrayLike | None = None,
+        conjugate: bool = True,
+        method: str = "auto",
+        precision: str = "standard",
+        dtype: npt.DTypeLike | None = None,
+    ) -> None:
+        self._settings = read_settings(
+            layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, dtype
+        )
+        self._kernels = take_array(kernels, "kernels").copy()
+        check_bank(self._kernels, layout)
+        self._bias = None if bias is None else take_array(bias, "bias").copy()
+        self._fill_value = fill_value
+        take_fill(fill_value, np.dtype(np.complex128), self._settings.boundary)
+        self._banks: dict[Hashable, Bank] = {}
+
+    def __call__(self, images: npt.ArrayLike, *, out: Array | None = None, workers: int | None = None) -> Array:
+        """The response of `images`; arguments, response and errors as of `correlate`."""
+        array = take_array(images, "images")
+        plan = plan_for(self._settings, array.shape, array.dtype, self._kernels.shape, self._kernels.dtype)
+        key = (plan.types, plan.layout.kernels)
+        bank = self._banks.get(key)
+        if bank is None:
+            bank = self._banks[key] = make_bank(self._kernels, self._bias, plan)
+        return plan.run(array, bank, self._fill_value, out, workers)
+
+    def explain(self, image_shape: tuple[int, ...], *, dtype: npt.DTypeLike = np.float32) -> str:
+        """What a call with images of this shape and dtype would do: sizes, types, method, level and why.
+
+        Parameters
+        ----------
+        image_shape : tuple of int
+            Shape of the images, with as many axes as a call's.
+        dtype : dtype_like
+            Type of the images.
+
+        Returns
+        -------
+        str
+            Some lines of text.
+        """
+        images = np.dtype(dtype)
+        check_element("dtype", images)
+        shape = tuple(whole_number(size, "image_shape", 0, "a tuple of integers >= 0") for size in image_shape)
+        plan = plan_for(self._settings, shape, images, self._kernels.shape, self._kernels.dtype)
+        return explained(plan, shape)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_banks"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _banks={})
+
+
+def check_bank(kernels: Array, layout: str | None) -> None:
+    """What can be said of a bank without images."""
+    if kernels.ndim not in ((2, 3, 4) if layout is None else (len(layout) - 1, len(layout))):
+        allowed = "2, 3 or 4" if layout is None else f"{len(layout)}, or {len(layout) - 1} without the first"
+        raise ValueError(
+            f"kernels: shape {kernels.shape} has {kernels.ndim} axes; allowed with layout {layout!r} are {allowed}"
+        )
+
+
+def explained(plan: Plan, image_shape: tuple[int, ...]) -> str:
+    geometry, types = plan.geometry, plan.types
+    n_images = image_shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
+    forced = plan.settings.method != "auto"
+    lines = [
+        f"images {image_shape} of {types.images}, layout {plan.layout.word}",
+        f"response {plan.response_shape(n_images)} of {types.response}",
+        f"taps {geometry.n_taps} in each of {geometry.n_kernels} kernels, "
+        f"{geometry.work * n_images * plan.parts} multiply-adds",
+        f"method {plan.method} ({'as asked' if forced else 'chosen from the sizes of one image and the bank'})",
+        f"level {plan.level.name}",
+    ]
+    if plan.method == "direct" and geometry.n_kernels and not types.exact:
+        over_kernels = plan.engine(types.work == np.float64).over_kernels
+        lines.append(f"lanes over {'kernels' if over_kernels else 'columns'}, sums in {types.work}")
+    return "\n".join(lines)

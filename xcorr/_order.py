@@ -1,0 +1,148 @@
+"""One call of a plan: its arrays, the arithmetic that they need, and how many workers they are worth."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _exact, _matmul, _workers
+from xcorr._bank import Bank
+from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, integer_range, largest_magnitude
+from xcorr._engine import Engine
+
+if TYPE_CHECKING:
+    from xcorr._plan import Plan
+
+Array = npt.NDArray[Any]
+
+WORK_PER_WORKER = 2_000_000
+"""Multiply-adds below which another worker costs more than it brings."""
+
+
+class Order:
+    """One call of a plan: its arrays and what was asked."""
+
+    def __init__(self, plan: "Plan", images: Array, bank: Bank, fill: complex, workers: Any) -> None:
+        self.plan = plan
+        self.images = images
+        self.bank = bank
+        self.fill = fill
+        self.n_images = images.shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
+        useful = plan.geometry.work * plan.parts * self.n_images // WORK_PER_WORKER
+        self.n_workers = 1
+        if useful > 1 or workers is not None:
+            self.n_workers = max(1, min(useful, _workers.count_workers(workers)))
+
+    def correlate(self, result: Array, double: bool, limits: tuple[int, int] | None, discard: bool) -> bool:
+        """By the plan's method in float64 or float32; false if a response lay outside of the limits."""
+        plan = self.plan
+        engine = plan.engine(double)
+        if plan.method == "matmul":
+            work = np.dtype(np.float64 if double else np.float32)
+            blocks = _matmul.Blocks(plan.geometry, plan.depth, work.itemsize)
+            refuse_too_large(blocks.workspace_bytes, 1)
+            weights, bias = self.bank.weights(work, _matmul.panel_width(blocks, work))
+            call = self.call(engine, result, (weights, bias), limits, discard, 1)
+            _matmul.run(call, blocks, weights, bias, self.n_images)
+        else:
+            n_workers = self.n_workers
+            call = self.call(engine, result, self.bank.packed(engine, plan.level.name), limits, discard, n_workers)
+            while n_workers > 1 and call.workspace_bytes * n_workers > _workers.WORKSPACE_LIMIT:
+                n_workers -= 1
+            refuse_too_large(call.workspace_bytes, n_workers)
+            _workers.run(call, min(n_workers, call.n_tasks))
+        return not call.overflowed
+
+    def call(
+        self,
+        engine: Engine,
+        result: Array,
+        packed: tuple[Array, Array],
+        limits: tuple[int, int] | None,
+        discard: bool,
+        n_workers: int,
+    ) -> Any:
+        plan = self.plan
+        fill = np.zeros((plan.geometry.groups * plan.depth // self.image_parts, self.image_parts))
+        fill[:, 0] = self.fill.real
+        if self.image_parts == 2:
+            fill[:, 1] = self.fill.imag
+        return engine.call(
+            self.images,
+            plan.layout.images,
+            self.images.dtype.str[1:],
+            not self.images.dtype.isnative,
+            result,
+            plan.layout.response,
+            plan.types.response.str[1:],
+            *packed,
+            fill.ravel(),
+            limits,
+            discard,
+            n_workers,
+            _workers.WORKSPACE_LIMIT,
+        )
+
+    @property
+    def image_parts(self) -> int:
+        return 2 if self.plan.types.images.kind == "c" else 1
+
+    # Integers: in float32 or float64 where these hold every sum exactly, else in 128 bits.
+
+    def correlate_integers(self, result: Array, own: bool) -> None:
+        """Exact, or OverflowError; then an array that is not our own is as it was."""
+        limits = integer_range(self.plan.types.response)
+        bound = self.largest_response()
+        surely = bound <= limits[1] and (limits[0] < 0 or bound == 0)
+        if not (own or surely):
+            self.integers(result, bound, limits, True)
+        self.integers(result, bound, None if surely else limits, False)
+
+    def integers(self, result: Array, bound: float, limits: tuple[int, int] | None, discard: bool) -> None:
+        if bound <= EXACT_FLOAT64:
+            fits = self.correlate(result, bound > EXACT_FLOAT32, limits, discard)
+        else:
+            fits = self.correlate_exactly(None if discard else result)
+        if not fits:
+            low, high = integer_range(self.plan.types.response)
+            raise OverflowError(
+                f"dtype: a response does not fit {self.plan.types.response} ({low} to {high}); "
+                "allowed is a type that holds every response"
+            )
+
+    def largest_response(self) -> float:
+        """A bound on the magnitude of every response, from the images' type alone if that is enough."""
+        kernel_reach, bias_reach = self.bank.reach
+        magnitude = largest_magnitude(self.plan.types.images)
+        if magnitude * kernel_reach + bias_reach > EXACT_FLOAT64:
+            ends = (int(self.images.min()), int(self.images.max()), int(self.fill.real))
+            magnitude = float(max(map(abs, ends)))
+        return magnitude * kernel_reach + bias_reach
+
+    def correlate_exactly(self, result: Array | None) -> bool:
+        plan = self.plan
+        biases = [tuple(int(value) for value in group) for group in self.bank.bias]
+        return _exact.run(
+            in_order(self.images, plan.layout.images),
+            self.bank.kernels,
+            biases,
+            None if result is None else in_order(result, plan.layout.response),
+            plan.geometry,
+            plan.settings.boundary,
+            int(self.fill.real),
+            integer_range(plan.types.response),
+        )
+
+
+def in_order(array: Array, axes: tuple[int, int, int, int]) -> Array:
+    """A view with all four axes in the order of `axes`, absent ones of length 1."""
+    present = array.transpose([axis for axis in axes if axis >= 0])
+    return present[tuple(slice(None) if axis >= 0 else np.newaxis for axis in axes)]
+
+
+def refuse_too_large(workspace_bytes: int, n_workers: int) -> None:
+    if workspace_bytes * n_workers > _workers.WORKSPACE_LIMIT:
+        raise MemoryError(
+            f"images: the call needs {workspace_bytes * n_workers} bytes of workspace for one row of responses; "
+            f"at most {_workers.WORKSPACE_LIMIT} are allowed"
+        )
