@@ -71,6 +71,11 @@ EXTENSIONS += [
 class BuildLevels(build_ext):
     """Probes what the compiler knows; a level that it does not know is a line of output, not a failure."""
 
+    def finalize_options(self):
+        super().finalize_options()
+        if self.parallel is None:
+            self.parallel = os.cpu_count() or 1
+
     def build_extensions(self):
         with tempfile.TemporaryDirectory() as folder:
             self.probe_folder = Path(folder)

@@ -77,9 +77,8 @@ cdef struct Loops:
     Staging staging
     Storing storing
     Sum sum
-    Row row
+    Rows rows
     Py_ssize_t row_pitch              # of the strip (or of the image in place), in elements
-    Py_ssize_t response_row_pitch     # of the response strip (or of `out`), in elements
     Py_ssize_t strip_elements         # an image strip's size
     Py_ssize_t response_elements      # a response strip's size
     Py_ssize_t n_images, strip_rows, n_strips, tasks_per_claim
@@ -374,18 +373,18 @@ cdef class Call:
             loops.row_pitch = loops.row_bytes // size
         else:
             loops.row_pitch = self.engine.reached_columns * geometry.depth
-        loops.row.window_pitch = geometry.column_stride * column_pitch
+        loops.rows.window_pitch = geometry.column_stride * column_pitch
         loops.direct_store = (self.out_is_work and self.out_column_bytes % size == 0
                               and loops.out_row_bytes % size == 0 and loops.response_bytes % size == 0)
         for kernel in range(geometry.groups * geometry.n_kernels):
             loops.direct_store = loops.direct_store and self.kernel_bytes[kernel] == kernel * size
-        loops.row.kernel_pitch = 1
+        loops.rows.kernel_pitch = 1
         if loops.direct_store:
-            loops.row.column_pitch = self.out_column_bytes // size
-            loops.response_row_pitch = loops.out_row_bytes // size
+            loops.rows.column_pitch = self.out_column_bytes // size
+            loops.rows.row_pitch = loops.out_row_bytes // size
         else:
-            loops.row.column_pitch = geometry.n_kernels
-            loops.response_row_pitch = geometry.columns * geometry.n_kernels
+            loops.rows.column_pitch = geometry.n_kernels
+            loops.rows.row_pitch = geometry.columns * geometry.n_kernels
         loops.storing.column_pitch = geometry.n_kernels
         loops.storing.kernel_pitch = 1
 
@@ -401,7 +400,7 @@ cdef class Call:
             and self.column_bytes == size and self.images.itemsize == size
             and self.channel_pitch_bytes % size == 0 and loops.row_bytes % size == 0 and loops.image_bytes % size == 0)
         padded_columns = ceiling(geometry.columns, lanes) * lanes
-        loops.row.readable_columns = geometry.columns if loops.in_place else padded_columns
+        loops.rows.readable_columns = geometry.columns if loops.in_place else padded_columns
         phase_pitch = padded_columns + (geometry.kernel_width - 1) * geometry.column_dilation // n_phases + 1
         channel_pitch = phase_pitch * n_phases
         loops.row_pitch = channel_pitch * geometry.depth
@@ -420,13 +419,13 @@ cdef class Call:
         loops.direct_store = (self.out_is_work and self.out_column_bytes == size and self.out.itemsize == size
                               and self.out_kernel_bytes % size == 0 and loops.out_row_bytes % size == 0
                               and loops.response_bytes % size == 0)
-        loops.row.column_pitch = 1
+        loops.rows.column_pitch = 1
         if loops.direct_store:
-            loops.row.kernel_pitch = self.out_kernel_bytes // size
-            loops.response_row_pitch = loops.out_row_bytes // size
+            loops.rows.kernel_pitch = self.out_kernel_bytes // size
+            loops.rows.row_pitch = loops.out_row_bytes // size
         else:
-            loops.row.kernel_pitch = geometry.columns
-            loops.response_row_pitch = geometry.columns * geometry.n_kernels
+            loops.rows.kernel_pitch = geometry.columns
+            loops.rows.row_pitch = geometry.columns * geometry.n_kernels
         loops.storing.column_pitch = 1
         loops.storing.kernel_pitch = geometry.columns
 
@@ -463,6 +462,13 @@ cdef class Call:
         self.segments = <Segment*> allocated(geometry.kernel_height * (pieces + (geometry.kernel_width if dilated else 0)),
                                              sizeof(Segment))
         sum.segments = self.segments
+        sum.kernel_height = geometry.kernel_height
+        sum.run = run
+        sum.rows_per_block = geometry.rows_per_block
+        sum.pieces = pieces
+        sum.kernel_row_pitch = geometry.row_dilation * self.loops.row_pitch
+        sum.dense = geometry.depth == 1 and geometry.column_dilation == 1 and self.loops.staging.n_phases == 1
+        self.loops.rows.window_row_pitch = geometry.row_stride * self.loops.row_pitch
         sum.compensated = geometry.compensated
         for row in range(geometry.kernel_height):
             row_closes = ((row + 1) % geometry.rows_per_block == 0 or row == geometry.kernel_height - 1)
@@ -472,10 +478,9 @@ cdef class Call:
                 while first < end:
                     stop = min(end, (first // geometry.depth + 1) * geometry.depth) if dilated else end
                     segment = &self.segments[sum.n_segments]
-                    segment.offset = row * geometry.row_dilation * self.loops.row_pitch
+                    segment.offset = row * geometry.row_dilation * self.loops.row_pitch + first
                     if dilated:
                         segment.offset += first // geometry.depth * (geometry.column_dilation - 1) * geometry.depth
-                    segment.first = first
                     segment.n_taps = stop - first
                     segment.closes_block = stop == end and (pieces > 1 or row_closes)
                     sum.n_segments += 1
@@ -512,7 +517,7 @@ cdef class Call:
             strip = ((rows - 1) * geometry.row_stride + (geometry.kernel_height - 1) * geometry.row_dilation
                      + 1) * loops.row_pitch
         if not loops.direct_store:
-            response = rows * loops.response_row_pitch
+            response = rows * loops.rows.row_pitch
         return ceiling(strip, 16) * 16, response
 
     cdef Py_ssize_t workspace_of(self, Py_ssize_t rows):
@@ -675,28 +680,30 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, Py_s
     """One panel's responses in all rows of a strip. 1 if the call was cancelled, 2 if a signal's handler raised."""
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
-    cdef Py_ssize_t first = group * loops.padded_kernels + panel.offset, y
+    cdef Py_ssize_t first = group * loops.padded_kernels + panel.offset, y = 0
     cdef const real* packed = <const real*> loops.packed + first * n_taps
     cdef const real* bias = <const real*> loops.bias + first
-    cdef Row row = loops.row
-    row.n_columns = geometry.columns
-    row.n_kernels = panel.n_kernels
-    row.width = panel.width
-    responses += panel.first * row.kernel_pitch
-    for y in range(n_rows):
+    cdef Rows rows = loops.rows
+    rows.n_columns = geometry.columns
+    rows.n_kernels = panel.n_kernels
+    rows.width = panel.width
+    responses += panel.first * rows.kernel_pitch
+    while y < n_rows:
+        rows.n_rows = min(n_rows - y, max(4, SIGNAL_WORK // (loops.row_work * panel.width)))
         if real is float:
             if loops.over_kernels:
-                loops.table.over_kernels_f32(&loops.sum, &row, windows, packed, bias, responses)
+                loops.table.over_kernels_f32(&loops.sum, &rows, windows, packed, bias, responses)
             else:
-                loops.table.over_columns_f32(&loops.sum, &row, windows, packed, bias, responses)
+                loops.table.over_columns_f32(&loops.sum, &rows, windows, packed, bias, responses)
         else:
             if loops.over_kernels:
-                loops.table.over_kernels_f64(&loops.sum, &row, windows, packed, bias, responses)
+                loops.table.over_kernels_f64(&loops.sum, &rows, windows, packed, bias, responses)
             else:
-                loops.table.over_columns_f64(&loops.sum, &row, windows, packed, bias, responses)
-        windows += geometry.row_stride * loops.row_pitch
-        responses += loops.response_row_pitch
-        work[0] += loops.row_work * panel.width
+                loops.table.over_columns_f64(&loops.sum, &rows, windows, packed, bias, responses)
+        y += rows.n_rows
+        windows += rows.n_rows * rows.window_row_pitch
+        responses += rows.n_rows * rows.row_pitch
+        work[0] += rows.n_rows * loops.row_work * panel.width
         if work[0] > SIGNAL_WORK:
             work[0] = 0
             if read_flag(&loops.cancelled):
@@ -755,7 +762,7 @@ cdef void store_rows(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_
     for row in range(n_rows):
         store_row(loops, &storing, responses,
                   loops.out + image * loops.response_bytes + (first_row + row) * loops.out_row_bytes)
-        responses += loops.response_row_pitch
+        responses += loops.rows.row_pitch
 
 
 cdef void store_row(Loops* loops, const Storing* storing, const real* responses, char* target) noexcept nogil:

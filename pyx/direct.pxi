@@ -6,17 +6,18 @@ from microkernels cimport *
 cdef extern from "simd.h" nogil:
     ctypedef float f32v "xcorr_f32v"
     ctypedef double f64v "xcorr_f64v"
-    f32v f32v_zero "xcorr_f32v_zero"()
-    f64v f64v_zero "xcorr_f64v_zero"()
+    void in_memory "xcorr_in_memory"(void* array)
+    const void* opaque "xcorr_opaque"(const void* pointer)
+    const float a_zero "xcorr_zero"
+    f32v f32v_broadcast "xcorr_f32v_broadcast"(float)
+    f64v f64v_broadcast "xcorr_f64v_broadcast"(double)
     f32v f32v_number "xcorr_f32v_number"(f32v)
     f64v f64v_number "xcorr_f64v_number"(f64v)
     enum:
         F32_LANES "XCORR_F32_LANES"
         F64_LANES "XCORR_F64_LANES"
         TILE_COLUMNS "XCORR_TILE_COLUMNS"            # lanes over kernels: columns x 2 vectors of kernels
-        TILE_VECTORS_1 "XCORR_TILE_VECTORS_1"        # lanes over columns: vectors of columns with 1 kernel,
-        TILE_VECTORS_2 "XCORR_TILE_VECTORS_2"        #   with 2
-        TILE_VECTORS_4 "XCORR_TILE_VECTORS_4"        #   and with 4
+        TILE_VECTORS "XCORR_TILE_VECTORS"            # lanes over columns: 4 rows or kernels x vectors of columns
         TILE_ACCUMULATORS "XCORR_TILE_ACCUMULATORS"  # the largest tile's
 
 ctypedef fused vector:
@@ -24,11 +25,12 @@ ctypedef fused vector:
     f64v
 
 
-cdef inline vector vector_zero(vector like) noexcept nogil:
+cdef inline vector broadcast(real scalar, vector like) noexcept nogil:
+    # `like` tells the type alone; `real` is always its element, and the casts let the unused pairings compile
     if vector is f32v:
-        return f32v_zero()
+        return f32v_broadcast(<float> scalar)
     else:
-        return f64v_zero()
+        return f64v_broadcast(<double> scalar)
 
 
 cdef inline vector vector_number(vector value) noexcept nogil:
@@ -39,18 +41,10 @@ cdef inline vector vector_number(vector value) noexcept nogil:
 
 
 cdef inline vector times(real scalar, vector value) noexcept nogil:
-    # `real` is always the vector's own element; the casts let the unused pairings compile
     if vector is f32v:
         return <float> scalar * value
     else:
         return <double> scalar * value
-
-
-cdef inline vector broadcast(real scalar, vector zero) noexcept nogil:
-    if vector is f32v:
-        return <float> scalar + zero
-    else:
-        return <double> scalar + zero
 
 
 cdef inline Py_ssize_t n_lanes(vector like) noexcept nogil:
@@ -61,10 +55,13 @@ cdef inline Py_ssize_t n_lanes(vector like) noexcept nogil:
 
 
 cdef inline void close_block(vector* sums, vector* totals, vector* errors, Py_ssize_t n_sums, bint compensated,
-                             vector zero) noexcept nogil:
+                             vector like) noexcept nogil:
     """totals += sums; sums = 0. Compensated, the error of each addition is kept (Knuth's TwoSum, TAOCP 4.2.2)."""
     cdef Py_ssize_t index
-    cdef vector total, kept
+    cdef vector total, kept, zero = broadcast(a_zero, like)
+    in_memory(totals)
+    if compensated:
+        in_memory(errors)
     for index in range(n_sums):
         total = totals[index] + sums[index]
         if compensated:
@@ -85,13 +82,13 @@ cdef inline vector total_of(const vector* totals, const vector* errors, Py_ssize
 # --- lanes over kernels -------------------------------------------------------------------------------------------
 
 
-cdef inline void tile_over_kernels(const Sum* sum, const Row* row, const real* image, const real* panel,
+cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                   vector zero) noexcept nogil:
+                                   vector like) noexcept nogil:
     """`n_columns` windows x `n_vectors` vectors of kernels; both literal where it is called, so the loops unroll."""
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors
-    cdef vector first_taps, second_taps
-    cdef Py_ssize_t lanes = n_lanes(zero), pitch = row.window_pitch
+    cdef vector first_taps, second_taps, zero = broadcast(a_zero, like)
+    cdef Py_ssize_t lanes = n_lanes(like), pitch = rows.window_pitch
     cdef Py_ssize_t segment_index, tap, column, part
     cdef const real* taps
     for column in range(n_columns):
@@ -100,7 +97,7 @@ cdef inline void tile_over_kernels(const Sum* sum, const Row* row, const real* i
             errors[column * n_vectors + part] = zero
             totals[column * n_vectors + part] = (<const vector*> (bias + part * lanes))[0]
     for segment_index in range(sum.n_segments):
-        taps = image + sum.segments[segment_index].offset + sum.segments[segment_index].first
+        taps = image + sum.segments[segment_index].offset
         for tap in range(sum.segments[segment_index].n_taps):
             first_taps = (<const vector*> panel)[0]
             if n_vectors == 2:
@@ -111,186 +108,280 @@ cdef inline void tile_over_kernels(const Sum* sum, const Row* row, const real* i
                     sums[column * 2 + 1] = sums[column * 2 + 1] + times(taps[column * pitch + tap], second_taps)
             panel += n_vectors * lanes
         if sum.segments[segment_index].closes_block:
-            close_block(sums, totals, errors, n_columns * n_vectors, sum.compensated, zero)
+            close_block(sums, totals, errors, n_columns * n_vectors, sum.compensated, like)
     for column in range(n_columns):
         for part in range(n_vectors):
-            store_kernels(response + column * row.column_pitch, total_of(totals, errors, column * n_vectors + part,
-                          sum.compensated), part * lanes, row.n_kernels)
+            store_lanes(response + column * rows.column_pitch, total_of(totals, errors, column * n_vectors + part,
+                          sum.compensated), part * lanes, rows.n_kernels)
 
 
-cdef inline void store_kernels(real* response, vector value, Py_ssize_t first, Py_ssize_t n_kernels) noexcept nogil:
-    """The lanes of `value` that are kernels below `n_kernels`, the first being kernel `first`."""
+cdef inline void store_lanes(real* response, vector value, Py_ssize_t first, Py_ssize_t n_kept) noexcept nogil:
+    """The lanes of `value` that are elements below `n_kept`, the first lane being element `first`."""
     cdef vector kept = value
     cdef Py_ssize_t lane
-    if first + n_lanes(value) <= n_kernels:
+    if first + n_lanes(value) <= n_kept:
         (<vector*> (response + first))[0] = value
     else:
-        for lane in range(n_kernels - first):
+        for lane in range(n_kept - first):
             response[first + lane] = (<real*> &kept)[lane]
 
 
-cdef inline void some_over_kernels(const Sum* sum, const Row* row, const real* image, const real* panel,
+cdef inline void some_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                   vector zero) noexcept nogil:
+                                   vector like) noexcept nogil:
     """Any number of columns up to a tile's, as a tile of that literal size."""
     if n_columns == 1:
-        tile_over_kernels(sum, row, image, panel, bias, response, 1, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 1, n_vectors, like)
     elif n_columns == 2:
-        tile_over_kernels(sum, row, image, panel, bias, response, 2, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 2, n_vectors, like)
     elif n_columns == 3:
-        tile_over_kernels(sum, row, image, panel, bias, response, 3, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, like)
     elif n_columns == 4:
-        tile_over_kernels(sum, row, image, panel, bias, response, 4, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, like)
     elif n_columns == 5:
-        tile_over_kernels(sum, row, image, panel, bias, response, 5, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, like)
     elif n_columns == 6:
-        tile_over_kernels(sum, row, image, panel, bias, response, 6, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, like)
     elif TILE_COLUMNS > 6 and n_columns == 7:
-        tile_over_kernels(sum, row, image, panel, bias, response, 7, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, like)
     elif TILE_COLUMNS > 6 and n_columns == 8:
-        tile_over_kernels(sum, row, image, panel, bias, response, 8, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, like)
     elif TILE_COLUMNS > 6 and n_columns == 9:
-        tile_over_kernels(sum, row, image, panel, bias, response, 9, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, like)
     elif TILE_COLUMNS > 6 and n_columns == 10:
-        tile_over_kernels(sum, row, image, panel, bias, response, 10, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, like)
     elif TILE_COLUMNS > 6 and n_columns == 11:
-        tile_over_kernels(sum, row, image, panel, bias, response, 11, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, like)
     elif TILE_COLUMNS > 6 and n_columns == 12:
-        tile_over_kernels(sum, row, image, panel, bias, response, 12, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, like)
     elif TILE_COLUMNS > 6 and n_columns == 13:
-        tile_over_kernels(sum, row, image, panel, bias, response, 13, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, like)
     elif TILE_COLUMNS > 6 and n_columns == 14:
-        tile_over_kernels(sum, row, image, panel, bias, response, 14, n_vectors, zero)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, like)
 
 
-cdef inline void row_over_kernels(const Sum* sum, const Row* row, const real* image, const real* panel,
-                                  const real* bias, real* response, vector zero) noexcept nogil:
-    """The row in as few tiles as it takes, of sizes as equal as can be."""
-    cdef Py_ssize_t n_tiles = (row.n_columns + TILE_COLUMNS - 1) // TILE_COLUMNS
+cdef inline void row_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                  const real* bias, real* response, vector like) noexcept nogil:
+    """One row in as few tiles as it takes, of sizes as equal as can be."""
+    cdef Py_ssize_t n_tiles = (rows.n_columns + TILE_COLUMNS - 1) // TILE_COLUMNS
     cdef Py_ssize_t done = 0, n_columns, tile
     for tile in range(n_tiles):
-        n_columns = (row.n_columns - done + n_tiles - tile - 1) // (n_tiles - tile)
-        if row.width == n_lanes(zero):
-            some_over_kernels(sum, row, image, panel, bias, response, n_columns, 1, zero)
+        n_columns = (rows.n_columns - done + n_tiles - tile - 1) // (n_tiles - tile)
+        if rows.width == n_lanes(like):
+            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 1, like)
         else:
-            some_over_kernels(sum, row, image, panel, bias, response, n_columns, 2, zero)
-        image += n_columns * row.window_pitch
-        response += n_columns * row.column_pitch
+            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 2, like)
+        image += n_columns * rows.window_pitch
+        response += n_columns * rows.column_pitch
         done += n_columns
 
 
+cdef inline void rows_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                   const real* bias, real* response, vector like) noexcept nogil:
+    cdef Py_ssize_t y
+    for y in range(rows.n_rows):
+        row_over_kernels(sum, rows, image + y * rows.window_row_pitch, panel, bias, response + y * rows.row_pitch, like)
+
+
 # --- lanes over columns -------------------------------------------------------------------------------------------
+#
+# A tile is `n_rows` rows of responses x `n_kernels` kernels x `n_vectors` vectors of columns, and each vector of pixels
+# that is loaded feeds as many multiply-adds as rows and kernels use it. Rows share pixels where the rows of responses
+# are as far apart as the kernel's rows. What a function here is told of the tile and of the kernel is literal where it
+# is called, so that the loops unroll; the kernel's sizes are literal only for the commonest ones.
 
 
-cdef inline void tile_over_columns(const Sum* sum, const Row* row, const real* image, const real* panel,
-                                   const real* bias, real* response, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
-                                   Py_ssize_t n_columns, vector zero) noexcept nogil:
-    """`n_kernels` kernels x `n_vectors` vectors of columns, both literal, of which `n_columns` columns are stored."""
-    cdef vector[TILE_ACCUMULATORS] sums, totals, errors
+cdef inline void add_taps(const Sum* sum, const real* pixels, const real* panel, vector* sums, Py_ssize_t first,
+                          Py_ssize_t end, Py_ssize_t run, bint dense, Py_ssize_t first_row, Py_ssize_t n_rows,
+                          Py_ssize_t n_kernels, Py_ssize_t n_vectors, vector like) noexcept nogil:
+    """Taps [first, end) of a row of pixels, for the tile's rows that it is a kernel row of.
+
+    `panel` is at the kernel row that it is of the tile's first row; of row y it is the y-th one before.
+    """
     cdef vector[8] columns
-    cdef Py_ssize_t lanes = n_lanes(zero)
-    cdef Py_ssize_t segment_index, tap, kernel, part
-    cdef const Py_ssize_t* tap_offsets
-    cdef const real* taps
-    for kernel in range(n_kernels):
+    cdef Py_ssize_t tap, row, kernel, part, place
+    cdef const vector* shifted
+    for tap in range(first, end):
+        shifted = <const vector*> opaque(pixels + (tap if dense else sum.tap_offsets[tap]))
         for part in range(n_vectors):
-            sums[kernel * n_vectors + part] = zero
-            errors[kernel * n_vectors + part] = zero
-            totals[kernel * n_vectors + part] = broadcast(bias[kernel], zero)
-    for segment_index in range(sum.n_segments):
-        taps = image + sum.segments[segment_index].offset
-        tap_offsets = sum.tap_offsets + sum.segments[segment_index].first
-        for tap in range(sum.segments[segment_index].n_taps):
-            for part in range(n_vectors):
-                columns[part] = (<const vector*> (taps + tap_offsets[tap] + part * lanes))[0]
+            columns[part] = shifted[part]
+        for row in range(first_row, first_row + n_rows):
             for kernel in range(n_kernels):
                 for part in range(n_vectors):
-                    sums[kernel * n_vectors + part] = (sums[kernel * n_vectors + part]
-                                                       + times(panel[kernel], columns[part]))
-            panel += n_kernels
-        if sum.segments[segment_index].closes_block:
-            close_block(sums, totals, errors, n_kernels * n_vectors, sum.compensated, zero)
-    for kernel in range(n_kernels):
-        if kernel < row.n_kernels:
-            for part in range(n_vectors):
-                store_columns(response + kernel * row.kernel_pitch, total_of(totals, errors, kernel * n_vectors + part,
-                              sum.compensated), part * lanes, n_columns)
+                    place = (row * n_kernels + kernel) * n_vectors + part
+                    sums[place] = sums[place] + times(panel[(tap - row * run) * n_kernels + kernel], columns[part])
 
 
-cdef inline void store_columns(real* response, vector value, Py_ssize_t first, Py_ssize_t n_columns) noexcept nogil:
-    """The lanes of `value` that are columns below `n_columns`, the first being column `first`."""
-    store_kernels(response, value, first, n_columns)
+cdef inline void add_row(const Sum* sum, const real* pixels, const real* panel, vector* sums, Py_ssize_t first,
+                         Py_ssize_t end, Py_ssize_t run, bint dense, Py_ssize_t lowest, Py_ssize_t highest,
+                         Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors, vector like) noexcept nogil:
+    """`add_taps` for the tile's rows `lowest` to `highest`, as literals."""
+    if lowest == 0:
+        if highest == 0:
+            add_taps(sum, pixels, panel, sums, first, end, run, dense, 0, 1, n_kernels, n_vectors, like)
+        elif n_rows > 1 and highest == 1:
+            add_taps(sum, pixels, panel, sums, first, end, run, dense, 0, 2, n_kernels, n_vectors, like)
+        elif n_rows > 2 and highest == 2:
+            add_taps(sum, pixels, panel, sums, first, end, run, dense, 0, 3, n_kernels, n_vectors, like)
+        elif n_rows > 3 and highest == 3:
+            add_taps(sum, pixels, panel, sums, first, end, run, dense, 0, 4, n_kernels, n_vectors, like)
+    elif n_rows > 1 and lowest == 1:
+        if highest == 1:
+            add_taps(sum, pixels, panel, sums, first, end, run, dense, 1, 1, n_kernels, n_vectors, like)
+        elif n_rows > 2 and highest == 2:
+            add_taps(sum, pixels, panel, sums, first, end, run, dense, 1, 2, n_kernels, n_vectors, like)
+        elif n_rows > 3 and highest == 3:
+            add_taps(sum, pixels, panel, sums, first, end, run, dense, 1, 3, n_kernels, n_vectors, like)
+    elif n_rows > 2 and lowest == 2:
+        if highest == 2:
+            add_taps(sum, pixels, panel, sums, first, end, run, dense, 2, 1, n_kernels, n_vectors, like)
+        elif n_rows > 3 and highest == 3:
+            add_taps(sum, pixels, panel, sums, first, end, run, dense, 2, 2, n_kernels, n_vectors, like)
+    elif n_rows > 3 and lowest == 3:
+        add_taps(sum, pixels, panel, sums, first, end, run, dense, 3, 1, n_kernels, n_vectors, like)
 
 
-cdef inline void some_over_columns(const Sum* sum, const Row* row, const real* image, const real* panel,
-                                   const real* bias, real* response, Py_ssize_t n_kernels, Py_ssize_t tile_vectors,
-                                   Py_ssize_t n_vectors, Py_ssize_t n_columns, vector zero) noexcept nogil:
-    """Any number of vectors up to a tile's, as a tile of that literal size."""
-    if n_vectors == 1:
-        tile_over_columns(sum, row, image, panel, bias, response, n_kernels, 1, n_columns, zero)
-    elif n_vectors == 2:
-        tile_over_columns(sum, row, image, panel, bias, response, n_kernels, 2, n_columns, zero)
-    elif n_vectors == 3:
-        tile_over_columns(sum, row, image, panel, bias, response, n_kernels, 3, n_columns, zero)
-    elif tile_vectors >= 4 and n_vectors == 4:
-        tile_over_columns(sum, row, image, panel, bias, response, n_kernels, 4, n_columns, zero)
-    elif tile_vectors >= 5 and n_vectors == 5:
-        tile_over_columns(sum, row, image, panel, bias, response, n_kernels, 5, n_columns, zero)
-    elif tile_vectors >= 6 and n_vectors == 6:
-        tile_over_columns(sum, row, image, panel, bias, response, n_kernels, 6, n_columns, zero)
-    elif tile_vectors >= 7 and n_vectors == 7:
-        tile_over_columns(sum, row, image, panel, bias, response, n_kernels, 7, n_columns, zero)
-    elif tile_vectors >= 8 and n_vectors == 8:
-        tile_over_columns(sum, row, image, panel, bias, response, n_kernels, 8, n_columns, zero)
+cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                   const real* bias, real* response, Py_ssize_t kernel_height, Py_ssize_t run,
+                                   Py_ssize_t rows_per_block, Py_ssize_t pieces, bint compensated, bint dense,
+                                   Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
+                                   Py_ssize_t n_columns, vector like) noexcept nogil:
+    """One tile, of which `n_columns` columns are stored."""
+    cdef vector[TILE_ACCUMULATORS] sums, totals, errors
+    cdef vector zero = broadcast(a_zero, like)
+    cdef Py_ssize_t in_row = n_kernels * n_vectors
+    cdef Py_ssize_t pixel_row, lowest, highest, piece, row, kernel, part, place
+    for place in range(n_rows * in_row):
+        sums[place] = zero
+        errors[place] = zero
+        totals[place] = broadcast(bias[place // n_vectors % n_kernels], like)
+    for pixel_row in range(kernel_height + n_rows - 1):
+        lowest = max(0, pixel_row - kernel_height + 1)
+        highest = min(n_rows - 1, pixel_row)
+        for piece in range(pieces):
+            add_row(sum, image + pixel_row * sum.kernel_row_pitch, panel + pixel_row * run * n_kernels, sums,
+                    run * piece // pieces, run * (piece + 1) // pieces, run, dense, lowest, highest, n_rows, n_kernels,
+                    n_vectors, like)
+            if pieces > 1:
+                for row in range(n_rows):
+                    if lowest <= row <= highest:
+                        close_block(sums + row * in_row, totals + row * in_row, errors + row * in_row, in_row,
+                                    compensated, like)
+        if pieces == 1:
+            for row in range(n_rows):
+                if (lowest <= row <= highest and (pixel_row - row == kernel_height - 1
+                                                  or (pixel_row - row + 1) % rows_per_block == 0)):
+                    close_block(sums + row * in_row, totals + row * in_row, errors + row * in_row, in_row,
+                                compensated, like)
+    for row in range(n_rows):
+        for kernel in range(n_kernels):
+            if kernel < rows.n_kernels:
+                for part in range(n_vectors):
+                    store_lanes(response + row * rows.row_pitch + kernel * rows.kernel_pitch,
+                                total_of(totals, errors, (row * n_kernels + kernel) * n_vectors + part, compensated),
+                                part * n_lanes(like), n_columns)
 
 
-cdef inline void tiles_over_columns(const Sum* sum, const Row* row, const real* image, const real* panel,
-                                    const real* bias, real* response, Py_ssize_t n_kernels, Py_ssize_t tile_vectors,
-                                    vector zero) noexcept nogil:
-    """The row in tiles of equal width; the last one ends where the row ends and may lie over the one before."""
-    cdef Py_ssize_t lanes = n_lanes(zero)
-    cdef Py_ssize_t n_vectors = (row.n_columns + lanes - 1) // lanes
-    cdef Py_ssize_t n_tiles = (n_vectors + tile_vectors - 1) // tile_vectors
+cdef inline void any_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                  const real* bias, real* response, Py_ssize_t n_rows, Py_ssize_t n_kernels,
+                                  Py_ssize_t n_vectors, Py_ssize_t n_columns, vector like) noexcept nogil:
+    """The tile with the kernel's sizes as literals where these are common: 3x3 and 5x5 of one channel."""
+    if n_kernels < 4 and sum.dense and sum.kernel_height == 3 and sum.run == 3 and rows.width < 4:
+        tile_over_columns(sum, rows, image, panel, bias, response, 3, 3, 3, 1, False, True, n_rows, n_kernels,
+                          n_vectors, n_columns, like)
+    elif n_kernels < 4 and sum.dense and sum.kernel_height == 5 and sum.run == 5 and sum.rows_per_block == 2:
+        tile_over_columns(sum, rows, image, panel, bias, response, 5, 5, 2, 1, False, True, n_rows, n_kernels,
+                          n_vectors, n_columns, like)
+    else:
+        tile_over_columns(sum, rows, image, panel, bias, response, sum.kernel_height, sum.run, sum.rows_per_block,
+                          sum.pieces, sum.compensated, False, n_rows, n_kernels, n_vectors, n_columns, like)
+
+
+cdef inline void row_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                  const real* bias, real* response, Py_ssize_t n_rows, Py_ssize_t n_kernels,
+                                  vector like) noexcept nogil:
+    """A row of tiles of equal width; the last one ends where the row ends and may lie over the one before."""
+    cdef Py_ssize_t lanes = n_lanes(like)
+    cdef Py_ssize_t n_vectors = (rows.n_columns + lanes - 1) // lanes
+    cdef Py_ssize_t n_tiles = (n_vectors + TILE_VECTORS - 1) // TILE_VECTORS
     cdef Py_ssize_t tile, first, width
     n_vectors = (n_vectors + n_tiles - 1) // n_tiles
-    if n_vectors * lanes > row.n_columns and n_vectors * lanes > row.readable_columns:
+    if n_vectors * lanes > rows.n_columns and n_vectors * lanes > rows.readable_columns:
         n_tiles = 2
         n_vectors = (n_vectors + 1) // 2
     width = n_vectors * lanes
     for tile in range(n_tiles):
-        first = max(0, min(tile * width, row.n_columns - width))
-        some_over_columns(sum, row, image + first, panel, bias, response + first, n_kernels, tile_vectors,
-                          n_vectors, row.n_columns - first, zero)
+        first = max(0, min(tile * width, rows.n_columns - width))
+        some_over_columns(sum, rows, image + first, panel, bias, response + first, n_rows, n_kernels, n_vectors,
+                          rows.n_columns - first, like)
 
 
-cdef inline void row_over_columns(const Sum* sum, const Row* row, const real* image, const real* panel,
-                                  const real* bias, real* response, vector zero) noexcept nogil:
-    if row.width == 1:
-        tiles_over_columns(sum, row, image, panel, bias, response, 1, TILE_VECTORS_1, zero)
-    elif row.width == 2:
-        tiles_over_columns(sum, row, image, panel, bias, response, 2, TILE_VECTORS_2, zero)
+cdef inline void some_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                   const real* bias, real* response, Py_ssize_t n_rows, Py_ssize_t n_kernels,
+                                   Py_ssize_t n_vectors, Py_ssize_t n_columns, vector like) noexcept nogil:
+    """Any number of vectors up to a tile's, as a tile of that literal size."""
+    if n_vectors == 1:
+        any_over_columns(sum, rows, image, panel, bias, response, n_rows, n_kernels, 1, n_columns, like)
+    elif n_vectors == 2:
+        any_over_columns(sum, rows, image, panel, bias, response, n_rows, n_kernels, 2, n_columns, like)
+    elif n_vectors == 3:
+        any_over_columns(sum, rows, image, panel, bias, response, n_rows, n_kernels, 3, n_columns, like)
+    elif TILE_VECTORS > 3 and n_vectors == 4:
+        any_over_columns(sum, rows, image, panel, bias, response, n_rows, n_kernels, 4, n_columns, like)
+    elif TILE_VECTORS > 3 and n_vectors == 5:
+        any_over_columns(sum, rows, image, panel, bias, response, n_rows, n_kernels, 5, n_columns, like)
+    elif TILE_VECTORS > 3 and n_vectors == 6:
+        any_over_columns(sum, rows, image, panel, bias, response, n_rows, n_kernels, 6, n_columns, like)
+
+
+cdef inline void tiled_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                    const real* bias, real* response, Py_ssize_t n_rows, Py_ssize_t n_kernels,
+                                    vector like) noexcept nogil:
+    """Rows of tiles `n_rows` high; the last one ends at the last row and may lie over the one before."""
+    cdef Py_ssize_t y = 0
+    while True:
+        y = min(y, rows.n_rows - n_rows)
+        row_over_columns(sum, rows, image + y * rows.window_row_pitch, panel, bias, response + y * rows.row_pitch,
+                         n_rows, n_kernels, like)
+        y += n_rows
+        if y >= rows.n_rows:
+            return
+
+
+cdef inline void rows_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                   const real* bias, real* response, vector like) noexcept nogil:
+    """Tiles of four rows, of two rows x two kernels or of four kernels, as rows share pixels and kernels are there."""
+    cdef bint shared = rows.window_row_pitch == sum.kernel_row_pitch
+    if rows.width == 1 and shared and rows.n_rows >= 4:
+        tiled_over_columns(sum, rows, image, panel, bias, response, 4, 1, like)
+    elif rows.width == 1:
+        tiled_over_columns(sum, rows, image, panel, bias, response, 1, 1, like)
+    elif rows.width == 2 and shared and rows.n_rows >= 2:
+        tiled_over_columns(sum, rows, image, panel, bias, response, 2, 2, like)
+    elif rows.width == 2:
+        tiled_over_columns(sum, rows, image, panel, bias, response, 1, 2, like)
     else:
-        tiles_over_columns(sum, row, image, panel, bias, response, 4, TILE_VECTORS_4, zero)
+        tiled_over_columns(sum, rows, image, panel, bias, response, 1, 4, like)
 
 
 # --- the rows of the table ----------------------------------------------------------------------------------------
 
 
-cdef void over_kernels_f32(const Sum* sum, const Row* row, const float* image, const float* panel, const float* bias,
+cdef void over_kernels_f32(const Sum* sum, const Rows* rows, const float* image, const float* panel, const float* bias,
                            float* response) noexcept nogil:
-    row_over_kernels(sum, row, image, panel, bias, response, f32v_zero())
+    rows_over_kernels(sum, rows, image, panel, bias, response, f32v_broadcast(0))
 
 
-cdef void over_kernels_f64(const Sum* sum, const Row* row, const double* image, const double* panel,
+cdef void over_kernels_f64(const Sum* sum, const Rows* rows, const double* image, const double* panel,
                            const double* bias, double* response) noexcept nogil:
-    row_over_kernels(sum, row, image, panel, bias, response, f64v_zero())
+    rows_over_kernels(sum, rows, image, panel, bias, response, f64v_broadcast(0))
 
 
-cdef void over_columns_f32(const Sum* sum, const Row* row, const float* image, const float* panel, const float* bias,
+cdef void over_columns_f32(const Sum* sum, const Rows* rows, const float* image, const float* panel, const float* bias,
                            float* response) noexcept nogil:
-    row_over_columns(sum, row, image, panel, bias, response, f32v_zero())
+    rows_over_columns(sum, rows, image, panel, bias, response, f32v_broadcast(0))
 
 
-cdef void over_columns_f64(const Sum* sum, const Row* row, const double* image, const double* panel,
+cdef void over_columns_f64(const Sum* sum, const Rows* rows, const double* image, const double* panel,
                            const double* bias, double* response) noexcept nogil:
-    row_over_columns(sum, row, image, panel, bias, response, f64v_zero())
+    rows_over_columns(sum, rows, image, panel, bias, response, f64v_broadcast(0))

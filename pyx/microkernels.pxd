@@ -18,39 +18,50 @@ ctypedef fused real:
     float
     double
 
-# A run of taps that belongs to one block of the sum.
+# A run of taps that lie next to each other in memory and belong to one block of the sum.
 cdef struct Segment:
-    Py_ssize_t offset        # from the window's origin, in elements
-    Py_ssize_t first         # position of the first tap in the kernel row's run
+    Py_ssize_t offset        # of the first tap from the window's origin, in elements
     Py_ssize_t n_taps
     bint closes_block        # after this segment the block's sum is added to the total
 
+# A block is `rows_per_block` kernel rows, or one of `pieces` nearly equal parts of a kernel row's run of taps.
 cdef struct Sum:
-    const Segment* segments
-    Py_ssize_t n_segments
-    const Py_ssize_t* tap_offsets    # lanes over columns: of each tap in a kernel row's run, in elements
+    Py_ssize_t kernel_height
+    Py_ssize_t run                   # taps of one kernel row
+    Py_ssize_t rows_per_block
+    Py_ssize_t pieces
     bint compensated                 # totals carry their rounding errors along (long sums)
+    const Segment* segments          # lanes over kernels: the whole sum
+    Py_ssize_t n_segments
+    Py_ssize_t kernel_row_pitch      # lanes over columns: from a kernel row's taps to the next row's, in elements
+    const Py_ssize_t* tap_offsets    # lanes over columns: of each tap in a kernel row's run, in elements
+    bint dense                       # tap_offsets[t] is t
 
-# One row of responses. Pitches are in elements; nothing is assumed of alignment.
-cdef struct Row:
+# Some rows of responses. Pitches are in elements; nothing is assumed of alignment.
+cdef struct Rows:
+    Py_ssize_t n_rows
     Py_ssize_t n_columns
     Py_ssize_t n_kernels             # of the panel that exist; the panel's other kernels are zero
     Py_ssize_t width                 # kernels in the panel, the zero ones included
+    Py_ssize_t window_row_pitch      # from a row of windows to the next
     Py_ssize_t window_pitch          # lanes over kernels: from a window to the next
-    Py_ssize_t column_pitch          # of the response
-    Py_ssize_t kernel_pitch          # of the response
+    Py_ssize_t row_pitch             # of the response, as the next two
+    Py_ssize_t column_pitch
+    Py_ssize_t kernel_pitch
     Py_ssize_t readable_columns      # lanes over columns: windows that may be read, at least n_columns
 
-# response[x * column_pitch + k * kernel_pitch] = bias[k] + sum over taps image[window x, tap] * panel[tap * width + k]
-# for x < n_columns, k < n_kernels. Overwrites; the response aliases no input.
-#   over kernels: kernel_pitch is 1, width 1 or 2 vectors; window x begins at image + x * window_pitch, and the taps
-#     of a segment lie at image[offset + first + 0 .. n_taps). bias holds `width` values.
-#   over columns: column_pitch is 1, width 1, 2 or 4; tap t of a segment for window x is at
-#     image[offset + tap_offsets[first + t] + x], readable for x < readable_columns, which is at least one vector.
-ctypedef void (*RowF32)(const Sum*, const Row*, const float* image, const float* panel, const float* bias,
-                        float* response) noexcept nogil
-ctypedef void (*RowF64)(const Sum*, const Row*, const double* image, const double* panel, const double* bias,
-                        double* response) noexcept nogil
+# response[y * row_pitch + x * column_pitch + k * kernel_pitch] =
+#     bias[k] + sum over taps image[window (y, x), tap] * panel[tap * width + k]
+# for y < n_rows, x < n_columns, k < n_kernels. Overwrites; the response aliases no input.
+#   over kernels: kernel_pitch is 1, width 1 or 2 vectors; window (y, x) begins at
+#     image + y * window_row_pitch + x * window_pitch, and a segment's taps lie at offset + 0 .. n_taps from there.
+#   over columns: column_pitch is 1, width 1, 2 or 4; tap t of kernel row i for window (y, x) is at
+#     image[y * window_row_pitch + i * kernel_row_pitch + tap_offsets[t] + x], readable for x < readable_columns,
+#     which is at least one vector.
+ctypedef void (*RowsF32)(const Sum*, const Rows*, const float* image, const float* panel, const float* bias,
+                         float* response) noexcept nogil
+ctypedef void (*RowsF64)(const Sum*, const Rows*, const double* image, const double* panel, const double* bias,
+                         double* response) noexcept nogil
 
 # Codes of the element types that staging reads and storing writes; complex types are two of these.
 cdef enum Element:
@@ -95,10 +106,10 @@ ctypedef void (*StoreF64)(const Storing*, const double* strip, char* target) noe
 cdef struct Table:
     Py_ssize_t lanes_f32
     Py_ssize_t lanes_f64
-    RowF32 over_kernels_f32
-    RowF64 over_kernels_f64
-    RowF32 over_columns_f32
-    RowF64 over_columns_f64
+    RowsF32 over_kernels_f32
+    RowsF64 over_kernels_f64
+    RowsF32 over_columns_f32
+    RowsF64 over_columns_f64
     StageF32 stage_f32
     StageF64 stage_f64
     StoreF32 store_f32

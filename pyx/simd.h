@@ -27,8 +27,8 @@ typedef float xcorr_f32v __attribute__((vector_size(XCORR_VECTOR_BYTES), aligned
 typedef double xcorr_f64v __attribute__((vector_size(XCORR_VECTOR_BYTES), aligned(8), may_alias));
 typedef int32_t xcorr_i32v __attribute__((vector_size(XCORR_VECTOR_BYTES), aligned(4), may_alias));
 typedef int64_t xcorr_i64v __attribute__((vector_size(XCORR_VECTOR_BYTES), aligned(8), may_alias));
-static inline xcorr_f32v xcorr_f32v_zero(void) { return (xcorr_f32v){0}; }
-static inline xcorr_f64v xcorr_f64v_zero(void) { return (xcorr_f64v){0}; }
+static inline xcorr_f32v xcorr_f32v_broadcast(float x) { return x - (xcorr_f32v){0}; }
+static inline xcorr_f64v xcorr_f64v_broadcast(double x) { return x - (xcorr_f64v){0}; }
 /* x where it is a number, 0 where it is not one */
 static inline xcorr_f32v xcorr_f32v_number(xcorr_f32v x) { return (xcorr_f32v)((xcorr_i32v)x & (xcorr_i32v)(x == x)); }
 static inline xcorr_f64v xcorr_f64v_number(xcorr_f64v x) { return (xcorr_f64v)((xcorr_i64v)x & (xcorr_i64v)(x == x)); }
@@ -37,8 +37,8 @@ static inline xcorr_f64v xcorr_f64v_number(xcorr_f64v x) { return (xcorr_f64v)((
 #define XCORR_F64_LANES 1
 typedef float xcorr_f32v;
 typedef double xcorr_f64v;
-static inline xcorr_f32v xcorr_f32v_zero(void) { return 0; }
-static inline xcorr_f64v xcorr_f64v_zero(void) { return 0; }
+static inline xcorr_f32v xcorr_f32v_broadcast(float x) { return x; }
+static inline xcorr_f64v xcorr_f64v_broadcast(double x) { return x; }
 static inline xcorr_f32v xcorr_f32v_number(xcorr_f32v x) { return x == x ? x : 0; }
 static inline xcorr_f64v xcorr_f64v_number(xcorr_f64v x) { return x == x ? x : 0; }
 #endif
@@ -46,16 +46,31 @@ static inline xcorr_f64v xcorr_f64v_number(xcorr_f64v x) { return x == x ? x : 0
 /* Tile limits: accumulators, the vectors in flight and one broadcast have to fit the register file. */
 #if defined(XCORR_VECTOR_BYTES) && XCORR_VECTOR_BYTES == 64 /* 32 registers: 14 x 2 + 2 + 1, 4 x 6 + 6 + 1 */
 #define XCORR_TILE_COLUMNS 14
-#define XCORR_TILE_VECTORS_1 8
-#define XCORR_TILE_VECTORS_2 8
-#define XCORR_TILE_VECTORS_4 6
+#define XCORR_TILE_VECTORS 6
 #else /* 16 registers: 6 x 2 + 2 + 1, 4 x 3 + 3 + 1 */
 #define XCORR_TILE_COLUMNS 6
-#define XCORR_TILE_VECTORS_1 8
-#define XCORR_TILE_VECTORS_2 4
-#define XCORR_TILE_VECTORS_4 3
+#define XCORR_TILE_VECTORS 3
 #endif
 #define XCORR_TILE_ACCUMULATORS 28
+
+/* A zero that is read anew: one that the compiler knows of would hold a register through the loops. */
+static const volatile float xcorr_zero = 0;
+
+/* The pointer itself, about which nothing more is known: its neighbours are then addressed from it by constants
+ * instead of from hoisted pointers that would not fit the registers. */
+static inline const void *xcorr_opaque(const void *pointer) {
+#if defined(__GNUC__)
+    __asm__("" : "+r"(pointer));
+#endif
+    return pointer;
+}
+
+/* Keeps an array in memory, so that its elements do not take registers from the loops beside. */
+#if defined(__GNUC__)
+#define xcorr_in_memory(array) __asm__ volatile("" : : "r"(array) : "memory")
+#else
+#define xcorr_in_memory(array)
+#endif
 
 /* IEEE binary16 as its bits: exact both ways but for one rounding to nearest even when narrowing. */
 typedef struct { uint16_t bits; } xcorr_half;

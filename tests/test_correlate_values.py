@@ -62,6 +62,7 @@ def test_the_two_oracles_agree_on_the_table(case):
         np.testing.assert_array_equal(_reference.correlate(images, kernels, **keywords), expected)
 
 
+@pytest.mark.skipif(np.__version__.startswith("1."), reason="numpy.pad of NumPy 1 errs where one side wraps more often")
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_borders_of_the_oracle_are_those_of_numpy_pad(boundary):
     one_tap = np.ones((1, 1))

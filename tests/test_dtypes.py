@@ -22,7 +22,6 @@ from xcorr import _reference
 pytestmark = pytest.mark.usefixtures("level")
 
 ALL = (*INTEGERS, *FLOATS, *COMPLEXES)
-by_id = {"ids": lambda value: getattr(value, "id", str(value))}
 INT64 = np.iinfo(np.int64)
 
 

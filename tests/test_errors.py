@@ -112,7 +112,7 @@ MALFORMED = [
     shapes((2, 8, 9, 4), (8, 3, 2, 1), "groups|kernels|images", "8", groups=8),
     shapes((8, 9), (2, 3, 3), "groups|images|kernels", "2", groups=2),
     *(keyword("groups", value, VALUE, str(value)) for value in (0, -1)),
-    *(keyword("groups", value, TYPE) for value in (1.0, True, "1", None, (1, 1))),
+    *(keyword("groups", value, TYPE) for value in (1.0, True, np.bool_(True), "1", None, (1, 1))),
     # Kernels larger than the padded image
     shapes((2, 5), (3, 3), "kernels", "(3, 3)", "(2, 5)", "larger than the padded image"),
     shapes((5, 2), (3, 3), "kernels", "(3, 3)", "(5, 2)"),
@@ -154,7 +154,10 @@ MALFORMED = [
             ((1, 2, 3), (1, 2, 3)),
         )
     ),
-    *(keyword("padding", value, TYPE) for value in (1.0, True, None, (1.5, 2), ((1, 2), (3, 4.0)), (True, 1))),
+    *(
+        keyword("padding", value, TYPE)
+        for value in (1.0, True, np.bool_(True), None, (1.5, 2), ((1, 2), (3, 4.0)), (True, 1))
+    ),
     keyword("padding", ("same", "same"), EITHER),
     *(keyword("padding", value, SIZE) for value in (2**62, 2**63, 2**100, (0, 2**62), ((2**63 - 1, 0), (0, 0)))),
     # Stride and dilation
@@ -215,7 +218,7 @@ MALFORMED = [
     keyword("dtype", "float32", TYPE, images=IMAGES.astype(complex)),
     # workers
     *(keyword("workers", value, VALUE, str(value)) for value in (0, -2)),
-    *(keyword("workers", value, TYPE) for value in (1.0, True, "2", (1, 2))),
+    *(keyword("workers", value, TYPE) for value in (1.0, True, np.bool_(True), "2", (1, 2))),
     # out
     *(
         keyword("out", np.zeros(shape, np.float32), VALUE, str(shape), "(2, 6, 8, 3)", argument="out")
