@@ -54,7 +54,10 @@ DIRECTIVES = {
     "binding": True,
 }
 
-EXTENSIONS = [Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"]) for name in ("_cpu", "_engine", "_indices", "_integers")]
+EXTENSIONS = [
+    Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"], depends=["pyx/strips.pxi", "pyx/microkernels.pxd"])
+    for name in ("_cpu", "_engine", "_indices", "_integers")
+]
 LEVEL_EXTENSIONS = {f"xcorr._level_{level}": level for level in LEVELS}
 EXTENSIONS += [
     Extension(

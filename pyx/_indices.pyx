@@ -1,5 +1,6 @@
 """The primitives of the notebook that this began as: flat indices of windows, in typed loops."""
 
+
 def window_index(Py_ssize_t image_width, Py_ssize_t depth, tuple kernel, tuple dilation, Py_ssize_t[::1] index):
     """index[tap] = flat position of the tap in an image (height, image_width, depth), the window at the origin."""
     cdef Py_ssize_t kernel_height = kernel[0], kernel_width = kernel[1]
@@ -15,17 +16,12 @@ def window_index(Py_ssize_t image_width, Py_ssize_t depth, tuple kernel, tuple d
                     tap += 1
 
 
-def correlation_indices(Py_ssize_t image_width, Py_ssize_t depth, tuple stride, tuple positions,
-                        const Py_ssize_t[::1] window, Py_ssize_t[:, ::1] indices):
-    """indices[position, tap] = flat position of the tap under the window at that position, row by row."""
-    cdef Py_ssize_t rows = positions[0], columns = positions[1], row_stride = stride[0], column_stride = stride[1]
-    cdef Py_ssize_t row, column, tap, origin, position = 0
-    if indices.shape[0] != rows * columns or indices.shape[1] != window.shape[0]:
+def correlation_indices(Py_ssize_t step, const Py_ssize_t[::1] window, Py_ssize_t[:, ::1] indices):
+    """indices[position, tap] = window[tap] + position * step: a row of windows, `step` elements apart."""
+    cdef Py_ssize_t position, tap
+    if indices.shape[1] != window.shape[0]:
         raise ValueError("indices: the shape is not (positions, taps)")
     with nogil:
-        for row in range(rows):
-            for column in range(columns):
-                origin = (row * row_stride * image_width + column * column_stride) * depth
-                for tap in range(window.shape[0]):
-                    indices[position, tap] = origin + window[tap]
-                position += 1
+        for position in range(indices.shape[0]):
+            for tap in range(window.shape[0]):
+                indices[position, tap] = window[tap] + position * step

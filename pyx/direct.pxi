@@ -111,8 +111,9 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
             close_block(sums, totals, errors, n_columns * n_vectors, sum.compensated, like)
     for column in range(n_columns):
         for part in range(n_vectors):
-            store_lanes(response + column * rows.column_pitch, total_of(totals, errors, column * n_vectors + part,
-                          sum.compensated), part * lanes, rows.n_kernels)
+            store_lanes(response + column * rows.column_pitch,
+                        total_of(totals, errors, column * n_vectors + part, sum.compensated),
+                        part * lanes, rows.n_kernels)
 
 
 cdef inline void store_lanes(real* response, vector value, Py_ssize_t first, Py_ssize_t n_kept) noexcept nogil:
@@ -286,7 +287,7 @@ cdef inline void any_over_columns(const Sum* sum, const Rows* rows, const real* 
                                   const real* bias, real* response, Py_ssize_t n_rows, Py_ssize_t n_kernels,
                                   Py_ssize_t n_vectors, Py_ssize_t n_columns, vector like) noexcept nogil:
     """The tile with the kernel's sizes as literals where these are common: 3x3 and 5x5 of one channel."""
-    if n_kernels < 4 and sum.dense and sum.kernel_height == 3 and sum.run == 3 and rows.width < 4:
+    if n_kernels < 4 and sum.dense and sum.kernel_height == 3 and sum.run == 3 and sum.rows_per_block == 3:
         tile_over_columns(sum, rows, image, panel, bias, response, 3, 3, 3, 1, False, True, n_rows, n_kernels,
                           n_vectors, n_columns, like)
     elif n_kernels < 4 and sum.dense and sum.kernel_height == 5 and sum.run == 5 and sum.rows_per_block == 2:

@@ -71,10 +71,9 @@ cdef enum Element:
 cdef struct Staging:
     Element element
     Py_ssize_t columns               # of the padded row that are wanted
-    Py_ssize_t first_inside          # columns [first_inside, end_inside) are the image's, from source column
-    Py_ssize_t end_inside            #   first_source on; the others are looked up
-    Py_ssize_t first_source
-    const Py_ssize_t* column_source  # source column of each padded column, -1 for the fill value
+    Py_ssize_t first_inside          # columns [first_inside, end_inside) are the image's first ones
+    Py_ssize_t end_inside
+    const Py_ssize_t* column_source  # of the others, the source column, -1 for the fill value
     Py_ssize_t depth
     Py_ssize_t column_bytes          # pitch of the source's columns
     const Py_ssize_t* channel_bytes  # offset of each channel in the source

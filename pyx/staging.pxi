@@ -69,7 +69,7 @@ cdef inline void stage_phase(const Staging* staging, const char* source, real* s
     position = 0
     while position < n_positions:
         if position == first and first < end:
-            column = position * n_phases + phase - staging.first_inside + staging.first_source
+            column = position * n_phases + phase - staging.first_inside
             stage_run(source + column * staging.column_bytes, n_phases * staging.column_bytes,
                       strip + position * pitch, pitch, end - first, like, staging.swapped)
             position = end
@@ -94,8 +94,7 @@ cdef inline void stage(const Staging* staging, const char* source, real* strip, 
     if (staging.packed and staging.n_phases == 1 and staging.channel_pitch == 1
             and staging.position_pitch == staging.depth and staging.first_inside == 0
             and staging.end_inside == staging.columns):
-        stage_run(source + staging.first_source * staging.column_bytes, sizeof(element), strip, 1,
-                  staging.columns * staging.depth, like, staging.swapped)
+        stage_run(source, sizeof(element), strip, 1, staging.columns * staging.depth, like, staging.swapped)
         return
     for channel in range(staging.depth):
         for phase in range(min(staging.n_phases, staging.columns)):
@@ -104,7 +103,7 @@ cdef inline void stage(const Staging* staging, const char* source, real* strip, 
 
 
 cdef inline void store(const Storing* storing, const real* strip, char* target, element like) noexcept nogil:
-    """Values that an integer type cannot hold do not come here: the plan has bounded them."""
+    """Values that an integer type cannot hold do not come here."""
     cdef Py_ssize_t kernel, column
     cdef const real* values
     cdef char* place

@@ -1,4 +1,4 @@
-"""How many workers, and what they may never do: change a bit, hang after a fork, outlive an interrupt, leave a trace."""
+"""How many workers, and what they never do: change a bit, hang after a fork, outlive an interrupt, leave a trace."""
 
 import contextlib
 import os
@@ -310,7 +310,12 @@ def test_an_exception_of_any_worker_reaches_the_caller_and_ends_the_others(helpe
 
 @pytest.mark.parametrize(
     ("n_images", "dtype", "largest", "method"),
-    [(40, "float32", 4, "direct"), (3, "float32", 4, "matmul"), (40, "uint8", 4, "direct"), (4, "int64", 2**27, "auto")],
+    [
+        (40, "float32", 4, "direct"),
+        (3, "float32", 4, "matmul"),
+        (40, "uint8", 4, "direct"),
+        (4, "int64", 2**27, "auto"),
+    ],
 )
 def test_other_threads_go_on_while_a_call_computes(n_images, dtype, largest, method):
     rng = random_generator(dtype)
@@ -378,9 +383,9 @@ for workers in range(1, 9):
 @linux
 def test_a_child_forked_while_a_correlator_packs_computes_the_same():
     text = """
-import xcorr._bank
-corr, pack, packing = xcorr.Correlator(kernels), xcorr._bank.pack_panels, threading.Event()
-xcorr._bank.pack_panels = lambda *operands: [packing.set(), time.sleep(0.5), pack(*operands)][2]
+from xcorr._bank import Bank
+corr, pack, packing = xcorr.Correlator(kernels), Bank.pack, threading.Event()
+Bank.pack = lambda *operands: [packing.set(), time.sleep(0.5), pack(*operands)][2]
 thread = threading.Thread(target=corr, args=(images,))
 thread.start()
 packing.wait()
@@ -508,7 +513,9 @@ before = state()
 import xcorr
 print(state() == before)
 """
-    text += CALLS + """
+    text += (
+        CALLS
+        + """
 before = before[:13] + (threading.active_count(),) + before[14:]
 calls["wrong"], calls["overflow"] = (images, kernels[0]), (images.astype(np.int64) << 59, kernels.astype(np.int64))
 for name in calls:
@@ -518,4 +525,5 @@ for name in calls:
         pass
 print(state() == before)
 """
+    )
     assert run_script(text) == "True\nTrue\n"

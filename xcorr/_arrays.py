@@ -21,6 +21,9 @@ def take_array(value: Any, argument: str) -> npt.NDArray[Any]:
     if value is None or isinstance(value, (str, bytes, dict, set, frozenset)):
         raise TypeError(f"{argument}: got {type(value).__name__} {value!r:.60}; allowed is {ACCEPTED}")
     array = from_dlpack(value, argument) if has_dlpack_only(value) else from_numbers(value, argument)
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{argument}: got masked arrays, whose masks would be lost; allowed is {ACCEPTED}")
+    array = np.asarray(array)
     check_element(argument, array.dtype)
     return array
 
@@ -46,9 +49,13 @@ def from_dlpack(value: Any, argument: str) -> npt.NDArray[Any]:
 
 
 def from_numbers(value: Any, argument: str) -> npt.NDArray[Any]:
+    if isinstance(value, (list, tuple)) and any(isinstance(item, np.ma.MaskedArray) for item in value):
+        return np.ma.asarray(value)
     try:
-        return np.asarray(value)
-    except (ValueError, TypeError, OverflowError) as error:
+        return np.asanyarray(value)
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # whatever another library's __array__ raises
         raise TypeError(f"{argument}: got {type(value).__name__}, which is no array: {error}") from error
 
 
@@ -78,7 +85,7 @@ def take_fill(fill_value: Any, images: np.dtype[Any], boundary: str) -> int | fl
     if boundary != "constant" and number != 0:
         raise ValueError(f"fill_value: got {fill_value!r} with boundary {boundary!r}; only 'constant' uses one")
     if images.kind == "c":
-        fits = True
+        fits = fits_float(number.real, images) and fits_float(number.imag, images)
     elif isinstance(number, complex):
         fits = False
     elif images.kind == "b":

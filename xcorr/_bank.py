@@ -1,17 +1,17 @@
 """The bank: kernels and bias as real numbers in the sum's order, packed for the forms that multiply by them."""
 
-import threading
 from collections.abc import Hashable
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _matmul
 from xcorr._arrays import take_bias
 from xcorr._dtypes import Types
 from xcorr._engine import Engine
 from xcorr._geometry import sizes_of
+from xcorr._workers import refuse_too_large
 
 if TYPE_CHECKING:
     from xcorr._plan import Plan
@@ -20,83 +20,109 @@ Array = npt.NDArray[Any]
 
 
 class Bank:
-    """The kernels and the bias of one plan as real numbers in the sum's order, packed once for each form asked."""
+    """The kernels and the bias of one plan, packed once for each form asked.
+
+    A view of the kernels is kept; what is packed is converted a panel at a time. Packing twice gives the same, so
+    threads need no lock.
+    """
 
     def __init__(self, kernels: Array, bias: Array | None, plan: "Plan") -> None:
-        geometry, types = plan.geometry, plan.types
+        geometry = plan.geometry
+        self.original = kernels
+        self.types: Types = plan.types
+        self.conjugate = plan.settings.conjugate
+        self.n_groups, self.n_kernels = geometry.groups, plan.n_kernels
+        self.n_taps = geometry.kernel_height * geometry.kernel_width * plan.depth
         ordered = kernels.transpose([axis for axis in plan.layout.kernels if axis >= 0])
-        ordered = ordered.reshape(sizes_of(kernels.shape, plan.layout.kernels))
+        self.kernels = ordered.reshape(sizes_of(kernels.shape, plan.layout.kernels))
         if plan.settings.flip:
-            ordered = ordered[:, ::-1, ::-1]
-        self.exact = types.exact
-        wide = np.dtype(np.uint64 if kernels.dtype.kind in "bu" else np.int64) if self.exact else types.kernel_work
-        self.kernels = real_taps(ordered.astype(wide), types, plan.settings.conjugate)
-        n_taps = geometry.kernel_height * geometry.kernel_width * plan.depth
-        self.kernels = self.kernels.reshape(geometry.groups, plan.n_kernels, n_taps)
+            self.kernels = self.kernels[:, ::-1, ::-1]
         if bias is None:
-            bias = np.zeros(geometry.n_kernels, dtype=types.response)
-        self.bias = real_bias(bias, types).reshape(geometry.groups, plan.n_kernels)
-        self.lock = threading.Lock()
-        self.panels: dict[Hashable, tuple[Array, Array]] = {}
-        self.reach = reach_of(self.kernels, self.bias) if self.exact else (0.0, 0.0)
+            bias = np.zeros(geometry.n_kernels, dtype=plan.types.response)
+        self.imaginary_bias = bias.imag.astype(plan.types.stored) if plan.types.stored != plan.types.response else None
+        self.bias = real_bias(bias, plan.types).reshape(self.n_groups, self.n_kernels)
+        self.packs: dict[Hashable, tuple[Array, Array]] = {}
+        self.reach = self.integer_reach() if plan.types.exact else (0, 0)
+
+    def real_kernels(self, group: int, first: int, end: int, work: npt.DTypeLike) -> Array:
+        """Kernels [first, end) of a group, as (kernels, taps) of real numbers in C order."""
+        parts = 2 if self.types.is_complex else 1
+        before = group * (self.n_kernels // parts)
+        chosen = self.kernels[before + first // parts : before + -(-end // parts)]
+        taps = real_taps(chosen, self.types, self.conjugate, np.dtype(work))
+        taps = taps.reshape(len(chosen) * parts, self.n_taps)
+        return taps[first % parts : first % parts + end - first]
 
     def packed(self, engine: Engine, level: str) -> tuple[Array, Array]:
         """The panels and their bias as this engine's micro-kernels read them."""
         key = (level, engine.double, engine.over_kernels)
-        with self.lock:
-            if key not in self.panels:
-                self.panels[key] = pack_panels(engine, self.kernels, self.bias)
-            return self.panels[key]
+        found = self.packs.get(key)
+        if found is None:
+            found = self.packs.setdefault(key, self.pack(engine))
+        return found
+
+    def pack(self, engine: Engine) -> tuple[Array, Array]:
+        work = np.dtype(np.float64 if engine.double else np.float32)
+        refuse_too_large("kernels", "panels", work.itemsize * self.n_groups * engine.padded_kernels * self.n_taps)
+        panels = np.zeros((self.n_groups, engine.padded_kernels * self.n_taps), dtype=work)
+        panel_bias = np.zeros((self.n_groups, engine.padded_kernels), dtype=work)
+        bias = np.ascontiguousarray(self.bias, work)
+        for group in range(self.n_groups):
+            for index, (first, end) in enumerate(engine.panel_ranges()):
+                kernels = self.real_kernels(group, first, end, work)
+                engine.pack(kernels, bias[group, first:end], index, panels[group], panel_bias[group])
+        return panels, panel_bias
 
     def weights(self, work: np.dtype[Any], width: int) -> tuple[Array, Array]:
-        """The matrices, `width` kernels each, and the bias that the matmul method multiplies by."""
-        key = (work, width)
-        with self.lock:
-            if key not in self.panels:
-                self.panels[key] = _matmul.pack(self.kernels, work, width), self.bias.astype(work)
-            return self.panels[key]
+        """Matrices (groups, panels, taps, `width`), padded with zero kernels, and the bias, for the matmul method."""
+        key = (work.str, width)
+        found = self.packs.get(key)
+        if found is None:
+            n_panels = -(-self.n_kernels // width)
+            refuse_too_large("kernels", "matrices", work.itemsize * self.n_groups * n_panels * self.n_taps * width)
+            matrices = np.zeros((self.n_groups, n_panels, self.n_taps, width), dtype=work)
+            for group, panel in np.ndindex(self.n_groups, n_panels):
+                end = min((panel + 1) * width, self.n_kernels)
+                kernels = self.real_kernels(group, panel * width, end, work)
+                matrices[group, panel, :, : len(kernels)] = kernels.T
+            found = self.packs.setdefault(key, (matrices, self.bias.astype(work)))
+        return found
+
+    def integer_reach(self) -> tuple[int, int]:
+        """The largest sum of a kernel's magnitudes, rounded up, and the largest magnitude of a bias."""
+        sums = (float(np.abs(kernel.astype(np.float64)).sum()) for kernel in self.kernels)
+        return ceil(max(sums, default=0.0) * (1 + 1e-6)), max((abs(int(value)) for value in self.bias.flat), default=0)
 
 
-def real_taps(kernels: Array, types: Types, conjugate: bool) -> Array:
-    """(K, kh, kw, C) with every complex kernel as two real ones, for the response's real and imaginary part.
+def real_taps(kernels: Array, types: Types, conjugate: bool, work: np.dtype[Any]) -> Array:
+    """(K, kh, kw, C) in C order, every complex kernel as two real ones: for the response's real and imaginary part.
 
     With a = x + iy and b = u + iv, the parts of a * conj(b) are x u + y v and y u - x v; those of a * b are x u - y v
     and x v + y u. The channels of a complex image are x and y in turn, a real image has x alone.
     """
     if not types.is_complex:
-        return kernels
-    u, v = kernels.real, kernels.imag if conjugate else -kernels.imag
-    n_kernels, height, width, depth = kernels.shape
+        return np.ascontiguousarray(kernels, work)
+    u, v = kernels.real.astype(work), kernels.imag.astype(work)
+    v = v if conjugate else -v
+    n_kernels, height, width, channels = kernels.shape
     parts = 2 if types.images.kind == "c" else 1
-    taps = np.empty((n_kernels, 2, height, width, depth, parts), dtype=u.dtype)
+    taps = np.empty((n_kernels, 2, height, width, channels, parts), dtype=work)
     taps[:, 0, ..., 0], taps[:, 1, ..., 0] = u, -v
     if parts == 2:
         taps[:, 0, ..., 1], taps[:, 1, ..., 1] = v, u
-    return taps.reshape(2 * n_kernels, height, width, depth * parts)
+    return taps
 
 
 def real_bias(bias: Array, types: Types) -> Array:
-    if types.exact:
-        return bias.astype(object)
-    if types.is_complex:
-        return bias.astype(types.kernel_work).view(types.work)
-    return bias.astype(types.work)
-
-
-def reach_of(kernels: Array, bias: Array) -> tuple[float, float]:
-    """For integers: the largest sum of a kernel's magnitudes and the largest bias, rounded up."""
-    sums = np.abs(kernels.astype(np.float64)).sum(axis=2)
-    return float(sums.max(initial=0)) * (1 + 1e-6), max((abs(int(value)) for value in bias.flat), default=0) * 1.0
-
-
-def pack_panels(engine: Engine, kernels: Array, bias: Array) -> tuple[Array, Array]:
-    work = np.float64 if engine.double else np.float32
-    panels = np.zeros((len(kernels), engine.padded_kernels * engine.n_taps), dtype=work)
-    panel_bias = np.zeros((len(kernels), engine.padded_kernels), dtype=work)
-    engine.pack(np.ascontiguousarray(kernels, work), np.ascontiguousarray(bias, work), panels, panel_bias)
-    return panels, panel_bias
+    with np.errstate(over="ignore"):
+        if types.exact:
+            return bias.astype(object)
+        if types.is_complex:
+            return bias.astype(np.result_type(types.work, np.complex64)).view(types.work)
+        return bias.real.astype(types.work)
 
 
 def make_bank(kernels: Array, bias: Any, plan: "Plan") -> Bank:
+    """The bank of a plan, from the operands as they were given."""
     has_kernel_axis = plan.layout.kernels[0] >= 0
     return Bank(kernels, take_bias(bias, plan.geometry.n_kernels, has_kernel_axis, plan.types.response), plan)

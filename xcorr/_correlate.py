@@ -1,5 +1,6 @@
 """The public verbs: validate, plan, run."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,21 @@ import numpy.typing as npt
 import xcorr._indices as _indices
 from xcorr._arrays import take_array
 from xcorr._bank import Array, make_bank
-from xcorr._dtypes import check_element
-from xcorr._geometry import checked, make_geometry, read_layout, read_pair, read_shape, sizes_of, whole_number
+from xcorr._dtypes import check_element, named_dtype
+from xcorr._geometry import (
+    Geometry,
+    checked,
+    make_geometry,
+    read_array_shape,
+    read_layout,
+    read_pair,
+    read_shape,
+    sizes_of,
+)
 from xcorr._plan import plan_for, read_settings
+
+PIECE = 2**22
+"""Elements that are copied at one go."""
 
 Padding = str | int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
 """What `padding` may be."""
@@ -72,7 +85,7 @@ def correlate(
         Of the response. By default integers give int64 and others `numpy.result_type`. Any float or complex type that
         is no lesser kind; any integer type for integers, with every value checked.
     out : ndarray, optional
-        Where the response goes: of its exact shape and dtype. It may overlap an operand.
+        Where the response goes: of its exact shape and dtype. It may overlap an operand, at the cost of a copy.
     workers : int, optional
         Threads to use at most; -1 for all CPUs. By default what `get_workers` says.
 
@@ -269,11 +282,9 @@ def choose_method(
     >>> xcorr.choose_method((1000, 28, 28), (2, 3, 3), layout="NHW")
     'direct'
     """
-    operand_dtype = np.dtype(dtype)
+    operand_dtype = named_dtype(dtype)
     check_element("dtype", operand_dtype)
-    allowed = "a tuple of integers >= 0"
-    images = tuple(whole_number(size, "image_shape", 0, allowed, image_shape) for size in image_shape)
-    kernels = tuple(whole_number(size, "kernels_shape", 0, allowed, kernels_shape) for size in kernels_shape)
+    images, kernels = read_array_shape(image_shape, "image_shape"), read_array_shape(kernels_shape, "kernels_shape")
     settings = read_settings(
         layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, None
     )
@@ -351,7 +362,10 @@ def correlation_indices(
     n_positions = positions[0] * positions[1]
     checked(8 * n_positions * len(window), "image_shape", "the bytes of the indices")
     indices = np.empty((n_positions, len(window)), dtype=np.intp)
-    _indices.correlation_indices(width, depth, read_pair(stride, "stride"), positions, window, indices)
+    strides = read_pair(stride, "stride")
+    for row in range(positions[0]):
+        of_row = indices[row * positions[1] : (row + 1) * positions[1]]
+        _indices.correlation_indices(depth * strides[1], window + row * strides[0] * width * depth, of_row)
     return indices
 
 
@@ -430,22 +444,31 @@ def windows(
         dilation=dilation,
         operands=("images", "kernel_shape"),
     )
-    strides = tuple(array.strides[axis] if axis >= 0 else 0 for axis in axes)
     shape = (sizes[0], geometry.rows, geometry.columns, *kernel, sizes[3])
-    checked(int(np.prod([int(size) for size in shape], dtype=object)) * array.itemsize, "images", "the windows' bytes")
-    pitches = (
-        strides[0],
-        strides[1] * geometry.row_stride,
-        strides[2] * geometry.column_stride,
-        strides[1] * geometry.row_dilation,
-        strides[2] * geometry.column_dilation,
-        strides[3],
-    )
-    view = np.lib.stride_tricks.as_strided(array, shape, pitches, writeable=False)
-    gathered = np.ascontiguousarray(view, dtype=array.dtype.newbyteorder("=")).reshape(
-        *shape[:3], shape[3] * shape[4] * shape[5]
-    )
-    if gathered.base is not None and np.may_share_memory(gathered, array):
-        gathered = gathered.copy()
+    checked(prod(shape) * array.itemsize, "images", "the windows' bytes")
+    gathered = np.empty(shape, array.dtype.newbyteorder("="))
+    copy_in_pieces(window_view(array, axes, shape, geometry), gathered)
+    gathered = gathered.reshape(*shape[:3], shape[3] * shape[4] * shape[5])
     result: Array = gathered if axes[0] >= 0 else gathered[0]
     return result
+
+
+def window_view(array: Array, axes: tuple[int, ...], shape: tuple[int, ...], geometry: Geometry) -> Array:
+    """(N, rows, columns, kh, kw, C) over the images' own memory."""
+    strides = [array.strides[axis] if axis >= 0 else 0 for axis in axes]
+    steps = (1, geometry.row_stride, geometry.column_stride, geometry.row_dilation, geometry.column_dilation, 1)
+    axis_strides = (strides[0], strides[1], strides[2], strides[1], strides[2], strides[3])
+    pitches = [
+        step * stride if length > 1 else 0 for step, stride, length in zip(steps, axis_strides, shape, strict=True)
+    ]
+    return np.lib.stride_tricks.as_strided(array, shape, pitches, writeable=False)
+
+
+def copy_in_pieces(source: Array, target: Array) -> None:
+    """Some images, or some rows of one, at a time, so that a signal is not kept waiting."""
+    n_images = max(1, PIECE * len(source) // max(source.size, 1))
+    n_rows = max(1, PIECE * source.shape[0] * source.shape[1] // max(source.size, 1))
+    for image in range(0, len(source), n_images):
+        for row in range(0, source.shape[1], n_rows):
+            piece = (slice(image, image + n_images), slice(row, row + n_rows))
+            target[piece] = source[piece]

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from xcorr._arrays import take_array, take_fill
 from xcorr._bank import Array, Bank, make_bank
-from xcorr._dtypes import check_element
-from xcorr._geometry import whole_number
+from xcorr._dtypes import check_element, named_dtype
+from xcorr._geometry import read_array_shape
 from xcorr._plan import Plan, plan_for, read_settings
 
 
@@ -92,9 +92,9 @@ class Correlator:
         str
             Some lines of text.
         """
-        images = np.dtype(dtype)
+        images = named_dtype(dtype)
         check_element("dtype", images)
-        shape = tuple(whole_number(size, "image_shape", 0, "a tuple of integers >= 0") for size in image_shape)
+        shape = read_array_shape(image_shape, "image_shape")
         plan = plan_for(self._settings, shape, images, self._kernels.shape, self._kernels.dtype)
         return explained(plan, shape)
 

@@ -24,16 +24,16 @@ class Types(NamedTuple):
         return self.work.kind == "i"
 
     @property
-    def kernel_work(self) -> np.dtype[Any]:
-        """What floating kernels are converted to: the arithmetic's type, complex if the response is."""
-        if not self.is_complex:
-            return self.work
-        return np.dtype(np.complex64 if self.work == np.float32 else np.complex128)
+    def is_complex(self) -> bool:
+        """Whether an operand is complex; `dtype=` alone can make a response so, whose imaginary part is the bias'."""
+        return self.images.kind == "c" or self.kernels.kind == "c"
 
     @property
-    def is_complex(self) -> bool:
-        """Whether the response is complex."""
-        return self.response.kind == "c"
+    def stored(self) -> np.dtype[Any]:
+        """What the loops store: the response's type, or its real part's for real operands."""
+        if self.response.kind == "c" and not self.is_complex:
+            return np.dtype(f"f{self.response.itemsize // 2}")
+        return self.response
 
 
 def check_element(argument: str, dtype: np.dtype[Any]) -> None:
@@ -61,22 +61,28 @@ def choose_types(images: np.dtype[Any], kernels: np.dtype[Any], dtype: Any) -> T
     return Types(images, kernels, wanted, np.dtype(np.float64 if double else np.float32))
 
 
+def named_dtype(dtype: Any) -> np.dtype[Any]:
+    """What `numpy.dtype` makes of it; TypeError naming the argument if it makes nothing."""
+    try:
+        named: np.dtype[Any] = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):
+        raise TypeError(f"dtype: got {dtype!r}; allowed are {ALLOWED}") from None
+    return named
+
+
 def read_dtype(dtype: Any) -> np.dtype[Any]:
     """`dtype=` as a dtype that a response can have."""
-    try:
-        wanted: np.dtype[Any] = np.dtype(dtype)
-    except TypeError:
-        raise TypeError(f"dtype: got {dtype!r}; allowed are {ALLOWED}, but bool") from None
+    wanted = named_dtype(dtype)
     if wanted.kind == "b" or not (wanted.kind in "iu" or wanted in FLOATS) or not wanted.isnative:
-        raise TypeError(f"dtype: got {wanted}; allowed are {ALLOWED}, but bool, in native byte order")
+        raise TypeError(f"dtype: got {wanted}; allowed are {ALLOWED[6:]}, in native byte order")
     return wanted
 
 
-def largest_magnitude(dtype: np.dtype[Any]) -> float:
+def largest_magnitude(dtype: np.dtype[Any]) -> int:
     """The largest absolute value of an integer type."""
     if dtype.kind == "b":
-        return 1.0
-    return float(max(-int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)))
+        return 1
+    return max(-int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
 
 
 def integer_range(dtype: np.dtype[Any]) -> tuple[int, int]:

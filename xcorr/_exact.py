@@ -6,16 +6,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xcorr._bank import Bank
 from xcorr._engine import fill_source_indices
 from xcorr._geometry import Geometry
 from xcorr._integers import exact_products
-from xcorr._matmul import Blocks
+from xcorr._matmul import WIDTHS, Blocks
+from xcorr._workers import refuse_too_large
+
+WORK_AT_ONCE = 2**23
+"""Multiply-adds between two looks for a signal: some milliseconds."""
 
 
 def run(
     images: npt.NDArray[Any],
-    kernels: npt.NDArray[Any],
-    bias: list[tuple[int, ...]],
+    bank: Bank,
     out: npt.NDArray[Any] | None,
     geometry: Geometry,
     boundary: str,
@@ -24,34 +28,46 @@ def run(
 ) -> bool:
     """Writes the responses of `images` (N, H, W, C) to `out` (N, rows, columns, K); without `out` it only looks.
 
-    `kernels` are (groups, kernels, taps), int64 or uint64, `bias` Python's. False if a response lies
-    outside of `limits`; what was written by then is of no use.
+    False if a response lies outside of `limits`; what was written by then is of no use.
     """
     depth = geometry.channels // geometry.groups
-    n_kernels = kernels.shape[1]
-    wide = np.dtype(np.uint64 if images.dtype.kind in "bu" else np.int64)
-    result = np.dtype(np.uint64 if limits[1] > np.iinfo(np.int64).max else np.int64)
+    wide, kernel_type = wide_type(images.dtype), wide_type(bank.kernels.dtype)
     blocks = Blocks(geometry, depth, 8)
+    refuse_too_large("kernels", "64-bit kernels", 8 * bank.kernels.size)
+    refuse_too_large("images", "workspace", 3 * blocks.workspace_bytes)
     gathered = np.empty((blocks.rows * blocks.columns, blocks.n_taps), dtype=wide)
-    products = np.empty((len(gathered), n_kernels), dtype=np.uint64)
+    at_once = max(1, min(WIDTHS[0], WORK_AT_ONCE // gathered.size))
     columns = sources(-geometry.left, blocks.strip_columns, geometry.width, boundary)
-    for image, group, first_row in product(range(len(images)), range(geometry.groups), blocks.first_rows()):
-        first = first_row * geometry.row_stride - geometry.top
-        rows = sources(first, blocks.strip_rows, geometry.height, boundary)
-        strip = padded(images[image, :, :, group * depth : (group + 1) * depth], rows, columns, fill, wide)
-        for first_column in blocks.first_columns():
-            windows = blocks.windows(strip, first_column)
-            gathered.reshape(windows.shape)[...] = windows
-            if not exact_products(gathered, kernels[group], bias[group], products, *limits):
-                return False
-            if out is not None:
-                out[
-                    image,
-                    first_row : first_row + blocks.rows,
-                    first_column : first_column + blocks.columns,
-                    group * n_kernels : (group + 1) * n_kernels,
-                ] = products.view(result).reshape(blocks.rows, blocks.columns, n_kernels)
+    for group in range(geometry.groups):
+        kernels = bank.real_kernels(group, 0, bank.n_kernels, kernel_type)
+        bias = tuple(int(value) for value in bank.bias[group])
+        for image, first_row in product(range(len(images)), blocks.first_rows()):
+            first = first_row * geometry.row_stride - geometry.top
+            rows = sources(first, blocks.strip_rows, geometry.height, boundary)
+            strip = padded(images[image, :, :, group * depth : (group + 1) * depth], rows, columns, fill, wide)
+            for first_column in blocks.first_columns():
+                windows = blocks.windows(strip, first_column)
+                gathered.reshape(windows.shape)[...] = windows
+                for first in range(0, bank.n_kernels, at_once):
+                    chosen = slice(first, first + at_once)
+                    sums = np.empty((len(gathered), len(bias[chosen])), dtype=np.uint64)
+                    if not exact_products(gathered, kernels[chosen], bias[chosen], sums, *limits):
+                        return False
+                    if out is not None:
+                        place = out[image, first_row:, first_column:, group * bank.n_kernels + first :]
+                        put(place[: blocks.rows, : blocks.columns, : sums.shape[1]], sums, limits)
     return True
+
+
+def wide_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The 64-bit type that holds an integer type's values."""
+    return np.dtype(np.uint64 if dtype.kind in "bu" else np.int64)
+
+
+def put(place: npt.NDArray[Any], sums: npt.NDArray[Any], limits: tuple[int, int]) -> None:
+    """The sums' bits are of uint64 where the limits go beyond int64, else of int64."""
+    signed = limits[1] <= np.iinfo(np.int64).max
+    place[...] = (sums.view(np.int64) if signed else sums).reshape(place.shape)
 
 
 def sources(first: int, count: int, length: int, boundary: str) -> npt.NDArray[np.intp]:

@@ -5,7 +5,7 @@ Python's integers do not wrap; what must later fit a C ``Py_ssize_t`` is checked
 
 import operator
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import isqrt
 from typing import Any, NamedTuple, SupportsIndex
 
@@ -143,7 +143,8 @@ def arranged(sizes: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
 def whole_number(value: Any, argument: str, minimum: int, allowed: str, whole: Any = None) -> int:
     """`value` as an int, if it is an integer (bool is none) of at least `minimum`; `whole` is what it is a part of."""
     got = f"{argument}: got {(value if whole is None else whole)!r}; allowed is {allowed}"
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or getattr(value, "ndim", False):
+    is_bool = isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", None) == "b"
+    if is_bool or not isinstance(value, SupportsIndex) or getattr(value, "ndim", False):
         raise TypeError(got)
     try:
         number = operator.index(value)
@@ -155,7 +156,8 @@ def whole_number(value: Any, argument: str, minimum: int, allowed: str, whole: A
 
 
 def is_sequence(value: Any) -> bool:
-    return isinstance(value, Iterable) and not isinstance(value, (str, bytes)) and getattr(value, "ndim", 1) > 0
+    """Whether it has items in an order, as tuples, lists and arrays do."""
+    return (isinstance(value, Sequence) and not isinstance(value, (str, bytes))) or bool(getattr(value, "ndim", 0))
 
 
 def read_pair(value: Any, argument: str) -> tuple[int, int]:
@@ -214,6 +216,14 @@ def read_shape(shape: Any, argument: str, counts: tuple[int, ...]) -> tuple[int,
     if len(sizes) not in counts:
         raise ValueError(f"{argument}: got {shape!r}; allowed is {allowed}")
     return sizes
+
+
+def read_array_shape(shape: Any, argument: str) -> tuple[int, ...]:
+    """The shape of an array that may be empty."""
+    allowed = "a tuple of integers >= 0"
+    if not is_sequence(shape):
+        raise TypeError(f"{argument}: got {shape!r}; allowed is {allowed}")
+    return tuple(whole_number(size, argument, 0, allowed, shape) for size in shape)
 
 
 # --- sizes ------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ ones). And it may round differently in another column, so a panel is only as wid
 
 import functools
 import itertools
+import os
 import threading
 from typing import Any
 
@@ -16,20 +17,26 @@ from numpy.lib.stride_tricks import as_strided
 
 from xcorr._geometry import Geometry, sum_blocks
 
-WIDTHS = (128, 64, 32, 16, 8, 4, 2, 1)
+WIDTHS = (32, 16, 8, 4, 2, 1)
 """Kernels in one product, the most first."""
 
-BLOCK_BYTES = 4 * 2**20
-"""Of the gathered windows of one product."""
+BLOCK_BYTES = 2 * 2**20
+"""Of the windows and the responses of one product, which stay in the second- or third-level cache."""
 
-_lock = threading.Lock()
-"""A BLAS with threads of its own is not called from several threads at once."""
+_lock = threading.RLock()
+"""A BLAS with threads of its own is not called from several threads at once, nor forked while it works."""
 
 
-def forget_lock() -> None:
-    """In a forked child: the lock may be held by a thread that did not come along."""
+def _forget_lock() -> None:
+    """In a forked child, which has none of the threads that wait for the lock."""
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=lambda: _lock.acquire(), after_in_parent=lambda: _lock.release(), after_in_child=_forget_lock
+    )
 
 
 class Blocks:
@@ -42,7 +49,7 @@ class Blocks:
         self.rows_per_block, self.pieces, self.compensated = sum_blocks(
             geometry.kernel_height, geometry.kernel_width * depth
         )
-        positions = max(1, BLOCK_BYTES // (self.n_taps * item_bytes))
+        positions = max(1, BLOCK_BYTES // ((self.n_taps + 4 * WIDTHS[0]) * item_bytes))
         self.columns = min(geometry.columns, positions)
         self.rows = min(geometry.rows, max(1, positions // self.columns))
         self.strip_rows = (
@@ -84,10 +91,10 @@ class Blocks:
             strip[first_column * geometry.column_stride * self.depth :],
             (self.rows, self.columns, geometry.kernel_height, geometry.kernel_width, self.depth),
             (
-                geometry.row_stride * row,
-                geometry.column_stride * column,
-                geometry.row_dilation * row,
-                geometry.column_dilation * column,
+                geometry.row_stride * row if self.rows > 1 else 0,
+                geometry.column_stride * column if self.columns > 1 else 0,
+                geometry.row_dilation * row if geometry.kernel_height > 1 else 0,
+                geometry.column_dilation * column if geometry.kernel_width > 1 else 0,
                 item,
             ),
         )
@@ -118,36 +125,22 @@ def width_for(n_positions: int, n_taps: int, work: np.dtype[Any]) -> int:
     return 1
 
 
-def pack(kernels: npt.NDArray[Any], work: np.dtype[Any], width: int) -> npt.NDArray[Any]:
-    """(groups, kernels, taps) as (groups, panels, taps, `width`), padded with zero kernels."""
-    n_groups, n_kernels, n_taps = kernels.shape
-    n_panels = -(-n_kernels // width)
-    padded = np.zeros((n_groups, n_panels * width, n_taps), dtype=work)
-    padded[:, :n_kernels] = kernels
-    return np.ascontiguousarray(padded.reshape(n_groups, n_panels, width, n_taps).swapaxes(2, 3))
-
-
 def run(call: Any, blocks: Blocks, weights: npt.NDArray[Any], bias: npt.NDArray[Any], n_images: int) -> None:
     """Every response of the batch, one block of one image after the other."""
-    n_groups, n_kernels = bias.shape
-    width = weights.shape[3]
-    strip = np.zeros(blocks.strip_rows * blocks.strip_columns * blocks.depth, dtype=weights.dtype)
-    gathered = np.empty((blocks.rows * blocks.columns, blocks.n_taps), dtype=weights.dtype)
-    with _lock, np.errstate(all="ignore"):
-        for image in range(n_images):
-            for group in range(n_groups):
-                for first_row in blocks.first_rows():
-                    call.stage(strip, image, group, first_row * blocks.geometry.row_stride, blocks.strip_rows)
-                    for first_column in blocks.first_columns():
-                        windows = blocks.windows(strip, first_column)
-                        gathered.reshape(windows.shape)[...] = windows
-                        for panel in range(weights.shape[1]):
-                            first = panel * width
-                            kept = min(width, n_kernels - first)
-                            product = multiply(
-                                gathered, weights[group, panel], blocks, bias[group, first : first + kept]
-                            )
-                            call.store(product, image, group, first_row, first_column, first)
+    n_groups, width = len(weights), weights.shape[3]
+    work = weights.dtype
+    strip = np.zeros(blocks.strip_rows * blocks.strip_columns * blocks.depth, dtype=work)
+    gathered = np.empty((blocks.rows * blocks.columns, blocks.n_taps), dtype=work)
+    for image, group, first_row in itertools.product(range(n_images), range(n_groups), blocks.first_rows()):
+        first = first_row * blocks.geometry.row_stride
+        call.stage(strip.view(np.int8), image, group, first, blocks.strip_rows)
+        for first_column in blocks.first_columns():
+            windows = blocks.windows(strip, first_column)
+            gathered.reshape(windows.shape)[...] = windows
+            for panel in range(weights.shape[1]):
+                first = panel * width
+                responses = multiply(gathered, weights[group, panel], blocks, bias[group, first : first + width])
+                call.store(responses.view(np.int8), image, group, first_row, first_column, first)
 
 
 def multiply(
@@ -157,14 +150,16 @@ def multiply(
     total = np.zeros((len(gathered), weights.shape[1]), dtype=weights.dtype)
     total[:, : len(bias)] = bias
     lost = np.zeros_like(total) if blocks.compensated else None
-    for first, end in blocks.sum_blocks():
-        part = np.matmul(gathered[:, first:end], weights[first:end])
-        if lost is None:
-            total += part
-        else:
-            add_compensated(total, part, lost)
-    if lost is not None:
-        total += np.where(np.isnan(lost), 0, lost)
+    with np.errstate(all="ignore"):
+        for first, end in blocks.sum_blocks():
+            with _lock:
+                part = np.matmul(gathered[:, first:end], weights[first:end])
+            if lost is None:
+                total += part
+            else:
+                add_compensated(total, part, lost)
+        if lost is not None:
+            total += np.where(np.isnan(lost), 0, lost)
     return np.ascontiguousarray(total.reshape(blocks.rows, blocks.columns, -1)[:, :, : len(bias)])
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _dispatch, _matmul, _method, _workers
+from xcorr import _dispatch, _method, _workers
 from xcorr._arrays import check_out, take_fill
 from xcorr._bank import Bank
 from xcorr._dtypes import choose_types, read_dtype
@@ -29,9 +29,12 @@ from xcorr._geometry import (
     sum_blocks,
     whole_number,
 )
-from xcorr._order import Order
+from xcorr._job import Job, in_order
+from xcorr._workers import refuse_too_large
 
 CACHED_PLANS = 256
+LARGEST_CACHED = 2**16
+"""Columns that the windows of a cached plan reach: its tables take that many numbers."""
 
 Array = npt.NDArray[Any]
 
@@ -49,7 +52,7 @@ class Settings(NamedTuple):
     flip: bool
     method: str
     precision: str
-    dtype: np.dtype[Any] | None
+    dtype: str | None
 
 
 def read_settings(
@@ -85,7 +88,7 @@ def read_settings(
         flip,
         method,
         precision,
-        None if dtype is None else read_dtype(dtype),
+        None if dtype is None else read_dtype(dtype).str,
     )
 
 
@@ -117,6 +120,10 @@ class Plan:
         self.depth = self.geometry.channels // self.geometry.groups * (2 if self.types.images.kind == "c" else 1)
         self.n_kernels = self.geometry.n_kernels // self.geometry.groups * self.parts
         self.engines: dict[bool, Engine] = {}
+        reached = (self.geometry.columns - 1) * self.geometry.column_stride + 1
+        reached += (self.geometry.kernel_width - 1) * self.geometry.column_dilation
+        refuse_too_large("images", "index table for the padded columns", 8 * reached)
+        self.is_small = reached <= LARGEST_CACHED
 
     def response_shape(self, n_images: int) -> tuple[int, ...]:
         """The response's shape for that many images."""
@@ -128,7 +135,8 @@ class Plan:
 
     def engine(self, double: bool) -> Engine:
         """The loops' constants for arithmetic in float64 or float32."""
-        if double not in self.engines:
+        engine = self.engines.get(double)
+        if engine is None:
             geometry = self.geometry
             lanes = lanes_of(self.level.table, double)
             sizes = (
@@ -139,8 +147,9 @@ class Plan:
                 *sum_blocks(geometry.kernel_height, geometry.kernel_width * self.depth),
             )
             over_kernels = self.method != "direct" or _method.over_kernels(geometry, self.n_kernels, lanes)
-            self.engines[double] = Engine(self.level.table, sizes, double, over_kernels, self.settings.boundary)
-        return self.engines[double]
+            engine = Engine(self.level.table, sizes, double, over_kernels, self.settings.boundary)
+            self.engines[double] = engine
+        return engine
 
     def run(self, images: Array, bank: Bank, fill_value: Any, out: Any, workers: Any) -> Array:
         """The response of `images`, which have this plan's shape but for their number."""
@@ -152,15 +161,18 @@ class Plan:
         target = None if out is None else check_out(out, shape, self.types.response)
         if 0 in shape:
             return np.empty(shape, self.types.response) if out is None else out
-        if target is None or any(np.may_share_memory(target, other) for other in (images, bank.kernels)):
+        if target is None or any(may_overlap(target, other) for other in (images, bank.original)):
             result = np.empty(shape, self.types.response)
         else:
             result = target
-        order = Order(self, images, bank, fill, workers)
+        job = Job(self, images, bank, fill, workers)
         if self.types.exact:
-            order.correlate_integers(result, own=target is None)
+            job.correlate_integers(result, own=result is not target)
+        elif self.types.stored == self.types.response:
+            job.correlate(result, self.types.work == np.float64, None, False)
         else:
-            order.correlate(result, self.types.work == np.float64, None, False)
+            job.correlate(result.real, self.types.work == np.float64, None, False)
+            in_order(result.imag, self.layout.response)[...] = bank.imaginary_bias
         if target is None:
             return result
         if result is not target:
@@ -169,10 +181,20 @@ class Plan:
         return returned
 
 
+def may_overlap(first: Array, second: Array) -> bool:
+    """Whether two arrays share memory, or it would take long to know."""
+    if not np.may_share_memory(first, second):
+        return False
+    try:
+        return np.shares_memory(first, second, max_work=100_000)  # type: ignore[arg-type] # any number is allowed
+    except np.exceptions.TooHardError:
+        return True
+
+
 # --- the cache --------------------------------------------------------------------------------------------------------
 
 _plans: OrderedDict[Hashable, Plan] = OrderedDict()
-_plans_lock = threading.Lock()
+_plans_lock = threading.RLock()
 
 
 def plan_for(
@@ -182,9 +204,12 @@ def plan_for(
     kernels_shape: tuple[int, ...],
     kernels_dtype: np.dtype[Any],
 ) -> Plan:
-    """The plan of these shapes, types and keywords; made, or found in the cache."""
+    """The plan of these shapes, types and keywords; made, or found in the cache. It serves any number of images."""
     level = _dispatch.current()
-    key = (settings, level.name, images_shape, images_dtype.str, kernels_shape, kernels_dtype.str)
+    image = images_shape
+    if len(image) == 4 or (len(image) == 3 and (settings.layout == "NHW" or len(kernels_shape) == 2)):
+        image = (1, *image[1:])
+    key = (settings, level.name, image, images_dtype.str, kernels_shape, kernels_dtype.str)
     with _plans_lock:
         plan = _plans.get(key)
         if plan is not None:
@@ -192,7 +217,8 @@ def plan_for(
             return plan
     plan = Plan(settings, level, images_shape, images_dtype, kernels_shape, kernels_dtype)
     with _plans_lock:
-        _plans[key] = plan
+        if plan.is_small:
+            _plans[key] = plan
         while len(_plans) > CACHED_PLANS:
             _plans.popitem(last=False)
     return plan
@@ -201,9 +227,8 @@ def plan_for(
 def _forget_plans() -> None:
     """In a forked child: the lock may be held by a thread that did not come along."""
     global _plans_lock
-    _plans_lock = threading.Lock()
+    _plans_lock = threading.RLock()
     _plans.clear()
-    _matmul.forget_lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -53,7 +53,10 @@ def cgroup_quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgr
     for line in read_lines(Path(membership)):
         _, controllers, group = [*line.split(":", 2), "", ""][:3]
         folder = Path(root) / ("" if not controllers else "cpu")
-        for place in (folder / group.lstrip("/"), folder):
+        own = folder / group.lstrip("/")
+        for place in (own, *own.parents):
+            if folder not in (place, *place.parents):
+                break
             if not controllers:
                 numbers = " ".join(read_lines(place / "cpu.max")).split()
             elif "cpu" in controllers.split(","):
@@ -67,8 +70,8 @@ def cgroup_quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgr
 
 def read_lines(path: Path) -> list[str]:
     try:
-        return path.read_text().splitlines()
-    except OSError:
+        return path.read_text(errors="replace").splitlines()
+    except (OSError, ValueError):
         return []
 
 
@@ -155,6 +158,19 @@ class set_workers:
 _default: int | None = None
 
 
+def most_threads() -> int:
+    """Threads that a call is ever done by, whatever it asks for: more than a few for each CPU only cost."""
+    return max(16, 4 * usable_cpus())
+
+
+def refuse_too_large(argument: str, what: str, n_bytes: int) -> None:
+    """MemoryError before anything is allocated, if the workspace's limit does not allow that many bytes."""
+    if n_bytes > WORKSPACE_LIMIT:
+        raise MemoryError(
+            f"{argument}: {n_bytes} bytes of {what} would be needed; at most {WORKSPACE_LIMIT} are allowed"
+        )
+
+
 # --- the pool ---------------------------------------------------------------------------------------------------------
 
 
@@ -230,18 +246,20 @@ class Team:
                     self.left.set()
 
     def close(self) -> None:
-        """Lets nobody in any more and waits for those inside. A signal's exception cancels, but waits as well."""
-        with self.lock:
-            self.closed = True
-            if not self.n_inside:
-                return
-        try:
-            self.left.wait()
-        except BaseException:
-            self.call.cancel()
-            while self.n_inside:
-                self.left.wait(0.05)
-            raise
+        """Lets nobody in any more and waits for those inside; a signal's exception cancels them and is raised after."""
+        interrupted: BaseException | None = None
+        while True:
+            try:
+                with self.lock:
+                    self.closed = True
+                    if not self.n_inside:
+                        break
+                self.left.wait()
+            except BaseException as error:
+                interrupted = error
+                self.call.cancel()
+        if interrupted is not None:
+            raise interrupted
 
 
 def run(call: Runnable, n_workers: int) -> None:
@@ -252,8 +270,8 @@ def run(call: Runnable, n_workers: int) -> None:
         return
     own = workspaces.pop()
     team = Team(call, workspaces)
-    _pool.ask(team.help_once, n_workers - 1)
     try:
+        _pool.ask(team.help_once, n_workers - 1)
         call.run(own, True)
     except BaseException:
         call.cancel()

@@ -19,8 +19,8 @@ WORK_PER_WORKER = 2_000_000
 """Multiply-adds below which another worker costs more than it brings."""
 
 
-class Order:
-    """One call of a plan: its arrays and what was asked."""
+class Job:
+    """The arrays of one call and what was asked."""
 
     def __init__(self, plan: "Plan", images: Array, bank: Bank, fill: complex, workers: Any) -> None:
         self.plan = plan
@@ -30,8 +30,8 @@ class Order:
         self.n_images = images.shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
         useful = plan.geometry.work * plan.parts * self.n_images // WORK_PER_WORKER
         self.n_workers = 1
-        if useful > 1 or workers is not None:
-            self.n_workers = max(1, min(useful, _workers.count_workers(workers)))
+        if useful > 1:
+            self.n_workers = min(useful, _workers.count_workers(workers), _workers.most_threads())
 
     def correlate(self, result: Array, double: bool, limits: tuple[int, int] | None, discard: bool) -> bool:
         """By the plan's method in float64 or float32; false if a response lay outside of the limits."""
@@ -40,17 +40,18 @@ class Order:
         if plan.method == "matmul":
             work = np.dtype(np.float64 if double else np.float32)
             blocks = _matmul.Blocks(plan.geometry, plan.depth, work.itemsize)
-            refuse_too_large(blocks.workspace_bytes, 1)
+            _workers.refuse_too_large("images", "workspace", blocks.workspace_bytes)
             weights, bias = self.bank.weights(work, _matmul.panel_width(blocks, work))
             call = self.call(engine, result, (weights, bias), limits, discard, 1)
             _matmul.run(call, blocks, weights, bias, self.n_images)
         else:
-            n_workers = self.n_workers
-            call = self.call(engine, result, self.bank.packed(engine, plan.level.name), limits, discard, n_workers)
+            packed = self.bank.packed(engine, plan.level.name)
+            call = self.call(engine, result, packed, limits, discard, self.n_workers)
+            n_workers = min(self.n_workers, call.n_tasks)
             while n_workers > 1 and call.workspace_bytes * n_workers > _workers.WORKSPACE_LIMIT:
                 n_workers -= 1
-            refuse_too_large(call.workspace_bytes, n_workers)
-            _workers.run(call, min(n_workers, call.n_tasks))
+            _workers.refuse_too_large("images", "workspace for one row of responses", call.workspace_bytes)
+            _workers.run(call, n_workers)
         return not call.overflowed
 
     def call(
@@ -62,10 +63,12 @@ class Order:
         discard: bool,
         n_workers: int,
     ) -> Any:
+        """The engine's call of these arrays."""
         plan = self.plan
-        fill = np.zeros((plan.geometry.groups * plan.depth // self.image_parts, self.image_parts))
+        parts = 2 if plan.types.images.kind == "c" else 1
+        fill = np.zeros((plan.geometry.groups * plan.depth // parts, parts))
         fill[:, 0] = self.fill.real
-        if self.image_parts == 2:
+        if parts == 2:
             fill[:, 1] = self.fill.imag
         return engine.call(
             self.images,
@@ -74,7 +77,7 @@ class Order:
             not self.images.dtype.isnative,
             result,
             plan.layout.response,
-            plan.types.response.str[1:],
+            plan.types.stored.str[1:],
             *packed,
             fill.ravel(),
             limits,
@@ -82,10 +85,6 @@ class Order:
             n_workers,
             _workers.WORKSPACE_LIMIT,
         )
-
-    @property
-    def image_parts(self) -> int:
-        return 2 if self.plan.types.images.kind == "c" else 1
 
     # Integers: in float32 or float64 where these hold every sum exactly, else in 128 bits.
 
@@ -98,7 +97,7 @@ class Order:
             self.integers(result, bound, limits, True)
         self.integers(result, bound, None if surely else limits, False)
 
-    def integers(self, result: Array, bound: float, limits: tuple[int, int] | None, discard: bool) -> None:
+    def integers(self, result: Array, bound: int, limits: tuple[int, int] | None, discard: bool) -> None:
         if bound <= EXACT_FLOAT64:
             fits = self.correlate(result, bound > EXACT_FLOAT32, limits, discard)
         else:
@@ -110,22 +109,20 @@ class Order:
                 "allowed is a type that holds every response"
             )
 
-    def largest_response(self) -> float:
+    def largest_response(self) -> int:
         """A bound on the magnitude of every response, from the images' type alone if that is enough."""
         kernel_reach, bias_reach = self.bank.reach
         magnitude = largest_magnitude(self.plan.types.images)
         if magnitude * kernel_reach + bias_reach > EXACT_FLOAT64:
-            ends = (int(self.images.min()), int(self.images.max()), int(self.fill.real))
-            magnitude = float(max(map(abs, ends)))
+            magnitude = max(abs(int(end)) for end in (self.images.min(), self.images.max(), self.fill.real))
         return magnitude * kernel_reach + bias_reach
 
     def correlate_exactly(self, result: Array | None) -> bool:
+        """In 128 bits."""
         plan = self.plan
-        biases = [tuple(int(value) for value in group) for group in self.bank.bias]
         return _exact.run(
             in_order(self.images, plan.layout.images),
-            self.bank.kernels,
-            biases,
+            self.bank,
             None if result is None else in_order(result, plan.layout.response),
             plan.geometry,
             plan.settings.boundary,
@@ -138,11 +135,3 @@ def in_order(array: Array, axes: tuple[int, int, int, int]) -> Array:
     """A view with all four axes in the order of `axes`, absent ones of length 1."""
     present = array.transpose([axis for axis in axes if axis >= 0])
     return present[tuple(slice(None) if axis >= 0 else np.newaxis for axis in axes)]
-
-
-def refuse_too_large(workspace_bytes: int, n_workers: int) -> None:
-    if workspace_bytes * n_workers > _workers.WORKSPACE_LIMIT:
-        raise MemoryError(
-            f"images: the call needs {workspace_bytes * n_workers} bytes of workspace for one row of responses; "
-            f"at most {_workers.WORKSPACE_LIMIT} are allowed"
-        )

@@ -1,0 +1,301 @@
+# The engine's loops: over tasks, over a strip's groups and panels, over its rows. Pointers and sizes in; no Python but
+# for signals.
+
+cdef enum Boundary:
+    CONSTANT, EDGE, REFLECT, SYMMETRIC, WRAP
+
+# Sizes of one image and the bank, in real elements: a complex channel counts as two, and so does a complex kernel.
+cdef struct Geometry:
+    Py_ssize_t height, width, depth               # depth: channels of one group
+    Py_ssize_t groups, n_kernels                  # n_kernels: of one group
+    Py_ssize_t kernel_height, kernel_width
+    Py_ssize_t top, left                          # padding
+    Py_ssize_t row_stride, column_stride
+    Py_ssize_t row_dilation, column_dilation
+    Py_ssize_t rows, columns                      # of the response
+    Py_ssize_t rows_per_block, pieces_per_row     # the sum's blocks
+    bint compensated
+
+cdef struct Panel:
+    Py_ssize_t first        # kernel
+    Py_ssize_t width
+    Py_ssize_t n_kernels    # that exist
+    Py_ssize_t offset       # of its first tap among the group's panels, in kernels: times taps gives elements
+
+# Everything that the loops of one call read.
+cdef struct Loops:
+    const Table* table
+    const Geometry* geometry
+    const Panel* panels
+    Py_ssize_t n_panels
+    Py_ssize_t padded_kernels         # widths of a group's panels together
+    bint over_kernels
+    int boundary                      # of the padding, a Boundary
+    bint in_place                     # windows are read from the image itself, without a strip
+    bint direct_store                 # responses are written to `out` without a strip
+    const char* images
+    Py_ssize_t image_bytes, row_bytes  # pitches of the images
+    const Py_ssize_t* channel_bytes   # groups * depth
+    char* out
+    Py_ssize_t response_bytes, out_row_bytes
+    const Py_ssize_t* kernel_bytes    # groups * n_kernels
+    const void* packed                # panels
+    const void* bias
+    Staging staging
+    Storing storing
+    Sum sum
+    Rows rows
+    Py_ssize_t row_pitch              # of the strip (or of the image in place), in elements
+    Py_ssize_t strip_elements         # an image strip's size
+    Py_ssize_t n_images, strip_rows, n_strips, tasks_per_claim
+    bint check, discard               # responses against the limits; whether they are stored at all
+    double low, high                  # limits of the response's integer type
+    Py_ssize_t next_task              # these three are read and written by all workers
+    int cancelled, overflowed
+
+
+cdef extern from *:
+    """
+    #define xcorr_claim(counter, count) __atomic_fetch_add(counter, count, __ATOMIC_RELAXED)
+    #define xcorr_read(flag) __atomic_load_n(flag, __ATOMIC_RELAXED)
+    #define xcorr_write(flag, value) __atomic_store_n(flag, value, __ATOMIC_RELAXED)
+    """
+    Py_ssize_t claim "xcorr_claim"(Py_ssize_t* counter, Py_ssize_t count) nogil
+    int read_flag "xcorr_read"(int* flag) nogil
+    void write_flag "xcorr_write"(int* flag, int value) nogil
+
+
+cdef inline Py_ssize_t ceiling(Py_ssize_t value, Py_ssize_t divisor) noexcept nogil:
+    return (value + divisor - 1) // divisor
+
+cdef extern from "Python.h":
+    int check_signals "PyErr_CheckSignals"() noexcept
+
+cdef enum Status:
+    DONE, CANCELLED, RAISED
+
+# multiply-adds between two looks for a signal: some milliseconds, and as much as is done at one go
+cdef Py_ssize_t SIGNAL_WORK = 1 << 24
+
+
+cdef Py_ssize_t source_index(Py_ssize_t position, Py_ssize_t length, int boundary) noexcept nogil:
+    """Where a padded position lies in an axis of `length`, for any distance; -1 for the fill value."""
+    cdef Py_ssize_t period
+    if 0 <= position < length:
+        return position
+    if boundary == CONSTANT:
+        return -1
+    if boundary == EDGE:
+        return 0 if position < 0 else length - 1
+    if boundary == WRAP or length == 1:
+        period = length
+    elif boundary == REFLECT:
+        period = 2 * length - 2
+    else:
+        period = 2 * length
+    position = position % period
+    if position < 0:
+        position += period
+    if position < length:
+        return position
+    return period - position if boundary == REFLECT else period - 1 - position
+
+
+cdef int run_tasks(Loops* loops, char* workspace, bint double, bint watch_signals) noexcept nogil:
+    """Claims and does tasks until none is left. Non-zero if a signal's handler raised: the exception is set."""
+    cdef Py_ssize_t n_tasks = loops.n_images * loops.n_strips
+    cdef Py_ssize_t task, end, work = 0
+    cdef int status
+    while not read_flag(&loops.cancelled):
+        task = claim(&loops.next_task, loops.tasks_per_claim)
+        if task >= n_tasks:
+            return 0
+        end = min(task + loops.tasks_per_claim, n_tasks)
+        while task < end:
+            if double:
+                status = correlate_strip(loops, task // loops.n_strips, task % loops.n_strips, <double*> workspace,
+                                         &work, watch_signals)
+            else:
+                status = correlate_strip(loops, task // loops.n_strips, task % loops.n_strips, <float*> workspace,
+                                         &work, watch_signals)
+            if status:
+                return status == RAISED
+            task += 1
+    return 0
+
+
+cdef int correlate_strip(Loops* loops, Py_ssize_t image, Py_ssize_t strip, real* workspace, Py_ssize_t* work,
+                         bint watch_signals) noexcept nogil:
+    """All groups and panels of one strip. `work` counts the multiply-adds since the last look for a signal."""
+    cdef const Geometry* geometry = loops.geometry
+    cdef Py_ssize_t first_row = strip * loops.strip_rows
+    cdef Py_ssize_t n_rows = min(loops.strip_rows, geometry.rows - first_row)
+    cdef Py_ssize_t group, panel
+    cdef int status
+    cdef const real* windows
+    cdef real* responses
+    cdef Storing storing = loops.storing
+    cdef char* target = loops.out + image * loops.response_bytes + first_row * loops.out_row_bytes
+    for group in range(geometry.groups):
+        if loops.in_place:
+            windows = <const real*> (loops.images + image * loops.image_bytes
+                                     + first_row * geometry.row_stride * loops.row_bytes
+                                     + loops.channel_bytes[group * geometry.depth])
+        else:
+            windows = workspace
+            stage_rows(loops, image, group, first_row * geometry.row_stride,
+                       (n_rows - 1) * geometry.row_stride + (geometry.kernel_height - 1) * geometry.row_dilation + 1,
+                       loops.row_pitch, workspace)
+        if loops.direct_store:
+            responses = <real*> (target + loops.kernel_bytes[group * geometry.n_kernels])
+        else:
+            responses = workspace + loops.strip_elements
+        for panel in range(loops.n_panels):
+            status = correlate_rows(loops, group, &loops.panels[panel], n_rows, windows, responses, work,
+                                    watch_signals)
+            if status != DONE:
+                return status
+        if not loops.direct_store:
+            storing.kernel_bytes = loops.kernel_bytes + group * geometry.n_kernels
+            store_rows(loops, &storing, responses, n_rows, loops.rows.row_pitch, target)
+    return DONE
+
+
+cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, Py_ssize_t n_rows, const real* windows,
+                        real* responses, Py_ssize_t* work, bint watch_signals) noexcept nogil:
+    """One panel's responses in a strip: rows at one go, or four and some of their columns, as the work allows."""
+    cdef const Geometry* geometry = loops.geometry
+    cdef Py_ssize_t n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
+    cdef Py_ssize_t first = group * loops.padded_kernels + panel.offset
+    cdef Py_ssize_t window_work = n_taps * panel.width
+    cdef Py_ssize_t rows_at_once = max(4, SIGNAL_WORK // window_work // geometry.columns)
+    cdef Py_ssize_t columns_at_once = max(64, SIGNAL_WORK // window_work // 4)
+    cdef Py_ssize_t y = 0, x
+    cdef Rows rows = loops.rows
+    rows.n_kernels = panel.n_kernels
+    rows.width = panel.width
+    responses += panel.first * rows.kernel_pitch
+    while y < n_rows:
+        rows.n_rows = min(n_rows - y, rows_at_once)
+        x = 0
+        while x < geometry.columns:
+            rows.n_columns = geometry.columns - x
+            if rows.n_columns >= 2 * columns_at_once:
+                rows.n_columns = columns_at_once
+            rows.readable_columns = loops.rows.readable_columns - x
+            call_microkernel(loops, &rows, windows + (x * rows.window_pitch if loops.over_kernels else x),
+                             <const real*> loops.packed + first * n_taps, <const real*> loops.bias + first,
+                             responses + x * rows.column_pitch)
+            x += rows.n_columns
+            work[0] += rows.n_rows * rows.n_columns * window_work
+            if work[0] > SIGNAL_WORK:
+                work[0] = 0
+                if read_flag(&loops.cancelled):
+                    return CANCELLED
+                if watch_signals and signal_raised(loops):
+                    return RAISED
+        y += rows.n_rows
+        windows += rows.n_rows * rows.window_row_pitch
+        responses += rows.n_rows * rows.row_pitch
+    return DONE
+
+
+cdef inline void call_microkernel(const Loops* loops, const Rows* rows, const real* windows, const real* packed,
+                                  const real* bias, real* responses) noexcept nogil:
+    if real is float:
+        if loops.over_kernels:
+            loops.table.over_kernels_f32(&loops.sum, rows, windows, packed, bias, responses)
+        else:
+            loops.table.over_columns_f32(&loops.sum, rows, windows, packed, bias, responses)
+    else:
+        if loops.over_kernels:
+            loops.table.over_kernels_f64(&loops.sum, rows, windows, packed, bias, responses)
+        else:
+            loops.table.over_columns_f64(&loops.sum, rows, windows, packed, bias, responses)
+
+
+cdef bint signal_raised(Loops* loops) noexcept nogil:
+    """Lets pending signal handlers run; true, with the call cancelled and the exception set aside, if one raised."""
+    cdef int status
+    with gil:
+        status = check_signals()
+    if status:
+        write_flag(&loops.cancelled, 1)
+    return status != 0
+
+
+cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t first, Py_ssize_t n_rows,
+                     Py_ssize_t row_pitch, real* strip) noexcept nogil:
+    cdef Staging staging = loops.staging
+    cdef const char* source
+    cdef Py_ssize_t row, source_row
+    staging.channel_bytes = loops.channel_bytes + group * staging.depth
+    staging.fill = loops.staging.fill + group * staging.depth
+    for row in range(first, first + n_rows):
+        if row_is_reached(loops.geometry, row):
+            source = NULL
+            source_row = source_index(row - loops.geometry.top, loops.geometry.height, loops.boundary)
+            if source_row >= 0:
+                source = loops.images + image * loops.image_bytes + source_row * loops.row_bytes
+            if real is float:
+                loops.table.stage_f32(&staging, source, strip)
+            else:
+                loops.table.stage_f64(&staging, source, strip)
+        strip += row_pitch
+
+
+cdef bint row_is_reached(const Geometry* geometry, Py_ssize_t row) noexcept nogil:
+    """Whether any window has a tap in this padded row: strides and dilations leave rows out."""
+    cdef Py_ssize_t kernel_row, place
+    if geometry.row_stride == 1 or (geometry.row_dilation == 1 and geometry.kernel_height >= geometry.row_stride):
+        return True
+    for kernel_row in range(geometry.kernel_height):
+        place = row - kernel_row * geometry.row_dilation
+        if place >= 0 and place % geometry.row_stride == 0:
+            return True
+    return False
+
+
+cdef void stage_strip(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t first, Py_ssize_t n_rows,
+                      Py_ssize_t row_pitch, char* strip, bint double) noexcept nogil:
+    """Lays padded rows of an image's group into a strip, in the loops' order of axes."""
+    if double:
+        stage_rows(loops, image, group, first, n_rows, row_pitch, <double*> strip)
+    else:
+        stage_rows(loops, image, group, first, n_rows, row_pitch, <float*> strip)
+
+
+cdef void store_strip(Loops* loops, const Storing* storing, const char* strip, Py_ssize_t n_rows, Py_ssize_t row_pitch,
+                      char* target, bint double) noexcept nogil:
+    """Writes a strip's rows of responses to the array from `target` on, and checks them if the loops do."""
+    if double:
+        store_rows(loops, storing, <const double*> strip, n_rows, row_pitch, target)
+    else:
+        store_rows(loops, storing, <const float*> strip, n_rows, row_pitch, target)
+
+
+cdef void store_rows(Loops* loops, const Storing* storing, const real* responses, Py_ssize_t n_rows,
+                     Py_ssize_t row_pitch, char* target) noexcept nogil:
+    """Rows with a response outside of the limits are not stored: the type cannot hold them."""
+    cdef Py_ssize_t _
+    for _ in range(n_rows):
+        if loops.check and not within_limits(loops, storing, responses):
+            write_flag(&loops.overflowed, 1)
+        elif not loops.discard:
+            if real is float:
+                loops.table.store_f32(storing, responses, target)
+            else:
+                loops.table.store_f64(storing, responses, target)
+        responses += row_pitch
+        target += loops.out_row_bytes
+
+
+cdef bint within_limits(const Loops* loops, const Storing* storing, const real* responses) noexcept nogil:
+    cdef Py_ssize_t kernel, column
+    cdef real value
+    cdef bint within = True
+    for kernel in range(storing.n_kernels):
+        for column in range(storing.n_columns):
+            value = responses[kernel * storing.kernel_pitch + column * storing.column_pitch]
+            within &= loops.low <= value <= loops.high
+    return within
