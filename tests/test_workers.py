@@ -9,16 +9,18 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import PIPE
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from checks import SEED, assert_equal, assert_same_bits, random_generator, real_numbers, whole_numbers
+from checks import assert_equal, assert_same_bits, random_generator, real_numbers, whole_numbers
 
 import xcorr
 from xcorr import _workers
 
+FORKS = "ignore::DeprecationWarning"  # Python 3.12 warns of a fork beside threads
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
-ONCE = 50_000_000  # multiply-adds that are worth more than 16 workers
 
 
 @pytest.fixture(autouse=True)
@@ -32,8 +34,7 @@ def _default_workers(monkeypatch):
 @pytest.fixture
 def asked(monkeypatch):
     """The numbers of workers that calls were run by."""
-    numbers = []
-    run = _workers.run
+    numbers, run = [], _workers.run
     monkeypatch.setattr(_workers, "run", lambda call, n_workers: [numbers.append(n_workers), run(call, n_workers)])
     return numbers
 
@@ -41,15 +42,9 @@ def asked(monkeypatch):
 def run_script(text, *arguments, timeout=30, **variables):
     """What a fresh interpreter with the same xcorr prints; exit status 0, silent stderr, no child outlives it."""
     folders = [str(Path(xcorr.__file__).parents[1]), *filter(None, sys.path)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", text, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join(folders), **variables),
-    )
-    with process:
+    variables = dict(os.environ, PYTHONPATH=os.pathsep.join(folders), PYTHONWARNINGS=FORKS, **variables)
+    command, pipes = [sys.executable, "-c", text, *map(str, arguments)], dict.fromkeys(("stdout", "stderr"), PIPE)
+    with subprocess.Popen(command, **pipes, text=True, start_new_session=True, env=variables) as process:
         try:
             printed, errors = process.communicate(timeout=timeout)
         finally:
@@ -74,25 +69,18 @@ def test_set_workers_holds_as_a_function_until_none_resets_it():
     assert xcorr.get_workers() == default
 
 
-def test_set_workers_holds_in_a_block_until_it_ends():
+def test_set_workers_holds_in_a_block_and_for_all_threads():
     xcorr.set_workers(5)
-    with xcorr.set_workers(3):
-        assert xcorr.get_workers() == 3
+    with xcorr.set_workers(3), ThreadPoolExecutor(1) as threads:
         with xcorr.set_workers(2):
-            assert xcorr.get_workers() == 2
+            assert threads.submit(xcorr.get_workers).result() == 2
             with xcorr.set_workers(None):
                 assert xcorr.get_workers() == _workers.usable_cpus()
             assert xcorr.get_workers() == 2
-        assert xcorr.get_workers() == 3
         with pytest.raises(KeyError), xcorr.set_workers(7):
             raise KeyError
         assert xcorr.get_workers() == 3
     assert xcorr.get_workers() == 5
-
-
-def test_set_workers_counts_for_all_threads():
-    with xcorr.set_workers(3), ThreadPoolExecutor(1) as threads:
-        assert threads.submit(xcorr.get_workers).result() == 3
 
 
 @pytest.mark.parametrize("wrong", [0, -2, 2**70, True, 1.0, "2", [2], np.array([2])], ids=repr)
@@ -134,7 +122,6 @@ def test_usable_cpus_follow_the_affinity():
 
 def test_a_call_is_run_by_as_many_workers_as_it_is_told(asked):
     images, kernels = np.ones((64, 128, 128, 1), np.float32), np.ones((4, 5, 5, 1), np.float32)
-    assert images.size * kernels.size > ONCE
     xcorr.correlate(images, kernels, workers=3)
     with xcorr.set_workers(5):
         xcorr.correlate(images, kernels)
@@ -155,7 +142,6 @@ GROUPS = {  # the files of the control groups, /proc/self/cgroup, and the CPUs t
     "v2 rounded up": ({"cpu.max": "250000 100000\n"}, "0::/\n", 3),
     "v2 less than one": ({"cpu.max": "1000 100000\n"}, "0::/\n", 1),
     "v2 nested": ({"a/b/cpu.max": "300000 100000\n"}, "0::/a/b\n", 3),
-    "v2 nested, above": ({"a/b/cpu.max": UNLIMITED, "cpu.max": "400000 100000\n"}, "0::/a/b\n", 4),
     "v2 nested, between": ({"a/b/cpu.max": UNLIMITED, "a/cpu.max": "200000 100000\n"}, "0::/a/b\n", 2),
     "v2 nested, least": ({"a/b/cpu.max": "500000 100000\n", "cpu.max": "300000 100000\n"}, "0::/a/b\n", 3),
     "v2 of another": ({"b/cpu.max": "100000 100000\n"}, "0::/a\n", None),
@@ -164,11 +150,9 @@ GROUPS = {  # the files of the control groups, /proc/self/cgroup, and the CPUs t
     "v1 without a limit": (version_1("cpu/a", -1, 100000), "4:cpu:/a\n", None),
     "v1 of other resources": (version_1("cpu/a", 1, 1), "4:cpuset:/a\n", None),
     "no groups": ({}, "", None),
-    "no folder": ({}, "0::/a\n", None),
     "malformed membership": ({"cpu.max": UNLIMITED}, "nonsense\n\n::\n0:\n", None),
     "malformed bytes in membership": ({"cpu.max": "200000 100000\n"}, b"1:name=x:/\xff\n0::/\n", 2),
     "malformed words": ({"cpu.max": "many few\n"}, "0::/\n", None),
-    "malformed number": ({"cpu.max": "100000\n"}, "0::/\n", None),
     "malformed period": ({"cpu.max": "100000 0\n"}, "0::/\n", None),
     "malformed bytes": ({"cpu.max": b"\xff\xfe\n"}, "0::/\n", None),
     "empty": ({"cpu.max": ""}, "0::/\n", None),
@@ -179,14 +163,11 @@ GROUPS = {  # the files of the control groups, /proc/self/cgroup, and the CPUs t
 def test_the_quota_of_the_control_group_is_read(tmp_path, files, membership, n_cpus):
     root, proc = tmp_path / "cgroup", tmp_path / "membership"
     root.mkdir()
-    for path, content in {proc: membership, **{root / name: content for name, content in files.items()}}.items():
+    for path, content in [(proc, membership), *((root / name, content) for name, content in files.items())]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     assert _workers.cgroup_quota(str(root), str(proc)) == n_cpus
-
-
-def test_the_quota_is_none_where_there_are_no_control_groups(tmp_path):
-    assert _workers.cgroup_quota(str(tmp_path / "none"), str(tmp_path / "neither")) is None
+    assert _workers.cgroup_quota(str(root), str(tmp_path / "none")) is None
 
 
 # --- the same bits ----------------------------------------------------------------------------------------------------
@@ -213,28 +194,23 @@ def test_response_does_not_depend_on_the_number_of_workers(asked, images, kernel
     assert asked == list(range(1, 17))
 
 
-def test_response_is_the_same_where_no_thread_can_be_started(monkeypatch, asked):
-    def refused(thread):
-        raise RuntimeError("can't start new thread")
-
+@pytest.mark.parametrize("n_started", [0, 2])
+def test_response_is_the_same_where_no_thread_can_be_started(monkeypatch, asked, n_started):
     images, kernels = (real_numbers(random_generator(), shape, "float32") for shape in ((64, 99, 9, 9), (9, 5, 5, 9)))
-    expected = xcorr.correlate(images, kernels, workers=1)
-    for n_started in (0, 2):
-        monkeypatch.setattr(_workers, "_pool", _workers.Pool())
-        with monkeypatch.context() as patch:
-            xcorr.correlate(images, kernels, workers=n_started + 1)
-            patch.setattr(threading.Thread, "start", refused)
-            assert_same_bits(xcorr.correlate(images, kernels, workers=8), expected)
-            assert _workers._pool.n_threads == n_started
-        assert_same_bits(xcorr.correlate(images, kernels, workers=4), expected)
-        assert _workers._pool.n_threads == 3
-    assert asked == [1, 1, 8, 4, 3, 8, 4]
+    monkeypatch.setattr(_workers, "_pool", _workers.Pool())
+    expected = xcorr.correlate(images, kernels, workers=n_started + 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+        assert_same_bits(xcorr.correlate(images, kernels, workers=8), expected)
+        assert _workers._pool.n_threads == n_started
+    assert_same_bits(xcorr.correlate(images, kernels, workers=4), expected)
+    assert (_workers._pool.n_threads, asked) == (3, [n_started + 1, 8, 4])
 
 
 def mixed_calls():
     """Calls of every kind without their workers, and what each gives."""
     rng = random_generator("mixed")
-    calls = []
+    calls = [(xcorr.correlate, (np.ones((2, 150, 150, 4), "f4"), np.ones((16, 5, 5, 4), "f4")), {})]
     for dtype, largest in (("float32", 4), ("float64", 4), ("uint8", 4), ("complex64", 4), ("int64", 2**28)):
         for size, n_kernels in ((5, 1), (8, 9), (13, 3)):
             images = whole_numbers(rng, (2, size, size + 1, 2), dtype, largest)
@@ -242,22 +218,17 @@ def mixed_calls():
             for method in ("direct", "matmul"):
                 calls.append((xcorr.correlate, (images, kernels), {"method": method, "padding": "same"}))
             calls.append((xcorr.Correlator(kernels, boundary="wrap", padding=1), (images,), {}))
-    images, kernels = whole_numbers(rng, (2, 150, 150, 4), "float32"), whole_numbers(rng, (16, 5, 5, 4), "float32")
-    calls.append((xcorr.correlate, (images, kernels), {}))
     return [(call, operands, keywords, call(*operands, **keywords)) for call, operands, keywords in calls]
 
 
 def test_sixteen_threads_get_what_one_gets_with_matmul_beside():
-    calls = mixed_calls()
+    calls, done = mixed_calls(), threading.Event()
     square = whole_numbers(random_generator("square"), (96, 96), "float32")
-    expected = square @ square
-    done = threading.Event()
+    product = square @ square
 
     def multiply():
-        products = 0
-        while not done.is_set() or not products:
-            assert_equal(square @ square, expected, "float32")
-            products += 1
+        while not done.wait(0):
+            assert_equal(square @ square, product, "float32")
 
     def correlate(thread):
         rng = random_generator("thread", thread)
@@ -271,56 +242,47 @@ def test_sixteen_threads_get_what_one_gets_with_matmul_beside():
             list(threads.map(correlate, range(16), timeout=60))
         finally:
             done.set()
-        beside.result(timeout=10)
+    beside.result()
 
 
 # --- errors, and other threads ----------------------------------------------------------------------------------------
 
 
-class FakeCall:
-    """A call whose helpers, or whose calling thread, raise; the others compute until they are cancelled."""
+class FailingCall:
+    """Its calling thread, or its helpers, raise; the others go on until they are cancelled."""
 
     workspace_bytes = 64
-    n_tasks = 100
 
-    def __init__(self, helper_raises):
-        self.helper_raises = helper_raises
-        self.inside = threading.Barrier(4, timeout=10)
+    def __init__(self, who):
+        self.caller_raises = who == "caller"
+        self.all_inside = threading.Barrier(4, timeout=10)
         self.cancelled = threading.Event()
+        self.cancel = self.cancelled.set
         self.n_left = 0
 
-    def run(self, workspace, watch_signals):
-        self.inside.wait()
-        if watch_signals != self.helper_raises:
+    def run(self, workspace, is_caller):
+        self.all_inside.wait()
+        if is_caller == self.caller_raises:
             raise ZeroDivisionError("inside")
         assert self.cancelled.wait(10)
         self.n_left += 1
 
-    def cancel(self):
-        self.cancelled.set()
 
-
-@pytest.mark.parametrize("helper_raises", [True, False], ids=["helper", "calling-thread"])
-def test_an_exception_of_any_worker_reaches_the_caller_and_ends_the_others(helper_raises):
-    call = FakeCall(helper_raises)
+@pytest.mark.parametrize(("who", "n_others"), [("caller", 3), ("helpers", 1)])
+def test_an_exception_of_any_worker_reaches_the_caller_and_ends_the_others(who, n_others):
+    call = FailingCall(who)
     with pytest.raises(ZeroDivisionError, match="inside"):
         _workers.run(call, 4)
-    assert call.n_left == (1 if helper_raises else 3)
+    assert call.n_left == n_others
 
 
 @pytest.mark.parametrize(
-    ("n_images", "dtype", "largest", "method"),
-    [
-        (40, "float32", 4, "direct"),
-        (3, "float32", 4, "matmul"),
-        (40, "uint8", 4, "direct"),
-        (4, "int64", 2**27, "auto"),
-    ],
+    ("dtype", "largest", "method"),
+    [("float32", 4, "direct"), ("float32", 4, "matmul"), ("uint8", 4, "direct"), ("int64", 2**27, "auto")],
 )
-def test_other_threads_go_on_while_a_call_computes(n_images, dtype, largest, method):
-    rng = random_generator(dtype)
-    image, kernels = (whole_numbers(rng, (n, size, size, 3), dtype, largest) for n, size in ((1, 256), (2, 7)))
-    images = np.broadcast_to(image, (n_images, *image.shape[1:]))
+def test_other_threads_go_on_while_a_call_computes(dtype, largest, method):
+    rng, duration, n_images = random_generator(dtype), 0, 1
+    image, kernels = (whole_numbers(rng, (n, size, size, 3), dtype, largest) for n, size in ((1, 250), (2, 9)))
     done, moments = threading.Event(), []
 
     def tick():
@@ -329,33 +291,34 @@ def test_other_threads_go_on_while_a_call_computes(n_images, dtype, largest, met
 
     with ThreadPoolExecutor(1) as threads:
         threads.submit(tick)
-        begin = time.monotonic()
         try:
-            response = xcorr.correlate(images, kernels, method=method, workers=1)
+            while duration < 0.4:
+                n_images *= 2
+                images = np.broadcast_to(image, (n_images, *image.shape[1:]))
+                begin = time.monotonic()
+                xcorr.correlate(images, kernels, method=method, workers=1)
+                duration = time.monotonic() - begin
         finally:
             done.set()
-        end = time.monotonic()
-    gaps = np.diff([begin, *(moment for moment in moments if begin < moment < end), end])
-    assert gaps.max() < max(0.1, (end - begin) / 4)
-    assert_same_bits(response[-1:], xcorr.correlate(image, kernels, method=method, workers=2))
+    waits = np.diff([begin, *(moment for moment in moments if 0 < moment - begin < duration), begin + duration])
+    assert waits.max() < duration / 2
 
 
 # --- forks, the end of the process, interrupts ------------------------------------------------------------------------
 
 CALLS = """
-import atexit, concurrent.futures, ctypes, multiprocessing, os, signal, sys, threading, time
+import atexit, concurrent.futures, multiprocessing, os, signal, sys, threading, time
 import numpy as np
 import xcorr
 
-images = (np.arange(8 * 60 * 60 * 3).reshape(8, 60, 60, 3) % 13 - 6).astype(np.float32)
-kernels = (np.arange(9 * 5 * 5 * 3).reshape(9, 5, 5, 3) % 7 - 3).astype(np.float32)
+images = (np.arange(8 * 40 * 40 * 3).reshape(8, 40, 40, 3) % 13 - 6).astype(np.float32)
+kernels = (np.arange(64 * 3 * 3 * 3).reshape(64, 3, 3, 3) % 7 - 3).astype(np.float32)
 calls = {"direct": (images, kernels), "matmul": (images, kernels),
-         "integers": (images.astype(np.int64) << 36, kernels.astype(np.int64) << 14)}
-names = {"direct": "direct", "matmul": "matmul", "integers": "auto"}
-expected = {name: xcorr.correlate(*calls[name], method=names[name], workers=2) for name in calls}
+         "auto": (images.astype(np.int64) << 36, kernels.astype(np.int64) << 14)}  # beyond 2**53
+expected = {name: xcorr.correlate(*calls[name], method=name, workers=2) for name in calls}
 
 def right(name, workers):
-    return np.array_equal(xcorr.correlate(*calls[name], method=names[name], workers=workers), expected[name])
+    return np.array_equal(xcorr.correlate(*calls[name], method=name, workers=workers), expected[name])
 
 def keep_calling(name, workers):
     while True:
@@ -364,7 +327,7 @@ def keep_calling(name, workers):
 
 
 @linux
-@pytest.mark.parametrize("beside", ["nothing", "direct", "matmul", "integers"])
+@pytest.mark.parametrize("beside", ["nothing", "direct", "matmul", "auto"])
 def test_a_forked_child_computes_the_same_after_and_during_use(beside):
     text = """
 if sys.argv[1] != "nothing":
@@ -377,7 +340,7 @@ for workers in range(1, 9):
         os._exit(0 if all(right(name, workers) for name in calls) else 1)
     print(os.waitpid(child, 0)[1], right("direct", 2))
 """
-    assert run_script(CALLS + text, beside, PYTHONWARNINGS="ignore::DeprecationWarning") == "0 True\n" * 8
+    assert run_script(CALLS + text, beside) == "0 True\n" * 8
 
 
 @linux
@@ -386,15 +349,14 @@ def test_a_child_forked_while_a_correlator_packs_computes_the_same():
 from xcorr._bank import Bank
 corr, pack, packing = xcorr.Correlator(kernels), Bank.pack, threading.Event()
 Bank.pack = lambda *operands: [packing.set(), time.sleep(0.5), pack(*operands)][2]
-thread = threading.Thread(target=corr, args=(images,))
-thread.start()
+threading.Thread(target=corr, args=(images,)).start()
 packing.wait()
 if os.fork() == 0:
     signal.alarm(5)
     os._exit(0 if np.array_equal(corr(images), expected["direct"]) else 1)
 print(os.wait()[1], np.array_equal(corr(images), expected["direct"]))
 """
-    assert run_script(CALLS + text, PYTHONWARNINGS="ignore::DeprecationWarning") == "0 True\n"
+    assert run_script(CALLS + text) == "0 True\n"
 
 
 @linux
@@ -403,14 +365,13 @@ def test_processes_of_multiprocessing_compute_the_same(start):
     text = """
 context = multiprocessing.get_context(sys.argv[1])
 with concurrent.futures.ProcessPoolExecutor(2, context) as processes:
-    for workers in (1, 4):
-        responses = processes.map(xcorr.Correlator(kernels), [images] * 4)
-        print(all(np.array_equal(response, expected["direct"]) for response in responses), right("direct", workers))
+    responses = list(processes.map(xcorr.Correlator(kernels), [images] * 8))
+print(len(responses), all(np.array_equal(response, expected["direct"]) for response in responses), right("auto", 4))
 """
-    assert run_script(CALLS + text, start, PYTHONWARNINGS="ignore::DeprecationWarning") == "True True\n" * 2
+    assert run_script(CALLS + text, start) == "8 True True\n"
 
 
-@pytest.mark.parametrize(("name", "workers"), [("direct", 1), ("direct", 2), ("matmul", 1), ("integers", 1)])
+@pytest.mark.parametrize(("name", "workers"), [("direct", 1), ("direct", 2), ("matmul", 1), ("auto", 1)])
 def test_the_interpreter_ends_silently_with_a_call_in_flight(name, workers):
     text = """
 atexit.register(lambda: print(right(sys.argv[1], 16)))
@@ -420,25 +381,23 @@ time.sleep(0.2)
     assert run_script(CALLS + text, name, workers) == "True\n"
 
 
-LONG_CALLS = {  # images, kernels, their dtype, the images' value, method, workers: seconds of work at least
-    "direct-1": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, "direct", 1),
-    "direct-2": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, "direct", 2),
-    "matmul-1": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, "matmul", 1),
-    "matmul-2": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, "matmul", 2),
-    "integers-1": ((500, 256, 256, 3), (2, 9, 9, 3), "i8", 2**53, "auto", 1),
-    "integers-2": ((500, 256, 256, 3), (2, 9, 9, 3), "i8", 2**53, "auto", 2),
-    "integers-many-kernels": ((6, 256, 256, 1), (1000, 1, 1, 1), "i8", 2**60, "auto", 1),
-    "large-kernels-1": ((1, 4096, 4096, 1), (4, 512, 512, 1), "f8", 1, "direct", 1),
-    "large-kernels-2": ((1, 4096, 4096, 1), (4, 512, 512, 1), "f8", 1, "direct", 2),
-    "one-row": ((1, 1, 1_000_000, 1), (4, 1, 8001, 1), "f4", 1, "direct", 1),
+LONG_CALLS = {  # images, kernels, their dtype, the images' value, method: seconds of work at least
+    "direct": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, "direct"),
+    "matmul": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, "matmul"),
+    "beyond-2**53": ((500, 256, 256, 3), (2, 9, 9, 3), "i8", 2**53, "auto"),
+    "beyond-2**53-many-kernels": ((6, 256, 256, 1), (1000, 1, 1, 1), "i8", 2**60, "auto"),
+    "large-kernels": ((1, 4096, 4096, 1), (4, 512, 512, 1), "f8", 1, "direct"),
+    "one-row": ((1, 1, 2_000_000, 1), (4, 1, 8001, 1), "f4", 1, "direct"),
 }
 
 
 @linux
-@pytest.mark.parametrize("call", LONG_CALLS)
-def test_an_interrupt_is_answered_at_once(call, capsys):
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("call", LONG_CALLS.values(), ids=LONG_CALLS)
+def test_an_interrupt_is_answered_at_once(call, workers):
     text = """
-image_shape, kernel_shape, dtype, value, method, workers = eval(sys.argv[1])
+image_shape, kernel_shape, dtype, value, method = eval(sys.argv[1])
+workers = int(sys.argv[2])
 images = np.broadcast_to(np.full(image_shape[1:], value, dtype), image_shape)
 kernels = np.ones(kernel_shape, dtype)
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -457,73 +416,10 @@ time.sleep(0.2)
 print(time.process_time() - before)
 print(all(right(name, workers) for name in calls))
 """
-    printed = run_script(CALLS + text, LONG_CALLS[call], PYTHONWARNINGS="ignore::DeprecationWarning").split()
+    printed = run_script(CALLS + text, call, workers).split()
     assert len(printed) == 4, "the call was not interrupted"
     sent, caught, computed = map(float, printed[:3])
-    with capsys.disabled():
-        print(f" [{call}: interrupt answered within {caught - sent:.3f} s]", end="")
-    assert printed[3] == "True"
-    assert computed < 0.05
+    print(f"answered within {caught - sent:.3f} s")
+    assert printed[3] == "True", "the next call was wrong"
+    assert computed < 0.05, "a thread went on computing"
     assert caught - sent <= 0.5  # 0.25 s are promised; the rest is for a busy machine
-
-
-@linux
-def test_interrupts_at_any_moment_leave_everything_in_order():
-    text = """
-class Stop(Exception):
-    pass
-
-def stop(number, frame):
-    if armed:
-        raise Stop
-
-armed, stopped, rng = False, 0, np.random.default_rng(int(sys.argv[1]))
-signal.signal(signal.SIGALRM, stop)
-for index in range(300):
-    name, workers = list(calls)[index % 3], 1 + index % 4
-    try:
-        try:
-            armed = True
-            signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.0001, 0.01))
-            assert right(name, workers)
-            time.sleep(0.01)
-        finally:
-            armed = False
-    except Stop:
-        stopped += 1
-print(stopped > 200, all(right(name, 4) for name in calls))
-"""
-    assert run_script(CALLS + text, SEED) == "True True\n"
-
-
-@linux
-def test_import_and_calls_leave_the_process_as_it_was():
-    text = """
-import ctypes, os, signal, sys, threading, warnings
-import numpy as np
-
-def state():
-    return (dict(os.environ), [signal.getsignal(number) for number in signal.valid_signals()], np.geterr(),
-            np.geterrcall(), np.get_printoptions(), str(np.random.get_state()), ctypes.CDLL(None).fegetround(),
-            ctypes.CDLL(None).fegetexcept(), np.float64(5e-324) * 3 / 2, sys.getswitchinterval(), os.getcwd(),
-            sys.getrecursionlimit(), list(warnings.filters), threading.active_count(), sys.excepthook, os.umask(0o22))
-
-os.umask(0o22)
-before = state()
-import xcorr
-print(state() == before)
-"""
-    text += (
-        CALLS
-        + """
-before = before[:13] + (threading.active_count(),) + before[14:]
-calls["wrong"], calls["overflow"] = (images, kernels[0]), (images.astype(np.int64) << 59, kernels.astype(np.int64))
-for name in calls:
-    try:
-        right(name, 2)
-    except (ValueError, KeyError, OverflowError):
-        pass
-print(state() == before)
-"""
-    )
-    assert run_script(text) == "True\nTrue\n"

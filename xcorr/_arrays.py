@@ -75,6 +75,8 @@ def take_bias(bias: Any, n_kernels: int, has_kernel_axis: bool, response: np.dty
 
 def take_fill(fill_value: Any, images: np.dtype[Any], boundary: str) -> int | float | complex:
     """`fill_value` as a Python number; ValueError unless the images' dtype has it (floats: but for rounding)."""
+    if type(fill_value) is int and fill_value == 0:
+        return 0
     allowed = f"a value of the images' dtype {images}"
     scalar = np.asarray(fill_value) if not isinstance(fill_value, (str, bytes)) else None
     if scalar is None or scalar.ndim or scalar.dtype.kind not in "biufcO":

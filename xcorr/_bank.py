@@ -37,10 +37,10 @@ class Bank:
         self.kernels = ordered.reshape(sizes_of(kernels.shape, plan.layout.kernels))
         if plan.settings.flip:
             self.kernels = self.kernels[:, ::-1, ::-1]
-        if bias is None:
-            bias = np.zeros(geometry.n_kernels, dtype=plan.types.response)
-        self.imaginary_bias = bias.imag.astype(plan.types.stored) if plan.types.stored != plan.types.response else None
-        self.bias = real_bias(bias, plan.types).reshape(self.n_groups, self.n_kernels)
+        self.bias = plan.no_bias
+        if bias is not None:
+            self.bias = real_bias(bias, plan.types).reshape(self.n_groups, self.n_kernels)
+        self.imaginary_bias = 0 if bias is None else bias.imag
         self.packs: dict[Hashable, tuple[Array, Array]] = {}
         self.reach = self.integer_reach() if plan.types.exact else (0, 0)
 

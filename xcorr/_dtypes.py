@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+FLOAT_CHARACTERS = "efdFD"
 FLOATS = frozenset(map(np.dtype, ("f2", "f4", "f8", "c8", "c16")))
 EXACT_FLOAT32 = 2**24
 EXACT_FLOAT64 = 2**53
@@ -38,7 +39,7 @@ class Types(NamedTuple):
 
 def check_element(argument: str, dtype: np.dtype[Any]) -> None:
     """TypeError unless arrays of this type can be correlated."""
-    if not (dtype.kind in "biu" or dtype.newbyteorder("=") in FLOATS):
+    if dtype.kind not in "biu" and dtype.char not in FLOAT_CHARACTERS:
         raise TypeError(f"{argument}: got dtype {dtype}; allowed are {ALLOWED}")
 
 

@@ -7,7 +7,7 @@ import operator
 import sys
 from collections.abc import Sequence
 from math import isqrt
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, NamedTuple
 
 LAYOUTS = ("NHWC", "NCHW", "NHW")
 BOUNDARIES = ("constant", "edge", "reflect", "symmetric", "wrap")
@@ -142,9 +142,11 @@ def arranged(sizes: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
 
 def whole_number(value: Any, argument: str, minimum: int, allowed: str, whole: Any = None) -> int:
     """`value` as an int, if it is an integer (bool is none) of at least `minimum`; `whole` is what it is a part of."""
+    if type(value) is int and minimum <= value <= sys.maxsize:
+        return value
     got = f"{argument}: got {(value if whole is None else whole)!r}; allowed is {allowed}"
     is_bool = isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", None) == "b"
-    if is_bool or not isinstance(value, SupportsIndex) or getattr(value, "ndim", False):
+    if is_bool or not hasattr(type(value), "__index__") or getattr(value, "ndim", False):
         raise TypeError(got)
     try:
         number = operator.index(value)

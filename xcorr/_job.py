@@ -65,11 +65,10 @@ class Job:
     ) -> Any:
         """The engine's call of these arrays."""
         plan = self.plan
-        parts = 2 if plan.types.images.kind == "c" else 1
-        fill = np.zeros((plan.geometry.groups * plan.depth // parts, parts))
-        fill[:, 0] = self.fill.real
-        if parts == 2:
-            fill[:, 1] = self.fill.imag
+        fill = plan.no_fill
+        if self.fill != 0:
+            parts = (self.fill.real, self.fill.imag) if plan.types.images.kind == "c" else (self.fill.real,)
+            fill = np.tile(np.array(parts, dtype=np.float64), len(fill) // len(parts))
         return engine.call(
             self.images,
             plan.layout.images,
@@ -79,7 +78,7 @@ class Job:
             plan.layout.response,
             plan.types.stored.str[1:],
             *packed,
-            fill.ravel(),
+            fill,
             limits,
             discard,
             n_workers,

@@ -1,9 +1,12 @@
 """Plans: everything that can be prepared before the arrays come, and the cache of those made before."""
 
+import functools
 import os
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +38,9 @@ from xcorr._workers import refuse_too_large
 CACHED_PLANS = 256
 LARGEST_CACHED = 2**16
 """Columns that the windows of a cached plan reach: its tables take that many numbers."""
+
+PLAIN = (str, int, bool, type(None), type)
+"""Types of keywords whose equal values are the same, where their types are."""
 
 Array = npt.NDArray[Any]
 
@@ -72,6 +78,27 @@ def read_settings(
 
     With `flip` the kernels are turned around for a convolution, which never conjugates.
     """
+    words = (layout, padding, boundary, stride, dilation, groups, conjugate, flip, method, precision, dtype)
+    if all(type(word) in PLAIN for word in words):
+        return settings_of(*words)
+    return settings_of.__wrapped__(*words)
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def settings_of(
+    layout: Any,
+    padding: Any,
+    boundary: Any,
+    stride: Any,
+    dilation: Any,
+    groups: Any,
+    conjugate: Any,
+    flip: bool,
+    method: Any,
+    precision: Any,
+    dtype: Any,
+) -> Settings:
+    """`read_settings` without the words that are equal to others of another type, as (1, 1) and (True, 1.0) are."""
     if not isinstance(conjugate, (bool, np.bool_)):
         raise TypeError(f"conjugate: got {conjugate!r}; allowed are True and False")
     if layout is not None:
@@ -119,6 +146,13 @@ class Plan:
         self.parts = 2 if self.types.is_complex else 1
         self.depth = self.geometry.channels // self.geometry.groups * (2 if self.types.images.kind == "c" else 1)
         self.n_kernels = self.geometry.n_kernels // self.geometry.groups * self.parts
+        sizes = (1, self.geometry.rows, self.geometry.columns, self.geometry.n_kernels)
+        self.one_response = arranged(sizes, self.layout.response)
+        self.response_bytes = prod(sizes) * self.types.response.itemsize
+        self.no_bias = np.zeros(
+            (self.geometry.groups, self.n_kernels), dtype=object if self.types.exact else self.types.work
+        )
+        self.no_fill = np.zeros(self.geometry.groups * self.depth)
         self.engines: dict[bool, Engine] = {}
         reached = (self.geometry.columns - 1) * self.geometry.column_stride + 1
         reached += (self.geometry.kernel_width - 1) * self.geometry.column_dilation
@@ -127,11 +161,10 @@ class Plan:
 
     def response_shape(self, n_images: int) -> tuple[int, ...]:
         """The response's shape for that many images."""
-        geometry = self.geometry
-        sizes = (n_images, geometry.rows, geometry.columns, geometry.n_kernels)
-        total = sizes[0] * sizes[1] * sizes[2] * sizes[3] * self.types.response.itemsize
-        checked(total, "images", f"the bytes of a response of shape {arranged(sizes, self.layout.response)}")
-        return arranged(sizes, self.layout.response)
+        shape = self.one_response if self.layout.response[0] < 0 else (n_images, *self.one_response[1:])
+        if n_images * self.response_bytes > sys.maxsize:
+            checked(n_images * self.response_bytes, "images", f"the bytes of a response of shape {shape}")
+        return shape
 
     def engine(self, double: bool) -> Engine:
         """The loops' constants for arithmetic in float64 or float32."""
