@@ -124,5 +124,6 @@ def real_bias(bias: Array, types: Types) -> Array:
 
 def make_bank(kernels: Array, bias: Any, plan: "Plan") -> Bank:
     """The bank of a plan, from the operands as they were given."""
+    plan.check_it_fits()
     has_kernel_axis = plan.layout.kernels[0] >= 0
     return Bank(kernels, take_bias(bias, plan.geometry.n_kernels, has_kernel_axis, plan.types.response), plan)

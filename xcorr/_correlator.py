@@ -71,6 +71,7 @@ class Correlator:
         """The response of `images`; arguments, response and errors as of `correlate`."""
         array = take_array(images, "images")
         plan = plan_for(self._settings, array.shape, array.dtype, self._kernels.shape, self._kernels.dtype)
+        plan.check_it_fits()
         key = (plan.types, plan.layout.kernels)
         bank = self._banks.get(key)
         if bank is None:

@@ -149,15 +149,31 @@ class Plan:
         sizes = (1, self.geometry.rows, self.geometry.columns, self.geometry.n_kernels)
         self.one_response = arranged(sizes, self.layout.response)
         self.response_bytes = prod(sizes) * self.types.response.itemsize
-        self.no_bias = np.zeros(
-            (self.geometry.groups, self.n_kernels), dtype=object if self.types.exact else self.types.work
-        )
-        self.no_fill = np.zeros(self.geometry.groups * self.depth)
         self.engines: dict[bool, Engine] = {}
         reached = (self.geometry.columns - 1) * self.geometry.column_stride + 1
-        reached += (self.geometry.kernel_width - 1) * self.geometry.column_dilation
-        refuse_too_large("images", "index table for the padded columns", 8 * reached)
-        self.is_small = reached <= LARGEST_CACHED
+        self.reached_columns = reached + (self.geometry.kernel_width - 1) * self.geometry.column_dilation
+        self.is_small = self.reached_columns <= LARGEST_CACHED
+
+    @functools.cached_property
+    def no_bias(self) -> Array:
+        """The bias of calls without one, in real elements."""
+        return np.zeros((self.geometry.groups, self.n_kernels), dtype=object if self.types.exact else self.types.work)
+
+    @functools.cached_property
+    def no_fill(self) -> Array:
+        """The fill value 0 of every channel."""
+        return np.zeros(self.geometry.groups * self.depth)
+
+    def check_it_fits(self) -> None:
+        """MemoryError if the bank, or one row of responses, surely needs more workspace than a call may have."""
+        geometry = self.geometry
+        item = 8 if self.types.work == np.float64 else 4
+        refuse_too_large("images", "index table for the padded columns", 8 * self.reached_columns)
+        refuse_too_large("kernels", "packed kernels", item * geometry.n_taps * geometry.n_kernels)
+        if self.method != "direct" or geometry.top or geometry.bottom or geometry.left or geometry.right:
+            span = (geometry.kernel_height - 1) * geometry.row_dilation + 1
+            n_bytes = item * span * self.reached_columns * self.depth
+            refuse_too_large("images", "workspace for one row of responses", n_bytes)
 
     def response_shape(self, n_images: int) -> tuple[int, ...]:
         """The response's shape for that many images."""
