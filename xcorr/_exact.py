@@ -81,7 +81,7 @@ def padded(
     image: npt.NDArray[Any], rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], fill: int, wide: np.dtype[Any]
 ) -> npt.NDArray[Any]:
     """The rows and columns of an image (height, width, depth), flat, as the 64-bit type."""
-    strip = image[np.ix_(rows, columns)].astype(wide)
-    strip[rows < 0] = fill
-    strip[:, columns < 0] = fill
+    # not by index arrays in brackets: NumPy 2.4 crashes where these are refused memory
+    strip = image.take(rows, axis=0, mode="wrap").take(columns, axis=1, mode="wrap").astype(wide)
+    np.copyto(strip, np.array(fill, dtype=wide), where=(rows[:, None, None] < 0) | (columns[:, None] < 0))
     return strip.reshape(-1)
