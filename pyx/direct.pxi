@@ -8,6 +8,8 @@ cdef extern from "simd.h" nogil:
     ctypedef double f64v "xcorr_f64v"
     void in_memory "xcorr_in_memory"(void* array)
     const void* opaque "xcorr_opaque"(const void* pointer)
+    void copy_less_than_64 "xcorr_copy_less_than_64"(void* target, const void* source, Py_ssize_t n_bytes)
+    void prefetch_to_write "xcorr_prefetch_to_write"(const void* place)
     const float a_zero "xcorr_zero"
     f32v f32v_broadcast "xcorr_f32v_broadcast"(float)
     f64v f64v_broadcast "xcorr_f64v_broadcast"(double)
@@ -55,11 +57,15 @@ cdef inline Py_ssize_t n_lanes(vector like) noexcept nogil:
 
 
 cdef inline void close_block(vector* sums, vector* totals, vector* errors, Py_ssize_t n_sums, bint compensated,
-                             vector like) noexcept nogil:
-    """totals += sums; sums = 0. Compensated, the error of each addition is kept (Knuth's TwoSum, TAOCP 4.2.2)."""
+                             bint in_registers, vector like) noexcept nogil:
+    """totals += sums; sums = 0. The totals stay in memory unless registers are left for them.
+
+    Compensated, the error of each addition is kept (Knuth's TwoSum, TAOCP 4.2.2).
+    """
     cdef Py_ssize_t index
     cdef vector total, kept, zero = broadcast(a_zero, like)
-    in_memory(totals)
+    if not in_registers:
+        in_memory(totals)
     if compensated:
         in_memory(errors)
     for index in range(n_sums):
@@ -80,23 +86,32 @@ cdef inline vector total_of(const vector* totals, const vector* errors, Py_ssize
 
 
 # --- lanes over kernels -------------------------------------------------------------------------------------------
+#
+# A tile is columns x 1 or 2 vectors of kernels: up to 14 x 2 sums beside 2 vectors of taps and a broadcast pixel in 32
+# registers, 6 x 2 in 16. For each tap it loads the panel's vectors once and broadcasts a pixel for each column, so that
+# 28 multiply-adds take 16 loads: their ports are the bound, and the panel streams from L2 where it exceeds L1. The
+# totals of finished blocks stay in registers where the tile has room for twice its sums, else in memory. Share of the
+# peak, one worker: 94 % for 64 and 128 channels of 3x3 at v4 (2026-11-24, AMD EPYC, Zen 4, 117 GFLOP/s,
+# benchmarks/bench.py --only resnet_56 resnet_28).
 
 
 cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                   vector like) noexcept nogil:
-    """`n_columns` windows x `n_vectors` vectors of kernels; both literal where it is called, so the loops unroll."""
+                                   bint compensated, vector like) noexcept nogil:
+    """`n_columns` windows x `n_vectors` vectors of kernels; literal where it is called, so the loops unroll."""
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors
     cdef vector first_taps, second_taps, zero = broadcast(a_zero, like)
     cdef Py_ssize_t lanes = n_lanes(like), pitch = rows.window_pitch
-    cdef Py_ssize_t segment_index, tap, column, part
+    cdef Py_ssize_t segment_index = 0, tap, column, part
     cdef const real* taps
     for column in range(n_columns):
         for part in range(n_vectors):
             sums[column * n_vectors + part] = zero
-            errors[column * n_vectors + part] = zero
             totals[column * n_vectors + part] = (<const vector*> (bias + part * lanes))[0]
-    for segment_index in range(sum.n_segments):
+            prefetch_to_write(response + column * rows.column_pitch + part * lanes)
+            if compensated:
+                errors[column * n_vectors + part] = zero
+    while True:
         taps = image + sum.segments[segment_index].offset
         for tap in range(sum.segments[segment_index].n_taps):
             first_taps = (<const vector*> panel)[0]
@@ -107,24 +122,29 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
                 if n_vectors == 2:
                     sums[column * 2 + 1] = sums[column * 2 + 1] + times(taps[column * pitch + tap], second_taps)
             panel += n_vectors * lanes
-        if sum.segments[segment_index].closes_block:
-            close_block(sums, totals, errors, n_columns * n_vectors, sum.compensated, like)
+        segment_index += 1
+        if segment_index == sum.n_segments:
+            break  # its block is added on the way to the response
+        if sum.segments[segment_index - 1].closes_block:
+            close_block(sums, totals, errors, n_columns * n_vectors, compensated,
+                        not compensated and n_columns * n_vectors <= TILE_COLUMNS, like)
+    if compensated:
+        close_block(sums, totals, errors, n_columns * n_vectors, True, False, like)
     for column in range(n_columns):
         for part in range(n_vectors):
             store_lanes(response + column * rows.column_pitch,
-                        total_of(totals, errors, column * n_vectors + part, sum.compensated),
+                        total_of(totals, errors, column * n_vectors + part, True) if compensated
+                        else totals[column * n_vectors + part] + sums[column * n_vectors + part],
                         part * lanes, rows.n_kernels)
 
 
 cdef inline void store_lanes(real* response, vector value, Py_ssize_t first, Py_ssize_t n_kept) noexcept nogil:
     """The lanes of `value` that are elements below `n_kept`, the first lane being element `first`."""
     cdef vector kept = value
-    cdef Py_ssize_t lane
     if first + n_lanes(value) <= n_kept:
         (<vector*> (response + first))[0] = value
-    else:
-        for lane in range(n_kept - first):
-            response[first + lane] = (<real*> &kept)[lane]
+    elif first < n_kept:
+        copy_less_than_64(response + first, &kept, (n_kept - first) * <Py_ssize_t> sizeof(real))
 
 
 cdef inline void some_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
@@ -132,39 +152,67 @@ cdef inline void some_over_kernels(const Sum* sum, const Rows* rows, const real*
                                    vector like) noexcept nogil:
     """Any number of columns up to a tile's, as a tile of that literal size."""
     if n_columns == 1:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 1, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 1, n_vectors, False, like)
     elif n_columns == 2:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 2, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 2, n_vectors, False, like)
     elif n_columns == 3:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, False, like)
     elif n_columns == 4:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, False, like)
     elif n_columns == 5:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, False, like)
     elif n_columns == 6:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, False, like)
     elif TILE_COLUMNS > 6 and n_columns == 7:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, False, like)
     elif TILE_COLUMNS > 6 and n_columns == 8:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, False, like)
     elif TILE_COLUMNS > 6 and n_columns == 9:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, False, like)
     elif TILE_COLUMNS > 6 and n_columns == 10:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, False, like)
     elif TILE_COLUMNS > 6 and n_columns == 11:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, False, like)
     elif TILE_COLUMNS > 6 and n_columns == 12:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, False, like)
     elif TILE_COLUMNS > 6 and n_columns == 13:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, False, like)
     elif TILE_COLUMNS > 6 and n_columns == 14:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, False, like)
+
+
+cdef inline void long_sums_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                        const real* bias, real* response, Py_ssize_t n_vectors,
+                                        vector like) noexcept nogil:
+    """One row of compensated sums, four windows at once as long as there are four."""
+    cdef Py_ssize_t column = 0
+    while column + 4 <= rows.n_columns:
+        tile_over_kernels(sum, rows, image + column * rows.window_pitch, panel, bias,
+                          response + column * rows.column_pitch, 4, n_vectors, True, like)
+        column += 4
+    while column < rows.n_columns:
+        tile_over_kernels(sum, rows, image + column * rows.window_pitch, panel, bias,
+                          response + column * rows.column_pitch, 1, n_vectors, True, like)
+        column += 1
+
+
+cdef inline bint has_short_blocks(const Sum* sum) noexcept nogil:
+    """Whether half a tile with its totals in registers beats a whole one whose totals are in memory.
+
+    Half a tile of 16 registers would have too few chains to hide the latency of a multiply-add. At 64 channels of 1x1
+    (blocks of 16 taps) 97 instead of 59 GFLOP/s, at 3 channels of 3x3 (blocks of 9) 89 instead of 66, of a peak of
+    117. 2026-11-24, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/bench.py --only pointwise cifar_bank32.
+    """
+    return TILE_COLUMNS == 14 and sum.n_segments > 1 and sum.run * sum.rows_per_block < 96 * sum.pieces
 
 
 cdef inline void row_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                   const real* bias, real* response, vector like) noexcept nogil:
     """One row in as few tiles as it takes, of sizes as equal as can be."""
-    cdef Py_ssize_t n_tiles = (rows.n_columns + TILE_COLUMNS - 1) // TILE_COLUMNS
+    cdef Py_ssize_t largest = TILE_COLUMNS
+    if rows.width > n_lanes(like) and has_short_blocks(sum):
+        largest = TILE_COLUMNS // 2
+    cdef Py_ssize_t n_tiles = (rows.n_columns + largest - 1) // largest
     cdef Py_ssize_t done = 0, n_columns, tile
     for tile in range(n_tiles):
         n_columns = (rows.n_columns - done + n_tiles - tile - 1) // (n_tiles - tile)
@@ -181,7 +229,14 @@ cdef inline void rows_over_kernels(const Sum* sum, const Rows* rows, const real*
                                    const real* bias, real* response, vector like) noexcept nogil:
     cdef Py_ssize_t y
     for y in range(rows.n_rows):
-        row_over_kernels(sum, rows, image + y * rows.window_row_pitch, panel, bias, response + y * rows.row_pitch, like)
+        if sum.compensated and rows.width == n_lanes(like):
+            long_sums_over_kernels(sum, rows, image, panel, bias, response, 1, like)
+        elif sum.compensated:
+            long_sums_over_kernels(sum, rows, image, panel, bias, response, 2, like)
+        else:
+            row_over_kernels(sum, rows, image, panel, bias, response, like)
+        image += rows.window_row_pitch
+        response += rows.row_pitch
 
 
 # --- lanes over columns -------------------------------------------------------------------------------------------
@@ -267,13 +322,13 @@ cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real*
                 for row in range(n_rows):
                     if lowest <= row <= highest:
                         close_block(sums + row * in_row, totals + row * in_row, errors + row * in_row, in_row,
-                                    compensated, like)
+                                    compensated, False, like)
         if pieces == 1:
             for row in range(n_rows):
                 if (lowest <= row <= highest and (pixel_row - row == kernel_height - 1
                                                   or (pixel_row - row + 1) % rows_per_block == 0)):
                     close_block(sums + row * in_row, totals + row * in_row, errors + row * in_row, in_row,
-                                compensated, like)
+                                compensated, False, like)
     for row in range(n_rows):
         for kernel in range(n_kernels):
             if kernel < rows.n_kernels:

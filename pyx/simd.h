@@ -6,6 +6,7 @@
 #ifndef XCORR_SIMD_H
 #define XCORR_SIMD_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -71,6 +72,23 @@ static inline const void *xcorr_opaque(const void *pointer) {
 #else
 #define xcorr_in_memory(array)
 #endif
+
+/* Fetches the line that a response will be written to while its sum is still computed. A hint: any address will do. */
+#if defined(__GNUC__)
+#define xcorr_prefetch_to_write(place) __builtin_prefetch((place), 1, 3)
+#else
+#define xcorr_prefetch_to_write(place) ((void)(place))
+#endif
+
+/* Part of a vector, in pieces of fixed size: some moves, where a copy of any length would be a call. */
+static inline void xcorr_copy_less_than_64(void *target, const void *source, ptrdiff_t n_bytes) {
+    char *to = target;
+    const char *from = source;
+    if (n_bytes & 32) { memcpy(to, from, 32); to += 32; from += 32; }
+    if (n_bytes & 16) { memcpy(to, from, 16); to += 16; from += 16; }
+    if (n_bytes & 8) { memcpy(to, from, 8); to += 8; from += 8; }
+    if (n_bytes & 4) memcpy(to, from, 4);
+}
 
 /* IEEE binary16 as its bits: exact both ways but for one rounding to nearest even when narrowing. */
 typedef struct { uint16_t bits; } xcorr_half;

@@ -52,4 +52,4 @@ def over_kernels(geometry: Geometry, n_kernels: int, lanes: int) -> bool:
     lanes : elements of a vector.
     """
     padded = -(-n_kernels // lanes) * lanes
-    return n_kernels * 2 > padded and n_kernels >= lanes // 2
+    return n_kernels * 2 >= padded

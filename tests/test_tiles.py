@@ -1,0 +1,36 @@
+"""Tiles with lanes over kernels give the bits of the same kernels alone, whose lanes run over columns."""
+
+import numpy as np
+import pytest
+from checks import assert_same_bits, random_generator, real_numbers
+
+import xcorr
+
+pytestmark = pytest.mark.usefixtures("level")
+
+SUMS = {  # height, width and channels of the kernels, by how the blocks of their sums fall
+    "one block": (1, 3, 2),
+    "short blocks": (3, 3, 3),
+    "short blocks in one row": (1, 1, 64),
+    "long blocks": (3, 3, 70),
+    "compensated": (2, 2, 4200),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sum_of", SUMS)
+@pytest.mark.parametrize("n_kernels", [8, 13, 16, 18, 32, 37])
+def test_bits_of_every_tile_width_are_those_of_one_kernel_alone(dtype, sum_of, n_kernels):
+    height, width, channels = SUMS[sum_of]
+    rng = random_generator(sum_of, n_kernels, dtype)
+    kernels = real_numbers(rng, (n_kernels, height, width, channels), dtype)
+    bias = real_numbers(rng, n_kernels, dtype)
+    for columns in (1, 2, 4, 5, 6) if sum_of == "compensated" else (*range(1, 17), 27, 29):
+        images = real_numbers(rng, (1, height + 1, columns + width - 1, channels), dtype)
+        frame = np.full((1, 2, columns, n_kernels + 1), 7, dtype=dtype)
+        together = xcorr.correlate(images, kernels, bias=bias, method="direct", out=frame[..., :n_kernels])
+        for kernel in {0, n_kernels // 2, n_kernels - 1}:
+            chosen = slice(kernel, kernel + 1)
+            alone = xcorr.correlate(images, kernels[chosen], bias=bias[chosen], method="direct")
+            assert_same_bits(together[..., chosen], alone)
+        assert (frame[..., n_kernels] == 7).all()
