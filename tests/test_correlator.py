@@ -275,3 +275,26 @@ def test_every_public_name_exists_and_is_documented():
     ):
         assert name in xcorr.__all__
         assert getattr(xcorr, name).__doc__
+
+
+# --- what is kept of a bank -------------------------------------------------------------------------------------------
+
+
+def test_kernels_changed_in_place_count_from_the_next_call(level):
+    images, kernels = np.arange(30.0).reshape(5, 6), np.ones((3, 3))
+    first = xcorr.correlate(images, kernels)
+    kernels[1, 2] = -4
+    second = xcorr.correlate(images, kernels)
+    assert_equal(second, _reference.correlate(images, kernels), np.float64)
+    assert not np.array_equal(first, second)
+    kernels[1, 2] = 1
+    assert_same_bits(xcorr.correlate(images, kernels), first)
+
+
+def test_kernels_of_equal_bytes_in_another_order_or_type_are_other_kernels(level):
+    images, kernels = np.arange(72.0, dtype="f4").reshape(8, 9), np.arange(9, dtype="f4").reshape(3, 3)
+    for bank in (kernels, kernels.T, kernels.view("i4"), kernels[::-1], kernels.astype(">f4"), kernels.view(">f4")):
+        for _ in range(2):
+            response = xcorr.correlate(images, bank)
+            assert_equal(response, _reference.correlate(images, bank), response.dtype)
+        assert_equal(xcorr.convolve(images, bank), _reference.correlate(images, bank[::-1, ::-1]), response.dtype)

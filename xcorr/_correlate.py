@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 import xcorr._indices as _indices
 from xcorr._arrays import take_array
-from xcorr._bank import Array, make_bank
+from xcorr._bank import Array
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._geometry import (
     Geometry,
@@ -192,7 +192,7 @@ def convolve(
 def _run(images: Any, kernels: Any, settings: Any, fill_value: Any, bias: Any, out: Any, workers: Any) -> Array:
     image_array, kernel_array = take_array(images, "images"), take_array(kernels, "kernels")
     plan = plan_for(settings, image_array.shape, image_array.dtype, kernel_array.shape, kernel_array.dtype)
-    return plan.run(image_array, make_bank(kernel_array, bias, plan), fill_value, out, workers)
+    return plan.run(image_array, plan.bank(kernel_array, bias), fill_value, out, workers)
 
 
 def response_shape(

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xcorr import _dispatch
 from xcorr._arrays import take_array, take_fill
 from xcorr._bank import Array, Bank, make_bank
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._geometry import read_array_shape
-from xcorr._plan import Plan, plan_for, read_settings
+from xcorr._plan import CACHED_PLANS, Plan, plan_for, read_settings
 
 
 class Correlator:
@@ -66,17 +67,28 @@ class Correlator:
         self._fill_value = fill_value
         take_fill(fill_value, np.dtype(np.complex128), self._settings.boundary)
         self._banks: dict[Hashable, Bank] = {}
+        self._known: dict[Hashable, tuple[Plan, Bank]] = {}
 
     def __call__(self, images: npt.ArrayLike, *, out: Array | None = None, workers: int | None = None) -> Array:
         """The response of `images`; arguments, response and errors as of `correlate`."""
         array = take_array(images, "images")
-        plan = plan_for(self._settings, array.shape, array.dtype, self._kernels.shape, self._kernels.dtype)
+        key = (_dispatch.current().name, array.shape, array.dtype)
+        known = self._known.get(key)
+        if known is None:
+            known = self._prepare(array)
+            if known[0].is_small and len(self._known) < CACHED_PLANS:
+                self._known[key] = known
+        plan, bank = known
+        return plan.run(array, bank, self._fill_value, out, workers)
+
+    def _prepare(self, images: Array) -> tuple[Plan, Bank]:
+        plan = plan_for(self._settings, images.shape, images.dtype, self._kernels.shape, self._kernels.dtype)
         plan.check_it_fits()
         key = (plan.types, plan.layout.kernels)
         bank = self._banks.get(key)
         if bank is None:
             bank = self._banks[key] = make_bank(self._kernels, self._bias, plan)
-        return plan.run(array, bank, self._fill_value, out, workers)
+        return plan, bank
 
     def explain(self, image_shape: tuple[int, ...], *, dtype: npt.DTypeLike = np.float32) -> str:
         """What a call with images of this shape and dtype would do: sizes, types, method, level and why.
@@ -100,10 +112,10 @@ class Correlator:
         return explained(plan, shape)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_banks"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_banks", "_known")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _banks={})
+        self.__dict__.update(state, _banks={}, _known={})
 
 
 def check_bank(kernels: Array, layout: str | None) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from xcorr import _dispatch, _method, _workers
 from xcorr._arrays import check_out, take_fill
-from xcorr._bank import Bank
+from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import choose_types, read_dtype
 from xcorr._engine import Engine, lanes_of
 from xcorr._geometry import (
@@ -38,6 +38,9 @@ from xcorr._workers import refuse_too_large
 CACHED_PLANS = 256
 LARGEST_CACHED = 2**16
 """Columns that the windows of a cached plan reach: its tables take that many numbers."""
+
+LARGEST_KEPT_BANK = 4096
+"""Bytes of the kernels that a plan keeps packed for the next call, which then has only to compare them."""
 
 PLAIN = (str, int, bool, type(None), type)
 """Types of keywords whose equal values are the same, where their types are."""
@@ -79,9 +82,10 @@ def read_settings(
     With `flip` the kernels are turned around for a convolution, which never conjugates.
     """
     words = (layout, padding, boundary, stride, dilation, groups, conjugate, flip, method, precision, dtype)
-    if all(type(word) in PLAIN for word in words):
-        return settings_of(*words)
-    return settings_of.__wrapped__(*words)
+    for word in words:
+        if type(word) not in PLAIN:
+            return settings_of.__wrapped__(*words)
+    return settings_of(*words)
 
 
 @functools.lru_cache(maxsize=1024, typed=True)
@@ -150,6 +154,8 @@ class Plan:
         self.one_response = arranged(sizes, self.layout.response)
         self.response_bytes = prod(sizes) * self.types.response.itemsize
         self.engines: dict[bool, Engine] = {}
+        self.surely_fits = False
+        self.small_bank: tuple[bytes, Bank] | None = None
         reached = (self.geometry.columns - 1) * self.geometry.column_stride + 1
         self.reached_columns = reached + (self.geometry.kernel_width - 1) * self.geometry.column_dilation
         self.is_small = self.reached_columns <= LARGEST_CACHED
@@ -166,6 +172,8 @@ class Plan:
 
     def check_it_fits(self) -> None:
         """MemoryError if the bank, or one row of responses, surely needs more workspace than a call may have."""
+        if self.surely_fits:
+            return
         geometry = self.geometry
         item = 8 if self.types.work == np.float64 else 4
         refuse_too_large("images", "index table for the padded columns", 8 * self.reached_columns)
@@ -174,6 +182,17 @@ class Plan:
             span = (geometry.kernel_height - 1) * geometry.row_dilation + 1
             n_bytes = item * span * self.reached_columns * self.depth
             refuse_too_large("images", "workspace for one row of responses", n_bytes)
+        self.surely_fits = True
+
+    def bank(self, kernels: Array, bias: Any) -> Bank:
+        """The bank of these kernels; a small one is the plan's last if its bytes are the same."""
+        if bias is not None or not 0 < kernels.nbytes <= LARGEST_KEPT_BANK:
+            return make_bank(kernels, bias, self)
+        found, content = self.small_bank, kernels.tobytes()
+        if found is None or found[0] != content:
+            own = np.frombuffer(content, kernels.dtype).reshape(kernels.shape)
+            found = self.small_bank = content, make_bank(own, None, self)
+        return found[1]
 
     def response_shape(self, n_images: int) -> tuple[int, ...]:
         """The response's shape for that many images."""
