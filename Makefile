@@ -8,7 +8,7 @@ SOURCES := setup.py pyproject.toml $(wildcard pyx/* xcorr/*.py xcorr/py.typed xc
 .PHONY: help
 help:
 	@echo "make <target>, with PYTHON=python3.x for another interpreter than python3:"
-	@sed -n 's/^\([a-z]*\):.*## /  \1 - /p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  \1 - /p' $(MAKEFILE_LIST)
 
 # A stamp is newer than what it was made from, so that a second run builds nothing. What an earlier build left behind is
 # removed: setuptools would install modules that are gone, and keep objects that were compiled with other flags.
@@ -31,6 +31,22 @@ demo: .venv/package ## correlate the sample images, compare every response with 
 .PHONY: test
 test: .venv/tools-test ## test the installed package; ARGS="-k layout" selects
 	cd tests && ../$(BIN)/pytest $(ARGS)
+
+# The peers are not part of any extra: they are installed beside the package, and take about a gigabyte. Where pip's own
+# settings give a torch for GPUs, install the CPU build into .venv first: it is kept.
+.venv/bench: .venv/package benchmarks/requirements.txt
+	$(BIN)/pip install -q -r benchmarks/requirements.txt
+	@touch $@
+
+.PHONY: bench
+bench: .venv/bench ## time every workload beside its peers; ARGS="--only fhd_5 --workers 1" selects
+	mkdir -p build
+	cd benchmarks && ../$(BIN)/python bench.py --json ../build/bench.json --plot ../build/bench.svg $(ARGS)
+
+LEVEL ?= v3
+.PHONY: bench-level
+bench-level: ## the same at one level of xcorr; at LEVEL=v3 torch is held to AVX2 as well
+	XCORR_LEVEL=$(LEVEL) $(if $(filter v3,$(LEVEL)),ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2) $(MAKE) bench
 
 .PHONY: lint
 lint: .venv/tools-lint ## ruff, cython-lint, mypy

@@ -1,153 +1,120 @@
-"""xcorr beside its peers on the same work: interleaved rounds in one process, best and median, every response checked.
+"""xcorr beside its peers on the same work: interleaved turns in one process, best and median, every response checked.
 
-Peers that are not installed are left out. Peers get what a skilled user would give them: torch runs in inference mode
-with its weights prepared, contiguous and channels-last; OpenCV filters image by image and kernel by kernel where there
-is one channel; SciPy's loop is left out of rows that would take it more than about a second a round.
+Threads of a library spin for milliseconds after its call, those of onnxruntime for forty, and would take the processor
+from the next contender, whose arrays moreover have left the caches. So a turn begins when no other thread runs any
+more, and with calls that are not timed. `correlate` is compared with peers that get their kernels raw, a `Correlator`
+also with those whose kernels were prepared. Peers that are not installed are left out. XCORR_LEVEL chooses xcorr's
+level; ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2 hold torch to AVX2, as `make bench-level LEVEL=v3` does.
+Beside the rows stand the machine's limits, measured in the same process.
 
-    python benchmarks/bench.py --workers 1 2 --json bench.json [--only NAME ...]
+    python benchmarks/bench.py [--workers 1 2] [--only NAME ...] [--seconds 2] [--json FILE] [--plot FILE]
 """
 
 import argparse
+import contextlib
 import json
+import math
 import os
 import platform
 import statistics
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from limits import copy_bandwidth, fma_peak
+from peers import PREPARED, Contender, contenders_for
 from workloads import WORKLOADS, Workload
 
-Contender = Callable[[], Any]
-SLOW_FLOPS = 2e8
+UNTIMED = 0.02
+TIMED = 0.002
+"""Seconds of the two parts of a turn, each at least one call."""
+
+SHORT, BATCH = 50e-6, 100e-6
+"""Calls of fewer seconds than the first are timed in batches of about the second."""
+
+HOPELESS, SLOWEST = 1.0, 20
+"""A peer whose first call took more seconds than the first, and so many times the quickest's, is called only once."""
+
+PATIENCE = 0.2
+"""Seconds after which a turn begins although another thread runs."""
 
 
-def xcorr_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
-    import xcorr
-
-    corr = xcorr.Correlator(kernels, stride=work.stride)
-    return {
-        "xcorr.correlate": lambda: xcorr.correlate(images, kernels, stride=work.stride),
-        "xcorr.Correlator": lambda: corr(images),
-    }
-
-
-def torch_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
-    import torch
-
-    torch.set_num_threads(int(os.environ["XCORR_WORKERS"]))
-    found: dict[str, Contender] = {}
-    for name, memory_format in (("torch NCHW", torch.contiguous_format), ("torch NHWC", torch.channels_last)):
-        tensor = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(memory_format=memory_format)
-        weight = torch.from_numpy(kernels).permute(0, 3, 1, 2).contiguous(memory_format=memory_format)
-
-        def run(tensor: Any = tensor, weight: Any = weight) -> Any:
-            with torch.inference_mode():
-                return torch.nn.functional.conv2d(tensor, weight, stride=work.stride).permute(0, 2, 3, 1)
-
-        found[name] = run
-    return found
+def other_threads_run() -> bool:
+    """Whether a thread of this process other than the caller is running; False where the system does not tell."""
+    for folder in Path("/proc/self/task").glob("*"):
+        with contextlib.suppress(OSError):  # the thread may have ended
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            if state == "R" and folder.name != str(threading.get_native_id()):
+                return True
+    return False
 
 
-def cv2_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
-    import cv2
-
-    cv2.setNumThreads(int(os.environ["XCORR_WORKERS"]))
-    if work.images[3] > 1 or work.stride > 1 or work.images[0] * work.n_kernels > 4000:
-        return {}
-    rows, columns = (size - k + 1 for size, k in zip(work.images[1:3], work.kernel, strict=True))
-    top, left = work.kernel[0] // 2, work.kernel[1] // 2
-    planes, bank = images[..., 0], kernels[..., 0]
-
-    def filter_2d() -> Any:
-        found = [[cv2.filter2D(plane, cv2.CV_32F, kernel) for kernel in bank] for plane in planes]
-        return lambda: np.array(found)[:, :, top : top + rows, left : left + columns].transpose(0, 2, 3, 1)
-
-    def match_template() -> Any:
-        found = [[cv2.matchTemplate(plane, kernel, cv2.TM_CCORR) for kernel in bank] for plane in planes]
-        return lambda: np.array(found).transpose(0, 2, 3, 1)
-
-    return {"cv2.filter2D": filter_2d, "cv2.matchTemplate": match_template}
+def wait_until_quiet() -> None:
+    """Sleep until the threads of the contender before, which spin for more work, have gone to sleep as well."""
+    give_up = time.perf_counter() + PATIENCE
+    while other_threads_run() and time.perf_counter() < give_up:
+        time.sleep(1e-3)
 
 
-def scipy_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
-    from scipy.signal import correlate2d
-
-    if work.flops > SLOW_FLOPS or work.stride > 1:
-        return {}
-    planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    bank = np.ascontiguousarray(kernels.transpose(0, 3, 1, 2))
-
-    def loop() -> Any:
-        found = [
-            [sum(correlate2d(p, k, "valid") for p, k in zip(image, kernel, strict=True)) for kernel in bank]
-            for image in planes
-        ]
-        return lambda: np.array(found).transpose(0, 2, 3, 1)
-
-    return {"scipy.correlate2d": loop}
-
-
-def numpy_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
-    if work.flops > 4e9 or images.size * work.kernel[0] * work.kernel[1] > 3e8:
-        return {}
-    weights = kernels.reshape(len(kernels), -1).T.copy()
-
-    def gather() -> Any:
-        view = np.lib.stride_tricks.sliding_window_view(images, work.kernel, axis=(1, 2))
-        view = view[:, :: work.stride, :: work.stride].transpose(0, 1, 2, 4, 5, 3)
-        return view.reshape(*view.shape[:3], -1) @ weights
-
-    return {"numpy windows @": gather}
-
-
-FAMILIES = (xcorr_contenders, torch_contenders, cv2_contenders, scipy_contenders, numpy_contenders)
-
-
-def contenders_for(work: Workload) -> tuple[dict[str, Contender], int]:
-    """Those installed that can do the work, each response checked against the first; and the bytes of a response."""
-    random = np.random.default_rng(7)
-    images = random.standard_normal(work.images, dtype=np.float32)
-    kernels = random.standard_normal(work.kernels, dtype=np.float32)
-    found: dict[str, Contender] = {}
-    expected = None
-    for family in FAMILIES:
-        try:
-            members = family(work, images, kernels)
-        except ImportError:
-            continue
-        for name, contender in members.items():
-            response = contender()
-            response = np.asarray(response() if callable(response) else response)
-            expected = response if expected is None else expected
-            np.testing.assert_allclose(response, expected, atol=1e-4 * np.abs(expected).max(), err_msg=name)
-            found[name] = contender
-    assert expected is not None
-    return found, expected.nbytes
+def turn(contender: Contender) -> list[float]:
+    """Seconds of the timed calls of one turn."""
+    wait_until_quiet()
+    n_calls, begin = 0, time.perf_counter()
+    while n_calls == 0 or time.perf_counter() - begin < UNTIMED:
+        contender()
+        n_calls += 1
+    each = (time.perf_counter() - begin) / n_calls
+    batch = range(max(1, round(BATCH / each)) if each < SHORT else 1)
+    taken: list[float] = []
+    begin = ended = time.perf_counter()
+    while not taken or ended - begin < TIMED:
+        started = time.perf_counter()
+        for _ in batch:
+            contender()
+        ended = time.perf_counter()
+        taken.append((ended - started) / len(batch))
+    return taken
 
 
 def measure(work: Workload, seconds: float) -> dict[str, Any]:
-    """Milliseconds of each contender, best and median of interleaved rounds."""
-    contenders, _ = contenders_for(work)
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    started = time.perf_counter()
-    while time.perf_counter() - started < seconds or len(times["xcorr.correlate"]) < 5:
+    """Milliseconds of each contender: its first call, best and median of interleaved turns."""
+    contenders, first = contenders_for(work)
+    enough = max(HOPELESS, SLOWEST * min(first.values()))
+    times: dict[str, list[float]] = {
+        name: [taken] if taken > enough and not name.startswith("xcorr") else [] for name, taken in first.items()
+    }
+    contenders = {name: contender for name, contender in contenders.items() if not times[name]}
+    started, rounds = time.perf_counter(), 0
+    while rounds < 3 or time.perf_counter() - started < seconds:
         for name, contender in contenders.items():
-            begin = time.perf_counter()
-            contender()
-            times[name].append(time.perf_counter() - begin)
+            times[name] += turn(contender)
+        rounds += 1
     return {
         "name": work.name,
         "gflop": work.flops / 1e9,
+        "gbyte": work.n_bytes / 1e9,
+        "large_kernel": work.large_kernel,
         "ms": {
-            name: {"best": min(taken) * 1e3, "median": statistics.median(taken) * 1e3} for name, taken in times.items()
+            name: {"first": first[name] * 1e3, "best": min(taken) * 1e3, "median": statistics.median(taken) * 1e3}
+            for name, taken in times.items()
         },
     }
+
+
+def run_inside(names: list[str], seconds: float) -> dict[str, Any]:
+    """The machine's limits before and after the rows, and the rows."""
+    import xcorr
+
+    n_workers, level = int(os.environ["XCORR_WORKERS"]), xcorr.info()["level"]
+    before = fma_peak(level, n_workers), copy_bandwidth(n_workers)
+    rows = [measure(work, seconds) for work in WORKLOADS if work.name in names]
+    after = fma_peak(level, n_workers), copy_bandwidth(n_workers)
+    peak = max(before[0] or 0, after[0] or 0) or None
+    return {"level": level, "peak_gflops": peak, "copy_gbs": max(before[1], after[1]), "rows": rows}
 
 
 def processor() -> str:
@@ -158,49 +125,116 @@ def processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown: xcorr's best times, the best peer's, and how many times faster than that the Correlator is."""
+def ratio_of(row: dict[str, Any], prepared: bool) -> tuple[float, str, float]:
+    """The best peer's time over xcorr's, that peer and its milliseconds; (nan, "none", nan) without one."""
+    best = {name: taken["best"] for name, taken in row["ms"].items()}
+    own = best["xcorr.Correlator" if prepared else "xcorr.correlate"]
+    peers = {name: ms for name, ms in best.items() if not name.startswith("xcorr")}
+    if not prepared:
+        peers = {name: ms for name, ms in peers.items() if not name.endswith(PREPARED)}
+    if not peers:
+        return math.nan, "none", math.nan
+    peer = min(peers, key=peers.__getitem__)
+    return peers[peer] / own, peer, peers[peer]
+
+
+def share_of_limit(row: dict[str, Any], run: dict[str, Any]) -> str:
+    """How near the Correlator comes to the nearer of the machine's limits, and which that is."""
+    own = row["ms"]["xcorr.Correlator"]["best"] / 1e3
+    compute = row["gflop"] / own / run["peak_gflops"] if run["peak_gflops"] else 0.0
+    memory = row["gbyte"] / own / run["copy_gbs"]
+    return f"{compute:.0%} FMA" if compute > memory else f"{memory:.0%} copy"
+
+
+def table(run: dict[str, Any]) -> str:
+    """Markdown: xcorr's best times, how near they come to the nearer limit, and the best peers'."""
     lines = [
-        "| work | correlate ms | Correlator ms | GFLOP/s | best peer | ms | ratio |",
-        "|---|---|---|---|---|---|---|",
+        "| work | correlate ms | Correlator ms | GFLOP/s | share of limit "
+        "| best raw peer | ms | ratio | best prepared peer | ms | ratio |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in rows:
-        best = {name: taken["best"] for name, taken in row["ms"].items()}
-        own = best["xcorr.Correlator"]
-        peers = {name: ms for name, ms in best.items() if not name.startswith("xcorr")}
-        peer = min(peers, key=peers.__getitem__) if peers else "none"
-        ratio = f"{peers[peer] / own:.2f}" if peers else ""
+    for row in run["rows"]:
+        raw, raw_peer, raw_ms = ratio_of(row, False)
+        prepared, peer, ms = ratio_of(row, True)
+        own = row["ms"]["xcorr.Correlator"]["best"]
         lines.append(
-            f"| {row['name']} | {best['xcorr.correlate']:.3f} | {own:.3f} | {row['gflop'] / own * 1e3:.0f} "
-            f"| {peer} | {peers.get(peer, 0):.3f} | {ratio} |"
+            f"| {row['name']} | {row['ms']['xcorr.correlate']['best']:.3f} | {own:.3f} "
+            f"| {row['gflop'] / own * 1e3:.1f} | {share_of_limit(row, run)} "
+            f"| {raw_peer} | {raw_ms:.3f} | {raw:.2f} | {peer.removesuffix(PREPARED)} | {ms:.3f} | {prepared:.2f} |"
         )
+    lines.append("")
+    for words, rows in (
+        ("all rows", run["rows"]),
+        ("rows without large kernels", [row for row in run["rows"] if not row["large_kernel"]]),
+    ):
+        raw, prepared = (mean_ratio(rows, group) for group in (False, True))
+        lines.append(f"- geometric mean of the ratios, {words}: raw {raw:.2f}, prepared {prepared:.2f}")
     return "\n".join(lines)
+
+
+def mean_ratio(rows: list[dict[str, Any]], prepared: bool) -> float:
+    """Geometric mean of the ratios of the rows that have a peer."""
+    ratios = [ratio_of(row, prepared)[0] for row in rows]
+    ratios = [ratio for ratio in ratios if not math.isnan(ratio)]
+    return statistics.geometric_mean(ratios) if ratios else math.nan
+
+
+def plot(results: dict[str, Any], path: Path) -> None:
+    """Bars of the ratio to the best prepared peer, on a logarithmic axis with a line at 1."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    runs = results["runs"]
+    names = [row["name"] for row in next(iter(runs.values()))["rows"]]
+    figure, axes = pyplot.subplots(figsize=(8, 0.32 * len(names) + 1.2), layout="constrained")
+    for index, (n_workers, run) in enumerate(runs.items()):
+        heights = [place + 0.4 * index - 0.2 for place in range(len(names))]
+        ratios = [ratio_of(row, True)[0] for row in run["rows"]]
+        axes.barh(heights, [ratio - 1 for ratio in ratios], 0.38, left=1, label=f"workers: {n_workers}")
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_xlabel("best peer's time / Correlator's time (right of 1: xcorr is faster)")
+    axes.set_title(f"{results['processor']}, level {next(iter(runs.values()))['level']}, {results['date']}")
+    axes.legend()
+    figure.savefig(path)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--only", nargs="+", default=[work.name for work in WORKLOADS])
+    names = [work.name for work in WORKLOADS]
+    parser.add_argument("--only", nargs="+", default=names, choices=names, metavar="NAME")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each row")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--plot", type=Path)
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.inside:
-        rows = [measure(work, arguments.seconds) for work in WORKLOADS if work.name in arguments.only]
-        json.dump(rows, sys.stdout)
+        json.dump(run_inside(arguments.only, arguments.seconds), sys.stdout)
         return
-    results: dict[str, Any] = {"date": date.today().isoformat(), "processor": processor(), "rows": {}}
+    results: dict[str, Any] = {"date": date.today().isoformat(), "processor": processor(), "runs": {}}
     for n_workers in arguments.workers:
         environment = dict(os.environ)
         for variable in ("XCORR_WORKERS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             environment[variable] = str(n_workers)
         command = [sys.executable, __file__, "--inside", "--seconds", str(arguments.seconds), "--only", *arguments.only]
-        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-        results["rows"][n_workers] = json.loads(done.stdout)
-        print(f"\n{results['processor']}, {results['date']}, workers: {n_workers}\n")
-        print(table(results["rows"][n_workers]), flush=True)
+        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+        run = results["runs"][n_workers] = json.loads(done.stdout)
+        peak = f"{run['peak_gflops']:.0f}" if run["peak_gflops"] else "?"
+        print(
+            f"\n{results['processor']}, {results['date']}, level {run['level']}, workers: {n_workers}, "
+            f"FMA peak {peak} GFLOP/s, copies {run['copy_gbs']:.1f} GB/s\n"
+        )
+        print(table(run), flush=True)
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1))
+        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    if arguments.plot:
+        plot(results, arguments.plot)
 
 
 if __name__ == "__main__":

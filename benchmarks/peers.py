@@ -1,0 +1,288 @@
+"""The contenders: xcorr and its peers, each called as a skilled user would.
+
+A family is a function of a workload and its arrays that gives callables by name; what it cannot do it leaves out. What
+a callable returns is the response, or a function that gives it: putting it together is then not timed. Names that end
+in ``PREPARED`` had their kernels prepared before, so they compete only with a `Correlator`; the others, which get
+their kernels raw in every call, compete with `correlate` as well.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from workloads import Workload
+
+Contender = Callable[[], Any]
+Family = Callable[[Workload, np.ndarray, np.ndarray], dict[str, Contender]]
+
+PREPARED = " prepared"
+SLOW_FLOPS = 2e8
+"""Work that takes SciPy's loops about a second: they are left out above."""
+
+CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+
+
+def n_workers() -> int:
+    return int(os.environ["XCORR_WORKERS"])
+
+
+def channels_first(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array.transpose(CHANNELS_FIRST))
+
+
+def xcorr_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
+    import xcorr
+
+    keywords: dict[str, Any] = {
+        name: getattr(work, name) for name in ("stride", "dilation", "groups") if getattr(work, name) > 1
+    }
+    if work.padding != "valid":
+        keywords.update(padding=work.padding, boundary=work.boundary)
+    if work.layout == "NHWC":
+        corr = xcorr.Correlator(kernels, **keywords)
+        return {
+            "xcorr.correlate": lambda: xcorr.correlate(images, kernels, **keywords),
+            "xcorr.Correlator": lambda: corr(images),
+        }
+    given, bank = channels_first(images), channels_first(kernels)
+    corr = xcorr.Correlator(bank, layout="NCHW", **keywords)
+
+    def correlate() -> Any:
+        response = xcorr.correlate(given, bank, layout="NCHW", **keywords)
+        return lambda: response.transpose(CHANNELS_LAST)
+
+    def correlator() -> Any:
+        response = corr(given)
+        return lambda: response.transpose(CHANNELS_LAST)
+
+    return {"xcorr.correlate": correlate, "xcorr.Correlator": correlator}
+
+
+def torch_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
+    """Contiguous and channels-last, raw and prepacked for oneDNN; whole numbers are made floats in the call."""
+    import torch
+
+    torch.set_num_threads(n_workers())
+    rows, columns = work.margins
+    reflects = work.boundary == "reflect" and work.padding != "valid"
+    padding = [0, 0] if reflects else [rows, columns]
+    stride, dilation = [work.stride] * 2, [work.dilation] * 2
+    found: dict[str, Contender] = {}
+
+    def add(name: str, tensor: Any, convolve: Callable[[Any], Any], dtype: Any) -> None:
+        def run() -> Any:
+            with torch.inference_mode():
+                floats = tensor.to(dtype)
+                if reflects:
+                    floats = torch.nn.functional.pad(floats, (columns, columns, rows, rows), mode="reflect")
+                return convolve(floats).permute(CHANNELS_LAST)
+
+        found[name] = run
+
+    for order, memory_format in (("NCHW", torch.contiguous_format), ("NHWC", torch.channels_last)):
+        tensor = torch.from_numpy(images).permute(CHANNELS_FIRST).contiguous(memory_format=memory_format)
+        weight = torch.from_numpy(kernels).permute(CHANNELS_FIRST).contiguous(memory_format=memory_format)
+
+        def raw(floats: Any, weight: Any = weight) -> Any:
+            return torch.nn.functional.conv2d(floats, weight, None, stride, padding, dilation, work.groups)
+
+        add(f"torch {order}", tensor, raw, weight.dtype)
+        if weight.dtype != torch.float32:
+            continue
+        try:  # what torch.compile calls for weights that it has frozen; not public, so it may be missing
+            shape = [len(images), images.shape[3], *(size + 2 * rows * reflects for size in images.shape[1:3])]
+            packed = torch._C._nn.mkldnn_reorder_conv2d_weight(
+                weight.contiguous().to_mkldnn(), padding, stride, dilation, work.groups, shape
+            )
+            pointwise = torch.ops.mkldnn._convolution_pointwise
+        except (AttributeError, RuntimeError):
+            continue
+
+        def prepacked(floats: Any, packed: Any = packed, pointwise: Any = pointwise) -> Any:
+            return pointwise(floats, packed, None, padding, stride, dilation, work.groups, "none", [], "")
+
+        add(f"torch mkldnn {order}{PREPARED}", tensor, prepacked, weight.dtype)
+    return found
+
+
+def onnxruntime_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
+    """A model of one Conv that holds the kernels, behind a Pad where the boundary reflects."""
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    if kernels.dtype != np.float32:
+        return {}
+    rows, columns = work.margins
+    pads = [rows, columns, rows, columns]
+    reflects = work.boundary == "reflect" and any(pads)
+    nodes, constants = [], [numpy_helper.from_array(channels_first(kernels), "kernels")]
+    if reflects:
+        constants.append(numpy_helper.from_array(np.array([0, 0, rows, columns] * 2), "pads"))
+        nodes.append(helper.make_node("Pad", ["images", "pads"], ["padded"], mode="reflect"))
+    nodes.append(
+        helper.make_node(
+            "Conv",
+            ["padded" if reflects else "images", "kernels"],
+            ["response"],
+            kernel_shape=work.kernel,
+            pads=[0] * 4 if reflects else pads,
+            strides=[work.stride] * 2,
+            dilations=[work.dilation] * 2,
+            group=work.groups,
+        )
+    )
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 4) for name in ("images", "response")]
+    graph = helper.make_graph(nodes, "work", ends[:1], ends[1:], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = n_workers(), 1
+    runner = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    given = channels_first(images)
+
+    def run() -> Any:
+        response = runner.run(None, {"images": given.astype(np.float32, copy=False)})[0]
+        return lambda: response.transpose(CHANNELS_LAST)
+
+    return {"onnxruntime" + PREPARED: run}
+
+
+def inner(work: Workload, responses: list[list[Any]]) -> np.ndarray:
+    """(N, oh, ow, K) of responses by image and kernel, which are as large as the images."""
+    rows, columns = work.positions
+    top, left = (k // 2 - margin for k, margin in zip(work.kernel, work.margins, strict=True))
+    return np.array(responses)[:, :, top : top + rows, left : left + columns].transpose(0, 2, 3, 1)
+
+
+def cv2_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
+    """Image by image and kernel by kernel, where that is what OpenCV is for."""
+    import cv2
+
+    cv2.setNumThreads(n_workers())
+    if not work.plain or work.images[0] * work.n_kernels > 20000:
+        return {}
+    rows, columns = work.margins
+    planes, bank = list(images[..., 0]), list(kernels[..., 0])
+    depth = cv2.CV_64F if work.dtype == "float64" else cv2.CV_32F
+    border = cv2.BORDER_REFLECT_101 if work.boundary == "reflect" else cv2.BORDER_CONSTANT
+
+    def filter_2d() -> Any:
+        found = [[cv2.filter2D(plane, depth, kernel, borderType=border) for kernel in bank] for plane in planes]
+        return lambda: inner(work, found)
+
+    def match_template() -> Any:
+        padded = planes
+        if rows or columns:
+            padded = [cv2.copyMakeBorder(plane, rows, rows, columns, columns, border) for plane in planes]
+        found = [[cv2.matchTemplate(plane, kernel, cv2.TM_CCORR) for kernel in bank] for plane in padded]
+        return lambda: np.array(found).transpose(0, 2, 3, 1)
+
+    if work.dtype != "float32":  # of both operands, or else matchTemplate takes none
+        return {"cv2.filter2D": filter_2d}
+    return {"cv2.filter2D": filter_2d, "cv2.matchTemplate": match_template}
+
+
+def scipy_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
+    from scipy import ndimage, signal
+
+    found: dict[str, Contender] = {}
+    planes, bank = channels_first(images), channels_first(kernels)
+    unpadded = work.padding == "valid"
+
+    def fft() -> Any:
+        return signal.correlate(planes[0, 0], bank[0, 0], "valid", "fft")[None, ..., None]
+
+    def overlap_add() -> Any:
+        return signal.oaconvolve(planes[0, 0], bank[0, 0, ::-1, ::-1], "valid")[None, ..., None]
+
+    def loop() -> Any:
+        responses = [
+            [sum(signal.correlate2d(p, k, "valid") for p, k in zip(image, kernel, strict=True)) for kernel in bank]
+            for image in planes
+        ]
+        return lambda: np.array(responses).transpose(0, 2, 3, 1)
+
+    def one_by_one() -> Any:
+        mode = "mirror" if work.boundary == "reflect" else "constant"
+        responses = [[ndimage.correlate(image[0], kernel[0], mode=mode) for kernel in bank] for image in planes]
+        return lambda: inner(work, responses)
+
+    if work.plain and unpadded and work.images[0] == work.n_kernels == 1:
+        found.update({"scipy correlate fft": fft, "scipy oaconvolve": overlap_add})
+    if work.flops > SLOW_FLOPS or work.stride > 1 or work.dilation > 1 or work.groups > 1:
+        return found
+    if unpadded:
+        found["scipy correlate2d"] = loop
+    if work.plain and work.dtype != "uint8":
+        found["scipy.ndimage"] = one_by_one
+    return found
+
+
+def numpy_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
+    """Windows gathered and multiplied by the kernels as a matrix."""
+    n_gathered = images.size * work.kernel[0] * work.kernel[1]
+    if work.flops > 4e9 or n_gathered > 3e8 or work.groups > 1:
+        return {}
+    rows, columns = work.margins
+    reach = tuple((k - 1) * work.dilation + 1 for k in work.kernel)
+
+    def gather() -> Any:
+        padded = images
+        if rows or columns:
+            padded = np.pad(images, ((0, 0), (rows, rows), (columns, columns), (0, 0)), mode=work.boundary)
+        view = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=(1, 2))
+        view = view[:, :: work.stride, :: work.stride, :, :: work.dilation, :: work.dilation]
+        view = view.transpose(0, 1, 2, 4, 5, 3)
+        return view.reshape(*view.shape[:3], -1) @ kernels.reshape(len(kernels), -1).T
+
+    return {"numpy windows @": gather}
+
+
+FAMILIES: tuple[Family, ...] = (
+    xcorr_contenders,
+    torch_contenders,
+    onnxruntime_contenders,
+    cv2_contenders,
+    scipy_contenders,
+    numpy_contenders,
+)
+
+
+def forget_plans() -> None:
+    """Leave no plan of an earlier row, or of another contender, to the next call of xcorr."""
+    from xcorr import _plan
+
+    _plan.settings_of.cache_clear()
+    _plan._forget_plans()
+
+
+def contenders_for(work: Workload) -> tuple[dict[str, Contender], dict[str, float]]:
+    """Those installed that can do the work and the seconds of their first calls, each response checked."""
+    images, kernels = work.arrays()
+    found: dict[str, Contender] = {}
+    first: dict[str, float] = {}
+    expected = None
+    for family in FAMILIES:
+        try:
+            members = family(work, images, kernels)
+        except ImportError:
+            if family is xcorr_contenders:
+                raise
+            continue
+        for name, contender in members.items():
+            if family is xcorr_contenders:
+                forget_plans()
+            begin = time.perf_counter()
+            try:
+                response = contender()
+            except RuntimeError:
+                if "mkldnn" in name:  # not public: it may refuse a shape
+                    continue
+                raise
+            first[name] = time.perf_counter() - begin
+            response = np.asarray(response() if callable(response) else response)
+            expected = response if expected is None else expected
+            np.testing.assert_allclose(response, expected, atol=1e-4 * np.abs(expected).max(), err_msg=name)
+            found[name] = contender
+    return found, first
