@@ -200,8 +200,9 @@ cdef inline bint has_short_blocks(const Sum* sum) noexcept nogil:
     """Whether half a tile with its totals in registers beats a whole one whose totals are in memory.
 
     Half a tile of 16 registers would have too few chains to hide the latency of a multiply-add. At 64 channels of 1x1
-    (blocks of 16 taps) 97 instead of 59 GFLOP/s, at 3 channels of 3x3 (blocks of 9) 89 instead of 66, of a peak of
-    117. 2026-11-24, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/bench.py --only pointwise cifar_bank32.
+    (blocks of 16 taps) 97 instead of 59 GFLOP/s, at 3 channels of 3x3 (blocks of 9) into `out=` 89 instead of 66, of a
+    peak of 117. 2026-11-24, AMD EPYC (Zen 4), level v4, 1 worker, both builds in turn on the rows pointwise and
+    cifar_bank32 of benchmarks/bench.py. The 96 lies between these and the 192 taps of 64 channels; it was not tuned.
     """
     return TILE_COLUMNS == 14 and sum.n_segments > 1 and sum.run * sum.rows_per_block < 96 * sum.pieces
 

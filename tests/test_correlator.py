@@ -11,7 +11,7 @@ from cases import CASES, FEW
 from checks import assert_equal, assert_same_bits, random_generator, whole_numbers
 
 import xcorr
-from xcorr import _dispatch, _reference
+from xcorr import _dispatch, _geometry, _method, _reference
 
 METHODS = ("direct", "matmul", "fft", "winograd")
 by_id = {"ids": lambda value: getattr(value, "id", str(value))}
@@ -298,3 +298,16 @@ def test_kernels_of_equal_bytes_in_another_order_or_type_are_other_kernels(level
             response = xcorr.correlate(images, bank)
             assert_equal(response, _reference.correlate(images, bank), response.dtype)
         assert_equal(xcorr.convolve(images, bank), _reference.correlate(images, bank[::-1, ::-1]), response.dtype)
+
+
+# --- the form of the direct method ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n_kernels", "lanes", "channels", "over_kernels"),
+    [(1, 2, 1, False), (2, 4, 1, False), (4, 8, 1, False), (8, 16, 1, True), (8, 16, 4, True), (8, 16, 5, False),
+     (7, 16, 1, False), (9, 16, 64, True), (1, 1, 1, True), (3, 4, 16, True), (17, 16, 64, True)],
+)  # fmt: skip
+def test_half_filled_vectors_are_taken_for_eight_kernels_of_few_channels_only(n_kernels, lanes, channels, over_kernels):
+    geometry = _geometry.make_geometry((9, 9, channels), (n_kernels, 3, 3, channels))
+    assert _method.over_kernels(geometry, n_kernels, lanes) is over_kernels

@@ -8,6 +8,13 @@ METHODS = ("direct", "matmul", "fft", "winograd")
 AVAILABLE = ("direct", "matmul")
 PRECISIONS = ("standard", "strict")
 
+HALF_FILLED, FEW_CHANNELS = 8, 4
+"""Kernels that fill half a vector are worth lanes over kernels from that many on, with that many channels at most.
+
+8 kernels of 1 and 3 channels take 1.2 to 1.8 times as long over columns, of 16 channels 0.8 times; 1, 2 and 4 kernels
+of 3x3 and 5x5 take 0.5 to 1.3 times. 2026-11-24, AMD EPYC (Zen 4), all levels, 1 worker, benchmarks/forms.py.
+"""
+
 
 ALLOWED = f"'auto', {', '.join(map(repr, AVAILABLE))}"
 
@@ -52,4 +59,6 @@ def over_kernels(geometry: Geometry, n_kernels: int, lanes: int) -> bool:
     lanes : elements of a vector.
     """
     padded = -(-n_kernels // lanes) * lanes
-    return n_kernels * 2 >= padded
+    if n_kernels * 2 == padded:
+        return n_kernels >= HALF_FILLED and geometry.channels // geometry.groups <= FEW_CHANNELS
+    return n_kernels * 2 > padded
