@@ -1,7 +1,7 @@
-"""Where the direct method's two forms cross: banks that fill exactly half of a vector, lanes over kernels or columns.
+"""Where the direct method's forms cross: the same work with lanes over kernels, over columns and over channels.
 
-`xcorr._method.over_kernels` says which form is taken; its constants come from these figures. Prints the milliseconds of
-both for each level and type, one worker, and the time over columns divided by that over kernels.
+`xcorr._method.form` says which form is taken; its constants come from these figures. Prints the milliseconds of each form
+for each level and type, one worker, and marks the one that is taken with a star.
 
     python benchmarks/forms.py
 """
@@ -15,34 +15,58 @@ from xcorr._engine import lanes_of
 import xcorr
 from xcorr import _dispatch, _method, _plan
 
+HALF_FILLED = ((1, 3, 512), (1, 5, 512), (3, 3, 512), (4, 3, 256), (16, 3, 64))
+"""Channels, side of the kernels and of the images for banks that fill half of a vector."""
 
-def time_form(kernels: np.ndarray, images: np.ndarray, over_kernels: bool) -> float:
-    """Best milliseconds with that form forced."""
-    chosen = _method.over_kernels
+GROUPED = (
+    *((groups, 1, 1, 3, size) for groups, size in ((2, 256), (3, 256), (4, 256), (6, 128), (8, 128), (12, 128))),
+    *((groups, 1, 1, 3, 56) for groups in (16, 24, 32, 64, 256)),
+    *((groups, multiplier, 1, 5, 28) for groups in (3, 16, 64) for multiplier in (2, 4, 8)),
+    *((groups, each, each, 3, 28) for groups in (2, 4, 8, 32) for each in (2, 4, 8)),
+)
+"""Groups, kernels and channels of each, side of the kernels and of the images."""
+
+
+def time_form(kernels: np.ndarray, images: np.ndarray, groups: int, form: str | None) -> float:
+    """Best milliseconds with that form forced; None for the one that is taken."""
+    chosen = _method.form
     _plan._forget_plans()
     try:
-        _method.over_kernels = lambda *_: over_kernels
-        return best_time(partial(xcorr.Correlator(kernels), images, workers=1), rounds=50) * 1e3
+        if form is not None:
+            _method.form = lambda *_: form
+        prepared = xcorr.Correlator(kernels, groups=groups, padding="same")
+        out = prepared(images, workers=1)
+        return best_time(partial(prepared, images, out=out, workers=1), rounds=50) * 1e3
     finally:
-        _method.over_kernels = chosen
+        _method.form = chosen
         _plan._forget_plans()
 
 
-def main() -> None:
+def compare(groups: int, n_kernels: int, channels: int, side: int, size: int, dtype: type, forms: list[str]) -> None:
     random = np.random.default_rng(3)
+    images = random.standard_normal((1, size, size, groups * channels)).astype(dtype)
+    kernels = random.standard_normal((groups * n_kernels, side, side, channels)).astype(dtype)
+    level = _dispatch.current()
+    geometry = _plan.make_geometry(images.shape[1:], kernels.shape, groups=groups, padding="same")
+    taken = _method.form(geometry, n_kernels, lanes_of(level.table, dtype is np.float64))
+    times = {form: time_form(kernels, images, groups, form) for form in forms}
+    figures = "  ".join(f"{form}{'*' if form == taken else ' '} {times[form]:7.3f} ms" for form in forms)
+    print(
+        f"{level.name:4s} {dtype.__name__} groups {groups:3d} K {n_kernels} C {channels:2d} {side}x{side} on "
+        f"{size:3d}x{size:<3d}  {figures}  {times[taken] / min(times.values()):.2f} of the best",
+        flush=True,
+    )
+
+
+def main() -> None:
     for level in _dispatch.runnable_levels():
         for dtype in (np.float32, np.float64):
             with _dispatch.using_level(level):
-                n_kernels = max(1, lanes_of(_dispatch.current().table, dtype is np.float64) // 2)
-                for channels, side, size in ((1, 3, 512), (1, 5, 512), (3, 3, 512), (4, 3, 256), (16, 3, 64)):
-                    images = random.standard_normal((1, size, size, channels)).astype(dtype)
-                    kernels = random.standard_normal((n_kernels, side, side, channels)).astype(dtype)
-                    over_kernels, over_columns = (time_form(kernels, images, form) for form in (True, False))
-                    print(
-                        f"{level:4s} {dtype.__name__} K {n_kernels} C {channels:2d} {side}x{side}  kernels "
-                        f"{over_kernels:.3f} ms  columns {over_columns:.3f} ms  {over_columns / over_kernels:.2f}",
-                        flush=True,
-                    )
+                half = max(1, lanes_of(_dispatch.current().table, dtype is np.float64) // 2)
+                for channels, side, size in HALF_FILLED:
+                    compare(1, half, channels, side, size, dtype, ["kernels", "columns"])
+                for groups, n_kernels, channels, side, size in GROUPED:
+                    compare(groups, n_kernels, channels, side, size, dtype, ["kernels", "columns", "channels"])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ cdef extern from *:
     """
     int propagate "xcorr_raised"() except -1  # an exception that the loops left set
 
+FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "channels": OVER_CHANNELS}
 BOUNDARIES = {"constant": CONSTANT, "edge": EDGE, "reflect": REFLECT, "symmetric": SYMMETRIC, "wrap": WRAP}
 ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4": INT32, "u4": UINT32, "i8": INT64,
             "u8": UINT64, "f2": FLOAT16, "f4": FLOAT32, "f8": FLOAT64, "c8": FLOAT32, "c16": FLOAT64}
@@ -49,32 +50,43 @@ cdef class Engine:
     table : capsule of the level.
     sizes : the integers of the C struct `Geometry`, in its order.
     double : whether the arithmetic is in float64 (else float32).
-    over_kernels : whether lanes run over kernels (else over columns).
+    form : where lanes run: over "kernels", "columns" or "channels".
     boundary : name of the padding's boundary.
     """
     cdef object capsule
     cdef const Table* table
     cdef Geometry geometry
-    cdef readonly bint double, over_kernels
+    cdef readonly bint double
+    cdef readonly str form
+    cdef readonly Py_ssize_t groups                  # over channels 1, whatever the geometry's
     cdef readonly Py_ssize_t n_panels, padded_kernels, n_taps, reached_rows, reached_columns
+    cdef int lanes_over                              # a Form
+    cdef Py_ssize_t multiplier                       # over channels: kernels that share their channels
+    cdef Py_ssize_t pixel                            # elements of one position of a strip
     cdef Panel* panels
     cdef Py_ssize_t* column_source
     cdef Py_ssize_t first_inside, end_inside
     cdef int boundary
 
-    def __cinit__(self, table, tuple sizes, bint double, bint over_kernels, str boundary):
+    def __cinit__(self, table, tuple sizes, bint double, str form, str boundary):
         cdef Geometry* geometry = &self.geometry
         cdef Py_ssize_t index
         self.boundary = BOUNDARIES[boundary]
         self.capsule = table
         self.table = <const Table*> PyCapsule_GetPointer(table, TABLE_NAME)
         self.double = double
-        self.over_kernels = over_kernels
+        self.form = form
+        self.lanes_over = FORMS[form]
         (geometry.height, geometry.width, geometry.depth, geometry.groups, geometry.n_kernels, geometry.kernel_height,
          geometry.kernel_width, geometry.top, geometry.left, geometry.row_stride, geometry.column_stride,
          geometry.row_dilation, geometry.column_dilation, geometry.rows, geometry.columns, geometry.rows_per_block,
          geometry.pieces_per_row, geometry.compensated) = sizes
         self.n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
+        self.multiplier = geometry.n_kernels
+        if self.lanes_over == OVER_CHANNELS:
+            geometry.n_kernels *= geometry.groups
+            geometry.groups = 1
+        self.groups = geometry.groups
         self.reached_rows = ((geometry.rows - 1) * geometry.row_stride
                              + (geometry.kernel_height - 1) * geometry.row_dilation + 1)
         self.reached_columns = ((geometry.columns - 1) * geometry.column_stride
@@ -85,6 +97,9 @@ cdef class Engine:
         self.first_inside = min(geometry.left, self.reached_columns)
         self.end_inside = min(geometry.left + geometry.width, self.reached_columns)
         self._deal_panels()
+        self.pixel = geometry.depth
+        if self.lanes_over == OVER_CHANNELS:
+            self.pixel = product(geometry.depth, self.padded_kernels)
 
     def _deal_panels(self):
         """The group's kernels dealt out to panels of the widths that the tiles know."""
@@ -93,7 +108,7 @@ cdef class Engine:
         self.panels = <Panel*> allocated(n_kernels, sizeof(Panel))
         while first < n_kernels:
             left = n_kernels - first
-            if self.over_kernels:
+            if self.lanes_over != OVER_COLUMNS:
                 width = lanes if left <= lanes else 2 * lanes
             else:
                 width = left if left <= 2 else 4
@@ -104,6 +119,16 @@ cdef class Engine:
             self.n_panels += 1
             self.padded_kernels += width
             first += width
+
+    cdef Py_ssize_t source_channel(self, Py_ssize_t place):
+        """The real channel of the images that lies at that place of a strip's position; over channels, each of a
+        group's channels is there once for every kernel, and the lanes that pad the last vector are the last kernel's.
+        """
+        cdef Py_ssize_t kernel
+        if self.lanes_over != OVER_CHANNELS:
+            return place
+        kernel = min(place % self.padded_kernels, self.geometry.n_kernels - 1)
+        return kernel // self.multiplier * self.geometry.depth + place // self.padded_kernels
 
     def __dealloc__(self):
         PyMem_Free(self.panels)
@@ -141,9 +166,8 @@ cdef class Engine:
         """
         cdef Call call = Call.__new__(Call)
         call.engine = self
-        call.take_images(images, image_axes, image_element, swapped)
+        call.take_images(images, image_axes, image_element, swapped, fill)
         call.take_out(out, out_axes, out_element)
-        call.fill = fill
         call.take_panels(packed, bias)
         if limits is not None:
             call.loops.check = True
@@ -166,7 +190,7 @@ cdef class Call:
     cdef Loops loops
     cdef Py_buffer images, out, packed, bias
     cdef bint has_images, has_out, has_packed, has_bias
-    cdef double[::1] fill
+    cdef double* fill                                          # of each place of a strip's position, as channel_bytes
     cdef Py_ssize_t item_bytes
     cdef Py_ssize_t column_bytes, channel_pitch_bytes          # of the images
     cdef Py_ssize_t out_column_bytes, out_kernel_bytes
@@ -174,6 +198,7 @@ cdef class Call:
     cdef Py_ssize_t* kernel_bytes
     cdef Py_ssize_t* tap_offsets
     cdef Segment* segments
+    cdef Py_ssize_t slack                                      # elements behind the last row of an image's strip
     cdef bint images_are_work, out_is_work, fits
 
     def __dealloc__(self):
@@ -186,14 +211,16 @@ cdef class Call:
         if self.has_bias:
             PyBuffer_Release(&self.bias)
         PyMem_Free(self.channel_bytes)
+        PyMem_Free(self.fill)
         PyMem_Free(self.kernel_bytes)
         PyMem_Free(self.tap_offsets)
         PyMem_Free(self.segments)
 
-    cdef take_images(self, images, tuple axes, str element, bint swapped):
+    cdef take_images(self, images, tuple axes, str element, bint swapped, const double[::1] fill):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t components = 2 if element[0] == "c" else 1, channel
+        cdef Py_ssize_t components = 2 if element[0] == "c" else 1, channel, place
+        cdef Py_ssize_t n_places = geometry.groups * self.engine.pixel
         PyObject_GetBuffer(images, &self.images, PyBUF_STRIDES)
         self.has_images = True
         loops.images = <const char*> self.images.buf
@@ -203,10 +230,13 @@ cdef class Call:
         self.column_bytes = pitch_of(&self.images, axes[2])
         self.channel_pitch_bytes = pitch_of(&self.images, axes[3])
         self.item_bytes = self.images.itemsize // components
-        self.channel_bytes = <Py_ssize_t*> allocated(geometry.groups * geometry.depth, sizeof(Py_ssize_t))
-        for channel in range(geometry.groups * geometry.depth):
-            self.channel_bytes[channel] = (channel // components * self.channel_pitch_bytes
-                                           + channel % components * self.item_bytes)
+        self.channel_bytes = <Py_ssize_t*> allocated(n_places, sizeof(Py_ssize_t))
+        self.fill = <double*> allocated(n_places, sizeof(double))
+        for place in range(n_places):
+            channel = self.engine.source_channel(place)
+            self.channel_bytes[place] = (channel // components * self.channel_pitch_bytes
+                                         + channel % components * self.item_bytes)
+            self.fill[place] = fill[channel]
         loops.channel_bytes = self.channel_bytes
         loops.staging.element = ELEMENTS[element]
         loops.staging.swapped = swapped
@@ -234,6 +264,7 @@ cdef class Call:
         loops.storing.column_bytes = self.out_column_bytes
         loops.storing.n_columns = geometry.columns
         loops.storing.n_kernels = geometry.n_kernels
+        loops.storing.adjacent = adjacent(self.kernel_bytes, geometry.n_kernels, item_bytes)
         self.out_is_work = (loops.storing.element == (FLOAT64 if self.engine.double else FLOAT32)
                             and aligned(&self.out, item_bytes))
 
@@ -258,16 +289,18 @@ cdef class Call:
         loops.panels = engine.panels
         loops.n_panels = engine.n_panels
         loops.padded_kernels = engine.padded_kernels
-        loops.over_kernels = engine.over_kernels
+        loops.form = engine.lanes_over
         loops.boundary = engine.boundary
-        if engine.over_kernels:
-            self.lay_out_over_kernels()
-        else:
+        if engine.lanes_over == OVER_COLUMNS:
             self.lay_out_over_columns()
-        self.lay_out_staging()
+        else:
+            self.lay_out_interleaved()
         self.split(n_workers, workspace_limit)
         self.fits = self.workspace_of(loops.strip_rows) <= workspace_limit
         if self.fits:
+            if engine.lanes_over == OVER_COLUMNS:
+                self.place_planes()
+            self.lay_out_staging()
             self.build_sum()
 
     cdef bint padded(self):
@@ -275,23 +308,30 @@ cdef class Call:
         return (geometry.top > 0 or geometry.left > 0 or self.engine.reached_rows > geometry.height
                 or self.engine.reached_columns > geometry.width)
 
-    cdef lay_out_over_kernels(self):
+    cdef lay_out_interleaved(self):
+        """Over kernels and over channels: what one position holds lies together."""
         cdef Loops* loops = &self.loops
-        cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t size = 8 if self.engine.double else 4
-        cdef Py_ssize_t column_pitch = geometry.depth, kernel
+        cdef Engine engine = self.engine
+        cdef const Geometry* geometry = &engine.geometry
+        cdef Py_ssize_t size = 8 if engine.double else 4
+        cdef Py_ssize_t column_pitch = engine.pixel, kernel
         loops.in_place = (
             self.images_are_work and not self.padded()
             and loops.row_bytes % size == 0 and self.column_bytes % size == 0 and loops.image_bytes % size == 0
             and (self.channel_pitch_bytes == self.images.itemsize
                  or geometry.groups * geometry.depth * size == self.images.itemsize)
-            and (geometry.kernel_width == 1 or self.column_bytes == geometry.depth * size))
+            and (geometry.kernel_width == 1 or self.column_bytes == geometry.depth * size
+                 or engine.lanes_over == OVER_CHANNELS))
+        if engine.lanes_over == OVER_CHANNELS:  # a channel for each lane, and no lane beyond the last channel
+            loops.in_place = (loops.in_place and geometry.depth == 1 and engine.multiplier == 1
+                              and engine.padded_kernels == geometry.n_kernels)
         if loops.in_place:
             column_pitch = self.column_bytes // size
             loops.row_pitch = loops.row_bytes // size
         else:
-            loops.row_pitch = product(self.engine.reached_columns, geometry.depth)
+            loops.row_pitch = product(engine.reached_columns, engine.pixel)
         loops.rows.window_pitch = column_pitch * geometry.column_stride if geometry.columns > 1 else 0
+        loops.sum.tap_pitch = column_pitch * geometry.column_dilation if geometry.depth == 1 else engine.padded_kernels
         loops.direct_store = (self.out_is_work and self.out_column_bytes % size == 0
                               and loops.out_row_bytes % size == 0 and loops.response_bytes % size == 0)
         for kernel in range(geometry.groups * geometry.n_kernels):
@@ -303,37 +343,27 @@ cdef class Call:
         else:
             loops.rows.column_pitch = geometry.n_kernels
             loops.rows.row_pitch = geometry.columns * geometry.n_kernels
-        loops.storing.column_pitch = geometry.n_kernels
-        loops.storing.kernel_pitch = 1
 
     cdef lay_out_over_columns(self):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t size = 8 if self.engine.double else 4
         cdef Py_ssize_t lanes = self.engine.table.lanes_f64 if self.engine.double else self.engine.table.lanes_f32
-        cdef Py_ssize_t column, channel, tap, channel_pitch, phase_pitch, padded_columns
-        cdef Py_ssize_t n_phases = min(geometry.column_stride, self.engine.reached_columns)
         loops.in_place = (
             self.images_are_work and not self.padded() and geometry.column_stride == 1 and geometry.columns >= lanes
             and self.column_bytes == size and self.images.itemsize == size
             and self.channel_pitch_bytes % size == 0 and loops.row_bytes % size == 0 and loops.image_bytes % size == 0)
-        padded_columns = ceiling(geometry.columns, lanes) * lanes
-        loops.rows.readable_columns = geometry.columns if loops.in_place else padded_columns
-        phase_pitch = padded_columns + (geometry.kernel_width - 1) * geometry.column_dilation // n_phases + 1
-        channel_pitch = product(phase_pitch, n_phases)
-        loops.row_pitch = product(channel_pitch, geometry.depth)
+        loops.rows.readable_columns = geometry.columns
+        loops.staging.n_phases = 1
         if loops.in_place:
-            channel_pitch = self.channel_pitch_bytes // size
             loops.row_pitch = loops.row_bytes // size
-        self.tap_offsets = <Py_ssize_t*> allocated(geometry.kernel_width * geometry.depth, sizeof(Py_ssize_t))
-        for tap in range(geometry.kernel_width * geometry.depth):
-            column = tap // geometry.depth * geometry.column_dilation
-            channel = tap % geometry.depth
-            self.tap_offsets[tap] = (column % n_phases * phase_pitch + column // n_phases + channel * channel_pitch)
-        loops.sum.tap_offsets = self.tap_offsets
-        loops.staging.n_phases = n_phases
-        loops.staging.phase_pitch = phase_pitch
-        loops.staging.channel_pitch = channel_pitch
+        else:
+            # a vector that is only partly of responses reads on into the next row, behind the last one into a slack
+            loops.rows.readable_columns = ceiling(geometry.columns, lanes) * lanes
+            self.slack = 2 * lanes
+            loops.staging.n_phases = min(geometry.column_stride, self.engine.reached_columns)
+            loops.staging.phase_pitch = ceiling(self.engine.reached_columns, loops.staging.n_phases)
+            loops.row_pitch = loops.staging.phase_pitch * loops.staging.n_phases
         loops.direct_store = (self.out_is_work and self.out_column_bytes == size and self.out.itemsize == size
                               and self.out_kernel_bytes % size == 0 and loops.out_row_bytes % size == 0
                               and loops.response_bytes % size == 0)
@@ -342,37 +372,60 @@ cdef class Call:
             loops.rows.kernel_pitch = self.out_kernel_bytes // size
             loops.rows.row_pitch = loops.out_row_bytes // size
         else:
-            loops.rows.kernel_pitch = geometry.columns
-            loops.rows.row_pitch = geometry.columns * geometry.n_kernels
-        loops.storing.column_pitch = 1
-        loops.storing.kernel_pitch = geometry.columns
+            loops.rows.row_pitch = geometry.columns
+
+    cdef place_planes(self):
+        """Over columns: channel by channel in the image's strip, kernel by kernel in the response's."""
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Staging* staging = &loops.staging
+        cdef Py_ssize_t size = 8 if self.engine.double else 4, column, tap
+        staging.channel_pitch = (self.channel_pitch_bytes // size if loops.in_place
+                                 else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
+        if not loops.direct_store:
+            loops.rows.kernel_pitch = product(loops.strip_rows, geometry.columns)
+        self.tap_offsets = <Py_ssize_t*> allocated(geometry.kernel_width * geometry.depth, sizeof(Py_ssize_t))
+        for tap in range(geometry.kernel_width * geometry.depth):
+            column = tap // geometry.depth * geometry.column_dilation
+            self.tap_offsets[tap] = (column % staging.n_phases * staging.phase_pitch + column // staging.n_phases
+                                     + tap % geometry.depth * staging.channel_pitch)
+        loops.sum.tap_offsets = self.tap_offsets
 
     cdef lay_out_staging(self):
-        cdef Staging* staging = &self.loops.staging
+        cdef Loops* loops = &self.loops
+        cdef Staging* staging = &loops.staging
         cdef const Geometry* geometry = &self.engine.geometry
         staging.columns = self.engine.reached_columns
         staging.first_inside = self.engine.first_inside
         staging.end_inside = self.engine.end_inside
         staging.column_source = self.engine.column_source
-        staging.depth = geometry.depth
+        staging.depth = self.engine.pixel
         staging.column_bytes = self.column_bytes
-        staging.packed = (geometry.groups == 1 and self.column_bytes == geometry.depth * self.item_bytes
-                          and (self.channel_pitch_bytes == self.images.itemsize
-                               or geometry.depth * self.item_bytes == self.images.itemsize))
+        staging.adjacent = adjacent(self.channel_bytes, staging.depth, self.item_bytes)
+        staging.fill = self.fill
         staging.position_pitch = 1
-        staging.fill = &self.fill[0]
-        if self.engine.over_kernels:
+        if self.engine.lanes_over != OVER_COLUMNS:
             staging.n_phases = 1
             staging.phase_pitch = 0
-            staging.position_pitch = geometry.depth
+            staging.position_pitch = self.engine.pixel
             staging.channel_pitch = 1
+        loops.storing.column_pitch = loops.rows.column_pitch
+        loops.storing.kernel_pitch = loops.rows.kernel_pitch
+        loops.rows_join_in = (staging.n_phases == 1 and staging.columns == geometry.width
+                              and staging.first_inside == 0 and staging.end_inside == staging.columns
+                              and loops.row_bytes == staging.columns * self.column_bytes
+                              and (geometry.row_stride == 1 or geometry.row_dilation == 1)
+                              and geometry.kernel_height >= geometry.row_stride)
+        loops.rows_join_out = loops.out_row_bytes == geometry.columns * self.out_column_bytes
 
     cdef build_sum(self):
         """Segments: for each kernel row its run of taps (dilated over kernels: each column's), cut at the blocks."""
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Sum* sum = &self.loops.sum
         cdef Py_ssize_t run = geometry.kernel_width * geometry.depth, pieces = geometry.pieces_per_row
-        cdef bint dilated = (self.engine.over_kernels and geometry.column_dilation > 1 and geometry.kernel_width > 1)
+        cdef bint over_channels = self.engine.lanes_over == OVER_CHANNELS
+        cdef bint dilated = (self.engine.lanes_over != OVER_COLUMNS and geometry.column_dilation > 1
+                             and geometry.kernel_width > 1 and not (over_channels and geometry.depth == 1))
         cdef Py_ssize_t row, piece, first, end, stop
         cdef bint row_closes
         cdef Segment* segment
@@ -395,9 +448,10 @@ cdef class Call:
                 while first < end:
                     stop = min(end, (first // geometry.depth + 1) * geometry.depth) if dilated else end
                     segment = &self.segments[sum.n_segments]
-                    segment.offset = row * sum.kernel_row_pitch + first
+                    segment.offset = row * sum.kernel_row_pitch + first * (sum.tap_pitch if over_channels else 1)
                     if dilated:
-                        segment.offset += first // geometry.depth * (geometry.column_dilation - 1) * geometry.depth
+                        segment.offset += (first // geometry.depth * (geometry.column_dilation - 1)
+                                           * self.engine.pixel)
                     segment.n_taps = stop - first
                     segment.closes_block = stop == end and (pieces > 1 or row_closes)
                     sum.n_segments += 1
@@ -409,7 +463,7 @@ cdef class Call:
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t size = 8 if self.engine.double else 4
         cdef Py_ssize_t span = (geometry.kernel_height - 1) * geometry.row_dilation + 1
-        cdef Py_ssize_t bytes_per_row = product(self.engine.reached_columns, geometry.depth * size)
+        cdef Py_ssize_t bytes_per_row = product(self.engine.reached_columns, self.engine.pixel * size)
         cdef Py_ssize_t rows, n_tasks = 4 * n_workers if n_workers > 1 else 1
         rows = max((STRIP_BYTES // bytes_per_row - span) // geometry.row_stride + 1,
                    min(8, ceiling(span, geometry.row_stride)))
@@ -425,15 +479,23 @@ cdef class Call:
         cdef Py_ssize_t fair = max(1, product(loops.n_images, loops.n_strips) // n_tasks)
         loops.tasks_per_claim = min(max(1, TASK_WORK // max(task_work, 1)), fair)
 
+    cdef Py_ssize_t pixel_rows(self, Py_ssize_t rows):
+        """Rows of pixels that so many rows of responses reach."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        return (rows - 1) * geometry.row_stride + (geometry.kernel_height - 1) * geometry.row_dilation + 1
+
     cdef Py_ssize_t strip_of(self, Py_ssize_t rows):
         """Elements of an image strip for that many rows of responses, up to where a cache line begins."""
-        cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t pixel_rows = ((rows - 1) * geometry.row_stride
-                                      + (geometry.kernel_height - 1) * geometry.row_dilation + 1)
-        return 0 if self.loops.in_place else ceiling(product(pixel_rows, self.loops.row_pitch), 16) * 16
+        cdef Py_ssize_t planes = self.engine.geometry.depth if self.engine.lanes_over == OVER_COLUMNS else 1
+        if self.loops.in_place:
+            return 0
+        return ceiling(product(product(self.pixel_rows(rows), self.loops.row_pitch), planes) + self.slack, 16) * 16
 
     cdef Py_ssize_t workspace_of(self, Py_ssize_t rows):
-        cdef Py_ssize_t response = 0 if self.loops.direct_store else product(rows, self.loops.rows.row_pitch)
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t response = 0
+        if not self.loops.direct_store:
+            response = product(product(rows, geometry.columns), geometry.n_kernels)
         return product(self.strip_of(rows) + response, 8 if self.engine.double else 4) + ALIGNMENT
 
     @property
@@ -500,6 +562,15 @@ cdef class Call:
         with nogil:
             store_strip(&self.loops, &storing, &strip[0, 0, 0], strip.shape[0], storing.n_columns * n_kernels, target,
                         double)
+
+
+cdef bint adjacent(const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t size):
+    """Whether elements of that size lie next to each other."""
+    cdef Py_ssize_t index
+    for index in range(1, count):
+        if offsets[index] != offsets[index - 1] + size:
+            return False
+    return True
 
 
 cdef Py_ssize_t pitch_of(const Py_buffer* buffer, axis):

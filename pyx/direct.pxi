@@ -1,5 +1,5 @@
-# The direct method: tiles held in registers, in two forms by where the lanes go. Every form adds the taps in the order
-# and the blocks that microkernels.pxd states, so all give the same bits.
+# The direct method: tiles held in registers, in three forms by where the lanes go. Every form adds the taps in the
+# order and the blocks that microkernels.pxd states, so all give the same bits.
 
 from microkernels cimport *
 
@@ -97,13 +97,17 @@ cdef inline vector total_of(const vector* totals, const vector* errors, Py_ssize
 
 cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                   bint compensated, vector like) noexcept nogil:
-    """`n_columns` windows x `n_vectors` vectors of kernels; literal where it is called, so the loops unroll."""
+                                   bint compensated, bint own_channels, vector like) noexcept nogil:
+    """`n_columns` windows x `n_vectors` vectors of kernels; literal where it is called, so the loops unroll.
+
+    With `own_channels` each lane has a pixel of its own, else all lanes have the same one.
+    """
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors
     cdef vector first_taps, second_taps, zero = broadcast(a_zero, like)
     cdef Py_ssize_t lanes = n_lanes(like), pitch = rows.window_pitch
     cdef Py_ssize_t segment_index = 0, tap, column, part
     cdef const real* taps
+    cdef const real* pixel
     for column in range(n_columns):
         for part in range(n_vectors):
             sums[column * n_vectors + part] = zero
@@ -118,9 +122,17 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
             if n_vectors == 2:
                 second_taps = (<const vector*> (panel + lanes))[0]
             for column in range(n_columns):
-                sums[column * n_vectors] = sums[column * n_vectors] + times(taps[column * pitch + tap], first_taps)
-                if n_vectors == 2:
-                    sums[column * 2 + 1] = sums[column * 2 + 1] + times(taps[column * pitch + tap], second_taps)
+                pixel = taps + column * pitch + tap
+                if own_channels:
+                    sums[column * n_vectors] = sums[column * n_vectors] + (<const vector*> pixel)[0] * first_taps
+                    if n_vectors == 2:
+                        sums[column * 2 + 1] = sums[column * 2 + 1] + (<const vector*> (pixel + lanes))[0] * second_taps
+                else:
+                    sums[column * n_vectors] = sums[column * n_vectors] + times(pixel[0], first_taps)
+                    if n_vectors == 2:
+                        sums[column * 2 + 1] = sums[column * 2 + 1] + times(pixel[0], second_taps)
+            if own_channels:
+                taps += sum.tap_pitch - 1
             panel += n_vectors * lanes
         segment_index += 1
         if segment_index == sum.n_segments:
@@ -149,50 +161,50 @@ cdef inline void store_lanes(real* response, vector value, Py_ssize_t first, Py_
 
 cdef inline void some_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                   vector like) noexcept nogil:
+                                   bint own_channels, vector like) noexcept nogil:
     """Any number of columns up to a tile's, as a tile of that literal size."""
     if n_columns == 1:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 1, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 1, n_vectors, False, own_channels, like)
     elif n_columns == 2:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 2, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 2, n_vectors, False, own_channels, like)
     elif n_columns == 3:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, False, own_channels, like)
     elif n_columns == 4:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, False, own_channels, like)
     elif n_columns == 5:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, False, own_channels, like)
     elif n_columns == 6:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, False, like)
-    elif TILE_COLUMNS > 6 and n_columns == 7:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, False, like)
-    elif TILE_COLUMNS > 6 and n_columns == 8:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, False, like)
-    elif TILE_COLUMNS > 6 and n_columns == 9:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, False, like)
-    elif TILE_COLUMNS > 6 and n_columns == 10:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, False, like)
-    elif TILE_COLUMNS > 6 and n_columns == 11:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, False, like)
-    elif TILE_COLUMNS > 6 and n_columns == 12:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, False, like)
-    elif TILE_COLUMNS > 6 and n_columns == 13:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, False, like)
-    elif TILE_COLUMNS > 6 and n_columns == 14:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, False, own_channels, like)
+    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 7:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, False, own_channels, like)
+    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 8:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, False, own_channels, like)
+    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 9:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, False, own_channels, like)
+    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 10:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, False, own_channels, like)
+    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 11:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, False, own_channels, like)
+    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 12:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, False, own_channels, like)
+    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 13:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, False, own_channels, like)
+    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 14:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, False, own_channels, like)
 
 
 cdef inline void long_sums_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                         const real* bias, real* response, Py_ssize_t n_vectors,
-                                        vector like) noexcept nogil:
+                                        bint own_channels, vector like) noexcept nogil:
     """One row of compensated sums, four windows at once as long as there are four."""
     cdef Py_ssize_t column = 0
     while column + 4 <= rows.n_columns:
         tile_over_kernels(sum, rows, image + column * rows.window_pitch, panel, bias,
-                          response + column * rows.column_pitch, 4, n_vectors, True, like)
+                          response + column * rows.column_pitch, 4, n_vectors, True, own_channels, like)
         column += 4
     while column < rows.n_columns:
         tile_over_kernels(sum, rows, image + column * rows.window_pitch, panel, bias,
-                          response + column * rows.column_pitch, 1, n_vectors, True, like)
+                          response + column * rows.column_pitch, 1, n_vectors, True, own_channels, like)
         column += 1
 
 
@@ -208,34 +220,38 @@ cdef inline bint has_short_blocks(const Sum* sum) noexcept nogil:
 
 
 cdef inline void row_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                  const real* bias, real* response, vector like) noexcept nogil:
+                                  const real* bias, real* response, bint own_channels,
+                                  vector like) noexcept nogil:
     """One row in as few tiles as it takes, of sizes as equal as can be."""
     cdef Py_ssize_t largest = TILE_COLUMNS
-    if rows.width > n_lanes(like) and has_short_blocks(sum):
+    if own_channels:
+        largest = min(6, TILE_COLUMNS)  # bound by loads and memory: more sums at once bring nothing
+    elif rows.width > n_lanes(like) and has_short_blocks(sum):
         largest = TILE_COLUMNS // 2
     cdef Py_ssize_t n_tiles = (rows.n_columns + largest - 1) // largest
     cdef Py_ssize_t done = 0, n_columns, tile
     for tile in range(n_tiles):
         n_columns = (rows.n_columns - done + n_tiles - tile - 1) // (n_tiles - tile)
         if rows.width == n_lanes(like):
-            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 1, like)
+            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 1, own_channels, like)
         else:
-            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 2, like)
+            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 2, own_channels, like)
         image += n_columns * rows.window_pitch
         response += n_columns * rows.column_pitch
         done += n_columns
 
 
 cdef inline void rows_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                   const real* bias, real* response, vector like) noexcept nogil:
+                                   const real* bias, real* response, bint own_channels,
+                                   vector like) noexcept nogil:
     cdef Py_ssize_t y
     for y in range(rows.n_rows):
         if sum.compensated and rows.width == n_lanes(like):
-            long_sums_over_kernels(sum, rows, image, panel, bias, response, 1, like)
+            long_sums_over_kernels(sum, rows, image, panel, bias, response, 1, own_channels, like)
         elif sum.compensated:
-            long_sums_over_kernels(sum, rows, image, panel, bias, response, 2, like)
+            long_sums_over_kernels(sum, rows, image, panel, bias, response, 2, own_channels, like)
         else:
-            row_over_kernels(sum, rows, image, panel, bias, response, like)
+            row_over_kernels(sum, rows, image, panel, bias, response, own_channels, like)
         image += rows.window_row_pitch
         response += rows.row_pitch
 
@@ -426,12 +442,22 @@ cdef inline void rows_over_columns(const Sum* sum, const Rows* rows, const real*
 
 cdef void over_kernels_f32(const Sum* sum, const Rows* rows, const float* image, const float* panel, const float* bias,
                            float* response) noexcept nogil:
-    rows_over_kernels(sum, rows, image, panel, bias, response, f32v_broadcast(0))
+    rows_over_kernels(sum, rows, image, panel, bias, response, False, f32v_broadcast(0))
 
 
 cdef void over_kernels_f64(const Sum* sum, const Rows* rows, const double* image, const double* panel,
                            const double* bias, double* response) noexcept nogil:
-    rows_over_kernels(sum, rows, image, panel, bias, response, f64v_broadcast(0))
+    rows_over_kernels(sum, rows, image, panel, bias, response, False, f64v_broadcast(0))
+
+
+cdef void over_channels_f32(const Sum* sum, const Rows* rows, const float* image, const float* panel,
+                            const float* bias, float* response) noexcept nogil:
+    rows_over_kernels(sum, rows, image, panel, bias, response, True, f32v_broadcast(0))
+
+
+cdef void over_channels_f64(const Sum* sum, const Rows* rows, const double* image, const double* panel,
+                            const double* bias, double* response) noexcept nogil:
+    rows_over_kernels(sum, rows, image, panel, bias, response, True, f64v_broadcast(0))
 
 
 cdef void over_columns_f32(const Sum* sum, const Rows* rows, const float* image, const float* panel, const float* bias,

@@ -31,8 +31,9 @@ cdef struct Sum:
     Py_ssize_t rows_per_block
     Py_ssize_t pieces
     bint compensated                 # totals carry their rounding errors along (long sums)
-    const Segment* segments          # lanes over kernels: the whole sum
+    const Segment* segments          # lanes over kernels and over channels: the whole sum
     Py_ssize_t n_segments
+    Py_ssize_t tap_pitch             # lanes over channels: from a tap of a segment to the next, in elements
     Py_ssize_t kernel_row_pitch      # lanes over columns: from a kernel row's taps to the next row's, in elements
     const Py_ssize_t* tap_offsets    # lanes over columns: of each tap in a kernel row's run, in elements
     bint dense                       # tap_offsets[t] is t
@@ -44,7 +45,7 @@ cdef struct Rows:
     Py_ssize_t n_kernels             # of the panel that exist; the panel's other kernels are zero
     Py_ssize_t width                 # kernels in the panel, the zero ones included
     Py_ssize_t window_row_pitch      # from a row of windows to the next
-    Py_ssize_t window_pitch          # lanes over kernels: from a window to the next
+    Py_ssize_t window_pitch          # lanes over kernels and over channels: from a window to the next
     Py_ssize_t row_pitch             # of the response, as the next two
     Py_ssize_t column_pitch
     Py_ssize_t kernel_pitch
@@ -55,6 +56,8 @@ cdef struct Rows:
 # for y < n_rows, x < n_columns, k < n_kernels. Overwrites; the response aliases no input.
 #   over kernels: kernel_pitch is 1, width 1 or 2 vectors; window (y, x) begins at
 #     image + y * window_row_pitch + x * window_pitch, and a segment's taps lie at offset + 0 .. n_taps from there.
+#   over channels: as over kernels, but kernel k has pixels of its own: its tap t of a segment lies at
+#     offset + t * tap_pitch + k, readable for k < width.
 #   over columns: column_pitch is 1, width 1, 2 or 4; tap t of kernel row i for window (y, x) is at
 #     image[y * window_row_pitch + i * kernel_row_pitch + tap_offsets[t] + x], readable for x < readable_columns,
 #     which is at least one vector.
@@ -77,7 +80,7 @@ cdef struct Staging:
     Py_ssize_t depth
     Py_ssize_t column_bytes          # pitch of the source's columns
     const Py_ssize_t* channel_bytes  # offset of each channel in the source
-    bint packed                      # channels and columns of the source lie next to each other, column by column
+    bint adjacent                    # the source's channels lie next to each other
     bint swapped                     # the source's bytes are in the other order
     Py_ssize_t n_phases              # padded column x goes to phase x % n_phases, position x // n_phases
     Py_ssize_t phase_pitch           # of the strip, in elements, as the next two
@@ -98,6 +101,7 @@ cdef struct Storing:
     Py_ssize_t kernel_pitch
     Py_ssize_t column_bytes          # of the array
     const Py_ssize_t* kernel_bytes   # offset of each kernel in the array
+    bint adjacent                    # the array's kernels lie next to each other
 
 ctypedef void (*StoreF32)(const Storing*, const float* strip, char* target) noexcept nogil
 ctypedef void (*StoreF64)(const Storing*, const double* strip, char* target) noexcept nogil
@@ -109,6 +113,8 @@ cdef struct Table:
     RowsF64 over_kernels_f64
     RowsF32 over_columns_f32
     RowsF64 over_columns_f64
+    RowsF32 over_channels_f32
+    RowsF64 over_channels_f64
     StageF32 stage_f32
     StageF64 stage_f64
     StoreF32 store_f32

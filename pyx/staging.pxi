@@ -10,6 +10,8 @@ cdef extern from "simd.h" nogil:
     float half_to_float "xcorr_half_to_float"(half)
     half float_to_half "xcorr_float_to_half"(float)
     half double_to_half "xcorr_double_to_half"(double)
+    void transpose_4x4_f32 "xcorr_transpose_4x4_f32"(const float*, Py_ssize_t, float*, Py_ssize_t)
+    void transpose_4x4_f64 "xcorr_transpose_4x4_f64"(const double*, Py_ssize_t, double*, Py_ssize_t)
 
 ctypedef fused element:
     int8_t
@@ -56,70 +58,254 @@ cdef inline void stage_run(const char* source, Py_ssize_t source_bytes, real* st
             strip[index * pitch] = load(source + index * source_bytes, like, strip[0], False)
 
 
+# --- orders of axes -----------------------------------------------------------------------------------------------
+#
+# What lies stream by stream on one side and interleaved on the other goes through a block on the stack: converted
+# where it is contiguous, turned around by `transpose` as 4x4 blocks in registers.
+
+cdef enum:
+    BLOCK_STREAMS = 8
+    BLOCK_POSITIONS = 64
+    BLOCK = 512
+
+
+cdef inline bint is_real(const char* place, Py_ssize_t pitch, element like, real to) noexcept nogil:
+    """Whether elements there are of the strip's own type, and aligned: they need not go through a block."""
+    cdef bint same = False
+    if element is float:
+        same = sizeof(real) == sizeof(float)
+    elif element is double:
+        same = sizeof(real) == sizeof(double)
+    return same and (<Py_ssize_t> place | pitch) % <Py_ssize_t> sizeof(real) == 0
+
+
+cdef inline void turn_few(const real* source, Py_ssize_t source_pitch, real* target, Py_ssize_t target_pitch,
+                          Py_ssize_t n_rows, Py_ssize_t n_columns) noexcept nogil:
+    cdef Py_ssize_t row, column
+    for column in range(n_columns):
+        for row in range(n_rows):
+            target[column * target_pitch + row] = source[row * source_pitch + column]
+
+
+cdef void transpose(const real* source, Py_ssize_t source_pitch, real* target, Py_ssize_t target_pitch,
+                    Py_ssize_t n_rows, Py_ssize_t n_columns) noexcept nogil:
+    """target[column * target_pitch + row] = source[row * source_pitch + column]."""
+    cdef Py_ssize_t row = 0, column
+    if n_rows == 2 and target_pitch == 2:
+        turn_few(source, source_pitch, target, 2, 2, n_columns)
+        return
+    if n_rows == 3 and target_pitch == 3:
+        turn_few(source, source_pitch, target, 3, 3, n_columns)
+        return
+    if n_columns == 2 and source_pitch == 2:
+        turn_few(source, 2, target, target_pitch, n_rows, 2)
+        return
+    if n_columns == 3 and source_pitch == 3:
+        turn_few(source, 3, target, target_pitch, n_rows, 3)
+        return
+    while row + 4 <= n_rows:
+        column = 0
+        while column + 4 <= n_columns:
+            if real is float:
+                transpose_4x4_f32(source + column, source_pitch, target + column * target_pitch, target_pitch)
+            else:
+                transpose_4x4_f64(source + column, source_pitch, target + column * target_pitch, target_pitch)
+            column += 4
+        turn_few(source + column, source_pitch, target + column * target_pitch, target_pitch, 4, n_columns - column)
+        source += 4 * source_pitch
+        target += 4
+        row += 4
+    turn_few(source, source_pitch, target, target_pitch, n_rows - row, n_columns)
+
+
+# --- images into strips -------------------------------------------------------------------------------------------
+
+
 cdef inline void stage_phase(const Staging* staging, const char* source, real* strip, Py_ssize_t phase,
-                             Py_ssize_t channel, element like) noexcept nogil:
-    """The columns of one phase of one channel; `strip` and `source` are at that phase and channel."""
-    cdef Py_ssize_t n_phases = staging.n_phases, pitch = staging.position_pitch
-    cdef Py_ssize_t n_positions = (staging.columns - phase + n_phases - 1) // n_phases
-    cdef Py_ssize_t first = (staging.first_inside - phase + n_phases - 1) // n_phases
-    cdef Py_ssize_t end = (staging.end_inside - phase + n_phases - 1) // n_phases
-    cdef Py_ssize_t position, column
-    first = min(max(first, 0), n_positions)
-    end = min(max(end, first), n_positions)
-    position = 0
-    while position < n_positions:
-        if position == first and first < end:
-            column = position * n_phases + phase - staging.first_inside
-            stage_run(source + column * staging.column_bytes, n_phases * staging.column_bytes,
-                      strip + position * pitch, pitch, end - first, like, staging.swapped)
-            position = end
-            continue
-        column = staging.column_source[position * n_phases + phase]
-        if column < 0:
-            strip[position * pitch] = <real> staging.fill[channel]
-        else:
-            strip[position * pitch] = load(source + column * staging.column_bytes, like, strip[0], staging.swapped)
-        position += 1
+                             Py_ssize_t first, Py_ssize_t end, element like) noexcept nogil:
+    """The positions [first, end) inside, of one phase of one channel at which `strip` and `source` are."""
+    cdef Py_ssize_t column = first * staging.n_phases + phase - staging.first_inside
+    stage_run(source + column * staging.column_bytes, staging.n_phases * staging.column_bytes,
+              strip + first * staging.position_pitch, staging.position_pitch, end - first, like, staging.swapped)
+
+
+cdef inline void stage_interleaved(const Staging* staging, const char* source, real* strip,
+                                   element like) noexcept nogil:
+    """The columns inside, from channels next to each other into channels next to each other."""
+    cdef Py_ssize_t n_columns = staging.end_inside - staging.first_inside, column
+    strip += staging.first_inside * staging.position_pitch
+    source += staging.channel_bytes[0]
+    if (staging.position_pitch == staging.depth
+            and staging.column_bytes == staging.depth * <Py_ssize_t> sizeof(element)):
+        stage_run(source, sizeof(element), strip, 1, n_columns * staging.depth, like, staging.swapped)
+        return
+    for column in range(n_columns):
+        stage_run(source + column * staging.column_bytes, sizeof(element), strip + column * staging.position_pitch, 1,
+                  staging.depth, like, staging.swapped)
+
+
+cdef inline void stage_transposed(const Staging* staging, const char* source, real* strip,
+                                  element like) noexcept nogil:
+    """The columns inside, from interleaved to channel by channel or the other way, a block at a time."""
+    cdef real[BLOCK] block
+    cdef Py_ssize_t n_columns = staging.end_inside - staging.first_inside
+    cdef Py_ssize_t channel = 0, n_channels, first, n_positions, index
+    cdef const char* place
+    cdef real* target
+    if staging.position_pitch == 1 and not staging.swapped and is_real(source, staging.column_bytes, like, strip[0]):
+        transpose(<const real*> (source + staging.channel_bytes[0]), staging.column_bytes // <Py_ssize_t> sizeof(real),
+                  strip + staging.first_inside, staging.channel_pitch, n_columns, staging.depth)
+        return
+    while channel < staging.depth:
+        n_channels = min(staging.depth - channel, BLOCK_STREAMS)
+        first = 0
+        while first < n_columns:
+            n_positions = min(n_columns - first, BLOCK_POSITIONS)
+            place = source + staging.channel_bytes[channel] + first * staging.column_bytes
+            target = (strip + (staging.first_inside + first) * staging.position_pitch
+                      + channel * staging.channel_pitch)
+            if staging.channel_pitch == 1:
+                for index in range(n_channels):
+                    stage_run(source + staging.channel_bytes[channel + index] + first * staging.column_bytes,
+                              sizeof(element), block + index * BLOCK_POSITIONS, 1, n_positions, like, staging.swapped)
+                transpose(block, BLOCK_POSITIONS, target, staging.position_pitch, n_channels, n_positions)
+            else:
+                if staging.column_bytes == n_channels * <Py_ssize_t> sizeof(element):
+                    stage_run(place, sizeof(element), block, 1, n_channels * n_positions, like, staging.swapped)
+                else:
+                    for index in range(n_positions):
+                        stage_run(place + index * staging.column_bytes, sizeof(element), block + index * n_channels, 1,
+                                  n_channels, like, staging.swapped)
+                transpose(block, n_channels, target, staging.channel_pitch, n_positions, n_channels)
+            first += n_positions
+        channel += n_channels
 
 
 cdef inline void stage(const Staging* staging, const char* source, real* strip, element like) noexcept nogil:
-    cdef Py_ssize_t channel, phase, position, column
-    if source == NULL:
-        for channel in range(staging.depth):
-            for column in range(staging.columns):
-                position = (column % staging.n_phases) * staging.phase_pitch
-                position += column // staging.n_phases * staging.position_pitch
-                strip[position + channel * staging.channel_pitch] = <real> staging.fill[channel]
-        return
-    if (staging.packed and staging.n_phases == 1 and staging.channel_pitch == 1
-            and staging.position_pitch == staging.depth and staging.first_inside == 0
-            and staging.end_inside == staging.columns):
-        stage_run(source, sizeof(element), strip, 1, staging.columns * staging.depth, like, staging.swapped)
-        return
+    cdef Py_ssize_t channel, phase, position, column, first, end, n_phases = staging.n_phases
+    cdef bint whole = source == NULL
+    if not whole and staging.first_inside < staging.end_inside:
+        if n_phases == 1 and staging.depth > 1 and staging.adjacent and staging.channel_pitch == 1:
+            stage_interleaved(staging, source, strip, like)
+        elif (n_phases == 1 and staging.depth > 1
+                and (staging.adjacent if staging.position_pitch == 1
+                     else staging.column_bytes == <Py_ssize_t> sizeof(element))):
+            stage_transposed(staging, source, strip, like)
+        else:
+            for channel in range(staging.depth):
+                for phase in range(min(n_phases, staging.columns)):
+                    first = (staging.first_inside - phase + n_phases - 1) // n_phases
+                    end = (staging.end_inside - phase + n_phases - 1) // n_phases
+                    if first < end:
+                        stage_phase(staging, source + staging.channel_bytes[channel],
+                                    strip + phase * staging.phase_pitch + channel * staging.channel_pitch, phase,
+                                    first, end, like)
+    column = 0
+    while column < staging.columns:
+        if not whole and staging.first_inside <= column < staging.end_inside:
+            column = staging.end_inside
+            continue
+        position = column % n_phases * staging.phase_pitch + column // n_phases * staging.position_pitch
+        stage_border(staging, source, strip + position, -1 if whole else staging.column_source[column], like)
+        column += 1
+
+
+cdef inline void stage_border(const Staging* staging, const char* source, real* strip, Py_ssize_t column,
+                              element like) noexcept nogil:
+    """All channels of one padded column, from the image's `column` or of the fill value where that is -1."""
+    cdef Py_ssize_t channel
     for channel in range(staging.depth):
-        for phase in range(min(staging.n_phases, staging.columns)):
-            stage_phase(staging, source + staging.channel_bytes[channel],
-                        strip + phase * staging.phase_pitch + channel * staging.channel_pitch, phase, channel, like)
+        if column < 0:
+            strip[channel * staging.channel_pitch] = <real> staging.fill[channel]
+        else:
+            strip[channel * staging.channel_pitch] = load(
+                source + staging.channel_bytes[channel] + column * staging.column_bytes, like, strip[0],
+                staging.swapped)
+
+
+# --- strips into responses ----------------------------------------------------------------------------------------
+
+
+cdef inline void store_run(const real* strip, Py_ssize_t pitch, char* target, Py_ssize_t target_bytes,
+                           Py_ssize_t n_elements, element like) noexcept nogil:
+    """The element at target + i * target_bytes = strip[i * pitch]; contiguous ones as a loop that vectorises."""
+    cdef Py_ssize_t index
+    if pitch == 1 and target_bytes == <Py_ssize_t> sizeof(element):
+        for index in range(n_elements):
+            save(strip[index], target + index * <Py_ssize_t> sizeof(element), like)
+    else:
+        for index in range(n_elements):
+            save(strip[index * pitch], target + index * target_bytes, like)
+
+
+cdef inline void save(real number, char* target, element like) noexcept nogil:
+    """Values that an integer type cannot hold do not come here."""
+    cdef element value
+    if element is half:
+        if real is float:
+            value = float_to_half(number)
+        else:
+            value = double_to_half(number)
+    else:
+        value = <element> number
+    memcpy(target, &value, sizeof(element))
+
+
+cdef inline void store_transposed(const Storing* storing, const real* strip, char* target,
+                                  element like) noexcept nogil:
+    """From interleaved kernels to kernel by kernel or the other way, a block at a time."""
+    cdef real[BLOCK] block
+    cdef Py_ssize_t kernel = 0, n_kernels, first, n_positions, index
+    cdef const real* values
+    cdef char* place
+    if storing.column_pitch == 1 and is_real(target, storing.column_bytes, like, strip[0]):
+        transpose(strip, storing.kernel_pitch, <real*> (target + storing.kernel_bytes[0]),
+                  storing.column_bytes // <Py_ssize_t> sizeof(real), storing.n_kernels, storing.n_columns)
+        return
+    while kernel < storing.n_kernels:
+        n_kernels = min(storing.n_kernels - kernel, BLOCK_STREAMS)
+        first = 0
+        while first < storing.n_columns:
+            n_positions = min(storing.n_columns - first, BLOCK_POSITIONS)
+            values = strip + kernel * storing.kernel_pitch + first * storing.column_pitch
+            place = target + storing.kernel_bytes[kernel] + first * storing.column_bytes
+            if storing.kernel_pitch == 1:
+                transpose(values, storing.column_pitch, block, BLOCK_POSITIONS, n_positions, n_kernels)
+                for index in range(n_kernels):
+                    store_run(block + index * BLOCK_POSITIONS, 1,
+                              target + storing.kernel_bytes[kernel + index] + first * storing.column_bytes,
+                              sizeof(element), n_positions, like)
+            else:
+                transpose(values, storing.kernel_pitch, block, n_kernels, n_kernels, n_positions)
+                if storing.column_bytes == n_kernels * <Py_ssize_t> sizeof(element):
+                    store_run(block, 1, place, sizeof(element), n_kernels * n_positions, like)
+                else:
+                    for index in range(n_positions):
+                        store_run(block + index * n_kernels, 1, place + index * storing.column_bytes, sizeof(element),
+                                  n_kernels, like)
+            first += n_positions
+        kernel += n_kernels
 
 
 cdef inline void store(const Storing* storing, const real* strip, char* target, element like) noexcept nogil:
-    """Values that an integer type cannot hold do not come here."""
     cdef Py_ssize_t kernel, column
-    cdef const real* values
-    cdef char* place
-    cdef element value
-    for kernel in range(storing.n_kernels):
-        values = strip + kernel * storing.kernel_pitch
-        place = target + storing.kernel_bytes[kernel]
+    if storing.kernel_pitch == 1 and storing.adjacent:
+        target += storing.kernel_bytes[0]
+        if (storing.column_pitch == storing.n_kernels
+                and storing.column_bytes == storing.n_kernels * <Py_ssize_t> sizeof(element)):
+            store_run(strip, 1, target, sizeof(element), storing.n_columns * storing.n_kernels, like)
+            return
         for column in range(storing.n_columns):
-            if element is half:
-                if real is float:
-                    value = float_to_half(values[column * storing.column_pitch])
-                else:
-                    value = double_to_half(values[column * storing.column_pitch])
-            else:
-                value = <element> values[column * storing.column_pitch]
-            memcpy(place + column * storing.column_bytes, &value, sizeof(element))
+            store_run(strip + column * storing.column_pitch, 1, target + column * storing.column_bytes,
+                      sizeof(element), storing.n_kernels, like)
+    elif (storing.n_kernels > 1
+            and (storing.adjacent if storing.column_pitch == 1
+                 else storing.column_bytes == <Py_ssize_t> sizeof(element))):
+        store_transposed(storing, strip, target, like)
+    else:
+        for kernel in range(storing.n_kernels):
+            store_run(strip + kernel * storing.kernel_pitch, storing.column_pitch,
+                      target + storing.kernel_bytes[kernel], storing.column_bytes, storing.n_columns, like)
 
 
 # --- by element type ----------------------------------------------------------------------------------------------

@@ -1,10 +1,14 @@
 # The engine's loops: over tasks, over a strip's groups and panels, over its rows. Pointers and sizes in; no Python but
 # for signals.
 
+cdef enum Form:  # where the lanes go
+    OVER_KERNELS, OVER_COLUMNS, OVER_CHANNELS
+
 cdef enum Boundary:
     CONSTANT, EDGE, REFLECT, SYMMETRIC, WRAP
 
 # Sizes of one image and the bank, in real elements: a complex channel counts as two, and so does a complex kernel.
+# Over channels all groups are one, of all kernels.
 cdef struct Geometry:
     Py_ssize_t height, width, depth               # depth: channels of one group
     Py_ssize_t groups, n_kernels                  # n_kernels: of one group
@@ -29,10 +33,12 @@ cdef struct Loops:
     const Panel* panels
     Py_ssize_t n_panels
     Py_ssize_t padded_kernels         # widths of a group's panels together
-    bint over_kernels
+    int form                          # a Form
     int boundary                      # of the padding, a Boundary
     bint in_place                     # windows are read from the image itself, without a strip
     bint direct_store                 # responses are written to `out` without a strip
+    bint rows_join_in                 # the image's rows follow each other without a gap, and so do the strip's
+    bint rows_join_out                # the same of responses
     const char* images
     Py_ssize_t image_bytes, row_bytes  # pitches of the images
     const Py_ssize_t* channel_bytes   # groups * depth
@@ -157,7 +163,9 @@ cdef int correlate_strip(Loops* loops, Py_ssize_t image, Py_ssize_t strip, real*
                 return status
         if not loops.direct_store:
             storing.kernel_bytes = loops.kernel_bytes + group * geometry.n_kernels
-            store_rows(loops, &storing, responses, n_rows, loops.rows.row_pitch, target)
+            if loops.rows_join_out:
+                storing.n_columns = n_rows * geometry.columns
+            store_rows(loops, &storing, responses, 1 if loops.rows_join_out else n_rows, loops.rows.row_pitch, target)
     return DONE
 
 
@@ -175,6 +183,8 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, Py_s
     rows.n_kernels = panel.n_kernels
     rows.width = panel.width
     responses += panel.first * rows.kernel_pitch
+    if loops.form == OVER_CHANNELS:
+        windows += panel.first
     while y < n_rows:
         rows.n_rows = min(n_rows - y, rows_at_once)
         x = 0
@@ -183,7 +193,7 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, Py_s
             if rows.n_columns >= 2 * columns_at_once:
                 rows.n_columns = columns_at_once
             rows.readable_columns = loops.rows.readable_columns - x
-            call_microkernel(loops, &rows, windows + (x * rows.window_pitch if loops.over_kernels else x),
+            call_microkernel(loops, &rows, windows + (x if loops.form == OVER_COLUMNS else x * rows.window_pitch),
                              <const real*> loops.packed + first * n_taps, <const real*> loops.bias + first,
                              responses + x * rows.column_pitch)
             x += rows.n_columns
@@ -203,13 +213,17 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, Py_s
 cdef inline void call_microkernel(const Loops* loops, const Rows* rows, const real* windows, const real* packed,
                                   const real* bias, real* responses) noexcept nogil:
     if real is float:
-        if loops.over_kernels:
+        if loops.form == OVER_KERNELS:
             loops.table.over_kernels_f32(&loops.sum, rows, windows, packed, bias, responses)
+        elif loops.form == OVER_CHANNELS:
+            loops.table.over_channels_f32(&loops.sum, rows, windows, packed, bias, responses)
         else:
             loops.table.over_columns_f32(&loops.sum, rows, windows, packed, bias, responses)
     else:
-        if loops.over_kernels:
+        if loops.form == OVER_KERNELS:
             loops.table.over_kernels_f64(&loops.sum, rows, windows, packed, bias, responses)
+        elif loops.form == OVER_CHANNELS:
+            loops.table.over_channels_f64(&loops.sum, rows, windows, packed, bias, responses)
         else:
             loops.table.over_columns_f64(&loops.sum, rows, windows, packed, bias, responses)
 
@@ -228,20 +242,26 @@ cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
                      Py_ssize_t row_pitch, real* strip) noexcept nogil:
     cdef Staging staging = loops.staging
     cdef const char* source
-    cdef Py_ssize_t row, source_row
+    cdef Py_ssize_t row = first, end = first + n_rows, source_row, joined
     staging.channel_bytes = loops.channel_bytes + group * staging.depth
     staging.fill = loops.staging.fill + group * staging.depth
-    for row in range(first, first + n_rows):
+    while row < end:
+        joined = 1
         if row_is_reached(loops.geometry, row):
             source = NULL
             source_row = source_index(row - loops.geometry.top, loops.geometry.height, loops.boundary)
             if source_row >= 0:
                 source = loops.images + image * loops.image_bytes + source_row * loops.row_bytes
+                if loops.rows_join_in and source_row == row - loops.geometry.top:
+                    joined = min(end - row, loops.geometry.height - source_row)
+            staging.columns = joined * loops.staging.columns
+            staging.end_inside = loops.staging.end_inside + (joined - 1) * loops.staging.columns
             if real is float:
                 loops.table.stage_f32(&staging, source, strip)
             else:
                 loops.table.stage_f64(&staging, source, strip)
-        strip += row_pitch
+        row += joined
+        strip += joined * row_pitch
 
 
 cdef bint row_is_reached(const Geometry* geometry, Py_ssize_t row) noexcept nogil:

@@ -310,4 +310,4 @@ def test_kernels_of_equal_bytes_in_another_order_or_type_are_other_kernels(level
 )  # fmt: skip
 def test_half_filled_vectors_are_taken_for_eight_kernels_of_few_channels_only(n_kernels, lanes, channels, over_kernels):
     geometry = _geometry.make_geometry((9, 9, channels), (n_kernels, 3, 3, channels))
-    assert _method.over_kernels(geometry, n_kernels, lanes) is over_kernels
+    assert (_method.form(geometry, n_kernels, lanes) == "kernels") is over_kernels

@@ -55,7 +55,7 @@ class Bank:
 
     def packed(self, engine: Engine, level: str) -> tuple[Array, Array]:
         """The panels and their bias as this engine's micro-kernels read them."""
-        key = (level, engine.double, engine.over_kernels)
+        key = (level, engine.double, engine.form)
         found = self.packs.get(key)
         if found is None:
             found = self.packs.setdefault(key, self.pack(engine))
@@ -63,11 +63,11 @@ class Bank:
 
     def pack(self, engine: Engine) -> tuple[Array, Array]:
         work = np.dtype(np.float64 if engine.double else np.float32)
-        refuse_too_large("kernels", "panels", work.itemsize * self.n_groups * engine.padded_kernels * self.n_taps)
-        panels = np.zeros((self.n_groups, engine.padded_kernels * self.n_taps), dtype=work)
-        panel_bias = np.zeros((self.n_groups, engine.padded_kernels), dtype=work)
-        bias = np.ascontiguousarray(self.bias, work)
-        for group in range(self.n_groups):
+        refuse_too_large("kernels", "panels", work.itemsize * engine.groups * engine.padded_kernels * self.n_taps)
+        panels = np.zeros((engine.groups, engine.padded_kernels * self.n_taps), dtype=work)
+        panel_bias = np.zeros((engine.groups, engine.padded_kernels), dtype=work)
+        bias = np.ascontiguousarray(self.bias, work).reshape(engine.groups, -1)
+        for group in range(engine.groups):
             for index, (first, end) in enumerate(engine.panel_ranges()):
                 kernels = self.real_kernels(group, first, end, work)
                 engine.pack(kernels, bias[group, first:end], index, panels[group], panel_bias[group])

@@ -140,6 +140,5 @@ def explained(plan: Plan, image_shape: tuple[int, ...]) -> str:
         f"level {plan.level.name}",
     ]
     if plan.method == "direct" and geometry.n_kernels and not types.exact:
-        over_kernels = plan.engine(types.work == np.float64).over_kernels
-        lines.append(f"lanes over {'kernels' if over_kernels else 'columns'}, sums in {types.work}")
+        lines.append(f"lanes over {plan.engine(types.work == np.float64).form}, sums in {types.work}")
     return "\n".join(lines)

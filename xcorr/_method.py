@@ -49,8 +49,8 @@ def fastest(geometry: Geometry) -> str:
     return "direct"
 
 
-def over_kernels(geometry: Geometry, n_kernels: int, lanes: int) -> bool:
-    """Whether the direct method's lanes run over kernels (else over columns); the bits are the same.
+def form(geometry: Geometry, n_kernels: int, lanes: int) -> str:
+    """Where the direct method's lanes run: over "kernels", "columns" or "channels"; the bits are the same.
 
     Parameters
     ----------
@@ -58,7 +58,17 @@ def over_kernels(geometry: Geometry, n_kernels: int, lanes: int) -> bool:
     n_kernels : kernels of one group, in real elements.
     lanes : elements of a vector.
     """
+    if fills_vectors(n_kernels, lanes, geometry.channels // geometry.groups):
+        return "kernels"
+    all_kernels = geometry.groups * n_kernels
+    if geometry.groups > 1 and all_kernels * 2 >= -(-all_kernels // lanes) * lanes:
+        return "channels"
+    return "columns"
+
+
+def fills_vectors(n_kernels: int, lanes: int, channels: int) -> bool:
+    """Whether a group's kernels fill enough of their vectors."""
     padded = -(-n_kernels // lanes) * lanes
     if n_kernels * 2 == padded:
-        return n_kernels >= HALF_FILLED and geometry.channels // geometry.groups <= FEW_CHANNELS
+        return n_kernels >= HALF_FILLED and channels <= FEW_CHANNELS
     return n_kernels * 2 > padded

@@ -214,8 +214,8 @@ class Plan:
                 *(geometry.rows, geometry.columns),
                 *sum_blocks(geometry.kernel_height, geometry.kernel_width * self.depth),
             )
-            over_kernels = self.method != "direct" or _method.over_kernels(geometry, self.n_kernels, lanes)
-            engine = Engine(self.level.table, sizes, double, over_kernels, self.settings.boundary)
+            form = _method.form(geometry, self.n_kernels, lanes) if self.method == "direct" else "kernels"
+            engine = Engine(self.level.table, sizes, double, form, self.settings.boundary)
             self.engines[double] = engine
         return engine
 
