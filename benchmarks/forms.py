@@ -1,7 +1,7 @@
 """Where the direct method's forms cross: the same work with lanes over kernels, over columns and over channels.
 
-`xcorr._method.form` says which form is taken; its constants come from these figures. Prints the milliseconds of each form
-for each level and type, one worker, and marks the one that is taken with a star.
+`xcorr._method.form` says which form is taken; its constants come from these figures. Prints the milliseconds of each
+form for each level and type, one worker, and marks the one that is taken with a star.
 
     python benchmarks/forms.py
 """
@@ -18,13 +18,11 @@ from xcorr import _dispatch, _method, _plan
 HALF_FILLED = ((1, 3, 512), (1, 5, 512), (3, 3, 512), (4, 3, 256), (16, 3, 64))
 """Channels, side of the kernels and of the images for banks that fill half of a vector."""
 
-GROUPED = (
-    *((groups, 1, 1, 3, size) for groups, size in ((2, 256), (3, 256), (4, 256), (6, 128), (8, 128), (12, 128))),
-    *((groups, 1, 1, 3, 56) for groups in (16, 24, 32, 64, 256)),
-    *((groups, multiplier, 1, 5, 28) for groups in (3, 16, 64) for multiplier in (2, 4, 8)),
-    *((groups, each, each, 3, 28) for groups in (2, 4, 8, 32) for each in (2, 4, 8)),
+DEPTHWISE = (
+    *((groups, size) for groups, size in ((2, 256), (3, 256), (4, 256), (6, 128), (8, 128), (12, 128))),
+    *((groups, 56) for groups in (16, 24, 32, 64, 256)),
 )
-"""Groups, kernels and channels of each, side of the kernels and of the images."""
+"""Groups of one channel and one 3x3 kernel each, and the side of the images."""
 
 
 def time_form(kernels: np.ndarray, images: np.ndarray, groups: int, form: str | None) -> float:
@@ -65,8 +63,8 @@ def main() -> None:
                 half = max(1, lanes_of(_dispatch.current().table, dtype is np.float64) // 2)
                 for channels, side, size in HALF_FILLED:
                     compare(1, half, channels, side, size, dtype, ["kernels", "columns"])
-                for groups, n_kernels, channels, side, size in GROUPED:
-                    compare(groups, n_kernels, channels, side, size, dtype, ["kernels", "columns", "channels"])
+                for groups, size in DEPTHWISE:
+                    compare(groups, 1, 1, 3, size, dtype, ["kernels", "columns", "channels"])
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4"
 
 cdef Py_ssize_t STRIP_BYTES = 192 * 1024  # of a strip's image rows: they stay in the second-level cache
 cdef Py_ssize_t TASK_WORK = 1 << 20       # multiply-adds below which tasks are claimed several at once
+cdef Py_ssize_t PACKED_TAPS = 64          # that are packed at once: what they are written to stays in the first cache
 cdef Py_ssize_t ALIGNMENT = 64
 cdef Py_ssize_t LARGE = 1 << 60           # what products of sizes saturate at: no memory is that large
 
@@ -61,7 +62,6 @@ cdef class Engine:
     cdef readonly Py_ssize_t groups                  # over channels 1, whatever the geometry's
     cdef readonly Py_ssize_t n_panels, padded_kernels, n_taps, reached_rows, reached_columns
     cdef int lanes_over                              # a Form
-    cdef Py_ssize_t multiplier                       # over channels: kernels that share their channels
     cdef Py_ssize_t pixel                            # elements of one position of a strip
     cdef Panel* panels
     cdef Py_ssize_t* column_source
@@ -82,9 +82,10 @@ cdef class Engine:
          geometry.row_dilation, geometry.column_dilation, geometry.rows, geometry.columns, geometry.rows_per_block,
          geometry.pieces_per_row, geometry.compensated) = sizes
         self.n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
-        self.multiplier = geometry.n_kernels
         if self.lanes_over == OVER_CHANNELS:
-            geometry.n_kernels *= geometry.groups
+            if geometry.depth != 1 or geometry.n_kernels != 1:
+                raise ValueError("form: lanes go over channels where each group has one channel and one kernel only")
+            geometry.n_kernels = geometry.groups
             geometry.groups = 1
         self.groups = geometry.groups
         self.reached_rows = ((geometry.rows - 1) * geometry.row_stride
@@ -99,7 +100,7 @@ cdef class Engine:
         self._deal_panels()
         self.pixel = geometry.depth
         if self.lanes_over == OVER_CHANNELS:
-            self.pixel = product(geometry.depth, self.padded_kernels)
+            self.pixel = self.padded_kernels
 
     def _deal_panels(self):
         """The group's kernels dealt out to panels of the widths that the tiles know."""
@@ -121,14 +122,10 @@ cdef class Engine:
             first += width
 
     cdef Py_ssize_t source_channel(self, Py_ssize_t place):
-        """The real channel of the images that lies at that place of a strip's position; over channels, each of a
-        group's channels is there once for every kernel, and the lanes that pad the last vector are the last kernel's.
+        """The channel of the images at that place of a strip's position; over channels, those that pad the last vector
+        repeat the last one.
         """
-        cdef Py_ssize_t kernel
-        if self.lanes_over != OVER_CHANNELS:
-            return place
-        kernel = min(place % self.padded_kernels, self.geometry.n_kernels - 1)
-        return kernel // self.multiplier * self.geometry.depth + place // self.padded_kernels
+        return min(place, self.geometry.n_kernels - 1) if self.lanes_over == OVER_CHANNELS else place
 
     def __dealloc__(self):
         PyMem_Free(self.panels)
@@ -144,13 +141,15 @@ cdef class Engine:
     cdef _pack(self, const real[:, ::1] kernels, const real[::1] bias, Py_ssize_t panel_index, real[::1] panels,
                real[::1] panel_bias):
         cdef const Panel* panel = &self.panels[panel_index]
-        cdef Py_ssize_t kernel, tap
+        cdef Py_ssize_t kernel, tap, block
         cdef real* packed = &panels[panel.offset * self.n_taps]
         with nogil:
             for kernel in range(panel.n_kernels):
                 panel_bias[panel.offset + kernel] = bias[kernel]
-                for tap in range(self.n_taps):
-                    packed[tap * panel.width + kernel] = kernels[kernel, tap]
+            for block in range(ceiling(self.n_taps, PACKED_TAPS)):
+                for kernel in range(panel.n_kernels):
+                    for tap in range(block * PACKED_TAPS, min((block + 1) * PACKED_TAPS, self.n_taps)):
+                        packed[tap * panel.width + kernel] = kernels[kernel, tap]
 
     def panel_ranges(self):
         """First and last kernel (exclusive) of each panel of a group."""
@@ -322,16 +321,15 @@ cdef class Call:
                  or geometry.groups * geometry.depth * size == self.images.itemsize)
             and (geometry.kernel_width == 1 or self.column_bytes == geometry.depth * size
                  or engine.lanes_over == OVER_CHANNELS))
-        if engine.lanes_over == OVER_CHANNELS:  # a channel for each lane, and no lane beyond the last channel
-            loops.in_place = (loops.in_place and geometry.depth == 1 and engine.multiplier == 1
-                              and engine.padded_kernels == geometry.n_kernels)
+        if engine.lanes_over == OVER_CHANNELS:  # no lane beyond the last channel
+            loops.in_place = loops.in_place and engine.padded_kernels == geometry.n_kernels
         if loops.in_place:
             column_pitch = self.column_bytes // size
             loops.row_pitch = loops.row_bytes // size
         else:
             loops.row_pitch = product(engine.reached_columns, engine.pixel)
         loops.rows.window_pitch = column_pitch * geometry.column_stride if geometry.columns > 1 else 0
-        loops.sum.tap_pitch = column_pitch * geometry.column_dilation if geometry.depth == 1 else engine.padded_kernels
+        loops.sum.tap_pitch = column_pitch * geometry.column_dilation
         loops.direct_store = (self.out_is_work and self.out_column_bytes % size == 0
                               and loops.out_row_bytes % size == 0 and loops.response_bytes % size == 0)
         for kernel in range(geometry.groups * geometry.n_kernels):
@@ -424,8 +422,8 @@ cdef class Call:
         cdef Sum* sum = &self.loops.sum
         cdef Py_ssize_t run = geometry.kernel_width * geometry.depth, pieces = geometry.pieces_per_row
         cdef bint over_channels = self.engine.lanes_over == OVER_CHANNELS
-        cdef bint dilated = (self.engine.lanes_over != OVER_COLUMNS and geometry.column_dilation > 1
-                             and geometry.kernel_width > 1 and not (over_channels and geometry.depth == 1))
+        cdef bint dilated = (self.engine.lanes_over == OVER_KERNELS and geometry.column_dilation > 1
+                             and geometry.kernel_width > 1)
         cdef Py_ssize_t row, piece, first, end, stop
         cdef bint row_closes
         cdef Segment* segment
@@ -450,8 +448,7 @@ cdef class Call:
                     segment = &self.segments[sum.n_segments]
                     segment.offset = row * sum.kernel_row_pitch + first * (sum.tap_pitch if over_channels else 1)
                     if dilated:
-                        segment.offset += (first // geometry.depth * (geometry.column_dilation - 1)
-                                           * self.engine.pixel)
+                        segment.offset += first // geometry.depth * (geometry.column_dilation - 1) * geometry.depth
                     segment.n_taps = stop - first
                     segment.closes_block = stop == end and (pieces > 1 or row_closes)
                     sum.n_segments += 1

@@ -11,7 +11,7 @@ from cases import CASES, FEW
 from checks import assert_equal, assert_same_bits, random_generator, whole_numbers
 
 import xcorr
-from xcorr import _dispatch, _geometry, _method, _reference
+from xcorr import _dispatch, _geometry, _method, _plan, _reference
 
 METHODS = ("direct", "matmul", "fft", "winograd")
 by_id = {"ids": lambda value: getattr(value, "id", str(value))}
@@ -311,3 +311,32 @@ def test_kernels_of_equal_bytes_in_another_order_or_type_are_other_kernels(level
 def test_half_filled_vectors_are_taken_for_eight_kernels_of_few_channels_only(n_kernels, lanes, channels, over_kernels):
     geometry = _geometry.make_geometry((9, 9, channels), (n_kernels, 3, 3, channels))
     assert (_method.form(geometry, n_kernels, lanes) == "kernels") is over_kernels
+
+
+@pytest.mark.parametrize(
+    ("groups", "multiplier", "depth", "lanes", "form"),
+    [(64, 1, 1, 16, "channels"), (12, 1, 1, 16, "channels"), (8, 1, 1, 16, "columns"), (8, 1, 1, 8, "channels"),
+     (7, 1, 1, 8, "channels"), (6, 1, 1, 8, "columns"), (4, 1, 1, 4, "channels"), (3, 1, 1, 4, "columns"),
+     (64, 2, 1, 16, "columns"), (32, 4, 4, 16, "columns"), (32, 9, 4, 16, "kernels"), (1, 1, 1, 16, "columns")],
+)  # fmt: skip
+def test_lanes_go_over_channels_where_depthwise_layers_fill_vectors(groups, multiplier, depth, lanes, form):
+    geometry = _geometry.make_geometry((9, 9, groups * depth), (groups * multiplier, 3, 3, depth), groups=groups)
+    assert _method.form(geometry, multiplier, lanes) == form
+
+
+@pytest.mark.parametrize("groups", [12, 16, 17, 33])
+@pytest.mark.parametrize("keywords", [{}, {"stride": 2}, {"dilation": (2, 3)}, {"padding": "same"}],
+                         ids=["plain", "stride", "dilation", "same"])  # fmt: skip
+def test_forms_of_a_depthwise_layer_give_the_same_bits(level, monkeypatch, groups, keywords):
+    random = random_generator("forms", groups)
+    images = random.standard_normal((2, 11, 23, groups)).astype(np.float32)
+    kernels = random.standard_normal((groups, 4, 3, 1)).astype(np.float32)
+    bias = random.standard_normal(groups).astype(np.float32)
+    responses = []
+    for form in ("channels", "columns", "kernels"):
+        monkeypatch.setattr(_method, "form", lambda *_, form=form: form)
+        _plan._forget_plans()
+        responses.append(xcorr.correlate(images, kernels, groups=groups, bias=bias, **keywords))
+    _plan._forget_plans()
+    assert_same_bits(responses[1], responses[0])
+    assert_same_bits(responses[2], responses[0])

@@ -15,6 +15,13 @@ HALF_FILLED, FEW_CHANNELS = 8, 4
 of 3x3 and 5x5 take 0.5 to 1.3 times. 2026-11-24, AMD EPYC (Zen 4), all levels, 1 worker, benchmarks/forms.py.
 """
 
+MANY_GROUPS = 12
+"""Groups of one channel and one kernel from which on lanes go over channels although vectors are not nearly full.
+
+There they are 1.1 to 6 times as fast as over columns; 6 and 8 groups of 16 lanes take 1.2 to 1.7 times as long. Groups
+of more kernels gain nothing on the whole (0.5 to 1.25). 2026-11-24, AMD EPYC (Zen 4), levels v3 and v4, 1 worker,
+benchmarks/forms.py.
+"""
 
 ALLOWED = f"'auto', {', '.join(map(repr, AVAILABLE))}"
 
@@ -60,8 +67,9 @@ def form(geometry: Geometry, n_kernels: int, lanes: int) -> str:
     """
     if fills_vectors(n_kernels, lanes, geometry.channels // geometry.groups):
         return "kernels"
-    all_kernels = geometry.groups * n_kernels
-    if geometry.groups > 1 and all_kernels * 2 >= -(-all_kernels // lanes) * lanes:
+    groups = geometry.groups
+    depthwise = n_kernels == 1 and geometry.channels == groups > 1
+    if depthwise and (groups >= MANY_GROUPS or groups * 4 > -(-groups // lanes) * lanes * 3):
         return "channels"
     return "columns"
 
