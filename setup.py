@@ -55,7 +55,7 @@ DIRECTIVES = {
 }
 
 EXTENSIONS = [
-    Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"], depends=["pyx/strips.pxi", "pyx/microkernels.pxd"])
+    Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"], depends=["pyx/strips.pxi", "pyx/simd.h", "pyx/microkernels.pxd"])
     for name in ("_cpu", "_engine", "_indices", "_integers")
 ]
 LEVEL_EXTENSIONS = {f"xcorr._level_{level}": level for level in LEVELS}

@@ -19,6 +19,10 @@ cdef extern from *:
     int propagate "xcorr_raised"() except -1  # an exception that the loops left set
 
 FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "channels": OVER_CHANNELS}
+cdef extern from "simd.h" nogil:
+    void transpose_4x4_f32 "xcorr_transpose_4x4_f32"(const float*, Py_ssize_t, float*, Py_ssize_t)
+    void transpose_4x4_f64 "xcorr_transpose_4x4_f64"(const double*, Py_ssize_t, double*, Py_ssize_t)
+
 BOUNDARIES = {"constant": CONSTANT, "edge": EDGE, "reflect": REFLECT, "symmetric": SYMMETRIC, "wrap": WRAP}
 ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4": INT32, "u4": UINT32, "i8": INT64,
             "u8": UINT64, "f2": FLOAT16, "f4": FLOAT32, "f8": FLOAT64, "c8": FLOAT32, "c16": FLOAT64}
@@ -141,15 +145,15 @@ cdef class Engine:
     cdef _pack(self, const real[:, ::1] kernels, const real[::1] bias, Py_ssize_t panel_index, real[::1] panels,
                real[::1] panel_bias):
         cdef const Panel* panel = &self.panels[panel_index]
-        cdef Py_ssize_t kernel, tap, block
+        cdef Py_ssize_t kernel, first, block
         cdef real* packed = &panels[panel.offset * self.n_taps]
         with nogil:
             for kernel in range(panel.n_kernels):
                 panel_bias[panel.offset + kernel] = bias[kernel]
             for block in range(ceiling(self.n_taps, PACKED_TAPS)):
-                for kernel in range(panel.n_kernels):
-                    for tap in range(block * PACKED_TAPS, min((block + 1) * PACKED_TAPS, self.n_taps)):
-                        packed[tap * panel.width + kernel] = kernels[kernel, tap]
+                first = block * PACKED_TAPS
+                pack_taps(&kernels[0, first], self.n_taps, packed + first * panel.width, panel.width,
+                          panel.n_kernels, min(PACKED_TAPS, self.n_taps - first))
 
     def panel_ranges(self):
         """First and last kernel (exclusive) of each panel of a group."""
@@ -174,6 +178,33 @@ cdef class Engine:
             call.loops.discard = discard
         call.lay_out(n_workers, workspace_limit)
         return call
+
+
+cdef void pack_taps(const real* kernels, Py_ssize_t kernel_pitch, real* packed, Py_ssize_t width, Py_ssize_t n_kernels,
+                    Py_ssize_t n_taps) noexcept nogil:
+    """packed[tap * width + kernel] = kernels[kernel * kernel_pitch + tap], in blocks of 4x4 and one by one."""
+    cdef Py_ssize_t kernel = 0, tap, place
+    while kernel + 4 <= n_kernels:
+        tap = 0
+        while tap + 4 <= n_taps:
+            if real is float:
+                transpose_4x4_f32(kernels + tap, kernel_pitch, packed + tap * width, width)
+            else:
+                transpose_4x4_f64(kernels + tap, kernel_pitch, packed + tap * width, width)
+            tap += 4
+        while tap < n_taps:
+            for place in range(4):
+                packed[tap * width + place] = kernels[place * kernel_pitch + tap]
+            tap += 1
+        kernels += 4 * kernel_pitch
+        packed += 4
+        kernel += 4
+    while kernel < n_kernels:
+        for tap in range(n_taps):
+            packed[tap * width] = kernels[tap]
+        kernels += kernel_pitch
+        packed += 1
+        kernel += 1
 
 
 cdef void* allocated(Py_ssize_t count, size_t size) except NULL:
