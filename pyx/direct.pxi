@@ -95,12 +95,30 @@ cdef inline vector total_of(const vector* totals, const vector* errors, Py_ssize
 # benchmarks/bench.py --only resnet_56 resnet_28).
 
 
+cdef inline void add_shared_run(const real* pixels, const real* panel, vector* sums, Py_ssize_t pitch,
+                                Py_ssize_t n_columns, Py_ssize_t n_vectors, Py_ssize_t run, vector like) noexcept nogil:
+    """A kernel row over channels: each vector of pixels is loaded once, for all windows that it is a tap of."""
+    cdef Py_ssize_t lanes = n_lanes(like), place, part, tap, column
+    cdef vector own_pixels
+    for place in range(n_columns + run - 1):
+        for part in range(n_vectors):
+            own_pixels = (<const vector*> (pixels + place * pitch + part * lanes))[0]
+            for tap in range(run):
+                column = place - tap
+                if 0 <= column < n_columns:
+                    sums[column * n_vectors + part] = (
+                        sums[column * n_vectors + part]
+                        + own_pixels * (<const vector*> (panel + (tap * n_vectors + part) * lanes))[0])
+
+
 cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                   bint compensated, bint own_channels, vector like) noexcept nogil:
+                                   bint compensated, bint own_channels, Py_ssize_t shared_run,
+                                   vector like) noexcept nogil:
     """`n_columns` windows x `n_vectors` vectors of kernels; literal where it is called, so the loops unroll.
 
-    With `own_channels` each lane has a pixel of its own, else all lanes have the same one.
+    With `own_channels` each lane has a pixel of its own, else all lanes have the same one. A `shared_run` above 0 says
+    that every segment has so many taps, and that each tap of a window is the tap before of the next window.
     """
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors
     cdef vector first_taps, second_taps, zero = broadcast(a_zero, like)
@@ -117,7 +135,10 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
                 errors[column * n_vectors + part] = zero
     while True:
         taps = image + sum.segments[segment_index].offset
-        for tap in range(sum.segments[segment_index].n_taps):
+        if shared_run > 0:
+            add_shared_run(taps, panel, sums, sum.tap_pitch, n_columns, n_vectors, shared_run, like)
+            panel += shared_run * n_vectors * lanes
+        for tap in range(0 if shared_run > 0 else sum.segments[segment_index].n_taps):
             first_taps = (<const vector*> panel)[0]
             if n_vectors == 2:
                 second_taps = (<const vector*> (panel + lanes))[0]
@@ -161,36 +182,50 @@ cdef inline void store_lanes(real* response, vector value, Py_ssize_t first, Py_
 
 cdef inline void some_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                   bint own_channels, vector like) noexcept nogil:
+                                   bint own_channels, Py_ssize_t shared_run, vector like) noexcept nogil:
     """Any number of columns up to a tile's, as a tile of that literal size."""
     if n_columns == 1:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 1, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 1, n_vectors, False, own_channels,
+                          shared_run, like)
     elif n_columns == 2:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 2, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 2, n_vectors, False, own_channels,
+                          shared_run, like)
     elif n_columns == 3:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, False, own_channels,
+                          shared_run, like)
     elif n_columns == 4:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, False, own_channels,
+                          shared_run, like)
     elif n_columns == 5:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, False, own_channels,
+                          shared_run, like)
     elif n_columns == 6:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, False, own_channels,
+                          shared_run, like)
     elif TILE_COLUMNS > 6 and not own_channels and n_columns == 7:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, False, own_channels,
+                          shared_run, like)
     elif TILE_COLUMNS > 6 and not own_channels and n_columns == 8:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, False, own_channels,
+                          shared_run, like)
     elif TILE_COLUMNS > 6 and not own_channels and n_columns == 9:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, False, own_channels,
+                          shared_run, like)
     elif TILE_COLUMNS > 6 and not own_channels and n_columns == 10:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, False, own_channels,
+                          shared_run, like)
     elif TILE_COLUMNS > 6 and not own_channels and n_columns == 11:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, False, own_channels,
+                          shared_run, like)
     elif TILE_COLUMNS > 6 and not own_channels and n_columns == 12:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, False, own_channels,
+                          shared_run, like)
     elif TILE_COLUMNS > 6 and not own_channels and n_columns == 13:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, False, own_channels,
+                          shared_run, like)
     elif TILE_COLUMNS > 6 and not own_channels and n_columns == 14:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, False, own_channels, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, False, own_channels,
+                          shared_run, like)
 
 
 cdef inline void long_sums_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
@@ -200,11 +235,11 @@ cdef inline void long_sums_over_kernels(const Sum* sum, const Rows* rows, const 
     cdef Py_ssize_t column = 0
     while column + 4 <= rows.n_columns:
         tile_over_kernels(sum, rows, image + column * rows.window_pitch, panel, bias,
-                          response + column * rows.column_pitch, 4, n_vectors, True, own_channels, like)
+                          response + column * rows.column_pitch, 4, n_vectors, True, own_channels, 0, like)
         column += 4
     while column < rows.n_columns:
         tile_over_kernels(sum, rows, image + column * rows.window_pitch, panel, bias,
-                          response + column * rows.column_pitch, 1, n_vectors, True, own_channels, like)
+                          response + column * rows.column_pitch, 1, n_vectors, True, own_channels, 0, like)
         column += 1
 
 
@@ -220,7 +255,7 @@ cdef inline bint has_short_blocks(const Sum* sum) noexcept nogil:
 
 
 cdef inline void row_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                  const real* bias, real* response, bint own_channels,
+                                  const real* bias, real* response, bint own_channels, Py_ssize_t shared_run,
                                   vector like) noexcept nogil:
     """One row in as few tiles as it takes, of sizes as equal as can be."""
     cdef Py_ssize_t largest = TILE_COLUMNS
@@ -233,16 +268,18 @@ cdef inline void row_over_kernels(const Sum* sum, const Rows* rows, const real* 
     for tile in range(n_tiles):
         n_columns = (rows.n_columns - done + n_tiles - tile - 1) // (n_tiles - tile)
         if rows.width == n_lanes(like):
-            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 1, own_channels, like)
+            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 1, own_channels, shared_run,
+                              like)
         else:
-            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 2, own_channels, like)
+            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 2, own_channels, shared_run,
+                              like)
         image += n_columns * rows.window_pitch
         response += n_columns * rows.column_pitch
         done += n_columns
 
 
 cdef inline void rows_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                   const real* bias, real* response, bint own_channels,
+                                   const real* bias, real* response, bint own_channels, Py_ssize_t shared_run,
                                    vector like) noexcept nogil:
     cdef Py_ssize_t y
     for y in range(rows.n_rows):
@@ -251,9 +288,24 @@ cdef inline void rows_over_kernels(const Sum* sum, const Rows* rows, const real*
         elif sum.compensated:
             long_sums_over_kernels(sum, rows, image, panel, bias, response, 2, own_channels, like)
         else:
-            row_over_kernels(sum, rows, image, panel, bias, response, own_channels, like)
+            row_over_kernels(sum, rows, image, panel, bias, response, own_channels, shared_run, like)
         image += rows.window_row_pitch
         response += rows.row_pitch
+
+
+# --- lanes over channels ----------------------------------------------------------------------------------------------
+#
+# The same tiles, up to 6 x 2, where each lane has a pixel of its own. Each multiply-add would take a load, most of them
+# across two cache lines because nothing is aligned; where windows overlap by all but a column, rows of 3 taps load each
+# vector of pixels once instead: 8 x 2 loads for 36 multiply-adds. Bound by the caches and the memory behind them.
+
+
+cdef inline void rows_over_channels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                    const real* bias, real* response, vector like) noexcept nogil:
+    if sum.run == 3 and sum.pieces == 1 and not sum.compensated and rows.window_pitch == sum.tap_pitch:
+        rows_over_kernels(sum, rows, image, panel, bias, response, True, 3, like)
+    else:
+        rows_over_kernels(sum, rows, image, panel, bias, response, True, 0, like)
 
 
 # --- lanes over columns -------------------------------------------------------------------------------------------
@@ -442,22 +494,22 @@ cdef inline void rows_over_columns(const Sum* sum, const Rows* rows, const real*
 
 cdef void over_kernels_f32(const Sum* sum, const Rows* rows, const float* image, const float* panel, const float* bias,
                            float* response) noexcept nogil:
-    rows_over_kernels(sum, rows, image, panel, bias, response, False, f32v_broadcast(0))
+    rows_over_kernels(sum, rows, image, panel, bias, response, False, 0, f32v_broadcast(0))
 
 
 cdef void over_kernels_f64(const Sum* sum, const Rows* rows, const double* image, const double* panel,
                            const double* bias, double* response) noexcept nogil:
-    rows_over_kernels(sum, rows, image, panel, bias, response, False, f64v_broadcast(0))
+    rows_over_kernels(sum, rows, image, panel, bias, response, False, 0, f64v_broadcast(0))
 
 
 cdef void over_channels_f32(const Sum* sum, const Rows* rows, const float* image, const float* panel,
                             const float* bias, float* response) noexcept nogil:
-    rows_over_kernels(sum, rows, image, panel, bias, response, True, f32v_broadcast(0))
+    rows_over_channels(sum, rows, image, panel, bias, response, f32v_broadcast(0))
 
 
 cdef void over_channels_f64(const Sum* sum, const Rows* rows, const double* image, const double* panel,
                             const double* bias, double* response) noexcept nogil:
-    rows_over_kernels(sum, rows, image, panel, bias, response, True, f64v_broadcast(0))
+    rows_over_channels(sum, rows, image, panel, bias, response, f64v_broadcast(0))
 
 
 cdef void over_columns_f32(const Sum* sum, const Rows* rows, const float* image, const float* panel, const float* bias,
