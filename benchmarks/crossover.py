@@ -1,51 +1,159 @@
-"""Where the direct and the matmul method cross: times both, forced, over a grid of geometries.
+"""Where the methods cross, and how often `method="auto"` takes the fastest.
 
-`xcorr._method.fastest` may name matmul only where this measures it faster. Prints one line for each geometry with
-matmul's time over direct's (above 1: direct is faster), and the least of these ratios.
+`xcorr._method.fastest` may name another method than direct only where this measures it faster. First a grid of
+geometries, with every method forced; then a random sample, on which "auto" is compared with the best forced method.
+Each line ends with the other methods' time over direct's (above 1: direct is faster). At the end stand the constants
+with their origin, as `_method.py` has them. Calls take turns; XCORR_LEVEL chooses the level.
 
-    python benchmarks/crossover.py
+    python benchmarks/crossover.py [--workers 1] [--random 200] [--seconds 0.4] [--seed 3] [--no-grid]
 """
 
+import argparse
+import contextlib
 import itertools
-import time
-from functools import partial
+from math import log2, prod
 from typing import Any
 
 import numpy as np
+from timing import Case, best_of_turns, hold_threads, prepared_call, provenance
 
 import xcorr
+from xcorr._method import AVAILABLE
+
+NEAR = 1.15
+"""Times the best method's time within which "auto" counts as right."""
+
+HOPELESS = 4
+"""Times the quickest method's time from which a method is timed once only."""
+
+LARGEST_OF_GRID = 4e9
+LEAST_WORK, MOST_WORK, MOST_ELEMENTS = 1e4, 2e8, 2**22
+"""Multiply-adds, and elements of images and response, within which a random geometry lies: 200 take some minutes."""
+
+Measured = list[tuple[Case, dict[str, float]]]
 
 
-def best_time(call: Any, rounds: int = 5) -> float:
-    """The least of some rounds, in seconds, the first one not counted."""
-    call()
-    taken = []
-    for _ in range(rounds):
-        begin = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - begin)
-    return min(taken)
+def grid() -> list[Case]:
+    cases = [
+        Case((1, size, size, channels), (n_kernels, side, side))
+        for size, channels, n_kernels, side in itertools.product(
+            (14, 56, 224), (1, 16, 64, 256), (1, 16, 64, 256), (1, 3, 7, 15, 31)
+        )
+        if side <= size
+    ]
+    return [case for case in cases if case.multiply_adds <= LARGEST_OF_GRID]
+
+
+def random_case(random: np.random.Generator) -> Case:
+    """Of any sizes and keywords, with work and arrays within the limits."""
+    while True:
+        case = draw(random)
+        with contextlib.suppress(ValueError):  # a kernel larger than its padded image
+            n_responses = case.multiply_adds // prod(case.kernels[1:])
+            if LEAST_WORK <= case.multiply_adds <= MOST_WORK and max(prod(case.images), n_responses) <= MOST_ELEMENTS:
+                return case
+
+
+def draw(random: np.random.Generator) -> Case:
+    def size(most: int) -> int:
+        """Of 1 to `most`, every octave as likely as another."""
+        return int(2 ** random.uniform(0, log2(most + 1)))
+
+    def pair(one: int, other: int) -> tuple[int, int]:
+        """Often the same in both directions."""
+        return (one, one) if random.random() < 0.6 else (one, other)
+
+    def one_of(*numbers: int) -> int:
+        return int(random.choice(numbers))
+
+    groups, depth, n_kernels = one_of(1, 1, 1, 1, 2, 3), size(256), size(256)
+    if random.random() < 0.05:  # depthwise
+        groups, depth, n_kernels = depth, 1, 1
+    height, width = pair(3 + size(509), 3 + size(509))
+    ends = tuple((int(before), int(behind)) for before, behind in random.integers(0, 4, (2, 2)))
+    dtype = ("float32", "float64")[one_of(0, 1)]
+    return Case(
+        (size(8), height, width, groups * depth),
+        (groups * n_kernels, *pair(size(31), size(31))),
+        padding=("valid", "same", "full", ends)[one_of(0, 0, 1, 2, 3)],
+        stride=pair(one_of(1, 1, 1, 2, 3), one_of(1, 2)),
+        dilation=pair(one_of(1, 1, 1, 2, 3), one_of(1, 2)),
+        groups=groups,
+        dtype=dtype,
+        kernels_dtype=dtype,
+    )
+
+
+def measure(case: Case, methods: tuple[str, ...], n_workers: int, seconds: float) -> dict[str, float]:
+    """Best seconds of each method that can do the case; prints them."""
+    calls: dict[str, Any] = {}
+    for method in methods:
+        try:
+            calls[method] = prepared_call(case, n_workers, method)
+        except (ValueError, MemoryError):  # it cannot do the job, or not in the workspace
+            if method in ("auto", "direct"):
+                raise
+    taken = best_of_turns(calls, seconds, HOPELESS)
+    times = "  ".join(f"{method} {taken[method] * 1e3:8.3f} ms" for method in taken)
+    ratios = "  ".join(
+        f"{taken[method] / taken['direct']:6.2f}" for method in taken if method not in ("auto", "direct")
+    )
+    print(f"{case!s:48} {times}  {ratios}", flush=True)
+    return taken
+
+
+def judge(sample: Measured) -> None:
+    """How often "auto" is about as fast as the best forced method, and where it is not."""
+    ratios = [taken["auto"] / min(taken[method] for method in taken if method != "auto") for _, taken in sample]
+    n_near = sum(ratio <= NEAR for ratio in ratios)
+    print(f'\n"auto" within {NEAR} times the best method: {n_near} of {len(ratios)}, {n_near / len(ratios):.1%}')
+    for ratio, (case, taken) in sorted(zip(ratios, sample), key=lambda row: -row[0]):
+        if ratio > NEAR:
+            quickest = min(AVAILABLE, key=lambda method: taken.get(method, np.inf))
+            print(f"  {ratio:.2f}  {case}: {quickest} is the fastest")
+
+
+def constants(measured: Measured, method: str, origin: str) -> str:
+    """From where on `method` is faster than direct, as Python."""
+    found = [(case, taken[method] / taken["direct"]) for case, taken in measured if method in taken]
+    faster = [case for case, ratio in found if ratio < 1]
+    least, name = min((ratio for _, ratio in found), default=np.inf), method.upper()
+    if not faster:
+        return (
+            f'{name} = "never"\n'
+            f'"""Of {len(found)} geometries it was at best {least:.1f} times slower than direct.\n\n{origin}\n"""'
+        )
+    n_taps = min(prod(case.kernels[1:]) for case in faster)
+    n_kernels = min(case.bank[0] // case.groups for case in faster)
+    return (
+        f"{name}_TAPS, {name}_KERNELS = {n_taps}, {n_kernels}\n"
+        f'"""Taps, and kernels of a group, below which it was never faster than direct.\n\n'
+        f"It was faster in {len(faster)} of {len(found)} geometries, "
+        f'at best taking {least:.2f} times as long. {origin}\n"""'
+    )
 
 
 def main() -> None:
-    info = xcorr.info()
-    print(f"level {info['level']}, {info['workers']} workers")
-    random = np.random.default_rng(3)
-    ratios = []
-    for size, channels, n_kernels, side in itertools.product((14, 56), (1, 16, 64, 256), (1, 16, 64, 256), (1, 3, 7)):
-        if size**2 * channels * n_kernels * side**2 > 4e9:
-            continue
-        images = random.standard_normal((1, size, size, channels), dtype=np.float32)
-        kernels = random.standard_normal((n_kernels, side, side, channels), dtype=np.float32)
-        prepared = {method: xcorr.Correlator(kernels, method=method) for method in ("direct", "matmul")}
-        seconds = {method: best_time(partial(corr, images)) for method, corr in prepared.items()}
-        ratios.append(seconds["matmul"] / seconds["direct"])
-        print(
-            f"{size:3d}x{size:<3d} C {channels:3d} K {n_kernels:3d} {side}x{side}  "
-            f"direct {seconds['direct'] * 1e3:8.3f} ms  matmul {seconds['matmul'] * 1e3:8.3f} ms  {ratios[-1]:6.2f}",
-            flush=True,
-        )
-    print(f"least ratio {min(ratios):.2f} of {len(ratios)}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, default=xcorr.get_workers())
+    parser.add_argument("--random", type=int, default=200, metavar="N", help="geometries of the random sample")
+    parser.add_argument("--seconds", type=float, default=0.4, help="for each geometry, at least three turns")
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--no-grid", action="store_true")
+    arguments = parser.parse_args()
+    hold_threads(arguments.workers)
+    origin = f"{provenance()}, workers: {arguments.workers}, benchmarks/crossover.py."
+    print(origin)
+    limits = arguments.workers, arguments.seconds
+    measured = [] if arguments.no_grid else [(case, measure(case, AVAILABLE, *limits)) for case in grid()]
+    random = np.random.default_rng(arguments.seed)
+    cases = [random_case(random) for _ in range(arguments.random)]
+    sample = [(case, measure(case, ("auto", *AVAILABLE), *limits)) for case in cases]
+    if sample:
+        judge(sample)
+    for method in AVAILABLE:
+        if method != "direct" and measured + sample:
+            print(f"\n{constants(measured + sample, method, origin)}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ form for each level and type, one worker, and marks the one that is taken with a
 from functools import partial
 
 import numpy as np
-from crossover import best_time
+from timing import best_time
 from xcorr._engine import lanes_of
 
 import xcorr
