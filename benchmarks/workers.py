@@ -89,11 +89,12 @@ def suggest(kinds: list[dict[str, Any]]) -> str:
         return "two workers are faster nowhere"
     least, most = min(crossings), max(crossings)
     never = [kind["name"] for kind in kinds if kind["crossing"] is None]
+    never_faster = f" (never: {', '.join(never)})" if never else ""
     return (
         f"WORK_PER_WORKER = {int(float(f'{most / 2:.2g}')):_}\n"
         '"""Multiply-adds below which another worker costs more than it brings.\n\n'
         f"Two are faster from {least:_} to {most:_} multiply-adds on, by the kind of the call"
-        f"{f' (never: {", ".join(never)})' if never else ''}. {provenance()}, benchmarks/workers.py.\n"
+        f"{never_faster}. {provenance()}, benchmarks/workers.py.\n"
         '"""'
     )
 

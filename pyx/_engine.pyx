@@ -66,7 +66,8 @@ cdef class Engine:
     cdef readonly Py_ssize_t groups                  # over channels 1, whatever the geometry's
     cdef readonly Py_ssize_t n_panels, padded_kernels, n_taps, reached_rows, reached_columns
     cdef int lanes_over                              # a Form
-    cdef Py_ssize_t pixel                            # elements of one position of a strip
+    cdef Py_ssize_t staged                           # channels that one position of a strip holds
+    cdef Py_ssize_t pixel                            # elements of one position of a strip, those of no channel included
     cdef Panel* panels
     cdef Py_ssize_t* column_source
     cdef Py_ssize_t first_inside, end_inside
@@ -102,9 +103,9 @@ cdef class Engine:
         self.first_inside = min(geometry.left, self.reached_columns)
         self.end_inside = min(geometry.left + geometry.width, self.reached_columns)
         self._deal_panels()
-        self.pixel = geometry.depth
-        if self.lanes_over == OVER_CHANNELS:
-            self.pixel = self.padded_kernels
+        self.staged = self.pixel = geometry.depth
+        if self.lanes_over == OVER_CHANNELS:  # a part of a vector is read whole, and its other lanes are not stored
+            self.staged, self.pixel = geometry.n_kernels, self.padded_kernels
 
     def _deal_panels(self):
         """The group's kernels dealt out to panels of the widths that the tiles know."""
@@ -124,12 +125,6 @@ cdef class Engine:
             self.n_panels += 1
             self.padded_kernels += width
             first += width
-
-    cdef Py_ssize_t source_channel(self, Py_ssize_t place):
-        """The channel of the images at that place of a strip's position; over channels, those that pad the last vector
-        repeat the last one.
-        """
-        return min(place, self.geometry.n_kernels - 1) if self.lanes_over == OVER_CHANNELS else place
 
     def __dealloc__(self):
         PyMem_Free(self.panels)
@@ -220,7 +215,7 @@ cdef class Call:
     cdef Loops loops
     cdef Py_buffer images, out, packed, bias
     cdef bint has_images, has_out, has_packed, has_bias
-    cdef double* fill                                          # of each place of a strip's position, as channel_bytes
+    cdef double[::1] fill
     cdef Py_ssize_t item_bytes
     cdef Py_ssize_t column_bytes, channel_pitch_bytes          # of the images
     cdef Py_ssize_t out_column_bytes, out_kernel_bytes
@@ -241,16 +236,15 @@ cdef class Call:
         if self.has_bias:
             PyBuffer_Release(&self.bias)
         PyMem_Free(self.channel_bytes)
-        PyMem_Free(self.fill)
         PyMem_Free(self.kernel_bytes)
         PyMem_Free(self.tap_offsets)
         PyMem_Free(self.segments)
 
-    cdef take_images(self, images, tuple axes, str element, bint swapped, const double[::1] fill):
+    cdef take_images(self, images, tuple axes, str element, bint swapped, double[::1] fill):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t components = 2 if element[0] == "c" else 1, channel, place
-        cdef Py_ssize_t n_places = geometry.groups * self.engine.pixel
+        cdef Py_ssize_t components = 2 if element[0] == "c" else 1, channel
+        cdef Py_ssize_t n_channels = geometry.groups * self.engine.staged
         PyObject_GetBuffer(images, &self.images, PyBUF_STRIDES)
         self.has_images = True
         loops.images = <const char*> self.images.buf
@@ -260,13 +254,11 @@ cdef class Call:
         self.column_bytes = pitch_of(&self.images, axes[2])
         self.channel_pitch_bytes = pitch_of(&self.images, axes[3])
         self.item_bytes = self.images.itemsize // components
-        self.channel_bytes = <Py_ssize_t*> allocated(n_places, sizeof(Py_ssize_t))
-        self.fill = <double*> allocated(n_places, sizeof(double))
-        for place in range(n_places):
-            channel = self.engine.source_channel(place)
-            self.channel_bytes[place] = (channel // components * self.channel_pitch_bytes
-                                         + channel % components * self.item_bytes)
-            self.fill[place] = fill[channel]
+        self.fill = fill
+        self.channel_bytes = <Py_ssize_t*> allocated(n_channels, sizeof(Py_ssize_t))
+        for channel in range(n_channels):
+            self.channel_bytes[channel] = (channel // components * self.channel_pitch_bytes
+                                           + channel % components * self.item_bytes)
         loops.channel_bytes = self.channel_bytes
         loops.staging.element = ELEMENTS[element]
         loops.staging.swapped = swapped
@@ -428,10 +420,10 @@ cdef class Call:
         staging.first_inside = self.engine.first_inside
         staging.end_inside = self.engine.end_inside
         staging.column_source = self.engine.column_source
-        staging.depth = self.engine.pixel
+        staging.depth = self.engine.staged
         staging.column_bytes = self.column_bytes
         staging.adjacent = adjacent(self.channel_bytes, staging.depth, self.item_bytes)
-        staging.fill = self.fill
+        staging.fill = &self.fill[0]
         staging.position_pitch = 1
         if self.engine.lanes_over != OVER_COLUMNS:
             staging.n_phases = 1
