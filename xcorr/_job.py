@@ -18,8 +18,8 @@ Array = npt.NDArray[Any]
 WORK_PER_WORKER = 3_600_000
 """Multiply-adds below which another worker costs more than it brings.
 
-Two are faster from 2.3 to 7.2 million multiply-adds on, by the kind of the call. 2026-11-24, AMD EPYC (Zen 4), level v4,
-benchmarks/workers.py.
+Two are faster from 2.3 to 7.2 million multiply-adds on, by the kind of the call. 2026-11-24, AMD EPYC (Zen 4),
+level v4, benchmarks/workers.py.
 """
 
 
