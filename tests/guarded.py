@@ -20,6 +20,10 @@ CASES = [
         Case(f"depthwise-{depth}", (1, 4, 5, depth), (depth, 3, 3, 1), groups=depth, padding="same")
         for depth in (7, 8, 9, 17, 33)
     ),
+    *(
+        Case(f"depthwise-{depth}-valid", (1, 4, 5, depth), (depth, 3, 3, 1), groups=depth)
+        for depth in (7, 13, 14, 15, 16, 17, 29, 33)
+    ),
 ]
 
 

@@ -340,3 +340,18 @@ def test_forms_of_a_depthwise_layer_give_the_same_bits(level, monkeypatch, group
     _plan._forget_plans()
     assert_same_bits(responses[1], responses[0])
     assert_same_bits(responses[2], responses[0])
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("n_kernels", [2, 3, 7, 20])
+def test_gaps_between_the_rows_of_out_stay_as_they_were(level, layout, n_kernels):
+    random = random_generator("gaps", n_kernels)
+    axes = (0, 1, 2, 3) if layout == "NHWC" else (0, 3, 1, 2)
+    images = whole_numbers(random, (2, 9, 21, 2), "float32").transpose(axes)
+    kernels = whole_numbers(random, (n_kernels, 3, 3, 2), "float32").transpose(axes)
+    wider = np.full((2, 7, 22, n_kernels) if layout == "NHWC" else (2, n_kernels, 7, 22), -7.5, np.float32)
+    out = wider[:, :, :19] if layout == "NHWC" else wider[..., :19]
+    gaps = wider[:, :, 19:] if layout == "NHWC" else wider[..., 19:]
+    xcorr.correlate(images, kernels, layout=layout, out=out)
+    assert_equal(out, _reference.correlate(images, kernels, layout=layout), np.float32)
+    assert (gaps == -7.5).all()
