@@ -63,7 +63,7 @@ EXTENSIONS += [
     Extension(
         name,
         [f"pyx/_level_{level}.pyx"],
-        depends=["pyx/simd.h", "pyx/direct.pxi", "pyx/staging.pxi", "pyx/table.pxi", "pyx/microkernels.pxd"],
+        depends=["pyx/simd.h", "pyx/direct.pxi", "pyx/winograd.pxi", "pyx/staging.pxi", "pyx/table.pxi", "pyx/microkernels.pxd"],
         include_dirs=["pyx"],
         define_macros=[] if DEBUG else [("CYTHON_INLINE", "inline __attribute__((always_inline))")],
     )

@@ -18,7 +18,7 @@ cdef extern from *:
     """
     int propagate "xcorr_raised"() except -1  # an exception that the loops left set
 
-FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "channels": OVER_CHANNELS}
+FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "channels": OVER_CHANNELS, "winograd": WINOGRAD}
 cdef extern from "simd.h" nogil:
     void transpose_4x4_f32 "xcorr_transpose_4x4_f32"(const float*, Py_ssize_t, float*, Py_ssize_t)
     void transpose_4x4_f64 "xcorr_transpose_4x4_f64"(const double*, Py_ssize_t, double*, Py_ssize_t)
@@ -28,6 +28,8 @@ ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4"
             "u8": UINT64, "f2": FLOAT16, "f4": FLOAT32, "f8": FLOAT64, "c8": FLOAT32, "c16": FLOAT64}
 
 cdef Py_ssize_t STRIP_BYTES = 192 * 1024  # of a strip's image rows: they stay in the second-level cache
+cdef Py_ssize_t TILES_BYTES = 512 * 1024  # of winograd's transformed pixels: they stay there beside a panel
+cdef Py_ssize_t MOST_TILES = 112          # of winograd at once: eight of the largest tiles over kernels
 cdef Py_ssize_t TASK_WORK = 1 << 20       # multiply-adds below which tasks are claimed several at once
 cdef Py_ssize_t PACKED_TAPS = 64          # that are packed at once: what they are written to stays in the first cache
 cdef Py_ssize_t ALIGNMENT = 64
@@ -55,7 +57,7 @@ cdef class Engine:
     table : capsule of the level.
     sizes : the integers of the C struct `Geometry`, in its order.
     double : whether the arithmetic is in float64 (else float32).
-    form : where lanes run: over "kernels", "columns" or "channels".
+    form : where lanes run: over "kernels", "columns" or "channels"; or "winograd", whose sum is one over channels.
     boundary : name of the padding's boundary.
     """
     cdef object capsule
@@ -87,6 +89,11 @@ cdef class Engine:
          geometry.row_dilation, geometry.column_dilation, geometry.rows, geometry.columns, geometry.rows_per_block,
          geometry.pieces_per_row, geometry.compensated) = sizes
         self.n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
+        if self.lanes_over == WINOGRAD:
+            if (geometry.kernel_height, geometry.kernel_width, geometry.row_stride, geometry.column_stride,
+                    geometry.row_dilation, geometry.column_dilation) != (3, 3, 1, 1, 1, 1):
+                raise ValueError("form: winograd is for kernels of 3x3 without stride and dilation")
+            self.n_taps = 16 * geometry.depth
         if self.lanes_over == OVER_CHANNELS:
             if geometry.depth != 1 or geometry.n_kernels != 1:
                 raise ValueError("form: lanes go over channels where each group has one channel and one kernel only")
@@ -145,10 +152,13 @@ cdef class Engine:
         with nogil:
             for kernel in range(panel.n_kernels):
                 panel_bias[panel.offset + kernel] = bias[kernel]
-            for block in range(ceiling(self.n_taps, PACKED_TAPS)):
-                first = block * PACKED_TAPS
-                pack_taps(&kernels[0, first], self.n_taps, packed + first * panel.width, panel.width,
-                          panel.n_kernels, min(PACKED_TAPS, self.n_taps - first))
+            if self.lanes_over == WINOGRAD:
+                pack_transformed(&kernels[0, 0], self.geometry.depth, packed, panel.width, panel.n_kernels)
+            else:
+                for block in range(ceiling(self.n_taps, PACKED_TAPS)):
+                    first = block * PACKED_TAPS
+                    pack_taps(&kernels[0, first], self.n_taps, packed + first * panel.width, panel.width,
+                              panel.n_kernels, min(PACKED_TAPS, self.n_taps - first))
 
     def panel_ranges(self):
         """First and last kernel (exclusive) of each panel of a group."""
@@ -156,11 +166,13 @@ cdef class Engine:
                 for index in range(self.n_panels)]
 
     def call(self, images, tuple image_axes, str image_element, bint swapped, out, tuple out_axes, str out_element,
-             packed, bias, double[::1] fill, tuple limits, bint discard, Py_ssize_t n_workers,
+             packed, bias, double[::1] fill, tuple limits, bint discard, bytes repaired, Py_ssize_t n_workers,
              Py_ssize_t workspace_limit):
         """A `Call` of these arrays; the axes are positions of (image, row, column, channel) or -1.
 
         With `limits` (least, greatest), responses outside of them set `overflowed`; with `discard` none is stored.
+        `repaired` is empty, or has a byte for each image: of those with 1 the responses that are not finite in `out`,
+        which has the loops' own type, are replaced, and nothing else is done.
         """
         cdef Call call = Call.__new__(Call)
         call.engine = self
@@ -171,6 +183,9 @@ cdef class Engine:
             call.loops.check = True
             call.loops.low, call.loops.high = limits
             call.loops.discard = discard
+        if repaired:
+            call.repaired = repaired
+            call.loops.repaired = repaired
         call.lay_out(n_workers, workspace_limit)
         return call
 
@@ -202,6 +217,40 @@ cdef void pack_taps(const real* kernels, Py_ssize_t kernel_pitch, real* packed, 
         kernel += 1
 
 
+cdef void pack_transformed(const real* kernels, Py_ssize_t depth, real* packed, Py_ssize_t width,
+                           Py_ssize_t n_kernels) noexcept nogil:
+    """packed[(place * depth + channel) * width + kernel] = G g G^T of winograd, one rounding of sums in float64."""
+    cdef real[16 * 4 * 16] block  # 16 places of four kernels and some channels
+    cdef double[12] done
+    cdef double first, second, third
+    cdef Py_ssize_t kernel = 0, channel, n_channels, place, index, row, column
+    cdef const real* taps
+    while kernel < n_kernels:
+        channel = 0
+        while channel < depth:
+            n_channels = min(16, depth - channel)
+            for index in range(min(4, n_kernels - kernel)):
+                for place in range(n_channels):
+                    taps = kernels + (kernel + index) * 9 * depth + channel + place
+                    for column in range(3):
+                        first, second, third = taps[column * depth], taps[(3 + column) * depth], taps[(6 + column) * depth]
+                        done[column] = first
+                        done[3 + column] = 0.5 * (first + third + second)
+                        done[6 + column] = 0.5 * (first + third - second)
+                        done[9 + column] = third
+                    for row in range(4):
+                        first, second, third = done[3 * row], done[3 * row + 1], done[3 * row + 2]
+                        block[((4 * row + 0) * 4 + index) * 16 + place] = <real> first
+                        block[((4 * row + 1) * 4 + index) * 16 + place] = <real> (0.5 * (first + third + second))
+                        block[((4 * row + 2) * 4 + index) * 16 + place] = <real> (0.5 * (first + third - second))
+                        block[((4 * row + 3) * 4 + index) * 16 + place] = <real> third
+            for row in range(16):
+                pack_taps(block + row * 64, 16, packed + (row * depth + channel) * width + kernel, width,
+                          min(4, n_kernels - kernel), n_channels)
+            channel += n_channels
+        kernel += 4
+
+
 cdef void* allocated(Py_ssize_t count, size_t size) except NULL:
     cdef void* memory = PyMem_Calloc(max(count, 1), size)
     if memory == NULL:
@@ -225,6 +274,8 @@ cdef class Call:
     cdef Segment* segments
     cdef Py_ssize_t slack                                      # elements behind the last row of an image's strip
     cdef bint images_are_work, out_is_work, fits
+    cdef char* infinite
+    cdef bytes repaired
 
     def __dealloc__(self):
         if self.has_images:
@@ -239,6 +290,7 @@ cdef class Call:
         PyMem_Free(self.kernel_bytes)
         PyMem_Free(self.tap_offsets)
         PyMem_Free(self.segments)
+        PyMem_Free(self.infinite)
 
     cdef take_images(self, images, tuple axes, str element, bint swapped, double[::1] fill):
         cdef Loops* loops = &self.loops
@@ -324,6 +376,8 @@ cdef class Call:
                 self.place_planes()
             self.lay_out_staging()
             self.build_sum()
+            if engine.lanes_over == WINOGRAD:
+                self.lay_out_tiles()
 
     cdef bint padded(self):
         cdef const Geometry* geometry = &self.engine.geometry
@@ -343,7 +397,7 @@ cdef class Call:
             and (self.channel_pitch_bytes == self.images.itemsize
                  or geometry.groups * geometry.depth * size == self.images.itemsize)
             and (geometry.kernel_width == 1 or self.column_bytes == geometry.depth * size
-                 or engine.lanes_over == OVER_CHANNELS))
+                 or engine.lanes_over != OVER_KERNELS))
         if engine.lanes_over == OVER_CHANNELS:  # no lane beyond the last channel
             loops.in_place = loops.in_place and engine.padded_kernels == geometry.n_kernels
         if loops.in_place:
@@ -357,6 +411,7 @@ cdef class Call:
                               and loops.out_row_bytes % size == 0 and loops.response_bytes % size == 0)
         for kernel in range(geometry.groups * geometry.n_kernels):
             loops.direct_store = loops.direct_store and self.kernel_bytes[kernel] == kernel * size
+        loops.direct_store = loops.direct_store and loops.repaired == NULL
         loops.rows.kernel_pitch = 1
         if loops.direct_store:
             loops.rows.column_pitch = self.out_column_bytes // size
@@ -387,7 +442,7 @@ cdef class Call:
             loops.row_pitch = loops.staging.phase_pitch * loops.staging.n_phases
         loops.direct_store = (self.out_is_work and self.out_column_bytes == size and self.out.itemsize == size
                               and self.out_kernel_bytes % size == 0 and loops.out_row_bytes % size == 0
-                              and loops.response_bytes % size == 0)
+                              and loops.response_bytes % size == 0 and loops.repaired == NULL)
         loops.rows.column_pitch = 1
         if loops.direct_store:
             loops.rows.kernel_pitch = self.out_kernel_bytes // size
@@ -439,6 +494,36 @@ cdef class Call:
                               and geometry.kernel_height >= geometry.row_stride)
         loops.rows_join_out = loops.out_row_bytes == geometry.columns * self.out_column_bytes
 
+    cdef lay_out_tiles(self):
+        cdef Loops* loops = &self.loops
+        cdef Tiles* tiles = &loops.tiles
+        self.infinite = <char*> allocated(loops.n_images, 1)
+        loops.infinite = self.infinite
+        tiles.tiles_per_row = ceiling(self.engine.geometry.columns, 2)
+        tiles.n_columns = self.engine.geometry.columns
+        tiles.depth = self.engine.geometry.depth
+        tiles.pixel_row_pitch = loops.row_pitch
+        tiles.pixel_pitch = loops.rows.window_pitch
+        tiles.row_pitch = loops.rows.row_pitch
+        tiles.column_pitch = loops.rows.column_pitch
+
+    cdef Py_ssize_t elements_of_tiles(self):
+        """Chooses how many tiles are done at once; the elements of their transformed pixels and sums."""
+        cdef Loops* loops = &self.loops
+        cdef Tiles* tiles = &loops.tiles
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t size = 8 if self.engine.double else 4
+        cdef Py_ssize_t lanes = self.engine.table.lanes_f64 if self.engine.double else self.engine.table.lanes_f32
+        cdef Py_ssize_t n_tiles = TILES_BYTES // (16 * size) // geometry.depth
+        if self.engine.lanes_over != WINOGRAD:
+            return 0
+        n_tiles = max(min(n_tiles, MOST_TILES) // 14 * 14, 14)
+        # planes whose pitch is a multiple of 4096 bytes would all fall into the same sets of the first cache
+        tiles.plane_pitch = product(n_tiles, geometry.depth) + 5 * 16
+        tiles.sums_pitch = n_tiles * 2 * lanes + 5 * 16
+        loops.tiles_at_once = n_tiles
+        return product(16, tiles.plane_pitch + tiles.sums_pitch)
+
     cdef build_sum(self):
         """Segments: for each kernel row its run of taps (dilated over kernels: each column's), cut at the blocks."""
         cdef const Geometry* geometry = &self.engine.geometry
@@ -447,13 +532,16 @@ cdef class Call:
         cdef bint over_channels = self.engine.lanes_over == OVER_CHANNELS
         cdef bint dilated = (self.engine.lanes_over == OVER_KERNELS and geometry.column_dilation > 1
                              and geometry.kernel_width > 1)
+        cdef Py_ssize_t kernel_height = geometry.kernel_height
         cdef Py_ssize_t row, piece, first, end, stop
         cdef bint row_closes
+        if self.engine.lanes_over == WINOGRAD:
+            kernel_height, run, dilated = 1, geometry.depth, False
         cdef Segment* segment
         self.segments = <Segment*> allocated(
-            geometry.kernel_height * (pieces + (geometry.kernel_width if dilated else 0)), sizeof(Segment))
+            kernel_height * (pieces + (geometry.kernel_width if dilated else 0)), sizeof(Segment))
         sum.segments = self.segments
-        sum.kernel_height = geometry.kernel_height
+        sum.kernel_height = kernel_height
         sum.run = run
         sum.rows_per_block = geometry.rows_per_block
         sum.pieces = pieces
@@ -461,8 +549,8 @@ cdef class Call:
         sum.dense = geometry.depth == 1 and geometry.column_dilation == 1 and self.loops.staging.n_phases == 1
         self.loops.rows.window_row_pitch = geometry.row_stride * self.loops.row_pitch if geometry.rows > 1 else 0
         sum.compensated = geometry.compensated
-        for row in range(geometry.kernel_height):
-            row_closes = ((row + 1) % geometry.rows_per_block == 0 or row == geometry.kernel_height - 1)
+        for row in range(kernel_height):
+            row_closes = ((row + 1) % geometry.rows_per_block == 0 or row == kernel_height - 1)
             for piece in range(pieces):
                 first = run * piece // pieces
                 end = run * (piece + 1) // pieces
@@ -492,8 +580,11 @@ cdef class Call:
             rows = (rows + 1) // 2
         loops.n_strips = ceiling(geometry.rows, rows)
         loops.strip_rows = ceiling(geometry.rows, loops.n_strips)
+        if self.engine.lanes_over == WINOGRAD:  # whole tiles, the same ones whatever the strips
+            loops.strip_rows = min(2 * ceiling(loops.strip_rows, 2), geometry.rows)
         loops.n_strips = ceiling(geometry.rows, loops.strip_rows)
         loops.strip_elements = self.strip_of(loops.strip_rows)
+        loops.response_elements = self.response_of(loops.strip_rows)
         cdef Py_ssize_t task_work = product(product(geometry.columns * loops.strip_rows, self.engine.n_taps),
                                             geometry.groups * geometry.n_kernels)
         cdef Py_ssize_t fair = max(1, product(loops.n_images, loops.n_strips) // n_tasks)
@@ -511,12 +602,18 @@ cdef class Call:
             return 0
         return ceiling(product(product(self.pixel_rows(rows), self.loops.row_pitch), planes) + self.slack, 16) * 16
 
-    cdef Py_ssize_t workspace_of(self, Py_ssize_t rows):
+    cdef Py_ssize_t response_of(self, Py_ssize_t rows):
+        """Elements of a response strip of that many rows."""
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t response = 0
-        if not self.loops.direct_store:
-            response = product(product(rows, geometry.columns), geometry.n_kernels)
-        return product(self.strip_of(rows) + response, 8 if self.engine.double else 4) + ALIGNMENT
+        if self.loops.direct_store:
+            return 0
+        return product(product(rows, geometry.columns), geometry.n_kernels)
+
+    cdef Py_ssize_t workspace_of(self, Py_ssize_t rows):
+        if self.engine.lanes_over == WINOGRAD:
+            rows = min(2 * ceiling(rows, 2), self.engine.geometry.rows)
+        return product(self.strip_of(rows) + self.response_of(rows) + self.elements_of_tiles(),
+                       8 if self.engine.double else 4) + ALIGNMENT
 
     @property
     def workspace_bytes(self):
@@ -531,6 +628,12 @@ cdef class Call:
     def overflowed(self):
         """Whether a response lay outside of the limits."""
         return read_flag(&self.loops.overflowed) != 0
+
+    @property
+    def infinite(self):
+        """A byte for each image: whether winograd left a response that is not finite; empty if none."""
+        cdef bytes found = self.infinite[:self.loops.n_images] if self.infinite != NULL else b""
+        return found if 1 in found else b""
 
     def cancel(self):
         """Makes every thread in `run` return soon."""

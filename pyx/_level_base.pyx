@@ -1,5 +1,6 @@
 """Level base: the micro-kernels compiled with that level's flags (the table in setup.py)."""
 
 include "direct.pxi"
+include "winograd.pxi"
 include "staging.pxi"
 include "table.pxi"

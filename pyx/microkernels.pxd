@@ -66,6 +66,30 @@ ctypedef void (*RowsF32)(const Sum*, const Rows*, const float* image, const floa
 ctypedef void (*RowsF64)(const Sum*, const Rows*, const double* image, const double* panel, const double* bias,
                          double* response) noexcept nogil
 
+# Some tiles of winograd, in the order of rows, of one strip: each is 2x2 responses from 4x4 pixels.
+cdef struct Tiles:
+    Py_ssize_t first                 # tile
+    Py_ssize_t n_tiles
+    Py_ssize_t tiles_per_row
+    Py_ssize_t n_rows                # responses of the strip, whose pixels are two rows and columns more
+    Py_ssize_t n_columns
+    Py_ssize_t depth
+    Py_ssize_t pixel_row_pitch
+    Py_ssize_t pixel_pitch
+    Py_ssize_t plane_pitch           # of the transformed pixels: 16 planes of (tiles, channels)
+    Py_ssize_t sums_pitch            # of the sums: 16 planes of (tiles, panel's width)
+    Py_ssize_t width                 # of the panel
+    Py_ssize_t n_kernels             # of the panel that exist
+    Py_ssize_t row_pitch             # of the response, as the next one
+    Py_ssize_t column_pitch
+
+ctypedef void (*TilesInF32)(const Tiles*, const float* pixels, float* transformed) noexcept nogil
+ctypedef void (*TilesInF64)(const Tiles*, const double* pixels, double* transformed) noexcept nogil
+
+# Whether every response is finite.
+ctypedef bint (*TilesOutF32)(const Tiles*, const float* sums, const float* bias, float* response) noexcept nogil
+ctypedef bint (*TilesOutF64)(const Tiles*, const double* sums, const double* bias, double* response) noexcept nogil
+
 # Codes of the element types that staging reads and storing writes; complex types are two of these.
 cdef enum Element:
     BOOL, INT8, UINT8, INT16, UINT16, INT32, UINT32, INT64, UINT64, FLOAT16, FLOAT32, FLOAT64
@@ -115,6 +139,10 @@ cdef struct Table:
     RowsF64 over_columns_f64
     RowsF32 over_channels_f32
     RowsF64 over_channels_f64
+    TilesInF32 winograd_in_f32
+    TilesInF64 winograd_in_f64
+    TilesOutF32 winograd_out_f32
+    TilesOutF64 winograd_out_f64
     StageF32 stage_f32
     StageF64 stage_f64
     StoreF32 store_f32

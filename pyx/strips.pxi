@@ -1,8 +1,11 @@
 # The engine's loops: over tasks, over a strip's groups and panels, over its rows. Pointers and sizes in; no Python but
 # for signals.
 
+from libc.string cimport memcpy
+
 cdef enum Form:  # where the lanes go
     OVER_KERNELS, OVER_COLUMNS, OVER_CHANNELS
+    WINOGRAD                         # over channels and over kernels, between its transforms
 
 cdef enum Boundary:
     CONSTANT, EDGE, REFLECT, SYMMETRIC, WRAP
@@ -51,11 +54,16 @@ cdef struct Loops:
     Storing storing
     Sum sum
     Rows rows
+    Tiles tiles
+    Py_ssize_t tiles_at_once
     Py_ssize_t row_pitch              # of the strip (or of the image in place), in elements
     Py_ssize_t strip_elements         # an image strip's size
+    Py_ssize_t response_elements      # a response strip's size
     Py_ssize_t n_images, strip_rows, n_strips, tasks_per_claim
     bint check, discard               # responses against the limits; whether they are stored at all
     double low, high                  # limits of the response's integer type
+    char* infinite                    # winograd: of each image, whether a response was not finite
+    const char* repaired              # where not NULL: the images done, whose finite responses stay as they are
     Py_ssize_t next_task              # these three are read and written by all workers
     int cancelled, overflowed
 
@@ -82,6 +90,8 @@ cdef enum Status:
 
 # multiply-adds between two looks for a signal: some milliseconds, and as much as is done at one go
 cdef Py_ssize_t SIGNAL_WORK = 1 << 24
+
+cdef double[16] ZEROS  # the bias of sums that have none, for any panel
 
 
 cdef Py_ssize_t source_index(Py_ssize_t position, Py_ssize_t length, int boundary) noexcept nogil:
@@ -118,7 +128,9 @@ cdef int run_tasks(Loops* loops, char* workspace, bint double, bint watch_signal
             return 0
         end = min(task + loops.tasks_per_claim, n_tasks)
         while task < end:
-            if double:
+            if loops.repaired != NULL and not loops.repaired[task // loops.n_strips]:
+                status = DONE
+            elif double:
                 status = correlate_strip(loops, task // loops.n_strips, task % loops.n_strips, <double*> workspace,
                                          &work, watch_signals)
             else:
@@ -136,7 +148,7 @@ cdef int correlate_strip(Loops* loops, Py_ssize_t image, Py_ssize_t strip, real*
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t first_row = strip * loops.strip_rows
     cdef Py_ssize_t n_rows = min(loops.strip_rows, geometry.rows - first_row)
-    cdef Py_ssize_t group, panel
+    cdef Py_ssize_t group
     cdef int status
     cdef const real* windows
     cdef real* responses
@@ -156,16 +168,29 @@ cdef int correlate_strip(Loops* loops, Py_ssize_t image, Py_ssize_t strip, real*
             responses = <real*> (target + loops.kernel_bytes[group * geometry.n_kernels])
         else:
             responses = workspace + loops.strip_elements
-        for panel in range(loops.n_panels):
-            status = correlate_rows(loops, group, &loops.panels[panel], n_rows, windows, responses, work,
-                                    watch_signals)
-            if status != DONE:
-                return status
+        if loops.form == WINOGRAD:
+            status = correlate_tiles(loops, image, group, n_rows, windows, responses,
+                                     workspace + loops.strip_elements + loops.response_elements, work, watch_signals)
+        else:
+            status = correlate_panels(loops, group, n_rows, windows, responses, work, watch_signals)
+        if status != DONE:
+            return status
         if not loops.direct_store:
             storing.kernel_bytes = loops.kernel_bytes + group * geometry.n_kernels
             if loops.rows_join_out:
                 storing.n_columns = n_rows * geometry.columns
             store_rows(loops, &storing, responses, 1 if loops.rows_join_out else n_rows, loops.rows.row_pitch, target)
+    return DONE
+
+
+cdef int correlate_panels(Loops* loops, Py_ssize_t group, Py_ssize_t n_rows, const real* windows, real* responses,
+                          Py_ssize_t* work, bint watch_signals) noexcept nogil:
+    cdef Py_ssize_t panel
+    cdef int status
+    for panel in range(loops.n_panels):
+        status = correlate_rows(loops, group, &loops.panels[panel], n_rows, windows, responses, work, watch_signals)
+        if status != DONE:
+            return status
     return DONE
 
 
@@ -179,6 +204,7 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, Py_s
     cdef Py_ssize_t rows_at_once = max(4, SIGNAL_WORK // window_work // geometry.columns)
     cdef Py_ssize_t columns_at_once = max(64, SIGNAL_WORK // window_work // 4)
     cdef Py_ssize_t y = 0, x
+    cdef int status
     cdef Rows rows = loops.rows
     rows.n_kernels = panel.n_kernels
     rows.width = panel.width
@@ -198,29 +224,86 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, Py_s
                              responses + x * rows.column_pitch)
             x += rows.n_columns
             work[0] += rows.n_rows * rows.n_columns * window_work
-            if work[0] > SIGNAL_WORK:
-                work[0] = 0
-                if read_flag(&loops.cancelled):
-                    return CANCELLED
-                if watch_signals and signal_raised(loops):
-                    return RAISED
+            status = looked_for_signals(loops, work, watch_signals)
+            if status != DONE:
+                return status
         y += rows.n_rows
         windows += rows.n_rows * rows.window_row_pitch
         responses += rows.n_rows * rows.row_pitch
     return DONE
 
 
+cdef int correlate_tiles(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t n_rows, const real* windows,
+                         real* responses, real* transformed, Py_ssize_t* work, bint watch_signals) noexcept nogil:
+    """A group's responses in a strip by winograd: some tiles at once, whose transforms stay in the second cache."""
+    cdef const Geometry* geometry = loops.geometry
+    cdef Tiles tiles = loops.tiles
+    cdef Py_ssize_t n_tiles = ceiling(n_rows, 2) * tiles.tiles_per_row
+    cdef Py_ssize_t n_chunks = ceiling(n_tiles, loops.tiles_at_once), chunk, index, place, first
+    cdef real* sums = transformed + 16 * tiles.plane_pitch
+    cdef const real* packed
+    cdef bint finite = True
+    cdef int status
+    cdef const Panel* panel
+    cdef Rows rows
+    rows.n_rows = 1
+    rows.window_row_pitch = rows.row_pitch = rows.readable_columns = 0
+    rows.window_pitch = geometry.depth
+    rows.kernel_pitch = 1
+    tiles.n_rows = n_rows
+    for chunk in range(n_chunks):
+        tiles.first = n_tiles * chunk // n_chunks
+        tiles.n_tiles = rows.n_columns = n_tiles * (chunk + 1) // n_chunks - tiles.first
+        if real is float:
+            loops.table.winograd_in_f32(&tiles, windows, transformed)
+        else:
+            loops.table.winograd_in_f64(&tiles, windows, transformed)
+        for index in range(loops.n_panels):
+            panel = &loops.panels[index]
+            first = group * loops.padded_kernels + panel.offset
+            packed = <const real*> loops.packed + 16 * geometry.depth * first
+            tiles.width = rows.width = rows.n_kernels = rows.column_pitch = panel.width
+            tiles.n_kernels = panel.n_kernels
+            for place in range(16):
+                call_microkernel(loops, &rows, transformed + place * tiles.plane_pitch,
+                                 packed + place * geometry.depth * panel.width, <const real*> ZEROS,
+                                 sums + place * tiles.sums_pitch)
+            if real is float:
+                finite &= loops.table.winograd_out_f32(&tiles, sums, <const float*> loops.bias + first,
+                                                       responses + panel.first)
+            else:
+                finite &= loops.table.winograd_out_f64(&tiles, sums, <const double*> loops.bias + first,
+                                                       responses + panel.first)
+            work[0] += 16 * tiles.n_tiles * geometry.depth * panel.width
+            status = looked_for_signals(loops, work, watch_signals)
+            if status != DONE:
+                return status
+    if not finite:
+        loops.infinite[image] = 1
+    return DONE
+
+
+cdef inline int looked_for_signals(Loops* loops, Py_ssize_t* work, bint watch_signals) noexcept nogil:
+    """Once in some milliseconds, as counted by `work`: the Status to go on with."""
+    if work[0] <= SIGNAL_WORK:
+        return DONE
+    work[0] = 0
+    if read_flag(&loops.cancelled):
+        return CANCELLED
+    return RAISED if watch_signals and signal_raised(loops) else DONE
+
+
 cdef inline void call_microkernel(const Loops* loops, const Rows* rows, const real* windows, const real* packed,
                                   const real* bias, real* responses) noexcept nogil:
     if real is float:
-        if loops.form == OVER_KERNELS:
+        if loops.form == OVER_KERNELS or loops.form == WINOGRAD:
             loops.table.over_kernels_f32(&loops.sum, rows, windows, packed, bias, responses)
         elif loops.form == OVER_CHANNELS:
             loops.table.over_channels_f32(&loops.sum, rows, windows, packed, bias, responses)
         else:
             loops.table.over_columns_f32(&loops.sum, rows, windows, packed, bias, responses)
     else:
-        if loops.form == OVER_KERNELS:
+        if loops.form == OVER_KERNELS or loops.form == WINOGRAD:
             loops.table.over_kernels_f64(&loops.sum, rows, windows, packed, bias, responses)
         elif loops.form == OVER_CHANNELS:
             loops.table.over_channels_f64(&loops.sum, rows, windows, packed, bias, responses)
@@ -301,6 +384,8 @@ cdef void store_rows(Loops* loops, const Storing* storing, const real* responses
     for _ in range(n_rows):
         if loops.check and not within_limits(loops, storing, responses):
             write_flag(&loops.overflowed, 1)
+        elif loops.repaired != NULL:
+            repair_row(storing, responses, target)
         elif not loops.discard:
             if real is float:
                 loops.table.store_f32(storing, responses, target)
@@ -308,6 +393,19 @@ cdef void store_rows(Loops* loops, const Storing* storing, const real* responses
                 loops.table.store_f64(storing, responses, target)
         responses += row_pitch
         target += loops.out_row_bytes
+
+
+cdef void repair_row(const Storing* storing, const real* responses, char* target) noexcept nogil:
+    """Writes those responses of a row where the array holds a number that is not finite."""
+    cdef Py_ssize_t kernel, column
+    cdef real value
+    cdef char* place
+    for kernel in range(storing.n_kernels):
+        for column in range(storing.n_columns):
+            place = target + storing.kernel_bytes[kernel] + column * storing.column_bytes
+            memcpy(&value, place, sizeof(real))
+            if value - value != 0:
+                memcpy(place, &responses[kernel * storing.kernel_pitch + column * storing.column_pitch], sizeof(real))
 
 
 cdef bint within_limits(const Loops* loops, const Storing* storing, const real* responses) noexcept nogil:

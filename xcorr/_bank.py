@@ -63,8 +63,8 @@ class Bank:
 
     def pack(self, engine: Engine) -> tuple[Array, Array]:
         work = np.dtype(np.float64 if engine.double else np.float32)
-        refuse_too_large("kernels", "panels", work.itemsize * engine.groups * engine.padded_kernels * self.n_taps)
-        panels = np.zeros((engine.groups, engine.padded_kernels * self.n_taps), dtype=work)
+        refuse_too_large("kernels", "panels", work.itemsize * engine.groups * engine.padded_kernels * engine.n_taps)
+        panels = np.zeros((engine.groups, engine.padded_kernels * engine.n_taps), dtype=work)
         panel_bias = np.zeros((engine.groups, engine.padded_kernels), dtype=work)
         bias = np.ascontiguousarray(self.bias, work).reshape(engine.groups, -1)
         for group in range(engine.groups):

@@ -49,14 +49,23 @@ class Job:
             call = self.call(engine, result, (weights, bias), limits, discard, 1)
             _matmul.run(call, blocks, weights, bias, self.n_images)
         else:
-            packed = self.bank.packed(engine, plan.level.name)
-            call = self.call(engine, result, packed, limits, discard, self.n_workers)
-            n_workers = min(self.n_workers, call.n_tasks)
-            while n_workers > 1 and call.workspace_bytes * n_workers > _workers.WORKSPACE_LIMIT:
-                n_workers -= 1
-            _workers.refuse_too_large("images", "workspace for one row of responses", call.workspace_bytes)
-            _workers.run(call, n_workers)
+            call = self.run(engine, result, limits, discard)
+            if plan.method == "winograd" and (infinite := call.infinite):
+                self.run(plan.engine(double, "direct"), result, limits, discard, infinite)
         return not call.overflowed
+
+    def run(
+        self, engine: Engine, result: Array, limits: tuple[int, int] | None, discard: bool, repaired: bytes = b""
+    ) -> Any:
+        """The engine's call, done by as many workers as it is worth; with `repaired`, only those responses."""
+        packed = self.bank.packed(engine, self.plan.level.name)
+        call = self.call(engine, result, packed, limits, discard, self.n_workers, repaired)
+        n_workers = min(self.n_workers, call.n_tasks)
+        while n_workers > 1 and call.workspace_bytes * n_workers > _workers.WORKSPACE_LIMIT:
+            n_workers -= 1
+        _workers.refuse_too_large("images", "workspace for one row of responses", call.workspace_bytes)
+        _workers.run(call, n_workers)
+        return call
 
     def call(
         self,
@@ -66,6 +75,7 @@ class Job:
         limits: tuple[int, int] | None,
         discard: bool,
         n_workers: int,
+        repaired: bytes = b"",
     ) -> Any:
         """The engine's call of these arrays."""
         plan = self.plan
@@ -85,6 +95,7 @@ class Job:
             fill,
             limits,
             discard,
+            repaired,
             n_workers,
             _workers.WORKSPACE_LIMIT,
         )

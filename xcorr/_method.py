@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from xcorr import _winograd
+from xcorr._dtypes import Types
 from xcorr._geometry import Geometry
 
 METHODS = ("direct", "matmul", "fft", "winograd")
-AVAILABLE = ("direct", "matmul")
+AVAILABLE = ("direct", "matmul", "winograd")
 PRECISIONS = ("standard", "strict")
 
 HALF_FILLED, FEW_CHANNELS = 8, 4
@@ -22,6 +24,9 @@ There they are 1.1 to 6 times as fast as over columns; 6 and 8 groups of 16 lane
 of more kernels gain nothing on the whole (0.5 to 1.25). 2026-11-24, AMD EPYC (Zen 4), levels v3 and v4, 1 worker,
 benchmarks/forms.py.
 """
+
+WINOGRAD_CHANNELS, WINOGRAD_SIDE = 32, 6
+"""Channels and kernels, and rows and columns of the response, from which on winograd is taken."""
 
 ALLOWED = f"'auto', {', '.join(map(repr, AVAILABLE))}"
 
@@ -40,19 +45,33 @@ def check_words(method: Any, precision: Any) -> None:
         raise ValueError(f"precision: got {precision!r}; allowed are 'standard' and 'strict'")
 
 
-def choose(geometry: Geometry, method: Any, precision: Any) -> str:
+def choose(geometry: Geometry, types: Types, method: Any, precision: Any) -> str:
     """The method that a call takes: the forced one if it can do the job, else the fastest."""
     check_words(method, precision)
-    return fastest(geometry) if method == "auto" else str(method)
+    if method == "winograd":
+        obstacle = _winograd.cannot(geometry, types)
+        if precision == "strict":
+            obstacle = "precision 'strict': its bound is normwise"
+        if obstacle:
+            raise ValueError(f"method: 'winograd' cannot do this job, which has {obstacle}; allowed is 'auto'")
+    return fastest(geometry, types, precision) if method == "auto" else str(method)
 
 
-def fastest(geometry: Geometry) -> str:
-    """Of the methods with the error bound of direct summation.
+def fastest(geometry: Geometry, types: Types, precision: str) -> str:
+    """Of the methods that the precision allows.
 
-    It is direct everywhere: of 200 random geometries matmul was faster in none, at best 1.1 times slower, since its
-    products have to stop at every block of the sum. 2026-11-24, AMD EPYC (Zen 4), level v4, 1 worker,
-    benchmarks/crossover.py.
+    matmul never is: of 200 random geometries it was faster in none, at best 1.1 times slower, since its products have
+    to stop at every block of the sum. 2026-11-24, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/crossover.py.
     """
+    depth = geometry.channels // geometry.groups
+    n_kernels = geometry.n_kernels // geometry.groups
+    if (
+        precision == "standard"
+        and min(depth, n_kernels) >= WINOGRAD_CHANNELS
+        and min(geometry.rows, geometry.columns) >= WINOGRAD_SIDE
+        and not _winograd.cannot(geometry, types)
+    ):
+        return "winograd"
     return "direct"
 
 

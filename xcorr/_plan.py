@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _dispatch, _method, _workers
+from xcorr import _dispatch, _method, _winograd, _workers
 from xcorr._arrays import check_out, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import choose_types, read_dtype
@@ -146,14 +146,14 @@ class Plan:
             dilation=settings.dilation,
             groups=settings.groups,
         )
-        self.method = _method.choose(self.geometry, settings.method, settings.precision)
+        self.method = _method.choose(self.geometry, self.types, settings.method, settings.precision)
         self.parts = 2 if self.types.is_complex else 1
         self.depth = self.geometry.channels // self.geometry.groups * (2 if self.types.images.kind == "c" else 1)
         self.n_kernels = self.geometry.n_kernels // self.geometry.groups * self.parts
         sizes = (1, self.geometry.rows, self.geometry.columns, self.geometry.n_kernels)
         self.one_response = arranged(sizes, self.layout.response)
         self.response_bytes = prod(sizes) * self.types.response.itemsize
-        self.engines: dict[bool, Engine] = {}
+        self.engines: dict[tuple[bool, str], Engine] = {}
         self.surely_fits = False
         self.small_bank: tuple[bytes, Bank] | None = None
         reached = (self.geometry.columns - 1) * self.geometry.column_stride + 1
@@ -201,22 +201,26 @@ class Plan:
             checked(n_images * self.response_bytes, "images", f"the bytes of a response of shape {shape}")
         return shape
 
-    def engine(self, double: bool) -> Engine:
-        """The loops' constants for arithmetic in float64 or float32."""
-        engine = self.engines.get(double)
+    def engine(self, double: bool, method: str | None = None) -> Engine:
+        """The loops' constants for arithmetic in float64 or float32, by the plan's method or another one."""
+        method = method or self.method
+        engine = self.engines.get((double, method))
         if engine is None:
             geometry = self.geometry
-            lanes = lanes_of(self.level.table, double)
+            form, blocks = "kernels", sum_blocks(geometry.kernel_height, geometry.kernel_width * self.depth)
+            if method == "direct":
+                form = _method.form(geometry, self.n_kernels, lanes_of(self.level.table, double))
+            elif method == "winograd":
+                form, blocks = "winograd", _winograd.sum_blocks(self.depth)
             sizes = (
                 *(geometry.height, geometry.width, self.depth, geometry.groups, self.n_kernels),
                 *(geometry.kernel_height, geometry.kernel_width, geometry.top, geometry.left),
                 *(geometry.row_stride, geometry.column_stride, geometry.row_dilation, geometry.column_dilation),
                 *(geometry.rows, geometry.columns),
-                *sum_blocks(geometry.kernel_height, geometry.kernel_width * self.depth),
+                *blocks,
             )
-            form = _method.form(geometry, self.n_kernels, lanes) if self.method == "direct" else "kernels"
             engine = Engine(self.level.table, sizes, double, form, self.settings.boundary)
-            self.engines[double] = engine
+            self.engines[double, method] = engine
         return engine
 
     def run(self, images: Array, bank: Bank, fill_value: Any, out: Any, workers: Any) -> Array:
