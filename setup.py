@@ -55,7 +55,7 @@ DIRECTIVES = {
 }
 
 EXTENSIONS = [
-    Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"], depends=["pyx/strips.pxi", "pyx/simd.h", "pyx/microkernels.pxd"])
+    Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"], depends=["pyx/simd.h"])
     for name in ("_cpu", "_engine", "_indices", "_integers")
 ]
 LEVEL_EXTENSIONS = {f"xcorr._level_{level}": level for level in LEVELS}
@@ -63,7 +63,7 @@ EXTENSIONS += [
     Extension(
         name,
         [f"pyx/_level_{level}.pyx"],
-        depends=["pyx/simd.h", "pyx/direct.pxi", "pyx/winograd.pxi", "pyx/staging.pxi", "pyx/table.pxi", "pyx/microkernels.pxd"],
+        depends=["pyx/simd.h"],
         include_dirs=["pyx"],
         define_macros=[] if DEBUG else [("CYTHON_INLINE", "inline __attribute__((always_inline))")],
     )

@@ -503,7 +503,7 @@ cdef class Call:
         tiles.n_columns = self.engine.geometry.columns
         tiles.depth = self.engine.geometry.depth
         tiles.pixel_row_pitch = loops.row_pitch
-        tiles.pixel_pitch = loops.rows.window_pitch
+        tiles.pixel_pitch = loops.sum.tap_pitch  # of neighbours, even where there is one window only
         tiles.row_pitch = loops.rows.row_pitch
         tiles.column_pitch = loops.rows.column_pitch
 

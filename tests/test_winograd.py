@@ -1,0 +1,242 @@
+"""winograd F(2x2, 3x3): its bound, its bits, and the same meaning as direct where numbers are not finite."""
+
+import numpy as np
+import pytest
+from cases import Case
+from checks import assert_equal, assert_same_bits, fast_correlate, random_generator, real_numbers, whole_numbers
+
+import xcorr
+
+pytestmark = pytest.mark.usefixtures("level")
+
+GEOMETRIES = [
+    Case("one-window", (2, 3, 3, 1), (1, 3, 3, 1)),
+    Case("odd", (3, 9, 11, 5), (3, 3, 3, 5), bias=True),
+    Case("even", (3, 8, 10, 16), (16, 3, 3, 16), padding="same"),
+    Case("row", (3, 3, 40, 17), (33, 3, 3, 17)),
+    Case("column", (3, 40, 3, 15), (31, 3, 3, 15), bias=True),
+    Case("tails", (3, 12, 13, 37), (50, 3, 3, 37), padding="full"),
+    Case("reflected", (3, 7, 6, 70), (34, 3, 3, 70), padding=((2, 5), (0, 3)), boundary="reflect"),
+    Case("wrapped", (2, 5, 4, 8), (7, 3, 3, 8), padding=4, boundary="wrap"),
+    Case("grouped", (3, 9, 7, 36), (15, 3, 3, 12), groups=3, padding="same", bias=True),
+    Case("depthwise", (2, 6, 9, 7), (7, 3, 3, 1), groups=7),
+    Case("many-tiles", (1, 45, 70, 6), (4, 3, 3, 6)),
+    Case("many-channels", (1, 6, 7, 600), (20, 3, 3, 600)),
+]
+DTYPES = ("float32", "float64", "complex64", "complex128")
+over_geometries = pytest.mark.parametrize("case", GEOMETRIES, ids=lambda case: case.id)
+over_dtypes = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def problem(case, dtype, draw=real_numbers):
+    rng = random_generator(case.id, dtype)
+    images, kernels = draw(rng, case.images, dtype), draw(rng, case.kernels, dtype)
+    return images, kernels, dict(case.keywords, bias=draw(rng, case.kernels[0], dtype) if case.bias else None)
+
+
+def by_winograd(images, kernels, **keywords):
+    return xcorr.correlate(images, kernels, method="winograd", **keywords)
+
+
+def allowed_error(images, kernels, keywords):
+    """16 u times the sum over channels of max |tile| sum |kernel|, a complex tap counting as two."""
+    groups = keywords.get("groups", 1)
+    flat = {name: value for name, value in keywords.items() if name in ("padding", "boundary")}
+    rows, columns = xcorr.response_shape(images.shape[1:3], (3, 3), padding=flat.get("padding", "valid"))
+    depth, n_kernels = kernels.shape[3], len(kernels) // groups
+    magnitudes = np.abs(images.astype(np.result_type(images, np.float64)))
+    peaks = np.empty((len(images), rows, columns, images.shape[3]))
+    for channel in range(images.shape[3]):  # the largest pixel of each window, then of each tile's four
+        one = magnitudes[..., channel : channel + 1]
+        windows = xcorr.correlate(one, np.eye(9).reshape(9, 3, 3, 1), **flat)
+        peaks[..., channel] = windows.max(axis=-1)
+    tiles = np.zeros((len(images), rows + rows % 2, columns + columns % 2, images.shape[3]))
+    tiles[:, :rows, :columns] = peaks
+    tiles = tiles.reshape(len(images), -(-rows // 2), 2, -(-columns // 2), 2, -1).max(axis=(2, 4))
+    tiles = tiles.repeat(2, axis=1).repeat(2, axis=2)[:, :rows, :columns]
+    sums = np.abs(kernels).astype(np.float64).sum(axis=(1, 2))
+    bound = np.concatenate(
+        [
+            tiles[..., group * depth : (group + 1) * depth] @ sums[group * n_kernels : (group + 1) * n_kernels].T
+            for group in range(groups)
+        ],
+        axis=-1,
+    )
+    bias = keywords.get("bias")
+    bound = bound if bias is None else bound + np.abs(bias)
+    unit = np.finfo(images.dtype).eps / 2
+    return 16 * unit * bound * (2 if images.dtype.kind == "c" else 1)
+
+
+@over_geometries
+@pytest.mark.parametrize("dtype", ("float32", "complex64"))
+def test_error_is_within_its_bound(case, dtype):
+    images, kernels, keywords = problem(case, dtype)
+    expected = fast_correlate(images, kernels, **keywords)
+    response = by_winograd(images, kernels, **keywords)
+    assert response.shape == expected.shape
+    assert np.all(np.abs(response - expected) <= allowed_error(images, kernels, keywords))
+
+
+@pytest.mark.parametrize("depth", (32, 512, 2048))
+def test_error_is_within_its_bound_for_equal_numbers(depth):
+    """Every rounding of such a sum goes the same way."""
+    images, kernels = np.full((1, 6, 6, depth), 0.1, np.float32), np.full((2, 3, 3, depth), 0.1, np.float32)
+    expected = fast_correlate(images, kernels)
+    assert np.all(np.abs(by_winograd(images, kernels) - expected) <= allowed_error(images, kernels, {}))
+
+
+@over_geometries
+@over_dtypes
+def test_whole_numbers_are_exact(case, dtype):
+    images, kernels, keywords = problem(case, dtype, whole_numbers)
+    expected = fast_correlate(images, 4 * kernels, **keywords)  # a quarter of these taps is the least there is
+    assert_equal(by_winograd(images, 4 * kernels, **keywords), expected, dtype)
+
+
+@pytest.mark.parametrize("layout", ("NHWC", "NCHW"))
+def test_layouts_views_and_out_do_not_change_bits(layout):
+    case = GEOMETRIES[5]
+    images, kernels, keywords = problem(case, "float32")
+    expected = by_winograd(images, kernels, **keywords)
+    if layout == "NCHW":
+        images, kernels = np.moveaxis(images, 3, 1), np.moveaxis(kernels, 3, 1)
+        expected = np.moveaxis(expected, 3, 1)
+    for given in (images, np.ascontiguousarray(images), np.asfortranarray(images), images.astype(">f4")):
+        for target in (None, np.zeros(expected.shape, "f4"), np.zeros(expected.shape, "f4", order="F")):
+            response = by_winograd(given, kernels, layout=layout, out=target, **keywords)
+            assert_same_bits(response, expected)
+            assert target is None or response is target
+
+
+@over_geometries
+@pytest.mark.parametrize("dtype", ("float32", "complex128"))
+def test_bits_do_not_depend_on_workers_batch_or_bank(case, dtype):
+    images, kernels, keywords = problem(case, dtype)
+    together = by_winograd(images, kernels, workers=1, **keywords)
+    for workers in (2, 3, 16):
+        assert_same_bits(by_winograd(images, kernels, workers=workers, **keywords), together)
+    for index in range(len(images)):
+        assert_same_bits(by_winograd(images[index : index + 1], kernels, **keywords), together[index : index + 1])
+    if case.groups == 1:
+        bias = keywords.pop("bias")
+        for first, end in ((0, 1), (len(kernels) // 2, len(kernels)), (len(kernels) - 1, len(kernels))):
+            own_bias = None if bias is None else bias[first:end]
+            response = by_winograd(images, kernels[first:end], bias=own_bias, **keywords)
+            assert_same_bits(response, together[..., first:end])
+
+
+@pytest.mark.parametrize("n_images", (1, 40))
+def test_bits_do_not_depend_on_strips(n_images):
+    """More images give a worker larger strips; those of one image are cut for the workers."""
+    rng = random_generator("strips")
+    images, kernels = real_numbers(rng, (1, 61, 33, 40), "float32"), real_numbers(rng, (33, 3, 3, 40), "float32")
+    expected = by_winograd(images, kernels, workers=1)
+    batch = np.broadcast_to(images, (n_images, *images.shape[1:]))
+    for workers in (1, 2, 5, 16):
+        response = by_winograd(batch, kernels, workers=workers)
+        assert_same_bits(response, np.broadcast_to(expected, response.shape))
+
+
+# --- the same meaning ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", (np.nan, np.inf, -np.inf))
+@pytest.mark.parametrize("layout", ("NHWC", "NCHW"))
+@over_dtypes
+def test_what_is_not_finite_reaches_its_windows_only(value, layout, dtype):
+    rng = random_generator("infinite", dtype)
+    images, kernels = real_numbers(rng, (3, 11, 12, 18), dtype), real_numbers(rng, (20, 3, 3, 18), dtype)
+    clean = by_winograd(images, kernels, padding=1)
+    for row, column in ((0, 0), (4, 5), (5, 4), (10, 11)):
+        dirty = images.copy()
+        dirty[1, row, column, 7] = value
+        direct = xcorr.correlate(dirty, kernels, padding=1, method="direct")
+        if layout == "NCHW":
+            response = by_winograd(np.moveaxis(dirty, 3, 1), np.moveaxis(kernels, 3, 1), layout=layout, padding=1)
+            response = np.moveaxis(response, 1, 3)
+        else:
+            response = by_winograd(dirty, kernels, padding=1)
+        reached = np.zeros((11, 12), bool)
+        reached[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2] = True
+        assert_same_bits(response[1][reached], direct[1][reached])
+        assert_same_bits(response[1][~reached], clean[1][~reached])
+        assert_same_bits(response[[0, 2]], clean[[0, 2]])
+
+
+def test_kernel_that_is_not_finite_concerns_its_own_responses():
+    rng = random_generator("kernel")
+    images, kernels = real_numbers(rng, (2, 8, 8, 16), "float32"), real_numbers(rng, (5, 3, 3, 16), "float32")
+    clean = by_winograd(images, kernels)
+    kernels[2, 1, 1, 3] = np.inf
+    response = by_winograd(images, kernels)
+    assert_same_bits(response[..., [0, 1, 3, 4]], clean[..., [0, 1, 3, 4]])
+    assert_same_bits(response[..., 2], xcorr.correlate(images, kernels, method="direct")[..., 2])
+
+
+def test_sums_of_pixels_that_overflow_are_done_directly():
+    images = np.full((1, 6, 6, 16), 3e38, np.float32)
+    kernels = np.full((2, 3, 3, 16), 1e-3, np.float32)
+    assert_same_bits(by_winograd(images, kernels), xcorr.correlate(images, kernels, method="direct"))
+
+
+@over_dtypes
+def test_windows_of_zeros_give_exactly_zero(dtype):
+    rng = random_generator("zeros", dtype)
+    kernels = real_numbers(rng, (20, 3, 3, 18), dtype)
+    for row, column in np.ndindex(5, 5):
+        images = np.zeros((1, 9, 9, 18), dtype)
+        images[0, 2 + row, 2 + column] = 1e6
+        response = by_winograd(images, kernels)[0]
+        reached = np.zeros((7, 7), bool)
+        reached[max(row, 0) : row + 3, max(column, 0) : column + 3] = True
+        assert not response[~reached].any()
+
+
+# --- when it is taken ---------------------------------------------------------------------------------------------
+
+LAYER = ((1, 28, 28, 64), (64, 3, 3, 64))
+
+
+def test_auto_takes_it_for_layers_of_many_channels_only():
+    assert xcorr.choose_method(*LAYER) == "winograd"
+    assert xcorr.choose_method(*LAYER, padding="same", dtype=np.float64) == "winograd"
+    for keywords in ({"precision": "strict"}, {"stride": 2}, {"dilation": 2}, {"dtype": np.int32}, {"method": "direct"}):
+        assert xcorr.choose_method(*LAYER, **keywords) == "direct"
+    assert xcorr.choose_method((1, 28, 28, 64), (64, 5, 5, 64)) == "direct"
+    assert xcorr.choose_method((1, 28, 28, 1), (64, 3, 3, 1)) == "direct"
+    assert xcorr.choose_method((1, 28, 28, 64), (1, 3, 3, 64)) == "direct"
+    assert xcorr.choose_method((28, 28), (3, 3)) == "direct"
+
+
+def test_auto_and_strict_have_the_bits_of_the_methods_they_take():
+    rng = random_generator("auto")
+    images, kernels = (real_numbers(rng, shape, "float32") for shape in LAYER)
+    assert_same_bits(xcorr.correlate(images, kernels), by_winograd(images, kernels))
+    assert_same_bits(
+        xcorr.correlate(images, kernels, precision="strict"), xcorr.correlate(images, kernels, method="direct")
+    )
+
+
+@pytest.mark.parametrize(
+    ("keywords", "named"),
+    [
+        ({"kernels": np.ones((2, 3, 4, 4), "f4")}, "3x4"),
+        ({"stride": (1, 2)}, "stride"),
+        ({"dilation": 2}, "dilation"),
+        ({"images": np.ones((1, 9, 9, 4), "i4"), "kernels": np.ones((2, 3, 3, 4), "i4")}, "int64"),
+        ({"images": np.ones((1, 9, 9, 4), "f2"), "kernels": np.ones((2, 3, 3, 4), "f2")}, "float16"),
+        ({"images": np.ones((1, 9, 9, 4), "f8"), "dtype": "f4"}, "float32"),
+        ({"precision": "strict"}, "strict"),
+    ],
+)
+def test_refusals_say_why(keywords, named):
+    keywords = {"images": np.ones((1, 9, 9, 4), "f4"), "kernels": np.ones((2, 3, 3, 4), "f4"), **keywords}
+    with pytest.raises(ValueError, match=rf"^method: 'winograd' cannot.*{named}"):
+        by_winograd(**keywords)
+
+
+def test_correlator_says_that_it_takes_it():
+    correlator = xcorr.Correlator(np.ones((64, 3, 3, 64), np.float32))
+    assert "method winograd" in correlator.explain((1, 28, 28, 64))
+    np.testing.assert_array_equal(correlator(np.ones((1, 5, 6, 64), np.float32), workers=2), 576)
