@@ -41,7 +41,18 @@ def grid() -> list[Case]:
         )
         if side <= size
     ]
-    return [case for case in cases if case.multiply_adds <= LARGEST_OF_GRID]
+    return [case for case in cases if case.multiply_adds <= LARGEST_OF_GRID] + layers()
+
+
+def layers() -> list[Case]:
+    """3x3 layers around where winograd begins, in batches: what a layer's images share is read once."""
+    return [
+        Case((8, side + 2, side + 2, channels), (n_kernels, 3, 3))
+        for side, (channels, n_kernels) in itertools.product(
+            (4, 5, 6, 7, 8, 10, 12, 28),
+            ((16, 16), (24, 24), (32, 32), (64, 16), (64, 64), (128, 256), (256, 128), (256, 256), (512, 512)),
+        )
+    ]
 
 
 def random_case(random: np.random.Generator) -> Case:

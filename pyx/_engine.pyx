@@ -233,7 +233,8 @@ cdef void pack_transformed(const real* kernels, Py_ssize_t depth, real* packed, 
                 for place in range(n_channels):
                     taps = kernels + (kernel + index) * 9 * depth + channel + place
                     for column in range(3):
-                        first, second, third = taps[column * depth], taps[(3 + column) * depth], taps[(6 + column) * depth]
+                        first, second = taps[column * depth], taps[(3 + column) * depth]
+                        third = taps[(6 + column) * depth]
                         done[column] = first
                         done[3 + column] = 0.5 * (first + third + second)
                         done[6 + column] = 0.5 * (first + third - second)

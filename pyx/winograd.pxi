@@ -2,8 +2,8 @@
 # of 36 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). What lies between them, sums over
 # channels for each of the 16 places, is done by the tiles with lanes over kernels.
 #
-# A response is made of those places alone that its own window reaches: the sums of a window of zeros are zeros, and what
-# is not finite outside of a window does not come into it.
+# A response is made of those places alone that its own window reaches: the sums of a window of zeros are zeros, and
+# what is not finite outside of a window does not come into it.
 #
 # Both transforms are bound by loads and stores: 16 of each for 32 additions, and 20 for 28. At 64 channels they take
 # about a tenth of the time, less with more.

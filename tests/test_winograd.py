@@ -69,7 +69,7 @@ def allowed_error(images, kernels, keywords):
 
 
 @over_geometries
-@pytest.mark.parametrize("dtype", ("float32", "complex64"))
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
 def test_error_is_within_its_bound(case, dtype):
     images, kernels, keywords = problem(case, dtype)
     expected = fast_correlate(images, kernels, **keywords)
@@ -78,7 +78,7 @@ def test_error_is_within_its_bound(case, dtype):
     assert np.all(np.abs(response - expected) <= allowed_error(images, kernels, keywords))
 
 
-@pytest.mark.parametrize("depth", (32, 512, 2048))
+@pytest.mark.parametrize("depth", [32, 512, 2048])
 def test_error_is_within_its_bound_for_equal_numbers(depth):
     """Every rounding of such a sum goes the same way."""
     images, kernels = np.full((1, 6, 6, depth), 0.1, np.float32), np.full((2, 3, 3, depth), 0.1, np.float32)
@@ -94,7 +94,7 @@ def test_whole_numbers_are_exact(case, dtype):
     assert_equal(by_winograd(images, 4 * kernels, **keywords), expected, dtype)
 
 
-@pytest.mark.parametrize("layout", ("NHWC", "NCHW"))
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 def test_layouts_views_and_out_do_not_change_bits(layout):
     case = GEOMETRIES[5]
     images, kernels, keywords = problem(case, "float32")
@@ -110,7 +110,7 @@ def test_layouts_views_and_out_do_not_change_bits(layout):
 
 
 @over_geometries
-@pytest.mark.parametrize("dtype", ("float32", "complex128"))
+@pytest.mark.parametrize("dtype", ["float32", "complex128"])
 def test_bits_do_not_depend_on_workers_batch_or_bank(case, dtype):
     images, kernels, keywords = problem(case, dtype)
     together = by_winograd(images, kernels, workers=1, **keywords)
@@ -126,7 +126,7 @@ def test_bits_do_not_depend_on_workers_batch_or_bank(case, dtype):
             assert_same_bits(response, together[..., first:end])
 
 
-@pytest.mark.parametrize("n_images", (1, 40))
+@pytest.mark.parametrize("n_images", [1, 40])
 def test_bits_do_not_depend_on_strips(n_images):
     """More images give a worker larger strips; those of one image are cut for the workers."""
     rng = random_generator("strips")
@@ -141,8 +141,8 @@ def test_bits_do_not_depend_on_strips(n_images):
 # --- the same meaning ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", (np.nan, np.inf, -np.inf))
-@pytest.mark.parametrize("layout", ("NHWC", "NCHW"))
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @over_dtypes
 def test_what_is_not_finite_reaches_its_windows_only(value, layout, dtype):
     rng = random_generator("infinite", dtype)
@@ -201,12 +201,20 @@ LAYER = ((1, 28, 28, 64), (64, 3, 3, 64))
 def test_auto_takes_it_for_layers_of_many_channels_only():
     assert xcorr.choose_method(*LAYER) == "winograd"
     assert xcorr.choose_method(*LAYER, padding="same", dtype=np.float64) == "winograd"
-    for keywords in ({"precision": "strict"}, {"stride": 2}, {"dilation": 2}, {"dtype": np.int32}, {"method": "direct"}):
+    for keywords in (
+        {"precision": "strict"},
+        {"stride": 2},
+        {"dilation": 2},
+        {"dtype": np.int32},
+        {"method": "direct"},
+    ):
         assert xcorr.choose_method(*LAYER, **keywords) == "direct"
     assert xcorr.choose_method((1, 28, 28, 64), (64, 5, 5, 64)) == "direct"
     assert xcorr.choose_method((1, 28, 28, 1), (64, 3, 3, 1)) == "direct"
     assert xcorr.choose_method((1, 28, 28, 64), (1, 3, 3, 64)) == "direct"
     assert xcorr.choose_method((28, 28), (3, 3)) == "direct"
+    assert xcorr.choose_method((1, 10, 10, 512), (512, 3, 3, 512)) == "direct"  # few tiles for so large a bank
+    assert xcorr.choose_method((1, 14, 14, 512), (512, 3, 3, 512)) == "winograd"
 
 
 def test_auto_and_strict_have_the_bits_of_the_methods_they_take():

@@ -26,7 +26,19 @@ benchmarks/forms.py.
 """
 
 WINOGRAD_CHANNELS, WINOGRAD_SIDE = 32, 6
-"""Channels and kernels, and rows and columns of the response, from which on winograd is taken."""
+"""Channels and kernels, and rows and columns of the response, from which on winograd is taken.
+
+From there on it is 1.2 to 2 times as fast as direct, at the threshold itself 0.95 to 1.4 times; with 24 channels 0.8 to
+1.4 times, with 5x5 responses (a third of the tiles' places is lost) 0.7 to 1.3 times. 2026-11-25, AMD EPYC (Zen 3),
+level v3, 1 worker, benchmarks/crossover.py.
+"""
+
+LARGE_BANK, LARGE_BANK_SIDE = 2**18, 10
+"""Products of channels and kernels from which on winograd waits for responses with that many rows and columns.
+
+A transformed bank is 16/9 as large, and a small response reads it for few tiles: 512 kernels of 512 channels are 0.8 to
+1.1 times as fast with 6 to 8 rows, 1.15 with 10 and 1.3 with 12. Measured with the constants above.
+"""
 
 ALLOWED = f"'auto', {', '.join(map(repr, AVAILABLE))}"
 
@@ -65,10 +77,11 @@ def fastest(geometry: Geometry, types: Types, precision: str) -> str:
     """
     depth = geometry.channels // geometry.groups
     n_kernels = geometry.n_kernels // geometry.groups
+    side = WINOGRAD_SIDE if depth * n_kernels < LARGE_BANK else LARGE_BANK_SIDE
     if (
         precision == "standard"
         and min(depth, n_kernels) >= WINOGRAD_CHANNELS
-        and min(geometry.rows, geometry.columns) >= WINOGRAD_SIDE
+        and min(geometry.rows, geometry.columns) >= side
         and not _winograd.cannot(geometry, types)
     ):
         return "winograd"
