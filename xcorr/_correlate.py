@@ -77,8 +77,9 @@ def correlate(
         (K,), or a scalar for a single kernel; added to the response.
     conjugate : bool
         Whether complex kernels are conjugated.
-    method : {"auto", "direct", "matmul"}
-        How it is computed. "auto" chooses by the sizes of one image and of the bank.
+    method : {"auto", "direct", "matmul", "winograd"}
+        How it is computed. "auto" chooses by the sizes of one image and of the bank. "winograd" is for 3x3 kernels
+        without stride and dilation, in floats and complex numbers whose sums have the response's precision.
     precision : {"standard", "strict"}
         "strict" takes only methods with the componentwise error bound of direct summation.
     dtype : dtype_like, optional
@@ -115,7 +116,10 @@ def correlate(
 
     Integers are exact. For floats the error is at most ``(4 + 2 sqrt(n)) u S`` with n taps, unit roundoff u and S the
     sum of the magnitudes of the products (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., ch. 4, for
-    sums in blocks). The bits of a response depend neither on the batch nor on the workers.
+    sums in blocks). By the method "winograd" it is at most 16 u times the sum over channels of the largest pixel's
+    magnitude in the response's 4x4 pixels times the sum of the kernel's magnitudes (Lavin and Gray, Fast Algorithms for
+    Convolutional Neural Networks, 2016, for the algorithm). The bits of a response depend neither on the batch nor on
+    the workers.
 
     Examples
     --------
@@ -269,7 +273,7 @@ def choose_method(
     Returns
     -------
     str
-        ``"direct"`` or ``"matmul"``.
+        ``"direct"``, ``"matmul"`` or ``"winograd"``.
 
     Raises
     ------
