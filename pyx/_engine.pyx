@@ -396,7 +396,7 @@ cdef class Call:
             self.images_are_work and not self.padded()
             and loops.row_bytes % size == 0 and self.column_bytes % size == 0 and loops.image_bytes % size == 0
             and (self.channel_pitch_bytes == self.images.itemsize
-                 or geometry.groups * geometry.depth * size == self.images.itemsize)
+                 or geometry.groups * engine.staged * size == self.images.itemsize)
             and (geometry.kernel_width == 1 or self.column_bytes == geometry.depth * size
                  or engine.lanes_over != OVER_KERNELS))
         if engine.lanes_over == OVER_CHANNELS:  # no lane beyond the last channel

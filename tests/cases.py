@@ -259,6 +259,7 @@ FEW = [
     Case("filled", (2, 5, 6, 2), (2, 3, 2, 2), padding="same", fill_value=2),
     Case("grouped", (2, 6, 9, 6), (9, 2, 3, 2), groups=3, bias=True),
     Case("depthwise", (2, 7, 9, 18), (18, 3, 3, 1), groups=18, padding="same"),
+    Case("depthwise-in-place", (2, 6, 7, 16), (16, 3, 2, 1), groups=16, bias=True),
     Case("depthwise-multiplied", (2, 7, 9, 5), (10, 3, 2, 1), groups=5, stride=2, bias=True),
     Case("no-images", (0, 5, 6, 2), (3, 2, 2, 2)),
     Case("no-kernels", (2, 5, 6, 2), (0, 2, 2, 2)),
