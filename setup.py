@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -58,6 +59,7 @@ EXTENSIONS = [
     Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"], depends=["pyx/simd.h"])
     for name in ("_cpu", "_engine", "_indices", "_integers")
 ]
+EXTENSIONS.append(Extension("xcorr._memory", ["pyx/_memory.pyx"], include_dirs=[numpy.get_include()]))
 LEVEL_EXTENSIONS = {f"xcorr._level_{level}": level for level in LEVELS}
 EXTENSIONS += [
     Extension(

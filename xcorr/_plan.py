@@ -33,6 +33,7 @@ from xcorr._geometry import (
     whole_number,
 )
 from xcorr._job import Job, in_order
+from xcorr._memory import empty
 from xcorr._workers import refuse_too_large
 
 CACHED_PLANS = 256
@@ -234,7 +235,7 @@ class Plan:
         if 0 in shape:
             return np.empty(shape, self.types.response) if out is None else out
         if target is None or any(may_overlap(target, other) for other in (images, bank.original)):
-            result = np.empty(shape, self.types.response)
+            result = empty(shape, self.types.response)
         else:
             result = target
         job = Job(self, images, bank, fill, workers)

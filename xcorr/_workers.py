@@ -16,8 +16,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from xcorr._geometry import whole_number
+from xcorr._memory import empty
 
 ALLOWED = "None, -1 (all) or an integer >= 1"
+BYTES = np.dtype(np.int8)
 WORKSPACE_LIMIT = 256 * 2**20
 """Bytes that a call may need beyond its inputs and its response."""
 
@@ -264,7 +266,7 @@ class Team:
 
 def run(call: Runnable, n_workers: int) -> None:
     """Has the call done by the calling thread and up to ``n_workers - 1`` helpers."""
-    workspaces = [np.zeros(call.workspace_bytes, dtype=np.int8) for _ in range(n_workers)]
+    workspaces = [empty((call.workspace_bytes,), BYTES) for _ in range(n_workers)]
     if n_workers == 1:
         call.run(workspaces[0], True)
         return

@@ -1,0 +1,213 @@
+"""Memory of large arrays, kept for the next one: pages that are new to a process cost more than most responses do.
+
+Arrays get their memory from a handler of NumPy's (NEP 49), so they own it like any other array. What is freed is kept,
+up to `KEPT_BYTES`; of huge pages the system is told that it may take them back whenever it needs them. No thread ever
+waits here: while another one looks through what is kept, memory comes from the system and goes back there.
+"""
+
+import numpy as np
+
+cimport numpy as cnp
+from cpython.object cimport PyObject
+from cpython.pycapsule cimport PyCapsule_New
+from libc.stdint cimport uintptr_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+cnp.import_array()
+
+cdef extern from *:
+    """
+    #if defined(__linux__)
+    #include <sys/mman.h>
+    #define xcorr_advise(start, size, advice) ((void)madvise(start, size, advice))
+    #else
+    #define MADV_HUGEPAGE 0
+    #define MADV_FREE 0
+    #define xcorr_advise(start, size, advice) ((void)0)
+    #endif
+    #ifndef MADV_FREE
+    #define MADV_FREE 8
+    #endif
+    #define xcorr_try_lock(flag) (!__atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE))
+    #define xcorr_unlock(flag) __atomic_store_n(flag, 0, __ATOMIC_RELEASE)
+    """
+    enum:
+        MADV_HUGEPAGE
+        MADV_FREE
+    void advise "xcorr_advise"(void* start, size_t size, int advice) nogil
+    bint try_lock "xcorr_try_lock"(int* flag) nogil
+    void unlock "xcorr_unlock"(int* flag) nogil
+
+cdef extern from "numpy/arrayobject.h":
+    PyObject* PyDataMem_DefaultHandler
+
+SMALLEST = 1 << 16
+"""Bytes from which on an array's memory is worth keeping."""
+
+KEPT_BYTES = 1 << 28
+"""That are kept at most."""
+
+cdef enum:
+    SLOTS = 16
+    MARGIN = 128  # bytes before an array's first element: its block, and what aligns it to a cache line
+
+cdef size_t LARGEST_KEPT = KEPT_BYTES
+cdef size_t HUGE_BYTES = 1 << 22  # from which on pages are huge, as NumPy's own are
+cdef size_t PAGE = 4096
+
+cdef struct Header:  # what lies before the first element
+    void* memory    # as it came from malloc
+    size_t size     # of the elements
+
+ctypedef Header* Block
+
+cdef Block[SLOTS] kept  # the oldest first
+cdef int n_kept = 0
+cdef size_t n_kept_bytes = 0
+cdef int busy = 0
+
+
+cdef inline Block block_of(void* start) noexcept nogil:
+    return <Block> (<char*> start - sizeof(Header))
+
+
+cdef void advise_inside(Block block, int advice) noexcept nogil:
+    """Tells the system about the whole pages of a block that is large enough for huge ones."""
+    cdef uintptr_t first = (<uintptr_t> (block + 1) + PAGE - 1) // PAGE * PAGE
+    cdef uintptr_t end = (<uintptr_t> (block + 1) + block.size) // PAGE * PAGE
+    if block.size >= HUGE_BYTES:
+        advise(<void*> first, end - first, advice)
+
+
+cdef Block drop(int index) noexcept nogil:
+    """Takes a block out of those that are kept."""
+    global n_kept, n_kept_bytes
+    cdef Block block = kept[index]
+    n_kept -= 1
+    n_kept_bytes -= block.size
+    while index < n_kept:
+        kept[index] = kept[index + 1]
+        index += 1
+    return block
+
+
+cdef Block take(size_t size) noexcept nogil:
+    """The kept block that fits best and is at most a quarter larger, or NULL."""
+    cdef int index, best = -1
+    cdef Block block = NULL
+    if not try_lock(&busy):
+        return NULL
+    for index in range(n_kept):
+        if (size <= kept[index].size <= size + size // 4
+                and (best < 0 or kept[index].size < kept[best].size)):
+            best = index
+    if best >= 0:
+        block = drop(best)
+    unlock(&busy)
+    return block
+
+
+cdef void keep(Block block) noexcept nogil:
+    """Keeps a block, and gives the oldest ones back to the system where there are too many."""
+    global n_kept, n_kept_bytes
+    cdef Block[SLOTS] surplus
+    cdef int n_surplus = 0, index
+    if block.size > LARGEST_KEPT or not try_lock(&busy):
+        free(block.memory)
+        return
+    while n_kept == SLOTS or n_kept_bytes + block.size > LARGEST_KEPT:
+        surplus[n_surplus] = drop(0)
+        n_surplus += 1
+    advise_inside(block, MADV_FREE)
+    kept[n_kept] = block
+    n_kept += 1
+    n_kept_bytes += block.size
+    unlock(&busy)
+    for index in range(n_surplus):
+        free(surplus[index].memory)
+
+
+cdef void free_kept() noexcept nogil:
+    """Gives everything that is kept back to the system."""
+    if try_lock(&busy):
+        while n_kept:
+            free(drop(0).memory)
+        unlock(&busy)
+
+
+# --- the handler ------------------------------------------------------------------------------------------------------
+
+
+cdef void* new_elements(void* context, size_t size) noexcept nogil:
+    cdef Block block = take(size)
+    cdef char* memory
+    if block == NULL:
+        if size + MARGIN < size:
+            return NULL
+        memory = <char*> malloc(size + MARGIN)
+        if memory == NULL:
+            free_kept()
+            memory = <char*> malloc(size + MARGIN)
+        if memory == NULL:
+            return NULL
+        block = block_of(memory + MARGIN - <uintptr_t> memory % 64)
+        block.memory = memory
+        block.size = size
+        advise_inside(block, MADV_HUGEPAGE)
+    return block + 1
+
+
+cdef void* new_zeros(void* context, size_t count, size_t size) noexcept nogil:
+    cdef void* start = NULL
+    if size == 0 or count <= (<size_t> -1) // size:
+        start = new_elements(context, count * size)
+    if start != NULL:
+        memset(start, 0, count * size)
+    return start
+
+
+cdef void* resized(void* context, void* start, size_t size) noexcept nogil:
+    cdef void* other = new_elements(context, size)
+    if other != NULL and start != NULL:
+        memcpy(other, start, min(size, block_of(start).size))
+        keep(block_of(start))
+    return other
+
+
+cdef void give_back(void* context, void* start, size_t size) noexcept nogil:
+    if start != NULL:
+        keep(block_of(start))
+
+
+cdef cnp.PyDataMem_Handler handler
+memcpy(handler.name, b"xcorr", 6)
+handler.version = 1
+handler.allocator.malloc = new_elements
+handler.allocator.calloc = new_zeros
+handler.allocator.realloc = resized
+handler.allocator.free = give_back
+own_handler = PyCapsule_New(&handler, "mem_handler", NULL)
+
+
+def empty(tuple shape, dtype):
+    """`np.empty`, a large array in memory that was used before where there is some.
+
+    Where NumPy's memory does not come from its default handler, it comes from where the user wants it.
+    """
+    cdef object before
+    cdef double n_bytes = dtype.itemsize
+    for length in shape:
+        n_bytes *= length
+    if n_bytes < SMALLEST or cnp.PyDataMem_GetHandler() is not <object> PyDataMem_DefaultHandler:
+        return np.empty(shape, dtype)
+    before = cnp.PyDataMem_SetHandler(own_handler)
+    try:
+        return np.empty(shape, dtype)
+    finally:
+        cnp.PyDataMem_SetHandler(before)
+
+
+def kept_bytes():
+    """Of the memory that is kept now."""
+    return n_kept_bytes
