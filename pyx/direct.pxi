@@ -316,6 +316,21 @@ cdef inline void rows_over_channels(const Sum* sum, const Rows* rows, const real
 # is called, so that the loops unroll; the kernel's sizes are literal only for the commonest ones.
 
 
+cdef inline void add_tap(const real* pixels, const real* panel, vector* sums, Py_ssize_t run, Py_ssize_t first_row,
+                         Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors, vector like) noexcept nogil:
+    """One tap's vectors of pixels times the tap in each of the tile's rows and kernels."""
+    cdef vector[TILE_VECTORS] columns
+    cdef Py_ssize_t row, kernel, part, place
+    pixels = <const real*> opaque(pixels)
+    for part in range(n_vectors):
+        columns[part] = (<const vector*> pixels)[part]
+    for row in range(first_row, first_row + n_rows):
+        for kernel in range(n_kernels):
+            for part in range(n_vectors):
+                place = (row * n_kernels + kernel) * n_vectors + part
+                sums[place] = sums[place] + times(panel[kernel - row * run * n_kernels], columns[part])
+
+
 cdef inline void add_taps(const Sum* sum, const real* pixels, const real* panel, vector* sums, Py_ssize_t first,
                           Py_ssize_t end, Py_ssize_t run, bint dense, Py_ssize_t first_row, Py_ssize_t n_rows,
                           Py_ssize_t n_kernels, Py_ssize_t n_vectors, vector like) noexcept nogil:
@@ -323,18 +338,16 @@ cdef inline void add_taps(const Sum* sum, const real* pixels, const real* panel,
 
     `panel` is at the kernel row that it is of the tile's first row; of row y it is the y-th one before.
     """
-    cdef vector[8] columns
-    cdef Py_ssize_t tap, row, kernel, part, place
-    cdef const vector* shifted
-    for tap in range(first, end):
-        shifted = <const vector*> opaque(pixels + (tap if dense else sum.tap_offsets[tap]))
-        for part in range(n_vectors):
-            columns[part] = shifted[part]
-        for row in range(first_row, first_row + n_rows):
-            for kernel in range(n_kernels):
-                for part in range(n_vectors):
-                    place = (row * n_kernels + kernel) * n_vectors + part
-                    sums[place] = sums[place] + times(panel[(tap - row * run) * n_kernels + kernel], columns[part])
+    cdef Py_ssize_t tap = first, place
+    while dense and tap + 4 <= end:
+        for place in range(4):
+            add_tap(pixels + tap + place, panel + (tap + place) * n_kernels, sums, run, first_row, n_rows, n_kernels,
+                    n_vectors, like)
+        tap += 4
+    while tap < end:
+        add_tap(pixels + (tap if dense else sum.tap_offsets[tap]), panel + tap * n_kernels, sums, run, first_row,
+                n_rows, n_kernels, n_vectors, like)
+        tap += 1
 
 
 cdef inline void add_row(const Sum* sum, const real* pixels, const real* panel, vector* sums, Py_ssize_t first,
@@ -366,38 +379,70 @@ cdef inline void add_row(const Sum* sum, const real* pixels, const real* panel, 
         add_taps(sum, pixels, panel, sums, first, end, run, dense, 3, 1, n_kernels, n_vectors, like)
 
 
+cdef inline void add_pixel_row(const Sum* sum, const real* image, const real* panel, vector* sums, vector* totals,
+                               vector* errors, Py_ssize_t pixel_row, Py_ssize_t kernel_height, Py_ssize_t run,
+                               Py_ssize_t rows_per_block, Py_ssize_t pieces, bint compensated, bint dense,
+                               Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
+                               vector like) noexcept nogil:
+    """A row of pixels for all of the tile's rows, and the blocks that end with it."""
+    cdef Py_ssize_t in_row = n_kernels * n_vectors
+    cdef Py_ssize_t lowest = max(0, pixel_row - kernel_height + 1), highest = min(n_rows - 1, pixel_row)
+    cdef Py_ssize_t piece, row
+    cdef bint in_registers = TILE_COLUMNS == 14 and not compensated
+    for piece in range(pieces):
+        add_row(sum, image + pixel_row * sum.kernel_row_pitch, panel + pixel_row * run * n_kernels, sums,
+                run * piece // pieces, run * (piece + 1) // pieces, run, dense, lowest, highest, n_rows, n_kernels,
+                n_vectors, like)
+        for row in range(n_rows):
+            if (lowest <= row <= highest
+                    and (pieces > 1 or pixel_row - row == kernel_height - 1
+                         or (pixel_row - row + 1) % rows_per_block == 0)):
+                close_block(sums + row * in_row, totals + row * in_row, errors + row * in_row, in_row, compensated,
+                            in_registers, like)
+
+
 cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                   const real* bias, real* response, Py_ssize_t kernel_height, Py_ssize_t run,
+                                   const real* bias, real* response, Py_ssize_t kernel_rows, Py_ssize_t run,
                                    Py_ssize_t rows_per_block, Py_ssize_t pieces, bint compensated, bint dense,
                                    Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
                                    Py_ssize_t n_columns, vector like) noexcept nogil:
-    """One tile, of which `n_columns` columns are stored."""
+    """One tile, of which `n_columns` columns are stored. `kernel_rows` is the kernel's height as a literal, else 0."""
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors
     cdef vector zero = broadcast(a_zero, like)
     cdef Py_ssize_t in_row = n_kernels * n_vectors
-    cdef Py_ssize_t pixel_row, lowest, highest, piece, row, kernel, part, place
+    cdef Py_ssize_t pixel_row, row, kernel, part, place
     for place in range(n_rows * in_row):
         sums[place] = zero
         errors[place] = zero
         totals[place] = broadcast(bias[place // n_vectors % n_kernels], like)
-    for pixel_row in range(kernel_height + n_rows - 1):
-        lowest = max(0, pixel_row - kernel_height + 1)
-        highest = min(n_rows - 1, pixel_row)
-        for piece in range(pieces):
-            add_row(sum, image + pixel_row * sum.kernel_row_pitch, panel + pixel_row * run * n_kernels, sums,
-                    run * piece // pieces, run * (piece + 1) // pieces, run, dense, lowest, highest, n_rows, n_kernels,
-                    n_vectors, like)
-            if pieces > 1:
-                for row in range(n_rows):
-                    if lowest <= row <= highest:
-                        close_block(sums + row * in_row, totals + row * in_row, errors + row * in_row, in_row,
-                                    compensated, False, like)
-        if pieces == 1:
-            for row in range(n_rows):
-                if (lowest <= row <= highest and (pixel_row - row == kernel_height - 1
-                                                  or (pixel_row - row + 1) % rows_per_block == 0)):
-                    close_block(sums + row * in_row, totals + row * in_row, errors + row * in_row, in_row,
-                                compensated, False, like)
+    if kernel_rows > 0:
+        add_pixel_row(sum, image, panel, sums, totals, errors, 0, kernel_rows, run, rows_per_block, pieces, compensated,
+                      dense, n_rows, n_kernels, n_vectors, like)
+        if kernel_rows + n_rows > 2:
+            add_pixel_row(sum, image, panel, sums, totals, errors, 1, kernel_rows, run, rows_per_block, pieces,
+                          compensated, dense, n_rows, n_kernels, n_vectors, like)
+        if kernel_rows + n_rows > 3:
+            add_pixel_row(sum, image, panel, sums, totals, errors, 2, kernel_rows, run, rows_per_block, pieces,
+                          compensated, dense, n_rows, n_kernels, n_vectors, like)
+        if kernel_rows + n_rows > 4:
+            add_pixel_row(sum, image, panel, sums, totals, errors, 3, kernel_rows, run, rows_per_block, pieces,
+                          compensated, dense, n_rows, n_kernels, n_vectors, like)
+        if kernel_rows + n_rows > 5:
+            add_pixel_row(sum, image, panel, sums, totals, errors, 4, kernel_rows, run, rows_per_block, pieces,
+                          compensated, dense, n_rows, n_kernels, n_vectors, like)
+        if kernel_rows + n_rows > 6:
+            add_pixel_row(sum, image, panel, sums, totals, errors, 5, kernel_rows, run, rows_per_block, pieces,
+                          compensated, dense, n_rows, n_kernels, n_vectors, like)
+        if kernel_rows + n_rows > 7:
+            add_pixel_row(sum, image, panel, sums, totals, errors, 6, kernel_rows, run, rows_per_block, pieces,
+                          compensated, dense, n_rows, n_kernels, n_vectors, like)
+        if kernel_rows + n_rows > 8:
+            add_pixel_row(sum, image, panel, sums, totals, errors, 7, kernel_rows, run, rows_per_block, pieces,
+                          compensated, dense, n_rows, n_kernels, n_vectors, like)
+    else:
+        for pixel_row in range(sum.kernel_height + n_rows - 1):
+            add_pixel_row(sum, image, panel, sums, totals, errors, pixel_row, sum.kernel_height, run, rows_per_block,
+                          pieces, compensated, dense, n_rows, n_kernels, n_vectors, like)
     for row in range(n_rows):
         for kernel in range(n_kernels):
             if kernel < rows.n_kernels:
@@ -417,9 +462,12 @@ cdef inline void any_over_columns(const Sum* sum, const Rows* rows, const real* 
     elif n_kernels < 4 and sum.dense and sum.kernel_height == 5 and sum.run == 5 and sum.rows_per_block == 2:
         tile_over_columns(sum, rows, image, panel, bias, response, 5, 5, 2, 1, False, True, n_rows, n_kernels,
                           n_vectors, n_columns, like)
+    elif sum.dense and not sum.compensated and sum.pieces == 1:
+        tile_over_columns(sum, rows, image, panel, bias, response, 0, sum.run, sum.rows_per_block, 1, False, True,
+                          n_rows, n_kernels, n_vectors, n_columns, like)
     else:
-        tile_over_columns(sum, rows, image, panel, bias, response, sum.kernel_height, sum.run, sum.rows_per_block,
-                          sum.pieces, sum.compensated, False, n_rows, n_kernels, n_vectors, n_columns, like)
+        tile_over_columns(sum, rows, image, panel, bias, response, 0, sum.run, sum.rows_per_block, sum.pieces,
+                          sum.compensated, False, n_rows, n_kernels, n_vectors, n_columns, like)
 
 
 cdef inline void row_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
