@@ -430,14 +430,11 @@ cdef class Call:
             self.images_are_work and not self.padded() and geometry.column_stride == 1 and geometry.columns >= lanes
             and self.column_bytes == size and self.images.itemsize == size
             and self.channel_pitch_bytes % size == 0 and loops.row_bytes % size == 0 and loops.image_bytes % size == 0)
-        loops.rows.readable_columns = geometry.columns
         loops.staging.n_phases = 1
         if loops.in_place:
             loops.row_pitch = loops.row_bytes // size
         else:
-            # a vector that is only partly of responses reads on into the next row, behind the last one into a slack
-            loops.rows.readable_columns = ceiling(geometry.columns, lanes) * lanes
-            self.slack = 2 * lanes
+            self.slack = lanes  # a row of fewer columns reads on into the next row, the last one into this
             loops.staging.n_phases = min(geometry.column_stride, self.engine.reached_columns)
             loops.staging.phase_pitch = ceiling(self.engine.reached_columns, loops.staging.n_phases)
             loops.row_pitch = loops.staging.phase_pitch * loops.staging.n_phases

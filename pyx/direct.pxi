@@ -19,7 +19,7 @@ cdef extern from "simd.h" nogil:
         F32_LANES "XCORR_F32_LANES"
         F64_LANES "XCORR_F64_LANES"
         TILE_COLUMNS "XCORR_TILE_COLUMNS"            # lanes over kernels: columns x 2 vectors of kernels
-        TILE_VECTORS "XCORR_TILE_VECTORS"            # lanes over columns: 4 rows or kernels x vectors of columns
+        TILE_VECTORS "XCORR_TILE_VECTORS"            # lanes over columns: vectors of columns
         TILE_ACCUMULATORS "XCORR_TILE_ACCUMULATORS"  # the largest tile's
 
 ctypedef fused vector:
@@ -310,20 +310,23 @@ cdef inline void rows_over_channels(const Sum* sum, const Rows* rows, const real
 
 # --- lanes over columns -------------------------------------------------------------------------------------------
 #
-# A tile is `n_rows` rows of responses x `n_kernels` kernels x `n_vectors` vectors of columns, and each vector of pixels
-# that is loaded feeds as many multiply-adds as rows and kernels use it. Rows share pixels where the rows of responses
-# are as far apart as the kernel's rows. What a function here is told of the tile and of the kernel is literal where it
-# is called, so that the loops unroll; the kernel's sizes are literal only for the commonest ones.
+# A tile is rows of responses x kernels x up to 3 vectors of columns: 4 x 1, 2 x 2 or 1 x 4 times 3, and twice the rows
+# at v4 where the whole sum is one block. Each vector of pixels that is loaded feeds as many multiply-adds as rows and
+# kernels use it. Rows share pixels where the rows of responses are as far apart as the kernel's rows. At v4 sums and
+# totals stay in registers. The last of two vectors that a row does not fill ends with the row, over the one before.
+# What a function here is told of the tile and of the kernel is literal where it is called, so that the loops unroll:
+# `size` is 3 or 5 for kernels of 3x3 and 5x5 of one channel, 0 for other dense ones, -1 for any.
 
 
-cdef inline void add_tap(const real* pixels, const real* panel, vector* sums, Py_ssize_t run, Py_ssize_t first_row,
-                         Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors, vector like) noexcept nogil:
+cdef inline void add_tap(const real* pixels, Py_ssize_t overlap, const real* panel, vector* sums, Py_ssize_t run,
+                         Py_ssize_t first_row, Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
+                         vector like) noexcept nogil:
     """One tap's vectors of pixels times the tap in each of the tile's rows and kernels."""
     cdef vector[TILE_VECTORS] columns
     cdef Py_ssize_t row, kernel, part, place
     pixels = <const real*> opaque(pixels)
     for part in range(n_vectors):
-        columns[part] = (<const vector*> pixels)[part]
+        columns[part] = (<const vector*> (pixels - (overlap if part == n_vectors - 1 else 0)))[part]
     for row in range(first_row, first_row + n_rows):
         for kernel in range(n_kernels):
             for part in range(n_vectors):
@@ -331,9 +334,9 @@ cdef inline void add_tap(const real* pixels, const real* panel, vector* sums, Py
                 sums[place] = sums[place] + times(panel[kernel - row * run * n_kernels], columns[part])
 
 
-cdef inline void add_taps(const Sum* sum, const real* pixels, const real* panel, vector* sums, Py_ssize_t first,
-                          Py_ssize_t end, Py_ssize_t run, bint dense, Py_ssize_t first_row, Py_ssize_t n_rows,
-                          Py_ssize_t n_kernels, Py_ssize_t n_vectors, vector like) noexcept nogil:
+cdef inline void add_taps(const Sum* sum, const real* pixels, Py_ssize_t overlap, const real* panel, vector* sums,
+                          Py_ssize_t first, Py_ssize_t end, Py_ssize_t run, bint dense, Py_ssize_t first_row,
+                          Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors, vector like) noexcept nogil:
     """Taps [first, end) of a row of pixels, for the tile's rows that it is a kernel row of.
 
     `panel` is at the kernel row that it is of the tile's first row; of row y it is the y-th one before.
@@ -341,57 +344,62 @@ cdef inline void add_taps(const Sum* sum, const real* pixels, const real* panel,
     cdef Py_ssize_t tap = first, place
     while dense and tap + 4 <= end:
         for place in range(4):
-            add_tap(pixels + tap + place, panel + (tap + place) * n_kernels, sums, run, first_row, n_rows, n_kernels,
-                    n_vectors, like)
+            add_tap(pixels + tap + place, overlap, panel + (tap + place) * n_kernels, sums, run, first_row, n_rows,
+                    n_kernels, n_vectors, like)
         tap += 4
     while tap < end:
-        add_tap(pixels + (tap if dense else sum.tap_offsets[tap]), panel + tap * n_kernels, sums, run, first_row,
-                n_rows, n_kernels, n_vectors, like)
+        add_tap(pixels + (tap if dense else sum.tap_offsets[tap]), overlap, panel + tap * n_kernels, sums, run,
+                first_row, n_rows, n_kernels, n_vectors, like)
         tap += 1
 
 
-cdef inline void add_row(const Sum* sum, const real* pixels, const real* panel, vector* sums, Py_ssize_t first,
-                         Py_ssize_t end, Py_ssize_t run, bint dense, Py_ssize_t lowest, Py_ssize_t highest,
-                         Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors, vector like) noexcept nogil:
+cdef inline void add_row(const Sum* sum, const real* pixels, Py_ssize_t overlap, const real* panel, vector* sums,
+                         Py_ssize_t first, Py_ssize_t end, Py_ssize_t run, bint dense, Py_ssize_t lowest,
+                         Py_ssize_t highest, Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
+                         vector like) noexcept nogil:
     """`add_taps` for the tile's rows `lowest` to `highest`, as literals."""
     if lowest == 0:
         if highest == 0:
-            add_taps(sum, pixels, panel, sums, first, end, run, dense, 0, 1, n_kernels, n_vectors, like)
+            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 0, 1, n_kernels, n_vectors, like)
         elif n_rows > 1 and highest == 1:
-            add_taps(sum, pixels, panel, sums, first, end, run, dense, 0, 2, n_kernels, n_vectors, like)
+            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 0, 2, n_kernels, n_vectors, like)
         elif n_rows > 2 and highest == 2:
-            add_taps(sum, pixels, panel, sums, first, end, run, dense, 0, 3, n_kernels, n_vectors, like)
+            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 0, 3, n_kernels, n_vectors, like)
         elif n_rows > 3 and highest == 3:
-            add_taps(sum, pixels, panel, sums, first, end, run, dense, 0, 4, n_kernels, n_vectors, like)
+            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 0, 4, n_kernels, n_vectors, like)
     elif n_rows > 1 and lowest == 1:
         if highest == 1:
-            add_taps(sum, pixels, panel, sums, first, end, run, dense, 1, 1, n_kernels, n_vectors, like)
+            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 1, 1, n_kernels, n_vectors, like)
         elif n_rows > 2 and highest == 2:
-            add_taps(sum, pixels, panel, sums, first, end, run, dense, 1, 2, n_kernels, n_vectors, like)
+            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 1, 2, n_kernels, n_vectors, like)
         elif n_rows > 3 and highest == 3:
-            add_taps(sum, pixels, panel, sums, first, end, run, dense, 1, 3, n_kernels, n_vectors, like)
+            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 1, 3, n_kernels, n_vectors, like)
     elif n_rows > 2 and lowest == 2:
         if highest == 2:
-            add_taps(sum, pixels, panel, sums, first, end, run, dense, 2, 1, n_kernels, n_vectors, like)
+            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 2, 1, n_kernels, n_vectors, like)
         elif n_rows > 3 and highest == 3:
-            add_taps(sum, pixels, panel, sums, first, end, run, dense, 2, 2, n_kernels, n_vectors, like)
+            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 2, 2, n_kernels, n_vectors, like)
     elif n_rows > 3 and lowest == 3:
-        add_taps(sum, pixels, panel, sums, first, end, run, dense, 3, 1, n_kernels, n_vectors, like)
+        add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 3, 1, n_kernels, n_vectors, like)
 
 
-cdef inline void add_pixel_row(const Sum* sum, const real* image, const real* panel, vector* sums, vector* totals,
-                               vector* errors, Py_ssize_t pixel_row, Py_ssize_t kernel_height, Py_ssize_t run,
-                               Py_ssize_t rows_per_block, Py_ssize_t pieces, bint compensated, bint dense,
+cdef inline void add_pixel_row(const Sum* sum, const real* image, Py_ssize_t overlap, const real* panel, vector* sums,
+                               vector* totals, vector* errors, Py_ssize_t pixel_row, Py_ssize_t size,
                                Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
                                vector like) noexcept nogil:
     """A row of pixels for all of the tile's rows, and the blocks that end with it."""
+    cdef Py_ssize_t kernel_height = size if size > 0 else sum.kernel_height
+    cdef Py_ssize_t run = size if size > 0 else sum.run
+    cdef Py_ssize_t rows_per_block = 3 if size == 3 else 2 if size == 5 else sum.rows_per_block
+    cdef Py_ssize_t pieces = 1 if size >= 0 else sum.pieces
+    cdef bint compensated = sum.compensated if size < 0 else False
+    cdef bint in_registers = TILE_COLUMNS == 14 and not compensated
     cdef Py_ssize_t in_row = n_kernels * n_vectors
     cdef Py_ssize_t lowest = max(0, pixel_row - kernel_height + 1), highest = min(n_rows - 1, pixel_row)
     cdef Py_ssize_t piece, row
-    cdef bint in_registers = TILE_COLUMNS == 14 and not compensated
     for piece in range(pieces):
-        add_row(sum, image + pixel_row * sum.kernel_row_pitch, panel + pixel_row * run * n_kernels, sums,
-                run * piece // pieces, run * (piece + 1) // pieces, run, dense, lowest, highest, n_rows, n_kernels,
+        add_row(sum, image + pixel_row * sum.kernel_row_pitch, overlap, panel + pixel_row * run * n_kernels, sums,
+                run * piece // pieces, run * (piece + 1) // pieces, run, size >= 0, lowest, highest, n_rows, n_kernels,
                 n_vectors, like)
         for row in range(n_rows):
             if (lowest <= row <= highest
@@ -402,139 +410,122 @@ cdef inline void add_pixel_row(const Sum* sum, const real* image, const real* pa
 
 
 cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                   const real* bias, real* response, Py_ssize_t kernel_rows, Py_ssize_t run,
-                                   Py_ssize_t rows_per_block, Py_ssize_t pieces, bint compensated, bint dense,
-                                   Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
-                                   Py_ssize_t n_columns, vector like) noexcept nogil:
-    """One tile, of which `n_columns` columns are stored. `kernel_rows` is the kernel's height as a literal, else 0."""
+                                   const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
+                                   Py_ssize_t n_kernels, Py_ssize_t n_vectors, Py_ssize_t n_columns,
+                                   vector like) noexcept nogil:
+    """One tile, of which `n_columns` columns are stored."""
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors
     cdef vector zero = broadcast(a_zero, like)
-    cdef Py_ssize_t in_row = n_kernels * n_vectors
-    cdef Py_ssize_t pixel_row, row, kernel, part, place
-    for place in range(n_rows * in_row):
+    cdef Py_ssize_t pixel_row, row, kernel, part, place, lanes = n_lanes(like), overlap = 0
+    cdef bint compensated = sum.compensated if size < 0 else False
+    cdef real* target
+    if n_vectors == 2:
+        overlap = max(0, n_vectors * lanes - n_columns)
+    for place in range(n_rows * n_kernels * n_vectors):
         sums[place] = zero
         errors[place] = zero
         totals[place] = broadcast(bias[place // n_vectors % n_kernels], like)
-    if kernel_rows > 0:
-        add_pixel_row(sum, image, panel, sums, totals, errors, 0, kernel_rows, run, rows_per_block, pieces, compensated,
-                      dense, n_rows, n_kernels, n_vectors, like)
-        if kernel_rows + n_rows > 2:
-            add_pixel_row(sum, image, panel, sums, totals, errors, 1, kernel_rows, run, rows_per_block, pieces,
-                          compensated, dense, n_rows, n_kernels, n_vectors, like)
-        if kernel_rows + n_rows > 3:
-            add_pixel_row(sum, image, panel, sums, totals, errors, 2, kernel_rows, run, rows_per_block, pieces,
-                          compensated, dense, n_rows, n_kernels, n_vectors, like)
-        if kernel_rows + n_rows > 4:
-            add_pixel_row(sum, image, panel, sums, totals, errors, 3, kernel_rows, run, rows_per_block, pieces,
-                          compensated, dense, n_rows, n_kernels, n_vectors, like)
-        if kernel_rows + n_rows > 5:
-            add_pixel_row(sum, image, panel, sums, totals, errors, 4, kernel_rows, run, rows_per_block, pieces,
-                          compensated, dense, n_rows, n_kernels, n_vectors, like)
-        if kernel_rows + n_rows > 6:
-            add_pixel_row(sum, image, panel, sums, totals, errors, 5, kernel_rows, run, rows_per_block, pieces,
-                          compensated, dense, n_rows, n_kernels, n_vectors, like)
-        if kernel_rows + n_rows > 7:
-            add_pixel_row(sum, image, panel, sums, totals, errors, 6, kernel_rows, run, rows_per_block, pieces,
-                          compensated, dense, n_rows, n_kernels, n_vectors, like)
-        if kernel_rows + n_rows > 8:
-            add_pixel_row(sum, image, panel, sums, totals, errors, 7, kernel_rows, run, rows_per_block, pieces,
-                          compensated, dense, n_rows, n_kernels, n_vectors, like)
+    if size > 0:
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 0, size, n_rows, n_kernels, n_vectors, like)
+        if size + n_rows > 2:
+            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 1, size, n_rows, n_kernels, n_vectors, like)
+        if size + n_rows > 3:
+            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 2, size, n_rows, n_kernels, n_vectors, like)
+        if size + n_rows > 4:
+            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 3, size, n_rows, n_kernels, n_vectors, like)
+        if size + n_rows > 5:
+            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 4, size, n_rows, n_kernels, n_vectors, like)
+        if size + n_rows > 6:
+            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 5, size, n_rows, n_kernels, n_vectors, like)
+        if size + n_rows > 7:
+            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 6, size, n_rows, n_kernels, n_vectors, like)
+        if size + n_rows > 8:
+            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 7, size, n_rows, n_kernels, n_vectors, like)
     else:
         for pixel_row in range(sum.kernel_height + n_rows - 1):
-            add_pixel_row(sum, image, panel, sums, totals, errors, pixel_row, sum.kernel_height, run, rows_per_block,
-                          pieces, compensated, dense, n_rows, n_kernels, n_vectors, like)
+            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, pixel_row, size, n_rows, n_kernels,
+                          n_vectors, like)
     for row in range(n_rows):
-        for kernel in range(n_kernels):
-            if kernel < rows.n_kernels:
-                for part in range(n_vectors):
-                    store_lanes(response + row * rows.row_pitch + kernel * rows.kernel_pitch,
-                                total_of(totals, errors, (row * n_kernels + kernel) * n_vectors + part, compensated),
-                                part * n_lanes(like), n_columns)
-
-
-cdef inline void any_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                  const real* bias, real* response, Py_ssize_t n_rows, Py_ssize_t n_kernels,
-                                  Py_ssize_t n_vectors, Py_ssize_t n_columns, vector like) noexcept nogil:
-    """The tile with the kernel's sizes as literals where these are common: 3x3 and 5x5 of one channel."""
-    if n_kernels < 4 and sum.dense and sum.kernel_height == 3 and sum.run == 3 and sum.rows_per_block == 3:
-        tile_over_columns(sum, rows, image, panel, bias, response, 3, 3, 3, 1, False, True, n_rows, n_kernels,
-                          n_vectors, n_columns, like)
-    elif n_kernels < 4 and sum.dense and sum.kernel_height == 5 and sum.run == 5 and sum.rows_per_block == 2:
-        tile_over_columns(sum, rows, image, panel, bias, response, 5, 5, 2, 1, False, True, n_rows, n_kernels,
-                          n_vectors, n_columns, like)
-    elif sum.dense and not sum.compensated and sum.pieces == 1:
-        tile_over_columns(sum, rows, image, panel, bias, response, 0, sum.run, sum.rows_per_block, 1, False, True,
-                          n_rows, n_kernels, n_vectors, n_columns, like)
-    else:
-        tile_over_columns(sum, rows, image, panel, bias, response, 0, sum.run, sum.rows_per_block, sum.pieces,
-                          sum.compensated, False, n_rows, n_kernels, n_vectors, n_columns, like)
+        for kernel in range(n_kernels - 1, -1, -1):
+            # what a kernel that does not exist leaves behind is overwritten by the last one that does: a branch here
+            # would draw multiply-adds into it, away from the loads that they share
+            target = response + row * rows.row_pitch + min(kernel, rows.n_kernels - 1) * rows.kernel_pitch
+            for part in range(n_vectors):
+                store_lanes(target - (overlap if part == n_vectors - 1 else 0),
+                            total_of(totals, errors, (row * n_kernels + kernel) * n_vectors + part, compensated),
+                            part * lanes, n_columns if n_vectors == 1 else n_vectors * lanes)
 
 
 cdef inline void row_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                  const real* bias, real* response, Py_ssize_t n_rows, Py_ssize_t n_kernels,
-                                  vector like) noexcept nogil:
+                                  const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
+                                  Py_ssize_t n_kernels, vector like) noexcept nogil:
     """A row of tiles of equal width; the last one ends where the row ends and may lie over the one before."""
     cdef Py_ssize_t lanes = n_lanes(like)
     cdef Py_ssize_t n_vectors = (rows.n_columns + lanes - 1) // lanes
     cdef Py_ssize_t n_tiles = (n_vectors + TILE_VECTORS - 1) // TILE_VECTORS
-    cdef Py_ssize_t tile, first, width
-    n_vectors = (n_vectors + n_tiles - 1) // n_tiles
-    if n_vectors * lanes > rows.n_columns and n_vectors * lanes > rows.readable_columns:
+    cdef Py_ssize_t tile, first, n_columns
+    if n_vectors == 3 and rows.n_columns < 3 * lanes:
         n_tiles = 2
-        n_vectors = (n_vectors + 1) // 2
-    width = n_vectors * lanes
+    n_vectors = (n_vectors + n_tiles - 1) // n_tiles
     for tile in range(n_tiles):
-        first = max(0, min(tile * width, rows.n_columns - width))
-        some_over_columns(sum, rows, image + first, panel, bias, response + first, n_rows, n_kernels, n_vectors,
-                          rows.n_columns - first, like)
-
-
-cdef inline void some_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                   const real* bias, real* response, Py_ssize_t n_rows, Py_ssize_t n_kernels,
-                                   Py_ssize_t n_vectors, Py_ssize_t n_columns, vector like) noexcept nogil:
-    """Any number of vectors up to a tile's, as a tile of that literal size."""
-    if n_vectors == 1:
-        any_over_columns(sum, rows, image, panel, bias, response, n_rows, n_kernels, 1, n_columns, like)
-    elif n_vectors == 2:
-        any_over_columns(sum, rows, image, panel, bias, response, n_rows, n_kernels, 2, n_columns, like)
-    elif n_vectors == 3:
-        any_over_columns(sum, rows, image, panel, bias, response, n_rows, n_kernels, 3, n_columns, like)
-    elif TILE_VECTORS > 3 and n_vectors == 4:
-        any_over_columns(sum, rows, image, panel, bias, response, n_rows, n_kernels, 4, n_columns, like)
-    elif TILE_VECTORS > 3 and n_vectors == 5:
-        any_over_columns(sum, rows, image, panel, bias, response, n_rows, n_kernels, 5, n_columns, like)
-    elif TILE_VECTORS > 3 and n_vectors == 6:
-        any_over_columns(sum, rows, image, panel, bias, response, n_rows, n_kernels, 6, n_columns, like)
+        first = max(0, min(tile * n_vectors * lanes, rows.n_columns - n_vectors * lanes))
+        n_columns = rows.n_columns - first
+        if n_vectors == 1:
+            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels, 1,
+                              n_columns, like)
+        elif n_vectors == 2:
+            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels, 2,
+                              n_columns, like)
+        else:
+            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels, 3,
+                              n_columns, like)
 
 
 cdef inline void tiled_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                    const real* bias, real* response, Py_ssize_t n_rows, Py_ssize_t n_kernels,
-                                    vector like) noexcept nogil:
+                                    const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
+                                    Py_ssize_t n_kernels, vector like) noexcept nogil:
     """Rows of tiles `n_rows` high; the last one ends at the last row and may lie over the one before."""
     cdef Py_ssize_t y = 0
     while True:
         y = min(y, rows.n_rows - n_rows)
         row_over_columns(sum, rows, image + y * rows.window_row_pitch, panel, bias, response + y * rows.row_pitch,
-                         n_rows, n_kernels, like)
+                         size, n_rows, n_kernels, like)
         y += n_rows
         if y >= rows.n_rows:
             return
 
 
+cdef inline void sized_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                    const real* bias, real* response, Py_ssize_t size, vector like) noexcept nogil:
+    """Tiles of as many rows and kernels as there are, where rows share pixels."""
+    cdef Py_ssize_t n_rows = rows.n_rows if rows.window_row_pitch == sum.kernel_row_pitch else 1
+    cdef bint one_block = TILE_COLUMNS == 14 and size == 3
+    if rows.width == 1 and n_rows >= 4:
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 4, 1, like)
+    elif rows.width == 1:
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 1, like)
+    elif rows.width == 2 and one_block and n_rows >= 4:
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 4, 2, like)
+    elif rows.width == 2 and n_rows >= 2:
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 2, 2, like)
+    elif rows.width == 2:
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 2, like)
+    elif one_block and n_rows >= 2:
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 2, 4, like)
+    else:
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 4, like)
+
+
 cdef inline void rows_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, vector like) noexcept nogil:
-    """Tiles of four rows, of two rows x two kernels or of four kernels, as rows share pixels and kernels are there."""
-    cdef bint shared = rows.window_row_pitch == sum.kernel_row_pitch
-    if rows.width == 1 and shared and rows.n_rows >= 4:
-        tiled_over_columns(sum, rows, image, panel, bias, response, 4, 1, like)
-    elif rows.width == 1:
-        tiled_over_columns(sum, rows, image, panel, bias, response, 1, 1, like)
-    elif rows.width == 2 and shared and rows.n_rows >= 2:
-        tiled_over_columns(sum, rows, image, panel, bias, response, 2, 2, like)
-    elif rows.width == 2:
-        tiled_over_columns(sum, rows, image, panel, bias, response, 1, 2, like)
+    if not sum.dense or sum.compensated or sum.pieces > 1:
+        sized_over_columns(sum, rows, image, panel, bias, response, -1, like)
+    elif sum.kernel_height == 3 and sum.run == 3 and sum.rows_per_block == 3:
+        sized_over_columns(sum, rows, image, panel, bias, response, 3, like)
+    elif sum.kernel_height == 5 and sum.run == 5 and sum.rows_per_block == 2:
+        sized_over_columns(sum, rows, image, panel, bias, response, 5, like)
     else:
-        tiled_over_columns(sum, rows, image, panel, bias, response, 1, 4, like)
+        sized_over_columns(sum, rows, image, panel, bias, response, 0, like)
 
 
 # --- the rows of the table ----------------------------------------------------------------------------------------

@@ -49,7 +49,6 @@ cdef struct Rows:
     Py_ssize_t row_pitch             # of the response, as the next two
     Py_ssize_t column_pitch
     Py_ssize_t kernel_pitch
-    Py_ssize_t readable_columns      # lanes over columns: windows that may be read, at least n_columns
 
 # response[y * row_pitch + x * column_pitch + k * kernel_pitch] =
 #     bias[k] + sum over taps image[window (y, x), tap] * panel[tap * width + k]
@@ -59,8 +58,8 @@ cdef struct Rows:
 #   over channels: as over kernels, but kernel k has pixels of its own: its tap t of a segment lies at
 #     offset + t * tap_pitch + k, readable for k < width.
 #   over columns: column_pitch is 1, width 1, 2 or 4; tap t of kernel row i for window (y, x) is at
-#     image[y * window_row_pitch + i * kernel_row_pitch + tap_offsets[t] + x], readable for x < readable_columns,
-#     which is at least one vector.
+#     image[y * window_row_pitch + i * kernel_row_pitch + tap_offsets[t] + x], readable for x < n_columns, and for
+#     those of one vector.
 ctypedef void (*RowsF32)(const Sum*, const Rows*, const float* image, const float* panel, const float* bias,
                          float* response) noexcept nogil
 ctypedef void (*RowsF64)(const Sum*, const Rows*, const double* image, const double* panel, const double* bias,

@@ -45,13 +45,12 @@ static inline xcorr_f64v xcorr_f64v_number(xcorr_f64v x) { return x == x ? x : 0
 #endif
 
 /* Tile limits: accumulators, the vectors in flight and one broadcast have to fit the register file. */
-#if defined(XCORR_VECTOR_BYTES) && XCORR_VECTOR_BYTES == 64 /* 32 registers: 14 x 2 + 2 + 1, 4 x 6 + 6 + 1 */
+#if defined(XCORR_VECTOR_BYTES) && XCORR_VECTOR_BYTES == 64 /* 32 registers: 14 x 2 + 2 + 1, 2 x 4 x 3 + 3 + 1 */
 #define XCORR_TILE_COLUMNS 14
-#define XCORR_TILE_VECTORS 3
 #else /* 16 registers: 6 x 2 + 2 + 1, 4 x 3 + 3 + 1 */
 #define XCORR_TILE_COLUMNS 6
-#define XCORR_TILE_VECTORS 3
 #endif
+#define XCORR_TILE_VECTORS 3
 #define XCORR_TILE_ACCUMULATORS 28
 
 /* A zero that is read anew: one that the compiler knows of would hold a register through the loops. */

@@ -218,7 +218,6 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, Py_s
             rows.n_columns = geometry.columns - x
             if rows.n_columns >= 2 * columns_at_once:
                 rows.n_columns = columns_at_once
-            rows.readable_columns = loops.rows.readable_columns - x
             call_microkernel(loops, &rows, windows + (x if loops.form == OVER_COLUMNS else x * rows.window_pitch),
                              <const real*> loops.packed + first * n_taps, <const real*> loops.bias + first,
                              responses + x * rows.column_pitch)
@@ -247,7 +246,7 @@ cdef int correlate_tiles(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ss
     cdef const Panel* panel
     cdef Rows rows
     rows.n_rows = 1
-    rows.window_row_pitch = rows.row_pitch = rows.readable_columns = 0
+    rows.window_row_pitch = rows.row_pitch = 0
     rows.window_pitch = geometry.depth
     rows.kernel_pitch = 1
     tiles.n_rows = n_rows
