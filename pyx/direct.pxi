@@ -315,7 +315,8 @@ cdef inline void rows_over_channels(const Sum* sum, const Rows* rows, const real
 # kernels use it. Rows share pixels where the rows of responses are as far apart as the kernel's rows. At v4 sums and
 # totals stay in registers. The last of two vectors that a row does not fill ends with the row, over the one before.
 # What a function here is told of the tile and of the kernel is literal where it is called, so that the loops unroll:
-# `size` is 3 or 5 for kernels of 3x3 and 5x5 of one channel, 0 for other dense ones, -1 for any.
+# `size` is 3 or 5 for kernels of 3x3 and 5x5 of one channel, 0 for other dense ones, -1 for any; `block` is the rows in
+# a block of the sum, or 0 for any.
 
 
 cdef inline void add_tap(const real* pixels, Py_ssize_t overlap, const real* panel, vector* sums, Py_ssize_t run,
@@ -353,69 +354,40 @@ cdef inline void add_taps(const Sum* sum, const real* pixels, Py_ssize_t overlap
         tap += 1
 
 
-cdef inline void add_row(const Sum* sum, const real* pixels, Py_ssize_t overlap, const real* panel, vector* sums,
-                         Py_ssize_t first, Py_ssize_t end, Py_ssize_t run, bint dense, Py_ssize_t lowest,
-                         Py_ssize_t highest, Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
-                         vector like) noexcept nogil:
-    """`add_taps` for the tile's rows `lowest` to `highest`, as literals."""
-    if lowest == 0:
-        if highest == 0:
-            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 0, 1, n_kernels, n_vectors, like)
-        elif n_rows > 1 and highest == 1:
-            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 0, 2, n_kernels, n_vectors, like)
-        elif n_rows > 2 and highest == 2:
-            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 0, 3, n_kernels, n_vectors, like)
-        elif n_rows > 3 and highest == 3:
-            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 0, 4, n_kernels, n_vectors, like)
-    elif n_rows > 1 and lowest == 1:
-        if highest == 1:
-            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 1, 1, n_kernels, n_vectors, like)
-        elif n_rows > 2 and highest == 2:
-            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 1, 2, n_kernels, n_vectors, like)
-        elif n_rows > 3 and highest == 3:
-            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 1, 3, n_kernels, n_vectors, like)
-    elif n_rows > 2 and lowest == 2:
-        if highest == 2:
-            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 2, 1, n_kernels, n_vectors, like)
-        elif n_rows > 3 and highest == 3:
-            add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 2, 2, n_kernels, n_vectors, like)
-    elif n_rows > 3 and lowest == 3:
-        add_taps(sum, pixels, overlap, panel, sums, first, end, run, dense, 3, 1, n_kernels, n_vectors, like)
-
-
 cdef inline void add_pixel_row(const Sum* sum, const real* image, Py_ssize_t overlap, const real* panel, vector* sums,
-                               vector* totals, vector* errors, Py_ssize_t pixel_row, Py_ssize_t size,
-                               Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
-                               vector like) noexcept nogil:
-    """A row of pixels for all of the tile's rows, and the blocks that end with it."""
+                               vector* totals, vector* errors, Py_ssize_t pixel_row, Py_ssize_t lowest,
+                               Py_ssize_t highest, Py_ssize_t size, Py_ssize_t block, Py_ssize_t n_kernels,
+                               Py_ssize_t n_vectors, vector like) noexcept nogil:
+    """A row of pixels for the tile's rows `lowest` to `highest`, and the blocks that end with it."""
     cdef Py_ssize_t kernel_height = size if size > 0 else sum.kernel_height
     cdef Py_ssize_t run = size if size > 0 else sum.run
-    cdef Py_ssize_t rows_per_block = 3 if size == 3 else 2 if size == 5 else sum.rows_per_block
     cdef Py_ssize_t pieces = 1 if size >= 0 else sum.pieces
+    cdef Py_ssize_t in_row = n_kernels * n_vectors
     cdef bint compensated = sum.compensated if size < 0 else False
     cdef bint in_registers = TILE_COLUMNS == 14 and not compensated
-    cdef Py_ssize_t in_row = n_kernels * n_vectors
-    cdef Py_ssize_t lowest = max(0, pixel_row - kernel_height + 1), highest = min(n_rows - 1, pixel_row)
     cdef Py_ssize_t piece, row
     for piece in range(pieces):
-        add_row(sum, image + pixel_row * sum.kernel_row_pitch, overlap, panel + pixel_row * run * n_kernels, sums,
-                run * piece // pieces, run * (piece + 1) // pieces, run, size >= 0, lowest, highest, n_rows, n_kernels,
-                n_vectors, like)
-        for row in range(n_rows):
-            if (lowest <= row <= highest
-                    and (pieces > 1 or pixel_row - row == kernel_height - 1
-                         or (pixel_row - row + 1) % rows_per_block == 0)):
+        add_taps(sum, image + pixel_row * sum.kernel_row_pitch, overlap, panel + pixel_row * run * n_kernels, sums,
+                 run * piece // pieces, run * (piece + 1) // pieces, run, size >= 0, lowest, highest - lowest + 1,
+                 n_kernels, n_vectors, like)
+        for row in range(lowest, highest + 1):
+            if (block == 1 or pixel_row - row == kernel_height - 1
+                    or (pixel_row - row + 1) % (block if block > 0 else sum.rows_per_block) == 0):
                 close_block(sums + row * in_row, totals + row * in_row, errors + row * in_row, in_row, compensated,
                             in_registers, like)
 
 
 cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                   const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
-                                   Py_ssize_t n_kernels, Py_ssize_t n_vectors, Py_ssize_t n_columns,
-                                   vector like) noexcept nogil:
-    """One tile, of which `n_columns` columns are stored."""
+                                   const real* bias, real* response, Py_ssize_t size, Py_ssize_t block,
+                                   Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
+                                   Py_ssize_t n_columns, vector like) noexcept nogil:
+    """One tile, of which `n_columns` columns are stored; the kernel has at least `n_rows` - 1 rows.
+
+    Its first rows of pixels are for the first rows of responses only, its last ones for the last.
+    """
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors
     cdef vector zero = broadcast(a_zero, like)
+    cdef Py_ssize_t kernel_height = size if size > 0 else sum.kernel_height
     cdef Py_ssize_t pixel_row, row, kernel, part, place, lanes = n_lanes(like), overlap = 0
     cdef bint compensated = sum.compensated if size < 0 else False
     cdef real* target
@@ -425,26 +397,27 @@ cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real*
         sums[place] = zero
         errors[place] = zero
         totals[place] = broadcast(bias[place // n_vectors % n_kernels], like)
-    if size > 0:
-        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 0, size, n_rows, n_kernels, n_vectors, like)
-        if size + n_rows > 2:
-            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 1, size, n_rows, n_kernels, n_vectors, like)
-        if size + n_rows > 3:
-            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 2, size, n_rows, n_kernels, n_vectors, like)
-        if size + n_rows > 4:
-            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 3, size, n_rows, n_kernels, n_vectors, like)
-        if size + n_rows > 5:
-            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 4, size, n_rows, n_kernels, n_vectors, like)
-        if size + n_rows > 6:
-            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 5, size, n_rows, n_kernels, n_vectors, like)
-        if size + n_rows > 7:
-            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 6, size, n_rows, n_kernels, n_vectors, like)
-        if size + n_rows > 8:
-            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 7, size, n_rows, n_kernels, n_vectors, like)
-    else:
-        for pixel_row in range(sum.kernel_height + n_rows - 1):
-            add_pixel_row(sum, image, overlap, panel, sums, totals, errors, pixel_row, size, n_rows, n_kernels,
-                          n_vectors, like)
+    if n_rows > 1:
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 0, 0, 0, size, block, n_kernels, n_vectors,
+                      like)
+    if n_rows > 2:
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 1, 0, 1, size, block, n_kernels, n_vectors,
+                      like)
+    if n_rows > 3:
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 2, 0, 2, size, block, n_kernels, n_vectors,
+                      like)
+    for pixel_row in range(n_rows - 1, kernel_height):
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, pixel_row, 0, n_rows - 1, size, block,
+                      n_kernels, n_vectors, like)
+    if n_rows > 1:
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, kernel_height, 1, n_rows - 1, size, block,
+                      n_kernels, n_vectors, like)
+    if n_rows > 2:
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, kernel_height + 1, 2, n_rows - 1, size, block,
+                      n_kernels, n_vectors, like)
+    if n_rows > 3:
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, kernel_height + 2, 3, n_rows - 1, size, block,
+                      n_kernels, n_vectors, like)
     for row in range(n_rows):
         for kernel in range(n_kernels - 1, -1, -1):
             # what a kernel that does not exist leaves behind is overwritten by the last one that does: a branch here
@@ -457,8 +430,8 @@ cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real*
 
 
 cdef inline void row_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                  const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
-                                  Py_ssize_t n_kernels, vector like) noexcept nogil:
+                                  const real* bias, real* response, Py_ssize_t size, Py_ssize_t block,
+                                  Py_ssize_t n_rows, Py_ssize_t n_kernels, vector like) noexcept nogil:
     """A row of tiles of equal width; the last one ends where the row ends and may lie over the one before."""
     cdef Py_ssize_t lanes = n_lanes(like)
     cdef Py_ssize_t n_vectors = (rows.n_columns + lanes - 1) // lanes
@@ -471,61 +444,71 @@ cdef inline void row_over_columns(const Sum* sum, const Rows* rows, const real* 
         first = max(0, min(tile * n_vectors * lanes, rows.n_columns - n_vectors * lanes))
         n_columns = rows.n_columns - first
         if n_vectors == 1:
-            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels, 1,
-                              n_columns, like)
+            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, block, n_rows,
+                              n_kernels, 1, n_columns, like)
         elif n_vectors == 2:
-            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels, 2,
-                              n_columns, like)
+            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, block, n_rows,
+                              n_kernels, 2, n_columns, like)
         else:
-            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels, 3,
-                              n_columns, like)
+            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, block, n_rows,
+                              n_kernels, 3, n_columns, like)
 
 
 cdef inline void tiled_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                    const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
-                                    Py_ssize_t n_kernels, vector like) noexcept nogil:
+                                    const real* bias, real* response, Py_ssize_t size, Py_ssize_t block,
+                                    Py_ssize_t n_rows, Py_ssize_t n_kernels, vector like) noexcept nogil:
     """Rows of tiles `n_rows` high; the last one ends at the last row and may lie over the one before."""
     cdef Py_ssize_t y = 0
     while True:
         y = min(y, rows.n_rows - n_rows)
         row_over_columns(sum, rows, image + y * rows.window_row_pitch, panel, bias, response + y * rows.row_pitch,
-                         size, n_rows, n_kernels, like)
+                         size, block, n_rows, n_kernels, like)
         y += n_rows
         if y >= rows.n_rows:
             return
 
 
 cdef inline void sized_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                    const real* bias, real* response, Py_ssize_t size, vector like) noexcept nogil:
+                                    const real* bias, real* response, Py_ssize_t size, Py_ssize_t block,
+                                    vector like) noexcept nogil:
     """Tiles of as many rows and kernels as there are, where rows share pixels."""
-    cdef Py_ssize_t n_rows = rows.n_rows if rows.window_row_pitch == sum.kernel_row_pitch else 1
+    cdef Py_ssize_t n_rows = 1
+    if rows.window_row_pitch == sum.kernel_row_pitch:
+        n_rows = min(rows.n_rows, sum.kernel_height + 1)
     cdef bint one_block = TILE_COLUMNS == 14 and size == 3
     if rows.width == 1 and n_rows >= 4:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 4, 1, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 4, 1, like)
     elif rows.width == 1:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 1, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 1, 1, like)
     elif rows.width == 2 and one_block and n_rows >= 4:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 4, 2, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 4, 2, like)
     elif rows.width == 2 and n_rows >= 2:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 2, 2, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 2, 2, like)
     elif rows.width == 2:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 2, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 1, 2, like)
     elif one_block and n_rows >= 2:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 2, 4, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 2, 4, like)
     else:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 4, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 1, 4, like)
 
 
 cdef inline void rows_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, vector like) noexcept nogil:
     if not sum.dense or sum.compensated or sum.pieces > 1:
-        sized_over_columns(sum, rows, image, panel, bias, response, -1, like)
+        if sum.rows_per_block == 1:
+            sized_over_columns(sum, rows, image, panel, bias, response, -1, 1, like)
+        else:
+            sized_over_columns(sum, rows, image, panel, bias, response, -1, 0, like)
     elif sum.kernel_height == 3 and sum.run == 3 and sum.rows_per_block == 3:
-        sized_over_columns(sum, rows, image, panel, bias, response, 3, like)
+        sized_over_columns(sum, rows, image, panel, bias, response, 3, 3, like)
     elif sum.kernel_height == 5 and sum.run == 5 and sum.rows_per_block == 2:
-        sized_over_columns(sum, rows, image, panel, bias, response, 5, like)
+        sized_over_columns(sum, rows, image, panel, bias, response, 5, 2, like)
+    elif sum.rows_per_block == 1:
+        sized_over_columns(sum, rows, image, panel, bias, response, 0, 1, like)
+    elif sum.rows_per_block == 2:
+        sized_over_columns(sum, rows, image, panel, bias, response, 0, 2, like)
     else:
-        sized_over_columns(sum, rows, image, panel, bias, response, 0, like)
+        sized_over_columns(sum, rows, image, panel, bias, response, -1, 0, like)
 
 
 # --- the rows of the table ----------------------------------------------------------------------------------------
