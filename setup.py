@@ -56,10 +56,9 @@ DIRECTIVES = {
 }
 
 EXTENSIONS = [
-    Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"], depends=["pyx/simd.h"])
-    for name in ("_cpu", "_engine", "_indices", "_integers")
+    Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"], depends=["pyx/simd.h"], include_dirs=[numpy.get_include()])
+    for name in ("_cpu", "_engine", "_indices", "_integers", "_memory")
 ]
-EXTENSIONS.append(Extension("xcorr._memory", ["pyx/_memory.pyx"], include_dirs=[numpy.get_include()]))
 LEVEL_EXTENSIONS = {f"xcorr._level_{level}": level for level in LEVELS}
 EXTENSIONS += [
     Extension(

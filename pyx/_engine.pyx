@@ -293,6 +293,14 @@ cdef class Call:
         PyMem_Free(self.segments)
         PyMem_Free(self.infinite)
 
+    cdef let_go(self):
+        """Of the images and the response, where only the layout is wanted any more."""
+        if self.has_images:
+            PyBuffer_Release(&self.images)
+        if self.has_out:
+            PyBuffer_Release(&self.out)
+        self.has_images = self.has_out = False
+
     cdef take_images(self, images, tuple axes, str element, bint swapped, double[::1] fill):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
@@ -712,3 +720,6 @@ def lanes_of(table, bint double):
     """Elements of a vector at a level, given its capsule."""
     cdef const Table* levels = <const Table*> PyCapsule_GetPointer(table, TABLE_NAME)
     return levels.lanes_f64 if double else levels.lanes_f32
+
+
+include "repeat.pxi"

@@ -7,9 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 import xcorr._indices as _indices
+from xcorr import _dispatch
 from xcorr._arrays import take_array
 from xcorr._bank import Array
 from xcorr._dtypes import check_element, named_dtype
+from xcorr._engine import Recent, Repeat, repeated
 from xcorr._geometry import (
     Geometry,
     checked,
@@ -20,7 +22,13 @@ from xcorr._geometry import (
     read_shape,
     sizes_of,
 )
-from xcorr._plan import plan_for, read_settings
+from xcorr._plan import PLAIN, plan_for, read_settings
+
+RECENT_CALLS = 8
+_recent: list[Recent] = []
+
+UNCHANGING = PLAIN | {float, complex, _dispatch.Level}
+"""Types of words that are the same as long as they are the same object."""
 
 PIECE = 2**22
 """Elements that are copied at one go."""
@@ -129,10 +137,8 @@ def correlate(
     array([[-5., -5., -5.],
            [-5., -5., -5.]])
     """
-    settings = read_settings(
-        layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, dtype
-    )
-    return _run(images, kernels, settings, fill_value, bias, out, workers)
+    words = (layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, dtype)
+    return _run(images, kernels, words, fill_value, bias, out, workers)
 
 
 def convolve(
@@ -187,16 +193,30 @@ def convolve(
     >>> xcorr.convolve(np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 0.0]]), padding="full")
     array([[1., 2., 3., 0.]])
     """
-    settings = read_settings(
-        layout, padding, boundary, stride, dilation, groups, conjugate, True, method, precision, dtype
-    )
-    return _run(images, kernels, settings, fill_value, bias, out, workers)
+    words = (layout, padding, boundary, stride, dilation, groups, conjugate, True, method, precision, dtype)
+    return _run(images, kernels, words, fill_value, bias, out, workers)
 
 
-def _run(images: Any, kernels: Any, settings: Any, fill_value: Any, bias: Any, out: Any, workers: Any) -> Array:
+def _run(
+    images: Any, kernels: Any, words: tuple[Any, ...], fill_value: Any, bias: Any, out: Any, workers: Any
+) -> Array:
+    """Repeats a recent call where this is one again, else plans it; the second of equal small calls becomes recent."""
+    may_repeat = bias is None and out is None and workers is None
+    told = (*words, fill_value, _dispatch.current())
+    if may_repeat and (response := repeated(_recent, images, kernels, told)) is not None:
+        return response  # type: ignore[no-any-return]
+    settings = read_settings(*words)
     image_array, kernel_array = take_array(images, "images"), take_array(kernels, "kernels")
     plan = plan_for(settings, image_array.shape, image_array.dtype, kernel_array.shape, kernel_array.dtype)
-    return plan.run(image_array, plan.bank(kernel_array, bias), fill_value, out, workers)
+    before = plan.small_bank
+    bank = plan.bank(kernel_array, bias)
+    if not may_repeat or before is None or bank is not before[1] or not all(type(word) in UNCHANGING for word in told):
+        return plan.run(image_array, bank, fill_value, out, workers)
+    repeats: list[Repeat] = []
+    response = plan.run(image_array, bank, fill_value, out, workers, repeats)
+    for repeat in repeats:
+        _recent[:] = [Recent(told, kernel_array, before[0], repeat), *_recent[: RECENT_CALLS - 1]]
+    return response
 
 
 def response_shape(

@@ -33,8 +33,10 @@ class Job:
         self.fill = fill
         self.n_images = images.shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
         useful = plan.geometry.work * plan.parts * self.n_images // WORK_PER_WORKER
+        self.is_small = useful <= 1
+        self.call_done: Any = None  # the last one by the direct method, of floats
         self.n_workers = 1
-        if useful > 1:
+        if not self.is_small:
             self.n_workers = min(useful, _workers.count_workers(workers), _workers.most_threads())
 
     def correlate(self, result: Array, double: bool, limits: tuple[int, int] | None, discard: bool) -> bool:
@@ -52,6 +54,8 @@ class Job:
             call = self.run(engine, result, limits, discard)
             if plan.method == "winograd" and (infinite := call.infinite):
                 self.run(plan.engine(double, "direct"), result, limits, discard, infinite)
+            if plan.method == "direct" and not plan.types.exact and plan.types.stored == plan.types.response:
+                self.call_done = call
         return not call.overflowed
 
     def run(

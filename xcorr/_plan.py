@@ -16,7 +16,7 @@ from xcorr import _dispatch, _method, _winograd, _workers
 from xcorr._arrays import check_out, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import choose_types, read_dtype
-from xcorr._engine import Engine, lanes_of
+from xcorr._engine import Engine, Repeat, lanes_of
 from xcorr._geometry import (
     Geometry,
     Layout,
@@ -43,7 +43,7 @@ LARGEST_CACHED = 2**16
 LARGEST_KEPT_BANK = 4096
 """Bytes of the kernels that a plan keeps packed for the next call, which then has only to compare them."""
 
-PLAIN = (str, int, bool, type(None), type)
+PLAIN = frozenset((str, int, bool, type(None), type))
 """Types of keywords whose equal values are the same, where their types are."""
 
 Array = npt.NDArray[Any]
@@ -224,8 +224,13 @@ class Plan:
             self.engines[double, method] = engine
         return engine
 
-    def run(self, images: Array, bank: Bank, fill_value: Any, out: Any, workers: Any) -> Array:
-        """The response of `images`, which have this plan's shape but for their number."""
+    def run(
+        self, images: Array, bank: Bank, fill_value: Any, out: Any, workers: Any, repeats: list[Repeat] | None = None
+    ) -> Array:
+        """The response of `images`, which have this plan's shape but for their number.
+
+        A small call that can be repeated as it is comes first in `repeats`, in front of at most three others.
+        """
         n_images = images.shape[self.layout.images[0]] if self.layout.images[0] >= 0 else 1
         shape = self.response_shape(n_images)
         fill = take_fill(fill_value, self.types.images, self.settings.boundary)
@@ -247,6 +252,8 @@ class Plan:
             job.correlate(result.real, self.types.work == np.float64, None, False)
             in_order(result.imag, self.layout.response)[...] = bank.imaginary_bias
         if target is None:
+            if repeats is not None and job.call_done is not None and job.is_small and images.ndim <= 4:
+                repeats[:] = [Repeat(job.call_done, images, result), *repeats[:3]]
             return result
         if result is not target:
             target[...] = result
