@@ -55,6 +55,7 @@ cdef enum:
 cdef size_t LARGEST_KEPT = KEPT_BYTES
 cdef size_t HUGE_BYTES = 1 << 22  # from which on pages are huge, as NumPy's own are
 cdef size_t PAGE = 4096
+cdef size_t HUGE_PAGE = 1 << 21
 
 cdef struct Header:  # what lies before the first element
     void* memory    # as it came from malloc
@@ -72,10 +73,10 @@ cdef inline Block block_of(void* start) noexcept nogil:
     return <Block> (<char*> start - sizeof(Header))
 
 
-cdef void advise_inside(Block block, int advice) noexcept nogil:
+cdef void advise_inside(Block block, int advice, size_t page) noexcept nogil:
     """Tells the system about the whole pages of a block that is large enough for huge ones."""
-    cdef uintptr_t first = (<uintptr_t> (block + 1) + PAGE - 1) // PAGE * PAGE
-    cdef uintptr_t end = (<uintptr_t> (block + 1) + block.size) // PAGE * PAGE
+    cdef uintptr_t first = (<uintptr_t> (block + 1) + page - 1) // page * page
+    cdef uintptr_t end = (<uintptr_t> (block + 1) + block.size) // page * page
     if block.size >= HUGE_BYTES:
         advise(<void*> first, end - first, advice)
 
@@ -119,7 +120,7 @@ cdef void keep(Block block) noexcept nogil:
     while n_kept == SLOTS or n_kept_bytes + block.size > LARGEST_KEPT:
         surplus[n_surplus] = drop(0)
         n_surplus += 1
-    advise_inside(block, MADV_FREE)
+    advise_inside(block, MADV_FREE, HUGE_PAGE)
     kept[n_kept] = block
     n_kept += 1
     n_kept_bytes += block.size
@@ -154,7 +155,7 @@ cdef void* new_elements(void* context, size_t size) noexcept nogil:
         block = block_of(memory + MARGIN - <uintptr_t> memory % 64)
         block.memory = memory
         block.size = size
-        advise_inside(block, MADV_HUGEPAGE)
+        advise_inside(block, MADV_HUGEPAGE, PAGE)
     return block + 1
 
 
