@@ -44,6 +44,34 @@ static inline xcorr_f32v xcorr_f32v_number(xcorr_f32v x) { return x == x ? x : 0
 static inline xcorr_f64v xcorr_f64v_number(xcorr_f64v x) { return x == x ? x : 0; }
 #endif
 
+/* Lanes n to n + lanes - 1 of two vectors one after the other, for the literals n of rows of 3 and 5 taps. Only at the
+ * level where it costs less than a load across two cache lines; its instruction has no spelling in vector types. */
+#if defined(__AVX512F__) && XCORR_VECTOR_BYTES == 64
+#include <immintrin.h>
+#define XCORR_SHIFTS 1
+#define XCORR_SHIFT_CASE(bits, n) case n: return (xcorr_f32v)_mm512_alignr_epi##bits((__m512i)high, (__m512i)low, n);
+static inline xcorr_f32v xcorr_f32v_shifted(xcorr_f32v low, xcorr_f32v high, ptrdiff_t n) {
+    switch (n) {
+        XCORR_SHIFT_CASE(32, 1) XCORR_SHIFT_CASE(32, 2) XCORR_SHIFT_CASE(32, 3) XCORR_SHIFT_CASE(32, 4)
+        XCORR_SHIFT_CASE(32, 12) XCORR_SHIFT_CASE(32, 14)
+    }
+    return low;
+}
+#undef XCORR_SHIFT_CASE
+#define XCORR_SHIFT_CASE(n) case n: return (xcorr_f64v)_mm512_alignr_epi64((__m512i)high, (__m512i)low, n);
+static inline xcorr_f64v xcorr_f64v_shifted(xcorr_f64v low, xcorr_f64v high, ptrdiff_t n) {
+    switch (n) {
+        XCORR_SHIFT_CASE(1) XCORR_SHIFT_CASE(2) XCORR_SHIFT_CASE(3) XCORR_SHIFT_CASE(4) XCORR_SHIFT_CASE(6)
+    }
+    return low;
+}
+#undef XCORR_SHIFT_CASE
+#else
+#define XCORR_SHIFTS 0
+static inline xcorr_f32v xcorr_f32v_shifted(xcorr_f32v low, xcorr_f32v high, ptrdiff_t n) { return low; }
+static inline xcorr_f64v xcorr_f64v_shifted(xcorr_f64v low, xcorr_f64v high, ptrdiff_t n) { return low; }
+#endif
+
 /* Tile limits: accumulators, the vectors in flight and one broadcast have to fit the register file. */
 #if defined(XCORR_VECTOR_BYTES) && XCORR_VECTOR_BYTES == 64 /* 32 registers: 14 x 2 + 2 + 1, 2 x 4 x 3 + 3 + 1 */
 #define XCORR_TILE_COLUMNS 14
