@@ -67,6 +67,8 @@ cdef enum:
     BLOCK_STREAMS = 8
     BLOCK_POSITIONS = 64
     BLOCK = 512
+    CHUNK = 64   # columns that are turned around for all rows before the next ones
+    AHEAD = 128  # columns before one is turned around, memory for it is fetched: 8 kernels from 13 to 9 GB/s without
 
 
 cdef inline bint is_real(const char* place, Py_ssize_t pitch, element like, real to) noexcept nogil:
@@ -89,13 +91,18 @@ cdef inline void turn_few(const real* source, Py_ssize_t source_pitch, real* tar
 
 cdef void transpose(const real* source, Py_ssize_t source_pitch, real* target, Py_ssize_t target_pitch,
                     Py_ssize_t n_rows, Py_ssize_t n_columns) noexcept nogil:
-    """target[column * target_pitch + row] = source[row * source_pitch + column]."""
-    cdef Py_ssize_t row = 0, column
-    if n_rows == 2 and target_pitch == 2:
-        turn_few(source, source_pitch, target, 2, 2, n_columns)
-        return
-    if n_rows == 3 and target_pitch == 3:
-        turn_few(source, source_pitch, target, 3, 3, n_columns)
+    """target[column * target_pitch + row] = source[row * source_pitch + column]; lines are whole when they are left."""
+    cdef Py_ssize_t row, column, first = 0, end
+    if n_rows == target_pitch and 2 <= n_rows <= 3:
+        while first < n_columns:
+            end = min(first + CHUNK, n_columns)
+            for column in range(4 * n_rows):
+                prefetch_to_write(target + (first + AHEAD) * n_rows + column * 16)
+            if n_rows == 2:
+                turn_few(source + first, source_pitch, target + first * 2, 2, 2, end - first)
+            else:
+                turn_few(source + first, source_pitch, target + first * 3, 3, 3, end - first)
+            first = end
         return
     if n_columns == 2 and source_pitch == 2:
         turn_few(source, 2, target, target_pitch, n_rows, 2)
@@ -103,19 +110,28 @@ cdef void transpose(const real* source, Py_ssize_t source_pitch, real* target, P
     if n_columns == 3 and source_pitch == 3:
         turn_few(source, 3, target, target_pitch, n_rows, 3)
         return
-    while row + 4 <= n_rows:
-        column = 0
-        while column + 4 <= n_columns:
-            if real is float:
-                transpose_4x4_f32(source + column, source_pitch, target + column * target_pitch, target_pitch)
-            else:
-                transpose_4x4_f64(source + column, source_pitch, target + column * target_pitch, target_pitch)
-            column += 4
-        turn_few(source + column, source_pitch, target + column * target_pitch, target_pitch, 4, n_columns - column)
-        source += 4 * source_pitch
-        target += 4
-        row += 4
-    turn_few(source, source_pitch, target, target_pitch, n_rows - row, n_columns)
+    while first < n_columns:
+        end = min(first + CHUNK, n_columns)
+        row = 0
+        while row + 4 <= n_rows:
+            column = first
+            while column + 4 <= end:
+                if row == 0:
+                    prefetch_to_write(target + (column + AHEAD) * target_pitch)
+                    prefetch_to_write(target + (column + AHEAD + 2) * target_pitch)
+                if real is float:
+                    transpose_4x4_f32(source + row * source_pitch + column, source_pitch,
+                                      target + column * target_pitch + row, target_pitch)
+                else:
+                    transpose_4x4_f64(source + row * source_pitch + column, source_pitch,
+                                      target + column * target_pitch + row, target_pitch)
+                column += 4
+            turn_few(source + row * source_pitch + column, source_pitch, target + column * target_pitch + row,
+                     target_pitch, 4, end - column)
+            row += 4
+        turn_few(source + row * source_pitch + first, source_pitch, target + first * target_pitch + row, target_pitch,
+                 n_rows - row, end - first)
+        first = end
 
 
 # --- images into strips -------------------------------------------------------------------------------------------

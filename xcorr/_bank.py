@@ -11,6 +11,7 @@ from xcorr._arrays import take_bias
 from xcorr._dtypes import Types
 from xcorr._engine import Engine
 from xcorr._geometry import sizes_of
+from xcorr._memory import empty
 from xcorr._workers import refuse_too_large
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ class Bank:
     def pack(self, engine: Engine) -> tuple[Array, Array]:
         work = np.dtype(np.float64 if engine.double else np.float32)
         refuse_too_large("kernels", "panels", work.itemsize * engine.groups * engine.padded_kernels * engine.n_taps)
-        panels = np.zeros((engine.groups, engine.padded_kernels * engine.n_taps), dtype=work)
+        panels = empty((engine.groups, engine.padded_kernels * engine.n_taps), work)
+        if engine.padded_kernels > self.n_kernels * self.n_groups // engine.groups:
+            panels[...] = 0
         panel_bias = np.zeros((engine.groups, engine.padded_kernels), dtype=work)
         bias = np.ascontiguousarray(self.bias, work).reshape(engine.groups, -1)
         for group in range(engine.groups):

@@ -10,18 +10,11 @@ METHODS = ("direct", "matmul", "fft", "winograd")
 AVAILABLE = ("direct", "matmul", "winograd")
 PRECISIONS = ("standard", "strict")
 
-HALF_FILLED, FEW_CHANNELS = 8, 4
-"""Kernels that fill half a vector are worth lanes over kernels from that many on, with that many channels at most.
-
-8 kernels of 1 and 3 channels take 1.2 to 1.8 times as long over columns, of 16 channels 0.8 times; 1, 2 and 4 kernels
-of 3x3 and 5x5 take 0.5 to 1.3 times. 2026-11-24, AMD EPYC (Zen 4), all levels, 1 worker, benchmarks/forms.py.
-"""
-
-MANY_GROUPS = 12
+MANY_GROUPS = 6
 """Groups of one channel and one kernel from which on lanes go over channels although vectors are not nearly full.
 
-There they are 1.1 to 6 times as fast as over columns; 6 and 8 groups of 16 lanes take 1.2 to 1.7 times as long. Groups
-of more kernels gain nothing on the whole (0.5 to 1.25). 2026-11-24, AMD EPYC (Zen 4), levels v3 and v4, 1 worker,
+There they are 1.3 to 17 times as fast as over columns, 6 groups of 16 lanes 0.9 times and of 8 lanes 1.4 times; groups
+of more kernels gain nothing on the whole (0.5 to 1.25). 2026-11-25, AMD EPYC (Zen 5), levels v3 and v4, 1 worker,
 benchmarks/forms.py.
 """
 
@@ -97,7 +90,7 @@ def form(geometry: Geometry, n_kernels: int, lanes: int) -> str:
     n_kernels : kernels of one group, in real elements.
     lanes : elements of a vector.
     """
-    if fills_vectors(n_kernels, lanes, geometry.channels // geometry.groups):
+    if fills_vectors(n_kernels, lanes):
         return "kernels"
     groups = geometry.groups
     depthwise = n_kernels == 1 and geometry.channels == groups > 1
@@ -106,9 +99,10 @@ def form(geometry: Geometry, n_kernels: int, lanes: int) -> str:
     return "columns"
 
 
-def fills_vectors(n_kernels: int, lanes: int, channels: int) -> bool:
-    """Whether a group's kernels fill enough of their vectors."""
-    padded = -(-n_kernels // lanes) * lanes
-    if n_kernels * 2 == padded:
-        return n_kernels >= HALF_FILLED and channels <= FEW_CHANNELS
-    return n_kernels * 2 > padded
+def fills_vectors(n_kernels: int, lanes: int) -> bool:
+    """Whether more than half of the group's vectors are kernels.
+
+    With half of them lanes over columns take 0.5 to 0.9 of the time, with 9 kernels of 16 lanes 0.97 to 1.01 of it, with
+    all of them 1.2 to 2.5 times as long. Measured with the constants above.
+    """
+    return n_kernels * 2 > -(-n_kernels // lanes) * lanes

@@ -1,0 +1,120 @@
+"""Memory of large responses and workspaces that is kept for the next ones."""
+
+import threading
+
+import numpy as np
+import pytest
+from cases import CASES
+from checks import assert_same_bits, random_generator, real_numbers
+
+import xcorr
+from xcorr import _memory, _workers
+
+BYTES = np.dtype(np.uint8)
+LARGE = 5 * 2**20
+
+
+def handler_of(array):
+    module = getattr(np, "_core", None) or np.core
+    return module.multiarray.get_handler_name(array)
+
+
+def large_response(side=1200):
+    images = np.ones((side, side), np.float32)
+    return xcorr.correlate(images, np.ones((3, 3), np.float32))
+
+
+def test_large_responses_own_their_memory_like_other_arrays():
+    response = large_response()
+    assert handler_of(response) == "xcorr"
+    assert response.base is None
+    assert response.flags.owndata
+    assert response.ctypes.data % 64 == 0
+    assert np.all(response == 9)
+    response.resize((1300, 1300), refcheck=False)
+    assert np.all(response.ravel()[: 1198 * 1198] == 9)
+    assert np.all(response.ravel()[1198 * 1198 :] == 0)
+    response.resize((10, 10), refcheck=False)
+    assert np.all(response == 9)
+
+
+def test_small_responses_have_numpys_own_memory():
+    assert handler_of(xcorr.correlate(np.ones((20, 20)), np.ones((3, 3)))) == "default_allocator"
+
+
+def test_freed_memory_is_used_again():
+    place = large_response().ctypes.data
+    assert large_response().ctypes.data == place
+
+
+def test_a_block_that_is_much_too_large_is_not_used():
+    del_later = _memory.empty((LARGE,), BYTES)
+    place = del_later.ctypes.data
+    del del_later
+    assert _memory.empty((LARGE // 2,), BYTES).ctypes.data != place
+
+
+def test_what_is_kept_is_bounded():
+    for n_bytes in (2**16, 2**20, 2**24, 2**26, 2**27, 2**28, 2**29):
+        arrays = [_memory.empty((n_bytes + index,), BYTES) for index in range(20)]
+        del arrays
+        assert 0 < _memory.kept_bytes() <= _memory.KEPT_BYTES
+    assert _memory.KEPT_BYTES <= _workers.WORKSPACE_LIMIT
+
+
+def test_arrays_of_many_threads_never_share_memory():
+    wrong = []
+
+    def work(number):
+        rng = np.random.default_rng(number)
+        held = []
+        for _ in range(300):
+            array = _memory.empty((int(rng.integers(2**16, 2**18)),), BYTES)
+            array[:] = number
+            held.append(array)
+            if len(held) > 3:
+                old = held.pop(int(rng.integers(4)))
+                if not np.all(old == number):
+                    wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_memory_that_cannot_be_had_raises_and_gives_back_what_is_kept():
+    del_later = _memory.empty((LARGE,), BYTES)
+    del del_later
+    assert _memory.kept_bytes() > 0
+    with pytest.raises(MemoryError):
+        _memory.empty((2**60,), BYTES)
+    assert _memory.kept_bytes() == 0
+
+
+def test_an_array_of_the_handler_can_be_pickled_copied_and_viewed():
+    import copy
+    import pickle
+
+    response = large_response()
+    for other in (pickle.loads(pickle.dumps(response)), copy.deepcopy(response), response.copy()):
+        assert np.array_equal(other, response)
+    view = response[::2]
+    del response
+    assert np.all(view == 9)
+
+
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_nothing_depends_on_what_a_workspace_held_before(case, monkeypatch):
+    rng = random_generator(case.id)
+    images, kernels = real_numbers(rng, case.images, "float32"), real_numbers(rng, case.kernels, "float32")
+    expected = xcorr.correlate(images, kernels, workers=1, **case.keywords)
+
+    def poisoned(shape, dtype):
+        return np.full(shape, -1, dtype)  # as floats: not a number
+
+    monkeypatch.setattr(_workers, "empty", poisoned)
+    assert_same_bits(xcorr.correlate(images, kernels, workers=1, **case.keywords), expected)
