@@ -83,8 +83,14 @@ def other_arrays(images):
     unaligned[...] = images
     wide = np.zeros((*images.shape[:-1], 2 * images.shape[-1]), images.dtype)
     wide[..., ::2] = images
-    yield from (images, unaligned, wide[..., ::2], np.asfortranarray(images), images.astype(images.dtype.newbyteorder()))
-    yield from (images.tolist(), images.view(Subclass), images[::-1][::-1], np.flip(np.flip(images).copy()))
+    yield from (images, unaligned, wide[..., ::2], np.asfortranarray(images))
+    yield from (
+        images.astype(images.dtype.newbyteorder()),
+        images.tolist(),
+        images.view(Subclass),
+        images[::-1][::-1],
+        np.flip(np.flip(images).copy()),
+    )
     yield from (images.astype(np.float64), images[:-1], images[..., :-1], images.copy())
 
 

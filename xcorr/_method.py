@@ -102,7 +102,7 @@ def form(geometry: Geometry, n_kernels: int, lanes: int) -> str:
 def fills_vectors(n_kernels: int, lanes: int) -> bool:
     """Whether more than half of the group's vectors are kernels.
 
-    With half of them lanes over columns take 0.5 to 0.9 of the time, with 9 kernels of 16 lanes 0.97 to 1.01 of it, with
-    all of them 1.2 to 2.5 times as long. Measured with the constants above.
+    With half of them lanes over columns take 0.5 to 0.9 of the time, with 9 of 16 as long, with all of them 1.2 to 2.5
+    times as long. Measured with the constants above.
     """
     return n_kernels * 2 > -(-n_kernels // lanes) * lanes

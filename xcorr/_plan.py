@@ -240,7 +240,7 @@ class Plan:
         if 0 in shape:
             return np.empty(shape, self.types.response) if out is None else out
         if target is None or any(may_overlap(target, other) for other in (images, bank.original)):
-            result = empty(shape, self.types.response)
+            result: Array = empty(shape, self.types.response)
         else:
             result = target
         job = Job(self, images, bank, fill, workers)
