@@ -330,9 +330,9 @@ cdef inline void rows_over_channels(const Sum* sum, const Rows* rows, const real
 #
 # At v4 a vector that is loaded across two cache lines takes as long as two, and most are: so kernel rows of 3 and 5
 # taps load their pixels once and shift them in registers. 1080p with 3x3 from 0.34 to 0.26 ms, with 5x5 from 0.94 to
-# 0.61, with 11x11 (in fours, the rest by loads) from 2.7 to 3.3 and so left alone. 1080p with 3x3 moves its bytes as fast
-# as a copy does, with 11x11 it reaches 70 % of the FMA peak, bound by loads. 2026-11-25, AMD EPYC (Zen 5), 1 worker,
-# benchmarks/bench.py --only fhd_3 fhd_5 fhd_11.
+# 0.61, with 11x11 (in fours, the rest by loads) from 2.7 to 3.3 and so left alone. 1080p with 3x3 moves its bytes as
+# fast as a copy does, with 11x11 it reaches 70 % of the FMA peak, bound by loads. 2026-11-25, AMD EPYC (Zen 5),
+# 1 worker, benchmarks/bench.py --only fhd_3 fhd_5 fhd_11.
 
 
 cdef inline void add_columns(const vector* columns, const real* panel, vector* sums, Py_ssize_t run,
