@@ -53,6 +53,9 @@ cdef inline void stage_run(const char* source, Py_ssize_t source_bytes, real* st
     elif source_bytes == <Py_ssize_t> sizeof(element) and pitch == 1:
         for index in range(n_elements):
             strip[index] = load(source + index * <Py_ssize_t> sizeof(element), like, strip[0], False)
+    elif source_bytes == 2 * <Py_ssize_t> sizeof(element) and pitch == 1:  # every second column
+        for index in range(n_elements):
+            strip[index] = load(source + index * 2 * <Py_ssize_t> sizeof(element), like, strip[0], False)
     else:
         for index in range(n_elements):
             strip[index * pitch] = load(source + index * source_bytes, like, strip[0], False)
