@@ -1,8 +1,8 @@
 """Memory of large arrays, kept for the next one: pages that are new to a process cost more than most responses do.
 
 Arrays get their memory from a handler of NumPy's (NEP 49), so they own it like any other array. What is freed is kept,
-up to `KEPT_BYTES`; of huge pages the system is told that it may take them back whenever it needs them. No thread ever
-waits here: while another one looks through what is kept, memory comes from the system and goes back there.
+up to `KEPT_BYTES`; all but the last is offered to the system, which may take huge pages back whenever it needs them. No
+thread ever waits here: while another one looks through what is kept, memory comes from the system and goes back there.
 """
 
 import numpy as np
@@ -56,10 +56,12 @@ cdef size_t LARGEST_KEPT = KEPT_BYTES
 cdef size_t HUGE_BYTES = 1 << 22  # from which on pages are huge, as NumPy's own are
 cdef size_t PAGE = 4096
 cdef size_t HUGE_PAGE = 1 << 21
+cdef size_t OFFERED_AT_ONCE = 1 << 25
 
 cdef struct Header:  # what lies before the first element
     void* memory    # as it came from malloc
     size_t size     # of the elements
+    bint offered    # whether the system may take its huge pages back
 
 ctypedef Header* Block
 
@@ -79,6 +81,13 @@ cdef void advise_inside(Block block, int advice, size_t page) noexcept nogil:
     cdef uintptr_t end = (<uintptr_t> (block + 1) + block.size) // page * page
     if block.size >= HUGE_BYTES:
         advise(<void*> first, end - first, advice)
+
+
+cdef void offer(Block block) noexcept nogil:
+    """Lets the system take the block's huge pages back. That costs a tenth of a short call that wants them again."""
+    if not block.offered:
+        advise_inside(block, MADV_FREE, HUGE_PAGE)
+        block.offered = True
 
 
 cdef Block drop(int index) noexcept nogil:
@@ -105,6 +114,7 @@ cdef Block take(size_t size) noexcept nogil:
             best = index
     if best >= 0:
         block = drop(best)
+        block.offered = False
     unlock(&busy)
     return block
 
@@ -120,7 +130,10 @@ cdef void keep(Block block) noexcept nogil:
     while n_kept == SLOTS or n_kept_bytes + block.size > LARGEST_KEPT:
         surplus[n_surplus] = drop(0)
         n_surplus += 1
-    advise_inside(block, MADV_FREE, HUGE_PAGE)
+    for index in range(n_kept):  # the newest is likely to be wanted soon
+        offer(kept[index])
+    if block.size >= OFFERED_AT_ONCE:
+        offer(block)
     kept[n_kept] = block
     n_kept += 1
     n_kept_bytes += block.size
@@ -155,6 +168,7 @@ cdef void* new_elements(void* context, size_t size) noexcept nogil:
         block = block_of(memory + MARGIN - <uintptr_t> memory % 64)
         block.memory = memory
         block.size = size
+        block.offered = False
         advise_inside(block, MADV_HUGEPAGE, PAGE)
     return block + 1
 
