@@ -126,14 +126,16 @@ def test_kernels_that_lie_otherwise_are_not_taken_for_those_before():
 def test_keywords_are_not_taken_for_others_that_are_equal():
     images, kernels, _ = operands("plain")
     for _ in range(3):
-        assert xcorr.correlate(images, kernels, stride=1).shape == (26, 26)
+        for _ in range(3):
+            assert xcorr.correlate(images, kernels, stride=1).shape == (26, 26)
         with pytest.raises(TypeError, match="stride"):
             xcorr.correlate(images, kernels, stride=True)
         with pytest.raises(TypeError, match="groups"):
             xcorr.correlate(images, kernels, groups=1.0)
         for fill_value in (0, 1, -3.5, float("nan")):
             keywords = {"padding": 1, "fill_value": fill_value}
-            assert_same_bits(xcorr.correlate(images, kernels, **keywords), afresh(images, kernels, **keywords))
+            for _ in range(3):
+                assert_same_bits(xcorr.correlate(images, kernels, **keywords), afresh(images, kernels, **keywords))
         with pytest.raises(ValueError, match="workers"):
             xcorr.correlate(images, kernels, workers=0)
         assert_same_bits(xcorr.convolve(images, kernels), afresh(images, kernels[::-1, ::-1]))
