@@ -18,8 +18,8 @@ Array = npt.NDArray[Any]
 WORK_PER_WORKER = 3_600_000
 """Multiply-adds below which another worker costs more than it brings.
 
-Two are faster from 2.3 to 7.2 million multiply-adds on, by the kind of the call. 2026-11-24, AMD EPYC (Zen 4),
-level v4, benchmarks/workers.py.
+Two are faster from 2.3 to 9.4 million multiply-adds on, by the kind of the call. 2026-11-24 and -25, AMD EPYC (Zen 4
+and Zen 5), level v4, benchmarks/workers.py.
 """
 
 
@@ -32,7 +32,10 @@ class Job:
         self.bank = bank
         self.fill = fill
         self.n_images = images.shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
-        useful = plan.geometry.work * plan.parts * self.n_images // WORK_PER_WORKER
+        work = plan.geometry.work * plan.parts * self.n_images
+        if plan.method == "winograd":
+            work = work * 16 // 36  # multiplications for each of a 3x3 kernel's 2x2 responses
+        useful = work // WORK_PER_WORKER
         self.is_small = useful <= 1
         self.call_done: Any = None  # the last one by the direct method, of floats
         self.n_workers = 1
