@@ -33,12 +33,14 @@ class Case:
 
 # Columns modulo every tile width, for each place that the lanes may go to.
 LANES = {
+    "one-kernel": ((1, 8, 0, 1), (1, 3, 3, 1), {}),
     "few-kernels": ((1, 4, 0, 1), (2, 3, 3, 1), {}),
+    "wide-kernels": ((1, 9, 0, 1), (2, 5, 5, 1), {}),
     "many-kernels": ((1, 4, 0, 2), (17, 3, 3, 2), {}),
     "depthwise": ((1, 4, 0, 9), (9, 3, 3, 1), {"groups": 9}),
 }
 COLUMNS = [
-    Case(f"{lanes}-{columns}-columns", (*images[:2], columns + 2, images[3]), kernels, **keywords)
+    Case(f"{lanes}-{columns}-columns", (*images[:2], columns + kernels[2] - 1, images[3]), kernels, **keywords)
     for lanes, (images, kernels, keywords) in LANES.items()
     for columns in (*range(1, 71), 95, 96, 97, 127, 128, 129, 130)
 ]

@@ -15,8 +15,8 @@ LARGE = 5 * 2**20
 
 
 def handler_of(array):
-    module = getattr(np, "_core", None) or np.core
-    return module.multiarray.get_handler_name(array)
+    core = np._core if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else np.core
+    return core.multiarray.get_handler_name(array)
 
 
 def large_response(side=1200):
