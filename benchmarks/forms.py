@@ -15,8 +15,8 @@ from xcorr._engine import lanes_of
 import xcorr
 from xcorr import _dispatch, _method, _plan
 
-HALF_FILLED = ((1, 3, 512), (1, 5, 512), (3, 3, 512), (4, 3, 256), (16, 3, 64))
-"""Channels, side of the kernels and of the images for banks that fill half of a vector."""
+FILLED = ((1, 3, 512), (1, 5, 512), (3, 3, 512), (4, 3, 256), (16, 3, 64))
+"""Channels, side of the kernels and of the images for banks that fill half of a vector, one lane more, and all of it."""
 
 DEPTHWISE = (
     *((groups, size) for groups, size in ((2, 256), (3, 256), (4, 256), (6, 128), (8, 128), (12, 128))),
@@ -50,7 +50,7 @@ def compare(groups: int, n_kernels: int, channels: int, side: int, size: int, dt
     times = {form: time_form(kernels, images, groups, form) for form in forms}
     figures = "  ".join(f"{form}{'*' if form == taken else ' '} {times[form]:7.3f} ms" for form in forms)
     print(
-        f"{level.name:4s} {dtype.__name__} groups {groups:3d} K {n_kernels} C {channels:2d} {side}x{side} on "
+        f"{level.name:4s} {dtype.__name__} groups {groups:3d} K {n_kernels:2d} C {channels:2d} {side}x{side} on "
         f"{size:3d}x{size:<3d}  {figures}  {times[taken] / min(times.values()):.2f} of the best",
         flush=True,
     )
@@ -60,9 +60,10 @@ def main() -> None:
     for level in _dispatch.runnable_levels():
         for dtype in (np.float32, np.float64):
             with _dispatch.using_level(level):
-                half = max(1, lanes_of(_dispatch.current().table, dtype is np.float64) // 2)
-                for channels, side, size in HALF_FILLED:
-                    compare(1, half, channels, side, size, dtype, ["kernels", "columns"])
+                lanes = lanes_of(_dispatch.current().table, dtype is np.float64)
+                for n_kernels in sorted({max(1, lanes // 2), lanes // 2 + 1, lanes}):
+                    for channels, side, size in FILLED:
+                        compare(1, n_kernels, channels, side, size, dtype, ["kernels", "columns"])
                 for groups, size in DEPTHWISE:
                     compare(groups, 1, 1, 3, size, dtype, ["kernels", "columns", "channels"])
 

@@ -1,8 +1,9 @@
 """Memory of large arrays, kept for the next one: pages that are new to a process cost more than most responses do.
 
 Arrays get their memory from a handler of NumPy's (NEP 49), so they own it like any other array. What is freed is kept,
-up to `KEPT_BYTES`; all but the last is offered to the system, which may take huge pages back whenever it needs them. No
-thread ever waits here: while another one looks through what is kept, memory comes from the system and goes back there.
+up to `KEPT_BYTES`. The huge pages of all but the newest block, and of the largest ones, are offered to the system, which
+may take them back whenever it needs them. No thread ever waits here: while another one looks through what is kept, memory
+comes from the system and goes back there.
 """
 
 import numpy as np
@@ -56,7 +57,7 @@ cdef size_t LARGEST_KEPT = KEPT_BYTES
 cdef size_t HUGE_BYTES = 1 << 22  # from which on pages are huge, as NumPy's own are
 cdef size_t PAGE = 4096
 cdef size_t HUGE_PAGE = 1 << 21
-cdef size_t OFFERED_AT_ONCE = 1 << 25
+cdef size_t OFFERED_AT_ONCE = 1 << 25  # bytes from which on offering costs nothing beside a call that fills the block
 
 cdef struct Header:  # what lies before the first element
     void* memory    # as it came from malloc
@@ -84,7 +85,7 @@ cdef void advise_inside(Block block, int advice, size_t page) noexcept nogil:
 
 
 cdef void offer(Block block) noexcept nogil:
-    """Lets the system take the block's huge pages back. That costs a tenth of a short call that wants them again."""
+    """Lets the system take the block's huge pages back. That costs a short call a tenth which wants them again."""
     if not block.offered:
         advise_inside(block, MADV_FREE, HUGE_PAGE)
         block.offered = True
@@ -103,14 +104,14 @@ cdef Block drop(int index) noexcept nogil:
 
 
 cdef Block take(size_t size) noexcept nogil:
-    """The kept block that fits best and is at most a quarter larger, or NULL."""
+    """The kept block that fits best, the newest of those, and is at most a quarter larger; or NULL."""
     cdef int index, best = -1
     cdef Block block = NULL
     if not try_lock(&busy):
         return NULL
     for index in range(n_kept):
         if (size <= kept[index].size <= size + size // 4
-                and (best < 0 or kept[index].size < kept[best].size)):
+                and (best < 0 or kept[index].size <= kept[best].size)):
             best = index
     if best >= 0:
         block = drop(best)
@@ -130,7 +131,7 @@ cdef void keep(Block block) noexcept nogil:
     while n_kept == SLOTS or n_kept_bytes + block.size > LARGEST_KEPT:
         surplus[n_surplus] = drop(0)
         n_surplus += 1
-    for index in range(n_kept):  # the newest is likely to be wanted soon
+    for index in range(n_kept):  # but not the new one: it is likely to be wanted soon
         offer(kept[index])
     if block.size >= OFFERED_AT_ONCE:
         offer(block)

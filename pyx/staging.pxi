@@ -71,7 +71,10 @@ cdef enum:
     BLOCK_POSITIONS = 64
     BLOCK = 512
     CHUNK = 64   # columns that are turned around for all rows before the next ones
-    AHEAD = 128  # columns before one is turned around, memory for it is fetched: 8 kernels from 13 to 9 GB/s without
+    AHEAD = 128  # so many columns before one is turned around, the memory for it is fetched
+
+# Fetching ahead takes 8 kernels of 3x3 on 10,000 digits from 25 to 18 ms, where the stores would wait for memory one
+# after the other. 2026-11-25, AMD EPYC (Zen 5), level v4, 1 worker, both builds in turn.
 
 
 cdef inline bint is_real(const char* place, Py_ssize_t pitch, element like, real to) noexcept nogil:

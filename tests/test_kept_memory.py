@@ -1,6 +1,8 @@
 """Memory of large responses and workspaces that is kept for the next ones."""
 
+import ctypes
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -14,9 +16,12 @@ BYTES = np.dtype(np.uint8)
 LARGE = 5 * 2**20
 
 
+def core():
+    return np._core if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else np.core
+
+
 def handler_of(array):
-    core = np._core if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else np.core
-    return core.multiarray.get_handler_name(array)
+    return core().multiarray.get_handler_name(array)
 
 
 def large_response(side=1200):
@@ -42,9 +47,48 @@ def test_small_responses_have_numpys_own_memory():
     assert handler_of(xcorr.correlate(np.ones((20, 20)), np.ones((3, 3)))) == "default_allocator"
 
 
-def test_freed_memory_is_used_again():
+IMMORTAL = []
+"""What a handler is made of: arrays that outlive the test may have their memory from it."""
+
+
+@contextmanager
+def handler_of_the_user():
+    """A copy of the package's handler by another name, set as NumPy's by its C API (NEP 49)."""
+    api = ctypes.pythonapi
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
+    api.PyCapsule_New.restype = ctypes.py_object
+    api.PyCapsule_New.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+    own = api.PyCapsule_GetPointer(_memory.own_handler, b"mem_handler")
+    copy = ctypes.create_string_buffer(ctypes.string_at(own, 128 + 5 * ctypes.sizeof(ctypes.c_void_p)))
+    copy[:7] = b"theirs\0"
+    name = ctypes.create_string_buffer(b"mem_handler")
+    IMMORTAL.extend((copy, name))
+    table = ctypes.cast(
+        api.PyCapsule_GetPointer(core()._multiarray_umath._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p)
+    )
+    set_handler = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(table[304])
+    before = set_handler(api.PyCapsule_New(ctypes.addressof(copy), ctypes.addressof(name), None))
+    try:
+        yield
+    finally:
+        set_handler(before)
+
+
+def test_where_the_user_has_set_a_handler_memory_comes_from_there():
+    with handler_of_the_user():
+        response = large_response()
+        assert handler_of(response) == "theirs"
+        del response
+    assert handler_of(large_response()) == "xcorr"
+
+
+def test_memory_that_was_freed_last_is_used_again():
+    three = [large_response() for _ in range(3)]
+    del three
     place = large_response().ctypes.data
-    assert large_response().ctypes.data == place
+    for _ in range(5):
+        assert large_response().ctypes.data == place
 
 
 def test_a_block_that_is_much_too_large_is_not_used():

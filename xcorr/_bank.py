@@ -71,7 +71,7 @@ class Bank:
         work = np.dtype(np.float64 if engine.double else np.float32)
         refuse_too_large("kernels", "panels", work.itemsize * engine.groups * engine.padded_kernels * engine.n_taps)
         panels = empty((engine.groups, engine.padded_kernels * engine.n_taps), work)
-        if engine.padded_kernels > self.n_kernels * self.n_groups // engine.groups:
+        if engine.groups * engine.padded_kernels > self.n_groups * self.n_kernels:  # some do not exist
             panels[...] = 0
         panel_bias = np.zeros((engine.groups, engine.padded_kernels), dtype=work)
         packing = Packing(self, engine, panels, panel_bias)
@@ -115,10 +115,10 @@ class Packing:
 
     def run(self, workspace: Any, watch_signals: bool) -> None:
         """Packs panels until none is left."""
-        while self.tasks:
+        while True:
             try:
                 group, (index, (first, end)) = self.tasks.popleft()
-            except IndexError:  # another worker took the last one
+            except IndexError:
                 return
             kernels = self.bank.real_kernels(group, first, end, self.panels.dtype)
             bias = self.bias[group, first:end]

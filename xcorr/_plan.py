@@ -252,7 +252,7 @@ class Plan:
             job.correlate(result.real, self.types.work == np.float64, None, False)
             in_order(result.imag, self.layout.response)[...] = bank.imaginary_bias
         if target is None:
-            if repeats is not None and job.call_done is not None and job.is_small and images.ndim <= 4:
+            if repeats is not None and job.call_done is not None and job.is_small:
                 repeats[:] = [Repeat(job.call_done, images, result), *repeats[:3]]
             return result
         if result is not target:

@@ -1,0 +1,69 @@
+# Kernels turned around into panels, tap-major, for the direct method and for winograd.
+
+cdef extern from "simd.h" nogil:
+    void transpose_4x4_f32 "xcorr_transpose_4x4_f32"(const float*, Py_ssize_t, float*, Py_ssize_t)
+    void transpose_4x4_f64 "xcorr_transpose_4x4_f64"(const double*, Py_ssize_t, double*, Py_ssize_t)
+
+cdef Py_ssize_t PACKED_TAPS = 64  # that are packed at once: what they are written to stays in the first cache
+
+
+cdef void pack_taps(const real* kernels, Py_ssize_t kernel_pitch, real* packed, Py_ssize_t width, Py_ssize_t n_kernels,
+                    Py_ssize_t n_taps) noexcept nogil:
+    """packed[tap * width + kernel] = kernels[kernel * kernel_pitch + tap], in blocks of 4x4 and one by one."""
+    cdef Py_ssize_t kernel = 0, tap, place
+    while kernel + 4 <= n_kernels:
+        tap = 0
+        while tap + 4 <= n_taps:
+            if real is float:
+                transpose_4x4_f32(kernels + tap, kernel_pitch, packed + tap * width, width)
+            else:
+                transpose_4x4_f64(kernels + tap, kernel_pitch, packed + tap * width, width)
+            tap += 4
+        while tap < n_taps:
+            for place in range(4):
+                packed[tap * width + place] = kernels[place * kernel_pitch + tap]
+            tap += 1
+        kernels += 4 * kernel_pitch
+        packed += 4
+        kernel += 4
+    while kernel < n_kernels:
+        for tap in range(n_taps):
+            packed[tap * width] = kernels[tap]
+        kernels += kernel_pitch
+        packed += 1
+        kernel += 1
+
+
+cdef void pack_transformed(const real* kernels, Py_ssize_t depth, real* packed, Py_ssize_t width,
+                           Py_ssize_t n_kernels) noexcept nogil:
+    """packed[(place * depth + channel) * width + kernel] = G g G^T of winograd, one rounding of sums in float64."""
+    cdef real[16 * 4 * 16] block  # 16 places of four kernels and some channels
+    cdef double[12] done
+    cdef double first, second, third
+    cdef Py_ssize_t kernel = 0, channel, n_channels, place, index, row, column
+    cdef const real* taps
+    while kernel < n_kernels:
+        channel = 0
+        while channel < depth:
+            n_channels = min(16, depth - channel)
+            for index in range(min(4, n_kernels - kernel)):
+                for place in range(n_channels):
+                    taps = kernels + (kernel + index) * 9 * depth + channel + place
+                    for column in range(3):
+                        first, second = taps[column * depth], taps[(3 + column) * depth]
+                        third = taps[(6 + column) * depth]
+                        done[column] = first
+                        done[3 + column] = 0.5 * (first + third + second)
+                        done[6 + column] = 0.5 * (first + third - second)
+                        done[9 + column] = third
+                    for row in range(4):
+                        first, second, third = done[3 * row], done[3 * row + 1], done[3 * row + 2]
+                        block[((4 * row + 0) * 4 + index) * 16 + place] = <real> first
+                        block[((4 * row + 1) * 4 + index) * 16 + place] = <real> (0.5 * (first + third + second))
+                        block[((4 * row + 2) * 4 + index) * 16 + place] = <real> (0.5 * (first + third - second))
+                        block[((4 * row + 3) * 4 + index) * 16 + place] = <real> third
+            for row in range(16):
+                pack_taps(block + row * 64, 16, packed + (row * depth + channel) * width + kernel, width,
+                          min(4, n_kernels - kernel), n_channels)
+            channel += n_channels
+        kernel += 4
