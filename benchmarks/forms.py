@@ -16,7 +16,7 @@ import xcorr
 from xcorr import _dispatch, _method, _plan
 
 FILLED = ((1, 3, 512), (1, 5, 512), (3, 3, 512), (4, 3, 256), (16, 3, 64))
-"""Channels, side of the kernels and of the images for banks that fill half of a vector, one lane more, and all of it."""
+"""Channels, side of the kernels and of the images, for banks that fill half of a vector, one lane more, and all."""
 
 DEPTHWISE = (
     *((groups, size) for groups, size in ((2, 256), (3, 256), (4, 256), (6, 128), (8, 128), (12, 128))),

@@ -260,6 +260,7 @@ class Team:
             except BaseException as error:
                 interrupted = error
                 self.call.cancel()
+        del self.call  # a helper that comes too late holds the team for a while, but not the call's arrays
         if interrupted is not None:
             raise interrupted
 
