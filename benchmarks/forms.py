@@ -16,7 +16,7 @@ import xcorr
 from xcorr import _dispatch, _method, _plan
 
 FILLED = ((1, 3, 512), (1, 5, 512), (3, 3, 512), (4, 3, 256), (16, 3, 64))
-"""Channels, side of the kernels and of the images, for banks that fill half of a vector, one lane more, and all."""
+"""Channels, side of the kernels and of the images, for banks that fill 4, 5, 6 and 8 eighths of a vector."""
 
 DEPTHWISE = (
     *((groups, size) for groups, size in ((2, 256), (3, 256), (4, 256), (6, 128), (8, 128), (12, 128))),
@@ -61,7 +61,7 @@ def main() -> None:
         for dtype in (np.float32, np.float64):
             with _dispatch.using_level(level):
                 lanes = lanes_of(_dispatch.current().table, dtype is np.float64)
-                for n_kernels in sorted({max(1, lanes // 2), lanes // 2 + 1, lanes}):
+                for n_kernels in sorted({max(1, lanes * eighths // 8) for eighths in (4, 5, 6, 8)}):
                     for channels, side, size in FILLED:
                         compare(1, n_kernels, channels, side, size, dtype, ["kernels", "columns"])
                 for groups, size in DEPTHWISE:

@@ -306,9 +306,10 @@ def test_kernels_of_equal_bytes_in_another_order_or_type_are_other_kernels(level
 @pytest.mark.parametrize(
     ("n_kernels", "lanes", "channels", "over_kernels"),
     [(1, 2, 1, False), (2, 4, 1, False), (4, 8, 1, False), (8, 16, 1, False), (8, 16, 4, False), (8, 16, 64, False),
-     (7, 16, 1, False), (9, 16, 64, True), (1, 1, 1, True), (3, 4, 16, True), (17, 16, 64, True)],
+     (7, 16, 1, False), (10, 16, 64, False), (11, 16, 64, True), (5, 8, 3, False), (6, 8, 3, True), (1, 1, 1, True),
+     (3, 4, 16, True), (16, 16, 1, True), (17, 16, 64, True), (16, 32, 1, False)],
 )  # fmt: skip
-def test_lanes_go_over_kernels_that_fill_more_than_half_of_their_vectors(n_kernels, lanes, channels, over_kernels):
+def test_lanes_go_over_kernels_that_fill_enough_of_their_vectors(n_kernels, lanes, channels, over_kernels):
     geometry = _geometry.make_geometry((9, 9, channels), (n_kernels, 3, 3, channels))
     assert (_method.form(geometry, n_kernels, lanes) == "kernels") is over_kernels
 
@@ -317,7 +318,7 @@ def test_lanes_go_over_kernels_that_fill_more_than_half_of_their_vectors(n_kerne
     ("groups", "multiplier", "depth", "lanes", "form"),
     [(64, 1, 1, 16, "channels"), (6, 1, 1, 16, "channels"), (5, 1, 1, 16, "columns"), (8, 1, 1, 8, "channels"),
      (7, 1, 1, 8, "channels"), (5, 1, 1, 8, "columns"), (4, 1, 1, 4, "channels"), (3, 1, 1, 4, "columns"),
-     (64, 2, 1, 16, "columns"), (32, 4, 4, 16, "columns"), (32, 9, 4, 16, "kernels"), (1, 1, 1, 16, "columns")],
+     (64, 2, 1, 16, "columns"), (32, 4, 4, 16, "columns"), (32, 11, 4, 16, "kernels"), (1, 1, 1, 16, "columns")],
 )  # fmt: skip
 def test_lanes_go_over_channels_where_depthwise_layers_fill_vectors(groups, multiplier, depth, lanes, form):
     geometry = _geometry.make_geometry((9, 9, groups * depth), (groups * multiplier, 3, 3, depth), groups=groups)

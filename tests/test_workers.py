@@ -15,7 +15,7 @@ import pytest
 from checks import assert_equal, assert_same_bits, random_generator, real_numbers, whole_numbers
 
 import xcorr
-from xcorr import _bank, _job, _workers
+from xcorr import _job, _workers
 
 FORKS = "ignore::DeprecationWarning"  # Python 3.12 warns of a fork beside threads
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -398,24 +398,6 @@ print(all(right(name, workers) for name in calls))
     assert printed[3] == "True", "the next call was wrong"
     assert computed < 0.05, "a thread went on computing"
     assert caught - sent <= 0.5  # 0.25 s are promised; the rest is for a busy machine
-
-
-@pytest.mark.parametrize(
-    ("images", "kernels", "groups"),
-    [((1, 9, 9, 64), (70, 3, 3, 64), 1), ((1, 9, 9, 6), (99, 3, 2, 2), 3), ((1, 9, 9, 200), (200, 3, 3, 1), 200)],
-    ids=["winograd", "grouped", "depthwise"],
-)
-def test_banks_that_the_workers_pack_together_are_packed_alike(monkeypatch, images, kernels, groups):
-    packed_by = []
-    monkeypatch.setattr(_bank, "run", lambda call, n: [packed_by.append(n), _workers.run(call, n)])
-    monkeypatch.setattr(_job, "WORK_PER_WORKER", 1)
-    rng = random_generator("packing", kernels)
-    images, kernels = real_numbers(rng, images, "float32"), real_numbers(rng, kernels, "float32")
-    alone = xcorr.correlate(images, kernels, groups=groups, workers=7)
-    monkeypatch.setattr(_bank, "SHARED_BYTES", 1)
-    for _ in range(20):
-        assert_same_bits(xcorr.correlate(images, kernels, groups=groups, workers=7), alone)
-    assert packed_by == [1] + 20 * [7]
 
 
 def test_what_winograd_multiplies_less_is_not_counted_for_the_workers(asked):

@@ -1,8 +1,6 @@
 """The bank: kernels and bias as real numbers in the sum's order, packed for the forms that multiply by them."""
 
-from collections import deque
 from collections.abc import Hashable
-from itertools import product
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +12,12 @@ from xcorr._dtypes import Types
 from xcorr._engine import Engine
 from xcorr._geometry import sizes_of
 from xcorr._memory import empty
-from xcorr._workers import refuse_too_large, run
+from xcorr._workers import refuse_too_large
 
 if TYPE_CHECKING:
     from xcorr._plan import Plan
 
 Array = npt.NDArray[Any]
-
-SHARED_BYTES = 2**20
-"""Of panels from which on the workers share their packing."""
 
 
 class Bank:
@@ -59,23 +54,26 @@ class Bank:
         taps = taps.reshape(len(chosen) * parts, self.n_taps)
         return taps[first % parts : first % parts + end - first]
 
-    def packed(self, engine: Engine, level: str, n_workers: int = 1) -> tuple[Array, Array]:
+    def packed(self, engine: Engine, level: str) -> tuple[Array, Array]:
         """The panels and their bias as this engine's micro-kernels read them."""
         key = (level, engine.double, engine.form)
         found = self.packs.get(key)
         if found is None:
-            found = self.packs.setdefault(key, self.pack(engine, n_workers))
+            found = self.packs.setdefault(key, self.pack(engine))
         return found
 
-    def pack(self, engine: Engine, n_workers: int) -> tuple[Array, Array]:
+    def pack(self, engine: Engine) -> tuple[Array, Array]:
         work = np.dtype(np.float64 if engine.double else np.float32)
         refuse_too_large("kernels", "panels", work.itemsize * engine.groups * engine.padded_kernels * engine.n_taps)
         panels = empty((engine.groups, engine.padded_kernels * engine.n_taps), work)
         if engine.groups * engine.padded_kernels > self.n_groups * self.n_kernels:  # some do not exist
             panels[...] = 0
         panel_bias = np.zeros((engine.groups, engine.padded_kernels), dtype=work)
-        packing = Packing(self, engine, panels, panel_bias)
-        run(packing, n_workers if panels.nbytes >= SHARED_BYTES else 1)
+        bias = np.ascontiguousarray(self.bias, work).reshape(engine.groups, -1)
+        for group in range(engine.groups):
+            for index, (first, end) in enumerate(engine.panel_ranges()):
+                kernels = self.real_kernels(group, first, end, work)
+                engine.pack(kernels, bias[group, first:end], index, panels[group], panel_bias[group])
         return panels, panel_bias
 
     def weights(self, work: np.dtype[Any], width: int) -> tuple[Array, Array]:
@@ -97,36 +95,6 @@ class Bank:
         """The largest sum of a kernel's magnitudes, rounded up, and the largest magnitude of a bias."""
         sums = (float(np.abs(kernel.astype(np.float64)).sum()) for kernel in self.kernels)
         return ceil(max(sums, default=0.0) * (1 + 1e-6)), max((abs(int(value)) for value in self.bias.flat), default=0)
-
-
-class Packing:
-    """The packing of a bank's panels, which workers claim one by one."""
-
-    workspace_bytes = 0
-
-    def __init__(self, bank: Bank, engine: Engine, panels: Array, panel_bias: Array) -> None:
-        self.bank = bank
-        self.engine = engine
-        self.panels = panels
-        self.panel_bias = panel_bias
-        self.bias = np.ascontiguousarray(bank.bias, panels.dtype).reshape(engine.groups, -1)
-        self.tasks = deque(product(range(engine.groups), enumerate(engine.panel_ranges())))
-        self.n_tasks = len(self.tasks)
-
-    def run(self, workspace: Any, watch_signals: bool) -> None:
-        """Packs panels until none is left."""
-        while True:
-            try:
-                group, (index, (first, end)) = self.tasks.popleft()
-            except IndexError:
-                return
-            kernels = self.bank.real_kernels(group, first, end, self.panels.dtype)
-            bias = self.bias[group, first:end]
-            self.engine.pack(kernels, bias, index, self.panels[group], self.panel_bias[group])
-
-    def cancel(self) -> None:
-        """Leaves the rest."""
-        self.tasks.clear()
 
 
 def real_taps(kernels: Array, types: Types, conjugate: bool, work: np.dtype[Any]) -> Array:

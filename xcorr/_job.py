@@ -65,7 +65,7 @@ class Job:
         self, engine: Engine, result: Array, limits: tuple[int, int] | None, discard: bool, repaired: bytes = b""
     ) -> Any:
         """The engine's call, done by as many workers as it is worth; with `repaired`, only those responses."""
-        packed = self.bank.packed(engine, self.plan.level.name, self.n_workers)
+        packed = self.bank.packed(engine, self.plan.level.name)
         call = self.call(engine, result, packed, limits, discard, self.n_workers, repaired)
         n_workers = min(self.n_workers, call.n_tasks)
         while n_workers > 1 and call.workspace_bytes * n_workers > _workers.WORKSPACE_LIMIT:

@@ -100,9 +100,10 @@ def form(geometry: Geometry, n_kernels: int, lanes: int) -> str:
 
 
 def fills_vectors(n_kernels: int, lanes: int) -> bool:
-    """Whether more than half of the group's vectors are kernels.
+    """Whether kernels are more than five eighths of the group's one vector, or half of its several.
 
-    With half of them lanes over columns take 0.5 to 0.9 of the time, with 9 of 16 as long, with all of them 1.2 to 2.5
-    times as long. Measured with the constants above.
+    Of one vector at v3 and v4, lanes over columns take 0.4 to 0.8 of the time with half of it, 0.6 to 1.03 with five
+    eighths, 0.7 to 1.35 with three quarters, 0.8 to 1.8 with all. Measured with the constants above.
     """
-    return n_kernels * 2 > -(-n_kernels // lanes) * lanes
+    padded = -(-n_kernels // lanes) * lanes
+    return n_kernels * 8 > padded * (5 if padded == lanes else 4)
