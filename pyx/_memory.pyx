@@ -1,9 +1,9 @@
 """Memory of large arrays, kept for the next one: pages that are new to a process cost more than most responses do.
 
 Arrays get their memory from a handler of NumPy's (NEP 49), so they own it like any other array. What is freed is kept,
-up to `KEPT_BYTES`. The huge pages of all but the newest block, and of the largest ones, are offered to the system, which
-may take them back whenever it needs them. No thread ever waits here: while another one looks through what is kept, memory
-comes from the system and goes back there.
+up to `KEPT_BYTES`. The huge pages of all but the newest block, and of the largest ones, are offered to the system,
+which may take them back whenever it needs them. No thread ever waits here: while another one looks through what is
+kept, memory comes from the system and goes back there.
 """
 
 import numpy as np

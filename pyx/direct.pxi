@@ -1,5 +1,5 @@
-# The direct method: tiles held in registers, in three forms by where the lanes go. Here is what they share: vectors, and
-# the blocks of a sum, which with the order of the taps (microkernels.pxd) make all forms give the same bits.
+# The direct method: tiles held in registers, in three forms by where the lanes go. Here is what they share: vectors,
+# and the blocks of a sum, which with the order of the taps (microkernels.pxd) make all forms give the same bits.
 
 from microkernels cimport *
 

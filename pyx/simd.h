@@ -117,8 +117,8 @@ static inline void xcorr_copy_less_than_64(void *target, const void *source, ptr
     if (n_bytes & 4) memcpy(to, from, 4);
 }
 
-/* target[c * target_pitch + r] = source[r * source_pitch + c] of a 4x4 block: pairs, then halves, by shuffles that are one
- * instruction each. gcc 12 makes scalars of vectors that are written element by element or copied by memcpy. */
+/* target[c * target_pitch + r] = source[r * source_pitch + c] of a 4x4 block: pairs, then halves, by shuffles that are
+ * one instruction each. gcc 12 makes scalars of vectors that are written element by element or copied by memcpy. */
 #if defined(XCORR_VECTOR_BYTES)
 #if defined(__clang__)
 #define XCORR_SHUFFLE(indices, a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
