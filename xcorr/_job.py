@@ -18,8 +18,8 @@ Array = npt.NDArray[Any]
 WORK_PER_WORKER = 3_600_000
 """Multiply-adds below which another worker costs more than it brings.
 
-Two are faster from 2.3 to 9.4 million multiply-adds on, by the kind of the call. 2026-11-24 and -25, AMD EPYC (Zen 4
-and Zen 5), level v4, benchmarks/workers.py.
+Two are faster from 1.6 to 9.4 million multiply-adds on, by the kind of the call, winograd's counted as they are done.
+2026-11-25, AMD EPYC (Zen 5), level v4, benchmarks/workers.py.
 """
 
 
