@@ -76,6 +76,14 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
                         not compensated and n_columns * n_vectors <= TILE_COLUMNS, like)
     if compensated:
         close_block(sums, totals, errors, n_columns * n_vectors, True, False, like)
+    if rows.n_kernels >= n_vectors * lanes:
+        for column in range(n_columns):
+            for part in range(n_vectors):
+                (<vector*> (response + part * lanes))[0] = (
+                    total_of(totals, errors, column * n_vectors + part, True) if compensated
+                    else totals[column * n_vectors + part] + sums[column * n_vectors + part])
+            response += rows.column_pitch
+        return
     for column in range(n_columns):
         for part in range(n_vectors):
             store_lanes(response + column * rows.column_pitch,
