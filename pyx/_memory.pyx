@@ -51,7 +51,10 @@ KEPT_BYTES = 1 << 28
 
 cdef enum:
     SLOTS = 16
+    LINE = 64     # bytes of a cache line
     MARGIN = 128  # bytes before an array's first element: its block, and what aligns it to a cache line
+
+BYTES = np.dtype(np.uint8)
 
 cdef size_t LARGEST_KEPT = KEPT_BYTES
 cdef size_t HUGE_BYTES = 1 << 22  # from which on pages are huge, as NumPy's own are
@@ -166,7 +169,7 @@ cdef void* new_elements(void* context, size_t size) noexcept nogil:
             memory = <char*> malloc(size + MARGIN)
         if memory == NULL:
             return NULL
-        block = block_of(memory + MARGIN - <uintptr_t> memory % 64)
+        block = block_of(memory + MARGIN - <uintptr_t> memory % LINE)
         block.memory = memory
         block.size = size
         block.offered = False
@@ -222,6 +225,13 @@ def empty(tuple shape, dtype):
         return np.empty(shape, dtype)
     finally:
         cnp.PyDataMem_SetHandler(before)
+
+
+def empty_lines(Py_ssize_t n_bytes):
+    """`empty` bytes that begin where a cache line does: a vector that lies in two of them takes two loads."""
+    cdef cnp.ndarray memory = empty((n_bytes + LINE,), BYTES)
+    cdef Py_ssize_t first = -<uintptr_t> cnp.PyArray_DATA(memory) % LINE
+    return memory[first:first + n_bytes]
 
 
 def kept_bytes():

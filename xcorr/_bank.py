@@ -11,7 +11,7 @@ from xcorr._arrays import take_bias
 from xcorr._dtypes import Types
 from xcorr._engine import Engine
 from xcorr._geometry import sizes_of
-from xcorr._memory import empty
+from xcorr._memory import empty_lines
 from xcorr._workers import refuse_too_large
 
 if TYPE_CHECKING:
@@ -64,8 +64,9 @@ class Bank:
 
     def pack(self, engine: Engine) -> tuple[Array, Array]:
         work = np.dtype(np.float64 if engine.double else np.float32)
-        refuse_too_large("kernels", "panels", work.itemsize * engine.groups * engine.padded_kernels * engine.n_taps)
-        panels = empty((engine.groups, engine.padded_kernels * engine.n_taps), work)
+        n_bytes = work.itemsize * engine.groups * engine.padded_kernels * engine.n_taps
+        refuse_too_large("kernels", "panels", n_bytes)
+        panels = empty_lines(n_bytes).view(work).reshape(engine.groups, -1)
         if engine.groups * engine.padded_kernels > self.n_groups * self.n_kernels:  # some do not exist
             panels[...] = 0
         panel_bias = np.zeros((engine.groups, engine.padded_kernels), dtype=work)
