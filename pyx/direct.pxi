@@ -13,6 +13,8 @@ cdef extern from "simd.h" nogil:
     const float a_zero "xcorr_zero"
     f32v f32v_broadcast "xcorr_f32v_broadcast"(float)
     f64v f64v_broadcast "xcorr_f64v_broadcast"(double)
+    f32v f32v_in_register "xcorr_f32v_in_register"(f32v)
+    f64v f64v_in_register "xcorr_f64v_in_register"(f64v)
     f32v f32v_number "xcorr_f32v_number"(f32v)
     f64v f64v_number "xcorr_f64v_number"(f64v)
     f32v f32v_shifted "xcorr_f32v_shifted"(f32v, f32v, Py_ssize_t)
@@ -36,6 +38,13 @@ cdef inline vector broadcast(real scalar, vector like) noexcept nogil:
         return f32v_broadcast(<float> scalar)
     else:
         return f64v_broadcast(<double> scalar)
+
+
+cdef inline vector in_register(vector value) noexcept nogil:
+    if vector is f32v:
+        return f32v_in_register(value)
+    else:
+        return f64v_in_register(value)
 
 
 cdef inline vector vector_number(vector value) noexcept nogil:

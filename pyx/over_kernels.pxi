@@ -15,7 +15,7 @@ cdef inline void add_shared_run(const real* pixels, const real* panel, vector* s
     cdef vector own_pixels
     for place in range(n_columns + run - 1):
         for part in range(n_vectors):
-            own_pixels = (<const vector*> (pixels + place * pitch + part * lanes))[0]
+            own_pixels = in_register((<const vector*> (pixels + place * pitch + part * lanes))[0])
             for tap in range(run):
                 column = place - tap
                 if 0 <= column < n_columns:

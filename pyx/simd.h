@@ -13,6 +13,7 @@
 /* Given from outside, the compiler splits vectors of any size into what the level has: so the tiles of a level can be
  * tested on machines that cannot run it. */
 #if defined(XCORR_VECTOR_BYTES)
+#define XCORR_SPLIT_VECTORS
 #elif defined(__AVX512F__)
 #define XCORR_VECTOR_BYTES 64
 #elif defined(__AVX__)
@@ -43,6 +44,15 @@ static inline xcorr_f64v xcorr_f64v_broadcast(double x) { return x; }
 static inline xcorr_f32v xcorr_f32v_number(xcorr_f32v x) { return x == x ? x : 0; }
 static inline xcorr_f64v xcorr_f64v_number(xcorr_f64v x) { return x == x ? x : 0; }
 #endif
+
+/* The vector itself, in a register: compilers load what is used three times from memory three times. */
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(XCORR_SPLIT_VECTORS)
+#define XCORR_IN_REGISTER(x) __asm__("" : "+v"(x))
+#else
+#define XCORR_IN_REGISTER(x)
+#endif
+static inline xcorr_f32v xcorr_f32v_in_register(xcorr_f32v x) { XCORR_IN_REGISTER(x); return x; }
+static inline xcorr_f64v xcorr_f64v_in_register(xcorr_f64v x) { XCORR_IN_REGISTER(x); return x; }
 
 /* Lanes n to n + lanes - 1 of two vectors one after the other, for the literals n of rows of 3 and 5 taps. Only at the
  * level where it costs less than a load across two cache lines; its instruction has no spelling in vector types. */

@@ -32,10 +32,7 @@ class Job:
         self.bank = bank
         self.fill = fill
         self.n_images = images.shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
-        work = plan.geometry.work * plan.parts * self.n_images
-        if plan.method == "winograd":
-            work = work * 16 // 36  # multiplications for each of a 3x3 kernel's 2x2 responses
-        useful = work // WORK_PER_WORKER
+        useful = plan.work * self.n_images // WORK_PER_WORKER
         self.is_small = useful <= 1
         self.call_done: Any = None  # the last one by the direct method, of floats
         self.n_workers = 1

@@ -162,6 +162,20 @@ class Plan:
         self.is_small = self.reached_columns <= LARGEST_CACHED
 
     @functools.cached_property
+    def work(self) -> int:
+        """Multiply-adds of one image, as many as take the time of the direct method's at its best."""
+        work = self.geometry.work * self.parts
+        if self.method == "winograd":
+            return work * 16 // 36  # for each of a 3x3 kernel's 2x2 responses
+        if self.method == "direct" and self.form(self.types.work == np.float64) == "channels":
+            return work * 2  # each waits for a load of its own
+        return work
+
+    def form(self, double: bool) -> str:
+        """Where the direct method's lanes run."""
+        return _method.form(self.geometry, self.n_kernels, lanes_of(self.level.table, double))
+
+    @functools.cached_property
     def no_bias(self) -> Array:
         """The bias of calls without one, in real elements."""
         return np.zeros((self.geometry.groups, self.n_kernels), dtype=object if self.types.exact else self.types.work)
@@ -210,7 +224,7 @@ class Plan:
             geometry = self.geometry
             form, blocks = "kernels", sum_blocks(geometry.kernel_height, geometry.kernel_width * self.depth)
             if method == "direct":
-                form = _method.form(geometry, self.n_kernels, lanes_of(self.level.table, double))
+                form = self.form(double)
             elif method == "winograd":
                 form, blocks = "winograd", _winograd.sum_blocks(self.depth)
             sizes = (
