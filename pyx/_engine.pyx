@@ -10,9 +10,10 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 
 from microkernels cimport *
 
-# One module; in files of their own are the loops, the packing, the layout of a call, and small calls again.
+# One module; in files of their own are the loops, the packing, waiting, the layout of a call, and small calls again.
 include "strips.pxi"
 include "packing.pxi"
+include "waiting.pxi"
 
 cdef extern from *:
     """

@@ -24,6 +24,8 @@ cdef class Call:
     cdef bint images_are_work, out_is_work, fits
     cdef char* infinite
     cdef bytes repaired
+    cdef public list workspaces                                # of each worker, `workspace_bytes`
+    cdef unsigned int n_inside, closed, awaited                # workers in the loops; none may come any more; hurry
 
     def __dealloc__(self):
         if self.has_images:
@@ -392,18 +394,51 @@ cdef class Call:
         """Makes every thread in `run` return soon."""
         write_flag(&self.loops.cancelled, 1)
 
-    def run(self, char[::1] workspace, bint watch_signals):
-        """Claims and does tasks until none is left. `workspace` has `workspace_bytes` and belongs to this thread."""
-        cdef char* memory = &workspace[0]
+    def run(self, Py_ssize_t worker, bint stays=False):
+        """Claims and does tasks until none is left, in the worker's workspace.
+
+        Worker 0 is the calling thread, which watches signals. One that `stays` does so for a moment, without the GIL
+        and ready for the next call.
+        """
+        cdef char[::1] workspace
+        cdef char* memory
         cdef bint double = self.engine.double
+        cdef Py_ssize_t n_workers = len(self.workspaces)
+        cdef unsigned int seen
         cdef int failed = 0
+        if look(&self.closed):
+            return
+        workspace = self.workspaces[worker]
         if not self.fits or workspace.shape[0] < self.workspace_of(self.loops.strip_rows):
-            raise ValueError(f"workspace: {workspace.shape[0]} bytes are too few")
+            raise ValueError(f"workspaces: {workspace.shape[0]} bytes are too few")
+        memory = &workspace[0]
         memory += ALIGNMENT - <Py_ssize_t> memory % ALIGNMENT
+        workspace = None  # the call has it; a worker that stays does not
         with nogil:
-            failed = run_tasks(&self.loops, memory, double, watch_signals)
+            if worker == 0 and n_workers > 1:
+                add(&n_announced, 1)
+            add(&self.n_inside, 1)
+            if not look(&self.closed):
+                failed = run_tasks(&self.loops, memory, double, worker == 0)
+            seen = look(&n_announced)
+            add(&self.n_inside, -1)
+            if stays:
+                wait_for_call(seen, &self.awaited)
         if failed:
             propagate()
+
+    def close(self):
+        """Lets nobody in any more. Whether nobody is inside after a moment; then the arrays are let go of."""
+        add(&self.closed, 1)
+        if look(&self.n_inside):
+            with nogil:
+                becomes_zero(&self.n_inside)
+        if look(&self.n_inside):
+            add(&self.awaited, 1)
+            return False
+        self.let_go()
+        self.workspaces = []
+        return True
 
     def stage(self, char[::1] strip, Py_ssize_t image, Py_ssize_t group, Py_ssize_t first_row, Py_ssize_t n_rows):
         """Lays the padded rows [first_row, first_row + n_rows) that windows reach into `strip`, channel-last."""

@@ -244,14 +244,14 @@ def test_sixteen_threads_get_what_one_gets_with_matmul_beside():
 def test_an_exception_of_any_worker_reaches_the_caller_and_ends_the_others(who, n_others):
     all_inside, cancelled, ended = threading.Barrier(4, timeout=10), threading.Event(), []
 
-    def run_or_raise(workspace, is_caller):
+    def run_or_raise(worker, stays=False):
         all_inside.wait()
-        if is_caller == (who == "caller"):
+        if (worker == 0) == (who == "caller"):
             raise ZeroDivisionError("inside")
         ended.append(cancelled.wait(10))
 
     with pytest.raises(ZeroDivisionError, match="inside"):
-        _workers.run(Mock(workspace_bytes=64, run=run_or_raise, cancel=cancelled.set), 4)
+        _workers.run(Mock(workspace_bytes=64, run=run_or_raise, cancel=cancelled.set, close=lambda: False), 4)
     assert ended == [True] * n_others
 
 

@@ -28,11 +28,14 @@ class Runnable(Protocol):
     """What the workers run: a `Call` of the engine."""
 
     workspace_bytes: int
+    workspaces: list[Any]
     n_tasks: int
 
-    def run(self, workspace: Any, watch_signals: bool) -> None: ...
+    def run(self, worker: int, stays: bool = False) -> None: ...
 
     def cancel(self) -> None: ...
+
+    def close(self) -> bool: ...
 
 
 # --- how many ---------------------------------------------------------------------------------------------------------
@@ -219,11 +222,12 @@ if hasattr(os, "register_at_fork"):
 
 
 class Team:
-    """The helpers of one call: each runs it in a workspace of its own, and the last one to leave says so."""
+    """The helpers of one call: each runs it as a worker of its own, and the last one to leave says so."""
 
-    def __init__(self, call: Runnable, workspaces: list[Any]) -> None:
+    def __init__(self, call: Runnable) -> None:
         self.call = call
-        self.workspaces = workspaces
+        self.n_cpus = usable_cpus()
+        self.n_workers = 1
         self.lock = threading.Lock()
         self.n_inside = 0
         self.closed = False
@@ -232,15 +236,16 @@ class Team:
 
     def help_once(self) -> None:
         with self.lock:
-            if self.closed or not self.workspaces:
+            if self.closed:
                 return
+            call, worker = self.call, self.n_workers
+            self.n_workers += 1
             self.n_inside += 1
-            workspace = self.workspaces.pop()
         try:
-            self.call.run(workspace, False)
+            call.run(worker, worker < self.n_cpus)
         except BaseException as error:
             self.error = error
-            self.call.cancel()
+            call.cancel()
         finally:
             with self.lock:
                 self.n_inside -= 1
@@ -256,6 +261,8 @@ class Team:
                     self.closed = True
                     if not self.n_inside:
                         break
+                if self.call.close():  # those who are through but for saying so are not waited for
+                    break
                 self.left.wait()
             except BaseException as error:
                 interrupted = error
@@ -267,15 +274,14 @@ class Team:
 
 def run(call: Runnable, n_workers: int) -> None:
     """Has the call done by the calling thread and up to ``n_workers - 1`` helpers."""
-    workspaces = [empty((call.workspace_bytes,), BYTES) for _ in range(n_workers)]
+    call.workspaces = [empty((call.workspace_bytes,), BYTES) for _ in range(n_workers)]
     if n_workers == 1:
-        call.run(workspaces[0], True)
+        call.run(0)
         return
-    own = workspaces.pop()
-    team = Team(call, workspaces)
+    team = Team(call)
     try:
         _pool.ask(team.help_once, n_workers - 1)
-        call.run(own, True)
+        call.run(0)
     except BaseException:
         call.cancel()
         raise
