@@ -255,6 +255,40 @@ def test_an_exception_of_any_worker_reaches_the_caller_and_ends_the_others(who, 
     assert ended == [True] * n_others
 
 
+def unfinished_call(monkeypatch, images, kernels, n_workers):
+    """The engine's call, which nobody has run yet."""
+    calls = []
+    with monkeypatch.context() as patch:
+        patch.setattr(_workers, "run", lambda call, n_workers: calls.append(call))
+        xcorr.correlate(images, kernels, method="direct")
+    calls[0].workspaces = [np.empty(calls[0].workspace_bytes, np.uint8) for _ in range(n_workers)]
+    return calls[0]
+
+
+def test_a_closed_call_lets_nobody_in_and_lets_go_of_its_arrays(monkeypatch):
+    images, kernels = np.ones((4, 40, 40, 3), np.float32), np.ones((4, 3, 3, 3), np.float32)
+    before = sys.getrefcount(images)
+    call = unfinished_call(monkeypatch, images, kernels, 2)
+    assert sys.getrefcount(images) > before
+    assert call.close()
+    assert sys.getrefcount(images) == before
+    assert call.workspaces == []
+    for worker in (0, 1, 7):
+        call.run(worker)
+
+
+def test_who_is_inside_is_waited_for(monkeypatch):
+    images, kernels = np.ones((64, 256, 256, 3), np.float32), np.ones((8, 65, 65, 3), np.float32)
+    call = unfinished_call(monkeypatch, images, kernels, 2)
+    inside = threading.Thread(target=call.run, args=(1,))
+    inside.start()
+    time.sleep(0.1)
+    assert not call.close()
+    call.cancel()
+    inside.join(10)
+    assert call.close()
+
+
 @pytest.mark.parametrize(("dtype", "method"), [("f4", "direct"), ("f4", "matmul"), ("u1", "direct"), ("i8", "auto")])
 def test_other_threads_go_on_while_a_call_computes(dtype, method):
     rng, largest, duration, n_images = random_generator(dtype), 2**27 if dtype == "i8" else 4, 0, 1
