@@ -4,8 +4,9 @@
 # registers, 6 x 2 in 16. For each tap it loads the panel's vectors once and broadcasts a pixel for each column, so that
 # 28 multiply-adds take 16 loads: their ports are the bound, and the panel streams from L2 where it exceeds L1. The
 # totals of finished blocks stay in registers where the tile has room for twice its sums, else in memory. Share of the
-# peak, one worker: 94 % for 64 and 128 channels of 3x3 at v4 (2026-11-24, AMD EPYC, Zen 4, 117 GFLOP/s,
-# benchmarks/bench.py --only resnet_56 resnet_28).
+# peak, one worker: 97 % for 64 channels of 3x3 with dilation 2, 95 % for 3 channels of 7x7, 94 % for 64 channels of 1x1
+# at v4 (2026-11-25, AMD EPYC, Zen 5, 286 GFLOP/s, benchmarks/bench.py --only dilated_56 resnet_conv1 pointwise). With
+# one vector of kernels each multiply-add takes a load: 73 % (lenet2); tiles of two rows there gained nothing (0.38 ms).
 
 
 cdef inline void add_shared_run(const real* pixels, const real* panel, vector* sums, Py_ssize_t pitch,
@@ -209,7 +210,8 @@ cdef inline void rows_over_kernels(const Sum* sum, const Rows* rows, const real*
 #
 # The same tiles, up to 6 x 2, where each lane has a pixel of its own. Each multiply-add would take a load, most of them
 # across two cache lines because nothing is aligned; where windows overlap by all but a column, rows of 3 taps load each
-# vector of pixels once instead: 8 x 2 loads for 36 multiply-adds. Bound by the caches and the memory behind them.
+# vector of pixels once instead: 8 x 2 loads for 36 multiply-adds. Bound by the caches and the memory behind them;
+# images that do not begin at a cache line take 1.4 times as long.
 
 
 cdef inline void rows_over_channels(const Sum* sum, const Rows* rows, const real* image, const real* panel,

@@ -255,6 +255,18 @@ def test_an_exception_of_any_worker_reaches_the_caller_and_ends_the_others(who, 
     assert ended == [True] * n_others
 
 
+def test_only_as_many_threads_stay_awake_as_there_are_processors(monkeypatch):
+    monkeypatch.setattr(_workers, "usable_cpus", lambda: 2)
+    all_inside, who = threading.Barrier(4, timeout=10), []
+
+    def run(worker, stays=False):
+        all_inside.wait()
+        who.append((worker, stays))
+
+    _workers.run(Mock(workspace_bytes=64, run=run, close=lambda: False), 4)
+    assert sorted(who) == [(0, False), (1, True), (2, False), (3, False)]
+
+
 def unfinished_call(monkeypatch, images, kernels, n_workers):
     """The engine's call, which nobody has run yet."""
     calls = []
