@@ -46,13 +46,18 @@ def grid() -> list[Case]:
 
 def layers() -> list[Case]:
     """3x3 layers around where winograd begins, in batches: what a layer's images share is read once."""
-    return [
+    plain = [
         Case((8, side + 2, side + 2, channels), (n_kernels, 3, 3))
         for side, (channels, n_kernels) in itertools.product(
             (4, 5, 6, 7, 8, 10, 12, 28),
             ((16, 16), (24, 24), (32, 32), (64, 16), (64, 64), (128, 256), (256, 128), (256, 256), (512, 512)),
         )
     ]
+    dilated = [
+        Case((4, side + 2 * dilation, side + 2 * dilation, channels), (channels, 3, 3), dilation=dilation)
+        for dilation, side, channels in itertools.product((2, 3, 6), (6, 7, 9, 14, 16, 28), (32, 64, 256))
+    ]
+    return plain + dilated
 
 
 def random_case(random: np.random.Generator) -> Case:

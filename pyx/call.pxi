@@ -252,13 +252,16 @@ cdef class Call:
     cdef lay_out_tiles(self):
         cdef Loops* loops = &self.loops
         cdef Tiles* tiles = &loops.tiles
+        cdef const Geometry* geometry = &self.engine.geometry
         self.infinite = <char*> allocated(loops.n_images, 1)
         loops.infinite = self.infinite
-        tiles.tiles_per_row = ceiling(self.engine.geometry.columns, 2)
-        tiles.n_columns = self.engine.geometry.columns
-        tiles.depth = self.engine.geometry.depth
+        tiles.tiles_per_row = pairs(geometry.columns, geometry.column_dilation)
+        tiles.n_columns = geometry.columns
+        tiles.row_dilation = geometry.row_dilation
+        tiles.column_dilation = geometry.column_dilation
+        tiles.depth = geometry.depth
         tiles.pixel_row_pitch = loops.row_pitch
-        tiles.pixel_pitch = loops.sum.tap_pitch  # of neighbours, even where there is one window only
+        tiles.pixel_pitch = loops.sum.tap_pitch // geometry.column_dilation  # even where there is one window only
         tiles.row_pitch = loops.rows.row_pitch
         tiles.column_pitch = loops.rows.column_pitch
 
@@ -335,8 +338,7 @@ cdef class Call:
             rows = (rows + 1) // 2
         loops.n_strips = ceiling(geometry.rows, rows)
         loops.strip_rows = ceiling(geometry.rows, loops.n_strips)
-        if self.engine.lanes_over == WINOGRAD:  # whole tiles, the same ones whatever the strips
-            loops.strip_rows = min(2 * ceiling(loops.strip_rows, 2), geometry.rows)
+        loops.strip_rows = self.whole_tiles(loops.strip_rows)
         loops.n_strips = ceiling(geometry.rows, loops.strip_rows)
         loops.strip_elements = self.strip_of(loops.strip_rows)
         loops.response_elements = self.response_of(loops.strip_rows)
@@ -364,9 +366,15 @@ cdef class Call:
             return 0
         return product(product(rows, geometry.columns), geometry.n_kernels)
 
+    cdef Py_ssize_t whole_tiles(self, Py_ssize_t rows):
+        """Not fewer rows of responses, such that tiles are the same ones whatever the strips."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        if self.engine.lanes_over != WINOGRAD:
+            return rows
+        return min(product(ceiling(rows, 2 * geometry.row_dilation), 2 * geometry.row_dilation), geometry.rows)
+
     cdef Py_ssize_t workspace_of(self, Py_ssize_t rows):
-        if self.engine.lanes_over == WINOGRAD:
-            rows = min(2 * ceiling(rows, 2), self.engine.geometry.rows)
+        rows = self.whole_tiles(rows)
         return product(self.strip_of(rows) + self.response_of(rows) + self.elements_of_tiles(),
                        8 if self.engine.double else 4) + ALIGNMENT
 

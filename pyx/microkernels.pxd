@@ -65,13 +65,16 @@ ctypedef void (*RowsF32)(const Sum*, const Rows*, const float* image, const floa
 ctypedef void (*RowsF64)(const Sum*, const Rows*, const double* image, const double* panel, const double* bias,
                          double* response) noexcept nogil
 
-# Some tiles of winograd, in the order of rows, of one strip: each is 2x2 responses from 4x4 pixels.
+# Some tiles of winograd, in the order of rows, of one strip: each is 2x2 responses from 4x4 pixels, all of them as far
+# apart as the dilation says.
 cdef struct Tiles:
     Py_ssize_t first                 # tile
     Py_ssize_t n_tiles
     Py_ssize_t tiles_per_row
-    Py_ssize_t n_rows                # responses of the strip, whose pixels are two rows and columns more
+    Py_ssize_t n_rows                # responses of the strip, whose pixels are two dilations more both ways
     Py_ssize_t n_columns
+    Py_ssize_t row_dilation
+    Py_ssize_t column_dilation
     Py_ssize_t depth
     Py_ssize_t pixel_row_pitch
     Py_ssize_t pixel_pitch

@@ -82,6 +82,10 @@ cdef extern from *:
 cdef inline Py_ssize_t ceiling(Py_ssize_t value, Py_ssize_t divisor) noexcept nogil:
     return (value + divisor - 1) // divisor
 
+cdef inline Py_ssize_t pairs(Py_ssize_t n, Py_ssize_t dilation) noexcept nogil:
+    """Tiles of winograd across `n` rows or columns: each has two that are a dilation apart, if there are two."""
+    return n // (2 * dilation) * dilation + min(n % (2 * dilation), dilation)
+
 cdef extern from "Python.h":
     int check_signals "PyErr_CheckSignals"() noexcept
 
@@ -237,7 +241,7 @@ cdef int correlate_tiles(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ss
     """A group's responses in a strip by winograd: some tiles at once, whose transforms stay in the second cache."""
     cdef const Geometry* geometry = loops.geometry
     cdef Tiles tiles = loops.tiles
-    cdef Py_ssize_t n_tiles = ceiling(n_rows, 2) * tiles.tiles_per_row
+    cdef Py_ssize_t n_tiles = pairs(n_rows, geometry.row_dilation) * tiles.tiles_per_row
     cdef Py_ssize_t n_chunks = ceiling(n_tiles, loops.tiles_at_once), chunk, index, place, first
     cdef real* sums = transformed + 16 * tiles.plane_pitch
     cdef const real* packed

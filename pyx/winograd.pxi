@@ -2,6 +2,9 @@
 # of 36 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). What lies between them, sums over
 # channels for each of the 16 places, is done by the tiles with lanes over kernels.
 #
+# Dilated kernels pair responses that are as far apart as their taps are: rows 0 and d, 1 and d + 1, and so on up to
+# 2 d, then the next ones.
+#
 # A response is made of those places alone that its own window reaches: the sums of a window of zeros are zeros, and
 # what is not finite outside of a window does not come into it.
 #
@@ -54,17 +57,24 @@ cdef inline void part_in(const real* pixels, const Py_ssize_t* rows, const Py_ss
             transformed[row * plane_pitch + channel] = done[row * lanes + channel]
 
 
+cdef inline Py_ssize_t first_of_pair(Py_ssize_t pair, Py_ssize_t dilation) noexcept nogil:
+    """The first of the two rows or columns of a tile."""
+    return pair // dilation * 2 * dilation + pair % dilation
+
+
 cdef inline void tiles_in(const Tiles* tiles, const real* pixels, real* transformed, vector like) noexcept nogil:
     """All channels of some tiles; a row or column beyond the last one repeats that, and reaches no response."""
     cdef Py_ssize_t lanes = n_lanes(like), tile, channel, index, first_row, first_column
     cdef Py_ssize_t[4] rows
     cdef Py_ssize_t[4] columns
     for tile in range(tiles.first, tiles.first + tiles.n_tiles):
-        first_row = 2 * (tile // tiles.tiles_per_row)
-        first_column = 2 * (tile % tiles.tiles_per_row)
+        first_row = first_of_pair(tile // tiles.tiles_per_row, tiles.row_dilation)
+        first_column = first_of_pair(tile % tiles.tiles_per_row, tiles.column_dilation)
         for index in range(4):
-            rows[index] = min(first_row + index, tiles.n_rows + 1) * tiles.pixel_row_pitch
-            columns[index] = min(first_column + index, tiles.n_columns + 1) * tiles.pixel_pitch
+            rows[index] = tiles.pixel_row_pitch * min(
+                first_row + index * tiles.row_dilation, tiles.n_rows - 1 + 2 * tiles.row_dilation)
+            columns[index] = tiles.pixel_pitch * min(
+                first_column + index * tiles.column_dilation, tiles.n_columns - 1 + 2 * tiles.column_dilation)
         if tiles.depth < lanes:
             part_in(pixels, <const Py_ssize_t*> rows, <const Py_ssize_t*> columns, transformed, tiles.plane_pitch,
                     tiles.depth, like)
@@ -101,19 +111,19 @@ cdef inline bint tiles_out(const Tiles* tiles, const real* sums, const real* bia
                 fourth = (<const vector*> (place + (12 + index) * tiles.sums_pitch))[0]
                 done[index] = first + second + third
                 done[4 + index] = second - third - fourth
-            row = 2 * ((tiles.first + tile) // tiles.tiles_per_row)
-            column = 2 * ((tiles.first + tile) % tiles.tiles_per_row)
+            row = first_of_pair((tiles.first + tile) // tiles.tiles_per_row, tiles.row_dilation)
+            column = first_of_pair((tiles.first + tile) % tiles.tiles_per_row, tiles.column_dilation)
             target = response + row * tiles.row_pitch + column * tiles.column_pitch
             for index in range(2):
-                if row + index < tiles.n_rows:
+                if row + index * tiles.row_dilation < tiles.n_rows:
                     left = done[4 * index] + done[4 * index + 1] + done[4 * index + 2] + own_bias
                     right = done[4 * index + 1] - done[4 * index + 2] - done[4 * index + 3] + own_bias
                     beyond = beyond + left * zero
                     store_lanes(target, left, part, n_kept)
-                    if column + 1 < tiles.n_columns:
+                    if column + tiles.column_dilation < tiles.n_columns:
                         beyond = beyond + right * zero
-                        store_lanes(target + tiles.column_pitch, right, part, n_kept)
-                    target += tiles.row_pitch
+                        store_lanes(target + tiles.column_dilation * tiles.column_pitch, right, part, n_kept)
+                    target += tiles.row_dilation * tiles.row_pitch
     return is_number(beyond)
 
 

@@ -22,6 +22,11 @@ GEOMETRIES = [
     Case("depthwise", (2, 6, 9, 7), (7, 3, 3, 1), groups=7),
     Case("many-tiles", (1, 45, 70, 6), (4, 3, 3, 6)),
     Case("many-channels", (1, 6, 7, 600), (20, 3, 3, 600)),
+    Case("dilated", (2, 17, 19, 20), (17, 3, 3, 20), dilation=2, bias=True),
+    Case("dilated-rows", (2, 23, 9, 6), (5, 3, 3, 6), dilation=(3, 1), padding="same"),
+    Case("dilated-columns", (2, 7, 40, 9), (18, 3, 3, 9), dilation=(1, 5), padding="full", boundary="reflect"),
+    Case("dilated-far", (1, 12, 13, 4), (4, 3, 3, 4), dilation=7, padding=5, boundary="wrap"),
+    Case("dilated-strips", (1, 90, 130, 8), (9, 3, 3, 8), dilation=(4, 2)),
 ]
 DTYPES = ("float32", "float64", "complex64", "complex128")
 over_geometries = pytest.mark.parametrize("case", GEOMETRIES, ids=lambda case: case.id)
@@ -38,22 +43,26 @@ def by_winograd(images, kernels, **keywords):
     return xcorr.correlate(images, kernels, method="winograd", **keywords)
 
 
+def partners(length, dilation):
+    """The other row or column of each one's tile, or itself where there is none."""
+    own = np.arange(length)
+    other = np.where(own % (2 * dilation) < dilation, own + dilation, own - dilation)
+    return np.where(other < length, other, own)
+
+
 def allowed_error(images, kernels, keywords):
     """16 u times the sum over channels of max |tile| sum |kernel|, a complex tap counting as two."""
     groups = keywords.get("groups", 1)
-    flat = {name: value for name, value in keywords.items() if name in ("padding", "boundary")}
-    rows, columns = xcorr.response_shape(images.shape[1:3], (3, 3), padding=flat.get("padding", "valid"))
-    depth, n_kernels = kernels.shape[3], len(kernels) // groups
+    flat = {name: value for name, value in keywords.items() if name in ("padding", "boundary", "dilation")}
     magnitudes = np.abs(images.astype(np.result_type(images, np.float64)))
-    peaks = np.empty((len(images), rows, columns, images.shape[3]))
+    tiles = []
     for channel in range(images.shape[3]):  # the largest pixel of each window, then of each tile's four
-        one = magnitudes[..., channel : channel + 1]
-        windows = xcorr.correlate(one, np.eye(9).reshape(9, 3, 3, 1), **flat)
-        peaks[..., channel] = windows.max(axis=-1)
-    tiles = np.zeros((len(images), rows + rows % 2, columns + columns % 2, images.shape[3]))
-    tiles[:, :rows, :columns] = peaks
-    tiles = tiles.reshape(len(images), -(-rows // 2), 2, -(-columns // 2), 2, -1).max(axis=(2, 4))
-    tiles = tiles.repeat(2, axis=1).repeat(2, axis=2)[:, :rows, :columns]
+        windows = xcorr.correlate(magnitudes[..., channel : channel + 1], np.eye(9).reshape(9, 3, 3, 1), **flat)
+        tiles.append(windows.max(axis=-1))
+    tiles = np.stack(tiles, axis=-1)
+    for axis, dilation in zip((1, 2), np.broadcast_to(keywords.get("dilation", 1), 2)):
+        tiles = np.maximum(tiles, tiles.take(partners(tiles.shape[axis], dilation), axis))
+    depth, n_kernels = kernels.shape[3], len(kernels) // groups
     sums = np.abs(kernels).astype(np.float64).sum(axis=(1, 2))
     bound = np.concatenate(
         [
@@ -201,16 +210,21 @@ LAYER = ((1, 28, 28, 64), (64, 3, 3, 64))
 def test_auto_takes_it_for_layers_of_many_channels_only():
     assert xcorr.choose_method(*LAYER) == "winograd"
     assert xcorr.choose_method(*LAYER, padding="same", dtype=np.float64) == "winograd"
+    assert xcorr.choose_method(*LAYER, dilation=2) == "winograd"
     for keywords in (
         {"precision": "strict"},
         {"stride": 2},
-        {"dilation": 2},
+        {"dilation": 8},  # 12x12 responses, in tiles for 16x16
         {"dtype": np.int32},
         {"method": "direct"},
     ):
         assert xcorr.choose_method(*LAYER, **keywords) == "direct"
     assert xcorr.choose_method((1, 28, 28, 64), (64, 5, 5, 64)) == "direct"
     assert xcorr.choose_method((1, 28, 28, 1), (64, 3, 3, 1)) == "direct"
+    assert xcorr.choose_method((1, 28, 28, 32), (64, 3, 3, 32)) == "winograd"
+    assert xcorr.choose_method((1, 11, 11, 32), (64, 3, 3, 32)) == "direct"  # 9x9 in tiles for 10x10
+    assert xcorr.choose_method((1, 11, 11, 64), (64, 3, 3, 64)) == "winograd"
+    assert xcorr.choose_method((1, 6, 70000, 64), (64, 3, 3, 64), padding=1) == "direct"  # strips too large
     assert xcorr.choose_method((1, 28, 28, 64), (1, 3, 3, 64)) == "direct"
     assert xcorr.choose_method((28, 28), (3, 3)) == "direct"
     assert xcorr.choose_method((1, 10, 10, 512), (512, 3, 3, 512)) == "direct"  # few tiles for so large a bank
@@ -231,7 +245,6 @@ def test_auto_and_strict_have_the_bits_of_the_methods_they_take():
     [
         ({"kernels": np.ones((2, 3, 4, 4), "f4")}, "3x4"),
         ({"stride": (1, 2)}, "stride"),
-        ({"dilation": 2}, "dilation"),
         ({"images": np.ones((1, 9, 9, 4), "i4"), "kernels": np.ones((2, 3, 3, 4), "i4")}, "int64"),
         ({"images": np.ones((1, 9, 9, 4), "f2"), "kernels": np.ones((2, 3, 3, 4), "f2")}, "float16"),
         ({"images": np.ones((1, 9, 9, 4), "f8"), "dtype": "f4"}, "float32"),

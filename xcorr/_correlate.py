@@ -87,7 +87,7 @@ def correlate(
         Whether complex kernels are conjugated.
     method : {"auto", "direct", "matmul", "winograd"}
         How it is computed. "auto" chooses by the sizes of one image and of the bank. "winograd" is for 3x3 kernels
-        without stride and dilation, in floats and complex numbers whose sums have the response's precision.
+        without stride, in floats and complex numbers whose sums have the response's precision.
     precision : {"standard", "strict"}
         "strict" takes only methods with the componentwise error bound of direct summation.
     dtype : dtype_like, optional

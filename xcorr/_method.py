@@ -33,6 +33,17 @@ A transformed bank is 16/9 as large, and a small response reads it for few tiles
 1.1 times as fast with 6 to 8 rows, 1.15 with 10 and 1.3 with 12. Measured with the constants above.
 """
 
+USED_PLACES, USED_PLACES_OF_FEW, FEW = 0.6, 0.85, 64
+"""The share of the tiles' places that have to be responses, and the same with fewer channels or kernels than that.
+
+Odd sides lose a part, and so do sides that two dilations do not divide. From 64 channels on winograd is 1.2 times as fast
+as direct with 0.64 of the places, 1.4 times with 0.77; with 32 it is 0.8 to 0.95 times as fast with 0.77 at level v4, 1.2
+to 1.4 times at v3, and 0.95 to 1.15 times at v4 with all. 2026-11-25, AMD EPYC (Zen 5), 1 worker, benchmarks/crossover.py.
+"""
+
+STRIP_PIXELS = 2**23
+"""Elements of the smallest strip above which winograd is not taken: dilation makes it taller than direct's."""
+
 ALLOWED = f"'auto', {', '.join(map(repr, AVAILABLE))}"
 
 
@@ -71,10 +82,13 @@ def fastest(geometry: Geometry, types: Types, precision: str) -> str:
     depth = geometry.channels // geometry.groups
     n_kernels = geometry.n_kernels // geometry.groups
     side = WINOGRAD_SIDE if depth * n_kernels < LARGE_BANK else LARGE_BANK_SIDE
+    used = USED_PLACES if min(depth, n_kernels) >= FEW else USED_PLACES_OF_FEW
     if (
         precision == "standard"
         and min(depth, n_kernels) >= WINOGRAD_CHANNELS
         and min(geometry.rows, geometry.columns) >= side
+        and _winograd.used_places(geometry) >= used
+        and _winograd.strip_pixels(geometry) <= STRIP_PIXELS
         and not _winograd.cannot(geometry, types)
     ):
         return "winograd"
