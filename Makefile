@@ -60,6 +60,11 @@ wheel: .venv/tools-build ## the sdist, and the wheel built from it, in dist/
 	rm -rf build dist
 	$(BIN)/pyproject-build --outdir dist
 
+# In reliability/, like the tests, so that the installed xcorr is found.
+.PHONY: scoreboard
+scoreboard: .venv/tools-test ## run the reliability scoreboard; ARGS="--seconds 60 --only R1" selects
+	cd reliability && ../$(BIN)/python scoreboard.py $(ARGS)
+
 # setup.py knows the directives, which decide what is yellow; asking it for the name translates and compiles nothing.
 .PHONY: annotate
 annotate: .venv/tools-lint ## Cython's annotated sources, in build/annotate/

@@ -84,7 +84,8 @@ cdef class Engine:
          geometry.pieces_per_row, geometry.compensated) = sizes
         self.n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
         if self.lanes_over == WINOGRAD:
-            if (geometry.kernel_height, geometry.kernel_width, geometry.row_stride, geometry.column_stride) != (3, 3, 1, 1):
+            if (geometry.kernel_height, geometry.kernel_width) != (3, 3) or (
+                    geometry.row_stride, geometry.column_stride) != (1, 1):
                 raise ValueError("form: winograd is for kernels of 3x3 without stride")
             self.n_taps = 16 * geometry.depth
         if self.lanes_over == OVER_CHANNELS:

@@ -1,0 +1,28 @@
+"""What a row of the scoreboard is, and what a run of it gives."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Outcome(NamedTuple):
+    """Of one run of a row."""
+
+    figure: str
+    """What was measured, with its unit."""
+
+    cases: int
+    held: bool
+    """Whether the target was met."""
+
+    remarks: tuple[str, ...] = ()
+    """What did not hold, so that it can be done again; or what was not done here, and why."""
+
+
+class Row(NamedTuple):
+    """A promise and how it is measured."""
+
+    id: str
+    measure: str
+    target: str
+    run: Callable[[float, int], Outcome]
+    """Takes the seconds that it may spend, roughly, and the seed of what it draws."""
