@@ -4,9 +4,9 @@
 # registers, 6 x 2 in 16. For each tap it loads the panel's vectors once and broadcasts a pixel for each column, so that
 # 28 multiply-adds take 16 loads: their ports are the bound, and the panel streams from L2 where it exceeds L1. The
 # totals of finished blocks stay in registers where the tile has room for twice its sums, else in memory. Share of the
-# peak, one worker: 97 % for 64 channels of 3x3 with dilation 2, 95 % for 3 channels of 7x7, 94 % for 64 channels of 1x1
-# at v4 (2026-11-25, AMD EPYC, Zen 5, 286 GFLOP/s, benchmarks/bench.py --only dilated_56 resnet_conv1 pointwise). With
-# one vector of kernels each multiply-add takes a load: 73 % (lenet2); tiles of two rows there gained nothing (0.38 ms).
+# peak, one worker: 95 % for 64 channels of 3x3 with stride 2 and for 3 channels of 7x7, 94 % for 64 channels of 1x1 at
+# v4 (2026-11-25, AMD EPYC, Zen 5, 286 GFLOP/s, benchmarks/bench.py --only stride2_56 resnet_conv1 pointwise). With one
+# vector of kernels each multiply-add takes a load: 73 % (lenet2); tiles of two rows there gained nothing (0.38 ms).
 
 
 cdef inline void add_shared_run(const real* pixels, const real* panel, vector* sums, Py_ssize_t pitch,
