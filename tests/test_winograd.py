@@ -26,7 +26,7 @@ GEOMETRIES = [
     Case("dilated-rows", (2, 23, 9, 6), (5, 3, 3, 6), dilation=(3, 1), padding="same"),
     Case("dilated-columns", (2, 7, 40, 9), (18, 3, 3, 9), dilation=(1, 5), padding="full", boundary="reflect"),
     Case("dilated-far", (1, 12, 13, 4), (4, 3, 3, 4), dilation=7, padding=5, boundary="wrap"),
-    Case("dilated-strips", (1, 90, 130, 8), (9, 3, 3, 8), dilation=(4, 2)),
+    Case("dilated-strips", (1, 90, 130, 16), (24, 3, 3, 16), dilation=(4, 2)),  # work enough for four workers
 ]
 DTYPES = ("float32", "float64", "complex64", "complex128")
 over_geometries = pytest.mark.parametrize("case", GEOMETRIES, ids=lambda case: case.id)
