@@ -8,7 +8,9 @@ import os
 import pickle
 import struct
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -261,3 +263,73 @@ def archive_bombs(batch):
         "nothing, compressed": gzip.compress(b""),
         "words": b"words" * 500,
     }
+
+
+# Small sound files, one of each format, and what is right to read from them when they are changed
+
+
+class SmallFile(NamedTuple):
+    """A file that is read by putting it somewhere and loading `path`, which is itself or its folder."""
+
+    name: str
+    body: bytes
+    load: Callable[[Path], Any]
+    in_folder: bool
+    is_right: Callable[[Any, bytes], bool]
+    """Whether something may be read from these bytes, and is that."""
+
+    has_to_be_read: Callable[[bytes], bool] = lambda body: False
+    """Whether these bytes are still a file of the format."""
+
+
+def small_files():
+    array = np.arange(6, dtype=np.int16).reshape(2, 3) - 300
+    images, labels = random_images(1)
+    images %= 128
+    flat = np.full_like(images, 5)
+
+    def is_what_idx_says(found, body):
+        expected = what_idx_says(body)
+        return expected is not None and found.dtype == expected.dtype and np.array_equal(found, expected)
+
+    def is_what_records_say(found, body):
+        return binary_batch(found.images, found.labels.tolist()) == body
+
+    def differs_in_one_value(found, body):
+        if found.images.shape != images.shape or found.labels.shape != (1,) or found.labels[0] > 9:
+            return False
+        return (found.images != images).sum() + (found.labels != labels).sum() <= 1
+
+    return (
+        SmallFile(
+            "small.idx",
+            idx_of(array),
+            datasets.load_idx,
+            False,
+            is_what_idx_says,
+            lambda body: what_idx_says(body) is not None,
+        ),
+        SmallFile(
+            "small.idx.gz",
+            gzip.compress(idx_of(array), mtime=0),
+            datasets.load_idx,
+            False,
+            lambda found, body: np.array_equal(found, array),
+        ),
+        SmallFile(
+            "test_batch.bin",
+            binary_batch(images, labels),
+            datasets.load_cifar10,
+            True,
+            is_what_records_say,
+            lambda body: len(body) == 3073 and body[0] < 10,
+        ),
+        SmallFile("test_batch", python2_batch(images, labels), datasets.load_cifar10, True, differs_in_one_value),
+        SmallFile(
+            "small.tar.gz",
+            gzip.compress(tar_bytes([(MEMBER, binary_batch(flat, labels))]), mtime=0),
+            datasets.load_cifar10,
+            False,
+            lambda found, body: np.array_equal(found.images, flat) and found.labels.tolist() == labels,
+        ),
+    )
