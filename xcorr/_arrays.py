@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._dtypes import check_element
+from xcorr._foreign import attribute, shown
 
 DLPACK_CPU = 1
 ACCEPTED = "an array of numbers (anything with __array__, the buffer protocol or a CPU __dlpack__)"
@@ -19,7 +20,7 @@ def take_array(value: Any, argument: str) -> npt.NDArray[Any]:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{argument}: got a masked array, whose mask would be lost; allowed is {ACCEPTED}")
     if value is None or isinstance(value, (str, bytes, dict, set, frozenset)):
-        raise TypeError(f"{argument}: got {type(value).__name__} {value!r:.60}; allowed is {ACCEPTED}")
+        raise TypeError(f"{argument}: got {type(value).__name__} {shown(value)}; allowed is {ACCEPTED}")
     array = from_dlpack(value, argument) if has_dlpack_only(value) else from_numbers(value, argument)
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{argument}: got masked arrays, whose masks would be lost; allowed is {ACCEPTED}")
@@ -29,7 +30,7 @@ def take_array(value: Any, argument: str) -> npt.NDArray[Any]:
 
 
 def has_dlpack_only(value: Any) -> bool:
-    if not hasattr(value, "__dlpack__") or hasattr(value, "__array__"):
+    if attribute(value, "__dlpack__") is None or attribute(value, "__array__") is not None:
         return False
     try:
         memoryview(value)
@@ -39,13 +40,16 @@ def has_dlpack_only(value: Any) -> bool:
 
 
 def from_dlpack(value: Any, argument: str) -> npt.NDArray[Any]:
-    device = value.__dlpack_device__() if hasattr(value, "__dlpack_device__") else (DLPACK_CPU, 0)
-    if device[0] != DLPACK_CPU:
-        raise TypeError(f"{argument}: got a tensor on DLPack device {tuple(device)}; allowed is one of the CPU")
     try:
-        return np.from_dlpack(value)
-    except (BufferError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-        raise TypeError(f"{argument}: its __dlpack__ is not of the CPU or cannot be read: {error}") from error
+        device = value.__dlpack_device__() if hasattr(value, "__dlpack_device__") else (DLPACK_CPU, 0)
+        on_cpu = device[0] == DLPACK_CPU
+        if on_cpu:
+            return np.from_dlpack(value)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever another library raises
+        raise TypeError(f"{argument}: its __dlpack__ cannot be read: {shown(error)}; allowed is {ACCEPTED}") from error
+    raise TypeError(f"{argument}: got a tensor on DLPack device {shown(device)}; allowed is one of the CPU")
 
 
 def from_numbers(value: Any, argument: str) -> npt.NDArray[Any]:
@@ -53,10 +57,11 @@ def from_numbers(value: Any, argument: str) -> npt.NDArray[Any]:
         return np.ma.asarray(value)
     try:
         return np.asanyarray(value)
-    except (MemoryError, KeyboardInterrupt):
+    except MemoryError:
         raise
     except Exception as error:  # whatever another library's __array__ raises
-        raise TypeError(f"{argument}: got {type(value).__name__}, which is no array: {error}") from error
+        problem = f"got {type(value).__name__}, which is no array ({shown(error)})"
+        raise TypeError(f"{argument}: {problem}; allowed is {ACCEPTED}") from error
 
 
 def take_bias(bias: Any, n_kernels: int, has_kernel_axis: bool, response: np.dtype[Any]) -> npt.NDArray[Any] | None:
@@ -78,14 +83,17 @@ def take_fill(fill_value: Any, images: np.dtype[Any], boundary: str) -> int | fl
     if type(fill_value) is int and fill_value == 0:
         return 0
     allowed = f"a value of the images' dtype {images}"
-    scalar = np.asarray(fill_value) if not isinstance(fill_value, (str, bytes)) else None
+    try:
+        scalar = np.asarray(fill_value) if not isinstance(fill_value, (str, bytes)) else None
+    except Exception:
+        scalar = None
     if scalar is None or scalar.ndim or scalar.dtype.kind not in "biufcO":
-        raise TypeError(f"fill_value: got {fill_value!r}; allowed is {allowed}")
+        raise TypeError(f"fill_value: got {shown(fill_value)}; allowed is {allowed}")
     number = scalar.item()
     if not isinstance(number, (int, float, complex)):
-        raise TypeError(f"fill_value: got {fill_value!r}; allowed is {allowed}")
+        raise TypeError(f"fill_value: got {shown(fill_value)}; allowed is {allowed}")
     if boundary != "constant" and number != 0:
-        raise ValueError(f"fill_value: got {fill_value!r} with boundary {boundary!r}; only 'constant' uses one")
+        raise ValueError(f"fill_value: got {shown(fill_value)} with boundary {boundary!r}; only 'constant' uses one")
     if images.kind == "c":
         fits = fits_float(number.real, images) and fits_float(number.imag, images)
     elif isinstance(number, complex):
@@ -97,7 +105,7 @@ def take_fill(fill_value: Any, images: np.dtype[Any], boundary: str) -> int | fl
     else:
         fits = fits_float(number, images)
     if not fits:
-        raise ValueError(f"fill_value: got {fill_value!r}; allowed is {allowed}")
+        raise ValueError(f"fill_value: got {shown(fill_value)}; allowed is {allowed}")
     return int(number) if images.kind in "biu" and not isinstance(number, complex) else rounded(number, images)
 
 

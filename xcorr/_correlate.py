@@ -14,10 +14,12 @@ from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Recent, Repeat, repeated
 from xcorr._geometry import (
     Geometry,
+    check_not_empty,
     checked,
     make_geometry,
     read_array_shape,
     read_layout,
+    read_layout_word,
     read_pair,
     read_shape,
     sizes_of,
@@ -459,8 +461,10 @@ def windows(
         if array.ndim not in (2, 4):
             raise ValueError(f"layout: images of shape {array.shape} need one: 'NHW', 'NHWC' or 'NCHW'")
         layout = "NHW" if array.ndim == 2 else "NHWC"
-    axes = read_layout(array.shape, (1,) * len(str(layout)), layout).images
+    read_layout_word(layout)
+    axes = read_layout(array.shape, (1,) * len(layout), layout).images
     sizes = sizes_of(array.shape, axes)
+    check_not_empty(array.shape, sizes[1:], "images")
     geometry = make_geometry(
         (sizes[1], sizes[2], sizes[3]),
         (1, kernel[0], kernel[1], sizes[3]),
