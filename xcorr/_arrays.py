@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._dtypes import check_element
+from xcorr._engine import hold
 from xcorr._foreign import attribute, shown
 
 DLPACK_CPU = 1
@@ -27,6 +28,12 @@ def take_array(value: Any, argument: str) -> npt.NDArray[Any]:
     array = np.asarray(array)
     check_element(argument, array.dtype)
     return array
+
+
+def held(array: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], list[Any]]:
+    """A view whose shape is its own, and what keeps others from freeing its memory while it lives."""
+    references = hold(array)
+    return array.view(), references
 
 
 def has_dlpack_only(value: Any) -> bool:
@@ -134,19 +141,20 @@ def rounded(number: complex, dtype: np.dtype[Any]) -> complex:
     return value
 
 
-def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """`out`, if a response of this shape and dtype can be written there."""
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[npt.NDArray[Any], list[Any]]:
+    """`out` as `held` gives it, if a response of this shape and dtype can be written there."""
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"out: got {type(out).__name__}; allowed is a numpy.ndarray")
-    if out.dtype != dtype:
-        raise TypeError(f"out: got dtype {out.dtype}; allowed is {dtype} in native byte order")
-    if out.shape != shape:
-        raise ValueError(f"out: got shape {out.shape}; allowed is {shape}")
-    if not out.flags.writeable:
+    target, references = held(np.asarray(out))
+    if target.dtype != dtype:
+        raise TypeError(f"out: got dtype {target.dtype}; allowed is {dtype} in native byte order")
+    if target.shape != shape:
+        raise ValueError(f"out: got shape {target.shape}; allowed is {shape}")
+    if not target.flags.writeable:
         raise ValueError("out: the array is read-only; allowed is a writable one")
-    if out.size and overlaps_itself(out):
-        raise ValueError(f"out: strides {out.strides} put several elements at one place; allowed is none such")
-    return np.asarray(out)
+    if target.size and overlaps_itself(target):
+        raise ValueError(f"out: strides {target.strides} put several elements at one place; allowed is none such")
+    return target, references
 
 
 def overlaps_itself(array: npt.NDArray[Any]) -> bool:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 import xcorr._indices as _indices
 from xcorr import _dispatch
-from xcorr._arrays import take_array
+from xcorr._arrays import held, take_array
 from xcorr._bank import Array
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Recent, Repeat, repeated
@@ -208,7 +208,8 @@ def _run(
     if may_repeat and (response := repeated(_recent, images, kernels, told)) is not None:
         return response  # type: ignore[no-any-return]
     settings = read_settings(*words)
-    image_array, kernel_array = take_array(images, "images"), take_array(kernels, "kernels")
+    image_array, _images_held = held(take_array(images, "images"))
+    kernel_array, _kernels_held = held(take_array(kernels, "kernels"))
     plan = plan_for(settings, image_array.shape, image_array.dtype, kernel_array.shape, kernel_array.dtype)
     before = plan.small_bank
     bank = plan.bank(kernel_array, bias)

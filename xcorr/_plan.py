@@ -251,7 +251,7 @@ class Plan:
         fill = take_fill(fill_value, self.types.images, self.settings.boundary)
         if workers is not None:
             _workers.count_workers(workers)
-        target = None if out is None else check_out(out, shape, self.types.response)
+        target, _held = (None, []) if out is None else check_out(out, shape, self.types.response)
         if 0 in shape:
             return np.empty(shape, self.types.response) if out is None else out
         if target is None or any(may_overlap(target, other) for other in (images, bank.original)):
