@@ -10,10 +10,10 @@ from typing import Any
 
 def run(
     function: Callable[..., None], *arguments: Any, silence: float = 60, address_space: int | None = None
-) -> tuple[list[Any], str]:
-    """What `function(tell, *arguments)` told by calling `tell`, and how it ended: "" or what went wrong.
+) -> tuple[dict[str, list[Any]], str]:
+    """What `function(tell, *arguments)` told by `tell(kind, what)`, and how it ended: "" or what went wrong.
 
-    A child that tells nothing for `silence` seconds is killed. `address_space` is the most that it may map, in bytes,
+    Of the kind "at" only the last is kept. A child that tells nothing for `silence` seconds is killed. `address_space` is the most that it may map, in bytes,
     beyond what it has when the function begins.
     """
     context = multiprocessing.get_context("spawn")
@@ -21,10 +21,13 @@ def run(
     child = context.Process(target=begin, args=(sender, address_space, function, arguments), daemon=True)
     child.start()
     sender.close()
-    told: list[Any] = []
+    told: dict[str, list[Any]] = {"at": []}
     try:
         while receiver.poll(silence):
-            told.append(receiver.recv())
+            kind, what = receiver.recv()
+            if kind == "at":
+                told["at"].clear()
+            told.setdefault(kind, []).append(what)
     except EOFError:
         child.join(silence)
     if child.exitcode is None:
@@ -39,7 +42,7 @@ def run(
 def begin(sender: Any, address_space: int | None, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     if address_space is not None:
         limit_address_space(address_space)
-    function(sender.send, *arguments)
+    function(lambda *told: sender.send(told), *arguments)
 
 
 def limit_address_space(more: int) -> None:

@@ -31,7 +31,7 @@ PEAK = 8 * MIB
 
 HARMLESS = ("os.listdir", "os.scandir", "object.__getattr__")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-Tell = Callable[[Any], None]
+Tell = Callable[..., None]
 
 
 class Watch:
@@ -55,6 +55,8 @@ class Watch:
 
     def read(self, case: str, load: Any, name: str, body: bytes, is_right: Callable[[Any], bool]) -> None:
         """Puts `body` into a file and loads it; `is_right` judges what is read, None where it is refused."""
+        self.n_cases += 1
+        self.tell("at", (self.n_cases, case))
         folder = self.places[0]
         formats.put(folder / name, body)
         path = folder if name in FOLDER_NAMES else folder / name
@@ -78,20 +80,16 @@ class Watch:
         if not problem and peak > PEAK:
             problem = f"took {peak} bytes of memory"
         (folder / name).unlink()
-        self.n_cases += 1
         if problem:
-            self.tell(("wrong", f"{case}: {problem}"))
-        if self.n_cases % 100 == 0:
-            self.tell(("cases", self.n_cases))
+            self.tell("wrong", f"{case}: {problem}")
 
     def finish(self) -> None:
         for place in self.places:
             if left := [path.name for path in place.rglob("*")]:
-                self.tell(("wrong", f"left behind: {left}"))
+                self.tell("wrong", f"left behind: {left}")
         os.chdir("/")
         for place in self.places:
             place.rmdir()
-        self.tell(("cases", self.n_cases))
 
 
 FOLDER_NAMES = frozenset(name for name, *_ in formats.WRITERS.values())
@@ -100,12 +98,8 @@ FOLDER_NAMES = frozenset(name for name, *_ in formats.WRITERS.values())
 def watched(part: Callable[..., None], seconds: float, seed: int) -> tuple[int, list[str]]:
     """Cases of a part that is run in a child process, and what was wrong."""
     told, ending = children.run(run_watched, part, seconds, seed, silence=seconds + 60, address_space=256 * MIB)
-    wrong = [what for kind, what in told if kind == "wrong"]
-    n_cases = max((what for kind, what in told if kind == "cases"), default=0)
-    at = [what for kind, what in told if kind == "at"]
-    if ending:
-        wrong.append(f"{ending}{f' at {at[-1]}' if at else f' after {n_cases} cases'}")
-    return n_cases, wrong
+    n_cases, case = told["at"][-1] if told["at"] else (0, "the beginning")
+    return n_cases, [*told.get("wrong", []), *([f"{ending} at {case}"] if ending else [])]
 
 
 def run_watched(tell: Tell, part: Callable[..., None], seconds: float, seed: int) -> None:
@@ -282,7 +276,6 @@ def random_files(watch: Watch, clock: children.Clock, seed: int) -> None:
     while clock:
         generator = random.Random(f"{seed}-{index}")
         name = generator.choice(list(loads))
-        watch.tell(("at", f"{name} {seed}-{index}"))
         watch.read(f"{name} {seed}-{index}", loads[name], name, mutated(generator, bodies), is_of_its_kind)
         index += 1
 
