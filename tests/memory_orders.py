@@ -147,7 +147,6 @@ LYING = {
     "array-is-none": lambda array: OnlyArray("no array"),
     "array-is-itself": lambda array: OnlyArray(OnlyArray(None)),
     "interface": Interface,
-    "interface-larger": lambda array: Interface(array, shape=(1 << 20, *array.shape)),
     "interface-negative": lambda array: Interface(array, shape=(-1, *array.shape[1:])),
     "interface-huge": lambda array: Interface(array, shape=(1 << 62, 1 << 62)),
     "interface-none": lambda array: Interface(array, data=None),
