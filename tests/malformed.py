@@ -282,7 +282,7 @@ MALFORMED = [
     *(keyword(name, list(range(10**5)), VALUE) for name in ("padding", "stride", "dilation")),
     *(keyword(name, "x" * 10**5, VALUE) for name in WORDS),
     *(keyword(name, Raises(), TYPE) for name in KEYWORDS),
-    *(operand(name, Raises()) for name in ("images", "kernels")),
+    *(operand(name, value) for name in ("images", "kernels") for value in (Raises(), [MASKED, Raises()])),
     *(keyword(name, Endless(), VALUE) for name in ("padding", "stride", "dilation")),
     # Numbers that are none, words that are none, everywhere
     *(

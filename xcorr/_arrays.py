@@ -61,7 +61,7 @@ def from_dlpack(value: Any, argument: str) -> npt.NDArray[Any]:
 
 def from_numbers(value: Any, argument: str) -> npt.NDArray[Any]:
     if isinstance(value, (list, tuple)) and any(isinstance(item, np.ma.MaskedArray) for item in value):
-        return np.ma.asarray(value)
+        raise TypeError(f"{argument}: got masked arrays, whose masks would be lost; allowed is {ACCEPTED}")
     try:
         return np.asanyarray(value)
     except MemoryError:
