@@ -1,6 +1,7 @@
 """Calls that are malformed, arrays of every kind, and random arguments. R21, and the API's half of R12."""
 
 import itertools
+import math
 import os
 import random
 import sys
@@ -126,14 +127,15 @@ DTYPES = ("float16", "float32", "float64", "complex64", "complex128", "uint8", "
 
 
 def of_any_kind(count: Count, clock_seconds: float, seed: int) -> None:
-    """Operands of every memory order and kind in turn, by each method and level: the bits of plain arrays."""
+    """Operands of each memory order and kind in turn, by a random method and level: the bits of plain arrays."""
     kinds = {**MEMORY, **LYING, "dlpack": OnlyDLPack, "array": OnlyArray, "memoryview": memoryview}
     clock = children.Clock(clock_seconds)
-    cases = itertools.product(kinds, DTYPES, METHODS[1:3], _dispatch.runnable_levels())
-    for index, (kind, dtype, method, level) in enumerate(itertools.cycle(list(cases))):
-        if not clock and index >= len(kinds):
+    for index, kind in enumerate(itertools.cycle(kinds)):
+        if not clock and index >= 4 * len(kinds):
             return
         generator = np.random.default_rng([seed, index])
+        choices = DTYPES, METHODS[1:3], _dispatch.runnable_levels()
+        dtype, method, level = (str(generator.choice(words)) for words in choices)
         case = FEW[generator.integers(len(FEW))]
         keywords = {name: value for name, value in case.keywords.items() if name != "fill_value" or dtype != "bool"}
         name = f"{kind} {dtype} {method} {level} {case.id} {seed}-{index}"
@@ -200,23 +202,37 @@ def overlaps(count: Count, clock_seconds: float, seed: int, least: int) -> None:
         count.begin(name)
         index += 1
         dtype = str(generator.choice(("float32", "float64", "float16", "complex64", "int16", "int64", "uint8")))
-        method, level = generator.choice(METHODS[:3]), generator.choice(_dispatch.runnable_levels())
-        n_images, n_kernels, depth = (int(n) for n in generator.integers(1, 4, 3))
-        height, width = (int(n) for n in generator.integers(3, 9, 2))
+        level = str(generator.choice(_dispatch.runnable_levels()))
+        n_images, n_kernels, depth, groups = (int(n) for n in generator.integers(1, 4, 4))
+        height, width = (int(n) for n in generator.integers(3, 8, 2))
         kernel_height, kernel_width = (int(n) for n in generator.integers(1, 4, 2))
-        keywords: dict[str, Any] = {"padding": str(generator.choice(("valid", "same", "full"))), "method": str(method)}
-        shapes = (n_images, height, width, depth), (n_kernels, kernel_height, kernel_width, depth), (n_kernels,)
-        response = response_dtype(dtype)
-        memory = whole_numbers(generator, 8192 // np.dtype(dtype).itemsize, dtype).view(np.uint8)
+        keywords: dict[str, Any] = {"padding": str(generator.choice(("valid", "same", "full"))), "groups": groups}
+        for_winograd = (kernel_height, kernel_width) == (3, 3) and dtype in ("float32", "float64", "complex64")
+        keywords["method"] = str(generator.choice(METHODS[: 4 if for_winograd else 3]))
+        n_kernels *= groups
+        shapes = (
+            (n_images, height, width, depth * groups),
+            (n_kernels, kernel_height, kernel_width, depth),
+            (n_kernels,),
+        )
+        rows, columns = xcorr.response_shape(shapes[0][1:3], shapes[1][1:3], padding=keywords["padding"])
+        response, response_shape = response_dtype(dtype), (n_images, rows, columns, n_kernels)
+        sizes = [math.prod(shape) for shape in (*shapes, response_shape)]
+        n_bytes = 3 * max(sizes) * response.itemsize
+        numbers = whole_numbers(generator, n_bytes // np.dtype(dtype).itemsize, dtype)
+        if dtype == "int64" and generator.random() < 0.5:
+            numbers <<= 24  # sums that float64 does not hold
+        elif numbers.dtype.kind in "fc" and generator.random() < 0.2:
+            numbers[generator.integers(0, len(numbers), 5)] = np.inf
+        memory = numbers.view(np.uint8)
         begin = int(generator.choice((0, 0, 1, 3)))  # misaligned, all of them
         memory = np.concatenate([np.zeros(begin, np.uint8), memory])[begin:]
         images, kernels, bias = (random_place(generator, len(memory), shape, dtype, False) for shape in shapes)
-        rows, columns = xcorr.response_shape(shapes[0][1:3], shapes[1][1:3], padding=keywords["padding"])
-        out = random_place(generator, len(memory), (n_images, rows, columns, n_kernels), response, True)
+        out = random_place(generator, len(memory), response_shape, response, True)
         with_bias = generator.random() < 0.5
         copies = [place.view(memory).copy() for place in (images, kernels, bias)]
         after = memory.copy()
-        with _dispatch.using_level(str(level)):
+        with _dispatch.using_level(level):
             expected = attempted(copies[0], copies[1], bias=copies[2] if with_bias else None, **keywords)
             if isinstance(expected, np.ndarray):
                 out.view(after)[...] = expected
