@@ -1,6 +1,7 @@
 # Small calls again: a call of microseconds is laid out once, and repeated for arrays that lie in memory alike.
 
 cimport numpy as cnp
+from cpython.weakref cimport PyWeakref_NewRef
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp
 
@@ -9,6 +10,22 @@ from xcorr._memory import SMALLEST, empty
 cnp.import_array()
 
 cdef Py_ssize_t SMALLEST_KEPT = SMALLEST
+
+
+def hold(array):
+    """References to the arrays whose memory `array` is a view of: as long as they live, none of them is resized.
+
+    `ndarray.resize(refcheck=False)` looks neither at views nor at exported buffers, but at weak references.
+    """
+    cdef list references = []
+    while True:
+        if cnp.PyArray_Check(array):
+            references.append(PyWeakref_NewRef(array, None))
+            array = cnp.get_array_base(array)
+        elif isinstance(array, memoryview):
+            array = array.obj
+        else:
+            return references
 
 
 cdef class Repeat:
@@ -63,6 +80,7 @@ cdef class Repeat:
     cdef respond(self, cnp.ndarray images):
         cdef Loops loops = self.call.loops
         cdef cnp.ndarray response
+        cdef object held = hold(images)
         cdef char* memory
         cdef bint double = self.call.engine.double
         cdef int failed

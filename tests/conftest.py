@@ -2,9 +2,10 @@
 
 import pytest
 from checks import EXAMPLES, METHODS, SEED
+from formats import put
 from hypothesis import HealthCheck, settings
 
-from xcorr import _dispatch
+from xcorr import _dispatch, datasets
 
 settings.register_profile(
     "xcorr", deadline=None, print_blob=True, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow]
@@ -32,3 +33,27 @@ def level(request):
 def method(request):
     """A forced method that serves every call."""
     return request.param
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Puts bytes into a file and reads it."""
+
+    def read(load, body, name="file", **keywords):
+        path = tmp_path / name
+        put(path, body)
+        return load(path, **keywords)
+
+    return read
+
+
+@pytest.fixture
+def read_batch(tmp_path):
+    """Puts bytes into a folder as the one batch that is there and reads it."""
+
+    def read_batch(body, name="test_batch", **keywords):
+        (tmp_path / "batches").mkdir(exist_ok=True)
+        put(tmp_path / "batches" / name, body)
+        return datasets.load_cifar10(tmp_path / "batches", **keywords)
+
+    return read_batch

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from cases import FEW
 from checks import assert_equal, assert_same_bits, random_generator, response_dtype, whole_numbers
+from memory_orders import LYING, MEMORY, OnlyArray, OnlyDLPack, misaligned
 
 import xcorr
-from xcorr import _reference
+from xcorr import _plan, _reference
+from xcorr._engine import hold
 
 pytestmark = pytest.mark.usefixtures("level")
 
@@ -20,66 +22,6 @@ def problem(dtype="float32", images=(2, 7, 9, 3), kernels=(5, 3, 2, 3)):
     rng = random_generator(dtype, images, kernels)
     images, kernels = whole_numbers(rng, images, dtype), whole_numbers(rng, kernels, dtype)
     return images, kernels, _reference.correlate(images, kernels)
-
-
-# Ways to lay the same numbers out in memory.
-
-
-def permuted(array, order):
-    return np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
-
-
-def spaced(array, *gaps):
-    larger = np.full([length * gap + gap for length, gap in zip(array.shape, gaps)], 99, array.dtype)
-    view = larger[tuple(slice(gap // 2, gap // 2 + length * gap, gap) for length, gap in zip(array.shape, gaps))]
-    view[...] = array
-    return view
-
-
-def reversed_along(array, *axes):
-    return np.flip(np.ascontiguousarray(np.flip(array, axes)), axes)
-
-
-def misaligned(array):
-    buffer = bytearray(array.nbytes + 1)
-    view = np.frombuffer(buffer, array.dtype, offset=1).reshape(array.shape)
-    view[...] = array
-    return view
-
-
-def odd_record_pitch(array):
-    records = np.zeros(array.shape, np.dtype([("mark", "u1"), ("pixel", array.dtype)]))
-    records["pixel"] = array
-    return records["pixel"]
-
-
-def read_only(array):
-    copy = array.copy()
-    copy.flags.writeable = False
-    return copy
-
-
-MEMORY = {
-    "fortran": np.asfortranarray,
-    "channels-first": lambda array: permuted(array, (0, 3, 1, 2)),
-    "columns-before-rows": lambda array: permuted(array, (0, 2, 1, 3)),
-    "batch-last": lambda array: permuted(array, (1, 2, 3, 0)),
-    "every-second-column": lambda array: spaced(array, 1, 1, 2, 1),
-    "every-third-row": lambda array: spaced(array, 1, 3, 1, 1),
-    "every-second-channel": lambda array: spaced(array, 1, 1, 1, 2),
-    "spaced-everywhere": lambda array: spaced(array, 2, 3, 2, 3),
-    "reversed-rows": lambda array: reversed_along(array, 1),
-    "reversed-columns": lambda array: reversed_along(array, 2),
-    "reversed-channels": lambda array: reversed_along(array, 3),
-    "reversed-everywhere": lambda array: reversed_along(array, 0, 1, 2, 3),
-    "reversed-and-spaced": lambda array: spaced(array[:, ::-1, :, ::-1], 1, 2, 3, 1)[:, ::-1, :, ::-1],
-    "misaligned": misaligned,
-    "odd-record-pitch": odd_record_pitch,
-    "read-only": read_only,
-    "other-byte-order": lambda array: array.astype(array.dtype.newbyteorder()),
-    "other-byte-order-misaligned": lambda array: misaligned(array.astype(array.dtype.newbyteorder())),
-    "subclass": lambda array: array.view(type("Pixels", (np.ndarray,), {})),
-}
 
 
 @pytest.mark.parametrize("order", MEMORY)
@@ -139,29 +81,6 @@ def test_overlapping_windows_as_images_work(method):
 
 
 # Things that are not arrays but hold one.
-
-
-class OnlyDLPack:
-    """A CPU tensor of some other library."""
-
-    def __init__(self, array, device=(1, 0)):
-        self.array, self.device = array, device
-
-    def __dlpack__(self, **keywords):
-        return self.array.__dlpack__(**keywords)
-
-    def __dlpack_device__(self):
-        return self.device
-
-
-class OnlyArray:
-    """A table that can become an array."""
-
-    def __init__(self, array):
-        self.array = array
-
-    def __array__(self, dtype=None, copy=None):
-        return self.array if dtype is None else self.array.astype(dtype)
 
 
 @pytest.mark.parametrize("wrap", [OnlyDLPack, OnlyArray, memoryview])
@@ -328,3 +247,50 @@ def test_response_owns_fresh_contiguous_memory(method):
         assert first.flags.writeable
         assert not np.shares_memory(first, second)
         assert_same_bits(first, second)
+
+
+# Arrays that are not what they say, or change
+
+
+@pytest.mark.parametrize("lie", LYING)
+def test_what_lies_about_itself_is_read_as_what_it_is_or_refused(method, lie):
+    images, kernels, expected = problem("float64")
+    liar = LYING[lie](images)
+    try:
+        response = xcorr.correlate(liar, kernels, method=method)
+    except (TypeError, ValueError) as error:
+        assert str(error).startswith("images: ")
+    else:
+        assert_equal(response, expected, np.float64)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "uint8"])
+def test_arrays_in_use_cannot_be_resized(monkeypatch, method, dtype):
+    images, kernels, _ = problem(dtype)
+    images, kernels = images.copy(), kernels * (2**40 if dtype == "int64" else 1)
+    expected = _reference.correlate(images, kernels)
+    out = np.empty(expected.shape, response_dtype(images, kernels))
+    owners = (images, kernels, out)
+
+    class Resizing(_plan.Job):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            for owner in owners:
+                with pytest.raises(ValueError, match="cannot resize"):
+                    owner.resize((1,), refcheck=False)
+
+    monkeypatch.setattr(_plan, "Job", Resizing)
+    xcorr.correlate(images[:], memoryview(kernels), out=out, method=method)
+    assert_equal(out, expected, out.dtype)
+    for owner in owners:
+        owner.resize((1,), refcheck=False)
+
+
+@pytest.mark.parametrize("view", [lambda array: array, lambda array: array[:, 1:], lambda array: array[:][::-1]])
+def test_arrays_are_held_by_those_that_own_their_memory(view):
+    owner = np.zeros((4, 5))
+    held = hold(view(owner))
+    with pytest.raises(ValueError, match="cannot resize"):
+        owner.resize((1, 1), refcheck=False)
+    del held
+    owner.resize((1, 1), refcheck=False)

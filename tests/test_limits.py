@@ -94,6 +94,15 @@ def test_a_pair_has_to_have_an_order(pair):
         xcorr.correlate(np.ones((5, 5)), np.ones((2, 2)), stride=pair)
 
 
+@pytest.mark.parametrize("kind", [np.str_, type("Word", (str,), {})])
+def test_words_may_be_of_a_subclass_of_str_and_do_not_stay_in_the_plans(kind):
+    images, kernels = np.ones((5, 7, 1)), np.ones((3, 3, 1))
+    words = {"layout": "NHWC", "padding": "same", "boundary": "edge", "method": "direct", "precision": "strict"}
+    of_subclass = xcorr.correlate(images, kernels, **{name: kind(word) for name, word in words.items()})
+    assert (of_subclass == 9).all()
+    assert (xcorr.correlate(images, kernels, **words) == 9).all()
+
+
 def test_windows_may_be_as_far_apart_as_there_are_numbers():
     assert xcorr.windows(np.ones((4, 4)), (2, 2), stride=2**62).shape == (1, 1, 4)
     assert xcorr.correlate(np.ones((4, 4)), np.ones((2, 2)), stride=2**62).tolist() == [[4.0]]

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._dtypes import check_element
+from xcorr._engine import hold
+from xcorr._foreign import attribute, shown
 
 DLPACK_CPU = 1
 ACCEPTED = "an array of numbers (anything with __array__, the buffer protocol or a CPU __dlpack__)"
@@ -19,7 +21,7 @@ def take_array(value: Any, argument: str) -> npt.NDArray[Any]:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{argument}: got a masked array, whose mask would be lost; allowed is {ACCEPTED}")
     if value is None or isinstance(value, (str, bytes, dict, set, frozenset)):
-        raise TypeError(f"{argument}: got {type(value).__name__} {value!r:.60}; allowed is {ACCEPTED}")
+        raise TypeError(f"{argument}: got {type(value).__name__} {shown(value)}; allowed is {ACCEPTED}")
     array = from_dlpack(value, argument) if has_dlpack_only(value) else from_numbers(value, argument)
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{argument}: got masked arrays, whose masks would be lost; allowed is {ACCEPTED}")
@@ -28,8 +30,14 @@ def take_array(value: Any, argument: str) -> npt.NDArray[Any]:
     return array
 
 
+def held(array: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], list[Any]]:
+    """A view whose shape is its own, and what keeps others from freeing its memory while it lives."""
+    references = hold(array)
+    return array.view(), references
+
+
 def has_dlpack_only(value: Any) -> bool:
-    if not hasattr(value, "__dlpack__") or hasattr(value, "__array__"):
+    if attribute(value, "__dlpack__") is None or attribute(value, "__array__") is not None:
         return False
     try:
         memoryview(value)
@@ -39,24 +47,28 @@ def has_dlpack_only(value: Any) -> bool:
 
 
 def from_dlpack(value: Any, argument: str) -> npt.NDArray[Any]:
-    device = value.__dlpack_device__() if hasattr(value, "__dlpack_device__") else (DLPACK_CPU, 0)
-    if device[0] != DLPACK_CPU:
-        raise TypeError(f"{argument}: got a tensor on DLPack device {tuple(device)}; allowed is one of the CPU")
     try:
-        return np.from_dlpack(value)
-    except (BufferError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-        raise TypeError(f"{argument}: its __dlpack__ is not of the CPU or cannot be read: {error}") from error
+        device = value.__dlpack_device__() if hasattr(value, "__dlpack_device__") else (DLPACK_CPU, 0)
+        on_cpu = device[0] == DLPACK_CPU
+        if on_cpu:
+            return np.from_dlpack(value)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever another library raises
+        raise TypeError(f"{argument}: its __dlpack__ cannot be read: {shown(error)}; allowed is {ACCEPTED}") from error
+    raise TypeError(f"{argument}: got a tensor on DLPack device {shown(device)}; allowed is one of the CPU")
 
 
 def from_numbers(value: Any, argument: str) -> npt.NDArray[Any]:
     if isinstance(value, (list, tuple)) and any(isinstance(item, np.ma.MaskedArray) for item in value):
-        return np.ma.asarray(value)
+        raise TypeError(f"{argument}: got masked arrays, whose masks would be lost; allowed is {ACCEPTED}")
     try:
         return np.asanyarray(value)
-    except (MemoryError, KeyboardInterrupt):
+    except MemoryError:
         raise
     except Exception as error:  # whatever another library's __array__ raises
-        raise TypeError(f"{argument}: got {type(value).__name__}, which is no array: {error}") from error
+        problem = f"got {type(value).__name__}, which is no array ({shown(error)})"
+        raise TypeError(f"{argument}: {problem}; allowed is {ACCEPTED}") from error
 
 
 def take_bias(bias: Any, n_kernels: int, has_kernel_axis: bool, response: np.dtype[Any]) -> npt.NDArray[Any] | None:
@@ -78,14 +90,17 @@ def take_fill(fill_value: Any, images: np.dtype[Any], boundary: str) -> int | fl
     if type(fill_value) is int and fill_value == 0:
         return 0
     allowed = f"a value of the images' dtype {images}"
-    scalar = np.asarray(fill_value) if not isinstance(fill_value, (str, bytes)) else None
+    try:
+        scalar = np.asarray(fill_value) if not isinstance(fill_value, (str, bytes)) else None
+    except Exception:
+        scalar = None
     if scalar is None or scalar.ndim or scalar.dtype.kind not in "biufcO":
-        raise TypeError(f"fill_value: got {fill_value!r}; allowed is {allowed}")
+        raise TypeError(f"fill_value: got {shown(fill_value)}; allowed is {allowed}")
     number = scalar.item()
     if not isinstance(number, (int, float, complex)):
-        raise TypeError(f"fill_value: got {fill_value!r}; allowed is {allowed}")
+        raise TypeError(f"fill_value: got {shown(fill_value)}; allowed is {allowed}")
     if boundary != "constant" and number != 0:
-        raise ValueError(f"fill_value: got {fill_value!r} with boundary {boundary!r}; only 'constant' uses one")
+        raise ValueError(f"fill_value: got {shown(fill_value)} with boundary {boundary!r}; only 'constant' uses one")
     if images.kind == "c":
         fits = fits_float(number.real, images) and fits_float(number.imag, images)
     elif isinstance(number, complex):
@@ -97,7 +112,7 @@ def take_fill(fill_value: Any, images: np.dtype[Any], boundary: str) -> int | fl
     else:
         fits = fits_float(number, images)
     if not fits:
-        raise ValueError(f"fill_value: got {fill_value!r}; allowed is {allowed}")
+        raise ValueError(f"fill_value: got {shown(fill_value)}; allowed is {allowed}")
     return int(number) if images.kind in "biu" and not isinstance(number, complex) else rounded(number, images)
 
 
@@ -126,19 +141,20 @@ def rounded(number: complex, dtype: np.dtype[Any]) -> complex:
     return value
 
 
-def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """`out`, if a response of this shape and dtype can be written there."""
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[npt.NDArray[Any], list[Any]]:
+    """`out` as `held` gives it, if a response of this shape and dtype can be written there."""
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"out: got {type(out).__name__}; allowed is a numpy.ndarray")
-    if out.dtype != dtype:
-        raise TypeError(f"out: got dtype {out.dtype}; allowed is {dtype} in native byte order")
-    if out.shape != shape:
-        raise ValueError(f"out: got shape {out.shape}; allowed is {shape}")
-    if not out.flags.writeable:
+    target, references = held(np.asarray(out))
+    if target.dtype != dtype:
+        raise TypeError(f"out: got dtype {target.dtype}; allowed is {dtype} in native byte order")
+    if target.shape != shape:
+        raise ValueError(f"out: got shape {target.shape}; allowed is {shape}")
+    if not target.flags.writeable:
         raise ValueError("out: the array is read-only; allowed is a writable one")
-    if out.size and overlaps_itself(out):
-        raise ValueError(f"out: strides {out.strides} put several elements at one place; allowed is none such")
-    return np.asarray(out)
+    if target.size and overlaps_itself(target):
+        raise ValueError(f"out: strides {target.strides} put several elements at one place; allowed is none such")
+    return target, references
 
 
 def overlaps_itself(array: npt.NDArray[Any]) -> bool:

@@ -8,16 +8,18 @@ import numpy.typing as npt
 
 import xcorr._indices as _indices
 from xcorr import _dispatch
-from xcorr._arrays import take_array
+from xcorr._arrays import held, take_array
 from xcorr._bank import Array
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Recent, Repeat, repeated
 from xcorr._geometry import (
     Geometry,
+    check_not_empty,
     checked,
     make_geometry,
     read_array_shape,
     read_layout,
+    read_layout_word,
     read_pair,
     read_shape,
     sizes_of,
@@ -206,7 +208,8 @@ def _run(
     if may_repeat and (response := repeated(_recent, images, kernels, told)) is not None:
         return response  # type: ignore[no-any-return]
     settings = read_settings(*words)
-    image_array, kernel_array = take_array(images, "images"), take_array(kernels, "kernels")
+    image_array, _images_held = held(take_array(images, "images"))
+    kernel_array, _kernels_held = held(take_array(kernels, "kernels"))
     plan = plan_for(settings, image_array.shape, image_array.dtype, kernel_array.shape, kernel_array.dtype)
     before = plan.small_bank
     bank = plan.bank(kernel_array, bias)
@@ -459,8 +462,10 @@ def windows(
         if array.ndim not in (2, 4):
             raise ValueError(f"layout: images of shape {array.shape} need one: 'NHW', 'NHWC' or 'NCHW'")
         layout = "NHW" if array.ndim == 2 else "NHWC"
-    axes = read_layout(array.shape, (1,) * len(str(layout)), layout).images
+    read_layout_word(layout)
+    axes = read_layout(array.shape, (1,) * len(layout), layout).images
     sizes = sizes_of(array.shape, axes)
+    check_not_empty(array.shape, sizes[1:], "images")
     geometry = make_geometry(
         (sizes[1], sizes[2], sizes[3]),
         (1, kernel[0], kernel[1], sizes[3]),

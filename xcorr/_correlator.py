@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr import _dispatch
-from xcorr._arrays import take_array, take_fill
+from xcorr._arrays import held, take_array, take_fill
 from xcorr._bank import Array, Bank, make_bank
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Repeat
@@ -80,7 +80,7 @@ class Correlator:
                 response: Array | None = repeat(images)
                 if response is not None:
                     return response
-        array = take_array(images, "images")
+        array, _held = held(take_array(images, "images"))
         key = (level, array.shape, array.dtype)
         known = self._known.get(key)
         if known is not None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import xcorr._cpu as _cpu
+from xcorr._foreign import shown
 
 
 class Level(NamedTuple):
@@ -32,7 +33,7 @@ def load(name: str) -> Level:
     """The level of that name; ValueError if it is unknown, not built or not runnable here."""
     runnable = runnable_levels()
     if name not in runnable:
-        raise ValueError(f"XCORR_LEVEL: got {name!r}; this machine and build can run {', '.join(runnable)}")
+        raise ValueError(f"XCORR_LEVEL: got {shown(name)}; this machine and build can run {', '.join(runnable)}")
     return Level(name, importlib.import_module(f"xcorr._level_{name}").table)
 
 

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xcorr._foreign import shown
+
 FLOAT_CHARACTERS = "efdFD"
 FLOATS = frozenset(map(np.dtype, ("f2", "f4", "f8", "c8", "c16")))
 EXACT_FLOAT32 = 2**24
@@ -66,8 +68,8 @@ def named_dtype(dtype: Any) -> np.dtype[Any]:
     """What `numpy.dtype` makes of it; TypeError naming the argument if it makes nothing."""
     try:
         named: np.dtype[Any] = np.dtype(dtype)
-    except (TypeError, ValueError, SyntaxError):
-        raise TypeError(f"dtype: got {dtype!r}; allowed are {ALLOWED}") from None
+    except Exception:  # many kinds, and whatever an object's own `dtype` raises
+        raise TypeError(f"dtype: got {shown(dtype)}; allowed are {ALLOWED}") from None
     return named
 
 

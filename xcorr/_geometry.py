@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from math import isqrt
 from typing import Any, NamedTuple
 
+from xcorr._foreign import attribute, first_items, shown
+
+MOST_AXES = 64  # of an array in NumPy
 LAYOUTS = ("NHWC", "NCHW", "NHW")
 BOUNDARIES = ("constant", "edge", "reflect", "symmetric", "wrap")
 PADDING_WORDS = ("valid", "same", "full")
@@ -64,21 +67,30 @@ class Geometry(NamedTuple):
 def checked(value: int, argument: str, what: str) -> int:
     """`value` if an array index can hold it."""
     if value > sys.maxsize:
-        raise ValueError(f"{argument}: {what} would be {value}; at most {sys.maxsize} is possible")
+        raise ValueError(f"{argument}: {what} would be {shown(value)}; at most {sys.maxsize} is possible")
     return value
 
 
 # --- layouts ----------------------------------------------------------------------------------------------------------
 
 
+def read_layout_word(layout: Any) -> str | None:
+    """The word as a str, or None; TypeError or ValueError if it is neither."""
+    if layout is None:
+        return None
+    problem = f"layout: got {shown(layout)}; allowed are None and {', '.join(LAYOUTS)}"
+    if not isinstance(layout, str):
+        raise TypeError(problem)
+    if layout not in LAYOUTS:
+        raise ValueError(problem)
+    return plain(layout, LAYOUTS)
+
+
 def read_layout(images_shape: Sequence[int], kernels_shape: Sequence[int], layout: str | None) -> Layout:
     """Which axis is which, from the word or, without one, from the numbers of axes alone."""
+    read_layout_word(layout)
     if layout is None:
         layout = guess_layout(images_shape, kernels_shape)
-    elif not isinstance(layout, str):
-        raise TypeError(f"layout: got {layout!r}; allowed are None and {', '.join(LAYOUTS)}")
-    elif layout not in LAYOUTS:
-        raise ValueError(f"layout: got {layout!r}; allowed are None and {', '.join(LAYOUTS)}")
     for argument, shape in (("images", images_shape), ("kernels", kernels_shape)):
         if len(shape) not in (len(layout) - 1, len(layout)):
             raise ValueError(
@@ -137,6 +149,11 @@ def arranged(sizes: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
     return tuple(size for _, size in present)
 
 
+def plain(word: str, words: Sequence[str]) -> str:
+    """One of `words` as a str, from what may be of a subclass (an enum's, NumPy's)."""
+    return words[words.index(word)]
+
+
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
@@ -144,13 +161,13 @@ def whole_number(value: Any, argument: str, minimum: int, allowed: str, whole: A
     """`value` as an int, if it is an integer (bool is none) of at least `minimum`; `whole` is what it is a part of."""
     if type(value) is int and minimum <= value <= sys.maxsize:
         return value
-    got = f"{argument}: got {(value if whole is None else whole)!r}; allowed is {allowed}"
-    is_bool = isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", None) == "b"
-    if is_bool or not hasattr(type(value), "__index__") or getattr(value, "ndim", False):
+    got = f"{argument}: got {shown(value if whole is None else whole)}; allowed is {allowed}"
+    is_bool = isinstance(value, bool) or attribute(attribute(value, "dtype"), "kind") == "b"
+    if is_bool or not hasattr(type(value), "__index__") or attribute(value, "ndim"):
         raise TypeError(got)
     try:
         number = operator.index(value)
-    except TypeError:
+    except Exception:
         raise TypeError(got) from None
     if number < minimum:
         raise ValueError(got)
@@ -159,7 +176,15 @@ def whole_number(value: Any, argument: str, minimum: int, allowed: str, whole: A
 
 def is_sequence(value: Any) -> bool:
     """Whether it has items in an order, as tuples, lists and arrays do."""
-    return (isinstance(value, Sequence) and not isinstance(value, (str, bytes))) or bool(getattr(value, "ndim", 0))
+    return (isinstance(value, Sequence) and not isinstance(value, (str, bytes))) or bool(attribute(value, "ndim"))
+
+
+def items_of(value: Any, argument: str, most: int, allowed: str) -> tuple[Any, ...]:
+    """The items of a sequence, of one with too many `most` and one more."""
+    try:
+        return first_items(value, most + 1)
+    except TypeError:
+        raise TypeError(f"{argument}: got {shown(value)}; allowed is {allowed}") from None
 
 
 def read_pair(value: Any, argument: str) -> tuple[int, int]:
@@ -168,9 +193,9 @@ def read_pair(value: Any, argument: str) -> tuple[int, int]:
     if not is_sequence(value):
         number = whole_number(value, argument, 1, allowed)
         return number, number
-    items = tuple(value)
+    items = items_of(value, argument, 2, allowed)
     if len(items) != 2:
-        raise ValueError(f"{argument}: got {value!r}; allowed is {allowed}")
+        raise ValueError(f"{argument}: got {shown(value)}; allowed is {allowed}")
     rows, columns = (whole_number(item, argument, 1, allowed, value) for item in items)
     return rows, columns
 
@@ -182,20 +207,20 @@ def read_padding(padding: Any) -> Padding:
     )
     if isinstance(padding, str):
         if padding not in PADDING_WORDS:
-            raise ValueError(f"padding: got {padding!r}; allowed is {allowed}")
-        return padding
+            raise ValueError(f"padding: got {shown(padding)}; allowed is {allowed}")
+        return plain(padding, PADDING_WORDS)
     if not is_sequence(padding):
         number = whole_number(padding, "padding", 0, allowed)
         return (number, number), (number, number)
-    items = tuple(padding)
+    items = items_of(padding, "padding", 2, allowed)
     if len(items) != 2 or is_sequence(items[0]) != is_sequence(items[1]):
-        raise ValueError(f"padding: got {padding!r}; allowed is {allowed}")
+        raise ValueError(f"padding: got {shown(padding)}; allowed is {allowed}")
     if not is_sequence(items[0]):
         rows, columns = (whole_number(item, "padding", 0, allowed, padding) for item in items)
         return (rows, rows), (columns, columns)
-    ends = tuple(tuple(item) for item in items)
+    ends = tuple(items_of(item, "padding", 2, allowed) for item in items)
     if any(len(item) != 2 for item in ends):
-        raise ValueError(f"padding: got {padding!r}; allowed is {allowed}")
+        raise ValueError(f"padding: got {shown(padding)}; allowed is {allowed}")
     top, bottom, left, right = (whole_number(end, "padding", 0, allowed, padding) for item in ends for end in item)
     return (top, bottom), (left, right)
 
@@ -203,20 +228,21 @@ def read_padding(padding: Any) -> Padding:
 def read_boundary(boundary: Any) -> str:
     allowed = ", ".join(map(repr, BOUNDARIES))
     if not isinstance(boundary, str):
-        raise TypeError(f"boundary: got {boundary!r}; allowed are {allowed}")
+        raise TypeError(f"boundary: got {shown(boundary)}; allowed are {allowed}")
     if boundary not in BOUNDARIES:
-        raise ValueError(f"boundary: got {boundary!r}; allowed are {allowed}")
-    return boundary
+        raise ValueError(f"boundary: got {shown(boundary)}; allowed are {allowed}")
+    return plain(boundary, BOUNDARIES)
 
 
 def read_shape(shape: Any, argument: str, counts: tuple[int, ...]) -> tuple[int, ...]:
     """A shape given by itself (not an array's): positive lengths, as many as one of `counts`."""
     allowed = f"a tuple of {' or '.join(map(str, counts))} integers >= 1"
     if not is_sequence(shape):
-        raise TypeError(f"{argument}: got {shape!r}; allowed is {allowed}")
-    sizes = tuple(whole_number(size, argument, 1, allowed, shape) for size in shape)
+        raise TypeError(f"{argument}: got {shown(shape)}; allowed is {allowed}")
+    items = items_of(shape, argument, max(counts), allowed)
+    sizes = tuple(whole_number(size, argument, 1, allowed, shape) for size in items)
     if len(sizes) not in counts:
-        raise ValueError(f"{argument}: got {shape!r}; allowed is {allowed}")
+        raise ValueError(f"{argument}: got {shown(shape)}; allowed is {allowed}")
     return sizes
 
 
@@ -224,8 +250,9 @@ def read_array_shape(shape: Any, argument: str) -> tuple[int, ...]:
     """The shape of an array that may be empty."""
     allowed = "a tuple of integers >= 0"
     if not is_sequence(shape):
-        raise TypeError(f"{argument}: got {shape!r}; allowed is {allowed}")
-    return tuple(whole_number(size, argument, 0, allowed, shape) for size in shape)
+        raise TypeError(f"{argument}: got {shown(shape)}; allowed is {allowed}")
+    items = items_of(shape, argument, MOST_AXES, allowed)
+    return tuple(whole_number(size, argument, 0, allowed, shape) for size in items)
 
 
 # --- sizes ------------------------------------------------------------------------------------------------------------
@@ -281,16 +308,21 @@ def make_geometry(
     )
 
 
+def check_not_empty(shape: Sequence[int], sizes: Sequence[int], argument: str) -> None:
+    """ValueError unless height, width and channels of an operand are at least 1."""
+    for name, size in zip(("height", "width", "channels"), sizes, strict=True):
+        if size < 1:
+            raise ValueError(f"{argument}: shape {tuple(shape)} has {name} {size}; at least 1 is needed")
+
+
 def operand_sizes(
     images_shape: Sequence[int], kernels_shape: Sequence[int], layout: Layout
 ) -> tuple[tuple[int, int, int], tuple[int, int, int, int]]:
     """(height, width, channels) of the images and (kernels, height, width, channels) of the bank, no pixel missing."""
     _, *image = sizes_of(images_shape, layout.images)
     n_kernels, *kernel = sizes_of(kernels_shape, layout.kernels)
-    for argument, shape, sizes in (("images", images_shape, image), ("kernels", kernels_shape, kernel)):
-        for name, size in zip(("height", "width", "channels"), sizes, strict=True):
-            if size < 1:
-                raise ValueError(f"{argument}: shape {tuple(shape)} has {name} {size}; at least 1 is needed")
+    check_not_empty(images_shape, image, "images")
+    check_not_empty(kernels_shape, kernel, "kernels")
     return (image[0], image[1], image[2]), (n_kernels, kernel[0], kernel[1], kernel[2])
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from xcorr import _winograd
 from xcorr._dtypes import Types
-from xcorr._geometry import Geometry
+from xcorr._foreign import shown
+from xcorr._geometry import Geometry, plain
 
 METHODS = ("direct", "matmul", "fft", "winograd")
 AVAILABLE = ("direct", "matmul", "winograd")
@@ -47,18 +48,19 @@ STRIP_PIXELS = 2**23
 ALLOWED = f"'auto', {', '.join(map(repr, AVAILABLE))}"
 
 
-def check_words(method: Any, precision: Any) -> None:
-    """TypeError or ValueError unless both are words that are known and can be done."""
+def check_words(method: Any, precision: Any) -> tuple[str, str]:
+    """Both as str; TypeError or ValueError unless they are words that are known and can be done."""
     if not isinstance(method, str):
-        raise TypeError(f"method: got {method!r}; allowed are {ALLOWED}")
+        raise TypeError(f"method: got {shown(method)}; allowed are {ALLOWED}")
     if method in METHODS and method not in AVAILABLE:
-        raise ValueError(f"method: {method!r} cannot do this job; allowed are {ALLOWED}")
+        raise ValueError(f"method: {shown(method)} cannot do this job; allowed are {ALLOWED}")
     if method not in ("auto", *METHODS):
-        raise ValueError(f"method: got {method!r}; allowed are 'auto', {', '.join(map(repr, METHODS))}")
+        raise ValueError(f"method: got {shown(method)}; allowed are 'auto', {', '.join(map(repr, METHODS))}")
     if not isinstance(precision, str):
-        raise TypeError(f"precision: got {precision!r}; allowed are 'standard' and 'strict'")
+        raise TypeError(f"precision: got {shown(precision)}; allowed are 'standard' and 'strict'")
     if precision not in PRECISIONS:
-        raise ValueError(f"precision: got {precision!r}; allowed are 'standard' and 'strict'")
+        raise ValueError(f"precision: got {shown(precision)}; allowed are 'standard' and 'strict'")
+    return plain(method, ("auto", *METHODS)), plain(precision, PRECISIONS)
 
 
 def choose(geometry: Geometry, types: Types, method: Any, precision: Any) -> str:

@@ -17,6 +17,7 @@ from xcorr._arrays import check_out, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import choose_types, read_dtype
 from xcorr._engine import Engine, Repeat, lanes_of
+from xcorr._foreign import shown
 from xcorr._geometry import (
     Geometry,
     Layout,
@@ -27,6 +28,7 @@ from xcorr._geometry import (
     operand_sizes,
     read_boundary,
     read_layout,
+    read_layout_word,
     read_padding,
     read_pair,
     sum_blocks,
@@ -105,10 +107,9 @@ def settings_of(
 ) -> Settings:
     """`read_settings` without the words that are equal to others of another type, as (1, 1) and (True, 1.0) are."""
     if not isinstance(conjugate, (bool, np.bool_)):
-        raise TypeError(f"conjugate: got {conjugate!r}; allowed are True and False")
-    if layout is not None:
-        read_layout((1,) * len(str(layout)), (1,) * len(str(layout)), layout)
-    _method.check_words(method, precision)
+        raise TypeError(f"conjugate: got {shown(conjugate)}; allowed are True and False")
+    layout = read_layout_word(layout)
+    method, precision = _method.check_words(method, precision)
     return Settings(
         layout,
         read_padding(padding),
@@ -250,7 +251,7 @@ class Plan:
         fill = take_fill(fill_value, self.types.images, self.settings.boundary)
         if workers is not None:
             _workers.count_workers(workers)
-        target = None if out is None else check_out(out, shape, self.types.response)
+        target, _held = (None, []) if out is None else check_out(out, shape, self.types.response)
         if 0 in shape:
             return np.empty(shape, self.types.response) if out is None else out
         if target is None or any(may_overlap(target, other) for other in (images, bank.original)):

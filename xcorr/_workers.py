@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from xcorr._foreign import shown
 from xcorr._geometry import whole_number
 from xcorr._memory import empty
 
@@ -118,7 +119,7 @@ def get_workers() -> int:
     try:
         return count_workers(int(said), "XCORR_WORKERS")
     except ValueError:
-        raise ValueError(f"XCORR_WORKERS: got {said!r}; allowed is -1 (all) or an integer >= 1") from None
+        raise ValueError(f"XCORR_WORKERS: got {shown(said)}; allowed is -1 (all) or an integer >= 1") from None
 
 
 class set_workers:

@@ -15,7 +15,6 @@ import errno
 import math
 import operator
 import os
-import reprlib
 import struct
 import sys
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from xcorr._foreign import shown
 from xcorr._reader import TAR_BLOCK, DataFormatError, Reader, open_file, open_sample, tar_header
 from xcorr._unpickle import Array, unpickle
 
@@ -85,18 +85,25 @@ class Sample(NamedTuple):
 
 
 def _checked_path(argument: str, value: object) -> str:
-    if not isinstance(value, (str, os.PathLike)):
-        raise TypeError(f"{argument}: got {reprlib.repr(value)}; a str or an os.PathLike is allowed")
-    return os.fsdecode(value)
+    problem = f"{argument}: got {shown(value)}; a str or an os.PathLike is allowed"
+    try:
+        path = os.fsdecode(value) if isinstance(value, (str, os.PathLike)) else None
+    except Exception:  # whatever its __fspath__ raises
+        path = None
+    if path is None:
+        raise TypeError(problem)
+    if "\0" in path:
+        raise ValueError(f"{problem}, without null bytes")
+    return path
 
 
 def _checked_max_bytes(value: object) -> int:
     try:
         max_bytes = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"max_bytes: got {reprlib.repr(value)}; an int >= 0 is allowed") from None
+    except Exception:
+        raise TypeError(f"max_bytes: got {shown(value)}; an int >= 0 is allowed") from None
     if max_bytes < 0:
-        raise ValueError(f"max_bytes: got {max_bytes}; an int >= 0 is allowed")
+        raise ValueError(f"max_bytes: got {shown(max_bytes)}; an int >= 0 is allowed")
     return max_bytes
 
 
