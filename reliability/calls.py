@@ -222,6 +222,18 @@ def draw_shapes(draw: Draw, method: str, budget: int) -> Shapes:
     return Shapes((n_images, *size, groups * depth), (groups * bank, *kernel, depth), keywords)
 
 
+def long_shapes(draw: Draw, most: int) -> Shapes:
+    """A few responses of a thousand to `most` taps."""
+    n_taps = int(1000 * (most / 1000) ** draw.rng.random())
+    side = isqrt(n_taps)
+    height, width, depth = draw.of(
+        ((side, side, 1), (1, n_taps, 1), (n_taps, 1, 1), (3, 3, n_taps // 9), (1, 1, n_taps), (side // 4, 4, side))
+    )
+    n_kernels = draw.of((1, 2, 17)) if n_taps < 100_000 else 1
+    keywords = {"padding": "valid", "stride": 1, "dilation": 1, "groups": 1, "boundary": "constant"}
+    return Shapes((1, height, width + draw.up_to(2), depth), (n_kernels, height, width, depth), keywords)
+
+
 def pair(value: Any) -> tuple[Any, Any]:
     return value if isinstance(value, tuple) else (value, value)
 
@@ -255,7 +267,10 @@ def draw_method(draw: Draw) -> str:
 def whole_call(draw: Draw) -> Call:
     """A call on whole numbers whose sums are exact in the arithmetic that the contract names."""
     method = draw_method(draw)
-    shapes = draw_shapes(draw, method, 100_000 if draw.one_in(30) else 10_000)
+    if method != "winograd" and draw.one_in(300):
+        shapes = long_shapes(draw, 40_000)
+    else:
+        shapes = draw_shapes(draw, method, 100_000 if draw.one_in(30) else 10_000)
     images_dtype, kernels_dtype, asked = draw_dtypes(draw, method)
     largest = largest_whole(draw, shapes.n_taps, images_dtype, kernels_dtype, asked, method)
     step = 4 if method == "winograd" else 1  # so that its quarters of taps are whole numbers too
