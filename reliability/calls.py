@@ -222,9 +222,9 @@ def draw_shapes(draw: Draw, method: str, budget: int) -> Shapes:
     return Shapes((n_images, *size, groups * depth), (groups * bank, *kernel, depth), keywords)
 
 
-def long_shapes(draw: Draw, most: int) -> Shapes:
-    """A few responses of a thousand to `most` taps."""
-    n_taps = int(1000 * (most / 1000) ** draw.rng.random())
+def long_shapes(draw: Draw, least: int, most: int) -> Shapes:
+    """A few responses of so many taps."""
+    n_taps = int(least * (most / least) ** draw.rng.random())
     side = isqrt(n_taps)
     height, width, depth = draw.of(
         ((side, side, 1), (1, n_taps, 1), (n_taps, 1, 1), (3, 3, n_taps // 9), (1, 1, n_taps), (side // 4, 4, side))
@@ -268,7 +268,7 @@ def whole_call(draw: Draw) -> Call:
     """A call on whole numbers whose sums are exact in the arithmetic that the contract names."""
     method = draw_method(draw)
     if method != "winograd" and draw.one_in(300):
-        shapes = long_shapes(draw, 40_000)
+        shapes = long_shapes(draw, 1000, 40_000)
     else:
         shapes = draw_shapes(draw, method, 100_000 if draw.one_in(30) else 10_000)
     images_dtype, kernels_dtype, asked = draw_dtypes(draw, method)

@@ -94,13 +94,15 @@ def check_direct_error(draw: Draw) -> float:
     method = draw.of(("direct", "direct", "matmul"))
     dtype = np.dtype(draw.of(("float32", "float32", "float64", "float64", "complex64", "complex128")))
     most = 500_000 if dtype.kind == "c" else 1_000_000  # a matrix of more would exceed the workspace of a call
-    shapes = long_shapes(draw, most) if draw.one_in(40) else draw_shapes(draw, method, 5_000)
+    is_long = draw.one_in(40)
+    shapes = long_shapes(draw, 1000, most) if is_long else draw_shapes(draw, method, 5_000)
+    kinds = ("equal",) if is_long and draw.one_in(3) else MAGNITUDES  # the worst of long sums: all round the same way
     keywords = dict(shapes.keywords)
     if keywords["boundary"] == "constant" and draw.one_in(2):
         keywords["fill_value"] = magnitudes(draw, (1,), dtype)[0].item()
     if draw.one_in(2):
         keywords["bias"] = magnitudes(draw, shapes.kernels[:1], dtype)
-    images, kernels = magnitudes(draw, shapes.images, dtype), magnitudes(draw, shapes.kernels, dtype)
+    images, kernels = (magnitudes(draw, shape, dtype, kinds) for shape in shapes[:2])
     call = as_given(draw, images, kernels, keywords, method)
     operands = call.gathered()
     wide = np.dtype(np.float64 if dtype in (np.float32, np.complex64) else np.longdouble)
@@ -110,21 +112,23 @@ def check_direct_error(draw: Draw) -> float:
     allowed = (4 + 2 * sqrt(n_taps)) * unit * sums + 64 * np.finfo(wide).eps * sums
     errors = np.abs(call.run() - call.arranged(expected))
     allowed = call.arranged(allowed)
-    if not (errors <= allowed).all():
-        raise AssertionError(f"{np.count_nonzero(~(errors <= allowed))} errors beyond {n_taps} taps' bound")
-    return float(np.max(errors[allowed > 0] / allowed[allowed > 0], initial=0))
+    share = float(np.max(errors[errors > 0] / allowed[errors > 0], initial=0))
+    assert np.isfinite(errors).all(), "an error is not finite"
+    assert share <= 1, f"an error of {share:.3g} times its bound, {n_taps} taps"
+    return share
 
 
-def magnitudes(draw: Draw, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def magnitudes(draw: Draw, shape: tuple[int, ...], dtype: np.dtype, kinds: tuple[str, ...] = MAGNITUDES) -> np.ndarray:
     """Numbers that are hard on a sum in one way or another."""
     rng, spread = draw.rng, SPREADS["d" if dtype in (np.float64, np.complex128) else "f"]
-    kind = draw.of(MAGNITUDES)
+    kind = draw.of(kinds)
     if dtype.kind == "c":
         part = np.dtype(dtype.type(0).real.dtype)
-        return (magnitudes(draw, shape, part) + 1j * magnitudes(draw, shape, part)).astype(dtype)
+        real, imaginary = (magnitudes(draw, shape, part, kinds) for _ in range(2))
+        return (real + 1j * imaginary).astype(dtype)
     values = rng.standard_normal(int(np.prod(shape)))
     if kind == "equal":
-        values[...] = 0.1
+        values[...] = 0.1 + rng.random()
     elif kind == "positive":
         values = 0.5 + rng.random(len(values))
     elif kind == "spread":
@@ -185,8 +189,8 @@ def run_tenths(seconds: float, seed: int) -> Outcome:
 
 def check_special_values(draw: Draw) -> None:
     method = draw_method(draw)
-    is_long = method != "winograd" and draw.one_in(100)
-    shapes = long_shapes(draw, 40_000) if is_long else draw_shapes(draw, method, 3_000)
+    is_long = method != "winograd" and draw.one_in(40)
+    shapes = long_shapes(draw, 10_000, 40_000) if is_long else draw_shapes(draw, method, 3_000)
     dtypes = FLOATS[1:] + COMPLEXES if method == "winograd" else FLOATS + COMPLEXES
     kernels_dtype = np.dtype(draw.of(dtypes))
     images_dtype = kernels_dtype if draw.one_in(2) else np.dtype(draw.of(FLOATS + COMPLEXES))
@@ -279,7 +283,7 @@ def run_whole_numbers(seconds: float, seed: int) -> Outcome:
 
 def run_direct_error(seconds: float, seed: int) -> Outcome:
     checked = check_cases(check_direct_error, seconds, seed)
-    return checked.outcome(f"{len(checked.failures)} violations, the worst error {checked.worst:.2f} of its bound")
+    return checked.outcome(f"{len(checked.failures)} violations, other errors up to {checked.worst:.2f} of their bound")
 
 
 def run_special_values(seconds: float, seed: int) -> Outcome:
