@@ -52,24 +52,10 @@ def response_dtype(*operands):
     return np.result_type(*dtypes)
 
 
-def fast_correlate(
-    images,
-    kernels,
-    *,
-    padding="valid",
-    boundary="constant",
-    fill_value=0,
-    stride=1,
-    dilation=1,
-    groups=1,
-    bias=None,
-    conjugate=True,
-):
-    """The definition for NHWC in float64 or complex128, by numpy.pad, strided windows and one product per group."""
-    images, kernels = (operand.astype(np.result_type(operand, np.float64)) for operand in (images, kernels))
+def window_view(images, kernel_size, *, padding="valid", boundary="constant", fill_value=0, stride=1, dilation=1):
+    """(N, rows, columns, kh, kw, C): every window of NHWC images, by numpy.pad and strides."""
     strides, dilations = np.broadcast_to(stride, 2), np.broadcast_to(dilation, 2)
-    n_kernels, height, width, depth = kernels.shape
-    spans = (np.array([height, width]) - 1) * dilations + 1
+    spans = (np.array(kernel_size) - 1) * dilations + 1
     size = np.array(images.shape[1:3])
     if padding == "valid":
         pads = [(0, 0), (0, 0)]
@@ -87,9 +73,9 @@ def fast_correlate(
 
     rows, columns = (np.array(padded.shape[1:3]) - spans) // strides + 1
     pitches = padded.strides
-    windows = np.lib.stride_tricks.as_strided(
+    return np.lib.stride_tricks.as_strided(
         padded,
-        (len(images), rows, columns, height, width, padded.shape[3]),
+        (len(images), rows, columns, *kernel_size, padded.shape[3]),
         (
             pitches[0],
             pitches[1] * strides[0],
@@ -100,6 +86,13 @@ def fast_correlate(
         ),
         writeable=False,
     )
+
+
+def fast_correlate(images, kernels, *, groups=1, bias=None, conjugate=True, **geometry):
+    """The definition for NHWC in float64 or complex128, by `window_view` and one product per group."""
+    images, kernels = (operand.astype(np.result_type(operand, np.float64)) for operand in (images, kernels))
+    n_kernels, height, width, depth = kernels.shape
+    windows = window_view(images, (height, width), **geometry)
     kernels = np.conj(kernels) if conjugate else kernels
     bank = n_kernels // groups
     parts = [

@@ -1,0 +1,317 @@
+"""R1, R2, R5, R6: exact sums of whole numbers, errors under their bound, NaN and infinity in their windows only."""
+
+import itertools
+from math import sqrt
+
+import numpy as np
+from calls import (
+    LEVELS,
+    Call,
+    Draw,
+    Gathered,
+    as_given,
+    check_cases,
+    draw_method,
+    draw_out,
+    draw_shapes,
+    long_shapes,
+    response_dtype,
+    whole_call,
+    whole_numbers,
+)
+from checks import COMPLEXES, FLOATS, INTEGERS
+from rows import Outcome, Row
+
+import xcorr
+from xcorr import _dispatch
+
+# --- R1: whole numbers ------------------------------------------------------------------------------------------------
+
+
+def check_whole_numbers(draw: Draw) -> None:
+    call = whole_call(draw)
+    exact = call.exact()
+    call, out = draw_out(draw, call, exact.shape)
+    if does_not_fit(exact, call.dtype()):
+        assert_refused(call, out)
+        return
+    with np.errstate(over="ignore"):
+        expected = exact.astype(call.dtype())
+    for _ in range(3 if out is None and draw.one_in(8) else 1):
+        response = call.run(out=out)
+        assert out is None or response is out
+        assert_equal(response, expected)
+
+
+def does_not_fit(exact: np.ndarray, dtype: np.dtype) -> bool:
+    """Whether an integer type lacks one of the responses."""
+    if dtype.kind not in "iu" or not exact.size:
+        return False
+    limits = np.iinfo(dtype)
+    return not (limits.min <= exact.min() and exact.max() <= limits.max)
+
+
+def assert_refused(call: Call, out: np.ndarray | None) -> None:
+    """OverflowError, and `out` as it was."""
+    before = None if out is None else out.tobytes()
+    try:
+        call.run(out=out)
+    except OverflowError:
+        assert out is None or out.tobytes() == before, "OverflowError, but `out` was written to"
+    else:
+        raise AssertionError("a response does not fit, and no OverflowError was raised")
+
+
+def assert_equal(response: np.ndarray, expected: np.ndarray) -> None:
+    """Same type, same shape, same numbers; NaN equals NaN in the same part."""
+    assert type(response) is np.ndarray
+    assert (response.dtype, response.shape) == (expected.dtype, expected.shape), f"{response.dtype} {response.shape}"
+    if response.dtype.kind == "c":
+        assert_equal(response.real, expected.real)
+        assert_equal(response.imag, expected.imag)
+        return
+    equal = response == expected
+    if response.dtype.kind == "f":
+        equal |= np.isnan(response) & np.isnan(expected)
+    if not equal.all():
+        wrong = np.argwhere(~equal)
+        where = tuple(wrong[0].tolist())
+        raise AssertionError(
+            f"{len(wrong)} of {response.size} differ, at {where}: {response[where]}, not {expected[where]}"
+        )
+
+
+# --- R2: errors of direct sums ----------------------------------------------------------------------------------------
+
+SPREADS = {"f": 25, "d": 200}
+"""Powers of two that an operand spans up and down: products of two neither overflow nor become subnormal."""
+
+MAGNITUDES = ("normal", "normal", "equal", "positive", "spread", "cancelling", "falling", "rising", "one huge")
+
+
+def check_direct_error(draw: Draw) -> float:
+    """The largest error as a share of its bound."""
+    method = draw.of(("direct", "direct", "matmul"))
+    dtype = np.dtype(draw.of(("float32", "float32", "float64", "float64", "complex64", "complex128")))
+    most = 500_000 if dtype.kind == "c" else 1_000_000  # a matrix of more would exceed the workspace of a call
+    is_long = draw.one_in(40)
+    shapes = long_shapes(draw, 1000, most) if is_long else draw_shapes(draw, method, 5_000)
+    kinds = ("equal",) if is_long and draw.one_in(3) else MAGNITUDES  # the worst of long sums: all round the same way
+    keywords = dict(shapes.keywords)
+    if keywords["boundary"] == "constant" and draw.one_in(2):
+        keywords["fill_value"] = magnitudes(draw, (1,), dtype)[0].item()
+    if draw.one_in(2):
+        keywords["bias"] = magnitudes(draw, shapes.kernels[:1], dtype)
+    images, kernels = (magnitudes(draw, shape, dtype, kinds) for shape in shapes[:2])
+    call = as_given(draw, images, kernels, keywords, method)
+    operands = call.gathered()
+    wide = np.dtype(np.float64 if dtype in (np.float32, np.complex64) else np.longdouble)
+    expected, sums = naive_sums(operands, wide), magnitude_sums(operands, wide)
+    n_taps = (operands.windows.shape[2] + ("bias" in keywords)) * (2 if dtype.kind == "c" else 1)
+    unit = np.finfo(dtype).eps / 2
+    allowed = (4 + 2 * sqrt(n_taps)) * unit * sums + 64 * np.finfo(wide).eps * sums
+    errors = np.abs(call.run() - call.arranged(expected))
+    allowed = call.arranged(allowed)
+    share = float(np.max(errors[errors > 0] / allowed[errors > 0], initial=0))
+    assert np.isfinite(errors).all(), "an error is not finite"
+    assert share <= 1, f"an error of {share:.3g} times its bound, {n_taps} taps"
+    return share
+
+
+def magnitudes(draw: Draw, shape: tuple[int, ...], dtype: np.dtype, kinds: tuple[str, ...] = MAGNITUDES) -> np.ndarray:
+    """Numbers that are hard on a sum in one way or another."""
+    rng, spread = draw.rng, SPREADS["d" if dtype in (np.float64, np.complex128) else "f"]
+    kind = draw.of(kinds)
+    if dtype.kind == "c":
+        part = np.dtype(dtype.type(0).real.dtype)
+        real, imaginary = (magnitudes(draw, shape, part, kinds) for _ in range(2))
+        return (real + 1j * imaginary).astype(dtype)
+    values = rng.standard_normal(int(np.prod(shape)))
+    if kind == "equal":
+        values[...] = 0.1 + rng.random()
+    elif kind == "positive":
+        values = 0.5 + rng.random(len(values))
+    elif kind == "spread":
+        values *= np.exp2(rng.integers(-spread, spread + 1, len(values)))
+    elif kind == "cancelling":
+        values[1::2] = -values[: len(values) // 2 * 2 : 2] * (1 + 1e-6)
+    elif kind in ("falling", "rising"):
+        powers = np.linspace(spread, -spread, len(values))
+        values *= np.exp2(powers if kind == "falling" else -powers)
+    elif kind == "one huge" and len(values):
+        values[rng.integers(len(values))] = 2.0**spread
+    return values.reshape(shape).astype(dtype)
+
+
+def naive_sums(operands: Gathered, wide: np.dtype) -> np.ndarray:
+    """The sum as it is written, product by product of real numbers in this type; (N, rows, columns, K)."""
+    windows, kernels, bias = operands[:3]
+    if all(array.dtype.kind != "c" for array in operands[:3]):
+        return operands.response(sums_of_products(windows, kernels, wide) + bias.astype(wide))
+    parts = np.concatenate([windows.real, windows.imag], axis=2)
+    real = sums_of_products(parts, np.concatenate([kernels.real, -kernels.imag], axis=1), wide)
+    imaginary = sums_of_products(parts, np.concatenate([kernels.imag, kernels.real], axis=1), wide)
+    response = np.empty(real.shape, np.result_type(wide, np.complex64))
+    response.real, response.imag = real + bias.real.astype(wide), imaginary + bias.imag.astype(wide)
+    return operands.response(response)
+
+
+def magnitude_sums(operands: Gathered, wide: np.dtype) -> np.ndarray:
+    """The sum of the magnitudes of the products, and the bias'."""
+    windows, kernels, bias = (np.abs(array) for array in operands[:3])
+    return operands.response(sums_of_products(windows, kernels, wide) + bias.astype(wide))
+
+
+def sums_of_products(windows: np.ndarray, kernels: np.ndarray, wide: np.dtype) -> np.ndarray:
+    """(groups, positions, kernels), by NumPy's pairwise sums."""
+    taps = np.ascontiguousarray(kernels.swapaxes(1, 2), wide)
+    return (windows.astype(wide)[:, :, None] * taps[:, None]).sum(axis=3)
+
+
+def run_tenths(seconds: float, seed: int) -> Outcome:
+    """Every method, level and form of the loops once."""
+    images = np.full((1, 501, 502, 1), 0.1, np.float32)
+    exact = 250_000 * float(np.float32(0.1)) ** 2
+    worst, cases, failures = 0.0, 0, []
+    for level, method, n_kernels in itertools.product(LEVELS, ("auto", "direct", "matmul"), (1, 4, 20)):
+        kernels = np.full((n_kernels, 500, 500, 1), 0.1, np.float32)
+        with _dispatch.using_level(level.name):
+            response = xcorr.correlate(images, kernels, method=method)
+        error = float(np.abs(response / exact - 1).max())
+        worst, cases = max(worst, error), cases + 1
+        if not error <= 2e-6:
+            failures.append(f"{n_kernels} kernels, method {method}, level {level.name}: {error:.1e}")
+    return Outcome(f"{worst:.1e}", cases, not failures, tuple(failures))
+
+
+# --- R5: NaN and infinity ---------------------------------------------------------------------------------------------
+
+
+def check_special_values(draw: Draw) -> None:
+    method = draw_method(draw)
+    is_long = method != "winograd" and draw.one_in(40)
+    shapes = long_shapes(draw, 10_000, 40_000) if is_long else draw_shapes(draw, method, 3_000)
+    dtypes = FLOATS[1:] + COMPLEXES if method == "winograd" else FLOATS + COMPLEXES
+    kernels_dtype = np.dtype(draw.of(dtypes))
+    images_dtype = kernels_dtype if draw.one_in(2) else np.dtype(draw.of(FLOATS + COMPLEXES))
+    images = whole_numbers(draw.rng, shapes.images, images_dtype, 4)
+    kernels = whole_numbers(draw.rng, shapes.kernels, kernels_dtype, 8, 4)
+    bias = whole_numbers(draw.rng, shapes.kernels[:1], response_dtype(images, kernels), 4)
+    keywords = dict(shapes.keywords)
+    place_specials(draw, images)
+    if draw.one_in(4) and not (images_dtype.kind == "f" and kernels_dtype.kind == "c"):
+        place_specials(draw, kernels)  # NumPy's own product of real and infinite complex numbers has 0 * inf
+    if draw.one_in(8):
+        place_specials(draw, bias)
+    if keywords["boundary"] == "constant" and draw.one_in(4):
+        keywords["fill_value"] = draw.of((np.nan, np.inf, -np.inf))
+    if draw.one_in(2):
+        keywords["bias"] = bias
+    call = as_given(draw, images, kernels, keywords, method)
+    with np.errstate(all="ignore"):
+        expected = naive_sums(call.gathered(), np.dtype(np.float64)).astype(call.dtype())
+    call, out = draw_out(draw, call, call.arranged(expected).shape)
+    assert_equal(call.run(out=out), call.arranged(expected))
+
+
+def place_specials(draw: Draw, array: np.ndarray) -> None:
+    """One special value, or some, or many."""
+    flat = array.reshape(-1)
+    if not flat.size:
+        return
+    values = [np.nan, np.inf, -np.inf]
+    if array.dtype.kind == "c":
+        values += [complex(np.inf, 1), complex(0, -np.inf), complex(2, np.nan), complex(-np.inf, np.inf)]
+    count = draw.of((1, 1, 1 + flat.size // 50, 1 + flat.size // 5))
+    flat[draw.rng.integers(flat.size, size=count)] = np.array(values)[draw.rng.integers(len(values), size=count)]
+
+
+# --- R6: integers at the limits ---------------------------------------------------------------------------------------
+
+
+def check_integers(draw: Draw) -> None:
+    method = draw.of(("auto", "direct", "matmul"))
+    shapes = draw_shapes(draw, method, 600)
+    images_dtype = np.dtype(draw.of(INTEGERS))
+    kernels_dtype = images_dtype if draw.one_in(3) else np.dtype(draw.of(INTEGERS))
+    keywords = dict(shapes.keywords)
+    images = limit_numbers(draw, shapes.images, images_dtype)
+    kernels = limit_numbers(draw, shapes.kernels, kernels_dtype)
+    if draw.one_in(2):
+        keywords["bias"] = limit_numbers(draw, shapes.kernels[:1], np.dtype(draw.of(INTEGERS)))
+    if draw.one_in(2):
+        keywords["dtype"] = draw.of(INTEGERS[1:])
+    if keywords["boundary"] == "constant" and draw.one_in(3):
+        keywords["fill_value"] = limit_numbers(draw, (1,), images_dtype)[0].item()
+    call = as_given(draw, images, kernels, keywords, method)
+    operands = call.gathered()
+    windows, kernels, bias = (array.astype(object) for array in operands[:3])
+    exact = call.arranged(operands.response(windows @ kernels + bias))
+    call, out = draw_out(draw, call, exact.shape)
+    if does_not_fit(exact, call.dtype()):
+        assert_refused(call, out)
+    else:
+        assert_equal(call.run(out=out), exact.astype(call.dtype()))
+
+
+def limit_numbers(draw: Draw, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Integers of a few bits or of all, or the ends of the type's range, or a few such among zeros."""
+    rng = draw.rng
+    if dtype.kind == "b":
+        return rng.integers(0, 2, shape).astype(bool)
+    limits = np.iinfo(dtype)
+    kind = draw.of(("few bits", "few bits", "some bits", "some bits", "ends", "few ends", "one"))
+    if kind in ("few bits", "some bits"):
+        most = min(2 ** draw.up_to(8 if kind == "few bits" else dtype.itemsize * 8), int(limits.max))
+        return rng.integers(max(-most, int(limits.min)), most, shape, dtype=dtype, endpoint=True)
+    if kind == "one":
+        return np.ones(shape, dtype)
+    ends = [limits.min, limits.min + 1, limits.min // 2, 0, 1, limits.max // 2, limits.max // 2 + 1, limits.max - 1]
+    values = np.array([*ends, limits.max], dtype)[rng.integers(len(ends) + 1, size=shape)]
+    if kind == "few ends":
+        values[rng.random(shape) < 0.8] = 0
+    return values
+
+
+# --- the rows ---------------------------------------------------------------------------------------------------------
+
+
+def run_whole_numbers(seconds: float, seed: int) -> Outcome:
+    checked = check_cases(check_whole_numbers, seconds, seed)
+    return checked.outcome(f"{len(checked.failures)} mismatches")
+
+
+def run_direct_error(seconds: float, seed: int) -> Outcome:
+    checked = check_cases(check_direct_error, seconds, seed)
+    return checked.outcome(f"{len(checked.failures)} violations, other errors up to {checked.worst:.2f} of their bound")
+
+
+def run_special_values(seconds: float, seed: int) -> Outcome:
+    checked = check_cases(check_special_values, seconds, seed)
+    return checked.outcome(f"{len(checked.failures)} differences")
+
+
+def run_integers(seconds: float, seed: int) -> Outcome:
+    checked = check_cases(check_integers, seconds, seed)
+    return checked.outcome(f"{len(checked.failures)} wraps or needless refusals")
+
+
+ROWS = [
+    Row("R1", "random calls on whole numbers against exact sums, every method", "0 mismatches", run_whole_numbers),
+    Row(
+        "R2",
+        "error of direct and matmul, float32 and float64, up to 1e6 taps",
+        "<= (4 + 2 sqrt n) u S, 0 violations",
+        run_direct_error,
+    ),
+    Row("R2-500", "relative error of 500x500 taps of 0.1 in float32", "<= 2e-6", run_tenths),
+    Row(
+        "R5",
+        "NaN and infinity, and their signs, against the naive IEEE sum, every method",
+        "0 differences",
+        run_special_values,
+    ),
+    Row(
+        "R6", "integers near every type's limits: exact, or OverflowError and `out` untouched", "0 wraps", run_integers
+    ),
+]
