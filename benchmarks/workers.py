@@ -29,7 +29,7 @@ GAIN = 1.05
 LONG = 2e-3
 """Seconds with one worker from which a row of workloads.py is measured."""
 
-SIDES_2D = [32, 48, 64, 80, 96, 112, 128, 192]
+LARGE_SIDES = [32, 48, 64, 80, 96, 112, 128, 192]
 SIDES = [4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40]
 KINDS = [
     Series("plane_3", "side, 1 channel, 1 of 3x3", octaves(32, 2048), lambda n: Case((1, n, n, 1), (1, 3, 3))),
@@ -38,7 +38,7 @@ KINDS = [
     Series("layer_64", "side, 64 channels, 64 of 3x3", SIDES, lambda n: Case((1, n, n, 64), (64, 3, 3))),
     Series("batch_64", "images of 8x8x64, 64 of 3x3", octaves(1, 64), lambda n: Case((n, 8, 8, 64), (64, 3, 3))),
     Series("pointwise", "side, 64 channels, 64 of 1x1", SIDES, lambda n: Case((1, n, n, 64), (64, 1, 1))),
-    Series("depthwise", "side, 64 channels, 64 groups of 3x3", SIDES_2D, lambda n: Case((1, n, n, 64), (64, 3, 3), groups=64)),
+    Series("depthwise", "side, 64 groups of 3x3", LARGE_SIDES, lambda n: Case((1, n, n, 64), (64, 3, 3), groups=64)),
 ]
 
 

@@ -37,9 +37,10 @@ A transformed bank is 16/9 as large, and a small response reads it for few tiles
 USED_PLACES, USED_PLACES_OF_FEW, FEW = 0.6, 0.85, 64
 """The share of the tiles' places that have to be responses, and the same with fewer channels or kernels than that.
 
-Odd sides lose a part, and so do sides that two dilations do not divide. From 64 channels on winograd is 1.2 times as fast
-as direct with 0.64 of the places, 1.4 times with 0.77; with 32 it is 0.8 to 0.95 times as fast with 0.77 at level v4, 1.2
-to 1.4 times at v3, and 0.95 to 1.15 times at v4 with all. 2026-11-25, AMD EPYC (Zen 5), 1 worker, benchmarks/crossover.py.
+Odd sides lose a part, and so do sides that two dilations do not divide. From 64 channels on winograd is 1.2 times as
+fast as direct with 0.64 of the places, 1.4 times with 0.77; with 32 it is 0.8 to 0.95 times as fast with 0.77 at level
+v4, 1.2 to 1.4 times at v3, and 0.95 to 1.15 times at v4 with all. 2026-11-25, AMD EPYC (Zen 5), 1 worker,
+benchmarks/crossover.py.
 """
 
 STRIP_PIXELS = 2**23
