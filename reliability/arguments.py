@@ -1,69 +1,33 @@
 """Calls that are malformed, arrays of every kind, and random arguments. R21, and the API's half of R12."""
 
 import itertools
-import math
 import os
 import random
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import arrays
 import children
 import numpy as np
 from rows import Outcome, Row
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 import malformed
-from cases import FEW
-from checks import response_dtype, whole_numbers
-from memory_orders import LYING, MEMORY, OnlyArray, OnlyDLPack
+from memory_orders import LYING
 
 import xcorr
 from xcorr import _dispatch
 
-METHODS = ("auto", "direct", "matmul", "winograd")
 MIB = 1 << 20
-Tell = Callable[..., None]
-
-
-class Count:
-    """Counts cases, and tells which one begins and what is wrong with it."""
-
-    def __init__(self, tell: Tell) -> None:
-        self.tell = tell
-        self.n_cases = 0
-
-    def begin(self, case: str) -> None:
-        self.n_cases += 1
-        self.tell("at", (self.n_cases, case))
-
-    def wrong(self, case: str, problem: object) -> None:
-        self.tell("wrong", f"{case}: {problem}")
-
-
-def counted(part: Callable[..., None], *arguments: Any, silence: float = 60, address_space: int | None = None) -> Any:
-    """Cases of a part that is run in a child process, and what was wrong."""
-    told, ending = children.run(run_counted, part, *arguments, silence=silence, address_space=address_space)
-    n_cases, case = told["at"][-1] if told["at"] else (0, "the beginning")
-    return n_cases, [*told.get("wrong", []), *([f"{ending} at {case}"] if ending else [])]
-
-
-def run_counted(tell: Tell, part: Callable[..., None], *arguments: Any) -> None:
-    part(Count(tell), *arguments)
-
-
-def outcome(results: list[tuple[int, list[str]]], what: str) -> Outcome:
-    wrong = tuple(itertools.chain.from_iterable(remarks for _, remarks in results))
-    return Outcome(f"{len(wrong)} {what}", sum(n_cases for n_cases, _ in results), not wrong, wrong)
 
 
 # R21: malformed calls
 
 
-def refuse(count: Count, case: str, row: Any, call: Callable[[], Any]) -> None:
+def refuse(count: children.Count, case: str, row: Any, call: Callable[[], Any]) -> None:
     """Notes what is wrong unless `call` raises the row's error."""
     count.begin(case)
     try:
@@ -77,24 +41,29 @@ def refuse(count: Count, case: str, row: Any, call: Callable[[], Any]) -> None:
         count.wrong(case, "not refused")
 
 
-def malformed_calls(count: Count) -> None:
+def prepared(images: Any, kernels: Any, **keywords: Any) -> Any:
+    """The call of a Correlator that `correlate` would be."""
+    at_call = {name: keywords.pop(name) for name in ("out", "workers") if name in keywords}
+    return xcorr.Correlator(kernels, **keywords)(images, **at_call)
+
+
+VERBS = (xcorr.correlate, xcorr.convolve, prepared)
+
+
+def malformed_calls(count: children.Count) -> None:
     """The table of calls by every verb, method and level; the other functions'; the environment."""
-    for level, method, row in itertools.product(_dispatch.runnable_levels(), METHODS[:3], malformed.MALFORMED):
+    for level, method, row in itertools.product(_dispatch.runnable_levels(), arrays.METHODS[:3], malformed.MALFORMED):
         if method != "auto" and "method" in row.keywords:
             continue
         keywords = {"method": method, **row.keywords} if method != "auto" else row.keywords
-        at_call = {name: value for name, value in keywords.items() if name in ("out", "workers")}
-        prepared = {name: value for name, value in keywords.items() if name not in at_call}
-        verbs = {
-            "correlate": lambda row=row, keywords=keywords: xcorr.correlate(row.images, row.kernels, **keywords),
-            "convolve": lambda row=row, keywords=keywords: xcorr.convolve(row.images, row.kernels, **keywords),
-            "Correlator": lambda row=row, at_call=at_call, prepared=prepared: xcorr.Correlator(row.kernels, **prepared)(
-                row.images, **at_call
-            ),
-        }
         with _dispatch.using_level(level):
-            for verb, call in verbs.items():
-                refuse(count, f"{verb} {row.id} {method} {level}", row, call)
+            for verb in VERBS:
+                refuse(
+                    count,
+                    f"{verb.__name__} {row.id} {method} {level}",
+                    row,
+                    lambda verb=verb, row=row, keywords=keywords: verb(row.images, row.kernels, **keywords),
+                )
     for row in malformed.OTHERS:
         refuse(count, row.id, row, lambda row=row: row.function(**row.arguments))
     xcorr.set_workers(None)
@@ -112,202 +81,15 @@ def malformed_calls(count: Count) -> None:
 
 
 def run_malformed_calls(seconds: float, seed: int) -> Outcome:
-    return outcome([counted(malformed_calls)], "violations")
-
-
-# R21: arrays
-
-
-def same(response: Any, expected: Any) -> bool:
-    """Equal in shape, dtype and every bit."""
-    return (response.shape, response.dtype, response.tobytes()) == (expected.shape, expected.dtype, expected.tobytes())
-
-
-DTYPES = ("float16", "float32", "float64", "complex64", "complex128", "uint8", "int16", "int64", "bool")
-
-
-def of_any_kind(count: Count, clock_seconds: float, seed: int) -> None:
-    """Operands of each memory order and kind in turn, by a random method and level: the bits of plain arrays."""
-    kinds = {**MEMORY, **LYING, "dlpack": OnlyDLPack, "array": OnlyArray, "memoryview": memoryview}
-    clock = children.Clock(clock_seconds)
-    for index, kind in enumerate(itertools.cycle(kinds)):
-        if not clock and index >= 4 * len(kinds):
-            return
-        generator = np.random.default_rng([seed, index])
-        choices = DTYPES, METHODS[1:3], _dispatch.runnable_levels()
-        dtype, method, level = (str(generator.choice(words)) for words in choices)
-        case = FEW[generator.integers(len(FEW))]
-        keywords = {name: value for name, value in case.keywords.items() if name != "fill_value" or dtype != "bool"}
-        name = f"{kind} {dtype} {method} {level} {case.id} {seed}-{index}"
-        count.begin(name)
-        images, kernels = (whole_numbers(generator, shape, dtype) for shape in (case.images, case.kernels))
-        with _dispatch.using_level(level):
-            expected = xcorr.correlate(images, kernels, method=method, **keywords)
-            pairs = [(images, kernels)] * 3
-            try:
-                laid = [kinds[kind](array) for array in (images, kernels)]
-                pairs = [(laid[0], kernels), (images, laid[1]), tuple(laid)]
-            except (BufferError, ValueError, TypeError):
-                continue  # that kind cannot be made of this array
-            for pair in pairs:
-                try:
-                    if not same(xcorr.correlate(*pair, method=method, **keywords), expected):
-                        count.wrong(name, "other bits")
-                except (TypeError, ValueError) as error:
-                    if kind not in LYING or not str(error).startswith(("images: ", "kernels: ")):
-                        count.wrong(name, f"{type(error).__name__}: {error}")
-
-
-class Place(NamedTuple):
-    """Where an array lies in a buffer: a view that can be made again on a copy."""
-
-    dtype: Any
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-    def view(self, memory: Any) -> Any:
-        start = memory[self.offset :][: self.dtype.itemsize].view(self.dtype)
-        return np.lib.stride_tricks.as_strided(start, self.shape, self.strides)
-
-
-def random_place(
-    generator: np.random.Generator, n_bytes: int, shape: tuple[int, ...], dtype: Any, apart: bool
-) -> Place:
-    """A view of random order, gaps, directions and offset; not `apart`, elements may also be at one place."""
-    item = np.dtype(dtype).itemsize
-    while True:
-        strides = [0] * len(shape)
-        pitch = item * int(generator.integers(1, 3))
-        for axis in generator.permutation(len(shape)):
-            strides[axis] = pitch * int(generator.choice((-1, 1)))
-            if not apart and generator.random() < 0.15:
-                strides[axis] = int(generator.choice((0, item, -item)))
-            pitch = abs(strides[axis]) * max(shape[axis], 1) if strides[axis] else pitch
-            pitch += item * int(generator.choice((0, 0, 1, 3)))
-        ends = [(length - 1) * stride for length, stride in zip(shape, strides)]
-        low, high = sum(end for end in ends if end < 0), sum(end for end in ends if end > 0) + item
-        if high - low <= n_bytes:
-            offset = int(generator.integers(0, (n_bytes - (high - low)) // item + 1)) * item - low
-            return Place(np.dtype(dtype), offset, shape, tuple(strides))
-
-
-def overlaps(count: Count, clock_seconds: float, seed: int, least: int) -> None:
-    """`out` over images, kernels and bias in one buffer: as with fresh arrays, and no other byte is written."""
-    clock = children.Clock(clock_seconds)
-    index = 0
-    while index < least or clock:
-        generator = np.random.default_rng([seed, index])
-        name = f"overlap {seed}-{index}"
-        count.begin(name)
-        index += 1
-        dtype = str(generator.choice(("float32", "float64", "float16", "complex64", "int16", "int64", "uint8")))
-        level = str(generator.choice(_dispatch.runnable_levels()))
-        n_images, n_kernels, depth, groups = (int(n) for n in generator.integers(1, 4, 4))
-        height, width = (int(n) for n in generator.integers(3, 8, 2))
-        kernel_height, kernel_width = (int(n) for n in generator.integers(1, 4, 2))
-        keywords: dict[str, Any] = {"padding": str(generator.choice(("valid", "same", "full"))), "groups": groups}
-        for_winograd = (kernel_height, kernel_width) == (3, 3) and dtype in ("float32", "float64", "complex64")
-        keywords["method"] = str(generator.choice(METHODS[: 4 if for_winograd else 3]))
-        n_kernels *= groups
-        shapes = (
-            (n_images, height, width, depth * groups),
-            (n_kernels, kernel_height, kernel_width, depth),
-            (n_kernels,),
-        )
-        rows, columns = xcorr.response_shape(shapes[0][1:3], shapes[1][1:3], padding=keywords["padding"])
-        response, response_shape = response_dtype(dtype), (n_images, rows, columns, n_kernels)
-        sizes = [math.prod(shape) for shape in (*shapes, response_shape)]
-        n_bytes = 3 * max(sizes) * response.itemsize
-        numbers = whole_numbers(generator, n_bytes // np.dtype(dtype).itemsize, dtype)
-        if dtype == "int64" and generator.random() < 0.5:
-            numbers <<= 24  # sums that float64 does not hold
-        elif numbers.dtype.kind in "fc" and generator.random() < 0.2:
-            numbers[generator.integers(0, len(numbers), 5)] = np.inf
-        memory = numbers.view(np.uint8)
-        begin = int(generator.choice((0, 0, 1, 3)))  # misaligned, all of them
-        memory = np.concatenate([np.zeros(begin, np.uint8), memory])[begin:]
-        images, kernels, bias = (random_place(generator, len(memory), shape, dtype, False) for shape in shapes)
-        out = random_place(generator, len(memory), response_shape, response, True)
-        with_bias = generator.random() < 0.5
-        copies = [place.view(memory).copy() for place in (images, kernels, bias)]
-        after = memory.copy()
-        with _dispatch.using_level(level):
-            expected = attempted(copies[0], copies[1], bias=copies[2] if with_bias else None, **keywords)
-            if isinstance(expected, np.ndarray):
-                out.view(after)[...] = expected
-            target = out.view(memory)
-            found = attempted(
-                images.view(memory),
-                kernels.view(memory),
-                bias=bias.view(memory) if with_bias else None,
-                out=target,
-                **keywords,
-            )
-        if isinstance(expected, np.ndarray):
-            if found is not target:
-                count.wrong(name, f"not returned: {found!r:.100}")
-        elif type(found) is not type(expected):
-            count.wrong(name, f"{found!r:.100} instead of {expected!r:.100}")
-        if memory.tobytes() != after.tobytes():
-            count.wrong(name, f"{np.count_nonzero(memory != after)} bytes differ, {dtype} {keywords} {level}")
-
-
-def attempted(*operands: Any, **keywords: Any) -> Any:
-    """The response, or the OverflowError that integers may end in."""
-    try:
-        return xcorr.correlate(*operands, **keywords)
-    except OverflowError as error:
-        return error
-
-
-def resized(count: Count, clock_seconds: float, seed: int) -> None:
-    """Arrays that another thread resizes again and again: right responses, or errors of either thread."""
-    shapes = ((3, 90, 80), (40, 200, 200))  # a call that is repeated as it is, and one that workers share
-    arrays: dict[str, Any] = {}
-    stop = threading.Event()
-
-    def resize() -> None:
-        while not stop.is_set():
-            for array in tuple(arrays.values()):
-                try:
-                    array.resize((1,), refcheck=False)
-                except ValueError:
-                    pass
-                del array
-            time.sleep(0.0005)
-
-    thread = threading.Thread(target=resize)
-    thread.start()
-    clock = children.Clock(clock_seconds)
-    for index, (shape, method) in enumerate(itertools.cycle(itertools.product(shapes, METHODS[:3]))):
-        if not clock:
-            break
-        name = f"resized {shape} {method} {index}"
-        count.begin(name)
-        images, kernels = np.ones(shape, np.float32), np.ones((2, 3, 3), np.float32)
-        for out in (None, np.empty((shape[0], shape[1] - 2, shape[2] - 2, 2), np.float32), None):
-            arrays.update(images=images, kernels=kernels)
-            if out is not None:
-                arrays.update(out=out)
-            try:
-                response = xcorr.correlate(images, kernels, layout="NHW", method=method, out=out)
-            except (TypeError, ValueError) as error:
-                if not str(error).startswith(("images: ", "kernels: ", "out: ")):
-                    count.wrong(name, error)
-            else:
-                if out is None and not (response == 9).all():
-                    count.wrong(name, "wrong response")
-    stop.set()
-    thread.join()
+    return children.outcome([children.counted(malformed_calls)], "violations")
 
 
 def run_arrays(seconds: float, seed: int) -> Outcome:
-    return outcome(
+    return children.outcome(
         [
-            counted(of_any_kind, seconds / 4, seed),
-            counted(overlaps, seconds / 2, seed, 10_000),
-            counted(resized, seconds / 4, seed),
+            children.counted(arrays.of_any_kind, seconds / 4, seed),
+            children.counted(arrays.overlaps, seconds / 2, seed, 10_000),
+            children.counted(arrays.resized, seconds / 4, seed),
         ],
         "differences",
     )
@@ -414,7 +196,7 @@ WORDS: dict[str, tuple[Any, ...]] = {
     "groups": (1, 2),
     "bias": (None, 1, (1, 2)),
     "conjugate": (True, False),
-    "method": METHODS,
+    "method": arrays.METHODS,
     "precision": ("standard", "strict"),
     "dtype": (None, "f4", "f8", "c16", "i4"),
     "out": (None,),
@@ -448,8 +230,8 @@ def some_call(generator: random.Random) -> tuple[str, Callable[[], Any]]:
     calls: tuple[tuple[str, Callable[[], Any]], ...] = (
         ("correlate", lambda: xcorr.correlate(*operands, **keywords)),
         ("convolve", lambda: xcorr.convolve(*operands, **keywords)),
-        ("Correlator", lambda: xcorr.Correlator(operands[1], **prepared)(operands[0], **at_call)),
-        ("explain", lambda: xcorr.Correlator(operands[1], **prepared).explain(shapes[0], dtype=word)),
+        ("Correlator", lambda: prepared(*operands, **keywords)),
+        ("explain", lambda: malformed.explain(operands[1], shapes[0], word, **chosen)),
         ("choose_method", lambda: xcorr.choose_method(*shapes, **chosen)),
         ("response_shape", lambda: xcorr.response_shape(*shapes, padding=word, stride=other)),
         ("window_index", lambda: xcorr.window_index(*shapes, dilation=word)),
@@ -463,9 +245,7 @@ def some_call(generator: random.Random) -> tuple[str, Callable[[], Any]]:
     operands = some_operand(generator), some_operand(generator)
     shapes = some_shape(generator), some_shape(generator)
     keywords = some_keywords(generator)
-    prepared = {name: value for name, value in keywords.items() if name not in ("out", "workers")}
-    at_call = {name: value for name, value in keywords.items() if name in ("out", "workers")}
-    chosen = some_keywords(generator, ("fill_value", "bias", "out", "workers"))
+    chosen = some_keywords(generator, ("fill_value", "bias", "dtype", "out", "workers"))
     word, other = (
         garbage(generator) if generator.random() < 0.6 else generator.choice((None, 1, 2, "same", "NHW", (1, 2)))
         for _ in range(2)
@@ -476,7 +256,7 @@ def some_call(generator: random.Random) -> tuple[str, Callable[[], Any]]:
 DOCUMENTED = (TypeError, ValueError, OverflowError, MemoryError)
 
 
-def random_calls(count: Count, clock_seconds: float, seed: int) -> None:
+def random_calls(count: children.Count, clock_seconds: float, seed: int) -> None:
     clock = children.Clock(clock_seconds)
     index = 0
     while clock:
@@ -502,7 +282,9 @@ SECONDS = 5.0
 
 
 def run_random_calls(seconds: float, seed: int) -> Outcome:
-    return outcome([counted(random_calls, seconds, seed, silence=30, address_space=512 * MIB)], "violations")
+    return children.outcome(
+        [children.counted(random_calls, seconds, seed, silence=30, address_space=512 * MIB)], "violations"
+    )
 
 
 ROWS = [

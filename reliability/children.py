@@ -1,5 +1,6 @@
 """Functions run in child processes that may be stopped, and whose memory may be limited."""
 
+import itertools
 import multiprocessing
 import resource
 import signal
@@ -7,14 +8,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from rows import Outcome
+
+Tell = Callable[..., None]
+
 
 def run(
     function: Callable[..., None], *arguments: Any, silence: float = 60, address_space: int | None = None
 ) -> tuple[dict[str, list[Any]], str]:
     """What `function(tell, *arguments)` told by `tell(kind, what)`, and how it ended: "" or what went wrong.
 
-    Of the kind "at" only the last is kept. A child that tells nothing for `silence` seconds is killed. `address_space` is the most that it may map, in bytes,
-    beyond what it has when the function begins.
+    Of the kind "at" only the last is kept. A child that tells nothing for `silence` seconds is killed. `address_space`
+    is the most that it may map, in bytes, beyond what it has when the function begins.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -60,3 +65,34 @@ class Clock:
 
     def __bool__(self) -> bool:
         return time.monotonic() < self.end
+
+
+class Count:
+    """Counts cases, and tells which one begins and what is wrong with it."""
+
+    def __init__(self, tell: Tell) -> None:
+        self.tell = tell
+        self.n_cases = 0
+
+    def begin(self, case: str) -> None:
+        self.n_cases += 1
+        self.tell("at", (self.n_cases, case))
+
+    def wrong(self, case: str, problem: object) -> None:
+        self.tell("wrong", f"{case}: {problem}")
+
+
+def counted(part: Callable[..., None], *arguments: Any, silence: float = 60, address_space: int | None = None) -> Any:
+    """Cases of a part that is run in a child process, and what was wrong."""
+    told, ending = run(run_counted, part, *arguments, silence=silence, address_space=address_space)
+    n_cases, case = told["at"][-1] if told["at"] else (0, "the beginning")
+    return n_cases, [*told.get("wrong", []), *([f"{ending} at {case}"] if ending else [])]
+
+
+def run_counted(tell: Tell, part: Callable[..., None], *arguments: Any) -> None:
+    part(Count(tell), *arguments)
+
+
+def outcome(results: list[tuple[int, list[str]]], what: str) -> Outcome:
+    wrong = tuple(itertools.chain.from_iterable(remarks for _, remarks in results))
+    return Outcome(f"{len(wrong)} {what}", sum(n_cases for n_cases, _ in results), not wrong, wrong)

@@ -31,7 +31,6 @@ PEAK = 8 * MIB
 
 HARMLESS = ("os.listdir", "os.scandir", "object.__getattr__")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-Tell = Callable[..., None]
 
 
 class Watch:
@@ -40,11 +39,10 @@ class Watch:
     That is, in its audit events: to import, compile, run, connect, write.
     """
 
-    def __init__(self, tell: Tell) -> None:
-        self.tell = tell
+    def __init__(self, count: children.Count) -> None:
+        self.count = count
         self.reading = False
         self.forbidden = ""
-        self.n_cases = 0
         self.places = [Path(tempfile.mkdtemp()) for _ in range(2)]
         os.chdir(self.places[1])
         sys.addaudithook(self.hear)
@@ -55,8 +53,7 @@ class Watch:
 
     def read(self, case: str, load: Any, name: str, body: bytes, is_right: Callable[[Any], bool]) -> None:
         """Puts `body` into a file and loads it; `is_right` judges what is read, None where it is refused."""
-        self.n_cases += 1
-        self.tell("at", (self.n_cases, case))
+        self.count.begin(case)
         folder = self.places[0]
         formats.put(folder / name, body)
         path = folder if name in FOLDER_NAMES else folder / name
@@ -81,12 +78,12 @@ class Watch:
             problem = f"took {peak} bytes of memory"
         (folder / name).unlink()
         if problem:
-            self.tell("wrong", f"{case}: {problem}")
+            self.count.wrong(case, problem)
 
     def finish(self) -> None:
         for place in self.places:
             if left := [path.name for path in place.rglob("*")]:
-                self.tell("wrong", f"left behind: {left}")
+                self.count.wrong("left behind", left)
         os.chdir("/")
         for place in self.places:
             place.rmdir()
@@ -95,16 +92,9 @@ class Watch:
 FOLDER_NAMES = frozenset(name for name, *_ in formats.WRITERS.values())
 
 
-def watched(part: Callable[..., None], seconds: float, seed: int) -> tuple[int, list[str]]:
-    """Cases of a part that is run in a child process, and what was wrong."""
-    told, ending = children.run(run_watched, part, seconds, seed, silence=seconds + 60, address_space=256 * MIB)
-    n_cases, case = told["at"][-1] if told["at"] else (0, "the beginning")
-    return n_cases, [*told.get("wrong", []), *([f"{ending} at {case}"] if ending else [])]
-
-
-def run_watched(tell: Tell, part: Callable[..., None], seconds: float, seed: int) -> None:
+def run_watched(count: children.Count, part: Callable[..., None], seconds: float, seed: int) -> None:
     tracemalloc.start()
-    watch = Watch(tell)
+    watch = Watch(count)
     for file in formats.small_files():  # what is imported at first use is there after that
         watch.read(file.name, file.load, file.name, file.body, lambda found: found is not None)
     part(watch, children.Clock(seconds), seed)
@@ -112,9 +102,10 @@ def run_watched(tell: Tell, part: Callable[..., None], seconds: float, seed: int
 
 
 def outcome(parts: tuple[Callable[..., None], ...], seconds: float, seed: int) -> Outcome:
-    results = [watched(part, seconds / len(parts), seed) for part in parts]
-    wrong = [remark for _, remarks in results for remark in remarks]
-    return Outcome(f"{len(wrong)} violations", sum(n_cases for n_cases, _ in results), not wrong, tuple(wrong))
+    results = [
+        children.counted(run_watched, part, seconds / len(parts), seed, address_space=256 * MIB) for part in parts
+    ]
+    return children.outcome(results, "violations")
 
 
 # R22

@@ -7,10 +7,10 @@ import pytest
 from cases import FEW
 from checks import assert_equal, assert_same_bits, random_generator, response_dtype, whole_numbers
 from memory_orders import LYING, MEMORY, OnlyArray, OnlyDLPack, misaligned
+from xcorr._engine import hold
 
 import xcorr
 from xcorr import _plan, _reference
-from xcorr._engine import hold
 
 pytestmark = pytest.mark.usefixtures("level")
 
