@@ -1,23 +1,19 @@
 """How many workers, and what they never do: change a bit, hang after a fork, outlive an interrupt, leave a trace."""
 
-import os
-import signal
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from subprocess import PIPE, Popen
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from checks import assert_equal, assert_same_bits, random_generator, real_numbers, whole_numbers
+from scripts import run_script
 
 import xcorr
 from xcorr import _job, _workers
 
-FORKS = "ignore::DeprecationWarning"  # Python 3.12 warns of a fork beside threads
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
@@ -35,21 +31,6 @@ def asked(monkeypatch):
     numbers, run = [], _workers.run
     monkeypatch.setattr(_workers, "run", lambda call, n_workers: [numbers.append(n_workers), run(call, n_workers)])
     return numbers
-
-
-def run_script(text, *arguments, timeout=30, **variables):
-    """What a fresh interpreter with the same xcorr prints; its exit status is 0, its stderr is silent."""
-    folders = [str(Path(xcorr.__file__).parents[1]), *filter(None, sys.path)]
-    variables = dict(os.environ, PYTHONPATH=os.pathsep.join(folders), PYTHONWARNINGS=FORKS, **variables)
-    command, pipes = [sys.executable, "-c", text, *map(str, arguments)], dict.fromkeys(("stdout", "stderr"), PIPE)
-    with Popen(command, **pipes, text=True, start_new_session=True, env=variables) as process:
-        try:
-            printed, errors = process.communicate(timeout=timeout)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    assert (process.returncode, errors) == (0, "")
-    return printed
 
 
 # --- how many ---------------------------------------------------------------------------------------------------------
