@@ -151,6 +151,9 @@ cdef class Engine:
                 pack_transformed(&kernels[0, 0], self.geometry.depth, packed, panel.width, panel.n_kernels)
             else:
                 for block in range(ceiling(self.n_taps, PACKED_TAPS)):
+                    if block % SIGNAL_BLOCKS == SIGNAL_BLOCKS - 1:
+                        with gil:
+                            PyErr_CheckSignals()
                     first = block * PACKED_TAPS
                     pack_taps(&kernels[0, first], self.n_taps, packed + first * panel.width, panel.width,
                               panel.n_kernels, min(PACKED_TAPS, self.n_taps - first))

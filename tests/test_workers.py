@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from checks import assert_equal, assert_same_bits, random_generator, real_numbers, whole_numbers
-from scripts import run_script
+from scripts import CALLS, INTERRUPT, LONG_CALLS, run_script
 
 import xcorr
 from xcorr import _job, _workers
@@ -350,25 +350,6 @@ def test_other_threads_go_on_while_a_call_computes(dtype, method):
 
 # --- forks, the end of the process, interrupts ------------------------------------------------------------------------
 
-CALLS = """
-import atexit, concurrent.futures, multiprocessing, os, signal, sys, threading, time
-import numpy as np
-import xcorr
-
-images = (np.arange(8 * 40 * 40 * 3).reshape(8, 40, 40, 3) % 13 - 6).astype(np.float32)
-kernels = (np.arange(64 * 3 * 3 * 3).reshape(64, 3, 3, 3) % 7 - 3).astype(np.float32)
-calls = {"direct": (images, kernels), "matmul": (images, kernels),
-         "auto": (images.astype(np.int64) << 36, kernels.astype(np.int64) << 14)}  # beyond 2**53
-expected = {name: xcorr.correlate(*calls[name], method=name, workers=2) for name in calls}
-
-def right(name, workers):
-    return np.array_equal(xcorr.correlate(*calls[name], method=name, workers=workers), expected[name])
-
-def keep_calling(name, workers):
-    while True:
-        right(name, workers)
-"""
-
 
 @linux
 @pytest.mark.parametrize("beside", ["nothing", "direct", "matmul", "auto"])
@@ -425,47 +406,16 @@ time.sleep(0.2)
     assert run_script(CALLS + text, name, workers) == "True\n"
 
 
-LONG_CALLS = {  # images, kernels, their dtype, the images' value, method: seconds of work at least
-    "direct": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, "direct"),
-    "matmul": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, "matmul"),
-    "beyond-2**53": ((500, 256, 256, 3), (2, 9, 9, 3), "i8", 2**53, "auto"),
-    "beyond-2**53-many-kernels": ((6, 256, 256, 1), (1000, 1, 1, 1), "i8", 2**60, "auto"),
-    "large-kernels": ((1, 4096, 4096, 1), (4, 512, 512, 1), "f8", 1, "direct"),
-    "one-row": ((1, 1, 2_000_000, 1), (4, 1, 8001, 1), "f4", 1, "direct"),
-}
-
-
 @linux
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("call", LONG_CALLS.values(), ids=LONG_CALLS)
 def test_an_interrupt_is_answered_at_once(call, workers):
-    text = """
-image_shape, kernel_shape, dtype, value, method, workers = eval(sys.argv[1])
-images = np.broadcast_to(np.full(image_shape[1:], value, dtype), image_shape)
-kernels = np.ones(kernel_shape, dtype)
-signal.signal(signal.SIGINT, signal.default_int_handler)
-if os.fork() == 0:
-    time.sleep(0.3)
-    print(time.monotonic(), flush=True)
-    os.kill(os.getppid(), signal.SIGINT)
-    os._exit(0)
-try:
-    xcorr.correlate(images, kernels, method=method, workers=workers)
-except KeyboardInterrupt:
-    print(time.monotonic())
-time.sleep(0.1)
-before = time.process_time()
-time.sleep(0.2)
-print(time.process_time() - before)
-print(all(right(name, workers) for name in calls))
-"""
-    printed = run_script(CALLS + text, (*call, workers)).split()
-    assert len(printed) == 4, "the call was not interrupted"
-    sent, caught, computed = map(float, printed[:3])
-    print(f"answered within {caught - sent:.3f} s")
-    assert printed[3] == "True", "the next call was wrong"
-    assert computed < 0.05, "a thread went on computing"
-    assert caught - sent <= 0.5  # 0.25 s are promised; the rest is for a busy machine
+    sent, caught, computed, right = run_script(CALLS + INTERRUPT, (*call, workers, 0.3)).split()
+    seconds = float(caught) - float(sent)
+    print(f"answered within {seconds:.3f} s")
+    assert right == "True", "the next call was wrong"
+    assert float(computed) < 0.05, "a thread went on computing"
+    assert seconds <= 0.5  # 0.25 s are promised; the rest is for a busy machine
 
 
 def test_what_winograd_multiplies_less_is_not_counted_for_the_workers(asked):
