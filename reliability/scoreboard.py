@@ -19,6 +19,8 @@ from typing import Any
 import xcorr
 from rows import Row
 
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # whose helpers the rows share
+
 MODULES = ("exactness", "bits", "memory", "processes", "arguments", "files")
 MOST_REMARKS = 20
 

@@ -51,7 +51,7 @@ import xcorr
 
 images = (np.arange(8 * 40 * 40 * 3).reshape(8, 40, 40, 3) % 13 - 6).astype(np.float32)
 kernels = (np.arange(64 * 3 * 3 * 3).reshape(64, 3, 3, 3) % 7 - 3).astype(np.float32)
-calls = {"direct": (images, kernels), "matmul": (images, kernels),
+calls = {"direct": (images, kernels), "matmul": (images, kernels), "winograd": (images, kernels),
          "auto": (images.astype(np.int64) << 36, kernels.astype(np.int64) << 14)}  # beyond 2**53
 expected = {name: xcorr.correlate(*calls[name], method=name, workers=2) for name in calls}
 
