@@ -5,6 +5,7 @@ its tasks (strips of rows of one response) are claimed one after the other by ho
 """
 
 from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
@@ -150,6 +151,9 @@ cdef class Engine:
                 pack_transformed(&kernels[0, 0], self.geometry.depth, packed, panel.width, panel.n_kernels)
             else:
                 for block in range(ceiling(self.n_taps, PACKED_TAPS)):
+                    if block % SIGNAL_BLOCKS == SIGNAL_BLOCKS - 1:
+                        with gil:
+                            PyErr_CheckSignals()
                     first = block * PACKED_TAPS
                     pack_taps(&kernels[0, first], self.n_taps, packed + first * panel.width, panel.width,
                               panel.n_kernels, min(PACKED_TAPS, self.n_taps - first))
@@ -170,6 +174,7 @@ cdef class Engine:
         """
         cdef Call call = Call.__new__(Call)
         call.engine = self
+        call.forks_before = n_forks
         call.take_images(images, image_axes, image_element, swapped, fill)
         call.take_out(out, out_axes, out_element)
         call.take_panels(packed, bias)

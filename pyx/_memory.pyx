@@ -220,11 +220,16 @@ def empty(tuple shape, dtype):
         n_bytes *= length
     if n_bytes < SMALLEST or cnp.PyDataMem_GetHandler() is not <object> PyDataMem_DefaultHandler:
         return np.empty(shape, dtype)
-    before = cnp.PyDataMem_SetHandler(own_handler)
+    before = cnp.PyDataMem_GetHandler()
     try:
+        cnp.PyDataMem_SetHandler(own_handler)  # CPython may have set it where this raises
         return np.empty(shape, dtype)
     finally:
-        cnp.PyDataMem_SetHandler(before)
+        try:
+            cnp.PyDataMem_SetHandler(before)
+        except MemoryError:
+            free_kept()
+            cnp.PyDataMem_SetHandler(before)
 
 
 def empty_lines(Py_ssize_t n_bytes):

@@ -25,7 +25,8 @@ cdef class Call:
     cdef char* infinite
     cdef bytes repaired
     cdef public list workspaces                                # of each worker, `workspace_bytes`
-    cdef unsigned int n_inside, closed, awaited                # workers in the loops; none may come any more; hurry
+    cdef unsigned int n_inside, closed                         # workers in the loops; none may come any more
+    cdef unsigned int forks_before
 
     def __dealloc__(self):
         if self.has_images:
@@ -431,22 +432,36 @@ cdef class Call:
             seen = look(&n_announced)
             add(&self.n_inside, -1)
             if stays:
-                wait_for_call(seen, &self.awaited)
+                wait_for_call(seen)
         if failed:
             propagate()
 
     def close(self):
-        """Lets nobody in any more. Whether nobody is inside after a moment; then the arrays are let go of."""
+        """Lets nobody in any more, waits for those inside and lets go of the arrays.
+
+        A signal's exception cancels the call and is raised after. No other one can come before everybody has left.
+        """
+        cdef bint all_left = False
+        cdef object error = None
         add(&self.closed, 1)
-        if look(&self.n_inside):
+        with nogil:
+            all_left = becomes_zero(&self.n_inside)
+        while not all_left and self.forks_before == n_forks:
+            try:
+                if error is None:
+                    PyErr_CheckSignals()
+            except BaseException as raised:
+                error = raised
+                write_flag(&self.loops.cancelled, 1)
             with nogil:
-                becomes_zero(&self.n_inside)
-        if look(&self.n_inside):
-            add(&self.awaited, 1)
-            return False
+                all_left = becomes_zero_soon(&self.n_inside)
         self.let_go()
         self.workspaces = []
-        return True
+        if error is not None:
+            raise error
+        if not all_left and not read_flag(&self.loops.cancelled):
+            raise RuntimeError("workers: a signal's handler forked the process while others helped with this call; "
+                               "the child cannot go on with it")
 
     def stage(self, char[::1] strip, Py_ssize_t image, Py_ssize_t group, Py_ssize_t first_row, Py_ssize_t n_rows):
         """Lays the padded rows [first_row, first_row + n_rows) that windows reach into `strip`, channel-last."""

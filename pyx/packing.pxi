@@ -4,7 +4,8 @@ cdef extern from "simd.h" nogil:
     void transpose_4x4_f32 "xcorr_transpose_4x4_f32"(const float*, Py_ssize_t, float*, Py_ssize_t)
     void transpose_4x4_f64 "xcorr_transpose_4x4_f64"(const double*, Py_ssize_t, double*, Py_ssize_t)
 
-cdef Py_ssize_t PACKED_TAPS = 64  # that are packed at once: what they are written to stays in the first cache
+cdef Py_ssize_t PACKED_TAPS = 64    # that are packed at once: what they are written to stays in the first cache
+cdef Py_ssize_t SIGNAL_BLOCKS = 1 << 11  # of taps, between two looks for a signal
 
 
 cdef void pack_taps(const real* kernels, Py_ssize_t kernel_pitch, real* packed, Py_ssize_t width, Py_ssize_t n_kernels,

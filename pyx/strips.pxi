@@ -94,6 +94,8 @@ cdef enum Status:
 
 # multiply-adds between two looks for a signal: some milliseconds, and as much as is done at one go
 cdef Py_ssize_t SIGNAL_WORK = 1 << 24
+cdef Py_ssize_t MOST_WORK = 1 << 28    # multiply-adds at one go that few windows may take: a tenth of a second at `base`
+cdef Py_ssize_t STAGING_WORK = 16      # multiply-adds that take the time of an element laid into a strip
 
 cdef double[16] ZEROS  # the bias of sums that have none, for any panel
 
@@ -152,7 +154,7 @@ cdef int correlate_strip(Loops* loops, Py_ssize_t image, Py_ssize_t strip, real*
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t first_row = strip * loops.strip_rows
     cdef Py_ssize_t n_rows = min(loops.strip_rows, geometry.rows - first_row)
-    cdef Py_ssize_t group
+    cdef Py_ssize_t group, n_staged
     cdef int status
     cdef const real* windows
     cdef real* responses
@@ -165,9 +167,9 @@ cdef int correlate_strip(Loops* loops, Py_ssize_t image, Py_ssize_t strip, real*
                                      + loops.channel_bytes[group * geometry.depth])
         else:
             windows = workspace
-            stage_rows(loops, image, group, first_row * geometry.row_stride,
-                       (n_rows - 1) * geometry.row_stride + (geometry.kernel_height - 1) * geometry.row_dilation + 1,
-                       loops.row_pitch, workspace)
+            n_staged = (n_rows - 1) * geometry.row_stride + (geometry.kernel_height - 1) * geometry.row_dilation + 1
+            stage_rows(loops, image, group, first_row * geometry.row_stride, n_staged, loops.row_pitch, workspace)
+            work[0] += n_staged * loops.staging.columns * loops.staging.depth * STAGING_WORK
         if loops.direct_store:
             responses = <real*> (target + loops.kernel_bytes[group * geometry.n_kernels])
         else:
@@ -200,13 +202,15 @@ cdef int correlate_panels(Loops* loops, Py_ssize_t group, Py_ssize_t n_rows, con
 
 cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, Py_ssize_t n_rows, const real* windows,
                         real* responses, Py_ssize_t* work, bint watch_signals) noexcept nogil:
-    """One panel's responses in a strip: rows at one go, or four and some of their columns, as the work allows."""
+    """One panel's responses in a strip: rows at one go, or a few and some of their columns, as the work allows."""
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
     cdef Py_ssize_t first = group * loops.padded_kernels + panel.offset
     cdef Py_ssize_t window_work = n_taps * panel.width
-    cdef Py_ssize_t rows_at_once = max(4, SIGNAL_WORK // window_work // geometry.columns)
-    cdef Py_ssize_t columns_at_once = max(64, SIGNAL_WORK // window_work // 4)
+    cdef Py_ssize_t few_rows = max(1, min(4, MOST_WORK // window_work // 8))
+    cdef Py_ssize_t few_columns = max(8, min(64, MOST_WORK // window_work // 4))
+    cdef Py_ssize_t rows_at_once = max(few_rows, SIGNAL_WORK // window_work // geometry.columns)
+    cdef Py_ssize_t columns_at_once = max(few_columns, SIGNAL_WORK // window_work // 4)
     cdef Py_ssize_t y = 0, x
     cdef int status
     cdef Rows rows = loops.rows

@@ -20,6 +20,8 @@ from rows import Row
 
 import xcorr
 
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # whose helpers the rows share
+
 MODULES = ("exactness", "bits", "memory", "processes", "arguments", "files")
 MOST_REMARKS = 20
 

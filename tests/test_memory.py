@@ -1,14 +1,12 @@
 """What a call takes and what it leaves: a bounded workspace, no memory kept, the process as it was."""
 
-import os
-import subprocess
 import sys
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
 from checks import SEED, assert_same_bits
+from scripts import run_script
 
 import xcorr
 
@@ -27,20 +25,6 @@ def mebibytes(name):
 def numbers(shape, dtype):
     return np.random.default_rng(1).integers(0, 100, shape, dtype="u1" if dtype == "u1" else "u4").astype(dtype)
 """
-
-
-def run_script(text, *arguments, timeout=60):
-    """What a fresh interpreter with the same xcorr prints; its exit status is 0, its stderr is silent."""
-    folders = [str(Path(xcorr.__file__).parents[1]), *filter(None, sys.path)]
-    done = subprocess.run(
-        [sys.executable, "-c", text, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join(folders)),
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
 
 
 # --- the workspace ----------------------------------------------------------------------------------------------------
@@ -248,7 +232,7 @@ for name, calls in CALLS.items():
 
 @linux
 def test_no_memory_is_kept_by_many_calls_and_errors():
-    grown = dict(line.split("|") for line in run_script(STATUS + KEPT).splitlines())
+    grown = dict(line.split("|") for line in run_script(STATUS + KEPT, timeout=60).splitlines())
     assert len(grown) == 16
     assert {name: growth for name, growth in grown.items() if float(growth) >= 4} == {}
 

@@ -1,23 +1,19 @@
 """How many workers, and what they never do: change a bit, hang after a fork, outlive an interrupt, leave a trace."""
 
-import os
-import signal
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from subprocess import PIPE, Popen
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from checks import assert_equal, assert_same_bits, random_generator, real_numbers, whole_numbers
+from scripts import CALLS, INTERRUPT, LONG_CALLS, run_script
 
 import xcorr
 from xcorr import _job, _workers
 
-FORKS = "ignore::DeprecationWarning"  # Python 3.12 warns of a fork beside threads
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
@@ -35,21 +31,6 @@ def asked(monkeypatch):
     numbers, run = [], _workers.run
     monkeypatch.setattr(_workers, "run", lambda call, n_workers: [numbers.append(n_workers), run(call, n_workers)])
     return numbers
-
-
-def run_script(text, *arguments, timeout=30, **variables):
-    """What a fresh interpreter with the same xcorr prints; its exit status is 0, its stderr is silent."""
-    folders = [str(Path(xcorr.__file__).parents[1]), *filter(None, sys.path)]
-    variables = dict(os.environ, PYTHONPATH=os.pathsep.join(folders), PYTHONWARNINGS=FORKS, **variables)
-    command, pipes = [sys.executable, "-c", text, *map(str, arguments)], dict.fromkeys(("stdout", "stderr"), PIPE)
-    with Popen(command, **pipes, text=True, start_new_session=True, env=variables) as process:
-        try:
-            printed, errors = process.communicate(timeout=timeout)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    assert (process.returncode, errors) == (0, "")
-    return printed
 
 
 # --- how many ---------------------------------------------------------------------------------------------------------
@@ -240,31 +221,46 @@ def test_sixteen_threads_get_what_one_gets_with_matmul_beside():
 # --- errors, and other threads ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("who", "n_others"), [("caller", 3), ("helpers", 1)])
-def test_an_exception_of_any_worker_reaches_the_caller_and_ends_the_others(who, n_others):
-    all_inside, cancelled, ended = threading.Barrier(4, timeout=10), threading.Event(), []
+class FakeCall:
+    """What `work` does once four workers are inside."""
 
-    def run_or_raise(worker, stays=False):
-        all_inside.wait()
+    workspace_bytes = 64
+
+    def __init__(self, work):
+        self.work, self.cancelled, self.ended = work, threading.Event(), []
+        self.cancel, self.all_inside = self.cancelled.set, threading.Barrier(4, timeout=10)
+        self.left = threading.Semaphore(0)
+
+    def run(self, worker, stays=False):
+        self.all_inside.wait()
+        try:
+            self.work(worker, stays)
+            self.ended.append((worker, stays, self.cancelled.wait(0)))
+        finally:
+            self.left.release()
+
+    def close(self):
+        assert all(self.left.acquire(timeout=10) for _ in range(4))
+
+
+@pytest.mark.parametrize("who", ["caller", "helpers"])
+def test_an_exception_of_any_worker_reaches_the_caller_and_ends_the_others(who):
+    def raise_or_wait(worker, stays):
         if (worker == 0) == (who == "caller"):
             raise ZeroDivisionError("inside")
-        ended.append(cancelled.wait(10))
+        call.cancelled.wait(10)
 
+    call = FakeCall(raise_or_wait)
     with pytest.raises(ZeroDivisionError, match="inside"):
-        _workers.run(Mock(workspace_bytes=64, run=run_or_raise, cancel=cancelled.set, close=lambda: False), 4)
-    assert ended == [True] * n_others
+        _workers.run(call, 4)
+    assert [cancelled for _, _, cancelled in call.ended] == [True] * (3 if who == "caller" else 1)
 
 
 def test_only_as_many_threads_stay_awake_as_there_are_processors(monkeypatch):
     monkeypatch.setattr(_workers, "usable_cpus", lambda: 2)
-    all_inside, who = threading.Barrier(4, timeout=10), []
-
-    def run(worker, stays=False):
-        all_inside.wait()
-        who.append((worker, stays))
-
-    _workers.run(Mock(workspace_bytes=64, run=run, close=lambda: False), 4)
-    assert sorted(who) == [(0, False), (1, True), (2, False), (3, False)]
+    call = FakeCall(lambda worker, stays: None)
+    _workers.run(call, 4)
+    assert sorted(call.ended) == [(0, False, False), (1, True, False), (2, False, False), (3, False, False)]
 
 
 def unfinished_call(monkeypatch, images, kernels, n_workers):
@@ -282,7 +278,7 @@ def test_a_closed_call_lets_nobody_in_and_lets_go_of_its_arrays(monkeypatch):
     before = sys.getrefcount(images)
     call = unfinished_call(monkeypatch, images, kernels, 2)
     assert sys.getrefcount(images) > before
-    assert call.close()
+    call.close()
     assert sys.getrefcount(images) == before
     assert call.workspaces == []
     for worker in (0, 1, 7):
@@ -291,14 +287,40 @@ def test_a_closed_call_lets_nobody_in_and_lets_go_of_its_arrays(monkeypatch):
 
 def test_who_is_inside_is_waited_for(monkeypatch):
     images, kernels = np.ones((64, 256, 256, 3), np.float32), np.ones((8, 65, 65, 3), np.float32)
+    before = sys.getrefcount(images)
     call = unfinished_call(monkeypatch, images, kernels, 2)
-    inside = threading.Thread(target=call.run, args=(1,))
+    inside, closing = (threading.Thread(target=work, args=args) for work, args in ((call.run, (1,)), (call.close, ())))
     inside.start()
     time.sleep(0.1)
-    assert not call.close()
+    closing.start()
+    closing.join(0.2)
+    assert closing.is_alive()
+    assert sys.getrefcount(images) > before
     call.cancel()
+    closing.join(10)
+    assert sys.getrefcount(images) == before
     inside.join(10)
-    assert call.close()
+
+
+def test_calls_for_help_do_not_pile_up_while_the_helpers_are_busy(monkeypatch):
+    busy, free = threading.Event(), threading.Event()
+    pool = _workers.Pool()
+    monkeypatch.setattr(_workers, "_pool", pool)
+    pool.ask(lambda: [busy.set(), free.wait(30)], 1)
+    assert busy.wait(10)
+    images, kernels = np.ones((2, 100, 100, 8), np.float32), np.ones((8, 3, 3, 8), np.float32)
+    for _ in range(2 * _workers.MOST_WAITING):
+        xcorr.correlate(images, kernels, workers=2)
+    assert pool.helps.qsize() <= _workers.MOST_WAITING
+    free.set()
+
+
+def test_a_helper_without_memory_goes_on_with_the_next_call():
+    pool, done = _workers.Pool(), threading.Event()
+    pool.ask(Mock(side_effect=MemoryError), 1)
+    pool.ask(done.set, 1)
+    assert done.wait(10)
+    assert pool.n_threads == 1
 
 
 @pytest.mark.parametrize(("dtype", "method"), [("f4", "direct"), ("f4", "matmul"), ("u1", "direct"), ("i8", "auto")])
@@ -327,25 +349,6 @@ def test_other_threads_go_on_while_a_call_computes(dtype, method):
 
 
 # --- forks, the end of the process, interrupts ------------------------------------------------------------------------
-
-CALLS = """
-import atexit, concurrent.futures, multiprocessing, os, signal, sys, threading, time
-import numpy as np
-import xcorr
-
-images = (np.arange(8 * 40 * 40 * 3).reshape(8, 40, 40, 3) % 13 - 6).astype(np.float32)
-kernels = (np.arange(64 * 3 * 3 * 3).reshape(64, 3, 3, 3) % 7 - 3).astype(np.float32)
-calls = {"direct": (images, kernels), "matmul": (images, kernels),
-         "auto": (images.astype(np.int64) << 36, kernels.astype(np.int64) << 14)}  # beyond 2**53
-expected = {name: xcorr.correlate(*calls[name], method=name, workers=2) for name in calls}
-
-def right(name, workers):
-    return np.array_equal(xcorr.correlate(*calls[name], method=name, workers=workers), expected[name])
-
-def keep_calling(name, workers):
-    while True:
-        right(name, workers)
-"""
 
 
 @linux
@@ -403,47 +406,16 @@ time.sleep(0.2)
     assert run_script(CALLS + text, name, workers) == "True\n"
 
 
-LONG_CALLS = {  # images, kernels, their dtype, the images' value, method: seconds of work at least
-    "direct": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, "direct"),
-    "matmul": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, "matmul"),
-    "beyond-2**53": ((500, 256, 256, 3), (2, 9, 9, 3), "i8", 2**53, "auto"),
-    "beyond-2**53-many-kernels": ((6, 256, 256, 1), (1000, 1, 1, 1), "i8", 2**60, "auto"),
-    "large-kernels": ((1, 4096, 4096, 1), (4, 512, 512, 1), "f8", 1, "direct"),
-    "one-row": ((1, 1, 2_000_000, 1), (4, 1, 8001, 1), "f4", 1, "direct"),
-}
-
-
 @linux
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("call", LONG_CALLS.values(), ids=LONG_CALLS)
 def test_an_interrupt_is_answered_at_once(call, workers):
-    text = """
-image_shape, kernel_shape, dtype, value, method, workers = eval(sys.argv[1])
-images = np.broadcast_to(np.full(image_shape[1:], value, dtype), image_shape)
-kernels = np.ones(kernel_shape, dtype)
-signal.signal(signal.SIGINT, signal.default_int_handler)
-if os.fork() == 0:
-    time.sleep(0.3)
-    print(time.monotonic(), flush=True)
-    os.kill(os.getppid(), signal.SIGINT)
-    os._exit(0)
-try:
-    xcorr.correlate(images, kernels, method=method, workers=workers)
-except KeyboardInterrupt:
-    print(time.monotonic())
-time.sleep(0.1)
-before = time.process_time()
-time.sleep(0.2)
-print(time.process_time() - before)
-print(all(right(name, workers) for name in calls))
-"""
-    printed = run_script(CALLS + text, (*call, workers)).split()
-    assert len(printed) == 4, "the call was not interrupted"
-    sent, caught, computed = map(float, printed[:3])
-    print(f"answered within {caught - sent:.3f} s")
-    assert printed[3] == "True", "the next call was wrong"
-    assert computed < 0.05, "a thread went on computing"
-    assert caught - sent <= 0.5  # 0.25 s are promised; the rest is for a busy machine
+    sent, caught, computed, right = run_script(CALLS + INTERRUPT, (*call, workers, 0.3)).split()
+    seconds = float(caught) - float(sent)
+    print(f"answered within {seconds:.3f} s")
+    assert right == "True", "the next call was wrong"
+    assert float(computed) < 0.05, "a thread went on computing"
+    assert seconds <= 0.5  # 0.25 s are promised; the rest is for a busy machine
 
 
 def test_what_winograd_multiplies_less_is_not_counted_for_the_workers(asked):
@@ -462,3 +434,106 @@ def test_depthwise_layers_count_twice_for_the_workers(asked):
     xcorr.correlate(images, kernels, groups=64, method="direct", workers=2)
     xcorr.correlate(images[..., :1], np.ones((64, 3, 3, 1), np.float32), method="direct", workers=2)
     assert asked == [2, 1]
+
+
+HANDLERS = """
+thread_start = threading.Thread.start
+signal.signal(signal.SIGALRM, lambda number, frame: handle())
+
+class Stop(BaseException):
+    pass
+
+def storm(seconds=0.0007):
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+"""
+
+
+@linux
+def test_a_signals_handler_may_call_at_any_moment():
+    text = """
+handled, inside = [], False
+def handle():
+    global inside
+    if not inside:  # one handler at a time
+        inside = True
+        handled.append(all(right(name, 3) for name in calls))
+        inside = False
+
+def start_slowly(thread):
+    os.kill(os.getpid(), signal.SIGALRM)
+    thread_start(thread)
+
+threading.Thread.start = start_slowly
+right("direct", 6)
+storm(0.005)
+while len(handled) < 100:
+    assert all(right(name, 4) for name in calls)
+storm(0)
+print(all(handled))
+"""
+    assert run_script(CALLS + HANDLERS + text) == "True\n"
+
+
+@linux
+@pytest.mark.parametrize("then", ["goes on", "raises"])
+def test_a_child_forked_by_a_signals_handler_inside_of_a_call_does_not_hang(then):
+    text = """
+images, kernels = np.ones((1, 1500, 1500, 1)), np.ones((4, 32, 32, 1))
+child = None
+def handle():
+    global child
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        if sys.argv[1] == "raises":
+            raise Stop
+    else:
+        os.kill(os.getpid(), signal.SIGINT)
+
+signal.setitimer(signal.ITIMER_REAL, 0.05)
+kind = None
+try:
+    xcorr.correlate(images, kernels, method="direct", workers=2)
+except (RuntimeError, Stop, KeyboardInterrupt) as error:
+    kind = type(error).__name__
+if child == 0:
+    os._exit((kind == sys.argv[2]) - 1 or not right("direct", 2))
+print(kind, os.waitpid(child, 0)[1])
+"""
+    kind = {"goes on": "RuntimeError", "raises": "Stop"}[then]
+    assert run_script(CALLS + HANDLERS + text, then, kind) == "KeyboardInterrupt 0\n"
+
+
+@linux
+@pytest.mark.parametrize("workers", [2, 3, 16])
+def test_nobody_is_inside_of_a_call_after_a_storm_of_interrupts(workers):
+    text = """
+sys.unraisablehook = lambda error: None  # a handler may come where Python can only print
+images, kernels = images[:, :, :, :1].copy(), np.ones((4, 33, 33, 1), "f4")
+out, calls["direct"] = np.empty((8, 8, 8, 4), "f4"), (images, kernels)
+expected["direct"], armed, stopped = xcorr.correlate(images, kernels), False, 0
+def handle():
+    if armed:
+        raise Stop
+
+deadline = time.monotonic() + 4
+while time.monotonic() < deadline:
+    try:
+        try:
+            armed = True
+            storm(np.random.uniform(0.0001, 0.003))
+            xcorr.correlate(images, kernels, out=out, workers=int(sys.argv[1]))
+        finally:
+            armed = False
+    except Stop:
+        stopped += 1
+        out[...] = -1
+        end = time.perf_counter() + 0.002
+        while time.perf_counter() < end:
+            pass
+        assert (out == -1).all()
+storm(0)
+print(stopped > 100, right("direct", 2))
+"""
+    assert run_script(CALLS + HANDLERS + text, workers) == "True True\n"

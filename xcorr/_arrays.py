@@ -1,5 +1,6 @@
 """Arrays as they come in: what is accepted as an operand, as a bias, as a fill value, as `out`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from xcorr._engine import hold
 from xcorr._foreign import attribute, shown
 
 DLPACK_CPU = 1
+PIECE = 2**22
+"""Elements that are read or written at one go: some milliseconds."""
+
 ACCEPTED = "an array of numbers (anything with __array__, the buffer protocol or a CPU __dlpack__)"
 
 
@@ -177,3 +181,19 @@ def places_collide(array: npt.NDArray[Any]) -> bool:
     for stride, length in zip(array.strides, array.shape, strict=True):
         places = (places[:, None] + np.arange(length, dtype=np.int64) * stride).ravel()
     return bool(np.any(np.diff(np.sort(places)) < array.itemsize))
+
+
+def in_pieces(*arrays: npt.NDArray[Any]) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    """The same parts of arrays of one shape, one after the other, so that a signal is not kept waiting."""
+    if arrays[0].size <= PIECE:
+        yield arrays
+        return
+    longest = int(np.argmax(arrays[0].shape))
+    for halves in zip(*(np.array_split(array, 2, longest) for array in arrays), strict=True):
+        yield from in_pieces(*halves)
+
+
+def copy_in_pieces(target: npt.NDArray[Any], source: Any) -> None:
+    """``target[...] = source``."""
+    for target_piece, source_piece in in_pieces(target, np.broadcast_to(source, target.shape)):
+        target_piece[...] = source_piece

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr._arrays import take_bias
+from xcorr._arrays import copy_in_pieces, take_bias
 from xcorr._dtypes import Types
 from xcorr._engine import Engine
 from xcorr._geometry import sizes_of
@@ -68,7 +68,7 @@ class Bank:
         refuse_too_large("kernels", "panels", n_bytes)
         panels = empty_lines(n_bytes).view(work).reshape(engine.groups, -1)
         if engine.groups * engine.padded_kernels > self.n_groups * self.n_kernels:  # some do not exist
-            panels[...] = 0
+            copy_in_pieces(panels, 0)
         panel_bias = np.zeros((engine.groups, engine.padded_kernels), dtype=work)
         bias = np.ascontiguousarray(self.bias, work).reshape(engine.groups, -1)
         for group in range(engine.groups):

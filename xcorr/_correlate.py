@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 import xcorr._indices as _indices
 from xcorr import _dispatch
-from xcorr._arrays import held, take_array
+from xcorr._arrays import copy_in_pieces, held, take_array
 from xcorr._bank import Array
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Recent, Repeat, repeated
@@ -31,9 +31,6 @@ _recent: list[Recent] = []
 
 UNCHANGING = PLAIN | {float, complex, _dispatch.Level}
 """Types of words that are the same as long as they are the same object."""
-
-PIECE = 2**22
-"""Elements that are copied at one go."""
 
 Padding = str | int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
 """What `padding` may be."""
@@ -476,7 +473,7 @@ def windows(
     shape = (sizes[0], geometry.rows, geometry.columns, *kernel, sizes[3])
     checked(prod(shape) * array.itemsize, "images", "the windows' bytes")
     gathered = np.empty(shape, array.dtype.newbyteorder("="))
-    copy_in_pieces(window_view(array, axes, shape, geometry), gathered)
+    copy_in_pieces(gathered, window_view(array, axes, shape, geometry))
     gathered = gathered.reshape(*shape[:3], shape[3] * shape[4] * shape[5])
     result: Array = gathered if axes[0] >= 0 else gathered[0]
     return result
@@ -491,13 +488,3 @@ def window_view(array: Array, axes: tuple[int, ...], shape: tuple[int, ...], geo
         step * stride if length > 1 else 0 for step, stride, length in zip(steps, axis_strides, shape, strict=True)
     ]
     return np.lib.stride_tricks.as_strided(array, shape, pitches, writeable=False)
-
-
-def copy_in_pieces(source: Array, target: Array) -> None:
-    """Some images, or some rows of one, at a time, so that a signal is not kept waiting."""
-    n_images = max(1, PIECE * len(source) // max(source.size, 1))
-    n_rows = max(1, PIECE * source.shape[0] * source.shape[1] // max(source.size, 1))
-    for image in range(0, len(source), n_images):
-        for row in range(0, source.shape[1], n_rows):
-            piece = (slice(image, image + n_images), slice(row, row + n_rows))
-            target[piece] = source[piece]

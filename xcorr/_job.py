@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr import _exact, _matmul, _workers
+from xcorr._arrays import in_pieces
 from xcorr._bank import Bank
 from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, integer_range, largest_magnitude
 from xcorr._engine import Engine
@@ -132,7 +133,8 @@ class Job:
         kernel_reach, bias_reach = self.bank.reach
         magnitude = largest_magnitude(self.plan.types.images)
         if magnitude * kernel_reach + bias_reach > EXACT_FLOAT64:
-            magnitude = max(abs(int(end)) for end in (self.images.min(), self.images.max(), self.fill.real))
+            ends = [int(end) for (piece,) in in_pieces(self.images) for end in (piece.min(), piece.max())]
+            magnitude = max(abs(end) for end in (*ends, int(self.fill.real)))
         return magnitude * kernel_reach + bias_reach
 
     def correlate_exactly(self, result: Array | None) -> bool:

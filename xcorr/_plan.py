@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr import _dispatch, _method, _winograd, _workers
-from xcorr._arrays import check_out, take_fill
+from xcorr._arrays import check_out, copy_in_pieces, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import choose_types, read_dtype
 from xcorr._engine import Engine, Repeat, lanes_of
@@ -265,13 +265,13 @@ class Plan:
             job.correlate(result, self.types.work == np.float64, None, False)
         else:
             job.correlate(result.real, self.types.work == np.float64, None, False)
-            in_order(result.imag, self.layout.response)[...] = bank.imaginary_bias
+            copy_in_pieces(in_order(result.imag, self.layout.response), bank.imaginary_bias)
         if target is None:
             if repeats is not None and job.call_done is not None and job.is_small:
                 repeats[:] = [Repeat(job.call_done, images, result), *repeats[:3]]
             return result
         if result is not target:
-            target[...] = result
+            copy_in_pieces(target, result)
         returned: Array = out
         return returned
 

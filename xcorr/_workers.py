@@ -1,10 +1,12 @@
 """The thread pool: how many workers, how a call is run by them, cancelling, forks and shutdown.
 
 Workers are daemon threads that wait for a call to help with; they hold no lock while they compute. The calling thread
-always works too, so a call is done even where no thread can be had.
+always works too, so a call is done even where no thread can be had. Who is inside of a call's loops is counted by the
+engine.
 """
 
 import functools
+import itertools
 import os
 import threading
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from xcorr._engine import forked
 from xcorr._foreign import shown
 from xcorr._geometry import whole_number
 from xcorr._memory import empty
@@ -36,7 +39,7 @@ class Runnable(Protocol):
 
     def cancel(self) -> None: ...
 
-    def close(self) -> bool: ...
+    def close(self) -> None: ...
 
 
 # --- how many ---------------------------------------------------------------------------------------------------------
@@ -180,16 +183,20 @@ def refuse_too_large(argument: str, what: str, n_bytes: int) -> None:
 # --- the pool ---------------------------------------------------------------------------------------------------------
 
 
+MOST_WAITING = 256
+"""Calls for help that may wait: where the threads are busy elsewhere, later ones are done without."""
+
+
 class Pool:
     """Threads that wait for calls to help with; as many as were ever wanted at once."""
 
     def __init__(self) -> None:
         self.helps: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a signal's handler may call inside of a call
         self.n_threads = 0
 
-    def ask(self, help_once: Callable[[], None], n_helpers: int) -> int:
-        """Has `help_once` called by up to `n_helpers` threads; how many will."""
+    def ask(self, help_once: Callable[[], None], n_helpers: int) -> None:
+        """Has `help_once` called by up to `n_helpers` threads."""
         with self.lock:
             while self.n_threads < n_helpers:
                 try:
@@ -197,16 +204,16 @@ class Pool:
                 except RuntimeError:  # no more threads can be had, or the interpreter is shutting down
                     break
                 self.n_threads += 1
-            n_helpers = min(n_helpers, self.n_threads)
+            n_helpers = min(n_helpers, self.n_threads, MOST_WAITING - self.helps.qsize())
         for _ in range(n_helpers):
             self.helps.put(help_once)
-        return n_helpers
 
     def serve(self) -> None:
         while True:
-            help_once = self.helps.get()
-            help_once()
-            del help_once
+            try:
+                self.helps.get()()
+            except MemoryError:  # before it was inside: the others do its part
+                continue
 
 
 _pool = Pool()
@@ -216,6 +223,7 @@ def _forget_pool() -> None:
     """In a forked child: its threads did not come along, and its lock may be held by one that did not."""
     global _pool
     _pool = Pool()
+    forked()
 
 
 if hasattr(os, "register_at_fork"):
@@ -223,54 +231,24 @@ if hasattr(os, "register_at_fork"):
 
 
 class Team:
-    """The helpers of one call: each runs it as a worker of its own, and the last one to leave says so."""
+    """The helpers of one call: each runs it as a worker of its own."""
 
     def __init__(self, call: Runnable) -> None:
-        self.call = call
+        self.call: Runnable | None = call
         self.n_cpus = usable_cpus()
-        self.n_workers = 1
-        self.lock = threading.Lock()
-        self.n_inside = 0
-        self.closed = False
-        self.left = threading.Event()
+        self.workers = itertools.count(1)
         self.error: BaseException | None = None
 
     def help_once(self) -> None:
-        with self.lock:
-            if self.closed:
-                return
-            call, worker = self.call, self.n_workers
-            self.n_workers += 1
-            self.n_inside += 1
+        call = self.call
+        if call is None:  # it is done: one that comes too late holds the team for a while, but not the call's arrays
+            return
         try:
+            worker = next(self.workers)
             call.run(worker, worker < self.n_cpus)
         except BaseException as error:
             self.error = error
             call.cancel()
-        finally:
-            with self.lock:
-                self.n_inside -= 1
-                if self.closed and not self.n_inside:
-                    self.left.set()
-
-    def close(self) -> None:
-        """Lets nobody in any more and waits for those inside; a signal's exception cancels them and is raised after."""
-        interrupted: BaseException | None = None
-        while True:
-            try:
-                with self.lock:
-                    self.closed = True
-                    if not self.n_inside:
-                        break
-                if self.call.close():  # those who are through but for saying so are not waited for
-                    break
-                self.left.wait()
-            except BaseException as error:
-                interrupted = error
-                self.call.cancel()
-        del self.call  # a helper that comes too late holds the team for a while, but not the call's arrays
-        if interrupted is not None:
-            raise interrupted
 
 
 def run(call: Runnable, n_workers: int) -> None:
@@ -287,6 +265,7 @@ def run(call: Runnable, n_workers: int) -> None:
         call.cancel()
         raise
     finally:
-        team.close()
+        call.close()  # compiled, so that no signal's exception can come before everybody has left
+        team.call = None
     if team.error is not None:
         raise team.error
