@@ -13,6 +13,11 @@ cdef Py_ssize_t SMALLEST_KEPT = SMALLEST
 
 
 def hold(array):
+    """`references_to` the array's owners."""
+    return references_to(array)
+
+
+cdef list references_to(array):
     """References to the arrays whose memory `array` is a view of: as long as they live, none of them is resized.
 
     `ndarray.resize(refcheck=False)` looks neither at views nor at exported buffers, but at weak references.
@@ -80,7 +85,7 @@ cdef class Repeat:
     cdef respond(self, cnp.ndarray images):
         cdef Loops loops = self.call.loops
         cdef cnp.ndarray response
-        cdef object held = hold(images)
+        cdef list held = references_to(images)
         cdef char* memory
         cdef bint double = self.call.engine.double
         cdef int failed
