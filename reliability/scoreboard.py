@@ -77,7 +77,8 @@ def main() -> int:
     if options.markdown:
         options.markdown.write_text(as_markdown(results))
     missed = [row["id"] for row in results if not row["held"]]
-    print(f"\n{len(results) - len(missed)} of {len(results)} targets met" + (f"; not {', '.join(missed)}" if missed else ""))
+    names = f"; not {', '.join(missed)}" if missed else ""
+    print(f"\n{len(results) - len(missed)} of {len(results)} targets met{names}")
     return 1 if missed else 0
 
 
