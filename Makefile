@@ -32,6 +32,27 @@ demo: .venv/package ## correlate the sample images, compare every response with 
 test: .venv/tools-test ## test the installed package; ARGS="-k layout" selects
 	cd tests && ../$(BIN)/pytest $(ARGS)
 
+# Beside the package's modules are built those that gcc's sanitizers watch, and found before them. Python leaks by design;
+# gcc misaligns the stack's vectors where it looks for uses after return. Not run is what measures time or memory.
+.PHONY: sanitize
+sanitize: .venv/tools-test ## test a build with the sanitizers of addresses and undefined behaviour; ARGS="-k ..." selects
+	$(BIN)/pip install -q 'setuptools>=77' 'Cython>=3.1,<4'
+	XCORR_SANITIZE=1 CFLAGS="$(CFLAGS) -Wno-array-bounds" \
+	    $(BIN)/python setup.py -q build --build-base build/sanitize --build-lib build/sanitize/lib
+	cd tests && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so.6)" \
+	    ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:allocator_may_return_null=1 \
+	    UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=../build/sanitize/lib XCORR_TEST_EXAMPLES=$${XCORR_TEST_EXAMPLES:-50} \
+	    ../$(BIN)/pytest --capture=sys $(ARGS) \
+	    --deselect tests/test_memory.py::test_peak_memory_beside_the_arrays_is_bounded \
+	    --deselect tests/test_memory.py::test_no_memory_is_kept_by_many_calls_and_errors \
+	    --deselect tests/test_workers.py::test_an_interrupt_is_answered_at_once
+
+# It knows no AVX-512, so it shows the package a processor of level v3.
+MEMCHECK ?= test_definition.py test_tiles.py test_strips_and_blocks.py -k v3
+.PHONY: valgrind
+valgrind: .venv/tools-test ## test the installed package under valgrind's memcheck; MEMCHECK="test_bits.py -k ..." selects
+	cd reliability && ../$(BIN)/python memcheck.py $(MEMCHECK)
+
 # The peers are not part of any extra: they are installed beside the package, and take about a gigabyte. Where pip's own
 # settings give a torch for GPUs, install the CPU build into .venv first: it is kept.
 .venv/bench: .venv/package benchmarks/requirements.txt

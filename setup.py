@@ -1,6 +1,7 @@
 """Build of the compiled core: a table of levels and a list of extensions.
 
-``XCORR_DEBUG=1`` builds with Cython's run-time checks and debug symbols.
+``XCORR_DEBUG=1`` builds with Cython's run-time checks and debug symbols, ``XCORR_SANITIZE=1`` with the compiler's
+sanitizers of addresses and of undefined behaviour.
 Everything else (metadata, extras, tools) stands in pyproject.toml.
 """
 
@@ -17,6 +18,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
 DEBUG = os.environ.get("XCORR_DEBUG", "0") not in ("", "0")
+SANITIZE = os.environ.get("XCORR_SANITIZE", "0") not in ("", "0")
 X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
 
 # A level is one ISA build of the same source. For each, the spellings that compilers know it by, tried in order.
@@ -34,7 +36,7 @@ if not X86_64:
 # Wanted of every compiler, each probed alone and left out where unknown. Contraction makes a product and the sum it
 # feeds one fused multiply-add wherever the level has it, so that all forms round alike; a tile is a loop of literal
 # length that has to unroll into registers.
-COMMON_FLAGS = ["-g", "-O1"] if DEBUG else ["-O3", "-g0"]
+COMMON_FLAGS = ["-g", "-O1"] if DEBUG or SANITIZE else ["-O3", "-g0"]
 LEVEL_FLAGS = [
     "-ffp-contract=fast",
     "-fno-trapping-math",
@@ -43,6 +45,13 @@ LEVEL_FLAGS = [
     "-Wno-psabi",
     "--param=max-completely-peel-times=64",
     "--param=max-completely-peeled-insns=4000",
+]
+
+# The first report ends the process. Casts of floats that an integer cannot hold are undefined too, but a check of their own.
+SANITIZER_FLAGS = [
+    "-fsanitize=address,undefined,float-cast-overflow",
+    "-fno-sanitize-recover=all",
+    "-fno-omit-frame-pointer",
 ]
 
 DIRECTIVES = {
@@ -66,7 +75,7 @@ EXTENSIONS += [
         [f"pyx/_level_{level}.pyx"],
         depends=["pyx/simd.h"],
         include_dirs=["pyx"],
-        define_macros=[] if DEBUG else [("CYTHON_INLINE", "inline __attribute__((always_inline))")],
+        define_macros=[] if DEBUG or SANITIZE else [("CYTHON_INLINE", "inline __attribute__((always_inline))")],
     )
     for name, level in LEVEL_EXTENSIONS.items()
 ]
@@ -86,6 +95,9 @@ class BuildLevels(build_ext):
             known = [flag for flag in COMMON_FLAGS + LEVEL_FLAGS if self.accepts([flag])]
             for extension in list(self.extensions):
                 extension.extra_compile_args = [flag for flag in COMMON_FLAGS if flag in known]
+                if SANITIZE:
+                    extension.extra_compile_args += SANITIZER_FLAGS
+                    extension.extra_link_args = SANITIZER_FLAGS
                 level = LEVEL_EXTENSIONS.get(extension.name)
                 if level is None:
                     continue

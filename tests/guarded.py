@@ -1,14 +1,18 @@
 """The calls of test_guard_pages, in a module that a child process can import by name."""
 
+import contextlib
 import ctypes
 import mmap
+from unittest import mock
 
 import numpy as np
 from cases import FEW, Case
 from checks import random_generator, response_dtype, whole_numbers
 
 import xcorr
-from xcorr import _dispatch, _reference
+from xcorr import _bank, _dispatch, _plan, _reference, _workers
+
+LINE = 64  # bytes of a cache line
 
 CASES = [
     *(case for case in FEW if case.images[0] and case.kernels[0]),
@@ -39,7 +43,7 @@ WINOGRAD = [
 
 
 class Guarded:
-    """Copies of arrays that begin directly after, or end directly before, a page that must not be touched."""
+    """Memory that begins directly after, or ends directly before, a page that must not be touched."""
 
     def __init__(self, at_end):
         self.at_end = at_end
@@ -48,17 +52,46 @@ class Guarded:
         self.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 
     def __call__(self, array):
+        """A copy."""
+        view = self.empty(array.nbytes).view(array.dtype).reshape(array.shape)
+        view[...] = array
+        return view
+
+    def empty(self, n_bytes):
+        memory, first, end = self.pages(n_bytes)
+        return memory[end - n_bytes : end] if self.at_end else memory[first : first + n_bytes]
+
+    def workspace(self, shape, dtype):
+        """A workspace for a call, which uses it from the next cache line on: that one is the first or the last."""
+        n_bytes = shape[0] - LINE
+        memory, first, end = self.pages(n_bytes)
+        start = end - -(-n_bytes // LINE) * LINE if self.at_end else first
+        return memory[start - 1 : start - 1 + shape[0]].view(dtype)
+
+    def pages(self, n_bytes):
+        """Fresh memory, and where in it so many bytes lie between the guards."""
         page = mmap.PAGESIZE
-        n_pages = -(-array.nbytes // page)
+        n_pages = -(-n_bytes // page)
         mapping = mmap.mmap(-1, (n_pages + 2) * page)
         self.mappings.append(mapping)  # never unmapped: the process ends
         memory = np.frombuffer(mapping, np.uint8)
-        offset = page + (n_pages * page - array.nbytes if self.at_end else 0)
-        view = memory[offset : offset + array.nbytes].view(array.dtype).reshape(array.shape)
-        view[...] = array
         for guard in (0, (n_pages + 1) * page):
             assert self.mprotect(memory.ctypes.data + guard, page, 0) == 0
-        return view
+        return memory, page, (n_pages + 1) * page
+
+
+@contextlib.contextmanager
+def guarding(guarded):
+    """Workspaces, panels, and what they are packed from lie between guards; nothing is left from earlier calls."""
+    _plan._forget_plans()
+    real_kernels, pack = _bank.Bank.real_kernels, _bank.Bank.pack
+    with (
+        mock.patch.object(_workers, "empty", guarded.workspace),
+        mock.patch.object(_bank, "empty_lines", guarded.empty),
+        mock.patch.object(_bank.Bank, "real_kernels", lambda *arguments: guarded(real_kernels(*arguments))),
+        mock.patch.object(_bank.Bank, "pack", lambda bank, engine: tuple(map(guarded, pack(bank, engine)))),
+    ):
+        yield
 
 
 def run(level, method, dtype, results):
@@ -73,7 +106,10 @@ def run(level, method, dtype, results):
                 guarded = Guarded(at_end)
                 out = guarded(np.zeros(expected.shape, response_dtype(dtype)))
                 results.send(f"{case.id}, {'page after' if at_end else 'page before'}")
-                xcorr.correlate(guarded(images), guarded(kernels), out=out, method=method, workers=1, **case.keywords)
+                with guarding(guarded):
+                    xcorr.correlate(
+                        guarded(images), guarded(kernels), out=out, method=method, workers=1, **case.keywords
+                    )
                 if not np.array_equal(out, expected):
                     return
     results.send("done")

@@ -1,4 +1,4 @@
-"""Nothing outside the operands and the output is touched: unreadable pages lie directly before and after them."""
+"""Nothing outside of operands, output, panels and workspaces is touched: unreadable pages lie before and after them."""
 
 import multiprocessing
 import sys

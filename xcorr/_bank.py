@@ -105,7 +105,7 @@ def real_taps(kernels: Array, types: Types, conjugate: bool, work: np.dtype[Any]
     and x v + y u. The channels of a complex image are x and y in turn, a real image has x alone.
     """
     if not types.is_complex:
-        return np.ascontiguousarray(kernels, work)
+        return np.require(kernels, work, ["C", "ALIGNED"])
     u, v = kernels.real.astype(work), kernels.imag.astype(work)
     v = v if conjugate else -v
     n_kernels, height, width, channels = kernels.shape
