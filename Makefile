@@ -53,6 +53,24 @@ MEMCHECK ?= test_definition.py test_tiles.py test_strips_and_blocks.py -k v3
 valgrind: .venv/tools-test ## test the installed package under valgrind's memcheck; MEMCHECK="test_bits.py -k ..." selects
 	cd reliability && ../$(BIN)/python memcheck.py $(MEMCHECK)
 
+# In tests/ as above; where a test starts a process, that one is watched too.
+.PHONY: coverage
+coverage: .venv/tools-coverage ## which lines and branches of xcorr/*.py the tests reach; at least 98 % have to be
+	cd tests && ../$(BIN)/coverage erase --rcfile=../pyproject.toml
+	cd tests && ../$(BIN)/coverage run --rcfile=../pyproject.toml -m pytest $(ARGS)
+	cd tests && ../$(BIN)/coverage combine -q --rcfile=../pyproject.toml
+	cd tests && ../$(BIN)/coverage report --rcfile=../pyproject.toml
+
+# mutmut changes a copy, and wants the package and the tests beside it.
+PACKAGE = $$($(BIN)/python -P -c 'import importlib.util; print(*importlib.util.find_spec("xcorr").submodule_search_locations)')
+.PHONY: mutants
+mutants: .venv/tools-mutants ## change xcorr/_geometry.py and xcorr/_method.py in small ways that the tests must notice
+	rm -rf build/mutants
+	mkdir -p build/mutants
+	cp -r pyproject.toml tests "$(PACKAGE)" build/mutants
+	cd build/mutants && ../../$(BIN)/mutmut run > mutmut.log || { tail mutmut.log; false; }
+	cd build/mutants && ../../$(BIN)/python ../../reliability/survivors.py
+
 # The peers are not part of any extra: they are installed beside the package, and take about a gigabyte. Where pip's own
 # settings give a torch for GPUs, install the CPU build into .venv first: it is kept.
 .venv/bench: .venv/package benchmarks/requirements.txt

@@ -47,7 +47,8 @@ LEVEL_FLAGS = [
     "--param=max-completely-peeled-insns=4000",
 ]
 
-# The first report ends the process. Casts of floats that an integer cannot hold are undefined too, but a check of their own.
+# The first report ends the process. Casts of floats that an integer cannot hold are undefined too, but need a check of
+# their own.
 SANITIZER_FLAGS = [
     "-fsanitize=address,undefined,float-cast-overflow",
     "-fno-sanitize-recover=all",

@@ -1,6 +1,7 @@
 """Operands and outputs of every memory order, alignment, byte order and kind."""
 
 import array
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -81,6 +82,31 @@ def test_overlapping_windows_as_images_work(method):
 
 
 # Things that are not arrays but hold one.
+
+
+def test_a_tensor_that_is_not_of_the_cpu_is_refused():
+    with pytest.raises(TypeError, match=r"^images: got a tensor on DLPack device \(2, 0\); allowed is one of the CPU$"):
+        xcorr.correlate(OnlyDLPack(np.ones((3, 3)), device=(2, 0)), np.ones((2, 2)))
+
+
+def test_a_tensor_that_cannot_be_read_is_refused():
+    tensor = OnlyDLPack(np.ones((3, 3)))
+    tensor.array = Mock(__dlpack__=Mock(side_effect=BufferError("in use")))
+    with pytest.raises(TypeError, match=r"^kernels: its __dlpack__ cannot be read: BufferError\('in use'\); "):
+        xcorr.correlate(np.ones((4, 4)), tensor)
+
+
+def test_a_list_of_masked_arrays_is_refused():
+    rows = [np.ma.array([1.0, 2.0], mask=[False, True])] * 2
+    with pytest.raises(TypeError, match="^images: got masked arrays, whose masks would be lost"):
+        xcorr.correlate(rows, np.ones((1, 1)))
+
+
+def test_out_whose_strides_interleave_beyond_counting_is_refused():
+    memory = np.zeros(4_000_000)
+    out = np.lib.stride_tricks.as_strided(memory, (1100, 1100), (8 * 1101, 8 * 1103))
+    with pytest.raises(ValueError, match="^out: strides .* interleave in shape .*; allowed is a plainer view$"):
+        xcorr.correlate(np.ones((1100, 1100)), np.ones((1, 1)), out=out)
 
 
 @pytest.mark.parametrize("wrap", [OnlyDLPack, OnlyArray, memoryview])

@@ -126,3 +126,22 @@ def test_dilation_of_a_single_tap_means_nothing():
     np.testing.assert_array_equal(
         xcorr.correlate(image, np.array([[2.0, 1]]), dilation=(99, 1)), 2 * image[:, :-1] + image[:, 1:]
     )
+
+
+@pytest.mark.parametrize("conjugate", [1, None, "yes"])
+def test_conjugate_is_true_or_false(conjugate):
+    with pytest.raises(TypeError, match=f"^conjugate: got {conjugate!r}; allowed are True and False$"):
+        xcorr.correlate(np.ones((3, 3)), np.ones((2, 2)), conjugate=conjugate)
+
+
+@pytest.mark.parametrize(
+    ("image", "kernel"), [((5, 5), (2, 2, 1)), ((5, 5, 2), (2, 2))], ids=["more-axes", "of-several-channels"]
+)
+def test_an_index_is_of_shapes_with_as_many_axes(image, kernel):
+    with pytest.raises(ValueError, match="^kernel_shape: got .* for an image of shape .*; allowed are as many axes$"):
+        xcorr.window_index(image, kernel)
+
+
+def test_a_level_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="^XCORR_LEVEL: got 'v9'; this machine and build can run base"):
+        _dispatch.load("v9")

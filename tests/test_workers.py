@@ -1,5 +1,6 @@
 """How many workers, and what they never do: change a bit, hang after a fork, outlive an interrupt, leave a trace."""
 
+import os
 import sys
 import threading
 import time
@@ -537,3 +538,27 @@ storm(0)
 print(stopped > 100, right("direct", 2))
 """
     assert run_script(CALLS + HANDLERS + text, workers) == "True True\n"
+
+
+def test_fewer_workers_do_a_call_whose_workspaces_would_be_too_many(monkeypatch):
+    rng = random_generator("workspaces")
+    images, kernels = real_numbers(rng, (1, 64, 4096, 8), "f4"), real_numbers(rng, (8, 3, 3, 8), "f4")
+    expected = xcorr.correlate(images, kernels, padding="same", workers=1)
+    started, run = [], _workers.run
+    monkeypatch.setattr(_workers, "run", lambda call, n_workers: (started.append(n_workers), run(call, n_workers)))
+    for limit, n_workers in ((2**21, 2), (2**20, 1)):  # a row of responses takes 524,608 bytes
+        monkeypatch.setattr(_workers, "WORKSPACE_LIMIT", limit)
+        assert_same_bits(xcorr.correlate(images, kernels, padding="same", workers=2), expected)
+        assert started.pop() == n_workers
+    monkeypatch.setattr(_workers, "WORKSPACE_LIMIT", 2**19)
+    with pytest.raises(MemoryError, match="^images: "):
+        xcorr.correlate(images, kernels, padding="same", workers=2)
+
+
+def test_cpus_are_counted_where_there_is_no_affinity(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(_workers, "cgroup_quota", lambda: None)
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    assert _workers.usable_cpus() == 5
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert _workers.usable_cpus() == 1

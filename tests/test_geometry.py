@@ -1,0 +1,455 @@
+"""Layouts, numbers, paddings, sizes and the sum's blocks: pure functions, checked with numbers done by hand."""
+
+import sys
+from math import isqrt
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+
+from xcorr import _geometry
+from xcorr._geometry import Geometry, make_geometry
+
+LARGEST = sys.maxsize
+PADDINGS = "'valid', 'same', 'full', an integer >= 0, (rows, columns) or ((top, bottom), (left, right))"
+PAIRS = "an integer >= 1 or a pair (rows, columns) of them"
+
+
+def message_of(kind, call, *arguments, **keywords):
+    with pytest.raises(kind) as caught:
+        call(*arguments, **keywords)
+    assert caught.type is kind
+    return str(caught.value)
+
+
+# Layouts.
+
+
+@pytest.mark.parametrize(
+    ("images", "kernels", "layout", "expected"),
+    [
+        ("NHWC", "KHWC", "NHWC", ((0, 1, 2, 3), (0, 1, 2, 3), (0, 1, 2, 3))),
+        ("HWC", "KHWC", "NHWC", ((-1, 0, 1, 2), (0, 1, 2, 3), (-1, 0, 1, 2))),
+        ("NHWC", "HWC", "NHWC", ((0, 1, 2, 3), (-1, 0, 1, 2), (0, 1, 2, -1))),
+        ("HWC", "HWC", "NHWC", ((-1, 0, 1, 2), (-1, 0, 1, 2), (-1, 0, 1, -1))),
+        ("NCHW", "KCHW", "NCHW", ((0, 2, 3, 1), (0, 2, 3, 1), (0, 2, 3, 1))),
+        ("CHW", "KCHW", "NCHW", ((-1, 1, 2, 0), (0, 2, 3, 1), (-1, 1, 2, 0))),
+        ("NCHW", "CHW", "NCHW", ((0, 2, 3, 1), (-1, 1, 2, 0), (0, 1, 2, -1))),
+        ("NHW", "KHW", "NHW", ((0, 1, 2, -1), (0, 1, 2, -1), (0, 1, 2, 3))),
+        ("HW", "KHW", "NHW", ((-1, 0, 1, -1), (0, 1, 2, -1), (-1, 0, 1, 2))),
+        ("HW", "HW", "NHW", ((-1, 0, 1, -1), (-1, 0, 1, -1), (-1, 0, 1, -1))),
+    ],
+)
+def test_a_layout_says_where_each_axis_is(images, kernels, layout, expected):
+    read = _geometry.read_layout((5,) * len(images), (5,) * len(kernels), layout)
+    assert read == (layout, *expected)
+
+
+@pytest.mark.parametrize(
+    ("images", "kernels", "word"),
+    [(2, 2, "NHW"), (2, 3, "NHW"), (3, 2, "NHW"), (4, 4, "NHWC"), (3, 4, "NHWC"), (4, 3, "NHWC")],
+)
+def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
+    assert _geometry.read_layout((5,) * images, (5,) * kernels, None).word == word
+
+
+@pytest.mark.parametrize(
+    ("kind", "images", "kernels", "layout", "message"),
+    [
+        (TypeError, (5, 5), (2, 2), 3, "layout: got 3; allowed are None and NHWC, NCHW, NHW"),
+        (ValueError, (5, 5), (2, 2), "nhw", "layout: got 'nhw'; allowed are None and NHWC, NCHW, NHW"),
+        (
+            ValueError,
+            (5, 6),
+            (2, 2, 2),
+            "NHWC",
+            "images: shape (5, 6) has 2 axes; layout 'NHWC' takes 4, or 3 without the first",
+        ),
+        (
+            ValueError,
+            (5, 6, 7),
+            (1, 2, 3, 4),
+            "NHW",
+            "kernels: shape (1, 2, 3, 4) has 4 axes; layout 'NHW' takes 3, or 2 without the first",
+        ),
+        (ValueError, (5,), (2, 2), None, "images: shape (5,) has 1 axes; allowed are 2, 3 or 4"),
+        (ValueError, (5, 6), (1, 2, 3, 4, 5), None, "kernels: shape (1, 2, 3, 4, 5) has 5 axes; allowed are 2, 3 or 4"),
+        (
+            ValueError,
+            (5, 6),
+            (1, 2, 3, 4),
+            None,
+            "kernels: shape (1, 2, 3, 4) does not go with images of shape (5, 6); "
+            "2 axes mean layout 'NHW', 4 mean 'NHWC'",
+        ),
+        (
+            ValueError,
+            [5, 6, 7],
+            [1, 2, 3],
+            None,
+            "layout: images of shape (5, 6, 7) with kernels of shape (1, 2, 3) can be read as "
+            "layout='NHW' (images (N, H, W), kernels (K, kh, kw)) or as layout='NHWC' (one image (H, W, C), "
+            "one kernel (kh, kw, C)); say which",
+        ),
+    ],
+)
+def test_a_layout_that_is_none_is_refused(kind, images, kernels, layout, message):
+    assert message_of(kind, _geometry.read_layout, images, kernels, layout) == message
+
+
+def test_sizes_are_arranged_as_they_were_found():
+    axes = (0, 2, 3, 1)
+    assert _geometry.sizes_of((2, 3, 5, 7), axes) == (2, 5, 7, 3)
+    assert _geometry.arranged((2, 5, 7, 3), axes) == (2, 3, 5, 7)
+    assert _geometry.sizes_of((5, 7), (-1, 0, 1, -1)) == (1, 5, 7, 1)
+    assert _geometry.arranged((9, 5, 7, 8), (-1, 0, 1, -1)) == (5, 7)
+
+
+# Numbers.
+
+
+@pytest.mark.parametrize("value", [2, np.int8(2), np.uint64(2), np.array(2), LARGEST])
+def test_a_whole_number_is_one_of_any_integer_type(value):
+    number = _geometry.whole_number(value, "name", 2, "two or more")
+    assert type(number) is int
+    assert number == int(value)
+
+
+@pytest.mark.parametrize("value", [True, np.True_, np.array(True), 2.0, "2", None, np.array([2]), np.array(2.0)])
+def test_what_is_no_integer_is_refused(value):
+    message = f"name: got {value!r}; allowed is two or more"
+    assert message_of(TypeError, _geometry.whole_number, value, "name", 2, "two or more") == message
+
+
+def test_an_index_that_is_none_is_refused():
+    class Strange:
+        def __index__(self):
+            raise TypeError("own words")
+
+        def __repr__(self):
+            return "strange"
+
+    message = "name: got strange; allowed is two or more"
+    assert message_of(TypeError, _geometry.whole_number, Strange(), "name", 2, "two or more") == message
+
+
+class Tensor:
+    """An array of another library that becomes an index, as one of a single element does."""
+
+    def __init__(self, ndim, kind):
+        self.ndim, self.dtype = ndim, Mock(kind=kind)
+
+    def __index__(self):
+        return 3
+
+
+def test_an_array_of_another_library_is_a_number_only_without_axes():
+    assert _geometry.whole_number(Tensor(0, "i"), "name", 2, "two or more") == 3
+    for tensor in (Tensor(1, "i"), Tensor(0, "b")):
+        message_of(TypeError, _geometry.whole_number, tensor, "name", 2, "two or more")
+
+
+@pytest.mark.parametrize("value", [1, -1, np.int8(1), -(2**70)])
+def test_a_number_below_the_least_is_refused(value):
+    message = f"name: got {value!r}; allowed is two or more"
+    assert message_of(ValueError, _geometry.whole_number, value, "name", 2, "two or more") == message
+    whole = f"name: got (7, {value!r}); allowed is two or more"
+    assert message_of(ValueError, _geometry.whole_number, value, "name", 2, "two or more", (7, value)) == whole
+
+
+def test_a_number_beyond_an_index_is_refused():
+    message = f"name: the number would be {LARGEST + 1}; at most {LARGEST} is possible"
+    assert message_of(ValueError, _geometry.whole_number, LARGEST + 1, "name", 2, "two or more") == message
+    assert _geometry.checked(LARGEST, "name", "it") == LARGEST
+    message = f"name: it would be {LARGEST + 1}; at most {LARGEST} is possible"
+    assert message_of(ValueError, _geometry.checked, LARGEST + 1, "name", "it") == message
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ((1, 2), True),
+        ([1], True),
+        (range(2), True),
+        (np.arange(2), True),
+        (np.array(2), False),
+        (2, False),
+        (np.int64(2), False),
+        ("ab", False),
+        (b"ab", False),
+        ({1, 2}, False),
+    ],
+)
+def test_sequences_are_what_has_an_order(value, expected):
+    assert _geometry.is_sequence(value) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(1, (1, 1)), (3, (3, 3)), ((1, 2), (1, 2)), ([2, 1], (2, 1)), (np.array([4, 5]), (4, 5))]
+)
+def test_a_pair_is_one_number_or_rows_and_columns(value, expected):
+    assert _geometry.read_pair(value, "stride") == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        *((ValueError, value) for value in (0, -1, (1, 0), (0, 1), (), (1,), (1, 2, 3))),
+        *((TypeError, value) for value in (1.0, None, "12", (1, 2.0), (True, 1))),
+    ],
+)
+def test_what_is_no_pair_is_refused(kind, value):
+    assert message_of(kind, _geometry.read_pair, value, "stride") == f"stride: got {value!r}; allowed is {PAIRS}"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        *((word, word) for word in ("valid", "same", "full")),
+        (0, ((0, 0), (0, 0))),
+        (3, ((3, 3), (3, 3))),
+        ((0, 2), ((0, 0), (2, 2))),
+        ([1, 0], ((1, 1), (0, 0))),
+        (((0, 1), (2, 3)), ((0, 1), (2, 3))),
+        (np.array([[1, 0], [3, 2]]), ((1, 0), (3, 2))),
+        ([(1, 2), np.array([3, 4])], ((1, 2), (3, 4))),
+    ],
+)
+def test_padding_is_a_word_or_ends(value, expected):
+    assert _geometry.read_padding(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        *((ValueError, value) for value in ("Same", "", -1, (0, -1), (-1, 0), (), (1,), (1, 2, 3), (1, (2, 3)))),
+        *((ValueError, value) for value in (((1, 2), 3), ((1, 2),), ((1, 2), (3, 4), (5, 6)), ((1,), (2,)))),
+        *((ValueError, value) for value in (((1, 2, 3), (4, 5, 6)), ((1, 2), (3,)), ((1, 2), (3, -4)))),
+        *((TypeError, value) for value in (1.0, None, b"same", (1, 2.0), ((1, 2), (3, 4.0)), (True, 1))),
+    ],
+)
+def test_what_is_no_padding_is_refused(kind, value):
+    assert message_of(kind, _geometry.read_padding, value) == f"padding: got {value!r}; allowed is {PADDINGS}"
+
+
+def test_boundaries_are_five_words():
+    words = ("constant", "edge", "reflect", "symmetric", "wrap")
+    assert tuple(map(_geometry.read_boundary, words)) == words
+    allowed = "allowed are 'constant', 'edge', 'reflect', 'symmetric', 'wrap'"
+    assert message_of(ValueError, _geometry.read_boundary, "zeros") == f"boundary: got 'zeros'; {allowed}"
+    assert message_of(TypeError, _geometry.read_boundary, 0) == f"boundary: got 0; {allowed}"
+
+
+def test_a_shape_has_one_of_the_numbers_of_axes():
+    assert _geometry.read_shape([3, np.int8(1)], "kernel_shape", (2, 3)) == (3, 1)
+    assert _geometry.read_shape((3, 4, 5), "kernel_shape", (2, 3)) == (3, 4, 5)
+    allowed = "allowed is a tuple of 2 or 3 integers >= 1"
+    for kind, value in ((TypeError, 5), (ValueError, (5,)), (ValueError, (3, 0)), (TypeError, (3, 1.5))):
+        message = message_of(kind, _geometry.read_shape, value, "kernel_shape", (2, 3))
+        assert message == f"kernel_shape: got {value!r}; {allowed}"
+
+
+def test_the_shape_of_an_array_may_be_empty():
+    assert _geometry.read_array_shape([0, 4], "image_shape") == (0, 4)
+    assert _geometry.read_array_shape((), "image_shape") == ()
+    for kind, value in ((TypeError, 5), (ValueError, (3, -1)), (TypeError, (3, 1.5))):
+        message = message_of(kind, _geometry.read_array_shape, value, "image_shape")
+        assert message == f"image_shape: got {value!r}; allowed is a tuple of integers >= 0"
+
+
+# Sizes.
+
+
+@pytest.mark.parametrize(
+    ("length", "effective", "stride", "expected"),
+    [
+        (7, 3, 1, (1, 1)),
+        (7, 4, 1, (1, 2)),
+        (7, 3, 2, (1, 1)),  # windows at 0, 2, 4, 6 reach 9 pixels
+        (8, 3, 2, (0, 1)),
+        (7, 1, 3, (0, 0)),
+        (9, 2, 4, (0, 1)),  # windows at 0, 4, 8 reach 10
+        (10, 2, 4, (0, 0)),  # exactly
+        (11, 2, 4, (0, 0)),  # more than they reach
+    ],
+)
+def test_same_padding_is_what_the_last_window_needs(length, effective, stride, expected):
+    assert _geometry.axis_padding(length, effective, stride, "same", 0) == expected
+    assert _geometry.axis_padding(length, effective, stride, "same", 1) == expected
+
+
+def test_other_paddings_do_not_depend_on_the_length():
+    assert _geometry.axis_padding(7, 4, 2, "valid", 0) == (0, 0)
+    assert _geometry.axis_padding(7, 4, 2, "full", 1) == (3, 3)
+    ends = ((1, 2), (3, 4))
+    assert [_geometry.axis_padding(7, 4, 2, ends, axis) for axis in (0, 1)] == [(1, 2), (3, 4)]
+
+
+def test_a_geometry_holds_every_size():
+    geometry = make_geometry(
+        (11, 20, 6), (4, 2, 3, 3), padding=((1, 2), (3, 4)), stride=(2, 3), dilation=(4, 5), groups=2
+    )
+    assert geometry == Geometry(11, 20, 6, 2, 4, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 5, 6)
+    # rows: 14 padded pixels, 5 reached by a kernel, a window at every second; columns: 27, 11, at every third
+    assert geometry.n_taps == 2 * 3 * 3
+    assert geometry.work == 5 * 6 * 4 * 18
+
+
+def test_a_geometry_without_keywords_is_plain():
+    assert make_geometry((4, 5, 1), (2, 3, 2, 1)) == Geometry(4, 5, 1, 1, 2, 3, 2, 0, 0, 0, 0, 1, 1, 1, 1, 2, 4)
+
+
+def test_a_geometry_pads_each_axis_for_its_own_length():
+    same = make_geometry((8, 5, 1), (1, 3, 2, 1), padding="same", stride=(2, 1), dilation=(1, 3))
+    assert same == Geometry(8, 5, 1, 1, 1, 3, 2, 0, 1, 1, 2, 2, 1, 1, 3, 4, 5)
+    full = make_geometry((8, 5, 1), (1, 3, 2, 1), padding="full", dilation=(1, 3))
+    assert full == Geometry(8, 5, 1, 1, 1, 3, 2, 2, 2, 3, 3, 1, 1, 1, 3, 10, 8)
+
+
+@pytest.mark.parametrize("argument", ["stride", "dilation"])
+def test_a_geometry_names_what_it_refuses(argument):
+    message = message_of(ValueError, make_geometry, (8, 5, 1), (1, 3, 2, 1), **{argument: 0})
+    assert message == f"{argument}: got 0; allowed is {PAIRS}"
+
+
+def test_a_kernel_may_be_as_large_as_the_padded_image_and_no_larger():
+    assert make_geometry((4, 5, 1), (1, 4, 5, 1))[-2:] == (1, 1)
+    assert make_geometry((2, 5, 1), (1, 4, 5, 1), padding=(1, 0))[-2:] == (1, 1)
+    plain = message_of(ValueError, make_geometry, (2, 5, 1), (1, 3, 2, 1))
+    assert plain == "kernels: spatial size (3, 2) is larger than the padded image (2, 5)"
+    dilated = message_of(ValueError, make_geometry, (9, 7, 1), (1, 3, 3, 1), dilation=(1, 4), padding=(1, 0))
+    assert dilated == "kernels: spatial size (3, 3) (dilated (3, 9)) is larger than the padded image (11, 7)"
+    named = message_of(ValueError, make_geometry, (2, 5, 1), (1, 3, 2, 1), operands=("image_shape", "kernel_shape"))
+    assert named == "kernel_shape: spatial size (3, 2) is larger than the padded image_shape (2, 5)"
+
+
+def test_sizes_that_no_index_holds_are_refused():
+    def refused(*sizes, **keywords):
+        return message_of(ValueError, make_geometry, *sizes, **keywords)
+
+    most = f"; at most {LARGEST} is possible"
+    assert refused((4, 4, 1), (1, 2, 3, 1), dilation=2**62) == (
+        f"dilation: the kernel's effective size would be {2**63 + 1}{most}"
+    )
+    far = LARGEST // 16
+    assert make_geometry((4, 4, 1), (1, 1, 1, 1), padding=(far - 2, 0), stride=far).rows == 2
+    padded = 4 + 2 * (far - 1)
+    assert refused((4, 4, 1), (1, 1, 1, 1), padding=(far - 1, 0)) == (
+        f"padding: the bytes of {padded} padded pixels would be {8 * padded}{most}"
+    )
+    many = 2**32
+    assert refused((many, many, 1), (1, 1, 1, 1)) == (
+        f"padding: the number of responses of one image would be {many * many}{most}"
+    )
+    assert make_geometry((2**40, 2**10, 1), (8, 1, 1, 1)).work == 2**53
+    assert refused((2**53, 2**10, 1), (8, 1, 1, 1)) == (
+        f"padding: the number of responses of one image would be {2**66}{most}"
+    )
+    assert refused((2**30, 2**30, 1), (8, 1, 1, 1)) == (
+        f"padding: the number of responses of one image would be {2**63}{most}"
+    )
+    assert refused((many, many, 1), (0, 1, 1, 1)) == (
+        f"padding: the number of responses of one image would be {many * many}{most}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("channels", "bank", "groups", "message"),
+    [
+        (4, (3, 1, 1, 2), 3, "groups: 3 does not divide the 4 channels of the images"),
+        (4, (3, 1, 1, 2), 2, "groups: 2 does not divide the 3 kernels"),
+        (4, (4, 1, 1, 4), 2, "have 4 channels in 2 groups, which makes 2 for each kernel"),
+        (4, (4, 1, 1, 3), 1, "have 4 channels"),
+    ],
+)
+def test_groups_share_channels_and_kernels_evenly(channels, bank, groups, message):
+    if message.startswith("have"):
+        message = f"kernels: (kernels, height, width, channels) are {bank}; the images {message}"
+    assert message_of(ValueError, make_geometry, (5, 5, channels), bank, groups=groups) == message
+
+
+@pytest.mark.parametrize("groups", [0, -1, 1.0])
+def test_groups_are_a_number(groups):
+    message = message_of((TypeError if groups == 1 else ValueError), make_geometry, (5, 5, 1), (1,) * 4, groups=groups)
+    assert message == f"groups: got {groups!r}; allowed is an integer >= 1"
+
+
+@pytest.mark.parametrize(
+    ("images", "kernels", "message"),
+    [
+        ((2, 0, 5, 3), (1, 2, 2, 3), "images: shape (2, 0, 5, 3) has height 0; at least 1 is needed"),
+        ((2, 5, 0, 3), (1, 2, 2, 3), "images: shape (2, 5, 0, 3) has width 0; at least 1 is needed"),
+        ((2, 5, 5, 0), (1, 2, 2, 3), "images: shape (2, 5, 5, 0) has channels 0; at least 1 is needed"),
+        ((2, 5, 5, 3), (1, 0, 2, 3), "kernels: shape (1, 0, 2, 3) has height 0; at least 1 is needed"),
+        ((2, 5, 5, 3), (1, 2, 0, 3), "kernels: shape (1, 2, 0, 3) has width 0; at least 1 is needed"),
+        ((2, 5, 5, 3), (1, 2, 2, 0), "kernels: shape (1, 2, 2, 0) has channels 0; at least 1 is needed"),
+    ],
+)
+def test_no_operand_lacks_pixels(images, kernels, message):
+    layout = _geometry.read_layout(images, kernels, None)
+    assert message_of(ValueError, _geometry.operand_sizes, images, kernels, layout) == message
+
+
+def test_operands_are_read_in_any_layout_and_may_have_no_image_or_kernel():
+    layout = _geometry.read_layout((0, 3, 8, 9), (0, 3, 4, 5), "NCHW")
+    assert _geometry.operand_sizes((0, 3, 8, 9), (0, 3, 4, 5), layout) == ((8, 9, 3), (0, 4, 5, 3))
+    layout = _geometry.read_layout((8, 9), (4, 5), None)
+    assert _geometry.operand_sizes((8, 9), (4, 5), layout) == ((8, 9, 1), (1, 4, 5, 1))
+
+
+# The sum's blocks.
+
+
+def roundings(kernel_height, run, rows, pieces):
+    """The most that a tap is rounded: in its block's chain, and at each later block's addition."""
+    blocks = -(-kernel_height // rows) * pieces
+    return -(-run // pieces) * rows + blocks - 1
+
+
+@pytest.mark.parametrize(
+    ("kernel_height", "run", "expected"),
+    [
+        (1, 1, (1, 1, False)),
+        (3, 3, (3, 1, False)),  # 9 roundings of 3 + 6
+        (5, 5, (2, 1, False)),  # 10 + 2 of 3 + 10, where 3 rows would be 15 + 1
+        (11, 11, (1, 1, False)),  # 11 + 10 of 3 + 22, where 2 rows would be 22 + 5
+        (3, 64, (1, 3, False)),
+        (1, 100, (1, 6, False)),  # 17 + 5 of 3 + 20, where 5 pieces would be 20 + 4
+        (128, 128, (1, 1, False)),  # 16384 taps, the last sum that is not long
+        (1, 16385, (1, 257, True)),
+        (16385, 1, (64, 1, True)),
+        (565, 29, (2, 1, True)),
+        (22, 45, (1, 2, True)),  # at best 45 + 21 of 3 + 62
+        (205, 34, (2, 1, True)),  # 68 + 102 of 3 + 166
+        (130, 128, (1, 2, True)),
+    ],
+)
+def test_blocks_of_these_kernels(kernel_height, run, expected):
+    assert _geometry.sum_blocks(kernel_height, run) == expected
+
+
+def test_blocks_round_as_seldom_as_the_bound_says_and_are_as_long_as_that_allows():
+    for kernel_height in (*range(1, 25), 31, 50, 64, 99, 128):
+        for run in (*range(1, 70), 96, 100, 127, 128):
+            most = 3 + isqrt(4 * kernel_height * run)
+            rows, pieces, compensated = _geometry.sum_blocks(kernel_height, run)
+            if compensated:
+                continue
+            assert rows == 1 or pieces == 1
+            assert roundings(kernel_height, run, rows, pieces) <= most
+            longer = [(more, 1) for more in range(rows + 1, kernel_height + 1)]
+            longer += [(1, fewer) for fewer in range(1, pieces)]
+            assert all(roundings(kernel_height, run, *blocks) > most for blocks in longer)
+
+
+def test_sums_that_no_blocks_suit_are_compensated():
+    for kernel_height in range(1, 129):
+        for run in range(1, 16384 // kernel_height + 1, 5):
+            most = 3 + isqrt(4 * kernel_height * run)
+            rows, pieces, compensated = _geometry.sum_blocks(kernel_height, run)
+            if compensated:
+                every = [(more, 1) for more in range(1, kernel_height + 1)] + [
+                    (1, fewer) for fewer in range(1, run + 1)
+                ]
+                assert all(roundings(kernel_height, run, *blocks) > most for blocks in every)
+                assert (rows, pieces) == (max(1, most // (2 * run)), -(-2 * run // most))

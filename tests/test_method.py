@@ -1,0 +1,167 @@
+"""Which method and which form: pure functions of sizes and types, at both sides of each threshold."""
+
+import numpy as np
+import pytest
+
+from xcorr import _method
+from xcorr._dtypes import choose_types
+from xcorr._geometry import make_geometry
+
+SINGLE = choose_types(np.dtype("f4"), np.dtype("f4"), None)
+AVAILABLE = "'auto', 'direct', 'matmul', 'winograd'"
+
+
+def layer(side, channels, n_kernels, size=3, **keywords):
+    """A layer of that many rows and columns of responses, or (rows, columns)."""
+    rows, columns = side if isinstance(side, tuple) else (side, side)
+    depth = channels // keywords.get("groups", 1)
+    return make_geometry((rows + size - 1, columns + size - 1, channels), (n_kernels, size, size, depth), **keywords)
+
+
+def chosen(geometry, types=SINGLE, precision="standard"):
+    return _method.choose(geometry, types, "auto", precision)
+
+
+@pytest.mark.parametrize("method", ["auto", "direct", "matmul", "winograd"])
+@pytest.mark.parametrize("precision", ["standard", "strict"])
+def test_words_that_are_known_pass(method, precision):
+    assert _method.check_words(method, precision) == (method, precision)
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "precision", "message"),
+    [
+        (TypeError, 3, "standard", f"method: got 3; allowed are {AVAILABLE}"),
+        (TypeError, None, "standard", f"method: got None; allowed are {AVAILABLE}"),
+        (ValueError, "fft", "standard", f"method: 'fft' cannot do this job; allowed are {AVAILABLE}"),
+        (
+            ValueError,
+            "Direct",
+            "standard",
+            "method: got 'Direct'; allowed are 'auto', 'direct', 'matmul', 'fft', 'winograd'",
+        ),
+        (TypeError, "auto", None, "precision: got None; allowed are 'standard' and 'strict'"),
+        (ValueError, "auto", "Strict", "precision: got 'Strict'; allowed are 'standard' and 'strict'"),
+    ],
+)
+def test_words_that_are_not_known_are_refused(kind, method, precision, message):
+    with pytest.raises(kind) as caught:
+        _method.check_words(method, precision)
+    assert str(caught.value) == message
+    with pytest.raises(kind) as caught:
+        _method.choose(layer(8, 64, 64), SINGLE, method, precision)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("method", ["direct", "matmul", "winograd"])
+def test_a_forced_method_is_taken(method):
+    assert _method.choose(layer(2, 1, 1), SINGLE, method, "standard") == method
+
+
+@pytest.mark.parametrize(
+    ("geometry", "dtype", "precision", "obstacle"),
+    [
+        (layer(8, 64, 64, 5), "f4", "standard", "kernels of 5x5: they have to be 3x3"),
+        (layer(9, 64, 64, stride=2), "f4", "standard", "stride (2, 2): it has to be 1"),
+        (layer(8, 64, 64), "i4", "standard", "responses of int64: its halves are not exact in integers"),
+        (
+            layer(8, 64, 64),
+            "f2",
+            "standard",
+            "responses of float16 from sums in float32: both have to be of one precision",
+        ),
+        (layer(8, 64, 64), "f4", "strict", "precision 'strict': its bound is normwise"),
+    ],
+)
+def test_winograd_says_what_keeps_it_from_a_job(geometry, dtype, precision, obstacle):
+    types = choose_types(np.dtype(dtype), np.dtype(dtype), None)
+    with pytest.raises(ValueError) as caught:
+        _method.choose(geometry, types, "winograd", precision)
+    assert str(caught.value) == f"method: 'winograd' cannot do this job, which has {obstacle}; allowed is 'auto'"
+    assert chosen(geometry, types, precision) == "direct"
+
+
+@pytest.mark.parametrize(
+    ("geometry", "method"),
+    [
+        (layer(8, 32, 32), "winograd"),
+        (layer(8, 31, 32), "direct"),
+        (layer(8, 32, 31), "direct"),
+        (layer(6, 32, 32), "winograd"),
+        (layer((6, 60), 32, 32), "winograd"),
+        (layer((5, 60), 64, 64), "direct"),
+        (layer((60, 5), 64, 64), "direct"),
+        (layer(8, 64, 64, groups=2), "winograd"),  # 32 of 32 in each
+        (layer(8, 62, 62, groups=2), "direct"),
+        (layer(8, 64, 62, groups=2), "direct"),
+        # a large bank waits for large responses
+        (layer(8, 512, 511), "winograd"),
+        (layer(8, 512, 512), "direct"),
+        (layer((9, 60), 512, 512), "direct"),
+        (layer((10, 60), 512, 512), "winograd"),
+        (layer(8, 1024, 1024, groups=2), "direct"),
+        (layer(8, 1024, 1022, groups=2), "winograd"),
+        # of 7x7 places in 8x8, 0.77; with few channels 0.85 are wanted
+        (layer(7, 64, 64), "winograd"),
+        (layer(7, 63, 64), "direct"),
+        (layer(7, 64, 63), "direct"),
+        (layer((17, 12), 32, 32), "winograd"),  # 0.94
+        (layer((11, 11), 32, 32), "direct"),  # 0.84
+        (layer((11, 12), 32, 32), "winograd"),  # 0.92
+        (make_geometry((8, 16, 64), (64, 3, 3, 64), dilation=(1, 5)), "winograd"),  # 6 of 10 columns, 0.6
+        (make_geometry((8, 37, 32), (32, 3, 3, 32), dilation=(1, 10)), "winograd"),  # 17 of 20 columns, 0.85
+        (make_geometry((8, 26, 64), (64, 3, 3, 64), dilation=(1, 8)), "winograd"),  # 10 of 16 columns
+        (make_geometry((8, 28, 64), (64, 3, 3, 64), dilation=(1, 9)), "direct"),  # 10 of 18
+    ],
+)
+def test_winograd_is_taken_where_it_is_faster(geometry, method):
+    assert chosen(geometry) == method
+
+
+def test_winograd_is_not_taken_for_strips_that_are_too_large():
+    # a strip has 4 dilations of rows of pixels here, 2**10 + 2 columns in and around it, 64 channels
+    def strip(rows):
+        return make_geometry((4 * rows, 2**10, 64), (64, 3, 3, 64), dilation=(rows, 1))
+
+    largest = 2**23 // (4 * 2**10 * 64)
+    assert chosen(strip(largest)) == "winograd"
+    assert chosen(strip(largest + 1)) == "direct"
+
+
+@pytest.mark.parametrize("lanes", [2, 4, 8, 16])
+def test_lanes_go_over_kernels_that_fill_vectors(lanes):
+    geometry = layer(8, 3, 1)
+    for n_kernels in range(1, lanes + 1):
+        assert _method.fills_vectors(n_kernels, lanes) == (n_kernels / lanes > 5 / 8)
+    for n_kernels in range(lanes + 1, 4 * lanes):
+        padded = -(-n_kernels // lanes) * lanes
+        assert _method.fills_vectors(n_kernels, lanes) == (n_kernels / padded > 1 / 2)
+    for n_kernels in range(1, 3 * lanes):
+        expected = "kernels" if _method.fills_vectors(n_kernels, lanes) else "columns"
+        assert _method.form(geometry, n_kernels, lanes) == expected
+
+
+@pytest.mark.parametrize(
+    ("groups", "lanes", "expected"),
+    [
+        (1, 16, "columns"),
+        (2, 16, "columns"),
+        (5, 16, "columns"),
+        (6, 16, "channels"),
+        (60, 16, "channels"),
+        (3, 4, "columns"),  # three quarters of a vector are not more than that
+        (4, 4, "channels"),
+        (5, 4, "columns"),
+        (2, 2, "channels"),
+        (3, 2, "columns"),
+        (5, 2, "channels"),  # 5 of 6 lanes
+    ],
+)
+def test_lanes_go_over_many_channels_of_depthwise_layers(groups, lanes, expected):
+    geometry = make_geometry((6, 6, groups), (groups, 3, 3, 1), groups=groups)
+    assert _method.form(geometry, 1, lanes) == expected
+
+
+def test_lanes_go_over_columns_where_groups_have_more_channels_or_kernels():
+    assert _method.form(make_geometry((6, 6, 16), (8, 3, 3, 2), groups=8), 1, 16) == "columns"
+    assert _method.form(make_geometry((6, 6, 8), (16, 3, 3, 1), groups=8), 2, 16) == "columns"
