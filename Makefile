@@ -62,12 +62,11 @@ coverage: .venv/tools-coverage ## which lines and branches of xcorr/*.py the tes
 	cd tests && ../$(BIN)/coverage report --rcfile=../pyproject.toml
 
 # mutmut changes a copy, and wants the package and the tests beside it.
-PACKAGE = $$($(BIN)/python -P -c 'import importlib.util; print(*importlib.util.find_spec("xcorr").submodule_search_locations)')
 .PHONY: mutants
 mutants: .venv/tools-mutants ## change xcorr/_geometry.py and xcorr/_method.py in small ways that the tests must notice
 	rm -rf build/mutants
 	mkdir -p build/mutants
-	cp -r pyproject.toml tests "$(PACKAGE)" build/mutants
+	cd tests && cp -r ../pyproject.toml ../tests "$$(../$(BIN)/python -c 'import xcorr; print(*xcorr.__path__)')" ../build/mutants
 	cd build/mutants && ../../$(BIN)/mutmut run > mutmut.log || { tail mutmut.log; false; }
 	cd build/mutants && ../../$(BIN)/python ../../reliability/survivors.py
 

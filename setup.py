@@ -47,13 +47,9 @@ LEVEL_FLAGS = [
     "--param=max-completely-peeled-insns=4000",
 ]
 
-# The first report ends the process. Casts of floats that an integer cannot hold are undefined too, but need a check of
-# their own.
-SANITIZER_FLAGS = [
-    "-fsanitize=address,undefined,float-cast-overflow",
-    "-fno-sanitize-recover=all",
-    "-fno-omit-frame-pointer",
-]
+# The first report ends the process. Casts of floats to integers that cannot hold them are a check of their own.
+SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow"
+SANITIZER_FLAGS = [SANITIZERS, "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 
 DIRECTIVES = {
     "language_level": 3,
@@ -98,7 +94,7 @@ class BuildLevels(build_ext):
                 extension.extra_compile_args = [flag for flag in COMMON_FLAGS if flag in known]
                 if SANITIZE:
                     extension.extra_compile_args += SANITIZER_FLAGS
-                    extension.extra_link_args = SANITIZER_FLAGS
+                    extension.extra_link_args = [SANITIZERS]
                 level = LEVEL_EXTENSIONS.get(extension.name)
                 if level is None:
                     continue

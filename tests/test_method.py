@@ -110,6 +110,7 @@ def test_winograd_says_what_keeps_it_from_a_job(geometry, dtype, precision, obst
         (layer((11, 12), 32, 32), "winograd"),  # 0.92
         (make_geometry((8, 16, 64), (64, 3, 3, 64), dilation=(1, 5)), "winograd"),  # 6 of 10 columns, 0.6
         (make_geometry((8, 37, 32), (32, 3, 3, 32), dilation=(1, 10)), "winograd"),  # 17 of 20 columns, 0.85
+        (make_geometry((8, 35, 64), (64, 3, 3, 64), dilation=(1, 11)), "direct"),  # 13 of 22
         (make_geometry((8, 26, 64), (64, 3, 3, 64), dilation=(1, 8)), "winograd"),  # 10 of 16 columns
         (make_geometry((8, 28, 64), (64, 3, 3, 64), dilation=(1, 9)), "direct"),  # 10 of 18
     ],
