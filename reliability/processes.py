@@ -10,10 +10,10 @@ from scripts import CALLS, INTERRUPT, LONG_CALLS, Ended, run_to_the_end
 LONGEST_HANG = 30
 
 
-def until(deadline: float, least: int = 1) -> Iterator[int]:
-    """Indices from 0 on, until the time has come and there were as many as are wanted at least."""
+def until(deadline: float, least: int = 1, most: float = float("inf")) -> Iterator[int]:
+    """Indices from 0 on, until the time has come; but at least and at most so many."""
     index = 0
-    while index < least or time.monotonic() < deadline:
+    while index < least or (index < most and time.monotonic() < deadline):
         yield index
         index += 1
 
@@ -73,6 +73,8 @@ def forks(seconds: float, seed: int) -> Outcome:
 THREADS = """
 seed = int(sys.argv[1])
 rng = np.random.default_rng(seed)
+calls = {name: (operands[0][:2], operands[1][:16]) for name, operands in calls.items()}
+expected = {name: response[:2, :, :, :16] for name, response in expected.items()}
 prepared = {name: xcorr.Correlator(calls[name][1], method=name) for name in calls}
 small = images[0, :9, :9, 0].copy(), kernels[0, :, :, 0].copy()
 small_response = xcorr.correlate(*small, workers=1)

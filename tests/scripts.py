@@ -99,3 +99,145 @@ print(time.process_time() - before)
 print(all(right(name, workers) for name in calls))
 """
 """A long call, interrupted after the delay: when it was asked to stop, when it did, CPU seconds after that, `right`."""
+
+STATUS = """
+import ctypes, os, pickle, re, resource, signal, sys, threading, time
+import numpy as np
+import xcorr
+
+def mebibytes(name):
+    with open("/proc/self/status") as status:
+        return int(re.search(name + r":\\s+(\\d+) kB", status.read())[1]) / 1024
+
+def numbers(shape, dtype):
+    return np.random.default_rng(1).integers(0, 100, shape, dtype="u1" if dtype == "u1" else "u4").astype(dtype)
+"""
+"""What scripts begin with that look at the memory of the process."""
+
+MNIST, DIGITS = (10_000, 28, 28, 1), (16, 5, 5, 1)
+BOUNDED = {  # images, kernels, their dtype, keywords, and the mebibytes that a call may need beside them and `out`
+    "float32": (MNIST, DIGITS, "f4", {}, 64),
+    "uint8": (MNIST, DIGITS, "u1", {}, 64),
+    "same": (MNIST, DIGITS, "f4", {"padding": "same"}, 64),
+    "nchw": ((10_000, 1, 28, 28), (16, 1, 5, 5), "f4", {"layout": "NCHW"}, 64),
+    "matmul": (MNIST, DIGITS, "f4", {"method": "matmul"}, 64),
+    "long-sums": ((2, 224, 224, 64), (3, 9, 9, 64), "f4", {}, 256),
+    "long-sums-many-images": ((16, 224, 224, 64), (3, 9, 9, 64), "f4", {}, 256),
+    "winograd": ((8, 112, 112, 64), (64, 3, 3, 64), "f4", {"method": "winograd"}, 64),
+    "complex": ((200, 128, 128, 3), (4, 5, 5, 3), "c8", {"padding": "same", "boundary": "wrap"}, 64),
+    "long-sums-matmul": ((1, 224, 224, 64), (3, 9, 9, 64), "f4", {"method": "matmul", "stride": 2}, 256),
+    "beyond-2**53": ((1, 256, 256, 1), (400, 1, 1, 1), "i8", {}, 256),
+}
+
+PEAK = """
+image_shape, kernel_shape, dtype, keywords = eval(sys.argv[1])
+images, kernels = numbers(image_shape, dtype), numbers(kernel_shape, dtype)
+if dtype == "i8":
+    images, kernels = images << 20, kernels << 23
+method = keywords.get("method", "auto")
+tiny = xcorr.correlate(np.ones((9, 9), dtype), np.ones((2, 2), dtype), method=method, workers=2)
+one = xcorr.correlate(images[:1, :, :, :], kernels[:1], **keywords)
+shape = list(xcorr.correlate(images[:1], kernels[:1], **keywords).shape)
+shape[0], shape[1 if keywords.get("layout") == "NCHW" else 3] = len(images), len(kernels)
+out = np.ones(shape, one.dtype)
+del one
+before = mebibytes("VmRSS")
+xcorr.correlate(images, kernels, out=out, **keywords)
+print(mebibytes("VmHWM") - before)
+"""
+"""Mebibytes that a call took beside its arrays."""
+
+FAR = 2**28
+REFUSED = {  # what follows the images and kernels that `ones` makes without memory
+    "padded-row-and-kernel": f"(1, 8), (1, {2 * FAR}), padding=((0, 0), ({FAR}, {FAR})), stride=(1, 4)",
+    "padded-row": f"(1, 8), (1, 1), padding=((0, 0), ({FAR}, {FAR})), stride=(1, {FAR})",
+    "dilated-row": f"(1, 8), (1, 2), padding=((0, 0), ({FAR}, {FAR})), dilation=(1, {FAR}), stride=(1, {FAR})",
+    "channels": "(1, 2, 2, 2**25), (1, 2, 2, 2**25)",
+    "strip": "(1, 9, 9, 2**22), (1, 1, 1, 2**22), padding=4, stride=4",
+    "bank": "(4, 4), (2**24, 4, 4)",
+    "response": "(2**40, 28, 28), (3, 3)",
+    "response-beyond-numbers": "(2**50, 28, 28), (16, 3, 3), layout='NHW'",
+    "padding-beyond-numbers": "(3, 3), (3, 3), padding=2**62",
+}
+
+REFUSAL = """
+def correlate(image_shape, kernel_shape, **keywords):
+    one = np.full((), 2**30) if sys.argv[2].startswith("beyond") else np.float32(1)
+    method = "matmul" if sys.argv[2] == "matmul" else "auto"
+    images, kernels = (np.broadcast_to(one, shape) for shape in (image_shape, kernel_shape))
+    return xcorr.correlate(images, kernels, method=method, **keywords)
+
+correlate((9, 9), (2, 2))
+size, resident, begin = mebibytes("VmSize"), mebibytes("VmRSS"), time.monotonic()
+try:
+    eval(f"correlate({sys.argv[1]})")
+except (MemoryError, ValueError) as error:
+    assert re.search(r"[0-9]{8}.* bytes|bytes.* [0-9]{8}|[KMGTPE]iB", str(error)), error
+    print(time.monotonic() - begin, mebibytes("VmPeak") - size, mebibytes("VmHWM") - resident)
+"""
+"""A call of arrays without memory: seconds until it refused, mebibytes that were allocated and touched until then."""
+
+KEPT = """
+image, kernel, bank = numbers((12, 13), "f4"), numbers((3, 3), "f4"), numbers((9, 3, 2), "f4")
+whole, wide, masked = numbers((12, 13), "u1"), numbers((12, 13), "i8") << 40, np.ma.masked_array(np.ones((9, 9)))
+out, small, frozen = np.ones((10, 11), "f4"), np.zeros((12, 13), "i1"), np.broadcast_to(np.float32(1), (10, 11))
+corr, far = xcorr.Correlator(bank, padding="same"), ((0, 0), (2**28, 2**28))
+images, layer = numbers((2, 60, 60, 16), "f4"), numbers((16, 3, 3, 16), "f4")
+larger, CALLS = np.ones((2, 58, 58, 16), "f4"), {
+    "larger responses": [
+        lambda: xcorr.correlate(images, layer, method="direct", workers=2),
+        lambda: xcorr.correlate(images, layer, method="winograd", workers=2),
+        lambda: xcorr.correlate(images[:, :20], layer, method="matmul"),
+        lambda: xcorr.correlate(images, layer, out=larger, workers=3),
+        lambda: xcorr.correlate(images[:, :20].astype("u1"), layer.astype("u1"), workers=2),
+        lambda: xcorr.correlate(images, np.ones((16, 3, 3, 1)), groups=16),
+    ],
+    "responses": [
+        lambda: xcorr.correlate(image, kernel), lambda: xcorr.correlate(image, bank, method="matmul"),
+        lambda: xcorr.correlate(whole, whole[:3, :3]), lambda: xcorr.correlate(wide, whole[:2, :2]),
+        lambda: xcorr.correlate(image, kernel, out=out), lambda: xcorr.correlate(out, kernel, padding=1, out=out),
+        lambda: xcorr.convolve(image, bank, padding=(9, 8), boundary="wrap"), lambda: corr(image, workers=2),
+        lambda: xcorr.Correlator(bank, bias=np.ones(9))(image), lambda: pickle.loads(pickle.dumps(corr))(image),
+        lambda: xcorr.windows(image, (2, 2)), lambda: xcorr.correlation_indices((8, 8), (3, 3)),
+        lambda: xcorr.correlate(image + 1j, bank), lambda: xcorr.correlate(image[::-1], kernel[:, ::-1], stride=2),
+    ],
+    "images: TypeError": lambda: xcorr.correlate("image", kernel),
+    "masked: TypeError": lambda: xcorr.correlate(masked, kernel),
+    "kernels: ValueError": lambda: xcorr.correlate(image[:2, :2], kernel),
+    "layout: ValueError": lambda: xcorr.correlate(bank, bank),
+    "method: ValueError": lambda: xcorr.correlate(image, kernel, method="fft"),
+    "padding: ValueError": lambda: xcorr.correlate(image, kernel, padding=-1),
+    "bias: ValueError": lambda: xcorr.correlate(image, bank, bias=[1, 2]),
+    "fill_value: ValueError": lambda: xcorr.correlate(whole, kernel, padding=1, fill_value=256),
+    "dtype: TypeError": lambda: xcorr.correlate(image, kernel, dtype="i8"),
+    "dtype: OverflowError": lambda: xcorr.correlate(whole, whole[:3, :3], padding="same", dtype="i1", out=small),
+    "sums: OverflowError": lambda: xcorr.correlate(wide, wide[:3, :3]),
+    "out: ValueError": lambda: xcorr.correlate(image, kernel, out=frozen),
+    "workers: ValueError": lambda: xcorr.correlate(image, kernel, workers=0),
+    "strip: MemoryError": lambda: xcorr.correlate(image, kernel, padding=far, stride=2**20),
+    "numbers: ValueError": lambda: xcorr.correlate(image, kernel, padding=2**62),
+}
+
+most, seconds = int(sys.argv[1]), float(sys.argv[2])
+
+def repeat(calls, n_times, deadline):
+    index = 0
+    while index < n_times and (time.monotonic() < deadline or index < 1000):
+        try:
+            calls[index % len(calls)]()
+        except Exception as error:
+            kind = type(error).__name__
+        else:
+            kind = "response"
+        assert kind in name, (name, kind)
+        index += 1
+    return index
+
+for name, calls in CALLS.items():
+    calls = calls if type(calls) is list else [calls]
+    repeat(calls, 1000, 0)
+    before = mebibytes("VmRSS")
+    n_calls = repeat(calls, most, time.monotonic() + seconds)
+    print(name, n_calls, mebibytes("VmRSS") - before, sep="|")
+"""
+"""Of each outcome: as many calls as asked or as the seconds allow, and the mebibytes that they left."""

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
 from xcorr._geometry import Geometry, sum_blocks
 
@@ -87,9 +86,11 @@ class Blocks:
         """The block's windows (rows, columns, kernel rows, kernel columns, channels) as a view of the strip."""
         geometry, item = self.geometry, self.item_bytes
         column, row = self.depth * item, self.strip_columns * self.depth * item
-        return as_strided(
-            strip[first_column * geometry.column_stride * self.depth :],
+        return np.ndarray(
             (self.rows, self.columns, geometry.kernel_height, geometry.kernel_width, self.depth),
+            strip.dtype,
+            strip,
+            first_column * geometry.column_stride * column,
             (
                 geometry.row_stride * row if self.rows > 1 else 0,
                 geometry.column_stride * column if self.columns > 1 else 0,
