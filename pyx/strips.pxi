@@ -94,8 +94,8 @@ cdef enum Status:
 
 # multiply-adds between two looks for a signal: some milliseconds, and as much as is done at one go
 cdef Py_ssize_t SIGNAL_WORK = 1 << 24
-cdef Py_ssize_t MOST_WORK = 1 << 28    # multiply-adds at one go that few windows may take: a tenth of a second at `base`
-cdef Py_ssize_t STAGING_WORK = 16      # multiply-adds that take the time of an element laid into a strip
+cdef Py_ssize_t MOST_WORK = 1 << 28  # at one go that few windows may take: a tenth of a second at `base`
+cdef Py_ssize_t STAGING_WORK = 16    # that take the time of an element laid into a strip
 
 cdef double[16] ZEROS  # the bias of sums that have none, for any panel
 
