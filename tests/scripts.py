@@ -135,7 +135,7 @@ images, kernels = numbers(image_shape, dtype), numbers(kernel_shape, dtype)
 if dtype == "i8":
     images, kernels = images << 20, kernels << 23
 method = keywords.get("method", "auto")
-tiny = xcorr.correlate(np.ones((9, 9), dtype), np.ones((2, 2), dtype), method=method, workers=2)
+tiny = xcorr.correlate(np.ones((9, 9), dtype), np.ones((3, 3), dtype), method=method, workers=2)
 one = xcorr.correlate(images[:1, :, :, :], kernels[:1], **keywords)
 shape = list(xcorr.correlate(images[:1], kernels[:1], **keywords).shape)
 shape[0], shape[1 if keywords.get("layout") == "NCHW" else 3] = len(images), len(kernels)
