@@ -1,9 +1,6 @@
 """R14, R19 and R20: allocations that fail, the memory that a call takes, and the memory that calls leave."""
 
 import json
-import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -11,174 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from processes import LONGEST_HANG, told, until
+from refusing import EXPECTED, KINDS, LEAKS_FROM, MODES, REFUSE, compiled, preloaded
 from rows import Outcome, Row
 from scripts import BOUNDED, KEPT, PEAK, REFUSAL, REFUSED, STATUS, run_to_the_end
 
 # --- R14 --------------------------------------------------------------------------------------------------------------
-
-REFUSE = """
-import ctypes, gc, json, os, re, sys, time
-import numpy as np
-import xcorr
-from xcorr import _correlate, _matmul, _memory, _plan
-
-library = ctypes.CDLL(os.environ["LD_PRELOAD"])
-refuse_in, refused, alive = (ctypes.c_long.in_dll(library, name) for name in ("refuse_in", "refused", "alive"))
-kind, mode, state = sys.argv[1:4]
-fresh, first = state == "fresh", int(sys.argv[4])
-ctypes.c_int.in_dll(library, "refuse_more").value = mode.startswith("all")
-ctypes.c_size_t.in_dll(library, "refuse_least").value = int(mode.split()[-1])
-sys.unraisablehook = lambda error: None  # what Python could not do while memory was refused
-
-rng = np.random.default_rng(1)
-def whole(shape, dtype, largest=4):
-    return rng.integers(0 if dtype[0] == "u" else -largest, largest + 1, shape).astype(dtype)
-
-images, kernels = whole((4, 40, 40, 32), "f4"), whole((32, 3, 3, 32), "f4")
-small = whole((12, 13), "f4"), whole((3, 3), "f4")
-bytes_ = whole((4, 60, 60, 3), "u1"), whole((9, 5, 5, 3), "u1")
-loud = bytes_[0] * 16, bytes_[1] * 16
-wide = whole((2, 20, 20, 3), "i8", 2**27), whole((4, 5, 5, 3), "i8", 2**27)
-out, narrow = np.zeros((4, 38, 38, 32), "f4"), np.full((4, 56, 56, 9), 77, "i1")
-prepared = xcorr.Correlator(kernels)
-CALLS = {
-    "direct, 1 worker": lambda: xcorr.correlate(images, kernels, method="direct", workers=1),
-    "direct, 2 workers": lambda: xcorr.correlate(images, kernels, method="direct", workers=2),
-    "winograd, 2 workers": lambda: xcorr.correlate(images, kernels, method="winograd", workers=2),
-    "matmul": lambda: xcorr.correlate(images, kernels, method="matmul"),
-    "small": lambda: xcorr.correlate(*small),
-    "uint8, 2 workers": lambda: xcorr.correlate(*bytes_, workers=2),
-    "beyond 2**53": lambda: xcorr.correlate(*wide),
-    "overflow in out": lambda: xcorr.correlate(*loud, dtype="i1", out=narrow, workers=2),
-    "overflow in out beyond 2**53": lambda: xcorr.correlate(*wide, dtype="i1", out=narrow[:2, :16, :16, :4]),
-    "out, 2 workers": lambda: xcorr.correlate(images, kernels, out=out, workers=2),
-    "out over images": lambda: xcorr.correlate(small[0] * 1, small[1], padding="same", out=np.zeros((12, 13), "f4")),
-    "Correlator": lambda: xcorr.Correlator(kernels, bias=np.ones(32, "f4"))(images, workers=2),
-    "Correlator's call": lambda: prepared(images, workers=2),
-}
-call = CALLS[kind]
-
-def forget():
-    _plan._plans.clear()
-    _plan.settings_of.cache_clear()
-    _matmul.width_for.cache_clear()
-    _correlate._recent.clear()
-    prepared._banks.clear()
-    prepared._known.clear()
-    prepared._repeats.clear()
-    try:
-        _memory.empty((2**60,), np.dtype("u1"))  # gives back what is kept
-    except MemoryError:
-        pass
-
-def outcome():
-    "What a call gave: a copy of the response, or the kind of error."
-    try:
-        return call().copy()
-    except OverflowError:
-        return "OverflowError"
-
-def same(first, second):
-    return type(first) is type(second) and np.array_equal(first, second)
-
-expected = outcome()
-handler = np._core.multiarray.get_handler_name() if hasattr(np, "_core") else None
-settings = np.geterr()
-gc.disable()
-
-def sweep(first):
-    "Refuses one allocation after the other; how many there were, and the outcomes."
-    kinds = {}
-    index = first
-    while True:
-        os.write(1, b"%d\\n" % index)
-        if fresh:
-            forget()
-        got, error, before = None, None, refused.value
-        refuse_in.value = index
-        try:
-            got = call()
-            refuse_in.value = 0
-            name = "response"
-        except BaseException as raised:
-            refuse_in.value = 0
-            error = raised
-            name = type(error).__name__
-        done = refused.value == before
-        if got is not None:
-            assert same(got, expected), f"allocation {index}: a wrong response"
-        elif name == "SystemError" and re.search("with(out)?( setting)?( an)? exception( set)?$", str(error)):
-            name = "SystemError of the interpreter"
-        else:
-            assert name == "MemoryError" or same(name, expected), f"allocation {index}: {error!r}"
-        assert (narrow == 77).all(), f"allocation {index}: out was written"
-        if np.geterr() != settings:  # a context variable of NumPy's was set, and then there was no memory to say so
-            np.seterr(**settings)
-            name += ", errstate left by NumPy"
-        assert not handler or np._core.multiarray.get_handler_name() == handler, f"allocation {index}: NumPy's handler"
-        del got, error
-        assert same(outcome(), expected), f"allocation {index}: the next call was wrong"
-        kinds[name] = kinds.get(name, 0) + (not done)
-        if done:
-            break
-        index += 1
-    return index - first, kinds
-
-clear_caches = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
-
-def settled():
-    forget()
-    outcome()
-    clear_caches()  # of attributes: they hold some thousands of names
-    gc.collect()
-    time.sleep(0.02)
-    return alive.value
-
-n_refused, growths = 0, []
-for turn in range(4):
-    before = settled()
-    n, kinds = sweep(first)
-    n_refused += n
-    growths.append(settled() - before)
-grown = min(growths[-2:])  # what the first times leave is kept for the next ones
-print(n_refused, grown, json.dumps(kinds), sep="|")
-"""
-
-EXPECTED = ("response", "MemoryError", "OverflowError")
-
-KINDS = (
-    "direct, 1 worker",
-    "direct, 2 workers",
-    "winograd, 2 workers",
-    "matmul",
-    "small",
-    "uint8, 2 workers",
-    "beyond 2**53",
-    "overflow in out",
-    "overflow in out beyond 2**53",
-    "out, 2 workers",
-    "out over images",
-    "Correlator",
-    "Correlator's call",
-)
-
-
-def compiled(folder: Path) -> Path | None:
-    """The library that refuses allocations; None where it cannot be had."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None or not sys.platform.startswith("linux"):
-        return None
-    library = folder / "refuse.so"
-    source = Path(__file__).with_name("refuse.c")
-    done = subprocess.run([compiler, "-O1", "-shared", "-fPIC", str(source), "-o", str(library)], capture_output=True)
-    return library if done.returncode == 0 else None
-
-
-MODES = ("one of 1", "one of 64", "all of 1024")
-"""What is refused: one allocation, or all from one on, of at least so many bytes."""
-
-LEAKS_FROM = 64
-"""Bytes from which on a refusal must leave nothing. CPython 3.11 itself leaks where it is refused a cell or a tuple."""
 
 
 def refusals(seconds: float, seed: int) -> Outcome:
@@ -190,12 +24,11 @@ def refusals(seconds: float, seed: int) -> Outcome:
         library = compiled(Path(folder))
         if library is None:
             return Outcome("not measured", 0, True, ("a C compiler and glibc are needed to refuse allocations",))
-        variables = {"LD_PRELOAD": str(library), "PYTHONMALLOC": "malloc"}
         for done in until(deadline, 4, len(cases)):
             index = int(drawn[done])
             first = 1
             while True:
-                ended = run_to_the_end(REFUSE, *cases[index], first, timeout=4 * LONGEST_HANG, **variables)
+                ended = run_to_the_end(REFUSE, *cases[index], first, timeout=4 * LONGEST_HANG, **preloaded(library))
                 *_, last = ended.printed.split("\n")[:-1] or [""]
                 if ended.status == 0 or "OpenBLAS" not in ended.errors:
                     break

@@ -1,11 +1,13 @@
 """What a call takes and what it leaves: a bounded workspace, no memory kept, the process as it was."""
 
+import json
 import sys
 import tracemalloc
 
 import numpy as np
 import pytest
 from checks import SEED, assert_same_bits
+from refusing import EXPECTED, REFUSE, compiled, preloaded
 from scripts import BOUNDED, KEPT, PEAK, REFUSAL, REFUSED, STATUS, run_script
 
 import xcorr
@@ -103,6 +105,39 @@ for index in range(3 * 60):
 print(outcomes.count(None) > 9, outcomes.count(True) > 9, outcomes.count(False))
 """
     assert run_script(STATUS + text) == "True True 0\n"
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory):
+    """The environment of a script that is refused allocations."""
+    library = compiled(tmp_path_factory.mktemp("refuse"))
+    if library is None:
+        pytest.skip("a C compiler and glibc are needed to refuse allocations")
+    return preloaded(library)
+
+
+@linux
+@pytest.mark.parametrize("state", ["repeated", "fresh"])
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        ("direct, 2 workers", "one of 64"),
+        ("winograd, 2 workers", "all of 1024"),
+        ("small", "one of 64"),
+        ("uint8, 2 workers", "all of 1024"),
+        ("overflow in out beyond 2**53", "all of 1024"),
+        ("Correlator's call", "one of 64"),
+    ],
+)
+def test_each_allocation_may_be_refused(refusing, kind, mode, state):
+    n_refused, grown, kinds = run_script(REFUSE, kind, mode, state, 1, **refusing).splitlines()[-1].split("|")
+    assert int(n_refused) >= 3
+    assert int(grown) <= 16
+    outcomes = json.loads(kinds)
+    assert outcomes["MemoryError"] > 0
+    interpreters = outcomes.pop("SystemError of the interpreter", 0) + outcomes.pop("errstate left by NumPy", 0)
+    assert interpreters < 0.1 * int(n_refused)
+    assert set(outcomes) <= set(EXPECTED)
 
 
 # --- what is kept -----------------------------------------------------------------------------------------------------
