@@ -66,7 +66,8 @@ coverage: .venv/tools-coverage ## which lines and branches of xcorr/*.py the tes
 mutants: .venv/tools-mutants ## change xcorr/_geometry.py and xcorr/_method.py in small ways that the tests must notice
 	rm -rf build/mutants
 	mkdir -p build/mutants
-	cd tests && cp -r ../pyproject.toml ../tests "$$(../$(BIN)/python -c 'import xcorr; print(*xcorr.__path__)')" ../build/mutants
+	cd tests && cp -r . ../build/mutants/tests && cp ../pyproject.toml ../build/mutants
+	cd tests && cp -r "$$(../$(BIN)/python -c 'import xcorr; print(*xcorr.__path__)')" ../build/mutants
 	cd build/mutants && ../../$(BIN)/mutmut run > mutmut.log || { tail mutmut.log; false; }
 	cd build/mutants && ../../$(BIN)/python ../../reliability/survivors.py
 
@@ -114,6 +115,7 @@ annotate: .venv/tools-lint ## Cython's annotated sources, in build/annotate/
 
 .PHONY: clean
 clean: ## remove everything that was built, .venv included
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/.hypothesis xcorr-demo.npz
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/.hypothesis
+	rm -rf tests/.coverage* xcorr-demo.npz
 	rm -f xcorr/*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
