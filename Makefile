@@ -45,7 +45,7 @@ sanitize: .venv/tools-test ## test a build with the sanitizers of addresses and 
 	    ../$(BIN)/pytest --capture=sys $(ARGS) \
 	    --deselect tests/test_memory.py::test_peak_memory_beside_the_arrays_is_bounded \
 	    --deselect tests/test_memory.py::test_no_memory_is_kept_by_many_calls_and_errors \
-	    --deselect tests/test_workers.py::test_an_interrupt_is_answered_at_once
+	    --deselect tests/test_processes.py::test_an_interrupt_is_answered_at_once
 
 # It knows no AVX-512, so it shows the package a processor of level v3.
 MEMCHECK ?= test_definition.py test_tiles.py test_strips_and_blocks.py -k v3

@@ -11,7 +11,8 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 
 from microkernels cimport *
 
-# One module; in files of their own are the loops, the packing, waiting, the layout of a call, and small calls again.
+# One module; in files of their own are the loops, packing, waiting, the layout of a call, the call itself,
+# and small calls again.
 include "strips.pxi"
 include "packing.pxi"
 include "waiting.pxi"
@@ -202,5 +203,6 @@ cdef void* allocated(Py_ssize_t count, size_t size) except NULL:
     return memory
 
 
+include "layout.pxi"
 include "call.pxi"
 include "repeat.pxi"

@@ -1,6 +1,7 @@
 """R1, R2, R5, R6: exact sums of whole numbers, errors under their bound, NaN and infinity in their windows only."""
 
 import itertools
+from collections.abc import Callable
 from math import sqrt
 
 import numpy as np
@@ -276,9 +277,14 @@ def limit_numbers(draw: Draw, shape: tuple[int, ...], dtype: np.dtype) -> np.nda
 # --- the rows ---------------------------------------------------------------------------------------------------------
 
 
-def run_whole_numbers(seconds: float, seed: int) -> Outcome:
-    checked = check_cases(check_whole_numbers, seconds, seed)
-    return checked.outcome(f"{len(checked.failures)} mismatches")
+def counted(check: Callable[[Draw], float | None], found: str) -> Callable[[float, int], Outcome]:
+    """A row that says how many of its cases failed."""
+
+    def run(seconds: float, seed: int) -> Outcome:
+        checked = check_cases(check, seconds, seed)
+        return checked.outcome(f"{len(checked.failures)} {found}")
+
+    return run
 
 
 def run_direct_error(seconds: float, seed: int) -> Outcome:
@@ -286,18 +292,13 @@ def run_direct_error(seconds: float, seed: int) -> Outcome:
     return checked.outcome(f"{len(checked.failures)} violations, other errors up to {checked.worst:.2f} of their bound")
 
 
-def run_special_values(seconds: float, seed: int) -> Outcome:
-    checked = check_cases(check_special_values, seconds, seed)
-    return checked.outcome(f"{len(checked.failures)} differences")
-
-
-def run_integers(seconds: float, seed: int) -> Outcome:
-    checked = check_cases(check_integers, seconds, seed)
-    return checked.outcome(f"{len(checked.failures)} wraps or needless refusals")
-
-
 ROWS = [
-    Row("R1", "random calls on whole numbers against exact sums, every method", "0 mismatches", run_whole_numbers),
+    Row(
+        "R1",
+        "random calls on whole numbers against exact sums, every method",
+        "0 mismatches",
+        counted(check_whole_numbers, "mismatches"),
+    ),
     Row(
         "R2",
         "error of direct and matmul, float32 and float64, up to 1e6 taps",
@@ -309,9 +310,12 @@ ROWS = [
         "R5",
         "NaN and infinity, and their signs, against the naive IEEE sum, every method",
         "0 differences",
-        run_special_values,
+        counted(check_special_values, "differences"),
     ),
     Row(
-        "R6", "integers near every type's limits: exact, or OverflowError and `out` untouched", "0 wraps", run_integers
+        "R6",
+        "integers near every type's limits: exact, or OverflowError and `out` untouched",
+        "0 wraps",
+        counted(check_integers, "wraps or needless refusals"),
     ),
 ]

@@ -1,0 +1,405 @@
+# How a call lies in memory: its arrays, its strips and responses, the order of the sum, and how many rows a task takes.
+
+cdef Py_ssize_t STRIP_BYTES = 192 * 1024  # of a strip's image rows: they stay in the second-level cache
+cdef Py_ssize_t TILES_BYTES = 512 * 1024  # of winograd's transformed pixels: they stay there beside a panel
+cdef Py_ssize_t MOST_TILES = 112          # of winograd at once: eight of the largest tiles over kernels
+cdef Py_ssize_t TASK_WORK = 1 << 20       # multiply-adds below which tasks are claimed several at once
+
+
+cdef class Layout:
+    """One call's arrays tied to an engine."""
+    cdef Engine engine
+    cdef Loops loops
+    cdef Py_buffer images, out, packed, bias
+    cdef bint has_images, has_out, has_packed, has_bias
+    cdef double[::1] fill
+    cdef Py_ssize_t item_bytes
+    cdef Py_ssize_t column_bytes, channel_pitch_bytes          # of the images
+    cdef Py_ssize_t out_column_bytes, out_kernel_bytes
+    cdef Py_ssize_t* channel_bytes
+    cdef Py_ssize_t* kernel_bytes
+    cdef Py_ssize_t* tap_offsets
+    cdef Segment* segments
+    cdef Py_ssize_t slack                                      # elements behind the last row of an image's strip
+    cdef bint images_are_work, out_is_work, fits
+    cdef char* infinite
+    cdef bytes repaired
+
+    def __dealloc__(self):
+        if self.has_images:
+            PyBuffer_Release(&self.images)
+        if self.has_out:
+            PyBuffer_Release(&self.out)
+        if self.has_packed:
+            PyBuffer_Release(&self.packed)
+        if self.has_bias:
+            PyBuffer_Release(&self.bias)
+        PyMem_Free(self.channel_bytes)
+        PyMem_Free(self.kernel_bytes)
+        PyMem_Free(self.tap_offsets)
+        PyMem_Free(self.segments)
+        PyMem_Free(self.infinite)
+
+    cdef let_go(self):
+        """Of the images and the response, where only the layout is wanted any more."""
+        if self.has_images:
+            PyBuffer_Release(&self.images)
+        if self.has_out:
+            PyBuffer_Release(&self.out)
+        self.has_images = self.has_out = False
+
+    cdef take_images(self, images, tuple axes, str element, bint swapped, double[::1] fill):
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t components = 2 if element[0] == "c" else 1, channel
+        cdef Py_ssize_t n_channels = geometry.groups * self.engine.staged
+        PyObject_GetBuffer(images, &self.images, PyBUF_STRIDES)
+        self.has_images = True
+        loops.images = <const char*> self.images.buf
+        loops.n_images = self.images.shape[<Py_ssize_t> axes[0]] if axes[0] >= 0 else 1
+        loops.image_bytes = pitch_of(&self.images, axes[0])
+        loops.row_bytes = pitch_of(&self.images, axes[1])
+        self.column_bytes = pitch_of(&self.images, axes[2])
+        self.channel_pitch_bytes = pitch_of(&self.images, axes[3])
+        self.item_bytes = self.images.itemsize // components
+        self.fill = fill
+        self.channel_bytes = <Py_ssize_t*> allocated(n_channels, sizeof(Py_ssize_t))
+        for channel in range(n_channels):
+            self.channel_bytes[channel] = (channel // components * self.channel_pitch_bytes
+                                           + channel % components * self.item_bytes)
+        loops.channel_bytes = self.channel_bytes
+        loops.staging.element = ELEMENTS[element]
+        loops.staging.swapped = swapped
+        self.images_are_work = (loops.staging.element == (FLOAT64 if self.engine.double else FLOAT32) and not swapped
+                                and aligned(&self.images, self.item_bytes))
+
+    cdef take_out(self, out, tuple axes, str element):
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t components = 2 if element[0] == "c" else 1, kernel, item_bytes
+        PyObject_GetBuffer(out, &self.out, PyBUF_STRIDES | PyBUF_WRITABLE)
+        self.has_out = True
+        loops.out = <char*> self.out.buf
+        loops.response_bytes = pitch_of(&self.out, axes[0])
+        loops.out_row_bytes = pitch_of(&self.out, axes[1])
+        self.out_column_bytes = pitch_of(&self.out, axes[2])
+        self.out_kernel_bytes = pitch_of(&self.out, axes[3])
+        item_bytes = self.out.itemsize // components
+        self.kernel_bytes = <Py_ssize_t*> allocated(geometry.groups * geometry.n_kernels, sizeof(Py_ssize_t))
+        for kernel in range(geometry.groups * geometry.n_kernels):
+            self.kernel_bytes[kernel] = (kernel // components * self.out_kernel_bytes
+                                         + kernel % components * item_bytes)
+        loops.kernel_bytes = self.kernel_bytes
+        loops.storing.element = ELEMENTS[element]
+        loops.storing.column_bytes = self.out_column_bytes
+        loops.storing.n_columns = geometry.columns
+        loops.storing.n_kernels = geometry.n_kernels
+        loops.storing.adjacent = adjacent(self.kernel_bytes, geometry.n_kernels, item_bytes)
+        self.out_is_work = (loops.storing.element == (FLOAT64 if self.engine.double else FLOAT32)
+                            and aligned(&self.out, item_bytes))
+
+    cdef take_panels(self, packed, bias):
+        PyObject_GetBuffer(packed, &self.packed, PyBUF_STRIDES)
+        self.has_packed = True
+        PyObject_GetBuffer(bias, &self.bias, PyBUF_STRIDES)
+        self.has_bias = True
+        self.loops.packed = self.packed.buf
+        self.loops.bias = self.bias.buf
+
+    cdef lay_out(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit):
+        """Strips or arrays and their pitches; how many rows a task takes; then the sum's segments.
+
+        Where even one row of responses needs more than `workspace_limit`, sizes may have saturated: nothing is laid
+        out that depends on them, and the call is only good to ask for `workspace_bytes`.
+        """
+        cdef Loops* loops = &self.loops
+        cdef Engine engine = self.engine
+        loops.table = engine.table
+        loops.geometry = &engine.geometry
+        loops.panels = engine.panels
+        loops.n_panels = engine.n_panels
+        loops.padded_kernels = engine.padded_kernels
+        loops.form = engine.lanes_over
+        loops.boundary = engine.boundary
+        if engine.lanes_over == OVER_COLUMNS:
+            self.lay_out_over_columns()
+        else:
+            self.lay_out_interleaved()
+        self.split(n_workers, workspace_limit)
+        self.fits = self.workspace_of(loops.strip_rows) <= workspace_limit
+        if self.fits:
+            if engine.lanes_over == OVER_COLUMNS:
+                self.place_planes()
+            self.lay_out_staging()
+            self.build_sum()
+            if engine.lanes_over == WINOGRAD:
+                self.lay_out_tiles()
+
+    cdef bint padded(self):
+        cdef const Geometry* geometry = &self.engine.geometry
+        return (geometry.top > 0 or geometry.left > 0 or self.engine.reached_rows > geometry.height
+                or self.engine.reached_columns > geometry.width)
+
+    cdef lay_out_interleaved(self):
+        """Over kernels and over channels: what one position holds lies together."""
+        cdef Loops* loops = &self.loops
+        cdef Engine engine = self.engine
+        cdef const Geometry* geometry = &engine.geometry
+        cdef Py_ssize_t size = 8 if engine.double else 4
+        cdef Py_ssize_t column_pitch = engine.pixel, kernel
+        loops.in_place = (
+            self.images_are_work and not self.padded()
+            and loops.row_bytes % size == 0 and self.column_bytes % size == 0 and loops.image_bytes % size == 0
+            and (self.channel_pitch_bytes == self.images.itemsize
+                 or geometry.groups * engine.staged * size == self.images.itemsize)
+            and (geometry.kernel_width == 1 or self.column_bytes == geometry.depth * size
+                 or engine.lanes_over != OVER_KERNELS))
+        if engine.lanes_over == OVER_CHANNELS:  # no lane beyond the last channel
+            loops.in_place = loops.in_place and engine.padded_kernels == geometry.n_kernels
+        if loops.in_place:
+            column_pitch = self.column_bytes // size
+            loops.row_pitch = loops.row_bytes // size
+        else:
+            loops.row_pitch = product(engine.reached_columns, engine.pixel)
+        loops.rows.window_pitch = column_pitch * geometry.column_stride if geometry.columns > 1 else 0
+        loops.sum.tap_pitch = column_pitch * geometry.column_dilation
+        loops.direct_store = (self.out_is_work and self.out_column_bytes % size == 0
+                              and loops.out_row_bytes % size == 0 and loops.response_bytes % size == 0)
+        for kernel in range(geometry.groups * geometry.n_kernels):
+            loops.direct_store = loops.direct_store and self.kernel_bytes[kernel] == kernel * size
+        loops.direct_store = loops.direct_store and loops.repaired == NULL
+        loops.rows.kernel_pitch = 1
+        if loops.direct_store:
+            loops.rows.column_pitch = self.out_column_bytes // size
+            loops.rows.row_pitch = loops.out_row_bytes // size
+        else:
+            loops.rows.column_pitch = geometry.n_kernels
+            loops.rows.row_pitch = geometry.columns * geometry.n_kernels
+
+    cdef lay_out_over_columns(self):
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t size = 8 if self.engine.double else 4
+        cdef Py_ssize_t lanes = self.engine.table.lanes_f64 if self.engine.double else self.engine.table.lanes_f32
+        loops.in_place = (
+            self.images_are_work and not self.padded() and geometry.column_stride == 1 and geometry.columns >= lanes
+            and self.column_bytes == size and self.images.itemsize == size
+            and self.channel_pitch_bytes % size == 0 and loops.row_bytes % size == 0 and loops.image_bytes % size == 0)
+        loops.staging.n_phases = 1
+        if loops.in_place:
+            loops.row_pitch = loops.row_bytes // size
+        else:
+            self.slack = lanes  # a row of fewer columns reads on into the next row, the last one into this
+            loops.staging.n_phases = min(geometry.column_stride, self.engine.reached_columns)
+            loops.staging.phase_pitch = ceiling(self.engine.reached_columns, loops.staging.n_phases)
+            loops.row_pitch = loops.staging.phase_pitch * loops.staging.n_phases
+        loops.direct_store = (self.out_is_work and self.out_column_bytes == size and self.out.itemsize == size
+                              and self.out_kernel_bytes % size == 0 and loops.out_row_bytes % size == 0
+                              and loops.response_bytes % size == 0 and loops.repaired == NULL)
+        loops.rows.column_pitch = 1
+        if loops.direct_store:
+            loops.rows.kernel_pitch = self.out_kernel_bytes // size
+            loops.rows.row_pitch = loops.out_row_bytes // size
+        else:
+            loops.rows.row_pitch = geometry.columns
+
+    cdef place_planes(self):
+        """Over columns: channel by channel in the image's strip, kernel by kernel in the response's."""
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Staging* staging = &loops.staging
+        cdef Py_ssize_t size = 8 if self.engine.double else 4, column, tap
+        staging.channel_pitch = (self.channel_pitch_bytes // size if loops.in_place
+                                 else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
+        if not loops.direct_store:
+            loops.rows.kernel_pitch = product(loops.strip_rows, geometry.columns)
+        self.tap_offsets = <Py_ssize_t*> allocated(geometry.kernel_width * geometry.depth, sizeof(Py_ssize_t))
+        for tap in range(geometry.kernel_width * geometry.depth):
+            column = tap // geometry.depth * geometry.column_dilation
+            self.tap_offsets[tap] = (column % staging.n_phases * staging.phase_pitch + column // staging.n_phases
+                                     + tap % geometry.depth * staging.channel_pitch)
+        loops.sum.tap_offsets = self.tap_offsets
+
+    cdef lay_out_staging(self):
+        cdef Loops* loops = &self.loops
+        cdef Staging* staging = &loops.staging
+        cdef const Geometry* geometry = &self.engine.geometry
+        staging.columns = self.engine.reached_columns
+        staging.first_inside = self.engine.first_inside
+        staging.end_inside = self.engine.end_inside
+        staging.column_source = self.engine.column_source
+        staging.depth = self.engine.staged
+        staging.column_bytes = self.column_bytes
+        staging.adjacent = adjacent(self.channel_bytes, staging.depth, self.item_bytes)
+        staging.fill = &self.fill[0]
+        staging.position_pitch = 1
+        if self.engine.lanes_over != OVER_COLUMNS:
+            staging.n_phases = 1
+            staging.phase_pitch = 0
+            staging.position_pitch = self.engine.pixel
+            staging.channel_pitch = 1
+        loops.storing.column_pitch = loops.rows.column_pitch
+        loops.storing.kernel_pitch = loops.rows.kernel_pitch
+        loops.rows_join_in = (staging.n_phases == 1 and staging.columns == geometry.width
+                              and staging.first_inside == 0 and staging.end_inside == staging.columns
+                              and loops.row_bytes == staging.columns * self.column_bytes
+                              and (geometry.row_stride == 1 or geometry.row_dilation == 1)
+                              and geometry.kernel_height >= geometry.row_stride)
+        loops.rows_join_out = loops.out_row_bytes == geometry.columns * self.out_column_bytes
+
+    cdef lay_out_tiles(self):
+        cdef Loops* loops = &self.loops
+        cdef Tiles* tiles = &loops.tiles
+        cdef const Geometry* geometry = &self.engine.geometry
+        self.infinite = <char*> allocated(loops.n_images, 1)
+        loops.infinite = self.infinite
+        tiles.tiles_per_row = pairs(geometry.columns, geometry.column_dilation)
+        tiles.n_columns = geometry.columns
+        tiles.row_dilation = geometry.row_dilation
+        tiles.column_dilation = geometry.column_dilation
+        tiles.depth = geometry.depth
+        tiles.pixel_row_pitch = loops.row_pitch
+        tiles.pixel_pitch = loops.sum.tap_pitch // geometry.column_dilation  # even where there is one window only
+        tiles.row_pitch = loops.rows.row_pitch
+        tiles.column_pitch = loops.rows.column_pitch
+
+    cdef Py_ssize_t elements_of_tiles(self):
+        """Chooses how many tiles are done at once; the elements of their transformed pixels and sums."""
+        cdef Loops* loops = &self.loops
+        cdef Tiles* tiles = &loops.tiles
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t size = 8 if self.engine.double else 4
+        cdef Py_ssize_t lanes = self.engine.table.lanes_f64 if self.engine.double else self.engine.table.lanes_f32
+        cdef Py_ssize_t n_tiles = TILES_BYTES // (16 * size) // geometry.depth
+        if self.engine.lanes_over != WINOGRAD:
+            return 0
+        n_tiles = max(min(n_tiles, MOST_TILES) // 14 * 14, 14)
+        # planes whose pitch is a multiple of 4096 bytes would all fall into the same sets of the first cache
+        tiles.plane_pitch = product(n_tiles, geometry.depth) + 5 * 16
+        tiles.sums_pitch = n_tiles * 2 * lanes + 5 * 16
+        loops.tiles_at_once = n_tiles
+        return product(16, tiles.plane_pitch + tiles.sums_pitch)
+
+    cdef build_sum(self):
+        """Segments: for each kernel row its run of taps (dilated over kernels: each column's), cut at the blocks."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Sum* sum = &self.loops.sum
+        cdef Py_ssize_t run = geometry.kernel_width * geometry.depth, pieces = geometry.pieces_per_row
+        cdef bint over_channels = self.engine.lanes_over == OVER_CHANNELS
+        cdef bint dilated = (self.engine.lanes_over == OVER_KERNELS and geometry.column_dilation > 1
+                             and geometry.kernel_width > 1)
+        cdef Py_ssize_t kernel_height = geometry.kernel_height
+        cdef Py_ssize_t row, piece, first, end, stop
+        cdef bint row_closes
+        if self.engine.lanes_over == WINOGRAD:
+            kernel_height, run, dilated = 1, geometry.depth, False
+        cdef Segment* segment
+        self.segments = <Segment*> allocated(
+            kernel_height * (pieces + (geometry.kernel_width if dilated else 0)), sizeof(Segment))
+        sum.segments = self.segments
+        sum.kernel_height = kernel_height
+        sum.run = run
+        sum.rows_per_block = geometry.rows_per_block
+        sum.pieces = pieces
+        sum.kernel_row_pitch = geometry.row_dilation * self.loops.row_pitch if geometry.kernel_height > 1 else 0
+        sum.dense = geometry.depth == 1 and geometry.column_dilation == 1 and self.loops.staging.n_phases == 1
+        self.loops.rows.window_row_pitch = geometry.row_stride * self.loops.row_pitch if geometry.rows > 1 else 0
+        sum.compensated = geometry.compensated
+        for row in range(kernel_height):
+            row_closes = ((row + 1) % geometry.rows_per_block == 0 or row == kernel_height - 1)
+            for piece in range(pieces):
+                first = run * piece // pieces
+                end = run * (piece + 1) // pieces
+                while first < end:
+                    stop = min(end, (first // geometry.depth + 1) * geometry.depth) if dilated else end
+                    segment = &self.segments[sum.n_segments]
+                    segment.offset = row * sum.kernel_row_pitch + first * (sum.tap_pitch if over_channels else 1)
+                    if dilated:
+                        segment.offset += first // geometry.depth * (geometry.column_dilation - 1) * geometry.depth
+                    segment.n_taps = stop - first
+                    segment.closes_block = stop == end and (pieces > 1 or row_closes)
+                    sum.n_segments += 1
+                    first = stop
+
+    cdef split(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit):
+        """How many rows a task takes: a strip that stays in cache, tasks enough for the workers, within the limit."""
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t size = 8 if self.engine.double else 4
+        cdef Py_ssize_t span = (geometry.kernel_height - 1) * geometry.row_dilation + 1
+        cdef Py_ssize_t bytes_per_row = product(self.engine.reached_columns, self.engine.pixel * size)
+        cdef Py_ssize_t rows, n_tasks = 4 * n_workers if n_workers > 1 else 1
+        rows = max((STRIP_BYTES // bytes_per_row - span) // geometry.row_stride + 1,
+                   min(8, ceiling(span, geometry.row_stride)))
+        rows = max(min(rows, ceiling(product(geometry.rows, loops.n_images), n_tasks), geometry.rows), 1)
+        while rows > 1 and self.workspace_of(rows) > workspace_limit // n_workers:
+            rows = (rows + 1) // 2
+        loops.n_strips = ceiling(geometry.rows, rows)
+        loops.strip_rows = ceiling(geometry.rows, loops.n_strips)
+        loops.strip_rows = self.whole_tiles(loops.strip_rows)
+        loops.n_strips = ceiling(geometry.rows, loops.strip_rows)
+        loops.strip_elements = self.strip_of(loops.strip_rows)
+        loops.response_elements = self.response_of(loops.strip_rows)
+        cdef Py_ssize_t task_work = product(product(geometry.columns * loops.strip_rows, self.engine.n_taps),
+                                            geometry.groups * geometry.n_kernels)
+        cdef Py_ssize_t fair = max(1, product(loops.n_images, loops.n_strips) // n_tasks)
+        loops.tasks_per_claim = min(max(1, TASK_WORK // max(task_work, 1)), fair)
+
+    cdef Py_ssize_t pixel_rows(self, Py_ssize_t rows):
+        """Rows of pixels that so many rows of responses reach."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        return (rows - 1) * geometry.row_stride + (geometry.kernel_height - 1) * geometry.row_dilation + 1
+
+    cdef Py_ssize_t strip_of(self, Py_ssize_t rows):
+        """Elements of an image strip for that many rows of responses, up to where a cache line begins."""
+        cdef Py_ssize_t planes = self.engine.geometry.depth if self.engine.lanes_over == OVER_COLUMNS else 1
+        if self.loops.in_place:
+            return 0
+        return ceiling(product(product(self.pixel_rows(rows), self.loops.row_pitch), planes) + self.slack, 16) * 16
+
+    cdef Py_ssize_t response_of(self, Py_ssize_t rows):
+        """Elements of a response strip of that many rows."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        if self.loops.direct_store:
+            return 0
+        return product(product(rows, geometry.columns), geometry.n_kernels)
+
+    cdef Py_ssize_t whole_tiles(self, Py_ssize_t rows):
+        """Not fewer rows of responses, such that tiles are the same ones whatever the strips."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        if self.engine.lanes_over != WINOGRAD:
+            return rows
+        return min(product(ceiling(rows, 2 * geometry.row_dilation), 2 * geometry.row_dilation), geometry.rows)
+
+    cdef Py_ssize_t workspace_of(self, Py_ssize_t rows):
+        rows = self.whole_tiles(rows)
+        return product(self.strip_of(rows) + self.response_of(rows) + self.elements_of_tiles(),
+                       8 if self.engine.double else 4) + ALIGNMENT
+
+    @property
+    def workspace_bytes(self):
+        """What each worker needs beside the arrays."""
+        return self.workspace_of(self.loops.strip_rows)
+
+
+cdef bint adjacent(const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t size):
+    """Whether elements of that size lie next to each other."""
+    cdef Py_ssize_t index
+    for index in range(1, count):
+        if offsets[index] != offsets[index - 1] + size:
+            return False
+    return True
+
+
+cdef Py_ssize_t pitch_of(const Py_buffer* buffer, axis):
+    return buffer.strides[<Py_ssize_t> axis] if axis >= 0 else 0
+
+
+cdef bint aligned(const Py_buffer* buffer, Py_ssize_t size):
+    cdef Py_ssize_t axis
+    if <Py_ssize_t> buffer.buf % size:
+        return False
+    for axis in range(buffer.ndim):
+        if buffer.shape[axis] > 1 and buffer.strides[axis] % size:
+            return False
+    return True
