@@ -121,12 +121,12 @@ BOUNDED = {  # images, kernels, their dtype, keywords, and the mebibytes that a 
     "same": (MNIST, DIGITS, "f4", {"padding": "same"}, 64),
     "nchw": ((10_000, 1, 28, 28), (16, 1, 5, 5), "f4", {"layout": "NCHW"}, 64),
     "matmul": (MNIST, DIGITS, "f4", {"method": "matmul"}, 64),
-    "long-sums": ((2, 224, 224, 64), (3, 9, 9, 64), "f4", {}, 256),
-    "long-sums-many-images": ((16, 224, 224, 64), (3, 9, 9, 64), "f4", {}, 256),
+    "long-sums": ((2, 224, 224, 64), (3, 9, 9, 64), "f4", {}, 64),
+    "long-sums-many-images": ((16, 224, 224, 64), (3, 9, 9, 64), "f4", {}, 64),
     "winograd": ((8, 112, 112, 64), (64, 3, 3, 64), "f4", {"method": "winograd"}, 64),
     "complex": ((200, 128, 128, 3), (4, 5, 5, 3), "c8", {"padding": "same", "boundary": "wrap"}, 64),
-    "long-sums-matmul": ((1, 224, 224, 64), (3, 9, 9, 64), "f4", {"method": "matmul", "stride": 2}, 256),
-    "beyond-2**53": ((1, 256, 256, 1), (400, 1, 1, 1), "i8", {}, 256),
+    "long-sums-matmul": ((1, 224, 224, 64), (3, 9, 9, 64), "f4", {"method": "matmul", "stride": 2}, 64),
+    "beyond-2**53": ((1, 256, 256, 1), (400, 1, 1, 1), "i8", {}, 64),
 }
 
 PEAK = """
@@ -141,6 +141,8 @@ shape = list(xcorr.correlate(images[:1], kernels[:1], **keywords).shape)
 shape[0], shape[1 if keywords.get("layout") == "NCHW" else 3] = len(images), len(kernels)
 out = np.ones(shape, one.dtype)
 del one
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")  # the peak so far, of making the arrays, is forgotten
 before = mebibytes("VmRSS")
 xcorr.correlate(images, kernels, out=out, **keywords)
 print(mebibytes("VmHWM") - before)
