@@ -345,6 +345,14 @@ cdef class Layout:
         cdef Py_ssize_t fair = max(1, product(loops.n_images, loops.n_strips) // n_tasks)
         loops.tasks_per_claim = min(max(1, TASK_WORK // max(task_work, 1)), fair)
 
+    cdef Py_ssize_t work(self):
+        """Multiply-adds of all images, and pixels laid into strips."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t windows = product(product(geometry.rows, geometry.columns), self.loops.n_images)
+        return (product(windows, product(self.engine.n_taps, geometry.groups * geometry.n_kernels))
+                + product(product(self.engine.reached_rows, self.engine.reached_columns),
+                          product(self.loops.n_images, geometry.groups * self.engine.staged * STAGING_WORK)))
+
     cdef Py_ssize_t pixel_rows(self, Py_ssize_t rows):
         """Rows of pixels that so many rows of responses reach."""
         cdef const Geometry* geometry = &self.engine.geometry

@@ -10,6 +10,7 @@ from xcorr._memory import SMALLEST, empty
 cnp.import_array()
 
 cdef Py_ssize_t SMALLEST_KEPT = SMALLEST
+cdef Py_ssize_t SHORT_WORK = 1 << 19  # multiply-adds that a call keeps the GIL for: some microseconds
 
 
 def hold(array):
@@ -48,6 +49,7 @@ cdef class Repeat:
     cdef Py_ssize_t[4] shape, strides
     cdef cnp.npy_intp[4] response_sizes
     cdef Py_ssize_t n_axes, response_axes, workspace_bytes, item_bytes, response_bytes
+    cdef bint is_short                               # so that the GIL is kept, and with it everybody off the arrays
 
     def __cinit__(self, Call call, cnp.ndarray images, cnp.ndarray response):
         cdef Py_ssize_t axis
@@ -65,6 +67,7 @@ cdef class Repeat:
         self.item_bytes = call.item_bytes
         self.response_bytes = response.nbytes
         self.workspace_bytes = call.workspace_of(call.loops.strip_rows)
+        self.is_short = call.work() <= SHORT_WORK
         call.let_go()
 
     cdef bint serves(self, images):
@@ -85,9 +88,8 @@ cdef class Repeat:
     cdef respond(self, cnp.ndarray images):
         cdef Loops loops = self.call.loops
         cdef cnp.ndarray response
-        cdef list held = references_to(images)
+        cdef list held = None if self.is_short else references_to(images)
         cdef char* memory
-        cdef bint double = self.call.engine.double
         cdef int failed
         if self.response_bytes < SMALLEST_KEPT:
             response = cnp.PyArray_EMPTY(self.response_axes, self.response_sizes, self.response_dtype.num, 0)
@@ -99,12 +101,18 @@ cdef class Repeat:
         memory = <char*> malloc(self.workspace_bytes)
         if memory == NULL:
             raise MemoryError(f"workspace: {self.workspace_bytes} bytes cannot be allocated")
-        with nogil:
-            failed = run_tasks(&loops, memory + ALIGNMENT - <Py_ssize_t> memory % ALIGNMENT, double, True)
-            free(memory)
+        if self.is_short:
+            failed = self.run(&loops, memory)
+        else:
+            with nogil:
+                failed = self.run(&loops, memory)
+        free(memory)
         if failed:
             propagate()
         return response
+
+    cdef int run(self, Loops* loops, char* memory) noexcept nogil:
+        return run_tasks(loops, memory + ALIGNMENT - <Py_ssize_t> memory % ALIGNMENT, self.call.engine.double, True)
 
     def __call__(self, images):
         """The response of `images`, or None if they do not lie in memory like those of the call."""
