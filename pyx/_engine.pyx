@@ -11,9 +11,12 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 
 from microkernels cimport *
 
+from xcorr._memory import empty_lines
+
 # One module; in files of their own are the loops, packing, waiting, the layout of a call, the call itself,
 # and small calls again.
 include "strips.pxi"
+include "pairs.pxi"
 include "packing.pxi"
 include "waiting.pxi"
 
@@ -23,7 +26,8 @@ cdef extern from *:
     """
     int propagate "xcorr_raised"() except -1  # an exception that the loops left set
 
-FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "channels": OVER_CHANNELS, "winograd": WINOGRAD}
+FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "channels": OVER_CHANNELS, "winograd": WINOGRAD,
+         "fft": FOURIER}
 BOUNDARIES = {"constant": CONSTANT, "edge": EDGE, "reflect": REFLECT, "symmetric": SYMMETRIC, "wrap": WRAP}
 ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4": INT32, "u4": UINT32, "i8": INT64,
             "u8": UINT64, "f2": FLOAT16, "f4": FLOAT32, "f8": FLOAT64, "c8": FLOAT32, "c16": FLOAT64}
@@ -53,8 +57,12 @@ cdef class Engine:
     table : capsule of the level.
     sizes : the integers of the C struct `Geometry`, in its order.
     double : whether the arithmetic is in float64 (else float32).
-    form : where lanes run: over "kernels", "columns" or "channels"; or "winograd", whose sum is one over channels.
+    form : where lanes run: over "kernels", "columns" or "channels"; or "winograd", whose sum is one over channels, or
+        "fft".
     boundary : name of the padding's boundary.
+    tile : of "fft": its height and width, the points of its transforms down and across (1: none along that axis), and
+        how many rows and columns of windows it gives.
+    rounded : of "fft": whether responses are whole numbers.
     """
     cdef object capsule
     cdef const Table* table
@@ -68,10 +76,12 @@ cdef class Engine:
     cdef Py_ssize_t pixel                            # elements of one position of a strip, those of no channel included
     cdef Panel* panels
     cdef Py_ssize_t* column_source
-    cdef Py_ssize_t first_inside, end_inside
+    cdef Py_ssize_t first_inside, end_inside, first_source
+    cdef Fourier fourier                             # of "fft" alone
+    cdef void* twiddles
     cdef int boundary
 
-    def __cinit__(self, table, tuple sizes, bint double, str form, str boundary):
+    def __cinit__(self, table, tuple sizes, bint double, str form, str boundary, tuple tile=None, bint rounded=False):
         cdef Geometry* geometry = &self.geometry
         cdef Py_ssize_t index
         self.boundary = BOUNDARIES[boundary]
@@ -103,9 +113,13 @@ cdef class Engine:
         self.column_source = <Py_ssize_t*> allocated(self.reached_columns, sizeof(Py_ssize_t))
         for index in range(self.reached_columns):
             self.column_source[index] = source_index(index - geometry.left, geometry.width, self.boundary)
-        self.first_inside = min(geometry.left, self.reached_columns)
+        self.first_inside = max(0, min(geometry.left, self.reached_columns))
         self.end_inside = min(geometry.left + geometry.width, self.reached_columns)
-        self._deal_panels()
+        self.first_source = max(0, -geometry.left)
+        if self.lanes_over == FOURIER:
+            self._plan_tiles(tile, rounded)
+        else:
+            self._deal_panels()
         self.staged = self.pixel = geometry.depth
         if self.lanes_over == OVER_CHANNELS:  # a part of a vector is read whole, and its other lanes are not stored
             self.staged, self.pixel = geometry.n_kernels, self.padded_kernels
@@ -129,7 +143,79 @@ cdef class Engine:
             self.padded_kernels += width
             first += width
 
+    def _plan_tiles(self, tuple tile, bint rounded):
+        """The transforms of "fft"."""
+        cdef Fourier* fourier = &self.fourier
+        cdef const Geometry* geometry = &self.geometry
+        cdef Py_ssize_t n_down, n_across, of_down
+        fourier.height, fourier.width, n_down, n_across, fourier.valid_rows, fourier.valid_columns = tile
+        fourier.pitch = fourier.width + 16  # rows a multiple of 4096 bytes apart would all fall into the same sets
+        fourier.depth = geometry.depth
+        fourier.kernel_height, fourier.kernel_width = geometry.kernel_height, geometry.kernel_width
+        fourier.row_dilation, fourier.column_dilation = geometry.row_dilation, geometry.column_dilation
+        fourier.row_blocks = max(1, ((geometry.kernel_height - 1) * geometry.row_dilation - 14) // 16)
+        fourier.column_blocks = max(1, ((geometry.kernel_width - 1) * geometry.column_dilation - 14) // 16)
+        fourier.tiles_down = ceiling((geometry.rows - 1) * geometry.row_stride + 1, fourier.valid_rows)
+        fourier.tiles_across = ceiling((geometry.columns - 1) * geometry.column_stride + 1, fourier.valid_columns)
+        fourier.rounded = rounded
+        plan_transform(&fourier.down, fourier.height, n_down == 1, self.table.largest_radix)
+        plan_transform(&fourier.across, fourier.width, n_across == 1, self.table.largest_radix)
+        of_down = twiddles_of(&fourier.down)
+        self.twiddles = allocated(of_down + twiddles_of(&fourier.across), 8 if self.double else 4)
+        if self.double:
+            fill_twiddles(&fourier.down, <double*> self.twiddles)
+            fill_twiddles(&fourier.across, <double*> self.twiddles + of_down)
+            fourier.across.twiddles = <double*> self.twiddles + of_down
+        else:
+            fill_twiddles(&fourier.down, <float*> self.twiddles)
+            fill_twiddles(&fourier.across, <float*> self.twiddles + of_down)
+            fourier.across.twiddles = <float*> self.twiddles + of_down
+        fourier.down.twiddles = self.twiddles
+        self.n_panels = 0
+        self.padded_kernels = geometry.n_kernels
+
+    @property
+    def radices(self):
+        """Of the forward passes down and across."""
+        return (tuple([self.fourier.down.radices[index] for index in range(self.fourier.down.n_radices)]),
+                tuple([self.fourier.across.radices[index] for index in range(self.fourier.across.n_radices)]))
+
+    @property
+    def spectrum_elements(self):
+        """Of all channels of a kernel."""
+        return 2 * self.fourier.height * self.fourier.width * self.fourier.depth
+
+    @property
+    def n_tiles(self):
+        """Of one image, down and across."""
+        return self.fourier.tiles_down, self.fourier.tiles_across
+
+    def transform(self, kernels, spectra, int[::1] exponents):
+        """Spectra (kernels, channels, points) of `kernels` (kernels, taps), each divided by 2**exponent."""
+        if self.double:
+            self._transform[double](kernels, spectra, exponents)
+        else:
+            self._transform[float](kernels, spectra, exponents)
+
+    cdef _transform(self, const real[:, ::1] kernels, real[:, ::1] spectra, int[::1] exponents):
+        cdef const Fourier* fourier = &self.fourier
+        cdef Py_ssize_t elements = fourier.height * fourier.pitch, kernel
+        cdef real[::1] memory = empty_lines(
+            (elements + 2 * MOST_LANES * max(fourier.height, fourier.width)) * sizeof(real)
+        ).view("f8" if real is double else "f4")
+        if (spectra.shape[0] != kernels.shape[0] or exponents.shape[0] != kernels.shape[0]
+                or kernels.shape[1] != self.n_taps
+                or spectra.shape[1] != 2 * fourier.height * fourier.width * fourier.depth):
+            raise ValueError("spectra: they are not of these kernels")
+        for kernel in range(kernels.shape[0]):
+            with nogil:
+                transform_kernel(self.table, fourier, &self.geometry, &kernels[kernel, 0], &memory[0],
+                                 &memory[elements], &spectra[kernel, 0], &exponents[kernel])
+            if kernel % 16 == 15 or elements > 1 << 18:
+                PyErr_CheckSignals()
+
     def __dealloc__(self):
+        PyMem_Free(self.twiddles)
         PyMem_Free(self.panels)
         PyMem_Free(self.column_source)
 
@@ -166,12 +252,13 @@ cdef class Engine:
 
     def call(self, images, tuple image_axes, str image_element, bint swapped, out, tuple out_axes, str out_element,
              packed, bias, double[::1] fill, tuple limits, bint discard, bytes repaired, Py_ssize_t n_workers,
-             Py_ssize_t workspace_limit):
+             Py_ssize_t workspace_limit, Py_ssize_t first_kernel=0, int[::1] exponents=None):
         """A `Call` of these arrays; the axes are positions of (image, row, column, channel) or -1.
 
         With `limits` (least, greatest), responses outside of them set `overflowed`; with `discard` none is stored.
         `repaired` is empty, or has a byte for each image: of those with 1 the responses that are not finite in `out`,
-        which has the loops' own type, are replaced, and nothing else is done.
+        which has the loops' own type, are replaced, and nothing else is done. "fft" does some kernels of each group,
+        whose spectra, divided by 2**exponent, are `packed`: as many as there are exponents, from `first_kernel` on.
         """
         cdef Call call = Call.__new__(Call)
         call.engine = self
@@ -179,6 +266,8 @@ cdef class Engine:
         call.take_images(images, image_axes, image_element, swapped, fill)
         call.take_out(out, out_axes, out_element)
         call.take_panels(packed, bias)
+        if exponents is not None:
+            call.choose_kernels(first_kernel, exponents)
         if limits is not None:
             call.loops.check = True
             call.loops.low, call.loops.high = limits

@@ -2,5 +2,6 @@
 
 include "direct.pxi"
 include "winograd.pxi"
+include "fft.pxi"
 include "staging.pxi"
 include "table.pxi"

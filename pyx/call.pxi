@@ -22,6 +22,15 @@ cdef class Call(Layout):
         cdef bytes found = self.infinite[:self.loops.n_images] if self.infinite != NULL else b""
         return found if 1 in found else b""
 
+    @property
+    def refused(self):
+        """A byte for each tile of each image: whether it has to be done directly; empty if none."""
+        cdef bytes found = b""
+        if self.refused != NULL:
+            found = self.refused[:self.loops.n_images * self.loops.fourier.tiles_down
+                                 * self.loops.fourier.tiles_across]
+        return found if 1 in found else b""
+
     def cancel(self):
         """Makes every thread in `run` return soon."""
         write_flag(&self.loops.cancelled, 1)

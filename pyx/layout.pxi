@@ -3,6 +3,11 @@
 cdef Py_ssize_t STRIP_BYTES = 192 * 1024  # of a strip's image rows: they stay in the second-level cache
 cdef Py_ssize_t TILES_BYTES = 512 * 1024  # of winograd's transformed pixels: they stay there beside a panel
 cdef Py_ssize_t MOST_TILES = 112          # of winograd at once: eight of the largest tiles over kernels
+cdef Py_ssize_t KERNELS_AT_ONCE = 16      # whose responses leave a strip together: a cache line of floats
+cdef Py_ssize_t SLOTS_BYTES = 16 << 20    # that they take at most
+cdef Py_ssize_t KERNELS_PER_PART = 8      # for which the image's tiles are transformed again
+cdef int MOST_EXPONENTS_F32 = 10          # a window fainter than 2**-10 of its tile keeps 13 of 24 bits, or it is
+cdef int MOST_EXPONENTS_F64 = 39          # done directly
 cdef Py_ssize_t TASK_WORK = 1 << 20       # multiply-adds below which tasks are claimed several at once
 
 
@@ -23,7 +28,9 @@ cdef class Layout:
     cdef Py_ssize_t slack                                      # elements behind the last row of an image's strip
     cdef bint images_are_work, out_is_work, fits
     cdef char* infinite
+    cdef char* refused
     cdef bytes repaired
+    cdef int[::1] exponents
 
     def __dealloc__(self):
         if self.has_images:
@@ -39,6 +46,7 @@ cdef class Layout:
         PyMem_Free(self.tap_offsets)
         PyMem_Free(self.segments)
         PyMem_Free(self.infinite)
+        PyMem_Free(self.refused)
 
     cdef let_go(self):
         """Of the images and the response, where only the layout is wanted any more."""
@@ -106,6 +114,20 @@ cdef class Layout:
         self.loops.packed = self.packed.buf
         self.loops.bias = self.bias.buf
 
+    cdef choose_kernels(self, Py_ssize_t first, int[::1] exponents):
+        """Of the frequency domain: kernels from `first` on, of each group as many as there are exponents for it."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Loops* loops = &self.loops
+        cdef const Fourier* fourier = &self.engine.fourier
+        loops.first_chosen = first
+        loops.n_chosen = exponents.shape[0] // geometry.groups
+        if (first < 0 or loops.n_chosen < 1 or first + loops.n_chosen > geometry.n_kernels
+                or self.packed.len != (exponents.shape[0] * geometry.depth * 2 * fourier.height * fourier.width
+                                       * (8 if self.engine.double else 4))):
+            raise ValueError("first_kernel: these kernels are not in the bank")
+        self.exponents = exponents
+        loops.kernel_exponents = &self.exponents[0]
+
     cdef lay_out(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit):
         """Strips or arrays and their pitches; how many rows a task takes; then the sum's segments.
 
@@ -121,23 +143,31 @@ cdef class Layout:
         loops.padded_kernels = engine.padded_kernels
         loops.form = engine.lanes_over
         loops.boundary = engine.boundary
-        if engine.lanes_over == OVER_COLUMNS:
+        if engine.lanes_over == FOURIER:
+            self.lay_out_pairs(n_workers)
+        elif engine.lanes_over == OVER_COLUMNS:
             self.lay_out_over_columns()
         else:
             self.lay_out_interleaved()
-        self.split(n_workers, workspace_limit)
+        if engine.lanes_over != FOURIER:
+            self.split(n_workers, workspace_limit)
         self.fits = self.workspace_of(loops.strip_rows) <= workspace_limit
         if self.fits:
             if engine.lanes_over == OVER_COLUMNS:
                 self.place_planes()
             self.lay_out_staging()
+            if engine.lanes_over == FOURIER:
+                self.refused = <char*> allocated(
+                    product(loops.n_images, loops.fourier.tiles_down * loops.fourier.tiles_across), 1)
+                loops.refused = self.refused
+                return
             self.build_sum()
             if engine.lanes_over == WINOGRAD:
                 self.lay_out_tiles()
 
     cdef bint padded(self):
         cdef const Geometry* geometry = &self.engine.geometry
-        return (geometry.top > 0 or geometry.left > 0 or self.engine.reached_rows > geometry.height
+        return (geometry.top != 0 or geometry.left != 0 or self.engine.reached_rows > geometry.height
                 or self.engine.reached_columns > geometry.width)
 
     cdef lay_out_interleaved(self):
@@ -203,6 +233,54 @@ cdef class Layout:
         else:
             loops.rows.row_pitch = geometry.columns
 
+    cdef lay_out_pairs(self, Py_ssize_t n_workers):
+        """The frequency domain: tiles channel by channel, responses kernel by kernel, tasks enough for the workers."""
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Fourier* fourier = &loops.fourier
+        cdef Py_ssize_t size = 8 if self.engine.double else 4
+        cdef Py_ssize_t n_pairs, slot_bytes
+        loops.fourier = self.engine.fourier
+        loops.reached_rows = self.engine.reached_rows
+        loops.n_positions_down = (geometry.rows - 1) * geometry.row_stride + 1
+        loops.n_positions_across = (geometry.columns - 1) * geometry.column_stride + 1
+        loops.over_points = 1
+        if fourier.down.radices[0] != 1:
+            loops.over_points /= fourier.height
+        if fourier.across.radices[0] != 1:
+            loops.over_points /= fourier.width
+        loops.most_exponents = MOST_EXPONENTS_F64 if self.engine.double else MOST_EXPONENTS_F32
+        loops.staging.n_phases = 1
+        loops.staging.channel_pitch = fourier.height * fourier.pitch
+        loops.direct_store = (self.out_is_work and self.out_column_bytes == size and loops.out_row_bytes % size == 0
+                              and geometry.row_stride == 1 and geometry.column_stride == 1
+                              and not loops.check and not loops.discard)
+        loops.rows.row_pitch = loops.out_row_bytes // size
+        loops.rows.column_pitch = geometry.column_stride
+        loops.rows.kernel_pitch = fourier.valid_rows * fourier.valid_columns
+        slot_bytes = loops.rows.kernel_pitch * 2 * size
+        loops.kernels_at_once = 1
+        if loops.storing.adjacent:
+            loops.kernels_at_once = max(1, min(KERNELS_AT_ONCE, loops.n_chosen, SLOTS_BYTES // slot_bytes))
+        n_pairs = ceiling(fourier.tiles_down * fourier.tiles_across, 2)
+        loops.n_parts = 1
+        if n_workers > 1:
+            loops.n_parts = max(1, min(loops.n_chosen // KERNELS_PER_PART,
+                                       ceiling(4 * n_workers, product(loops.n_images, n_pairs))))
+        loops.n_strips = product(n_pairs, loops.n_parts)
+        loops.strip_rows = 1
+        loops.tasks_per_claim = 1
+
+    cdef Py_ssize_t workspace_of_pairs(self):
+        """Elements: two staged tiles, spectra of all channels, a plane, a line of points, responses."""
+        cdef const Fourier* fourier = &self.loops.fourier
+        cdef Py_ssize_t per_channel = 2 * fourier.height * (fourier.pitch + fourier.width)
+        cdef Py_ssize_t slots = 0
+        if not self.loops.direct_store:
+            slots = 2 * self.loops.kernels_at_once * fourier.valid_rows * fourier.valid_columns
+        return (product(fourier.depth, per_channel) + 2 * fourier.height * fourier.width
+                + 2 * MOST_LANES * max(fourier.height, fourier.width) + slots)
+
     cdef place_planes(self):
         """Over columns: channel by channel in the image's strip, kernel by kernel in the response's."""
         cdef Loops* loops = &self.loops
@@ -226,6 +304,7 @@ cdef class Layout:
         cdef const Geometry* geometry = &self.engine.geometry
         staging.columns = self.engine.reached_columns
         staging.first_inside = self.engine.first_inside
+        staging.first_source = self.engine.first_source
         staging.end_inside = self.engine.end_inside
         staging.column_source = self.engine.column_source
         staging.depth = self.engine.staged
@@ -233,7 +312,7 @@ cdef class Layout:
         staging.adjacent = adjacent(self.channel_bytes, staging.depth, self.item_bytes)
         staging.fill = &self.fill[0]
         staging.position_pitch = 1
-        if self.engine.lanes_over != OVER_COLUMNS:
+        if self.engine.lanes_over != OVER_COLUMNS and self.engine.lanes_over != FOURIER:
             staging.n_phases = 1
             staging.phase_pitch = 0
             staging.position_pitch = self.engine.pixel
@@ -380,6 +459,8 @@ cdef class Layout:
         return min(product(ceiling(rows, 2 * geometry.row_dilation), 2 * geometry.row_dilation), geometry.rows)
 
     cdef Py_ssize_t workspace_of(self, Py_ssize_t rows):
+        if self.engine.lanes_over == FOURIER:
+            return product(self.workspace_of_pairs(), 8 if self.engine.double else 4) + ALIGNMENT
         rows = self.whole_tiles(rows)
         return product(self.strip_of(rows) + self.response_of(rows) + self.elements_of_tiles(),
                        8 if self.engine.double else 4) + ALIGNMENT

@@ -92,6 +92,70 @@ ctypedef void (*TilesInF64)(const Tiles*, const double* pixels, double* transfor
 ctypedef bint (*TilesOutF32)(const Tiles*, const float* sums, const float* bias, float* response) noexcept nogil
 ctypedef bint (*TilesOutF64)(const Tiles*, const double* sums, const double* bias, double* response) noexcept nogil
 
+# A transform of so many points along one axis, as passes of these radices; without any the axis is left alone.
+cdef struct Transform:
+    Py_ssize_t n_points
+    Py_ssize_t n_radices
+    Py_ssize_t[16] radices           # 1 (alone, where the axis is left alone), 2, 3, 4, 5 or 8
+    const void* twiddles             # cosines and sines in the order of the forward passes
+
+# Tiles of one image and the transforms that all of them have. Tile t covers padded rows from t // across * valid_rows
+# and padded columns from t % across * valid_columns on, and its first valid_rows x valid_columns windows lie inside.
+cdef struct Fourier:
+    Transform down, across
+    Py_ssize_t height, width         # points of a tile: multiples of 16
+    Py_ssize_t pitch                 # of a staged tile's rows
+    Py_ssize_t valid_rows, valid_columns
+    Py_ssize_t tiles_down, tiles_across
+    Py_ssize_t depth
+    Py_ssize_t kernel_height, kernel_width
+    Py_ssize_t row_dilation, column_dilation
+    Py_ssize_t row_blocks, column_blocks  # of 16 pixels that every window surely contains; at least 1
+    bint rounded                     # responses to whole numbers
+
+# What has to be known of a tile before it may be transformed.
+cdef struct Range:
+    int exponent                     # of its norm: its scale is 2**-exponent
+    bint finite
+    int exponents                    # between the largest magnitude and that of the window of least, zeros left out
+    Py_ssize_t n_zeros               # pixels of zeros in all channels
+
+# Windows of zeros alone, next to each other.
+cdef struct Run:
+    short row, first, end
+
+# One kernel's responses in the two tiles of a pair. Element (y, x) of tile i is at targets[i][y * pitch + x]; responses
+# are scaled[i] * further[i] times the inverse transform, which is not divided by its number of points, plus bias.
+cdef struct Responses:
+    char* targets[2]                 # NULL: not wanted
+    Py_ssize_t[2] n_rows, n_columns
+    Py_ssize_t pitch
+    double[2] scaled, further
+    double bias
+    Run* runs[2]               # whose responses are the bias
+    Py_ssize_t[2] n_runs
+
+# spectrum = the transform of first * first_scale + i * second * second_scale, whose elements lie at y * pitch + x and
+# are zero for x >= n_columns. Its points stand in the order that the passes leave: blocks of lanes rows, in these the
+# columns, for each the vector of real and that of imaginary parts. `points` holds 2 * lanes * max(height, width).
+ctypedef void (*ForwardF32)(const Fourier*, const float* first, const float* second, Py_ssize_t pitch,
+                            Py_ssize_t n_columns, float first_scale, float second_scale, float* spectrum,
+                            float* points) noexcept nogil
+ctypedef void (*ForwardF64)(const Fourier*, const double* first, const double* second, Py_ssize_t pitch,
+                            Py_ssize_t n_columns, double first_scale, double second_scale, double* spectrum,
+                            double* points) noexcept nogil
+
+# The responses whose spectrum is the sum over the channels of an image's times the conjugate of a kernel's. `plane`
+# holds a spectrum.
+ctypedef void (*BackwardF32)(const Fourier*, const float* spectra, const float* kernel, const Responses*, float* plane,
+                             float* points) noexcept nogil
+ctypedef void (*BackwardF64)(const Fourier*, const double* spectra, const double* kernel, const Responses*,
+                             double* plane, double* points) noexcept nogil
+
+# The range of a staged tile; `plane` as above, overwritten.
+ctypedef void (*ExamineF32)(const Fourier*, const float* tile, float* plane, Range*) noexcept nogil
+ctypedef void (*ExamineF64)(const Fourier*, const double* tile, double* plane, Range*) noexcept nogil
+
 # Codes of the element types that staging reads and storing writes; complex types are two of these.
 cdef enum Element:
     BOOL, INT8, UINT8, INT16, UINT16, INT32, UINT32, INT64, UINT64, FLOAT16, FLOAT32, FLOAT64
@@ -100,8 +164,9 @@ cdef enum Element:
 cdef struct Staging:
     Element element
     Py_ssize_t columns               # of the padded row that are wanted
-    Py_ssize_t first_inside          # columns [first_inside, end_inside) are the image's first ones
+    Py_ssize_t first_inside          # columns [first_inside, end_inside) are the image's from first_source on
     Py_ssize_t end_inside
+    Py_ssize_t first_source
     const Py_ssize_t* column_source  # of the others, the source column, -1 for the fill value
     Py_ssize_t depth
     Py_ssize_t column_bytes          # pitch of the source's columns
@@ -145,6 +210,13 @@ cdef struct Table:
     TilesInF64 winograd_in_f64
     TilesOutF32 winograd_out_f32
     TilesOutF64 winograd_out_f64
+    Py_ssize_t largest_radix
+    ForwardF32 forward_f32
+    ForwardF64 forward_f64
+    BackwardF32 backward_f32
+    BackwardF64 backward_f64
+    ExamineF32 examine_f32
+    ExamineF64 examine_f64
     StageF32 stage_f32
     StageF64 stage_f64
     StoreF32 store_f32

@@ -162,6 +162,61 @@ XCORR_TURN_4X4(xcorr_transpose_4x4_f32, float)
 XCORR_TURN_4X4(xcorr_transpose_4x4_f64, double)
 #endif
 
+/* The elements of two vectors in turn, from their low and from their high halves: transposes blocks in registers. */
+#if defined(XCORR_VECTOR_BYTES)
+#define XCORR_LOW_2 0, 2
+#define XCORR_LOW_4 0, 4, 1, 5
+#define XCORR_LOW_8 0, 8, 1, 9, 2, 10, 3, 11
+#define XCORR_LOW_16 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define XCORR_HIGH_2 1, 3
+#define XCORR_HIGH_4 2, 6, 3, 7
+#define XCORR_HIGH_8 4, 12, 5, 13, 6, 14, 7, 15
+#define XCORR_HIGH_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#if defined(__clang__)
+#define XCORR_SHUFFLED(indices, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define XCORR_SHUFFLED(indices, a, b, ...) __builtin_shuffle(a, b, (indices){__VA_ARGS__})
+#endif
+#define XCORR_ZIPS(name, vector, indices, lanes)                                                                       \
+    static inline vector name##_zip_low(vector a, vector b) {                                                          \
+        return XCORR_SHUFFLED(indices, a, b, XCORR_LOW_##lanes);                                                       \
+    }                                                                                                                  \
+    static inline vector name##_zip_high(vector a, vector b) {                                                         \
+        return XCORR_SHUFFLED(indices, a, b, XCORR_HIGH_##lanes);                                                      \
+    }
+#if XCORR_VECTOR_BYTES == 64
+XCORR_ZIPS(xcorr_f32v, xcorr_f32v, xcorr_i32v, 16)
+XCORR_ZIPS(xcorr_f64v, xcorr_f64v, xcorr_i64v, 8)
+#elif XCORR_VECTOR_BYTES == 32
+XCORR_ZIPS(xcorr_f32v, xcorr_f32v, xcorr_i32v, 8)
+XCORR_ZIPS(xcorr_f64v, xcorr_f64v, xcorr_i64v, 4)
+#else
+XCORR_ZIPS(xcorr_f32v, xcorr_f32v, xcorr_i32v, 4)
+XCORR_ZIPS(xcorr_f64v, xcorr_f64v, xcorr_i64v, 2)
+#endif
+#else /* blocks of one element are their own transposes */
+static inline xcorr_f32v xcorr_f32v_zip_low(xcorr_f32v a, xcorr_f32v b) { (void)b; return a; }
+static inline xcorr_f64v xcorr_f64v_zip_low(xcorr_f64v a, xcorr_f64v b) { (void)b; return a; }
+static inline xcorr_f32v xcorr_f32v_zip_high(xcorr_f32v a, xcorr_f32v b) { (void)a; return b; }
+static inline xcorr_f64v xcorr_f64v_zip_high(xcorr_f64v a, xcorr_f64v b) { (void)a; return b; }
+#endif
+
+/* The largest radix whose points fit the registers, real and imaginary parts in vectors of their own. */
+#if defined(XCORR_VECTOR_BYTES) && XCORR_VECTOR_BYTES == 64
+#define XCORR_LARGEST_RADIX 8
+#else
+#define XCORR_LARGEST_RADIX 4
+#endif
+
+/* Bits of a number, its sign apart: ordered as magnitudes are, infinity and what is not a number above all others. */
+#if defined(__GNUC__)
+typedef int32_t xcorr_bits32 __attribute__((may_alias));
+typedef int64_t xcorr_bits64 __attribute__((may_alias));
+#else
+typedef int32_t xcorr_bits32;
+typedef int64_t xcorr_bits64;
+#endif
+
 /* IEEE binary16 as its bits: exact both ways but for one rounding to nearest even when narrowing. */
 typedef struct { uint16_t bits; } xcorr_half;
 

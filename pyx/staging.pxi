@@ -146,7 +146,7 @@ cdef void transpose(const real* source, Py_ssize_t source_pitch, real* target, P
 cdef inline void stage_phase(const Staging* staging, const char* source, real* strip, Py_ssize_t phase,
                              Py_ssize_t first, Py_ssize_t end, element like) noexcept nogil:
     """The positions [first, end) inside, of one phase of one channel at which `strip` and `source` are."""
-    cdef Py_ssize_t column = first * staging.n_phases + phase - staging.first_inside
+    cdef Py_ssize_t column = first * staging.n_phases + phase - staging.first_inside + staging.first_source
     stage_run(source + column * staging.column_bytes, staging.n_phases * staging.column_bytes,
               strip + first * staging.position_pitch, staging.position_pitch, end - first, like, staging.swapped)
 
@@ -156,7 +156,7 @@ cdef inline void stage_interleaved(const Staging* staging, const char* source, r
     """The columns inside, from channels next to each other into channels next to each other."""
     cdef Py_ssize_t n_columns = staging.end_inside - staging.first_inside, column
     strip += staging.first_inside * staging.position_pitch
-    source += staging.channel_bytes[0]
+    source += staging.channel_bytes[0] + staging.first_source * staging.column_bytes
     if (staging.position_pitch == staging.depth
             and staging.column_bytes == staging.depth * <Py_ssize_t> sizeof(element)):
         stage_run(source, sizeof(element), strip, 1, n_columns * staging.depth, like, staging.swapped)
@@ -174,6 +174,7 @@ cdef inline void stage_transposed(const Staging* staging, const char* source, re
     cdef Py_ssize_t channel = 0, n_channels, first, n_positions, index
     cdef const char* place
     cdef real* target
+    source += staging.first_source * staging.column_bytes
     if staging.position_pitch == 1 and not staging.swapped and is_real(source, staging.column_bytes, like, strip[0]):
         transpose(<const real*> (source + staging.channel_bytes[0]), staging.column_bytes // <Py_ssize_t> sizeof(real),
                   strip + staging.first_inside, staging.channel_pitch, n_columns, staging.depth)

@@ -6,6 +6,7 @@ from libc.string cimport memcpy
 cdef enum Form:  # where the lanes go
     OVER_KERNELS, OVER_COLUMNS, OVER_CHANNELS
     WINOGRAD                         # over channels and over kernels, between its transforms
+    FOURIER                          # over columns and rows of tiles, in its transforms
 
 cdef enum Boundary:
     CONSTANT, EDGE, REFLECT, SYMMETRIC, WRAP
@@ -56,6 +57,16 @@ cdef struct Loops:
     Rows rows
     Tiles tiles
     Py_ssize_t tiles_at_once
+    Fourier fourier                   # from here on of the frequency domain alone
+    Py_ssize_t first_chosen, n_chosen  # the kernels of each group that this call does
+    const int* kernel_exponents       # groups * n_chosen
+    Py_ssize_t n_parts                # of the chosen kernels: a task does one part of them in a pair of tiles
+    Py_ssize_t kernels_at_once        # in the response's strip
+    Py_ssize_t n_positions_down, n_positions_across  # windows without stride
+    Py_ssize_t reached_rows
+    int most_exponents                # between the largest magnitude of a tile and that of any window
+    double over_points                # 1 over the points of a transform
+    char* refused                     # of each image's tiles, whether one has to be done directly
     Py_ssize_t row_pitch              # of the strip (or of the image in place), in elements
     Py_ssize_t strip_elements         # an image strip's size
     Py_ssize_t response_elements      # a response strip's size
@@ -137,15 +148,22 @@ cdef int run_tasks(Loops* loops, char* workspace, bint double, bint watch_signal
             if loops.repaired != NULL and not loops.repaired[task // loops.n_strips]:
                 status = DONE
             elif double:
-                status = correlate_strip(loops, task // loops.n_strips, task % loops.n_strips, <double*> workspace,
-                                         &work, watch_signals)
+                status = correlate_task(loops, task // loops.n_strips, task % loops.n_strips, <double*> workspace,
+                                        &work, watch_signals)
             else:
-                status = correlate_strip(loops, task // loops.n_strips, task % loops.n_strips, <float*> workspace,
-                                         &work, watch_signals)
+                status = correlate_task(loops, task // loops.n_strips, task % loops.n_strips, <float*> workspace,
+                                        &work, watch_signals)
             if status:
                 return status == RAISED
             task += 1
     return 0
+
+
+cdef inline int correlate_task(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* workspace, Py_ssize_t* work,
+                               bint watch_signals) noexcept nogil:
+    if loops.form == FOURIER:
+        return correlate_pair(loops, image, task, workspace, work, watch_signals)
+    return correlate_strip(loops, image, task, workspace, work, watch_signals)
 
 
 cdef int correlate_strip(Loops* loops, Py_ssize_t image, Py_ssize_t strip, real* workspace, Py_ssize_t* work,

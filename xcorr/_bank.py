@@ -1,5 +1,6 @@
 """The bank: kernels and bias as real numbers in the sum's order, packed for the forms that multiply by them."""
 
+import functools
 from collections.abc import Hashable
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr._arrays import copy_in_pieces, take_bias
+from xcorr._arrays import copy_in_pieces, in_pieces, take_bias
 from xcorr._dtypes import Types
 from xcorr._engine import Engine
 from xcorr._geometry import sizes_of
@@ -76,6 +77,31 @@ class Bank:
                 kernels = self.real_kernels(group, first, end, work)
                 engine.pack(kernels, bias[group, first:end], index, panels[group], panel_bias[group])
         return panels, panel_bias
+
+    def spectra(self, engine: Engine, level: str, first: int, end: int) -> tuple[Array, Array]:
+        """Of kernels [first, end) of each group, divided by 2**exponent, and the exponents; kept if they are all."""
+        key = (level, engine.double, engine.form)
+        found = self.packs.get(key) if end - first == self.n_kernels else None
+        if found is None:
+            work = np.dtype(np.float64 if engine.double else np.float32)
+            n_kernels = end - first
+            n_bytes = work.itemsize * self.n_groups * n_kernels * engine.spectrum_elements
+            spectra = empty_lines(n_bytes).view(work).reshape(self.n_groups, n_kernels, -1)
+            exponents = np.empty((self.n_groups, n_kernels), dtype=np.intc)
+            for group in range(self.n_groups):
+                for kernel in range(0, n_kernels, 16):
+                    some = slice(kernel, min(kernel + 16, n_kernels))
+                    taps = self.real_kernels(group, first + some.start, first + some.stop, work)
+                    engine.transform(taps, spectra[group, some], exponents[group, some])
+            found = spectra.reshape(-1), exponents.reshape(-1)
+            if n_kernels == self.n_kernels:
+                found = self.packs.setdefault(key, found)
+        return found
+
+    @functools.cached_property
+    def is_finite(self) -> bool:
+        """Whether every tap is a number, and none infinite."""
+        return all(bool(np.isfinite(piece).all()) for (piece,) in in_pieces(self.kernels))
 
     def weights(self, work: np.dtype[Any], width: int) -> tuple[Array, Array]:
         """Matrices (groups, panels, taps, `width`), padded with zero kernels, and the bias, for the matmul method."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _exact, _matmul, _workers
+from xcorr import _exact, _fft, _matmul, _workers
 from xcorr._arrays import in_pieces
 from xcorr._bank import Bank
 from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, integer_range, largest_magnitude
@@ -51,7 +51,11 @@ class Job:
             weights, bias = self.bank.weights(work, _matmul.panel_width(blocks, work))
             call = self.call(engine, result, (weights, bias), limits, discard, 1)
             _matmul.run(call, blocks, weights, bias, self.n_images)
+        elif plan.method == "fft" and self.bank.is_finite:
+            return self.correlate_tiles(result, engine, limits, discard)
         else:
+            if plan.method == "fft":
+                engine = plan.engine(double, "direct")
             call = self.run(engine, result, limits, discard)
             if plan.method == "winograd" and (infinite := call.infinite):
                 self.run(plan.engine(double, "direct"), result, limits, discard, infinite)
@@ -59,18 +63,66 @@ class Job:
                 self.call_done = call
         return not call.overflowed
 
+    def correlate_tiles(
+        self, result: Array, engine: Engine, limits: tuple[int, int] | None, discard: bool
+    ) -> bool:
+        """In the frequency domain, as many kernels at once as may be; then what has to be done directly."""
+        plan, bank = self.plan, self.bank
+        bias = np.ascontiguousarray(bank.bias, np.float64 if engine.double else np.float32)
+        at_once = _fft.chunk(plan.tile[0], _fft.sizes_of(plan.geometry, plan.types))
+        overflowed, refused = False, b""
+        for first in range(0, bank.n_kernels, at_once):
+            end = min(first + at_once, bank.n_kernels)
+            spectra, exponents = bank.spectra(engine, plan.level.name, first, end)
+            call = self.call(engine, result, (spectra, bias), limits, discard, self.n_workers, b"", first, exponents)
+            self.work_on(call)
+            overflowed, refused = overflowed or call.overflowed, call.refused
+        if refused:
+            overflowed = self.correlate_refused(result, engine, refused, limits, discard) or overflowed
+        return not overflowed
+
+    def correlate_refused(
+        self, result: Array, engine: Engine, refused: bytes, limits: tuple[int, int] | None, discard: bool
+    ) -> bool:
+        """Tiles by the direct method, those next to each other at once; true if a response lay outside the limits."""
+        plan = self.plan
+        tile, geometry = plan.tile[0], plan.geometry
+        packed = self.bank.packed(plan.engine(engine.double, "direct"), plan.level.name)
+        tiles_down, tiles_across = engine.n_tiles
+        flags = np.frombuffer(refused, np.int8).reshape(self.n_images * tiles_down, tiles_across)
+        overflowed = False
+        for line in np.flatnonzero(flags.any(axis=1)):
+            image, down = divmod(int(line), tiles_down)
+            rows = part(down, down + 1, tile.valid_rows // geometry.row_stride, geometry.rows)
+            edges = np.flatnonzero(np.diff(np.concatenate(([0], flags[line], [0]))))
+            for first, end in zip(edges[::2], edges[1::2], strict=True):
+                columns = part(int(first), int(end), tile.valid_columns // geometry.column_stride, geometry.columns)
+                region = plan.region(engine.double, rows, columns)
+                call = self.call(
+                    region, placed(result, plan.layout.response, image, rows, columns), packed, limits, discard,
+                    self.n_workers, images=placed(self.images, plan.layout.images, image, slice(None), slice(None)),
+                )
+                self.work_on(call)
+                overflowed = overflowed or call.overflowed
+        return overflowed
+
     def run(
         self, engine: Engine, result: Array, limits: tuple[int, int] | None, discard: bool, repaired: bytes = b""
     ) -> Any:
         """The engine's call, done by as many workers as it is worth; with `repaired`, only those responses."""
         packed = self.bank.packed(engine, self.plan.level.name)
         call = self.call(engine, result, packed, limits, discard, self.n_workers, repaired)
+        self.work_on(call)
+        return call
+
+    def work_on(self, call: Any) -> None:
+        """By as many workers as it is worth and there is workspace for."""
+        limit = _workers.WORKSPACE_LIMIT - (_fft.SPECTRA_LIMIT if self.plan.method == "fft" else 0)
         n_workers = min(self.n_workers, call.n_tasks)
-        while n_workers > 1 and call.workspace_bytes * n_workers > _workers.WORKSPACE_LIMIT:
+        while n_workers > 1 and call.workspace_bytes * n_workers > limit:
             n_workers -= 1
         _workers.refuse_too_large("images", "workspace for one row of responses", call.workspace_bytes)
         _workers.run(call, n_workers)
-        return call
 
     def call(
         self,
@@ -81,6 +133,9 @@ class Job:
         discard: bool,
         n_workers: int,
         repaired: bytes = b"",
+        first_kernel: int = 0,
+        exponents: Array | None = None,
+        images: Array | None = None,
     ) -> Any:
         """The engine's call of these arrays."""
         plan = self.plan
@@ -89,7 +144,7 @@ class Job:
             parts = (self.fill.real, self.fill.imag) if plan.types.images.kind == "c" else (self.fill.real,)
             fill = np.tile(np.array(parts, dtype=np.float64), len(fill) // len(parts))
         return engine.call(
-            self.images,
+            self.images if images is None else images,
             plan.layout.images,
             self.images.dtype.str[1:],
             not self.images.dtype.isnative,
@@ -103,6 +158,8 @@ class Job:
             repaired,
             n_workers,
             _workers.WORKSPACE_LIMIT,
+            first_kernel,
+            exponents,
         )
 
     # Integers: in float32 or float64 where these hold every sum exactly, else in 128 bits.
@@ -155,3 +212,17 @@ def in_order(array: Array, axes: tuple[int, int, int, int]) -> Array:
     """A view with all four axes in the order of `axes`, absent ones of length 1."""
     present = array.transpose([axis for axis in axes if axis >= 0])
     return present[tuple(slice(None) if axis >= 0 else np.newaxis for axis in axes)]
+
+
+def part(first: int, end: int, length: int, whole: int) -> slice:
+    """The elements of pieces [first, end) of an axis that is cut into such of `length`."""
+    return slice(first * length, min(end * length, whole))
+
+
+def placed(array: Array, axes: tuple[int, int, int, int], image: int, rows: slice, columns: slice) -> Array:
+    """Some rows and columns of one image, with all the axes that the array has."""
+    place = [slice(None)] * array.ndim
+    place[axes[1]], place[axes[2]] = rows, columns
+    if axes[0] >= 0:
+        place[axes[0]] = slice(image, image + 1)
+    return array[tuple(place)]

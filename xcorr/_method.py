@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from xcorr import _winograd
+from xcorr import _fft, _winograd
 from xcorr._dtypes import Types
 from xcorr._foreign import shown
 from xcorr._geometry import Geometry, plain
 
 METHODS = ("direct", "matmul", "fft", "winograd")
-AVAILABLE = ("direct", "matmul", "winograd")
 PRECISIONS = ("standard", "strict")
 
 MANY_GROUPS = 6
@@ -43,20 +42,21 @@ v4, 1.2 to 1.4 times at v3, and 0.95 to 1.15 times at v4 with all. 2026-11-25, A
 benchmarks/crossover.py.
 """
 
+SMALLEST_TRANSFORMED = 25
+"""Taps of one channel below which the frequency domain is not looked at: it never was the faster one."""
+
 STRIP_PIXELS = 2**23
 """Elements of the smallest strip above which winograd is not taken: dilation makes it taller than direct's."""
 
-ALLOWED = f"'auto', {', '.join(map(repr, AVAILABLE))}"
+ALLOWED = f"'auto', {', '.join(map(repr, METHODS))}"
 
 
 def check_words(method: Any, precision: Any) -> tuple[str, str]:
     """Both as str; TypeError or ValueError unless they are words that are known and can be done."""
     if not isinstance(method, str):
         raise TypeError(f"method: got {shown(method)}; allowed are {ALLOWED}")
-    if method in METHODS and method not in AVAILABLE:
-        raise ValueError(f"method: {shown(method)} cannot do this job; allowed are {ALLOWED}")
     if method not in ("auto", *METHODS):
-        raise ValueError(f"method: got {shown(method)}; allowed are 'auto', {', '.join(map(repr, METHODS))}")
+        raise ValueError(f"method: got {shown(method)}; allowed are {ALLOWED}")
     if not isinstance(precision, str):
         raise TypeError(f"precision: got {shown(precision)}; allowed are 'standard' and 'strict'")
     if precision not in PRECISIONS:
@@ -67,12 +67,12 @@ def check_words(method: Any, precision: Any) -> tuple[str, str]:
 def choose(geometry: Geometry, types: Types, method: Any, precision: Any) -> str:
     """The method that a call takes: the forced one if it can do the job, else the fastest."""
     check_words(method, precision)
-    if method == "winograd":
-        obstacle = _winograd.cannot(geometry, types)
+    if method in ("winograd", "fft"):
+        obstacle = _winograd.cannot(geometry, types) if method == "winograd" else _fft.cannot(types)
         if precision == "strict":
             obstacle = "precision 'strict': its bound is normwise"
         if obstacle:
-            raise ValueError(f"method: 'winograd' cannot do this job, which has {obstacle}; allowed is 'auto'")
+            raise ValueError(f"method: '{method}' cannot do this job, which has {obstacle}; allowed is 'auto'")
     return fastest(geometry, types, precision) if method == "auto" else str(method)
 
 
@@ -95,6 +95,11 @@ def fastest(geometry: Geometry, types: Types, precision: str) -> str:
         and not _winograd.cannot(geometry, types)
     ):
         return "winograd"
+    if precision == "standard" and geometry.kernel_height * geometry.kernel_width >= SMALLEST_TRANSFORMED:
+        sizes = _fft.sizes_of(geometry, types)
+        tile, cost = _fft.cheapest(sizes)
+        if tile is not None and cost < geometry.work * (2 if types.is_complex else 1) and not _fft.cannot(types):
+            return "fft"
     return "direct"
 
 

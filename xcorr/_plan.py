@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _dispatch, _method, _winograd, _workers
+from xcorr import _dispatch, _fft, _method, _winograd, _workers
 from xcorr._arrays import check_out, copy_in_pieces, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import choose_types, read_dtype
@@ -165,12 +165,25 @@ class Plan:
     @functools.cached_property
     def work(self) -> int:
         """Multiply-adds of one image, as many as take the time of the direct method's at its best."""
+        if self.method == "fft":
+            return self.tile[1]
         work = self.geometry.work * self.parts
         if self.method == "winograd":
             return work * 16 // 36  # for each of a 3x3 kernel's 2x2 responses
         if self.method == "direct" and self.form(self.types.work == np.float64) == "channels":
             return work * 2  # each waits for a load of its own
         return work
+
+    @functools.cached_property
+    def tile(self) -> tuple[_fft.Tile, int]:
+        """The frequency domain's tile and what it costs; MemoryError if there is none."""
+        sizes = _fft.sizes_of(self.geometry, self.types)
+        tile, cost = _fft.cheapest(sizes)
+        if tile is None:
+            smallest = _fft.smallest_workspace(sizes)
+            refuse_too_large("kernels", "spectra and workspace", max(smallest, _workers.WORKSPACE_LIMIT + 1))
+            raise AssertionError
+        return tile, cost
 
     def form(self, double: bool) -> str:
         """Where the direct method's lanes run."""
@@ -194,7 +207,9 @@ class Plan:
         item = 8 if self.types.work == np.float64 else 4
         refuse_too_large("images", "index table for the padded columns", 8 * self.reached_columns)
         refuse_too_large("kernels", "packed kernels", item * geometry.n_taps * geometry.n_kernels)
-        if self.method != "direct" or geometry.top or geometry.bottom or geometry.left or geometry.right:
+        if self.method == "fft":
+            self.tile  # noqa: B018 # raises
+        elif self.method != "direct" or geometry.top or geometry.bottom or geometry.left or geometry.right:
             span = (geometry.kernel_height - 1) * geometry.row_dilation + 1
             n_bytes = item * span * self.reached_columns * self.depth
             refuse_too_large("images", "workspace for one row of responses", n_bytes)
@@ -228,6 +243,8 @@ class Plan:
                 form = self.form(double)
             elif method == "winograd":
                 form, blocks = "winograd", _winograd.sum_blocks(self.depth)
+            elif method == "fft":
+                form = "fft"
             sizes = (
                 *(geometry.height, geometry.width, self.depth, geometry.groups, self.n_kernels),
                 *(geometry.kernel_height, geometry.kernel_width, geometry.top, geometry.left),
@@ -235,9 +252,23 @@ class Plan:
                 *(geometry.rows, geometry.columns),
                 *blocks,
             )
-            engine = Engine(self.level.table, sizes, double, form, self.settings.boundary)
+            tile = tuple(self.tile[0]) if method == "fft" else None
+            engine = Engine(self.level.table, sizes, double, form, self.settings.boundary, tile)
             self.engines[double, method] = engine
         return engine
+
+    def region(self, double: bool, rows: slice, columns: slice) -> Engine:
+        """The direct engine of some rows and columns of the response; its panels are those of the whole."""
+        geometry = self.geometry
+        sizes = (
+            *(geometry.height, geometry.width, self.depth, geometry.groups, self.n_kernels),
+            *(geometry.kernel_height, geometry.kernel_width),
+            *(geometry.top - rows.start * geometry.row_stride, geometry.left - columns.start * geometry.column_stride),
+            *(geometry.row_stride, geometry.column_stride, geometry.row_dilation, geometry.column_dilation),
+            *(rows.stop - rows.start, columns.stop - columns.start),
+            *sum_blocks(geometry.kernel_height, geometry.kernel_width * self.depth),
+        )
+        return Engine(self.level.table, sizes, double, self.form(double), self.settings.boundary)
 
     def run(
         self, images: Array, bank: Bank, fill_value: Any, out: Any, workers: Any, repeats: list[Repeat] | None = None

@@ -1,0 +1,346 @@
+# The loops of the frequency domain: a task is a pair of tiles of one image and a part of the bank.
+
+from libc.math cimport cos, frexp, ldexp, sin
+from libc.string cimport memset
+
+cdef enum:
+    MOST_LANES = 16
+
+
+cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* workspace, Py_ssize_t* work,
+                        bint watch_signals) noexcept nogil:
+    """All groups of one pair and one part of the kernels."""
+    cdef const Fourier* fourier = &loops.fourier
+    cdef Py_ssize_t pair = task // loops.n_parts, part = task % loops.n_parts
+    cdef Py_ssize_t first = loops.n_chosen * part // loops.n_parts, end = loops.n_chosen * (part + 1) // loops.n_parts
+    cdef Py_ssize_t n_tiles = fourier.tiles_down * fourier.tiles_across, group
+    cdef Py_ssize_t staged_elements = fourier.depth * fourier.height * fourier.pitch
+    cdef real* spectra = workspace + 2 * staged_elements
+    cdef real* plane = spectra + 2 * fourier.depth * fourier.height * fourier.width
+    cdef int status, side
+    cdef int[2] exponents
+    cdef bint[2] wanted, has_zeros
+    cdef Responses responses
+    for group in range(loops.geometry.groups):
+        for side in range(2):
+            wanted[side] = has_zeros[side] = False
+            if 2 * pair + side < n_tiles:
+                stage_tile(loops, image, group, 2 * pair + side, workspace + side * staged_elements)
+                wanted[side] = examined(loops, workspace + side * staged_elements, plane, &exponents[side],
+                                        &has_zeros[side])
+                if not wanted[side]:
+                    loops.refused[image * n_tiles + 2 * pair + side] = 1
+        for side in range(2):
+            responses.n_rows[side] = responses.n_columns[side] = responses.n_runs[side] = 0
+            if wanted[side]:
+                responses.n_rows[side] = min(fourier.valid_rows, loops.n_positions_down
+                                             - (2 * pair + side) // fourier.tiles_across * fourier.valid_rows)
+                responses.n_columns[side] = min(fourier.valid_columns, loops.n_positions_across
+                                                - (2 * pair + side) % fourier.tiles_across * fourier.valid_columns)
+            if wanted[side] and has_zeros[side]:
+                count_zeros(fourier, workspace + side * staged_elements,
+                            <int*> plane + side * fourier.height * fourier.width)
+        work[0] += 2 * staged_elements * STAGING_WORK
+        if not (wanted[0] or wanted[1]):
+            continue
+        transform_pair(loops, workspace, wanted, exponents, spectra, plane + 2 * fourier.height * fourier.width)
+        for side in range(2):  # the staged tiles are not needed any more
+            if wanted[side] and has_zeros[side]:
+                responses.runs[side] = <Run*> (workspace + side * staged_elements)
+                responses.n_runs[side] = find_runs(
+                    fourier, <const int*> plane + side * fourier.height * fourier.width, responses.n_rows[side],
+                    responses.n_columns[side], <Run*> (workspace + side * staged_elements))
+        status = correlate_spectra(loops, image, group, pair, first, end, wanted, exponents, &responses, spectra, plane,
+                                   work, watch_signals)
+        if status != DONE:
+            return status
+    return DONE
+
+
+cdef void stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t tile,
+                     real* staged) noexcept nogil:
+    """Channel by channel; zeros beyond what windows reach."""
+    cdef const Fourier* fourier = &loops.fourier
+    cdef const Geometry* geometry = loops.geometry
+    cdef Py_ssize_t top = tile // fourier.tiles_across * fourier.valid_rows
+    cdef Py_ssize_t left = tile % fourier.tiles_across * fourier.valid_columns
+    cdef Py_ssize_t n_rows = min(fourier.height, loops.reached_rows - top), row, channel, first
+    cdef Py_ssize_t plane = fourier.height * fourier.pitch
+    cdef Staging staging = loops.staging
+    staging.columns = min(fourier.width, loops.staging.columns - left)
+    staging.first_inside = max(0, min(loops.staging.first_inside - left, staging.columns))
+    staging.end_inside = max(staging.first_inside, min(loops.staging.end_inside - left, staging.columns))
+    staging.first_source = max(0, left - loops.staging.first_inside) + loops.staging.first_source
+    staging.column_source = loops.staging.column_source + left
+    staging.channel_bytes = loops.channel_bytes + group * staging.depth
+    staging.fill = loops.staging.fill + group * staging.depth
+    for row in range(n_rows):
+        if real is float:
+            loops.table.stage_f32(&staging, source_row_of(loops, image, top + row), staged + row * fourier.pitch)
+        else:
+            loops.table.stage_f64(&staging, source_row_of(loops, image, top + row), staged + row * fourier.pitch)
+    for channel in range(fourier.depth):
+        if staging.columns < fourier.width:
+            for row in range(n_rows):
+                first = channel * plane + row * fourier.pitch + staging.columns
+                memset(staged + first, 0, (fourier.width - staging.columns) * sizeof(real))
+        memset(staged + channel * plane + n_rows * fourier.pitch, 0,
+               (fourier.height - n_rows) * fourier.pitch * sizeof(real))
+
+
+cdef inline const char* source_row_of(const Loops* loops, Py_ssize_t image, Py_ssize_t row) noexcept nogil:
+    """The first column of an image's row, given the padded one; NULL for a row of fill values."""
+    cdef Py_ssize_t source_row = source_index(row - loops.geometry.top, loops.geometry.height, loops.boundary)
+    if source_row < 0:
+        return NULL
+    return loops.images + image * loops.image_bytes + source_row * loops.row_bytes
+
+
+cdef bint examined(Loops* loops, const real* staged, real* plane, int* exponent, bint* has_zeros) noexcept nogil:
+    """Whether a tile may be transformed; the exponent of its norm; whether it may have windows of zeros alone."""
+    cdef const Fourier* fourier = &loops.fourier
+    cdef Range found
+    exponent[0] = 0
+    if fourier.rounded:  # whole numbers whose sums are exact
+        return True
+    if real is float:
+        loops.table.examine_f32(fourier, staged, plane, &found)
+    else:
+        loops.table.examine_f64(fourier, staged, plane, &found)
+    exponent[0] = found.exponent
+    has_zeros[0] = found.n_zeros >= fourier.kernel_height * fourier.kernel_width
+    return found.finite and found.exponents <= loops.most_exponents
+
+
+cdef void transform_pair(Loops* loops, const real* staged, const bint* wanted, const int* exponents, real* spectra,
+                         real* points) noexcept nogil:
+    """The spectra of all channels. A tile that is not wanted counts as zeros."""
+    cdef const Fourier* fourier = &loops.fourier
+    cdef Py_ssize_t elements = fourier.height * fourier.pitch, channel
+    cdef const real* first = staged if wanted[0] else staged + fourier.depth * elements
+    cdef const real* second = staged + fourier.depth * elements if wanted[1] else staged
+    cdef double first_scale = ldexp(1, -exponents[0]) if wanted[0] else 0
+    cdef double second_scale = ldexp(1, -exponents[1]) if wanted[1] else 0
+    for channel in range(fourier.depth):
+        if real is float:
+            loops.table.forward_f32(fourier, first, second, fourier.pitch, fourier.width, <float> first_scale,
+                                    <float> second_scale, spectra, points)
+        else:
+            loops.table.forward_f64(fourier, first, second, fourier.pitch, fourier.width, first_scale, second_scale,
+                                    spectra, points)
+        first += elements
+        second += elements
+        spectra += 2 * fourier.height * fourier.width
+
+
+cdef int correlate_spectra(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t pair, Py_ssize_t first,
+                           Py_ssize_t end, const bint* wanted, const int* exponents, Responses* responses,
+                           const real* spectra, real* plane, Py_ssize_t* work, bint watch_signals) noexcept nogil:
+    """The responses of kernels [first, end) among the chosen ones, stored some at once."""
+    cdef const Fourier* fourier = &loops.fourier
+    cdef Py_ssize_t spectrum = 2 * fourier.height * fourier.width
+    cdef Py_ssize_t slot_elements = fourier.valid_rows * fourier.valid_columns
+    cdef real* points = plane + spectrum
+    cdef real* slots = points + 2 * MOST_LANES * max(fourier.height, fourier.width)
+    cdef Py_ssize_t kernel, place, slot = 0, status
+    cdef int side
+    responses.pitch = loops.rows.row_pitch if loops.direct_store else fourier.valid_columns
+    for kernel in range(first, end):
+        place = group * loops.n_chosen + kernel
+        responses.bias = (<const real*> loops.bias)[group * loops.geometry.n_kernels + loops.first_chosen + kernel]
+        for side in range(2):
+            responses.targets[side] = NULL
+            if wanted[side]:
+                responses.targets[side] = <char*> (slots + (side * loops.kernels_at_once + slot) * slot_elements)
+                if loops.direct_store:
+                    responses.targets[side] = (
+                        target_of(loops, image, 2 * pair + side)
+                        + loops.kernel_bytes[group * loops.geometry.n_kernels + loops.first_chosen + kernel])
+                set_scales(loops, exponents[side] + loops.kernel_exponents[place], &responses.scaled[side],
+                           &responses.further[side])
+        if real is float:
+            loops.table.backward_f32(fourier, spectra, <const float*> loops.packed + place * fourier.depth * spectrum,
+                                     responses, plane, points)
+        else:
+            loops.table.backward_f64(fourier, spectra, <const double*> loops.packed + place * fourier.depth * spectrum,
+                                     responses, plane, points)
+        slot += 1
+        if not loops.direct_store and (slot == loops.kernels_at_once or kernel == end - 1):
+            store_slots(loops, image, group, pair, kernel + 1 - slot, slot, responses, slots)
+        slot %= loops.kernels_at_once
+        work[0] += spectrum * (16 + 2 * fourier.depth)
+        status = looked_for_signals(loops, work, watch_signals)
+        if status != DONE:
+            return <int> status
+    return DONE
+
+
+cdef inline void set_scales(const Loops* loops, int exponent, double* scaled, double* further) noexcept nogil:
+    """2**exponent over the number of points, as two factors that are numbers even where their product is none."""
+    cdef int half = exponent // 2
+    scaled[0] = ldexp(1, half)
+    further[0] = ldexp(loops.over_points, exponent - half)
+
+
+cdef inline char* target_of(const Loops* loops, Py_ssize_t image, Py_ssize_t tile) noexcept nogil:
+    """Where a tile's first response lies in the array, but for the kernel."""
+    cdef const Fourier* fourier = &loops.fourier
+    return (loops.out + image * loops.response_bytes
+            + tile // fourier.tiles_across * (fourier.valid_rows // loops.geometry.row_stride) * loops.out_row_bytes
+            + (tile % fourier.tiles_across * (fourier.valid_columns // loops.geometry.column_stride)
+               * loops.storing.column_bytes))
+
+
+cdef void store_slots(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t pair, Py_ssize_t first,
+                      Py_ssize_t n_kernels, const Responses* responses, const real* slots) noexcept nogil:
+    """Some kernels' responses in both tiles: of every stride the first."""
+    cdef const Fourier* fourier = &loops.fourier
+    cdef const Geometry* geometry = loops.geometry
+    cdef Storing storing = loops.storing
+    cdef int side
+    storing.n_kernels = n_kernels
+    storing.kernel_bytes = loops.kernel_bytes + group * geometry.n_kernels + loops.first_chosen + first
+    for side in range(2):
+        if responses.targets[side] != NULL:
+            storing.n_columns = ceiling(responses.n_columns[side], geometry.column_stride)
+            store_rows(loops, &storing,
+                       slots + side * loops.kernels_at_once * fourier.valid_rows * fourier.valid_columns,
+                       ceiling(responses.n_rows[side], geometry.row_stride),
+                       geometry.row_stride * fourier.valid_columns, target_of(loops, image, 2 * pair + side))
+
+
+# --- windows of zeros -------------------------------------------------------------------------------------------------
+
+
+cdef void count_zeros(const Fourier* fourier, const real* tile, int* counts) noexcept nogil:
+    """counts[y, x] = how many rows of taps from pixel (y, x) downwards are zeros, as many as a kernel has in each."""
+    cdef Py_ssize_t width = fourier.width, row, column, channel
+    cdef Py_ssize_t plane = fourier.height * fourier.pitch
+    cdef int* own
+    cdef const real* pixels
+    for row in range(fourier.height - 1, -1, -1):
+        own = counts + row * width
+        for channel in range(fourier.depth):
+            pixels = tile + channel * plane + row * fourier.pitch
+            for column in range(width):
+                own[column] = pixels[column] == 0 and (channel == 0 or own[column])
+        for column in range(width - fourier.column_dilation - 1, -1, -1):
+            if own[column]:
+                own[column] += own[column + fourier.column_dilation]
+        for column in range(width):
+            if own[column] < fourier.kernel_width:
+                own[column] = 0
+            elif row + fourier.row_dilation < fourier.height:
+                own[column] = 1 + own[column + fourier.row_dilation * width]
+            else:
+                own[column] = 1
+
+
+cdef Py_ssize_t find_runs(const Fourier* fourier, const int* counts, Py_ssize_t n_rows, Py_ssize_t n_columns,
+                          Run* runs) noexcept nogil:
+    """Among the first rows and columns of windows; how many they are."""
+    cdef Py_ssize_t n_runs = 0, row, column, first
+    for row in range(n_rows):
+        column = 0
+        while column < n_columns:
+            first = column
+            while column < n_columns and counts[row * fourier.width + column] >= fourier.kernel_height:
+                column += 1
+            if column > first:
+                runs[n_runs].row, runs[n_runs].first, runs[n_runs].end = <short> row, <short> first, <short> column
+                n_runs += 1
+            column += 1
+    return n_runs
+
+
+# --- what is prepared -------------------------------------------------------------------------------------------------
+
+
+cdef void plan_transform(Transform* transform, Py_ssize_t n_points, bint left_alone, Py_ssize_t largest_radix) noexcept:
+    """Radices of the passes, few and the largest ones last: the last forward pass turns nothing."""
+    cdef Py_ssize_t rest = n_points, twos = 0, n_eights = 0, n_fours
+    transform.n_points = n_points
+    transform.n_radices = 0
+    if left_alone:
+        add_radices(transform, 1, 1)
+        return
+    while rest % 2 == 0:
+        rest //= 2
+        twos += 1
+    if largest_radix == 8:
+        n_eights = twos // 3 - (1 if twos % 3 == 1 and twos > 1 else 0)
+    n_fours = (twos - 3 * n_eights) // 2
+    while rest % 5 == 0:
+        rest //= 5
+        add_radices(transform, 5, 1)
+    while rest % 3 == 0:
+        rest //= 3
+        add_radices(transform, 3, 1)
+    add_radices(transform, 2, twos - 3 * n_eights - 2 * n_fours)
+    add_radices(transform, 4, n_fours)
+    add_radices(transform, 8, n_eights)
+
+
+cdef void add_radices(Transform* transform, Py_ssize_t radix, Py_ssize_t count) noexcept:
+    cdef Py_ssize_t _
+    for _ in range(count):
+        transform.radices[transform.n_radices] = radix
+        transform.n_radices += 1
+
+
+cdef Py_ssize_t twiddles_of(const Transform* transform) noexcept:
+    """Elements of the twiddles."""
+    cdef Py_ssize_t n = transform.n_points, count = 0, index
+    for index in range(transform.n_radices):
+        count += 2 * (n // transform.radices[index] - 1) * (transform.radices[index] - 1)
+        n //= transform.radices[index]
+    return count
+
+
+cdef void fill_twiddles(const Transform* transform, real* twiddles) noexcept:
+    cdef Py_ssize_t n = transform.n_points, index, place, factor, radix
+    cdef double angle
+    for index in range(transform.n_radices):
+        radix = transform.radices[index]
+        for place in range(1, n // radix):
+            for factor in range(1, radix):
+                angle = 6.283185307179586477 * (place * factor % n) / n
+                twiddles[0], twiddles[1] = <real> cos(angle), <real> sin(angle)
+                twiddles += 2
+        n //= radix
+
+
+cdef void transform_kernel(const Table* table, const Fourier* fourier, const Geometry* geometry, const real* taps,
+                           real* tile, real* points, real* spectrum, int* exponent) noexcept nogil:
+    """The spectra of one kernel's channels, divided by 2**exponent. Where an axis is not transformed it is repeated."""
+    cdef Py_ssize_t row, column, channel, y, x, n_rows, n_columns
+    cdef Py_ssize_t n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
+    cdef double largest = 0
+    cdef real scale
+    for x in range(n_taps):
+        largest = max(largest, abs(taps[x]))
+    frexp(largest, exponent)
+    exponent[0] = max(min(exponent[0], 126 if real is float else 1022), -126 if real is float else -1022)
+    scale = <real> ldexp(1, -exponent[0])
+    n_columns = (geometry.kernel_width - 1) * geometry.column_dilation + 1
+    if fourier.across.radices[0] == 1:
+        n_columns = fourier.width
+    for channel in range(geometry.depth):
+        memset(tile, 0, fourier.height * fourier.pitch * sizeof(real))
+        for row in range(geometry.kernel_height):
+            for column in range(geometry.kernel_width):
+                tile[row * geometry.row_dilation * fourier.pitch + column * geometry.column_dilation] = (
+                    taps[(row * geometry.kernel_width + column) * geometry.depth + channel])
+        if fourier.across.radices[0] == 1:
+            for y in range(fourier.height):
+                for x in range(1, fourier.width):
+                    tile[y * fourier.pitch + x] = tile[y * fourier.pitch]
+        if fourier.down.radices[0] == 1:
+            for y in range(1, fourier.height):
+                for x in range(fourier.width):
+                    tile[y * fourier.pitch + x] = tile[x]
+        if real is float:
+            table.forward_f32(fourier, tile, tile, fourier.pitch, n_columns, scale, 0, spectrum, points)
+        else:
+            table.forward_f64(fourier, tile, tile, fourier.pitch, n_columns, scale, 0, spectrum, points)
+        spectrum += 2 * fourier.height * fourier.width
