@@ -19,6 +19,10 @@ cdef extern from "simd.h" nogil:
     f64v f64v_number "xcorr_f64v_number"(f64v)
     f32v f32v_shifted "xcorr_f32v_shifted"(f32v, f32v, Py_ssize_t)
     f64v f64v_shifted "xcorr_f64v_shifted"(f64v, f64v, Py_ssize_t)
+    f32v f32v_zip_low "xcorr_f32v_zip_low"(f32v, f32v)
+    f32v f32v_zip_high "xcorr_f32v_zip_high"(f32v, f32v)
+    f64v f64v_zip_low "xcorr_f64v_zip_low"(f64v, f64v)
+    f64v f64v_zip_high "xcorr_f64v_zip_high"(f64v, f64v)
     enum:
         SHIFTS "XCORR_SHIFTS"  # whether the level has vectors shifted
         F32_LANES "XCORR_F32_LANES"
@@ -102,6 +106,34 @@ cdef inline vector total_of(const vector* totals, const vector* errors, Py_ssize
     if compensated:
         return totals[index] + vector_number(errors[index])
     return totals[index]
+
+
+cdef inline void zip_halves(const vector* source, vector* target, Py_ssize_t n, vector like) noexcept nogil:
+    cdef Py_ssize_t index
+    for index in range(n // 2):
+        if vector is f32v:
+            target[2 * index] = f32v_zip_low(source[index], source[index + n // 2])
+            target[2 * index + 1] = f32v_zip_high(source[index], source[index + n // 2])
+        else:
+            target[2 * index] = f64v_zip_low(source[index], source[index + n // 2])
+            target[2 * index + 1] = f64v_zip_high(source[index], source[index + n // 2])
+
+
+cdef inline void transpose_vectors(vector* rows, vector like) noexcept nogil:
+    """As many vectors as each has lanes, by a perfect shuffle for each bit of a lane's number."""
+    cdef vector[16] turned
+    cdef Py_ssize_t index, lanes = n_lanes(like)
+    if lanes >= 2:
+        zip_halves(rows, turned, lanes, like)
+    if lanes >= 4:
+        zip_halves(turned, rows, lanes, like)
+    if lanes >= 8:
+        zip_halves(rows, turned, lanes, like)
+    if lanes >= 16:
+        zip_halves(turned, rows, lanes, like)
+    if lanes == 2 or lanes == 8:
+        for index in range(lanes):
+            rows[index] = turned[index]
 
 
 cdef inline void store_lanes(real* response, vector value, Py_ssize_t first, Py_ssize_t n_kept) noexcept nogil:

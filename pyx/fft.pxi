@@ -14,10 +14,6 @@ from libc.math cimport frexp, ldexp, sqrt
 from libc.string cimport memset
 
 cdef extern from "simd.h" nogil:
-    f32v f32v_zip_low "xcorr_f32v_zip_low"(f32v, f32v)
-    f32v f32v_zip_high "xcorr_f32v_zip_high"(f32v, f32v)
-    f64v f64v_zip_low "xcorr_f64v_zip_low"(f64v, f64v)
-    f64v f64v_zip_high "xcorr_f64v_zip_high"(f64v, f64v)
     ctypedef int bits32 "xcorr_bits32"
     ctypedef long long bits64 "xcorr_bits64"
     enum:
@@ -276,33 +272,15 @@ cdef inline void backward_passes(const Transform* transform, const Source* sourc
 # --- both axes --------------------------------------------------------------------------------------------------------
 
 
-cdef inline void zip_halves(const vector* source, vector* target, Py_ssize_t n, vector like) noexcept nogil:
-    cdef Py_ssize_t index
-    for index in range(n // 2):
-        if vector is f32v:
-            target[2 * index] = f32v_zip_low(source[index], source[index + n // 2])
-            target[2 * index + 1] = f32v_zip_high(source[index], source[index + n // 2])
-        else:
-            target[2 * index] = f64v_zip_low(source[index], source[index + n // 2])
-            target[2 * index + 1] = f64v_zip_high(source[index], source[index + n // 2])
-
-
 cdef inline void transpose_block(const real* source, real* target, vector like) noexcept nogil:
     """lanes x lanes of every second vector of `source` into every second of `target`."""
-    cdef vector[16] rows, turned
+    cdef vector[16] rows
     cdef Py_ssize_t index, lanes = n_lanes(like)
     for index in range(lanes):
         rows[index] = (<const vector*> (source + 2 * index * lanes))[0]
-    if lanes >= 2:  # a perfect shuffle for each bit of a lane's number
-        zip_halves(rows, turned, lanes, like)
-    if lanes >= 4:
-        zip_halves(turned, rows, lanes, like)
-    if lanes >= 8:
-        zip_halves(rows, turned, lanes, like)
-    if lanes >= 16:
-        zip_halves(turned, rows, lanes, like)
+    transpose_vectors(rows, like)
     for index in range(lanes):
-        (<vector*> (target + 2 * index * lanes))[0] = turned[index] if lanes == 2 or lanes == 8 else rows[index]
+        (<vector*> (target + 2 * index * lanes))[0] = rows[index]
 
 
 cdef inline void transposed(const real* source, real* target, vector like) noexcept nogil:
@@ -431,15 +409,18 @@ cdef inline void examine(const Fourier* fourier, const real* tile, bits* blocks,
     cdef bits* of_row = blocks + down * across
     cdef bits* of_columns = of_row + width
     cdef bits largest = 0, least = magnitude, one
-    cdef Py_ssize_t n_zeros = 0
+    cdef const real* place
+    cdef vector squares = broadcast(a_zero, like)
+    found.n_zeros = 0
     for row in range(height):
         for channel in range(fourier.depth):
-            larger(of_row, <const bits*> (tile + channel * plane + row * fourier.pitch), magnitude, width,
-                   channel == 0)
+            place = tile + channel * plane + row * fourier.pitch
+            larger(of_row, <const bits*> place, magnitude, width, channel == 0)
+            add_squares(place, width, 1, &squares, like)
         one = 0
         for column in range(width):
             one += of_row[column] == 0
-        n_zeros += one
+        found.n_zeros += one
         larger(of_columns, of_row, magnitude, width, row % BLOCK_SIDE == 0)
         if row % BLOCK_SIDE == BLOCK_SIDE - 1:
             for index in range(across):
@@ -456,32 +437,44 @@ cdef inline void examine(const Fourier* fourier, const real* tile, bits* blocks,
                     one = blocks[index * across + other] if blocks[index * across + other] > one else one
             if 0 < one < least:
                 least = one
-    found.n_zeros = n_zeros
     found.finite = largest < magnitude - ((<bits> 1 << n_fraction) - 1)
     found.exponents = 0
     if least < largest:
         found.exponents = <int> ((largest >> n_fraction) - (least >> n_fraction))
     found.exponent = 0
     if found.finite and largest > 0:
-        found.exponent = exponent_of_norm(fourier, tile, <int> (largest >> n_fraction), like)
+        found.exponent = exponent_of_norm(fourier, tile, squares, <int> (largest >> n_fraction))
 
 
-cdef inline int exponent_of_norm(const Fourier* fourier, const real* tile, int largest, vector like) noexcept nogil:
-    """Of the tile whose largest magnitude has that biased exponent."""
+cdef inline void add_squares(const real* row, Py_ssize_t width, double scale, vector* squares,
+                             vector like) noexcept nogil:
+    cdef Py_ssize_t lanes = n_lanes(like), index, part
+    cdef vector one, zero = broadcast(a_zero, like)
+    cdef vector[4] sums
+    for part in range(4):
+        sums[part] = zero
+    for index in range(width // lanes // 4):
+        for part in range(4):
+            one = scaled(scale, (<const vector*> row)[4 * index + part])
+            sums[part] = sums[part] + one * one
+    for index in range(width // lanes // 4 * 4, width // lanes):
+        one = scaled(scale, (<const vector*> row)[index])
+        sums[0] = sums[0] + one * one
+    squares[0] = squares[0] + ((sums[0] + sums[1]) + (sums[2] + sums[3]))
+
+
+cdef inline int exponent_of_norm(const Fourier* fourier, const real* tile, vector squares, int largest) noexcept nogil:
+    """Of the tile with that sum of squares and that biased exponent of the largest magnitude."""
     cdef int bias = 127 if real is float else 1023, exponent
-    cdef double scale = ldexp(1, min(bias - largest, bias - 1)), total = 0
-    cdef Py_ssize_t lanes = n_lanes(like), column, row, lane
-    cdef vector one, zero = broadcast(a_zero, like), sum_1 = zero, sum_2 = zero
-    for row in range(fourier.height * fourier.depth // 2):
-        for column in range(fourier.width // lanes):
-            one = scaled(scale, (<const vector*> (tile + column * lanes))[0])
-            sum_1 = sum_1 + one * one
-            one = scaled(scale, (<const vector*> (tile + fourier.pitch + column * lanes))[0])
-            sum_2 = sum_2 + one * one
-        tile += 2 * fourier.pitch
-    sum_1 = sum_1 + sum_2
-    for lane in range(lanes):
-        total += (<real*> &sum_1)[lane]
+    cdef double scale = 1, total = 0
+    cdef Py_ssize_t lane, row
+    if largest < bias // 2 or largest > bias + bias // 4:  # squares that are lost or infinite
+        scale = ldexp(1, min(bias - largest, bias - 1))
+        squares = broadcast(a_zero, squares)
+        for row in range(fourier.height * fourier.depth):
+            add_squares(tile + row * fourier.pitch, fourier.width, scale, &squares, squares)
+    for lane in range(n_lanes(squares)):
+        total += (<real*> &squares)[lane]
     frexp(sqrt(total) / scale, &exponent)
     return max(min(exponent - 1, bias - 1), 1 - bias)
 

@@ -17,6 +17,7 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* w
     cdef Py_ssize_t staged_elements = fourier.depth * fourier.height * fourier.pitch
     cdef real* spectra = workspace + 2 * staged_elements
     cdef real* plane = spectra + 2 * fourier.depth * fourier.height * fourier.width
+    cdef Py_ssize_t n_beyond
     cdef int status, side
     cdef int[2] exponents
     cdef bint[2] wanted, has_zeros
@@ -25,8 +26,8 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* w
         for side in range(2):
             wanted[side] = has_zeros[side] = False
             if 2 * pair + side < n_tiles:
-                stage_tile(loops, image, group, 2 * pair + side, workspace + side * staged_elements)
-                wanted[side] = examined(loops, workspace + side * staged_elements, plane, &exponents[side],
+                n_beyond = stage_tile(loops, image, group, 2 * pair + side, workspace + side * staged_elements)
+                wanted[side] = examined(loops, workspace + side * staged_elements, plane, n_beyond, &exponents[side],
                                         &has_zeros[side])
                 if not wanted[side]:
                     loops.refused[image * n_tiles + 2 * pair + side] = 1
@@ -57,9 +58,9 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* w
     return DONE
 
 
-cdef void stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t tile,
-                     real* staged) noexcept nogil:
-    """Channel by channel; zeros beyond what windows reach."""
+cdef Py_ssize_t stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t tile,
+                           real* staged) noexcept nogil:
+    """Channel by channel; zeros beyond what windows reach. How many pixels lie there."""
     cdef const Fourier* fourier = &loops.fourier
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t top = tile // fourier.tiles_across * fourier.valid_rows
@@ -86,6 +87,7 @@ cdef void stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
                 memset(staged + first, 0, (fourier.width - staging.columns) * sizeof(real))
         memset(staged + channel * plane + n_rows * fourier.pitch, 0,
                (fourier.height - n_rows) * fourier.pitch * sizeof(real))
+    return fourier.height * fourier.width - n_rows * staging.columns
 
 
 cdef inline const char* source_row_of(const Loops* loops, Py_ssize_t image, Py_ssize_t row) noexcept nogil:
@@ -96,8 +98,12 @@ cdef inline const char* source_row_of(const Loops* loops, Py_ssize_t image, Py_s
     return loops.images + image * loops.image_bytes + source_row * loops.row_bytes
 
 
-cdef bint examined(Loops* loops, const real* staged, real* plane, int* exponent, bint* has_zeros) noexcept nogil:
-    """Whether a tile may be transformed; the exponent of its norm; whether it may have windows of zeros alone."""
+cdef bint examined(Loops* loops, const real* staged, real* plane, Py_ssize_t n_beyond, int* exponent,
+                   bint* has_zeros) noexcept nogil:
+    """Whether a tile may be transformed; the exponent of its norm; whether it may have windows of zeros alone.
+
+    `n_beyond` of its pixels lie in no window, and are zeros.
+    """
     cdef const Fourier* fourier = &loops.fourier
     cdef Range found
     exponent[0] = 0
@@ -108,7 +114,7 @@ cdef bint examined(Loops* loops, const real* staged, real* plane, int* exponent,
     else:
         loops.table.examine_f64(fourier, staged, plane, &found)
     exponent[0] = found.exponent
-    has_zeros[0] = found.n_zeros >= fourier.kernel_height * fourier.kernel_width
+    has_zeros[0] = found.n_zeros - n_beyond >= fourier.kernel_height * fourier.kernel_width
     return found.finite and found.exponents <= loops.most_exponents
 
 

@@ -95,6 +95,21 @@ cdef inline void turn_few(const real* source, Py_ssize_t source_pitch, real* tar
             target[column * target_pitch + row] = source[row * source_pitch + column]
 
 
+cdef inline void turn_block(const real* source, Py_ssize_t source_pitch, real* target, Py_ssize_t target_pitch,
+                            Py_ssize_t first, Py_ssize_t end, vector like) noexcept nogil:
+    """As many rows as a vector has lanes, of columns [first, end): whole cache lines at the level that has such."""
+    cdef vector[16] rows
+    cdef Py_ssize_t column = first, index, lanes = n_lanes(like)
+    while column + lanes <= end:
+        for index in range(lanes):
+            rows[index] = (<const vector*> (source + index * source_pitch + column))[0]
+        transpose_vectors(rows, like)
+        for index in range(lanes):
+            (<vector*> (target + (column + index) * target_pitch))[0] = rows[index]
+        column += lanes
+    turn_few(source + column, source_pitch, target + column * target_pitch, target_pitch, lanes, end - column)
+
+
 cdef void transpose(const real* source, Py_ssize_t source_pitch, real* target, Py_ssize_t target_pitch,
                     Py_ssize_t n_rows, Py_ssize_t n_columns) noexcept nogil:
     """target[column * target_pitch + row] = source[row * source_pitch + column]; lines are whole when they are left."""
@@ -119,6 +134,11 @@ cdef void transpose(const real* source, Py_ssize_t source_pitch, real* target, P
     while first < n_columns:
         end = min(first + CHUNK, n_columns)
         row = 0
+        if real is float:
+            while F32_LANES == 16 and row + 16 <= n_rows:
+                turn_block(source + row * source_pitch, source_pitch, target + row, target_pitch, first, end,
+                           f32v_broadcast(0))
+                row += 16
         while row + 4 <= n_rows:
             column = first
             while column + 4 <= end:

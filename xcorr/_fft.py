@@ -1,7 +1,6 @@
 """What the frequency domain needs above the loops: where it can be taken, its tiles, and what they cost."""
 
 import functools
-from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -43,11 +42,19 @@ class Sizes(NamedTuple):
     item: int
 
 
-def cannot(types: Types) -> str:
-    """What keeps the frequency domain from doing the job, in words; empty if nothing does."""
-    if types.exact:
-        return f"responses of {types.response}: its sums are not exact"
-    return ""
+def rounds_right(bound: int, sizes: Sizes, tile: Tile) -> bool:
+    """Whether whole numbers come out exactly when they are rounded, where no response exceeds `bound`.
+
+    A pass of a transform errs by less than 8 u for each factor of two of its radix, relative to the 2-norm (Higham,
+    "Accuracy and Stability of Numerical Algorithms", theorem 24.2, has 6.7), a product by less than 4 u and a sum over
+    channels by depth u. By Cauchy's inequality an error of a spectrum reaches a response at most times the norms of the
+    tiles and of the kernel, one of the backward pass at most times the norm of all responses: the tiles' norm times the
+    sum of the kernel's magnitudes. So with z for both tiles all errors are below (24 log2(points) + depth + 8) u |z|_2
+    |kernel|_1, and |z|_2 |kernel|_1 <= sqrt(2 points depth) `bound`. A quarter is left to spare.
+    """
+    points = tile.height * tile.width
+    unit = float(np.finfo(np.float64).eps) / 2
+    return (24 * np.log2(points) + sizes.depth + 8) * unit * float(bound) * np.sqrt(2 * points * sizes.depth) < 0.25
 
 
 def sizes_of(geometry: Geometry, types: Types) -> Sizes:
@@ -64,7 +71,7 @@ def sizes_of(geometry: Geometry, types: Types) -> Sizes:
         depth,
         n_kernels,
         geometry.groups,
-        types.work.itemsize,
+        8 if types.exact else types.work.itemsize,
     )
 
 
@@ -116,6 +123,20 @@ def spectrum_bytes(tile: Tile, sizes: Sizes) -> int:
 def chunk(tile: Tile, sizes: Sizes) -> int:
     """Kernels of each group whose spectra are there at once."""
     return min(sizes.n_kernels, SPECTRA_LIMIT // (spectrum_bytes(tile, sizes) * sizes.groups))
+
+
+def least_bytes(sizes: Sizes) -> int:
+    """That any tile needs for the spectra of one kernel of each group and for one worker."""
+    tiles = [
+        Tile(height, width, down, across, valid_rows, valid_columns)
+        for height, down, valid_rows in sides(sizes.rows, sizes.row_span, sizes.row_stride)
+        for width, across, valid_columns in sides(sizes.columns, sizes.column_span, sizes.column_stride)
+    ]
+    least = min(((tile.height * tile.width, tile) for tile in tiles), default=None)
+    if least is None:  # no side is long enough
+        side = sizes.item * sizes.depth * sizes.row_span * sizes.column_span
+        return max(6 * side, WORKSPACE_LIMIT + 1)
+    return max(workspace(least[1], sizes) + spectrum_bytes(least[1], sizes) * sizes.groups, WORKSPACE_LIMIT + 1)
 
 
 def passes(points: int) -> float:

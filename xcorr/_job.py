@@ -51,7 +51,7 @@ class Job:
             weights, bias = self.bank.weights(work, _matmul.panel_width(blocks, work))
             call = self.call(engine, result, (weights, bias), limits, discard, 1)
             _matmul.run(call, blocks, weights, bias, self.n_images)
-        elif plan.method == "fft" and self.bank.is_finite:
+        elif plan.method == "fft" and self.bank.is_finite and not plan.types.exact:
             return self.correlate_tiles(result, engine, limits, discard)
         else:
             if plan.method == "fft":
@@ -69,7 +69,7 @@ class Job:
         """In the frequency domain, as many kernels at once as may be; then what has to be done directly."""
         plan, bank = self.plan, self.bank
         bias = np.ascontiguousarray(bank.bias, np.float64 if engine.double else np.float32)
-        at_once = _fft.chunk(plan.tile[0], _fft.sizes_of(plan.geometry, plan.types))
+        at_once = _fft.chunk(plan.tile[0], plan.sizes)
         overflowed, refused = False, b""
         for first in range(0, bank.n_kernels, at_once):
             end = min(first + at_once, bank.n_kernels)
@@ -174,7 +174,9 @@ class Job:
         self.integers(result, bound, None if surely else limits, False)
 
     def integers(self, result: Array, bound: int, limits: tuple[int, int] | None, discard: bool) -> None:
-        if bound <= EXACT_FLOAT64:
+        if self.plan.method == "fft" and _fft.rounds_right(bound, self.plan.sizes, self.plan.tile[0]):
+            fits = self.correlate_tiles(result, self.plan.engine(True), limits, discard)
+        elif bound <= EXACT_FLOAT64:
             fits = self.correlate(result, bound > EXACT_FLOAT32, limits, discard)
         else:
             fits = self.correlate_exactly(None if discard else result)

@@ -68,7 +68,7 @@ def choose(geometry: Geometry, types: Types, method: Any, precision: Any) -> str
     """The method that a call takes: the forced one if it can do the job, else the fastest."""
     check_words(method, precision)
     if method in ("winograd", "fft"):
-        obstacle = _winograd.cannot(geometry, types) if method == "winograd" else _fft.cannot(types)
+        obstacle = _winograd.cannot(geometry, types) if method == "winograd" else ""
         if precision == "strict":
             obstacle = "precision 'strict': its bound is normwise"
         if obstacle:
@@ -98,7 +98,8 @@ def fastest(geometry: Geometry, types: Types, precision: str) -> str:
     if precision == "standard" and geometry.kernel_height * geometry.kernel_width >= SMALLEST_TRANSFORMED:
         sizes = _fft.sizes_of(geometry, types)
         tile, cost = _fft.cheapest(sizes)
-        if tile is not None and cost < geometry.work * (2 if types.is_complex else 1) and not _fft.cannot(types):
+        work = geometry.work * (2 if types.is_complex else 1)
+        if tile is not None and cost * (2 if types.exact else 1) < work:  # integers may be summed in float32 directly
             return "fft"
     return "direct"
 

@@ -175,14 +175,19 @@ class Plan:
         return work
 
     @functools.cached_property
+    def sizes(self) -> _fft.Sizes:
+        """What the frequency domain's tile depends on."""
+        return _fft.sizes_of(self.geometry, self.types)
+
+    @functools.cached_property
     def tile(self) -> tuple[_fft.Tile, int]:
         """The frequency domain's tile and what it costs; MemoryError if there is none."""
-        sizes = _fft.sizes_of(self.geometry, self.types)
-        tile, cost = _fft.cheapest(sizes)
+        tile, cost = _fft.cheapest(self.sizes)
         if tile is None:
-            smallest = _fft.smallest_workspace(sizes)
-            refuse_too_large("kernels", "spectra and workspace", max(smallest, _workers.WORKSPACE_LIMIT + 1))
-            raise AssertionError
+            raise MemoryError(
+                f"method: 'fft' would need {_fft.least_bytes(self.sizes)} bytes of spectra and of workspace; "
+                f"at most {_workers.WORKSPACE_LIMIT} are allowed"
+            )
         return tile, cost
 
     def form(self, double: bool) -> str:
@@ -253,7 +258,8 @@ class Plan:
                 *blocks,
             )
             tile = tuple(self.tile[0]) if method == "fft" else None
-            engine = Engine(self.level.table, sizes, double, form, self.settings.boundary, tile)
+            rounded = method == "fft" and self.types.exact
+            engine = Engine(self.level.table, sizes, double, form, self.settings.boundary, tile, rounded)
             self.engines[double, method] = engine
         return engine
 
