@@ -18,7 +18,7 @@ import numpy as np
 from timing import Case, best_of_turns, hold_threads, prepared_call, provenance
 
 import xcorr
-from xcorr._method import AVAILABLE
+from xcorr._method import METHODS
 
 NEAR = 1.15
 """Times the best method's time within which "auto" counts as right."""
@@ -41,7 +41,24 @@ def grid() -> list[Case]:
         )
         if side <= size
     ]
-    return [case for case in cases if case.multiply_adds <= LARGEST_OF_GRID] + layers()
+    return [case for case in cases if case.multiply_adds <= LARGEST_OF_GRID] + layers() + large_kernels()
+
+
+def large_kernels() -> list[Case]:
+    """Around where the frequency domain begins: square kernels, and such of one row or column."""
+    square = [
+        Case((1, size, size, channels), (n_kernels, side, side))
+        for size, channels, n_kernels, side in itertools.product(
+            (64, 200, 512, 1024), (1, 4, 32), (1, 4, 16, 64), (5, 7, 9, 11, 13, 17, 23, 33, 47, 65, 129)
+        )
+        if side <= size
+    ]
+    long = [
+        Case((1, size, size, 1), (n_kernels, *sides))
+        for size, n_kernels, length in itertools.product((256, 1024), (1, 16), (9, 17, 33, 65, 129, 255))
+        for sides in ((1, length), (length, 1), (3, length), (length, 3))
+    ]
+    return [case for case in square + long if case.multiply_adds <= LARGEST_OF_GRID]
 
 
 def layers() -> list[Case]:
@@ -125,7 +142,7 @@ def judge(sample: Measured) -> None:
     print(f'\n"auto" within {NEAR} times the best method: {n_near} of {len(ratios)}, {n_near / len(ratios):.1%}')
     for ratio, (case, taken) in sorted(zip(ratios, sample), key=lambda row: -row[0]):
         if ratio > NEAR:
-            quickest = min(AVAILABLE, key=lambda method: taken.get(method, np.inf))
+            quickest = min(METHODS, key=lambda method: taken.get(method, np.inf))
             print(f"  {ratio:.2f}  {case}: {quickest} is the fastest")
 
 
@@ -161,13 +178,13 @@ def main() -> None:
     origin = f"{provenance()}, workers: {arguments.workers}, benchmarks/crossover.py."
     print(origin)
     limits = arguments.workers, arguments.seconds
-    measured = [] if arguments.no_grid else [(case, measure(case, AVAILABLE, *limits)) for case in grid()]
+    measured = [] if arguments.no_grid else [(case, measure(case, METHODS, *limits)) for case in grid()]
     random = np.random.default_rng(arguments.seed)
     cases = [random_case(random) for _ in range(arguments.random)]
-    sample = [(case, measure(case, ("auto", *AVAILABLE), *limits)) for case in cases]
+    sample = [(case, measure(case, ("auto", *METHODS), *limits)) for case in cases]
     if sample:
         judge(sample)
-    for method in AVAILABLE:
+    for method in METHODS:
         if method != "direct" and measured + sample:
             print(f"\n{constants(measured + sample, method, origin)}")
 

@@ -1,9 +1,9 @@
 """Time per multiply-add while one size grows and everything else is held.
 
-Images, sides, kernels, channels or kernel sides grow octave by octave (kernel sides by 2); calls are of a `Correlator`
-into `out=`, all sizes of a series in turns. A row's ratio is to the cheaper of its neighbours; a step up of more than
-1.5 times is marked where the call is no short one, because there nothing should become dearer by being larger.
-XCORR_LEVEL chooses the level.
+Images, sides, kernels, channels or kernel sides grow octave by octave (kernel sides by 2, then by a quarter); calls are
+of a `Correlator` into `out=`, all sizes of a series in turns. A row's ratio is to the cheaper of its neighbours; a step
+up of more than 1.5 times is marked where the call is no short one, because there nothing should become dearer by being
+larger. Beside it stands by how much the call's time rises, and its method. XCORR_LEVEL chooses the level.
 
     python benchmarks/growth.py [--workers 1 2] [--only NAME ...] [--seconds 0.2] [--json FILE] [--plot FILE]
 """
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from timing import Case, best_of_turns, machine, prepared_call, provenance
+
+import xcorr
 
 RISE = 1.5
 """Times the time per multiply-add of the size before from which a step is marked."""
@@ -47,6 +49,19 @@ SERIES = [
 ]
 
 
+LARGE_SIDES = [*range(3, 33, 2), *range(35, 65, 4), 71, 81, 91, 101, 115, 129, 145, 161, 181, 205, 231, 255]
+LARGEST_SIDES = [*LARGE_SIDES, 289, 325, 361, 401, 451, 511]
+SERIES += [
+    Series("side_1024", "kernel side, 1 on 1024x1024", LARGEST_SIDES, lambda n: Case((1, 1024, 1024, 1), (1, n, n))),
+    Series("side_bank", "kernel side, 16 on 512x512", LARGE_SIDES, lambda n: Case((1, 512, 512, 1), (16, n, n))),
+    Series("side_rgb", "kernel side, 8 on 256x256x3", LARGE_SIDES, lambda n: Case((1, 256, 256, 3), (8, n, n))),
+    Series("side_deep", "kernel side, 32 on 128x128x32", range(3, 64, 4), lambda n: Case((1, 128, 128, 32), (32, n, n))),
+    Series("side_batch", "kernel side, 4 on 32x96x96", range(3, 64, 4), lambda n: Case((32, 96, 96, 1), (4, n, n))),
+    Series("row", "columns of a row of taps, 1024x1024", LARGEST_SIDES, lambda n: Case((1, 1024, 1024, 1), (1, 1, n))),
+    Series("column", "rows of a column of taps", LARGEST_SIDES, lambda n: Case((1, 1024, 1024, 1), (1, n, 1))),
+]
+
+
 def measure(series: Series, n_workers: int, seconds: float) -> list[dict[str, Any]]:
     """One row for each size."""
     cases = {size: series.case(size) for size in series.sizes}
@@ -54,8 +69,9 @@ def measure(series: Series, n_workers: int, seconds: float) -> list[dict[str, An
     taken = best_of_turns(calls, seconds * len(calls))
     costs = [taken[size] * 1e12 / cases[size].multiply_adds for size in series.sizes]
     rows: list[dict[str, Any]] = []
-    for index, size in enumerate(series.sizes):
+    for index, (size, case) in enumerate(cases.items()):
         rise = costs[index] / costs[index - 1] if index else 1.0
+        slower = taken[size] / taken[series.sizes[index - 1]] if index else 1.0
         rows.append(
             {
                 "size": size,
@@ -64,6 +80,8 @@ def measure(series: Series, n_workers: int, seconds: float) -> list[dict[str, An
                 "ns_per_1000": costs[index],
                 "to_neighbour": costs[index] / min(costs[max(index - 1, 0) : index] + costs[index + 1 : index + 2]),
                 "rise": rise,
+                "slower": slower,
+                "method": xcorr.choose_method(case.images, case.kernels, dtype=case.dtype),
                 "dearer": rise > RISE and taken[size] > SHORT,
             }
         )
@@ -73,11 +91,14 @@ def measure(series: Series, n_workers: int, seconds: float) -> list[dict[str, An
 def table(run: dict[str, Any]) -> str:
     lines = [
         f"\n{run['grows']}, workers: {run['workers']}",
-        f"{'size':>8} {'us':>12} {'ns/1000 multiply-adds':>22} {'to least neighbour':>19}",
+        f"{'size':>8} {'us':>12} {'ns/1000 multiply-adds':>22} {'to least neighbour':>19} {'time rises':>10}",
     ]
     for row in run["rows"]:
         mark = f"  <- rises {row['rise']:.2f} times" if row["dearer"] else ""
-        lines.append(f"{row['size']:8} {row['us']:12.1f} {row['ns_per_1000']:22.2f} {row['to_neighbour']:19.2f}{mark}")
+        lines.append(
+            f"{row['size']:8} {row['us']:12.1f} {row['ns_per_1000']:22.2f} {row['to_neighbour']:19.2f} "
+            f"{row['slower']:10.2f} {row['method']}{mark}"
+        )
     return "\n".join(lines)
 
 

@@ -219,6 +219,96 @@ def scipy_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) ->
     return found
 
 
+def spectral_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
+    """Banks in the frequency domain as written by hand: the image's transform shared, channels summed there.
+
+    With torch.fft and with scipy.fft; of the whole image, and of tiles that overlap (the sizes that a few trials find
+    best). The prepared ones have the kernels' spectra before.
+    """
+    if not work.large_kernel or work.dtype != "float32":
+        return {}
+    found: dict[str, Contender] = {}
+    for name, transform, back, conjugate, whole in spectral_libraries():
+        sides = [whole(size) for size in images.shape[1:3]]
+        tiled = [min(whole(max(2 * size, 64)), side) for size, side in zip(work.kernel, sides, strict=True)]
+        choices = {f"{name} whole": sides, f"{name} tiles": tiled}
+        choices[f"{name} large tiles"] = [min(2 * t, side) for t, side in zip(tiled, sides, strict=True)]
+        for called, points in choices.items():
+            tiles, put_together = overlapping(images, work, points)
+            bank = channels_first(kernels)
+            prepared = conjugate(transform(bank, points))[None]
+
+            def correlate(spectra: Any, tiles: Any = tiles, points: Any = points, put: Any = put_together,
+                          transform: Any = transform, back: Any = back) -> Any:
+                products = (transform(tiles(), points)[:, None] * spectra).sum(2)
+                responses = back(products, points)
+                return lambda: put(np.asarray(responses))
+
+            def raw(bank: Any = bank, points: Any = points, correlate: Any = correlate, transform: Any = transform,
+                    conjugate: Any = conjugate) -> Any:
+                return correlate(conjugate(transform(bank, points))[None])
+
+            found[called] = raw
+            found[called + PREPARED] = lambda correlate=correlate, prepared=prepared: correlate(prepared)
+    return found
+
+
+def spectral_libraries() -> list[tuple[Any, ...]]:
+    """Name, transform of the last two axes, its inverse, conj, and a good number of points for at least so many."""
+    from scipy import fft
+
+    workers = n_workers()
+    found: list[tuple[Any, ...]] = [
+        (
+            "scipy.fft",
+            lambda array, points: fft.rfft2(array, points, workers=workers),
+            lambda spectra, points: fft.irfft2(spectra, points, workers=workers),
+            np.conj,
+            lambda size: fft.next_fast_len(size, real=True),
+        )
+    ]
+    try:
+        import torch
+    except ImportError:
+        return found
+    torch.set_num_threads(workers)
+    found.append(
+        (
+            "torch.fft",
+            lambda array, points: torch.fft.rfft2(torch.from_numpy(array), points),
+            lambda spectra, points: torch.fft.irfft2(spectra, points),
+            torch.conj_physical,
+            lambda size: fft.next_fast_len(size, real=True),
+        )
+    )
+    return found
+
+
+def overlapping(images: np.ndarray, work: Workload, points: list[int]) -> tuple[Contender, Callable[[Any], Any]]:
+    """A function that cuts the images into tiles (tiles, channels, *points), and one that puts responses together."""
+    counts = work.positions
+    valid = [side - size + 1 for side, size in zip(points, work.kernel, strict=True)]
+    numbers = [-(-count // step) for count, step in zip(counts, valid, strict=True)]
+    planes = channels_first(images)
+    n_images, depth = planes.shape[:2]
+    reach = [(number - 1) * step + side for number, step, side in zip(numbers, valid, points, strict=True)]
+
+    def tiles() -> np.ndarray:
+        if numbers == [1, 1]:
+            return planes
+        padded = np.zeros((n_images, depth, *reach), np.float32)
+        padded[:, :, : planes.shape[2], : planes.shape[3]] = planes
+        view = np.lib.stride_tricks.sliding_window_view(padded, points, axis=(2, 3))[:, :, :: valid[0], :: valid[1]]
+        return np.ascontiguousarray(view.transpose(0, 2, 3, 1, 4, 5)).reshape(-1, depth, *points)
+
+    def put_together(responses: np.ndarray) -> np.ndarray:
+        kept = responses[:, :, : valid[0], : valid[1]].reshape(n_images, *numbers, -1, *valid)
+        whole = kept.transpose(0, 1, 4, 2, 5, 3).reshape(n_images, numbers[0] * valid[0], numbers[1] * valid[1], -1)
+        return whole[:, : counts[0], : counts[1]]
+
+    return tiles, put_together
+
+
 def numpy_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
     """Windows gathered and multiplied by the kernels as a matrix."""
     n_gathered = images.size * work.kernel[0] * work.kernel[1]
@@ -245,6 +335,7 @@ FAMILIES: tuple[Family, ...] = (
     onnxruntime_contenders,
     cv2_contenders,
     scipy_contenders,
+    spectral_contenders,
     numpy_contenders,
 )
 

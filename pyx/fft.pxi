@@ -310,25 +310,45 @@ cdef inline void forward(const Fourier* fourier, const real* first, const real* 
         forward_passes(&fourier.across, &source, spectrum + down * line, False, like)
 
 
-cdef inline void add_products(const real* spectrum, const real* kernel, Py_ssize_t n_points, real* points, bint add,
-                              vector like) noexcept nogil:
-    """points += spectrum * conj(kernel)."""
-    cdef Py_ssize_t place, lanes = n_lanes(like)
-    cdef vector re, im
-    cdef Source source
-    source.re, source.im = spectrum, kernel
+cdef inline void add_products(const real* spectrum, const real* kernel, Py_ssize_t channel_pitch, Py_ssize_t n_points,
+                              real* points, bint add, Py_ssize_t n_channels, vector like) noexcept nogil:
+    """points (+)= the sum of some channels' products with the conjugate of the kernel's."""
+    cdef Py_ssize_t place, channel
+    cdef vector re, im, re_image, im_image, re_kernel, im_kernel
     for place in range(n_points):
-        load_point(&source, points, place, &re, &im, MULTIPLIED, like)
+        re = im = broadcast(a_zero, like)
         if add:
-            re = re + (<const vector*> (points + 2 * place * lanes))[0]
-            im = im + (<const vector*> (points + (2 * place + 1) * lanes))[0]
-        (<vector*> (points + 2 * place * lanes))[0] = re
-        (<vector*> (points + (2 * place + 1) * lanes))[0] = im
+            re = (<const vector*> points)[2 * place]
+            im = (<const vector*> points)[2 * place + 1]
+        for channel in range(n_channels):
+            re_image = (<const vector*> (spectrum + channel * channel_pitch))[2 * place]
+            im_image = (<const vector*> (spectrum + channel * channel_pitch))[2 * place + 1]
+            re_kernel = (<const vector*> (kernel + channel * channel_pitch))[2 * place]
+            im_kernel = (<const vector*> (kernel + channel * channel_pitch))[2 * place + 1]
+            re = re + re_image * re_kernel + im_image * im_kernel
+            im = im + im_image * re_kernel - re_image * im_kernel
+        (<vector*> points)[2 * place] = re
+        (<vector*> points)[2 * place + 1] = im
+
+
+cdef inline void sum_of_products(const Fourier* fourier, const real* spectra, const real* kernel, real* points,
+                                 vector like) noexcept nogil:
+    """Of all channels, some at once."""
+    cdef Py_ssize_t pitch = 2 * fourier.height * fourier.width, channel = 0
+    while channel < fourier.depth:
+        if channel + 4 <= fourier.depth:
+            add_products(spectra + channel * pitch, kernel + channel * pitch, pitch, fourier.width, points,
+                         channel > 0, 4, like)
+            channel += 4
+        else:
+            add_products(spectra + channel * pitch, kernel + channel * pitch, pitch, fourier.width, points,
+                         channel > 0, 1, like)
+            channel += 1
 
 
 cdef inline void backward(const Fourier* fourier, const real* spectra, const real* kernel, const Responses* responses,
                           real* plane, real* points, vector like) noexcept nogil:
-    cdef Py_ssize_t lanes = n_lanes(like), down, across, channel, first, part
+    cdef Py_ssize_t lanes = n_lanes(like), down, across, first, part
     cdef Py_ssize_t n_columns = max(responses.n_columns[0], responses.n_columns[1])
     cdef Py_ssize_t line = 2 * lanes * fourier.height  # elements of as many columns as there are lanes
     cdef Source source
@@ -338,9 +358,7 @@ cdef inline void backward(const Fourier* fourier, const real* spectra, const rea
         if fourier.depth == 1:
             backward_passes(&fourier.across, &source, points, True, like)
         else:
-            for channel in range(fourier.depth):
-                add_products(spectra + first, kernel + first, fourier.width, points, channel > 0, like)
-                first += 2 * fourier.height * fourier.width
+            sum_of_products(fourier, spectra + first, kernel + first, points, like)
             backward_passes(&fourier.across, &source, points, False, like)
         for across in range((n_columns + lanes - 1) // lanes):
             transposed(points + 2 * across * lanes * lanes, plane + across * line + 2 * down * lanes * lanes, like)

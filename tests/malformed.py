@@ -274,7 +274,7 @@ MALFORMED = [
             INTEGERS,
         )
     ),
-    keyword("method", "fft", VALUE, **INTEGERS),
+    keyword("method", "fft", VALUE, precision="strict"),
     # What repr makes of them is long, or is an error
     *(keyword(name, 10**5000, SIZE) for name in ("padding", "stride", "groups", "workers", "fill_value")),
     keyword("dilation", 10**5000, SIZE, argument="dilation|kernels"),

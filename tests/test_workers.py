@@ -192,7 +192,8 @@ MANY_WORKERS = {  # calls with work enough for 16 workers
     "few-kernels": ((5, 300, 310, 1), (3, 11, 13, 1), "float32", {"padding": "same"}),
     "many-kernels": ((3, 60, 61, 16), (37, 5, 5, 16), "float32", {"padding": 1}),
     "depthwise": ((9, 150, 130, 19), (19, 5, 5, 1), "float64", {"groups": 19, "boundary": "wrap", "padding": 2}),
-    "one-image": ((1, 400, 300, 2), (2, 12, 13, 2), "complex64", {"stride": (1, 2)}),
+    "one-image": ((1, 400, 300, 2), (2, 12, 13, 2), "complex64", {"stride": (1, 2), "method": "direct"}),
+    "fft": ((2, 500, 460, 1), (48, 31, 35, 1), "float32", {"method": "fft"}),
     "integers": ((5, 300, 310, 1), (3, 11, 13, 1), "uint8", {"padding": "full"}),
     "strip-a-row": ((1, 40, 40000, 1), (2, 5, 7, 1), "float32", {}),
 }

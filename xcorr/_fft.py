@@ -1,9 +1,10 @@
-"""What the frequency domain needs above the loops: where it can be taken, its tiles, and what they cost."""
+"""What the frequency domain needs above the loops: its tiles, what they cost, and where integers come out exactly."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from xcorr._dtypes import Types
 from xcorr._geometry import Geometry
@@ -15,20 +16,34 @@ SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 51
 SPECTRA_LIMIT = WORKSPACE_LIMIT // 2
 """Bytes of spectra of kernels at once. The other half is for the workers."""
 
+PASS, FORWARD, BACKWARD, PRODUCT, STREAM, STORE = 7.0, 20.0, 12.0, 6.0, 6.0, 10.0
+"""What a point costs, in multiply-adds of the direct method at its best.
+
+In a pass of radix 4 along one axis; beside the passes in a forward transform (staging, the tile's range, transposing)
+and in a backward one; in the product of one channel's spectra, and if the bank's spectra do not fit the second cache;
+and what a response costs on its way from a strip to the array. 2026-11-25, AMD EPYC (Zen 4), level v4, 1 worker,
+benchmarks/fourier.py.
+"""
+
+SECOND_CACHE = 2**20
+"""Bytes."""
+
+Numbers = npt.NDArray[np.float64]
+
 
 class Tile(NamedTuple):
     """The sides of a tile; the points of its transforms, 1 along an axis that is left alone; the windows it gives."""
 
-    height: int
-    width: int
-    down: int
-    across: int
-    valid_rows: int
-    valid_columns: int
+    height: Any
+    width: Any
+    down: Any
+    across: Any
+    valid_rows: Any
+    valid_columns: Any
 
 
 class Sizes(NamedTuple):
-    """What the choice of a tile depends on."""
+    """What the choice of a tile depends on: sizes of one image and the bank, in real elements."""
 
     rows: int  # of windows, without stride
     columns: int
@@ -40,6 +55,118 @@ class Sizes(NamedTuple):
     n_kernels: int
     groups: int
     item: int
+
+
+def sizes_of(geometry: Geometry, types: Types) -> Sizes:
+    """A complex channel counts as two, and so does a complex kernel."""
+    return Sizes(
+        (geometry.rows - 1) * geometry.row_stride + 1,
+        (geometry.columns - 1) * geometry.column_stride + 1,
+        (geometry.kernel_height - 1) * geometry.row_dilation + 1,
+        (geometry.kernel_width - 1) * geometry.column_dilation + 1,
+        geometry.row_stride,
+        geometry.column_stride,
+        geometry.channels // geometry.groups * (2 if types.images.kind == "c" else 1),
+        geometry.n_kernels // geometry.groups * (2 if types.is_complex else 1),
+        geometry.groups,
+        8 if types.exact else types.work.itemsize,
+    )
+
+
+# --- tiles ------------------------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=1024)
+def cheapest(sizes: Sizes) -> tuple[Tile | None, int]:
+    """The tile that costs least and its cost, in multiply-adds of the direct method; None where no tile fits."""
+    tiles = all_tiles(sizes)
+    costs = cost(tiles, sizes)
+    fits = (workspace(tiles, sizes) <= SPECTRA_LIMIT) & (chunk(tiles, sizes) >= 1)
+    if not fits.any():
+        return None, 0
+    best = int(np.argmin(np.where(fits, costs, np.inf)))
+    return Tile(*(int(numbers.flat[best]) for numbers in tiles)), int(costs.flat[best])
+
+
+def all_tiles(sizes: Sizes) -> Tile:
+    """Every tile that gives a window, as arrays (heights, widths)."""
+    down = sides(sizes.rows, sizes.row_span, sizes.row_stride)
+    across = sides(sizes.columns, sizes.column_span, sizes.column_stride)
+    (heights, widths), (n_down, n_across), (rows, columns) = (
+        np.meshgrid(first, second, indexing="ij") for first, second in zip(down, across, strict=True)
+    )
+    return Tile(*(array.astype(np.float64) for array in (heights, widths, n_down, n_across, rows, columns)))
+
+
+def sides(windows: int, span: int, stride: int) -> npt.NDArray[np.intp]:
+    """(3, sides): sides of tiles along one axis, their points, and the windows they give, a multiple of the stride."""
+    side = np.array(SIZES)
+    points = np.ones_like(side) if span == 1 else side
+    valid = (side - span + 1) // stride * stride
+    enough = np.searchsorted(valid, windows) + 1  # longer ones only cost more
+    found = np.stack([side, points, valid])[:, :enough]
+    return found[:, found[2] > 0]
+
+
+def workspace(tile: Tile, sizes: Sizes) -> Any:
+    """Bytes that one worker needs beside the responses in its strip, at most 16 MiB."""
+    return sizes.item * tile.height * ((4 * tile.width + 32) * sizes.depth + 2 * tile.width) + 2**24
+
+
+def spectrum_bytes(tile: Tile, sizes: Sizes) -> Any:
+    """Of all channels of one kernel."""
+    return 2 * sizes.item * sizes.depth * tile.height * tile.width
+
+
+def chunk(tile: Tile, sizes: Sizes) -> Any:
+    """Kernels of each group whose spectra are there at once."""
+    return np.minimum(sizes.n_kernels, SPECTRA_LIMIT // (spectrum_bytes(tile, sizes) * sizes.groups)).astype(np.intp)
+
+
+def least_bytes(sizes: Sizes) -> int:
+    """Of spectra and workspace, that no tile can do without."""
+    spans = max(sizes.row_span, SIZES[0]), max(sizes.column_span, SIZES[0])
+    smallest = Tile(*spans, *spans, 1, 1)
+    return int(max(workspace(smallest, sizes) + sizes.groups * spectrum_bytes(smallest, sizes), WORKSPACE_LIMIT + 1))
+
+
+# --- what they cost ---------------------------------------------------------------------------------------------------
+
+
+def cost(tile: Tile, sizes: Sizes) -> Any:
+    """Of one image, in multiply-adds of the direct method."""
+    return np.tensordot(np.array([PASS, FORWARD, BACKWARD, PRODUCT, STREAM, STORE]), counts(tile, sizes), axes=1)
+
+
+def counts(tile: Tile, sizes: Sizes) -> Any:
+    """(6, ...): how often each of the constants above is paid for one image."""
+    points = tile.height * tile.width
+    passes_down, passes_across = np.log2(tile.down) / 2, np.log2(tile.across) / 2
+    used = np.minimum(1, (np.minimum(sizes.columns, tile.valid_columns) + 8) / tile.width)
+    n_tiles = np.ceil(sizes.rows / tile.valid_rows) * np.ceil(sizes.columns / tile.valid_columns)
+    forward = sizes.groups * sizes.depth * points * np.ceil(n_tiles / 2)
+    forward = forward * np.ceil(sizes.n_kernels / np.maximum(chunk(tile, sizes), 1))
+    backward = sizes.groups * sizes.n_kernels * points * np.ceil(n_tiles / 2)
+    kernels = sizes.groups * sizes.n_kernels * sizes.depth * points / 2  # every other call has them prepared
+    bank = spectrum_bytes(tile, sizes) * sizes.n_kernels
+    wide = sizes.item / 4  # half as many lanes
+    stored = sizes.groups * sizes.n_kernels * float(sizes.rows) * sizes.columns
+    large_strip = tile.valid_rows * tile.valid_columns * min(16, sizes.n_kernels) * 2 * sizes.item > SECOND_CACHE
+    return wide * np.stack(
+        [
+            forward * (passes_down + passes_across)
+            + backward * (used * passes_down + passes_across)
+            + kernels * (sizes.column_span / tile.width * passes_down + passes_across),
+            forward + kernels / 4,
+            backward * (1 + used) / 2,
+            backward * sizes.depth,
+            backward * sizes.depth * (bank > SECOND_CACHE / 2),
+            stored * np.where(large_strip, 2, 1) * (sizes.n_kernels > 1),
+        ]
+    )
+
+
+# --- integers ---------------------------------------------------------------------------------------------------------
 
 
 def rounds_right(bound: int, sizes: Sizes, tile: Tile) -> bool:
@@ -54,108 +181,5 @@ def rounds_right(bound: int, sizes: Sizes, tile: Tile) -> bool:
     """
     points = tile.height * tile.width
     unit = float(np.finfo(np.float64).eps) / 2
-    return (24 * np.log2(points) + sizes.depth + 8) * unit * float(bound) * np.sqrt(2 * points * sizes.depth) < 0.25
-
-
-def sizes_of(geometry: Geometry, types: Types) -> Sizes:
-    """In real elements: a complex channel counts as two, and so does a complex kernel."""
-    depth = geometry.channels // geometry.groups * (2 if types.images.kind == "c" else 1)
-    n_kernels = geometry.n_kernels // geometry.groups * (2 if types.is_complex else 1)
-    return Sizes(
-        (geometry.rows - 1) * geometry.row_stride + 1,
-        (geometry.columns - 1) * geometry.column_stride + 1,
-        (geometry.kernel_height - 1) * geometry.row_dilation + 1,
-        (geometry.kernel_width - 1) * geometry.column_dilation + 1,
-        geometry.row_stride,
-        geometry.column_stride,
-        depth,
-        n_kernels,
-        geometry.groups,
-        8 if types.exact else types.work.itemsize,
-    )
-
-
-@functools.lru_cache(maxsize=1024)
-def cheapest(sizes: Sizes) -> tuple[Tile | None, int]:
-    """The tile that costs least and its cost, in multiply-adds of the direct method; None where no tile fits."""
-    best: Tile | None = None
-    least = 0.0
-    for height, down, valid_rows in sides(sizes.rows, sizes.row_span, sizes.row_stride):
-        for width, across, valid_columns in sides(sizes.columns, sizes.column_span, sizes.column_stride):
-            tile = Tile(height, width, down, across, valid_rows, valid_columns)
-            if workspace(tile, sizes) > SPECTRA_LIMIT or chunk(tile, sizes) < 1:
-                continue
-            tile_cost = cost(tile, sizes)
-            if best is None or tile_cost < least:
-                best, least = tile, tile_cost
-    return best, round(least)
-
-
-def sides(windows: int, span: int, stride: int) -> list[tuple[int, int, int]]:
-    """Sides of tiles along one axis, their points and how many windows each gives: a multiple of the stride."""
-    found = []
-    for side in SIZES:
-        valid = side if span == 1 else side - span + 1
-        if valid >= stride:
-            found.append((side, 1 if span == 1 else side, valid // stride * stride))
-            if valid >= windows:
-                break
-    return found
-
-
-def n_pairs(tile: Tile, sizes: Sizes) -> int:
-    """Pairs of tiles that cover an image."""
-    n_tiles = -(-sizes.rows // tile.valid_rows) * -(-sizes.columns // tile.valid_columns)
-    return (n_tiles + 1) // 2
-
-
-def workspace(tile: Tile, sizes: Sizes) -> int:
-    """Bytes that one worker needs, about."""
-    points = tile.height * tile.width
-    return sizes.item * (sizes.depth * (4 * points + 32 * tile.height) + 4 * points)
-
-
-def spectrum_bytes(tile: Tile, sizes: Sizes) -> int:
-    """Of one kernel."""
-    return 2 * sizes.item * sizes.depth * tile.height * tile.width
-
-
-def chunk(tile: Tile, sizes: Sizes) -> int:
-    """Kernels of each group whose spectra are there at once."""
-    return min(sizes.n_kernels, SPECTRA_LIMIT // (spectrum_bytes(tile, sizes) * sizes.groups))
-
-
-def least_bytes(sizes: Sizes) -> int:
-    """That any tile needs for the spectra of one kernel of each group and for one worker."""
-    tiles = [
-        Tile(height, width, down, across, valid_rows, valid_columns)
-        for height, down, valid_rows in sides(sizes.rows, sizes.row_span, sizes.row_stride)
-        for width, across, valid_columns in sides(sizes.columns, sizes.column_span, sizes.column_stride)
-    ]
-    least = min(((tile.height * tile.width, tile) for tile in tiles), default=None)
-    if least is None:  # no side is long enough
-        side = sizes.item * sizes.depth * sizes.row_span * sizes.column_span
-        return max(6 * side, WORKSPACE_LIMIT + 1)
-    return max(workspace(least[1], sizes) + spectrum_bytes(least[1], sizes) * sizes.groups, WORKSPACE_LIMIT + 1)
-
-
-def passes(points: int) -> float:
-    """Passes over a line of points, counted as ones of radix 4."""
-    return np.log2(points) / 2 if points > 1 else 0
-
-
-def cost(tile: Tile, sizes: Sizes) -> float:
-    """Of one image, in multiply-adds of the direct method."""
-    points = tile.height * tile.width
-    used = min(1, (sizes.columns + 15) / tile.width)
-    line = PASS * (1.0 if max(tile.down, tile.across) * sizes.item <= 1024 else 1.3)
-    forward = points * (line * (passes(tile.down) + passes(tile.across)) + STAGE)
-    backward = points * (line * (passes(tile.down) * used + passes(tile.across)) + LEAVE)
-    product = points * PRODUCT * (sizes.depth if spectrum_bytes(tile, sizes) * sizes.n_kernels < 2**20 else 2 * sizes.depth)
-    of_kernels = sizes.n_kernels * sizes.depth * points * PASS * (passes(tile.down) + passes(tile.across)) / 4
-    n_chunks = -(-sizes.n_kernels // chunk(tile, sizes))
-    of_pair = sizes.depth * forward * n_chunks + sizes.n_kernels * (backward + product)
-    return sizes.groups * (n_pairs(tile, sizes) * of_pair + of_kernels)
-
-
-PASS, STAGE, LEAVE, PRODUCT = 7.0, 20.0, 12.0, 6.0
+    errors = (24 * np.log2(points) + sizes.depth + 8) * unit * np.sqrt(2.0 * points * sizes.depth) * float(bound)
+    return bool(errors < 0.25)

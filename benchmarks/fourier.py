@@ -1,0 +1,97 @@
+"""What the frequency domain costs: times of many tiles and geometries, and the constants of `xcorr._fft` fitted to them.
+
+Each geometry is done with several tiles, forced, and by the direct method where it is at its best (64 kernels of 7x7 on
+16 channels), whose time per multiply-add is the unit. The constants are the least squares of the relative errors, none
+of them negative. At the end: how much dearer than the best tile of each geometry the one is that the constants choose.
+
+    python benchmarks/fourier.py [--workers 1] [--seconds 0.3]
+"""
+
+import argparse
+import itertools
+from typing import Any
+
+import numpy as np
+from scipy.optimize import nnls
+from timing import Case, best_of_turns, hold_threads, prepared_call, provenance
+
+from xcorr import _fft, _plan
+from xcorr._dtypes import choose_types
+
+SIDES = (32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024)
+DEAR = 2
+"""Times the cost of the tile that is chosen now, from which one is not measured."""
+
+UNIT = Case((1, 128, 128, 16), (64, 7, 7))
+CASES = [
+    *(Case((1, 256, 256, 1), (n_kernels, side, side)) for n_kernels, side in itertools.product((1, 4, 16, 48), (9, 25, 49))),
+    *(Case((1, 512, 512, 1), (n_kernels, side, side)) for n_kernels, side in itertools.product((1, 8, 40), (15, 31, 101))),
+    *(Case((1, 1080, 1920, 1), (1, side, side)) for side in (9, 17, 31, 64, 200)),
+    *(Case((1, 200, 200, depth), (n_kernels, 21, 21)) for depth, n_kernels in ((3, 8), (3, 64), (16, 16), (64, 64))),
+    *(Case((1, 512, 512, 1), (n_kernels, *sides)) for n_kernels in (1, 8) for sides in ((1, 101), (101, 1))),
+]
+
+
+def tiles_of(sizes: _fft.Sizes) -> list[_fft.Tile]:
+    """Those whose cost, as it is reckoned now, is not far from the least."""
+    every = _fft.all_tiles(sizes)
+    costs = _fft.cost(every, sizes)
+    near = np.flatnonzero(costs <= DEAR * costs.min())
+    found = [_fft.Tile(*(int(numbers.flat[index]) for numbers in every)) for index in near]
+    return [tile for tile in found if tile.height in SIDES and tile.width in SIDES]
+
+
+def with_tile(case: Case, tile: _fft.Tile, n_workers: int) -> Any:
+    """The case's call with that tile; the plan keeps it."""
+    choose = _fft.cheapest
+    _plan._forget_plans()
+    _fft.cheapest = lambda sizes: (tile, int(_fft.cost(tile, sizes)))  # type: ignore[assignment]
+    try:
+        return prepared_call(case, n_workers, "fft")
+    finally:
+        _fft.cheapest = choose
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=0.3, help="for each geometry and tile")
+    arguments = parser.parse_args()
+    hold_threads(arguments.workers)
+    print(f"{provenance()}, workers: {arguments.workers}, benchmarks/fourier.py.")
+    rows, measured = [], []
+    for case in CASES:
+        types = choose_types(np.dtype(case.dtype), np.dtype(case.kernels_dtype), None)
+        sizes = _fft.sizes_of(case.geometry, types)
+        tiles = tiles_of(sizes)
+        calls: dict[Any, Any] = {tile: with_tile(case, tile, arguments.workers) for tile in tiles}
+        calls["unit"] = prepared_call(UNIT, arguments.workers, "direct")
+        calls["direct"] = prepared_call(case, arguments.workers, "direct")
+        taken = best_of_turns(calls, arguments.seconds * len(calls), hopeless=4)
+        unit = taken["unit"] / UNIT.multiply_adds
+        found = [(tile, taken[tile] / unit) for tile in tiles]
+        best, least = min(found, key=lambda pair: pair[1])
+        reckoned = int(np.argmin([_fft.cost(tile, sizes) for tile in tiles]))
+        measured.append((case, found, sizes))
+        rows += [(_fft.counts(tile, sizes), units) for tile, units in found]
+        print(
+            f"{case!s:44} {unit * 1e12:5.1f} ps, direct {taken['direct'] / unit / case.multiply_adds:5.2f} of its work, "
+            f"best {best.height:4}x{best.width:<4} {least * unit * 1e3:8.3f} ms, direct {taken['direct'] * 1e3:8.3f} ms, "
+            f"chosen {tiles[reckoned].height}x{tiles[reckoned].width}: {found[reckoned][1] / least:.2f}, "
+            f"reckoned {_fft.cost(tiles[reckoned], sizes) / found[reckoned][1]:.2f}",
+            flush=True,
+        )
+    factors = np.array([counts / units for counts, units in rows])
+    constants, _ = nnls(factors, np.ones(len(rows)))
+    errors = factors @ constants
+    print(f"\nPASS, FORWARD, BACKWARD, PRODUCT, STREAM, STORE = {', '.join(f'{value:.1f}' for value in constants)}")
+    print(f"{len(rows)} times, reckoned at {np.percentile(errors, 5):.2f} to {np.percentile(errors, 95):.2f} of them")
+    losses = []
+    for _, found, sizes in measured:
+        costs = [_fft.counts(tile, sizes) @ constants for tile, _ in found]
+        losses.append(found[int(np.argmin(costs))][1] / min(units for _, units in found))
+    print(f"the tiles chosen by these take {np.mean(losses):.2f} times the best ones' time, at most {max(losses):.2f}")
+
+
+if __name__ == "__main__":
+    main()
