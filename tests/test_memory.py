@@ -11,6 +11,7 @@ from refusing import EXPECTED, REFUSE, compiled, preloaded
 from scripts import BOUNDED, KEPT, PEAK, REFUSAL, REFUSED, STATUS, run_script
 
 import xcorr
+from xcorr import _matmul
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 WORKSPACE = 256 * 2**20
@@ -138,6 +139,22 @@ def test_each_allocation_may_be_refused(refusing, kind, mode, state):
     interpreters = outcomes.pop("SystemError of the interpreter", 0) + outcomes.pop("errstate left by NumPy", 0)
     assert interpreters < 0.1 * int(n_refused)
     assert set(outcomes) <= set(EXPECTED)
+
+
+def test_other_libraries_errors_for_want_of_memory_are_none_of_a_call(monkeypatch):
+    def without_memory(*arguments, **keywords):
+        raise RuntimeError("Error in computing overlap")
+
+    image, kernel = np.arange(99.0).reshape(9, 11), np.ones((3, 3))
+    expected = xcorr.correlate(image, kernel, padding="same")
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "shares_memory", without_memory)  # NumPy could not find out whether these overlap
+        xcorr.correlate(image, kernel, padding="same", out=image)
+    assert_same_bits(image, expected)
+    monkeypatch.setattr(np.random, "default_rng", without_memory)  # no lock could be had
+    _matmul.width_for.cache_clear()
+    with pytest.raises(MemoryError, match="kernels: "):
+        xcorr.correlate(image, kernel, method="matmul")
 
 
 # --- what is kept -----------------------------------------------------------------------------------------------------
