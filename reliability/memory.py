@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from processes import LONGEST_HANG, told, until
+from processes import LONGEST_HANG, largest, told, until
 from refusing import KINDS, LEAKS_FROM, MODES, OTHERS, REFUSE, compiled, most_left, preloaded
 from rows import Outcome, Row
 from scripts import BOUNDED, KEPT, PEAK, REFUSAL, REFUSED, STATUS, run_to_the_end
@@ -59,22 +59,15 @@ def refusals(seconds: float, seed: int) -> Outcome:
 
 def peaks(seconds: float, seed: int) -> Outcome:
     """The largest arrays first: a copy of them shows."""
-    deadline, remarks, most, most_name = time.monotonic() + seconds, [], 0.0, ""
-    largest = max(BOUNDED, key=lambda name: math.prod(BOUNDED[name][0]))
-    drawn = [largest, *np.random.default_rng(seed).permutation([name for name in BOUNDED if name != largest])]
-    for index in until(deadline, 4, len(BOUNDED)):
-        name = str(drawn[index])
-        *call, bound = BOUNDED[name]
-        ended = run_to_the_end(STATUS + PEAK, tuple(call), timeout=4 * LONGEST_HANG)
-        if ended.status != 0:
-            remarks.append(told(index, name, ended))
-            continue
-        beside = float(ended.printed)
-        if beside > most:
-            most, most_name = beside, name
-        if beside > bound:
-            remarks.append(f"case {index}, {name}: {beside:.1f} MiB")
-    return Outcome(f"{most:.1f} MiB at most ({most_name})", index + 1, not remarks, tuple(remarks))
+    deadline = time.monotonic() + seconds
+    first = max(BOUNDED, key=lambda name: math.prod(BOUNDED[name][0]))
+    drawn = [first, *map(str, np.random.default_rng(seed).permutation([name for name in BOUNDED if name != first]))]
+    calls = ((drawn[index], BOUNDED[drawn[index]]) for index in until(deadline, 4, len(BOUNDED)))
+    runs = (
+        (name, run_to_the_end(STATUS + PEAK, tuple(call), timeout=4 * LONGEST_HANG), bound)
+        for name, (*call, bound) in calls
+    )
+    return largest(runs, "MiB")
 
 
 def early_refusals(seconds: float, seed: int) -> Outcome:

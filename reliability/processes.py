@@ -1,7 +1,7 @@
 """R15 to R18: forks, threads, interrupts, and the process as it was."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from rows import Outcome, Row
@@ -23,6 +23,20 @@ def told(index: int, what: str, ended: Ended) -> str:
     how = "it hung" if ended.status is None else f"status {ended.status}"
     last = (ended.errors.strip() or ended.printed.strip()).splitlines()[-1:]
     return f"case {index}, {what}: {how}{''.join(': ' + line for line in last)}"
+
+
+def largest(runs: Iterable[tuple[str, Ended, float]], unit: str) -> Outcome:
+    """The largest of what scripts printed: each one's name, how it ended, and the most that its number may be."""
+    remarks, most, most_name, n_runs = [], 0.0, "", 0
+    for name, ended, bound in runs:
+        n_runs += 1
+        if ended.status != 0:
+            remarks.append(told(n_runs - 1, name, ended))
+            continue
+        most, most_name = max((most, most_name), (float(ended.printed), name))
+        if float(ended.printed) > bound:
+            remarks.append(f"case {n_runs - 1}, {name}: {float(ended.printed):.1f} {unit}")
+    return Outcome(f"{most:.1f} {unit} at most ({most_name})", n_runs, not remarks, tuple(remarks))
 
 
 # --- R15 --------------------------------------------------------------------------------------------------------------
@@ -253,19 +267,12 @@ SUBNORMAL_CALLS = {
 
 
 def subnormals(seconds: float, seed: int) -> Outcome:
-    remarks, slowest, slowest_name = [], 0.0, ""
-    for index, (name, call) in enumerate(SUBNORMAL_CALLS.items()):
-        share = seconds / len(SUBNORMAL_CALLS)
-        ended = run_to_the_end(CALLS + SUBNORMAL, call, share / 2, seed, timeout=share + LONGEST_HANG)
-        if ended.status != 0:
-            remarks.append(told(index, name, ended))
-            continue
-        ratio = float(ended.printed)
-        if ratio > slowest:
-            slowest, slowest_name = ratio, name
-        if ratio > 10:
-            remarks.append(f"{name}: {ratio:.1f} times the time of normal numbers")
-    return Outcome(f"{slowest:.1f} times at most ({slowest_name})", index + 1, not remarks, tuple(remarks))
+    share = seconds / len(SUBNORMAL_CALLS)
+    runs = (
+        (name, run_to_the_end(CALLS + SUBNORMAL, call, share / 2, seed, timeout=share + LONGEST_HANG), 10.0)
+        for name, call in SUBNORMAL_CALLS.items()
+    )
+    return largest(runs, "times")
 
 
 STATE = """
