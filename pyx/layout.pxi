@@ -342,22 +342,24 @@ cdef class Layout:
         tiles.row_pitch = loops.rows.row_pitch
         tiles.column_pitch = loops.rows.column_pitch
 
-    cdef Py_ssize_t elements_of_tiles(self):
-        """Chooses how many tiles are done at once; the elements of their transformed pixels and sums."""
+    cdef Py_ssize_t elements_of_tiles(self, Py_ssize_t rows):
+        """Chooses how many tiles are done at once; elements from their first transformed pixel to their last sum."""
         cdef Loops* loops = &self.loops
         cdef Tiles* tiles = &loops.tiles
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t size = 8 if self.engine.double else 4
-        cdef Py_ssize_t lanes = self.engine.table.lanes_f64 if self.engine.double else self.engine.table.lanes_f32
+        cdef Py_ssize_t size = 8 if self.engine.double else 4, width, strip_tiles
         cdef Py_ssize_t n_tiles = TILES_BYTES // (16 * size) // geometry.depth
         if self.engine.lanes_over != WINOGRAD:
             return 0
+        width = self.engine.panels[0].width  # no panel is wider than the first one
+        strip_tiles = product(pairs(rows, geometry.row_dilation), pairs(geometry.columns, geometry.column_dilation))
         n_tiles = max(min(n_tiles, MOST_TILES) // 14 * 14, 14)
         # planes whose pitch is a multiple of 4096 bytes would all fall into the same sets of the first cache
         tiles.plane_pitch = product(n_tiles, geometry.depth) + 5 * 16
-        tiles.sums_pitch = n_tiles * 2 * lanes + 5 * 16
+        tiles.sums_pitch = n_tiles * width + 5 * 16
         loops.tiles_at_once = n_tiles
-        return product(16, tiles.plane_pitch + tiles.sums_pitch)
+        # of more tiles equal shares are done at once, which may be a little less than that many
+        return product(16, tiles.plane_pitch) + 15 * tiles.sums_pitch + min(n_tiles, strip_tiles) * width
 
     cdef build_sum(self):
         """Segments: for each kernel row its run of taps (dilated over kernels: each column's), cut at the blocks."""
@@ -462,7 +464,7 @@ cdef class Layout:
         if self.engine.lanes_over == FOURIER:
             return product(self.workspace_of_pairs(), 8 if self.engine.double else 4) + ALIGNMENT
         rows = self.whole_tiles(rows)
-        return product(self.strip_of(rows) + self.response_of(rows) + self.elements_of_tiles(),
+        return product(self.strip_of(rows) + self.response_of(rows) + self.elements_of_tiles(rows),
                        8 if self.engine.double else 4) + ALIGNMENT
 
     @property

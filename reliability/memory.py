@@ -8,47 +8,50 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from processes import LONGEST_HANG, told, until
-from refusing import EXPECTED, KINDS, LEAKS_FROM, MODES, REFUSE, compiled, preloaded
+from processes import LONGEST_HANG, largest, told, until
+from refusing import KINDS, LEAKS_FROM, MODES, OTHERS, REFUSE, compiled, most_left, preloaded
 from rows import Outcome, Row
 from scripts import BOUNDED, KEPT, PEAK, REFUSAL, REFUSED, STATUS, run_to_the_end
 
 # --- R14 --------------------------------------------------------------------------------------------------------------
 
+CASES_OF_A_SCRIPT = 8
+BY_OPENBLAS = "end of the process by OpenBLAS"
+
 
 def refusals(seconds: float, seed: int) -> Outcome:
     """What the interpreter and its libraries do wrong when they are refused memory is told, and not counted."""
-    deadline, remarks, others, n_refused = time.monotonic() + seconds, [], Counter(), 0
+    deadline, remarks, outcomes, n_reached = time.monotonic() + seconds, [], Counter(), 0
     cases = [(kind, mode, state) for kind in KINDS for mode in MODES for state in ("repeated", "fresh")]
-    drawn = np.random.default_rng(seed).permutation(len(cases))
+    drawn = [(int(index), *cases[index]) for index in np.random.default_rng(seed).permutation(len(cases))]
     with tempfile.TemporaryDirectory() as folder:
         library = compiled(Path(folder))
         if library is None:
             return Outcome("not measured", 0, True, ("a C compiler and glibc are needed to refuse allocations",))
-        for done in until(deadline, 4, len(cases)):
-            index = int(drawn[done])
-            first = 1
-            while True:
-                ended = run_to_the_end(REFUSE, *cases[index], first, timeout=4 * LONGEST_HANG, **preloaded(library))
-                *_, last = ended.printed.split("\n")[:-1] or [""]
-                if ended.status == 0 or "OpenBLAS" not in ended.errors:
-                    break
-                others["the process ended by OpenBLAS"] += 1
-                first = int(last) + 1
-            case = ", ".join(cases[index])
+        while n_reached < len(cases) and (n_reached < 4 or time.monotonic() < deadline):
+            some, left = drawn[n_reached : n_reached + CASES_OF_A_SCRIPT], deadline - time.monotonic()
+            arguments = some, len(cases) - n_reached, left, seed
+            ended = run_to_the_end(REFUSE, *arguments, timeout=max(left, 0) + 4 * LONGEST_HANG, **preloaded(library))
+            lines = ended.printed.splitlines()
+            for done in filter(lambda line: "|" in line, lines):
+                index, *case = drawn[n_reached]
+                n_reached += 1
+                n_refused, grown, kinds = done.split("|")
+                outcomes.update(json.loads(kinds))
+                if int(grown) > most_left(int(n_refused)) and int(case[1].split()[-1]) >= LEAKS_FROM:
+                    remarks.append(f"case {index}, {', '.join(case)}: {grown} blocks of memory were left")
             if ended.status != 0:
-                remarks.append(told(index, f"{case}, allocation {last}", ended))
-                continue
-            n_cases, grown, kinds = last.split("|")
-            n_refused += int(n_cases)
-            others.update({kind: n for kind, n in json.loads(kinds).items() if kind not in EXPECTED})
-            if int(grown) > 16 and int(cases[index][1].split()[-1]) >= LEAKS_FROM:
-                remarks.append(f"case {index}, {case}: {grown} blocks of memory were left")
-    told_of_others = [f"not counted: {n} times {kind}" for kind, n in others.items() if n]
-    if done + 1 < len(cases):
-        told_of_others.append(f"{done + 1} of {len(cases)} kinds of calls and refusals were drawn")
-    figure = f"{len(remarks)} crashes, leaks or wrong calls"
-    return Outcome(figure, n_refused, not remarks, (*remarks, *told_of_others))
+                index, *case = drawn[n_reached]
+                n_reached += 1  # what is left of the case is not done
+                if "OpenBLAS" in ended.errors:
+                    outcomes[BY_OPENBLAS] += 1
+                else:
+                    last = lines[-1] if lines and "|" not in lines[-1] else ", ".join(case)
+                    remarks.append(told(index, last, ended))
+    others = [f"{outcomes.pop(kind)} times {kind}" for kind in (*OTHERS, BY_OPENBLAS) if outcomes[kind]]
+    not_counted = f" (not counted: {', '.join(others)})" if others else ""
+    figure = f"{len(remarks)} crashes, leaks or wrong calls{not_counted}, {n_reached} of {len(cases)} kinds reached"
+    return Outcome(figure, sum(outcomes.values()), not remarks, tuple(remarks))
 
 
 # --- R19 --------------------------------------------------------------------------------------------------------------
@@ -56,22 +59,15 @@ def refusals(seconds: float, seed: int) -> Outcome:
 
 def peaks(seconds: float, seed: int) -> Outcome:
     """The largest arrays first: a copy of them shows."""
-    deadline, remarks, most, most_name = time.monotonic() + seconds, [], 0.0, ""
-    largest = max(BOUNDED, key=lambda name: math.prod(BOUNDED[name][0]))
-    drawn = [largest, *np.random.default_rng(seed).permutation([name for name in BOUNDED if name != largest])]
-    for index in until(deadline, 4, len(BOUNDED)):
-        name = str(drawn[index])
-        *call, bound = BOUNDED[name]
-        ended = run_to_the_end(STATUS + PEAK, tuple(call), timeout=4 * LONGEST_HANG)
-        if ended.status != 0:
-            remarks.append(told(index, name, ended))
-            continue
-        beside = float(ended.printed)
-        if beside > most:
-            most, most_name = beside, name
-        if beside > bound:
-            remarks.append(f"case {index}, {name}: {beside:.1f} MiB")
-    return Outcome(f"{most:.1f} MiB at most ({most_name})", index + 1, not remarks, tuple(remarks))
+    deadline = time.monotonic() + seconds
+    first = max(BOUNDED, key=lambda name: math.prod(BOUNDED[name][0]))
+    drawn = [first, *map(str, np.random.default_rng(seed).permutation([name for name in BOUNDED if name != first]))]
+    calls = ((drawn[index], BOUNDED[drawn[index]]) for index in until(deadline, 4, len(BOUNDED)))
+    runs = (
+        (name, run_to_the_end(STATUS + PEAK, tuple(call), timeout=4 * LONGEST_HANG), bound)
+        for name, (*call, bound) in calls
+    )
+    return largest(runs, "MiB")
 
 
 def early_refusals(seconds: float, seed: int) -> Outcome:

@@ -1,11 +1,11 @@
 """R15 to R18: forks, threads, interrupts, and the process as it was."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from rows import Outcome, Row
-from scripts import CALLS, INTERRUPT, LONG_CALLS, Ended, run_to_the_end
+from scripts import CALLS, FORK_INSIDE, INTERRUPT, LONG_CALLS, Ended, run_to_the_end
 
 LONGEST_HANG = 30
 
@@ -25,6 +25,20 @@ def told(index: int, what: str, ended: Ended) -> str:
     return f"case {index}, {what}: {how}{''.join(': ' + line for line in last)}"
 
 
+def largest(runs: Iterable[tuple[str, Ended, float]], unit: str) -> Outcome:
+    """The largest of what scripts printed: each one's name, how it ended, and the most that its number may be."""
+    remarks, most, most_name, n_runs = [], 0.0, "", 0
+    for name, ended, bound in runs:
+        n_runs += 1
+        if ended.status != 0:
+            remarks.append(told(n_runs - 1, name, ended))
+            continue
+        most, most_name = max((most, most_name), (float(ended.printed), name))
+        if float(ended.printed) > bound:
+            remarks.append(f"case {n_runs - 1}, {name}: {float(ended.printed):.1f} {unit}")
+    return Outcome(f"{most:.1f} {unit} at most ({most_name})", n_runs, not remarks, tuple(remarks))
+
+
 # --- R15 --------------------------------------------------------------------------------------------------------------
 
 FORK = """
@@ -33,14 +47,20 @@ rng = np.random.default_rng(seed)
 if beside != "nothing":
     for _ in range(2):
         threading.Thread(target=keep_calling, args=(beside, 2), daemon=True).start()
+
+def alone(workers):
+    "Whether a child's calls are right, and helped with by threads of its own."
+    same = all(right(name, workers) for name in calls)
+    return same and (workers > 1) == any(thread.name == "xcorr-worker" for thread in threading.enumerate())
+
 for workers in range(1, 9):
     time.sleep(rng.uniform(0, 0.01))
     child = os.fork()
     if child == 0:
         signal.alarm(10)
         if workers % 4 == 0 and os.fork() == 0:  # a grandchild
-            os._exit(not all(right(name, workers) for name in calls))
-        own = all(right(name, workers) for name in calls)
+            os._exit(not alone(workers))
+        own = alone(workers)
         os._exit(not own or (workers % 4 == 0 and os.wait()[1] != 0))
     assert os.waitpid(child, 0)[1] == 0, f"the child with {workers} workers"
     assert right("direct", workers), f"the parent with {workers} workers"
@@ -57,14 +77,15 @@ assert right("auto", 4)
 
 def forks(seconds: float, seed: int) -> Outcome:
     deadline, remarks, n_processes = time.monotonic() + seconds, [], 0
-    kinds = [(FORK, beside) for beside in ("nothing", "direct", "matmul", "winograd", "auto")]
-    kinds += [(MULTIPROCESSING, start) for start in ("fork", "spawn", "forkserver")]
+    kinds = [("fork beside", FORK, beside) for beside in ("nothing", "direct", "matmul", "winograd", "auto")]
+    kinds += [("fork inside, the handler", FORK_INSIDE, then) for then in ("goes on", "raises")]
+    kinds += [("multiprocessing", MULTIPROCESSING, start) for start in ("fork", "spawn", "forkserver")]
     for index in until(deadline, len(kinds)):
-        text, kind = kinds[index % len(kinds)]
+        what, text, kind = kinds[index % len(kinds)]
         ended = run_to_the_end(CALLS + text, kind, seed + index, timeout=LONGEST_HANG)
-        n_processes += 10 if text == FORK else 2
+        n_processes += {FORK: 10, FORK_INSIDE: 1, MULTIPROCESSING: 2}[text]
         if ended.status != 0:
-            remarks.append(told(index, f"{'fork beside' if text == FORK else 'multiprocessing'} {kind}", ended))
+            remarks.append(told(index, f"{what} {kind}", ended))
     return Outcome(f"{len(remarks)} hangs or wrong responses", n_processes, not remarks, tuple(remarks))
 
 
@@ -131,12 +152,13 @@ def threads(seconds: float, seed: int) -> Outcome:
 
 
 def interrupts(seconds: float, seed: int) -> Outcome:
-    """The delays are drawn: the signal meets every part of a call."""
+    """The delays are drawn: the signal meets every part of a call. So is the order: short runs take other calls."""
     rng = np.random.default_rng(seed)
     deadline, remarks, slowest, slowest_name = time.monotonic() + seconds, [], 0.0, ""
     names = [(name, workers) for name in LONG_CALLS for workers in (1, 2)]
+    drawn = rng.permutation(len(names))
     for index in until(deadline, len(names) if seconds > 5 else 4):
-        name, workers = names[index % len(names)]
+        name, workers = names[drawn[index % len(names)]]
         delay = round(rng.uniform(0.01, 0.6), 3)
         ended = run_to_the_end(CALLS + INTERRUPT, (*LONG_CALLS[name], workers, delay), timeout=LONGEST_HANG)
         what = f"{name}, {workers} workers, after {delay} s"
@@ -245,19 +267,12 @@ SUBNORMAL_CALLS = {
 
 
 def subnormals(seconds: float, seed: int) -> Outcome:
-    remarks, slowest, slowest_name = [], 0.0, ""
-    for index, (name, call) in enumerate(SUBNORMAL_CALLS.items()):
-        share = seconds / len(SUBNORMAL_CALLS)
-        ended = run_to_the_end(CALLS + SUBNORMAL, call, share / 2, seed, timeout=share + LONGEST_HANG)
-        if ended.status != 0:
-            remarks.append(told(index, name, ended))
-            continue
-        ratio = float(ended.printed)
-        if ratio > slowest:
-            slowest, slowest_name = ratio, name
-        if ratio > 10:
-            remarks.append(f"{name}: {ratio:.1f} times the time of normal numbers")
-    return Outcome(f"{slowest:.1f} times at most ({slowest_name})", index + 1, not remarks, tuple(remarks))
+    share = seconds / len(SUBNORMAL_CALLS)
+    runs = (
+        (name, run_to_the_end(CALLS + SUBNORMAL, call, share / 2, seed, timeout=share + LONGEST_HANG), 10.0)
+        for name, call in SUBNORMAL_CALLS.items()
+    )
+    return largest(runs, "times")
 
 
 STATE = """
@@ -363,7 +378,7 @@ def process_state(seconds: float, seed: int) -> Outcome:
 ROWS = [
     Row(
         "R15",
-        "forks after and during use, 1 to 8 workers; multiprocessing by fork, spawn, forkserver",
+        "forks after, during and inside of use, 1 to 8 workers; multiprocessing by fork, spawn, forkserver",
         "0 hangs",
         forks,
     ),

@@ -13,10 +13,10 @@ from xcorr import _correlate, _matmul, _memory, _plan
 
 library = ctypes.CDLL(os.environ["LD_PRELOAD"])
 refuse_in, refused, alive = (ctypes.c_long.in_dll(library, name) for name in ("refuse_in", "refused", "alive"))
-kind, mode, state = sys.argv[1:4]
-fresh, first = state == "fresh", int(sys.argv[4])
-ctypes.c_int.in_dll(library, "refuse_more").value = mode.startswith("all")
-ctypes.c_size_t.in_dll(library, "refuse_least").value = int(mode.split()[-1])
+refuse_more = ctypes.c_int.in_dll(library, "refuse_more")
+refuse_least = ctypes.c_size_t.in_dll(library, "refuse_least")
+cases, n_left, seed = eval(sys.argv[1]), int(sys.argv[2]), int(sys.argv[4])
+deadline = time.monotonic() + float(sys.argv[3])
 sys.unraisablehook = lambda error: None  # what Python could not do while memory was refused
 
 rng = np.random.default_rng(1)
@@ -49,7 +49,6 @@ CALLS = {
     "Correlator": lambda: xcorr.Correlator(kernels, bias=np.ones(32, "f4"))(images, workers=2),
     "Correlator's call": lambda: prepared(images, workers=2),
 }
-call = CALLS[kind]
 
 def forget():
     _plan._plans.clear()
@@ -74,48 +73,50 @@ def outcome():
 def same(first, second):
     return type(first) is type(second) and np.array_equal(first, second)
 
-expected = outcome()
 handler = np._core.multiarray.get_handler_name() if hasattr(np, "_core") else None
 settings = np.geterr()
 gc.disable()
 
-def sweep(first):
-    "Refuses one allocation after the other; how many there were, and the outcomes."
-    kinds = {}
-    index = first
-    while True:
-        os.write(1, b"%d\\n" % index)
-        if fresh:
-            forget()
-        got, error, before = None, None, refused.value
-        refuse_in.value = index
-        try:
-            got = call()
-            refuse_in.value = 0
-            name = "response"
-        except BaseException as raised:
-            refuse_in.value = 0
-            error = raised
-            name = type(error).__name__
-        done = refused.value == before
-        if got is not None:
-            assert same(got, expected), f"allocation {index}: a wrong response"
-        elif name == "SystemError" and re.search("with(out)?( setting)?( an)? exception( set)?$", str(error)):
-            name = "SystemError of the interpreter"
-        else:
-            assert name == "MemoryError" or same(name, expected), f"allocation {index}: {error!r}"
-        assert (narrow == 77).all(), f"allocation {index}: out was written"
-        if np.geterr() != settings:  # a context variable of NumPy's was set, and then there was no memory to say so
-            np.seterr(**settings)
-            name = "errstate left by NumPy"
-        assert not handler or np._core.multiarray.get_handler_name() == handler, f"allocation {index}: NumPy's handler"
-        del got, error
-        assert same(outcome(), expected), f"allocation {index}: the next call was wrong"
-        kinds[name] = kinds.get(name, 0) + (not done)
-        if done:
-            break
-        index += 1
-    return index - first, kinds
+def n_allocations():
+    "Of a call that is refused nothing."
+    if fresh:
+        forget()
+    refuse_in.value = many = 2**40
+    got = outcome()
+    n, refuse_in.value = many - refuse_in.value, 0
+    assert same(got, expected), "a wrong response"
+    return n
+
+def refuse(index):
+    "Refuses that allocation of a call: the call's outcome, or None if it made no such allocation."
+    os.write(1, f"{', '.join(case)}, allocation {index}\\n".encode())
+    if fresh:
+        forget()
+    got, error, before = None, None, refused.value
+    refuse_in.value = index
+    try:
+        got = call()
+        refuse_in.value = 0
+        name = "response"
+    except BaseException as raised:
+        refuse_in.value = 0
+        error = raised
+        name = type(error).__name__
+    done = refused.value == before
+    if got is not None:
+        assert same(got, expected), "a wrong response"
+    elif name == "SystemError" and re.search("with(out)?( setting)?( an)? exception( set)?$", str(error)):
+        name = "SystemError of the interpreter"
+    else:
+        assert name == "MemoryError" or same(name, expected), repr(error)
+    assert (narrow == 77).all(), "out was written"
+    if np.geterr() != settings:  # a context variable of NumPy's was set, and then there was no memory to say so
+        np.seterr(**settings)
+        name = "errstate left by NumPy"
+    assert not handler or np._core.multiarray.get_handler_name() == handler, "NumPy's handler"
+    del got, error
+    assert same(outcome(), expected), "the next call was wrong"
+    return None if done else name
 
 clear_caches = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
 
@@ -124,21 +125,40 @@ def settled():
     outcome()
     clear_caches()  # of attributes: they hold some thousands of names
     gc.collect()
-    time.sleep(0.02)
+    time.sleep(0.01)
     return alive.value
 
-n_refused, growths = 0, []
-for turn in range(3):
-    before = settled()
-    n, kinds = sweep(first)
-    n_refused += n
-    growths.append(settled() - before)
-grown = min(growths[-2:])  # what the first times leave is kept for the next ones
-print(n_refused, grown, json.dumps(kinds), sep="|")
+for number, *case in cases:
+    begin = time.monotonic()
+    call, fresh = CALLS[case[0]], case[2] == "fresh"
+    refuse_more.value, refuse_least.value = case[1].startswith("all"), int(case[1].split()[-1])
+    expected = outcome()
+    indices = [int(index) + 1 for index in np.random.default_rng([seed, number]).permutation(n_allocations())]
+    turn_ends = begin + (deadline - begin) / n_left / 5  # four turns, and what is around them
+    kinds, left = {}, np.zeros(5, np.int64)
+    left[0] = settled()
+    for turn in range(4):
+        for done, index in enumerate(indices, 1):
+            name = refuse(index)
+            kinds[name] = kinds.get(name, 0) + 1
+            if turn == 0 and done >= 3 and time.monotonic() > turn_ends:
+                del indices[done:]
+        left[turn + 1] = settled()
+    kinds.pop(None, None)
+    grown = np.diff(left[1:]).min()  # what the first turns leave is kept for the next ones
+    print(sum(kinds.values()), grown, json.dumps(kinds), sep="|", flush=True)
+    n_left -= 1
+    if time.monotonic() > deadline:
+        break
 """
-"""A sweep over the allocations of a call, some times: refusals, blocks of memory left by the last times, outcomes."""
+"""Cases, each a number, a kind of call, a mode and a state; how many cases share the seconds, later scripts' too;
+these seconds; a seed. Prints of each case: refusals, blocks of memory that a turn left, outcomes. A turn refuses
+allocations in a drawn order, all or as many as there is time for; those of the first turn are the others', too."""
 
+N_TURNS = 4
 EXPECTED = ("response", "MemoryError", "OverflowError")
+OTHERS = ("SystemError of the interpreter", "errstate left by NumPy")
+"""Outcomes that xcorr cannot help."""
 
 KINDS = (
     "direct, 1 worker",
@@ -161,6 +181,11 @@ MODES = ("one of 1", "one of 64", "all of 1024")
 
 LEAKS_FROM = 64
 """Bytes from which on a refusal must leave nothing. CPython 3.11 itself leaks where it is refused a cell or a tuple."""
+
+
+def most_left(n_refused: int) -> float:
+    """Blocks of memory that a turn may leave after so many refusals by all turns: some are CPython's own leaks."""
+    return 4 + n_refused / N_TURNS / 16
 
 
 def compiled(folder: Path) -> Path | None:

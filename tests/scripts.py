@@ -64,6 +64,34 @@ def keep_calling(name, workers):
 """
 """What scripts begin with that call: `right(name, workers)` says whether the response is what it was at first."""
 
+FORK_INSIDE = """
+class Stop(BaseException):
+    pass
+
+def handle(number, frame):
+    global child
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        if sys.argv[1] == "raises":
+            raise Stop
+    else:
+        os.kill(os.getpid(), signal.SIGINT)
+
+long, child, kind = (np.ones((1, 1500, 1500, 1)), np.ones((4, 32, 32, 1))), None, None
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, np.random.default_rng(int(sys.argv[2])).uniform(0.03, 0.07))
+try:
+    xcorr.correlate(*long, method="direct", workers=2)
+except (RuntimeError, Stop, KeyboardInterrupt) as error:
+    kind = type(error).__name__
+if child == 0:
+    os._exit(kind != {"goes on": "RuntimeError", "raises": "Stop"}[sys.argv[1]] or not right("direct", 2))
+assert kind == "KeyboardInterrupt" and os.waitpid(child, 0)[1] == 0, kind
+"""
+"""A signal's handler forks inside of a call that another thread helps with; in the child it goes on or raises."""
+
 LONG_CALLS = {  # images, kernels, their dtype, the images' value, keywords: seconds of work at least
     "direct": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, {"method": "direct"}),
     "winograd": ((2000, 256, 256, 16), (16, 3, 3, 16), "f4", 1, {"method": "winograd"}),

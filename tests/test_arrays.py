@@ -109,6 +109,28 @@ def test_out_whose_strides_interleave_beyond_counting_is_refused():
         xcorr.correlate(np.ones((1100, 1100)), np.ones((1, 1)), out=out)
 
 
+def test_out_is_refused_where_two_elements_share_a_byte_and_nowhere_else():
+    rng, memory, meetings = random_generator("strides"), np.zeros(400), []
+    for _ in range(400):
+        shape, strides = tuple(map(int, rng.integers(1, 5, 2))), tuple(map(int, 4 * rng.integers(-11, 12, 2)))
+        places = [
+            200 * 8 + row * strides[0] + column * strides[1] for row in range(shape[0]) for column in range(shape[1])
+        ]
+        n_bytes = len({place + byte for place in places for byte in range(8)})
+        out = np.ndarray(shape, np.float64, memory, 200 * 8, strides)
+        image = whole_numbers(rng, shape, "float64")
+        if n_bytes < 8 * image.size:
+            with pytest.raises(ValueError, match="^out: strides .* put several elements at one place; allowed is none"):
+                xcorr.correlate(image, np.ones((1, 1)), out=out)
+        else:
+            xcorr.correlate(image, np.ones((1, 1)), out=out)
+            assert np.array_equal(out, image)
+        (fewer, small), (more, large) = sorted(zip(map(abs, strides), shape, strict=True))
+        if min(small, large) > 1 and 8 <= fewer <= more < fewer * small:  # the axes interleave
+            meetings.append(n_bytes < 8 * image.size)
+    assert min(meetings.count(True), meetings.count(False)) > 10
+
+
 @pytest.mark.parametrize("wrap", [OnlyDLPack, OnlyArray, memoryview])
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
 def test_objects_that_hold_an_array_are_accepted(method, wrap, dtype):

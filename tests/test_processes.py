@@ -3,7 +3,8 @@
 import sys
 
 import pytest
-from scripts import CALLS, INTERRUPT, LONG_CALLS, run_script
+from checks import SEED
+from scripts import CALLS, FORK_INSIDE, INTERRUPT, LONG_CALLS, run_script
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
@@ -132,32 +133,7 @@ print(all(handled))
 @linux
 @pytest.mark.parametrize("then", ["goes on", "raises"])
 def test_a_child_forked_by_a_signals_handler_inside_of_a_call_does_not_hang(then):
-    text = """
-images, kernels = np.ones((1, 1500, 1500, 1)), np.ones((4, 32, 32, 1))
-child = None
-def handle():
-    global child
-    child = os.fork()
-    if child == 0:
-        signal.alarm(10)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        if sys.argv[1] == "raises":
-            raise Stop
-    else:
-        os.kill(os.getpid(), signal.SIGINT)
-
-signal.setitimer(signal.ITIMER_REAL, 0.05)
-kind = None
-try:
-    xcorr.correlate(images, kernels, method="direct", workers=2)
-except (RuntimeError, Stop, KeyboardInterrupt) as error:
-    kind = type(error).__name__
-if child == 0:
-    os._exit((kind == sys.argv[2]) - 1 or not right("direct", 2))
-print(kind, os.waitpid(child, 0)[1])
-"""
-    kind = {"goes on": "RuntimeError", "raises": "Stop"}[then]
-    assert run_script(CALLS + HANDLERS + text, then, kind) == "KeyboardInterrupt 0\n"
+    run_script(CALLS + FORK_INSIDE, then, SEED)
 
 
 @linux

@@ -116,7 +116,10 @@ def panel_width(blocks: Blocks, work: np.dtype[Any]) -> int:
 @functools.lru_cache(maxsize=4096)
 def width_for(n_positions: int, n_taps: int, work: np.dtype[Any]) -> int:
     """Found by multiplying equal columns of random numbers: where they round alike, so does every column."""
-    random = np.random.default_rng(20)
+    try:
+        random = np.random.default_rng(20)
+    except RuntimeError as error:  # that is how Python says that there is no memory for the generator's lock
+        raise MemoryError(f"kernels: {error}") from None
     windows = random.standard_normal((n_positions, n_taps)).astype(work)
     for width in WIDTHS:
         columns = random.standard_normal((4, n_taps, 1)).astype(work)
