@@ -20,6 +20,7 @@ cdef extern from "simd.h" nogil:
         LARGEST_RADIX "XCORR_LARGEST_RADIX"
 
 cdef enum:
+    COLUMNS_PUT = 4  # vectors of columns of responses that are put into the array at once
     BLOCK_SIDE = 16  # pixels of the blocks by which a tile's range is judged
 
 cdef inline vector scaled(double scalar, vector value) noexcept nogil:
@@ -348,7 +349,7 @@ cdef inline void sum_of_products(const Fourier* fourier, const real* spectra, co
 
 cdef inline void backward(const Fourier* fourier, const real* spectra, const real* kernel, const Responses* responses,
                           real* plane, real* points, vector like) noexcept nogil:
-    cdef Py_ssize_t lanes = n_lanes(like), down, across, first, part
+    cdef Py_ssize_t lanes = n_lanes(like), down, across, first, part, first_column = 0, end_column
     cdef Py_ssize_t n_columns = max(responses.n_columns[0], responses.n_columns[1])
     cdef Py_ssize_t line = 2 * lanes * fourier.height  # elements of as many columns as there are lanes
     cdef Source source
@@ -362,31 +363,46 @@ cdef inline void backward(const Fourier* fourier, const real* spectra, const rea
             backward_passes(&fourier.across, &source, points, False, like)
         for across in range((n_columns + lanes - 1) // lanes):
             transposed(points + 2 * across * lanes * lanes, plane + across * line + 2 * down * lanes * lanes, like)
-    for across in range((n_columns + lanes - 1) // lanes):
-        backward_passes(&fourier.down, &source, plane + across * line, False, like)
+    while first_column < n_columns:
+        end_column = min(first_column + COLUMNS_PUT * lanes, n_columns)
+        for across in range(first_column // lanes, (end_column + lanes - 1) // lanes):
+            backward_passes(&fourier.down, &source, plane + across * line, False, like)
         for part in range(2):
             if responses.targets[part] != NULL:
-                put_columns(fourier, responses, part, across * lanes, plane + across * line + part * lanes, like)
+                put_columns(fourier, responses, part, first_column, end_column, plane, like)
+        first_column = end_column
     for part in range(2):
         if responses.targets[part] != NULL:
             put_runs(responses, part, <real*> responses.targets[part])
 
 
-cdef inline void put_columns(const Fourier* fourier, const Responses* responses, Py_ssize_t part, Py_ssize_t column,
-                             const real* points, vector like) noexcept nogil:
-    """One of the two parts of lanes columns of responses."""
-    cdef Py_ssize_t lanes = n_lanes(like), row
-    cdef vector value, bias = broadcast(<real> responses.bias, like)
+cdef inline void put_columns(const Fourier* fourier, const Responses* responses, Py_ssize_t part,
+                             Py_ssize_t first_column, Py_ssize_t end_column, const real* plane,
+                             vector like) noexcept nogil:
+    """One of the two parts of some columns of responses, row by row: lines of the array are filled while they are near."""
+    cdef Py_ssize_t lanes = n_lanes(like), row, column
+    cdef Py_ssize_t line = 2 * fourier.height
+    cdef vector value, bias = broadcast(<real> responses.bias, like), zero = broadcast(a_zero, like)
+    cdef vector scale = zero + broadcast(<real> responses.scaled[part], like)
+    cdef vector further = zero + broadcast(<real> responses.further[part], like)
     cdef vector whole = broadcast(<real> 6755399441055744.0, like)  # 3 * 2**51, whose last bit counts ones
     cdef real* target = <real*> responses.targets[part]
-    if column >= responses.n_columns[part]:
-        return
+    cdef Py_ssize_t n_columns = responses.n_columns[part]
+    cdef Py_ssize_t end_whole = min(end_column, n_columns) // lanes * lanes
+    cdef bint rounded = fourier.rounded
+    plane += part * lanes
     for row in range(responses.n_rows[part]):
-        value = (<const vector*> (points + 2 * row * lanes))[0]
-        value = scaled(responses.further[part], scaled(responses.scaled[part], value))
-        if fourier.rounded:
-            value = (value + whole) - whole
-        store_lanes(target, value + bias, column, responses.n_columns[part])
+        column = first_column
+        while column < n_columns and column < end_column:
+            value = (<const vector*> (plane + column * line + 2 * row * lanes))[0] * scale * further
+            if rounded:
+                value = (value + whole) - whole
+            value = value + bias
+            if column < end_whole:
+                (<vector*> (target + column))[0] = value
+            else:
+                store_lanes(target, value, column, n_columns)
+            column += lanes
         target += responses.pitch
 
 

@@ -5,6 +5,17 @@ from libc.string cimport memset
 
 cdef enum:
     MOST_LANES = 16
+    ROWS_AHEAD = 4  # that are fetched while one is staged
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    #define xcorr_prefetch(place) __builtin_prefetch(place)
+    #else
+    #define xcorr_prefetch(place) ((void)(place))
+    #endif
+    """
+    void prefetch "xcorr_prefetch"(const void* place) nogil
 
 
 cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* workspace, Py_ssize_t* work,
@@ -76,6 +87,9 @@ cdef Py_ssize_t stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t grou
     staging.channel_bytes = loops.channel_bytes + group * staging.depth
     staging.fill = loops.staging.fill + group * staging.depth
     for row in range(n_rows):
+        if staging.column_bytes <= 16:
+            fetch_row(source_row_of(loops, image, top + row + ROWS_AHEAD) + staging.first_source * staging.column_bytes,
+                      (staging.end_inside - staging.first_inside) * staging.column_bytes)
         if real is float:
             loops.table.stage_f32(&staging, source_row_of(loops, image, top + row), staged + row * fourier.pitch)
         else:
@@ -88,6 +102,13 @@ cdef Py_ssize_t stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t grou
         memset(staged + channel * plane + n_rows * fourier.pitch, 0,
                (fourier.height - n_rows) * fourier.pitch * sizeof(real))
     return fourier.height * fourier.width - n_rows * staging.columns
+
+
+cdef inline void fetch_row(const char* source, Py_ssize_t n_bytes) noexcept nogil:
+    """A hint: any address will do. Rows of a tile are too short for the processor to fetch them ahead by itself."""
+    cdef Py_ssize_t place
+    for place in range((n_bytes + 63) // 64):
+        prefetch(source + place * 64)
 
 
 cdef inline const char* source_row_of(const Loops* loops, Py_ssize_t image, Py_ssize_t row) noexcept nogil:

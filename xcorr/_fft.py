@@ -16,17 +16,22 @@ SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 51
 SPECTRA_LIMIT = WORKSPACE_LIMIT // 2
 """Bytes of spectra of kernels at once. The other half is for the workers."""
 
-PASS, FORWARD, BACKWARD, PRODUCT, STREAM, STORE = 7.0, 20.0, 12.0, 6.0, 6.0, 10.0
+PASS, LONG, FORWARD, BACKWARD, PRODUCT, STREAM, FAR, STORE = 3.7, 1.1, 66.0, 26.5, 10.0, 4.0, 35.8, 4.3
 """What a point costs, in multiply-adds of the direct method at its best.
 
-In a pass of radix 4 along one axis; beside the passes in a forward transform (staging, the tile's range, transposing)
-and in a backward one; in the product of one channel's spectra, and if the bank's spectra do not fit the second cache;
-and what a response costs on its way from a strip to the array. 2026-11-25, AMD EPYC (Zen 4), level v4, 1 worker,
-benchmarks/fourier.py.
+In a pass of radix 4 along one axis, and what is added where a line of points does not fit the first cache; beside the
+passes in a forward transform (staging, the tile's range, transposing) and in a backward one; in the product of one
+channel's spectra, and what is added if the bank's spectra do not fit the second cache (four times as much beyond the
+third); what is added to a transform
+that does not; and what a response costs on its way from a strip to the array. 2026-11-25, AMD EPYC (Zen 4), level v4,
+1 worker, benchmarks/fourier.py.
 """
 
-SECOND_CACHE = 2**20
-"""Bytes."""
+FIRST_CACHE_POINTS = 256
+"""Of a line: as many pairs of vectors of 64 bytes."""
+
+SECOND_CACHE, THIRD_CACHE = 2**20, 2**24
+"""Bytes: of one core, and what a core may hope for of the one that they share."""
 
 Numbers = npt.NDArray[np.float64]
 
@@ -135,11 +140,11 @@ def least_bytes(sizes: Sizes) -> int:
 
 def cost(tile: Tile, sizes: Sizes) -> Any:
     """Of one image, in multiply-adds of the direct method."""
-    return np.tensordot(np.array([PASS, FORWARD, BACKWARD, PRODUCT, STREAM, STORE]), counts(tile, sizes), axes=1)
+    return np.tensordot(np.array([PASS, LONG, FORWARD, BACKWARD, PRODUCT, STREAM, FAR, STORE]), counts(tile, sizes), axes=1)
 
 
 def counts(tile: Tile, sizes: Sizes) -> Any:
-    """(6, ...): how often each of the constants above is paid for one image."""
+    """(8, ...): how often each of the constants above is paid for one image."""
     points = tile.height * tile.width
     passes_down, passes_across = np.log2(tile.down) / 2, np.log2(tile.across) / 2
     used = np.minimum(1, (np.minimum(sizes.columns, tile.valid_columns) + 8) / tile.width)
@@ -152,15 +157,21 @@ def counts(tile: Tile, sizes: Sizes) -> Any:
     wide = sizes.item / 4  # half as many lanes
     stored = sizes.groups * sizes.n_kernels * float(sizes.rows) * sizes.columns
     large_strip = tile.valid_rows * tile.valid_columns * min(16, sizes.n_kernels) * 2 * sizes.item > SECOND_CACHE
+    axes = [
+        (passes_down, tile.down, used, sizes.column_span / tile.width),
+        (passes_across, tile.across, 1, 1),
+    ]
+    passes = [n_passes * (forward + backward * share + kernels * own) for n_passes, _, share, own in axes]
+    large_tile = 2 * sizes.item * points > SECOND_CACHE
     return wide * np.stack(
         [
-            forward * (passes_down + passes_across)
-            + backward * (used * passes_down + passes_across)
-            + kernels * (sizes.column_span / tile.width * passes_down + passes_across),
+            passes[0] + passes[1],
+            sum(paid * (n > FIRST_CACHE_POINTS) for paid, (_, n, _, _) in zip(passes, axes, strict=True)),
             forward + kernels / 4,
             backward * (1 + used) / 2,
             backward * sizes.depth,
-            backward * sizes.depth * (bank > SECOND_CACHE / 2),
+            backward * sizes.depth * np.where(bank > THIRD_CACHE, 4, bank > SECOND_CACHE / 2),
+            (forward + backward + kernels) * large_tile,
             stored * np.where(large_strip, 2, 1) * (sizes.n_kernels > 1),
         ]
     )
