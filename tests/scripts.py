@@ -172,7 +172,7 @@ REFUSED = {  # what follows the images and kernels that `ones` makes without mem
 REFUSAL = """
 def correlate(image_shape, kernel_shape, **keywords):
     one = np.full((), 2**30) if sys.argv[2].startswith("beyond") else np.float32(1)
-    method = "matmul" if sys.argv[2] == "matmul" else "auto"
+    method = sys.argv[2] if sys.argv[2] in ("matmul", "fft") else "auto"
     images, kernels = (np.broadcast_to(one, shape) for shape in (image_shape, kernel_shape))
     return xcorr.correlate(images, kernels, method=method, **keywords)
 

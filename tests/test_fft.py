@@ -577,6 +577,54 @@ def test_a_loud_half_leaves_windows_of_the_quiet_half_accurate(case, dtype, fact
     assert_within_bound(response, marked.astype(dtype), kernels, **keywords)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "spacing", "dilation"),
+    [
+        ((5, 6), 8, 1),
+        ((5, 6), 16, 1),
+        ((9, 9), 16, 1),
+        ((3, 30), 8, 1),
+        ((5, 5), 16, 8),
+        ((5, 4), 2, 2),
+        ((4, 4), 12, 3),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("dtype", "value"), [("float32", 1e30), ("float64", 1e40)])
+def test_huge_pixels_everywhere_leave_the_windows_between_them_accurate(kernel, spacing, dilation, dtype, value):
+    """Between them in rows, in columns, or between the taps of a dilated kernel."""
+    rng = random_generator("grid", kernel, spacing)
+    images, kernels = real_numbers(rng, (1, 70, 85, 1), dtype), real_numbers(rng, (2, *kernel, 1), dtype)
+    loud = np.zeros(images.shape, bool)
+    loud[:, spacing - 1 :: spacing, spacing - 1 :: spacing] = True
+    marked, removed = np.where(loud, value, images).astype(dtype), np.where(loud, 0, images)
+    keywords = {"dilation": dilation}
+    response = by_fft(marked, kernels, **keywords)
+    expected = fast_correlate(removed, kernels, **keywords)
+    allowed = allowed_error(removed, kernels, expected, **keywords)
+    other = np.broadcast_to(~reached(loud, kernels, keywords), response.shape)
+    assert other.any()
+    worst = np.max((np.abs(response - expected) / allowed)[other])
+    assert worst <= 1, f"{worst:.3g} times the bound without them"
+
+
+@pytest.mark.parametrize("kernel", [(5, 6), (17, 19), (33, 33), (1, 65), (40, 3)], ids=str)
+@pytest.mark.parametrize(("dtype", "value"), [("float32", 1e30), ("float64", 1e40)])
+def test_a_quiet_pixel_beside_a_huge_one_amid_zeros(kernel, dtype, value):
+    rng = random_generator("amid zeros", kernel)
+    kernels = real_numbers(rng, (2, *kernel, 1), dtype)
+    removed = np.zeros((2, 90, 95, 1), dtype)
+    removed[:, 50, 53] = removed[1, 47, 55] = removed[1, 20, 21] = 1
+    marked = removed.copy()
+    marked[:, 50, 50] = marked[1, 20, 20] = value
+    response = by_fft(marked, kernels)
+    expected = fast_correlate(removed, kernels)
+    allowed = allowed_error(removed, kernels, expected)
+    other = np.broadcast_to(~reached(marked == value, kernels, {}), response.shape)
+    worst = np.max((np.abs(response - expected) / allowed)[other])
+    assert worst <= 1, f"{worst:.3g} times the bound without them"
+
+
 SPARSE = [
     *NASTY,
     Case("dilated", (1, 60, 66, 1), (2, 5, 4, 1), dilation=(8, 9), padding=3, bias=True),
@@ -766,6 +814,21 @@ def test_a_call_that_cannot_fit_says_so_before_it_allocates(images, kernels):
     n_bytes, seconds = peak_and_seconds(lambda: by_fft(images, kernels))
     assert n_bytes < 2**20
     assert seconds < 1
+
+
+def test_plans_keep_no_spectra():
+    """A small bank is kept with its plan, and plans of many shapes are kept."""
+    kernels = np.ones((31, 31), np.float32)
+    by_fft(np.ones((899, 899), np.float32), kernels)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for side in range(900, 930):
+            by_fft(np.ones((side, side), np.float32), kernels)
+        kept = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert kept < 2**22, f"{kept / 2**20:.1f} MiB by 30 plans"
 
 
 def test_out_is_untouched_by_a_call_that_is_refused():
