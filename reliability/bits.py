@@ -29,7 +29,7 @@ LARGE = 12_000_000
 def draw_bits_call(draw: Draw, budget: int, n_images: int, verb: str | None = None) -> Call:
     """A call on numbers with full significands."""
     method = draw_method(draw)
-    shapes = draw_shapes(draw, method, budget)
+    shapes = draw_shapes(draw, method, max(budget, 300_000) if method == "fft" else budget)
     images_dtype, kernels_dtype, asked = draw_dtypes(draw, method)
     images = full_numbers(draw, (n_images, *shapes.images[1:]), images_dtype)
     kernels = full_numbers(draw, shapes.kernels, kernels_dtype)

@@ -27,11 +27,13 @@ LEVELS = (
 )
 DTYPES = (*INTEGERS, *FLOATS, *FLOATS, *FLOATS, *COMPLEXES, *COMPLEXES)
 FULL_DTYPES = ("float32", "float64", "complex64", "complex128")
-"""Those whose sums are of their own precision, as winograd needs."""
+"""Those whose sums are of their own precision, as winograd needs; fft has no others but float16."""
+TRANSFORMED = ("winograd", "fft")
 
 LENGTHS = (1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 11, 13)
 COLUMNS = (1, 2, 3, 4, 5, 7, 8, 9, 13, 15, 16, 17, 31, 32, 33, 37)
 KERNEL_LENGTHS = (1, 1, 2, 2, 3, 3, 3, 4, 5, 7, 11)
+LARGE_KERNEL_LENGTHS = (1, 3, 5, 8, 9, 13, 17, 24, 33)
 N_KERNELS = (1, 1, 1, 1, 2, 3, 4, 5, 7, 8, 9, 13, 15, 16, 17, 31, 33)
 DEPTHS = (1, 1, 1, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17)
 STEPS = (1, 1, 1, 1, 2, 2, 3, 5)
@@ -185,7 +187,8 @@ def channels_last(array: np.ndarray, layout: str) -> np.ndarray:
 def draw_shapes(draw: Draw, method: str, budget: int) -> Shapes:
     """A geometry that must succeed, of at most about so many multiply-adds."""
     by_winograd = method == "winograd"
-    kernel = (3, 3) if by_winograd else (draw.of(KERNEL_LENGTHS), draw.of(KERNEL_LENGTHS))
+    lengths = LARGE_KERNEL_LENGTHS if method == "fft" else KERNEL_LENGTHS
+    kernel = (3, 3) if by_winograd else (draw.of(lengths), draw.of(lengths))
     stride = 1 if by_winograd else draw_pair(draw, STEPS)
     dilation, padding = draw_pair(draw, STEPS), draw_padding(draw)
     groups = draw.of((2, 3, 5, 8, 17)) if draw.one_in(4) else 1
@@ -200,6 +203,8 @@ def draw_shapes(draw: Draw, method: str, budget: int) -> Shapes:
         pads = [sum(pair(pad)) for pad in pair(padding)]
         least = [max(span - pad, 1) for span, pad in zip(spans, pads)]
     size = draw.of(LENGTHS), draw.of(COLUMNS) if draw.one_in(2) else 1 + draw.up_to(39)
+    if method == "fft":
+        size = 1 + draw.up_to(99), 1 + draw.up_to(99)
     size = [least[axis] if draw.one_in(5) else max(least[axis], size[axis]) for axis in range(2)]
 
     n_images = 0 if draw.one_in(50) else draw.of((1, 1, 1, 2, 3))
@@ -261,16 +266,16 @@ def positions(length: int, span: int, pad: int, stride: int, padding: Any) -> in
 
 
 def draw_method(draw: Draw) -> str:
-    return draw.of(("auto", "direct", "direct", "matmul", "winograd"))
+    return draw.of(("auto", "direct", "direct", "matmul", "winograd", "fft"))
 
 
 def whole_call(draw: Draw) -> Call:
     """A call on whole numbers whose sums are exact in the arithmetic that the contract names."""
     method = draw_method(draw)
-    if method != "winograd" and draw.one_in(300):
+    if method not in TRANSFORMED and draw.one_in(300):
         shapes = long_shapes(draw, 1000, 40_000)
     else:
-        shapes = draw_shapes(draw, method, 100_000 if draw.one_in(30) else 10_000)
+        shapes = draw_shapes(draw, method, 1_000_000 if method == "fft" else 100_000 if draw.one_in(30) else 10_000)
     images_dtype, kernels_dtype, asked = draw_dtypes(draw, method)
     largest = largest_whole(draw, shapes.n_taps, images_dtype, kernels_dtype, asked, method)
     step = 4 if method == "winograd" else 1  # so that its quarters of taps are whole numbers too
@@ -289,12 +294,12 @@ def whole_call(draw: Draw) -> Call:
 
 def draw_dtypes(draw: Draw, method: str) -> tuple[np.dtype, np.dtype, str | None]:
     """Of the images, of the kernels, and what `dtype=` asks for, that the method can do."""
-    kernels = np.dtype(draw.of(FULL_DTYPES if method == "winograd" else DTYPES))
+    kernels = np.dtype(draw.of(FULL_DTYPES if method in TRANSFORMED else DTYPES))
     images = kernels if draw.one_in(2) else np.dtype(draw.of(DTYPES))
     asked = None
     if draw.one_in(4):
         natural = response_dtype(images, kernels)
-        if method == "winograd":
+        if method in TRANSFORMED:
             kinds = (natural.name, np.result_type(natural, np.complex64).name)
         else:
             kinds = {"i": INTEGERS[1:] + FLOATS + COMPLEXES, "f": FLOATS + COMPLEXES, "c": COMPLEXES}[natural.kind]
@@ -309,7 +314,7 @@ def draw_bias_dtype(draw: Draw, response: np.dtype) -> str:
 
 def largest_whole(draw: Draw, n_taps: int, images: np.dtype, kernels: np.dtype, asked: str | None, method: str) -> int:
     """The largest magnitude of the operands: small, or the largest whose sums are exact."""
-    if not draw.one_in(4):
+    if method == "fft" or not draw.one_in(4):
         return 4
     widest = np.result_type(images, kernels, asked) if asked else np.result_type(images, kernels)
     exact = 2**24 if widest in (np.float16, np.float32, np.complex64) else 2**53

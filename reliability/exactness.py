@@ -1,12 +1,13 @@
-"""R1, R2, R5, R6: exact sums of whole numbers, errors under their bound, NaN and infinity in their windows only."""
+"""R1 to R3, R5, R6: exact sums of whole numbers, errors under their bound, NaN and infinity in their windows only."""
 
 import itertools
 from collections.abc import Callable
-from math import sqrt
+from math import log2, prod, sqrt
 
 import numpy as np
 from calls import (
     LEVELS,
+    TRANSFORMED,
     Call,
     Draw,
     Gathered,
@@ -20,11 +21,12 @@ from calls import (
     whole_call,
     whole_numbers,
 )
-from checks import COMPLEXES, FLOATS, INTEGERS
+from checks import COMPLEXES, FLOATS, INTEGERS, padded_images
 from rows import Outcome, Row
 
 import xcorr
 from xcorr import _dispatch
+from xcorr._fft import SIZES
 
 # --- R1: whole numbers ------------------------------------------------------------------------------------------------
 
@@ -41,7 +43,19 @@ def check_whole_numbers(draw: Draw) -> None:
     for _ in range(3 if out is None and draw.one_in(8) else 1):
         response = call.run(out=out)
         assert out is None or response is out
-        assert_equal(response, expected)
+        assert_equal(rounded(call, response), expected)
+
+
+def rounded(call: Call, response: np.ndarray) -> np.ndarray:
+    """The whole numbers that the response of a transform is next to; a response of any other method as it is."""
+    if call.method == "auto" and response.dtype.kind in "fc":
+        images, kernels, keywords = call.canonical()
+        words = ("padding", "stride", "dilation", "groups")
+        by_fft = xcorr.choose_method(
+            images.shape, kernels.shape, dtype=response.dtype, layout="NHWC", **{word: keywords[word] for word in words}
+        )
+        return np.rint(response) if by_fft == "fft" else response
+    return np.rint(response) if call.method == "fft" else response
 
 
 def does_not_fit(exact: np.ndarray, dtype: np.dtype) -> bool:
@@ -169,6 +183,11 @@ def sums_of_products(windows: np.ndarray, kernels: np.ndarray, wide: np.dtype) -
     return (windows.astype(wide)[:, :, None] * taps[:, None]).sum(axis=3)
 
 
+def run_transform_error(seconds: float, seed: int) -> Outcome:
+    checked = check_cases(check_transform_error, seconds, seed)
+    return checked.outcome(f"{len(checked.failures)} violations, other errors up to {checked.worst:.2f} of their bound")
+
+
 def run_tenths(seconds: float, seed: int) -> Outcome:
     """Every method, level and form of the loops once."""
     images = np.full((1, 501, 502, 1), 0.1, np.float32)
@@ -185,14 +204,67 @@ def run_tenths(seconds: float, seed: int) -> Outcome:
     return Outcome(f"{worst:.1e}", cases, not failures, tuple(failures))
 
 
+# --- R3: errors of transforms -----------------------------------------------------------------------------------------
+
+
+def check_transform_error(draw: Draw) -> float:
+    """The largest error of a response's part as a share of 0.5 log2(points) u |image| |kernel|, and of its roundings.
+
+    A tile is a part of the padded image, its norm is not larger; a transform has the points of the whole or fewer.
+    The bias is the first tap of a sum where a tile is done directly, as those are whose values span a wide range.
+    """
+    dtype = np.dtype(draw.of(("float32", "float32", "float64", "float64", "complex64", "complex128")))
+    shapes = draw_shapes(draw, "fft", 1_000_000)
+    keywords = dict(shapes.keywords)
+    bias = magnitudes(draw, shapes.kernels[:1], dtype)
+    if draw.one_in(2):
+        keywords["bias"] = bias
+    images, kernels = (magnitudes(draw, shape, dtype) for shape in shapes[:2])
+    call = as_given(draw, images, kernels, keywords, "fft")
+    images, kernels, words = call.canonical()
+    operands = call.gathered()
+    wide = np.dtype(np.float64 if dtype in (np.float32, np.complex64) else np.longdouble)
+    expected = call.arranged(naive_sums(operands, wide))
+    groups, height, width = words["groups"], *kernels.shape[1:3]
+    padding = {name: words[name] for name in ("padding", "boundary", "stride", "dilation")}
+    padded = padded_images(images, (height, width), **padding)
+    padded = padded.reshape(*padded.shape[:3], groups, padded.shape[3] // groups)
+    norms = norm(padded, (1, 2, 4), wide)[:, :, None] * norm(kernels, (1, 2, 3), wide).reshape(groups, -1)
+    norms = np.broadcast_to(norms.reshape(len(images), 1, 1, len(kernels)), operands.shape)
+    spans = [(length - 1) * step + 1 for length, step in zip((height, width), np.broadcast_to(words["dilation"], 2))]
+    points = prod(largest_transform(length, span) for length, span in zip(padded.shape[1:3], spans))
+    unit, eps = np.finfo(dtype).eps / 2, np.finfo(wide).eps
+    allowed = (0.5 * log2(points) * unit + 64 * eps) * norms
+    if "bias" in words:
+        n_taps = operands.windows.shape[2] * (2 if dtype.kind == "c" else 1)
+        allowed = allowed + (4 + 2 * sqrt(n_taps)) * unit * np.abs(operands.bias).reshape(-1)
+    allowed = call.arranged(allowed)
+    allowed = allowed + (2 if "bias" in words else 1) * unit * np.abs(expected) + np.finfo(dtype).smallest_subnormal
+    errors = call.run() - expected
+    errors = np.maximum(np.abs(errors.real), np.abs(errors.imag))
+    share = float(np.max(errors / allowed, initial=0))
+    assert share <= 1, f"an error of {share:.3g} times its bound"
+    return share
+
+
+def norm(array: np.ndarray, axes: tuple[int, ...], wide: np.dtype) -> np.ndarray:
+    return np.sqrt((np.abs(array).astype(wide) ** 2).sum(axis=axes))
+
+
+def largest_transform(length: int, span: int) -> int:
+    """The points along an axis at most: those of the least transform that holds it all, at least 2."""
+    return 2 if span == 1 else min((size for size in SIZES if size >= length), default=SIZES[-1])
+
+
 # --- R5: NaN and infinity ---------------------------------------------------------------------------------------------
 
 
 def check_special_values(draw: Draw) -> None:
     method = draw_method(draw)
-    is_long = method != "winograd" and draw.one_in(40)
-    shapes = long_shapes(draw, 10_000, 40_000) if is_long else draw_shapes(draw, method, 3_000)
-    dtypes = FLOATS[1:] + COMPLEXES if method == "winograd" else FLOATS + COMPLEXES
+    is_long = method not in TRANSFORMED and draw.one_in(40)
+    budget = 300_000 if method == "fft" else 3_000
+    shapes = long_shapes(draw, 10_000, 40_000) if is_long else draw_shapes(draw, method, budget)
+    dtypes = FLOATS[1:] + COMPLEXES if method in TRANSFORMED else FLOATS + COMPLEXES
     kernels_dtype = np.dtype(draw.of(dtypes))
     images_dtype = kernels_dtype if draw.one_in(2) else np.dtype(draw.of(FLOATS + COMPLEXES))
     images = whole_numbers(draw.rng, shapes.images, images_dtype, 4)
@@ -212,7 +284,7 @@ def check_special_values(draw: Draw) -> None:
     with np.errstate(all="ignore"):
         expected = naive_sums(call.gathered(), np.dtype(np.float64)).astype(call.dtype())
     call, out = draw_out(draw, call, call.arranged(expected).shape)
-    assert_equal(call.run(out=out), call.arranged(expected))
+    assert_equal(rounded(call, call.run(out=out)), call.arranged(expected))
 
 
 def place_specials(draw: Draw, array: np.ndarray) -> None:
@@ -304,6 +376,12 @@ ROWS = [
         "error of direct and matmul, float32 and float64, up to 1e6 taps",
         "<= (4 + 2 sqrt n) u S, 0 violations",
         run_direct_error,
+    ),
+    Row(
+        "R3",
+        "error of fft, float32 and float64, forced",
+        "<= 0.5 log2(points) u |tile| |kernel|, 0 violations",
+        run_transform_error,
     ),
     Row("R2-500", "relative error of 500x500 taps of 0.1 in float32", "<= 2e-6", run_tenths),
     Row(

@@ -77,7 +77,7 @@ assert right("auto", 4)
 
 def forks(seconds: float, seed: int) -> Outcome:
     deadline, remarks, n_processes = time.monotonic() + seconds, [], 0
-    kinds = [("fork beside", FORK, beside) for beside in ("nothing", "direct", "matmul", "winograd", "auto")]
+    kinds = [("fork beside", FORK, beside) for beside in ("nothing", "direct", "matmul", "fft", "winograd", "auto")]
     kinds += [("fork inside, the handler", FORK_INSIDE, then) for then in ("goes on", "raises")]
     kinds += [("multiprocessing", MULTIPROCESSING, start) for start in ("fork", "spawn", "forkserver")]
     for index in until(deadline, len(kinds)):
@@ -261,6 +261,7 @@ SUBNORMAL_CALLS = {
     "over-channels": "(4, 48, 48, 32), (32, 3, 3, 1), np.float32, {'method': 'direct', 'groups': 32}",
     "winograd": "(4, 48, 48, 32), (32, 3, 3, 32), np.float32, {'method': 'winograd'}",
     "matmul": "(4, 48, 48, 8), (32, 5, 5, 8), np.float32, {'method': 'matmul'}",
+    "fft": "(4, 96, 96, 2), (4, 17, 17, 2), np.float32, {'method': 'fft'}",
     "auto": "(64, 28, 28, 1), (16, 5, 5, 1), np.float32, {}",
     "float16": "(4, 48, 48, 8), (32, 3, 3, 8), np.float16, {}",
 }
@@ -352,7 +353,7 @@ calls = {
 }
 n_calls, wrong = 0, []
 for name, call in calls.items():
-    for method in ("direct", "matmul", "winograd"):
+    for method in ("direct", "matmul", "fft", "winograd"):
         for workers in (1, 3):
             n_calls += 1
             try:

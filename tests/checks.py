@@ -52,10 +52,10 @@ def response_dtype(*operands):
     return np.result_type(*dtypes)
 
 
-def window_view(images, kernel_size, *, padding="valid", boundary="constant", fill_value=0, stride=1, dilation=1):
-    """(N, rows, columns, kh, kw, C): every window of NHWC images, by numpy.pad and strides."""
-    strides, dilations = np.broadcast_to(stride, 2), np.broadcast_to(dilation, 2)
-    spans = (np.array(kernel_size) - 1) * dilations + 1
+def padded_images(images, kernel_size, *, padding="valid", boundary="constant", fill_value=0, stride=1, dilation=1):
+    """NHWC images with their padding, by numpy.pad."""
+    strides = np.broadcast_to(stride, 2)
+    spans = (np.array(kernel_size) - 1) * np.broadcast_to(dilation, 2) + 1
     size = np.array(images.shape[1:3])
     if padding == "valid":
         pads = [(0, 0), (0, 0)]
@@ -69,7 +69,14 @@ def window_view(images, kernel_size, *, padding="valid", boundary="constant", fi
         pads = np.broadcast_to(pads[:, None] if pads.ndim == 1 else pads, (2, 2))
     pads = [(0, 0), *(tuple(int(end) for end in pad) for pad in pads), (0, 0)]
     fill = {"constant_values": fill_value} if boundary == "constant" else {}
-    padded = np.ascontiguousarray(np.pad(images, pads, mode=boundary, **fill))
+    return np.ascontiguousarray(np.pad(images, pads, mode=boundary, **fill))
+
+
+def window_view(images, kernel_size, *, stride=1, dilation=1, **padding):
+    """(N, rows, columns, kh, kw, C): every window of NHWC images, by numpy.pad and strides."""
+    strides, dilations = np.broadcast_to(stride, 2), np.broadcast_to(dilation, 2)
+    spans = (np.array(kernel_size) - 1) * dilations + 1
+    padded = padded_images(images, kernel_size, stride=stride, dilation=dilation, **padding)
 
     rows, columns = (np.array(padded.shape[1:3]) - spans) // strides + 1
     pitches = padded.strides

@@ -44,6 +44,22 @@ WINOGRAD = [
 # as here, at every level, where the responses lie there, too (49 of them, and 4 tiles of whole vectors)
 WINOGRAD.append(Case("winograd-last-line", (1, 3, 9, 17), (7, 3, 3, 17)))
 
+FFT = [
+    *(case for case in CASES if case.padding != "valid" or case.kernels[1] * case.kernels[2] > 8),
+    *(
+        Case(f"fft-{height}x{width}-{kernel_height}x{kernel_width}", (1, height, width, 2), kernel)
+        for height, width, kernel_height, kernel_width in (
+            *((9, 12, 9, 12), (21, 40, 6, 7), (40, 21, 7, 6), (50, 65, 17, 16), (33, 32, 9, 8), (97, 35, 20, 19)),
+            *((3, 300, 1, 65), (300, 3, 65, 1), (1, 100, 1, 20), (100, 1, 20, 1)),
+        )
+        for kernel in ((3, kernel_height, kernel_width, 2),)
+    ),
+    Case("fft-grouped", (2, 40, 37, 6), (9, 9, 10, 2), groups=3, padding="same", bias=True),
+    Case("fft-strided-dilated", (1, 44, 61, 3), (4, 7, 6, 3), stride=(2, 5), dilation=(4, 2), padding=((7, 2), (0, 9))),
+    Case("fft-wrapped", (1, 21, 18, 2), (3, 11, 9, 2), padding=20, boundary="wrap"),
+]
+OF_METHOD = {"winograd": WINOGRAD, "fft": FFT}
+
 
 class Guarded:
     """Memory that begins directly after, or ends directly before, a page that must not be touched."""
@@ -100,7 +116,7 @@ def guarding(guarded):
 def run(level, method, dtype, results):
     """Every case between guard pages; a touched guard kills this process."""
     with _dispatch.using_level(level):
-        for case in WINOGRAD if method == "winograd" else CASES:
+        for case in OF_METHOD.get(method, CASES):
             for at_end, kernels_first in ((True, False), (False, False), (True, True)):
                 rng = random_generator(case.id, dtype)
                 images, kernels = whole_numbers(rng, case.images, dtype), whole_numbers(rng, case.kernels, dtype)
@@ -115,6 +131,6 @@ def run(level, method, dtype, results):
                     xcorr.correlate(
                         guarded(images), guarded(kernels), out=out, method=method, workers=1, **case.keywords
                     )
-                if not np.array_equal(out, expected):
+                if not np.array_equal(np.rint(out) if method == "fft" else out, expected):
                     return
     results.send("done")

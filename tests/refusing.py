@@ -24,6 +24,8 @@ def whole(shape, dtype, largest=4):
     return rng.integers(0 if dtype[0] == "u" else -largest, largest + 1, shape).astype(dtype)
 
 images, kernels = whole((4, 40, 40, 32), "f4"), whole((32, 3, 3, 32), "f4")
+spoilt = images.copy()
+spoilt[1, 20, 20, 3] = np.inf
 small = whole((12, 13), "f4"), whole((3, 3), "f4")
 bytes_ = whole((4, 60, 60, 3), "u1"), whole((9, 5, 5, 3), "u1")
 loud = bytes_[0] * 16, bytes_[1] * 16
@@ -39,6 +41,8 @@ CALLS = {
     "direct, 2 workers": lambda: xcorr.correlate(images, kernels, method="direct", workers=2),
     "winograd, 2 workers": lambda: xcorr.correlate(images, kernels, method="winograd", workers=2),
     "matmul": lambda: xcorr.correlate(images, kernels, method="matmul"),
+    "fft, 2 workers": lambda: xcorr.correlate(images, kernels, method="fft", workers=2),
+    "fft of a pixel that is not finite": lambda: np.nan_to_num(xcorr.correlate(spoilt, kernels, method="fft")),
     "small": lambda: xcorr.correlate(*small),
     "uint8, 2 workers": lambda: xcorr.correlate(*bytes_, workers=2),
     "beyond 2**53": lambda: xcorr.correlate(*wide),
@@ -165,6 +169,8 @@ KINDS = (
     "direct, 2 workers",
     "winograd, 2 workers",
     "matmul",
+    "fft, 2 workers",
+    "fft of a pixel that is not finite",
     "small",
     "uint8, 2 workers",
     "beyond 2**53",

@@ -52,6 +52,7 @@ import xcorr
 images = (np.arange(8 * 40 * 40 * 3).reshape(8, 40, 40, 3) % 13 - 6).astype(np.float32)
 kernels = (np.arange(64 * 3 * 3 * 3).reshape(64, 3, 3, 3) % 7 - 3).astype(np.float32)
 calls = {"direct": (images, kernels), "matmul": (images, kernels), "winograd": (images, kernels),
+         "fft": (images, kernels),
          "auto": (images.astype(np.int64) << 36, kernels.astype(np.int64) << 14)}  # beyond 2**53
 expected = {name: xcorr.correlate(*calls[name], method=name, workers=2) for name in calls}
 
@@ -96,6 +97,9 @@ LONG_CALLS = {  # images, kernels, their dtype, the images' value, keywords: sec
     "direct": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, {"method": "direct"}),
     "winograd": ((2000, 256, 256, 16), (16, 3, 3, 16), "f4", 1, {"method": "winograd"}),
     "matmul": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, {"method": "matmul"}),
+    "fft": ((4000, 256, 256, 3), (8, 33, 33, 3), "f4", 1, {"method": "fft", "stride": 4}),
+    "fft-large-tiles": ((1, 6000, 6000, 3), (16, 512, 512, 3), "f8", 1, {"method": "fft", "stride": 8}),
+    "fft-many-kernels": ((1, 400, 400, 1), (15000, 64, 64, 1), "f4", 1, {"method": "fft", "stride": 32}),
     "integers": ((1000, 256, 256, 3), (8, 17, 17, 3), "u1", 1, {"dtype": "i4"}),
     "beyond-2**53": ((500, 256, 256, 3), (2, 9, 9, 3), "i8", 2**53, {}),
     "beyond-2**53-many-images": ((20000, 256, 256, 3), (2, 3, 3, 3), "i8", 2**53, {}),
@@ -152,6 +156,9 @@ BOUNDED = {  # images, kernels, their dtype, keywords, and the mebibytes that a 
     "long-sums": ((2, 224, 224, 64), (3, 9, 9, 64), "f4", {}, 64),
     "long-sums-many-images": ((16, 224, 224, 64), (3, 9, 9, 64), "f4", {}, 64),
     "winograd": ((8, 112, 112, 64), (64, 3, 3, 64), "f4", {"method": "winograd"}, 64),
+    "fft": ((64, 256, 256, 3), (8, 33, 33, 3), "f4", {"method": "fft"}, 64),
+    "fft-large-kernels": ((1, 2000, 2000, 1), (4, 256, 256, 1), "f4", {"method": "fft"}, 256),
+    "fft-large-bank": ((1, 300, 300, 4), (300, 64, 64, 4), "f4", {"method": "fft"}, 256),
     "complex": ((200, 128, 128, 3), (4, 5, 5, 3), "c8", {"padding": "same", "boundary": "wrap"}, 64),
     "long-sums-matmul": ((1, 224, 224, 64), (3, 9, 9, 64), "f4", {"method": "matmul", "stride": 2}, 64),
     "beyond-2**53": ((1, 256, 256, 1), (400, 1, 1, 1), "i8", {}, 64),
@@ -193,7 +200,7 @@ REFUSED = {  # what follows the images and kernels that `ones` makes without mem
 REFUSAL = """
 def correlate(image_shape, kernel_shape, **keywords):
     one = np.full((), 2**30) if sys.argv[2].startswith("beyond") else np.float32(1)
-    method = "matmul" if sys.argv[2] == "matmul" else "auto"
+    method = sys.argv[2] if sys.argv[2] in ("matmul", "fft") else "auto"
     images, kernels = (np.broadcast_to(one, shape) for shape in (image_shape, kernel_shape))
     return xcorr.correlate(images, kernels, method=method, **keywords)
 
@@ -218,6 +225,7 @@ larger, CALLS = np.ones((2, 58, 58, 16), "f4"), {
         lambda: xcorr.correlate(images, layer, method="direct", workers=2),
         lambda: xcorr.correlate(images, layer, method="winograd", workers=2),
         lambda: xcorr.correlate(images[:, :20], layer, method="matmul"),
+        lambda: xcorr.correlate(images, layer[:3], method="fft", workers=2),
         lambda: xcorr.correlate(images, layer, out=larger, workers=3),
         lambda: xcorr.correlate(images[:, :20].astype("u1"), layer.astype("u1"), workers=2),
         lambda: xcorr.correlate(images, np.ones((16, 3, 3, 1)), groups=16),

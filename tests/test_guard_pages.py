@@ -23,6 +23,12 @@ def test_winograd_touches_nothing_outside_the_arrays(level, dtype):
     assert outcome(level, "winograd", dtype) == (0, "done")
 
 
+@pytest.mark.parametrize("level", _dispatch.runnable_levels())
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
+def test_fft_touches_nothing_outside_the_arrays(level, dtype):
+    assert outcome(level, "fft", dtype) == (0, "done")
+
+
 def outcome(level, method, dtype):
     """The child's exit code and the last that it said."""
     receiver, sender = multiprocessing.Pipe(duplex=False)

@@ -142,7 +142,7 @@ def test_overlapping_out_of_integers_is_untouched_by_an_overflow():
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
-@pytest.mark.parametrize("method", ["direct", "matmul"])
+@pytest.mark.parametrize("method", ["direct", "matmul", "fft"])
 def test_a_signal_handler_may_correlate(method):
     images, kernels = np.ones((60, 40, 50, 3), np.float32), np.ones((8, 5, 5, 3), np.float32)
     seen = []

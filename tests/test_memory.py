@@ -63,7 +63,7 @@ def test_peak_memory_beside_the_arrays_is_bounded(images, kernels, dtype, keywor
 
 
 @linux
-@pytest.mark.parametrize("kind", ["direct", "matmul", "beyond-2**53"])
+@pytest.mark.parametrize("kind", ["direct", "matmul", "fft", "beyond-2**53"])
 @pytest.mark.parametrize("call", REFUSED.values(), ids=REFUSED)
 def test_a_call_that_cannot_fit_says_so_before_it_allocates(call, kind):
     seconds, allocated, touched = map(float, run_script(STATUS + REFUSAL, call, kind, timeout=10).split())
@@ -124,6 +124,8 @@ def refusing(tmp_path_factory):
     [
         ("direct, 2 workers", "one of 64"),
         ("winograd, 2 workers", "all of 1024"),
+        ("fft, 2 workers", "one of 64"),
+        ("fft of a pixel that is not finite", "all of 1024"),
         ("small", "one of 64"),
         ("uint8, 2 workers", "all of 1024"),
         ("overflow in out beyond 2**53", "all of 1024"),
