@@ -153,8 +153,9 @@ cdef class Engine:
         fourier.depth = geometry.depth
         fourier.kernel_height, fourier.kernel_width = geometry.kernel_height, geometry.kernel_width
         fourier.row_dilation, fourier.column_dilation = geometry.row_dilation, geometry.column_dilation
-        fourier.row_blocks = max(1, ((geometry.kernel_height - 1) * geometry.row_dilation - 14) // 16)
-        fourier.column_blocks = max(1, ((geometry.kernel_width - 1) * geometry.column_dilation - 14) // 16)
+        if geometry.row_dilation == 1 and geometry.column_dilation == 1:
+            fourier.block_height = self._block(geometry.kernel_height)
+            fourier.block_width = self._block(geometry.kernel_width)
         fourier.tiles_down = ceiling((geometry.rows - 1) * geometry.row_stride + 1, fourier.valid_rows)
         fourier.tiles_across = ceiling((geometry.columns - 1) * geometry.column_stride + 1, fourier.valid_columns)
         fourier.rounded = rounded
@@ -174,6 +175,13 @@ cdef class Engine:
         self.n_panels = 0
         self.padded_kernels = geometry.n_kernels
 
+    cdef Py_ssize_t _block(self, Py_ssize_t span):
+        """The largest side, at most 16, of blocks of which every window of that span contains one."""
+        cdef Py_ssize_t side = 1
+        while side < 16 and 4 * side - 1 <= span:
+            side *= 2
+        return side
+
     @property
     def radices(self):
         """Of the forward passes down and across."""
@@ -184,6 +192,18 @@ cdef class Engine:
     def spectrum_elements(self):
         """Of all channels of a kernel."""
         return 2 * self.fourier.height * self.fourier.width * self.fourier.depth
+
+    @property
+    def tile(self):
+        """Height, width, points down and across, and rows and columns of windows."""
+        cdef const Fourier* fourier = &self.fourier
+        return (fourier.height, fourier.width, fourier.down.radices[0] > 1, fourier.across.radices[0] > 1,
+                fourier.valid_rows, fourier.valid_columns)
+
+    @property
+    def largest_exponent(self):
+        """Of a kernel that may be transformed."""
+        return LARGEST_EXPONENT_F64 if self.double else LARGEST_EXPONENT_F32
 
     @property
     def n_tiles(self):

@@ -8,6 +8,7 @@ cdef Py_ssize_t SLOTS_BYTES = 16 << 20    # that they take at most
 cdef Py_ssize_t KERNELS_PER_PART = 8      # for which the image's tiles are transformed again
 cdef int MOST_EXPONENTS_F32 = 10          # a window fainter than 2**-10 of its tile keeps 13 of 24 bits, or it is
 cdef int MOST_EXPONENTS_F64 = 39          # done directly
+LARGEST_EXPONENT_F32, LARGEST_EXPONENT_F64 = 54, 500  # of a tile's norm and of a kernel: their sums are finite
 cdef Py_ssize_t TASK_WORK = 1 << 20       # multiply-adds below which tasks are claimed several at once
 
 
@@ -250,6 +251,7 @@ cdef class Layout:
         if fourier.across.radices[0] != 1:
             loops.over_points /= fourier.width
         loops.most_exponents = MOST_EXPONENTS_F64 if self.engine.double else MOST_EXPONENTS_F32
+        loops.largest_exponent = LARGEST_EXPONENT_F64 if self.engine.double else LARGEST_EXPONENT_F32
         loops.staging.n_phases = 1
         loops.staging.channel_pitch = fourier.height * fourier.pitch
         loops.direct_store = (self.out_is_work and self.out_column_bytes == size and loops.out_row_bytes % size == 0

@@ -110,14 +110,15 @@ cdef struct Fourier:
     Py_ssize_t depth
     Py_ssize_t kernel_height, kernel_width
     Py_ssize_t row_dilation, column_dilation
-    Py_ssize_t row_blocks, column_blocks  # of 16 pixels that every window surely contains; at least 1
+    Py_ssize_t block_height, block_width  # of a block such that every window contains one that is aligned; 0: none
     bint rounded                     # responses to whole numbers
 
 # What has to be known of a tile before it may be transformed.
 cdef struct Range:
+    Py_ssize_t n_rows, n_columns     # of the tile that windows reach: given
     int exponent                     # of its norm: its scale is 2**-exponent
     bint finite
-    int exponents                    # between the largest magnitude and that of the window of least, zeros left out
+    int largest, least               # exponents of the largest magnitude, and of the largest in the block of least
     Py_ssize_t n_zeros               # pixels of zeros in all channels
 
 # Windows of zeros alone, next to each other.
@@ -152,9 +153,10 @@ ctypedef void (*BackwardF32)(const Fourier*, const float* spectra, const float* 
 ctypedef void (*BackwardF64)(const Fourier*, const double* spectra, const double* kernel, const Responses*,
                              double* plane, double* points) noexcept nogil
 
-# The range of a staged tile; `plane` as above, overwritten.
-ctypedef void (*ExamineF32)(const Fourier*, const float* tile, float* plane, Range*) noexcept nogil
-ctypedef void (*ExamineF64)(const Fourier*, const double* tile, double* plane, Range*) noexcept nogil
+# The range of a staged tile; `plane` as above, overwritten. With `windows` only `least` is found, of the windows' own
+# largest magnitudes, those of windows of zeros left out.
+ctypedef void (*ExamineF32)(const Fourier*, const float* tile, float* plane, bint windows, Range*) noexcept nogil
+ctypedef void (*ExamineF64)(const Fourier*, const double* tile, double* plane, bint windows, Range*) noexcept nogil
 
 # Codes of the element types that staging reads and storing writes; complex types are two of these.
 cdef enum Element:

@@ -28,7 +28,7 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* w
     cdef Py_ssize_t staged_elements = fourier.depth * fourier.height * fourier.pitch
     cdef real* spectra = workspace + 2 * staged_elements
     cdef real* plane = spectra + 2 * fourier.depth * fourier.height * fourier.width
-    cdef Py_ssize_t n_beyond
+    cdef Range found
     cdef int status, side
     cdef int[2] exponents
     cdef bint[2] wanted, has_zeros
@@ -37,9 +37,10 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* w
         for side in range(2):
             wanted[side] = has_zeros[side] = False
             if 2 * pair + side < n_tiles:
-                n_beyond = stage_tile(loops, image, group, 2 * pair + side, workspace + side * staged_elements)
-                wanted[side] = examined(loops, workspace + side * staged_elements, plane, n_beyond, &exponents[side],
-                                        &has_zeros[side])
+                stage_tile(loops, image, group, 2 * pair + side, workspace + side * staged_elements, &found)
+                wanted[side] = examined(loops, workspace + side * staged_elements, plane, &found)
+                exponents[side] = found.exponent
+                has_zeros[side] = found.n_zeros >= fourier.kernel_height * fourier.kernel_width
                 if not wanted[side]:
                     loops.refused[image * n_tiles + 2 * pair + side] = 1
         for side in range(2):
@@ -69,9 +70,9 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* w
     return DONE
 
 
-cdef Py_ssize_t stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t tile,
-                           real* staged) noexcept nogil:
-    """Channel by channel; zeros beyond what windows reach. How many pixels lie there."""
+cdef void stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t tile, real* staged,
+                     Range* found) noexcept nogil:
+    """Channel by channel; zeros beyond what windows reach."""
     cdef const Fourier* fourier = &loops.fourier
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t top = tile // fourier.tiles_across * fourier.valid_rows
@@ -101,7 +102,7 @@ cdef Py_ssize_t stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t grou
                 memset(staged + first, 0, (fourier.width - staging.columns) * sizeof(real))
         memset(staged + channel * plane + n_rows * fourier.pitch, 0,
                (fourier.height - n_rows) * fourier.pitch * sizeof(real))
-    return fourier.height * fourier.width - n_rows * staging.columns
+    found.n_rows, found.n_columns = n_rows, staging.columns
 
 
 cdef inline void fetch_row(const char* source, Py_ssize_t n_bytes) noexcept nogil:
@@ -119,24 +120,30 @@ cdef inline const char* source_row_of(const Loops* loops, Py_ssize_t image, Py_s
     return loops.images + image * loops.image_bytes + source_row * loops.row_bytes
 
 
-cdef bint examined(Loops* loops, const real* staged, real* plane, Py_ssize_t n_beyond, int* exponent,
-                   bint* has_zeros) noexcept nogil:
-    """Whether a tile may be transformed; the exponent of its norm; whether it may have windows of zeros alone.
+cdef bint examined(Loops* loops, const real* staged, real* plane, Range* found) noexcept nogil:
+    """Whether a tile may be transformed: it is finite, its sums surely are, and no window is too faint beside it.
 
-    `n_beyond` of its pixels lie in no window, and are zeros.
+    Blocks are looked at first, and windows themselves only where a block is too faint.
     """
     cdef const Fourier* fourier = &loops.fourier
-    cdef Range found
-    exponent[0] = 0
+    found.exponent = 0
+    found.n_zeros = 0
     if fourier.rounded:  # whole numbers whose sums are exact
         return True
+    examine_tile(loops, staged, plane, False, found)
+    if not found.finite or found.exponent > loops.largest_exponent:
+        return False
+    if found.largest - found.least > loops.most_exponents:
+        examine_tile(loops, staged, plane, True, found)
+    return found.largest - found.least <= loops.most_exponents
+
+
+cdef inline void examine_tile(const Loops* loops, const real* staged, real* plane, bint windows,
+                              Range* found) noexcept nogil:
     if real is float:
-        loops.table.examine_f32(fourier, staged, plane, &found)
+        loops.table.examine_f32(&loops.fourier, staged, plane, windows, found)
     else:
-        loops.table.examine_f64(fourier, staged, plane, &found)
-    exponent[0] = found.exponent
-    has_zeros[0] = found.n_zeros - n_beyond >= fourier.kernel_height * fourier.kernel_width
-    return found.finite and found.exponents <= loops.most_exponents
+        loops.table.examine_f64(&loops.fourier, staged, plane, windows, found)
 
 
 cdef void transform_pair(Loops* loops, const real* staged, const bint* wanted, const int* exponents, real* spectra,

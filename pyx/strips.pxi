@@ -65,6 +65,7 @@ cdef struct Loops:
     Py_ssize_t n_positions_down, n_positions_across  # windows without stride
     Py_ssize_t reached_rows
     int most_exponents                # between the largest magnitude of a tile and that of any window
+    int largest_exponent              # of a tile's norm
     double over_points                # 1 over the points of a transform
     char* refused                     # of each image's tiles, whether one has to be done directly
     Py_ssize_t row_pitch              # of the strip (or of the image in place), in elements

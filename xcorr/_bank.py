@@ -1,6 +1,5 @@
 """The bank: kernels and bias as real numbers in the sum's order, packed for the forms that multiply by them."""
 
-import functools
 from collections.abc import Hashable
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -43,6 +42,8 @@ class Bank:
         if bias is not None:
             self.bias = real_bias(bias, plan.types).reshape(self.n_groups, self.n_kernels)
         self.imaginary_bias = 0 if bias is None else bias.imag
+        self.kept_spectra: tuple[Hashable, Any] = (None, None)
+        self.direct_ones: Array | None = None
         self.packs: dict[Hashable, tuple[Array, Array]] = {}
         self.reach = self.integer_reach() if plan.types.exact else (0, 0)
 
@@ -79,10 +80,14 @@ class Bank:
         return panels, panel_bias
 
     def spectra(self, engine: Engine, level: str, first: int, end: int) -> tuple[Array, Array]:
-        """Of kernels [first, end) of each group, divided by 2**exponent, and the exponents; kept if they are all."""
-        key = (level, engine.double, engine.form)
-        found = self.packs.get(key) if end - first == self.n_kernels else None
-        if found is None:
+        """Of kernels [first, end) of each group, divided by 2**exponent, and the exponents.
+
+        The last ones are kept if they are of all kernels. Kernels that have to be done directly count as zeros.
+        """
+        key = (level, engine.double, engine.tile)
+        kept, found = self.kept_spectra
+        if kept != key or end - first < self.n_kernels:
+            self.kept_spectra = None, None  # not two of them at once
             work = np.dtype(np.float64 if engine.double else np.float32)
             n_kernels = end - first
             n_bytes = work.itemsize * self.n_groups * n_kernels * engine.spectrum_elements
@@ -92,16 +97,24 @@ class Bank:
                 for kernel in range(0, n_kernels, 16):
                     some = slice(kernel, min(kernel + 16, n_kernels))
                     taps = self.real_kernels(group, first + some.start, first + some.stop, work)
+                    untransformed = self.untransformed(engine)[group, first + some.start : first + some.stop]
+                    if untransformed.any():
+                        taps = np.where(untransformed[:, np.newaxis], 0, taps)
                     engine.transform(taps, spectra[group, some], exponents[group, some])
             found = spectra.reshape(-1), exponents.reshape(-1)
             if n_kernels == self.n_kernels:
-                found = self.packs.setdefault(key, found)
+                self.kept_spectra = key, found
         return found
 
-    @functools.cached_property
-    def is_finite(self) -> bool:
-        """Whether every tap is a number, and none infinite."""
-        return all(bool(np.isfinite(piece).all()) for (piece,) in in_pieces(self.kernels))
+    def untransformed(self, engine: Engine) -> Array:
+        """(groups, kernels) of bool: those with taps that are not finite, or so large that sums might not be."""
+        if self.direct_ones is None:
+            largest = np.array([largest_tap(kernel) for kernel in self.kernels], dtype=np.float64)
+            with np.errstate(invalid="ignore"):
+                alone = ~(largest < 2.0**engine.largest_exponent)
+            parts = 2 if self.types.is_complex else 1
+            self.direct_ones = alone.repeat(parts).reshape(self.n_groups, self.n_kernels)
+        return self.direct_ones
 
     def weights(self, work: np.dtype[Any], width: int) -> tuple[Array, Array]:
         """Matrices (groups, panels, taps, `width`), padded with zero kernels, and the bias, for the matmul method."""
@@ -122,6 +135,16 @@ class Bank:
         """The largest sum of a kernel's magnitudes, rounded up, and the largest magnitude of a bias."""
         sums = (float(np.abs(kernel.astype(np.float64)).sum()) for kernel in self.kernels)
         return ceil(max(sums, default=0.0) * (1 + 1e-6)), max((abs(int(value)) for value in self.bias.flat), default=0)
+
+
+def largest_tap(kernel: Array) -> float:
+    """The largest magnitude of a real or imaginary part; not a number if one is none."""
+    largest = 0.0
+    for (piece,) in in_pieces(kernel):
+        for part in (piece.real, piece.imag) if piece.dtype.kind == "c" else (piece,):
+            magnitude = float(np.abs(part.astype(np.float64)).max())
+            largest = magnitude if not magnitude <= largest else largest
+    return largest
 
 
 def real_taps(kernels: Array, types: Types, conjugate: bool, work: np.dtype[Any]) -> Array:

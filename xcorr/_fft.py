@@ -13,8 +13,8 @@ from xcorr._workers import WORKSPACE_LIMIT
 SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 512, 640, 768, 1024, 1280, 1536, 2048)
 """Sides of tiles: products of 2, 3 and 5, and multiples of 16, the most lanes of a vector."""
 
-SPECTRA_LIMIT = WORKSPACE_LIMIT // 2
-"""Bytes of spectra of kernels at once. The other half is for the workers."""
+SPECTRA_LIMIT = WORKERS_LIMIT = WORKSPACE_LIMIT // 2
+"""Bytes of the spectra of kernels that are there at once, and of what the workers need."""
 
 PASS, LONG, FORWARD, BACKWARD, PRODUCT, STREAM, FAR, STORE = 3.7, 1.1, 66.0, 26.5, 10.0, 4.0, 35.8, 4.3
 """What a point costs, in multiply-adds of the direct method at its best.
@@ -29,6 +29,9 @@ that does not; and what a response costs on its way from a strip to the array. 2
 
 FIRST_CACHE_POINTS = 256
 """Of a line: as many pairs of vectors of 64 bytes."""
+
+KERNELS = 4
+"""For which a tile is chosen, whatever their number is: the bits of a response do not depend on the bank."""
 
 SECOND_CACHE, THIRD_CACHE = 2**20, 2**24
 """Bytes: of one core, and what a core may hope for of the one that they share."""
@@ -83,14 +86,17 @@ def sizes_of(geometry: Geometry, types: Types) -> Sizes:
 
 @functools.lru_cache(maxsize=1024)
 def cheapest(sizes: Sizes) -> tuple[Tile | None, int]:
-    """The tile that costs least and its cost, in multiply-adds of the direct method; None where no tile fits."""
-    tiles = all_tiles(sizes)
-    costs = cost(tiles, sizes)
-    fits = (workspace(tiles, sizes) <= SPECTRA_LIMIT) & (chunk(tiles, sizes) >= 1)
+    """The tile that costs least for a few kernels, and its cost, in multiply-adds of the direct method; None if none fits.
+    """
+    few = sizes._replace(n_kernels=KERNELS)
+    tiles = all_tiles(few)
+    costs = cost(tiles, few)
+    fits = (workspace(tiles, few) <= WORKERS_LIMIT) & (chunk(tiles, few) >= 1)
     if not fits.any():
         return None, 0
     best = int(np.argmin(np.where(fits, costs, np.inf)))
-    return Tile(*(int(numbers.flat[best]) for numbers in tiles)), int(costs.flat[best])
+    tile = Tile(*(int(numbers.flat[best]) for numbers in tiles))
+    return tile, int(cost(tile, sizes))
 
 
 def all_tiles(sizes: Sizes) -> Tile:

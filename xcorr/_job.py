@@ -1,15 +1,17 @@
 """One call of a plan: its arrays, the arithmetic that they need, and how many workers they are worth."""
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from xcorr import _exact, _fft, _matmul, _workers
-from xcorr._arrays import in_pieces
+from xcorr._arrays import copy_in_pieces, in_pieces
 from xcorr._bank import Bank
 from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, integer_range, largest_magnitude
 from xcorr._engine import Engine
+from xcorr._memory import empty
 
 if TYPE_CHECKING:
     from xcorr._plan import Plan
@@ -22,6 +24,9 @@ WORK_PER_WORKER = 3_600_000
 Two are faster from 1.6 to 9.4 million multiply-adds on, by the kind of the call, winograd's counted as they are done.
 2026-11-25, AMD EPYC (Zen 5), level v4, benchmarks/workers.py.
 """
+
+REGION_BYTES = 2**24
+"""Of responses that are computed beside the array."""
 
 
 class Job:
@@ -51,7 +56,7 @@ class Job:
             weights, bias = self.bank.weights(work, _matmul.panel_width(blocks, work))
             call = self.call(engine, result, (weights, bias), limits, discard, 1)
             _matmul.run(call, blocks, weights, bias, self.n_images)
-        elif plan.method == "fft" and self.bank.is_finite and not plan.types.exact:
+        elif plan.method == "fft" and not plan.types.exact:
             return self.correlate_tiles(result, engine, limits, discard)
         else:
             if plan.method == "fft":
@@ -69,7 +74,7 @@ class Job:
         """In the frequency domain, as many kernels at once as may be; then what has to be done directly."""
         plan, bank = self.plan, self.bank
         bias = np.ascontiguousarray(bank.bias, np.float64 if engine.double else np.float32)
-        at_once = _fft.chunk(plan.tile[0], plan.sizes)
+        at_once = int(_fft.chunk(plan.tile[0], plan.sizes))
         overflowed, refused = False, b""
         for first in range(0, bank.n_kernels, at_once):
             end = min(first + at_once, bank.n_kernels)
@@ -77,34 +82,57 @@ class Job:
             call = self.call(engine, result, (spectra, bias), limits, discard, self.n_workers, b"", first, exponents)
             self.work_on(call)
             overflowed, refused = overflowed or call.overflowed, call.refused
+            del spectra, call  # before the next ones are made
         if refused:
-            overflowed = self.correlate_refused(result, engine, refused, limits, discard) or overflowed
+            self.correlate_refused(result, engine, refused)
+        alone = bank.untransformed(engine).reshape(-1)[:: plan.parts]
+        if alone.any():
+            self.correlate_untransformed(result, engine, np.flatnonzero(alone))
         return not overflowed
 
-    def correlate_refused(
-        self, result: Array, engine: Engine, refused: bytes, limits: tuple[int, int] | None, discard: bool
-    ) -> bool:
-        """Tiles by the direct method, those next to each other at once; true if a response lay outside the limits."""
-        plan = self.plan
-        tile, geometry = plan.tile[0], plan.geometry
-        packed = self.bank.packed(plan.engine(engine.double, "direct"), plan.level.name)
+    def correlate_refused(self, result: Array, engine: Engine, refused: bytes) -> None:
+        """Tiles of floats by the direct method, those next to each other at once."""
+        geometry, tile = self.plan.geometry, self.plan.tile[0]
         tiles_down, tiles_across = engine.n_tiles
         flags = np.frombuffer(refused, np.int8).reshape(self.n_images * tiles_down, tiles_across)
-        overflowed = False
         for line in np.flatnonzero(flags.any(axis=1)):
             image, down = divmod(int(line), tiles_down)
             rows = part(down, down + 1, tile.valid_rows // geometry.row_stride, geometry.rows)
             edges = np.flatnonzero(np.diff(np.concatenate(([0], flags[line], [0]))))
             for first, end in zip(edges[::2], edges[1::2], strict=True):
                 columns = part(int(first), int(end), tile.valid_columns // geometry.column_stride, geometry.columns)
-                region = plan.region(engine.double, rows, columns)
-                call = self.call(
-                    region, placed(result, plan.layout.response, image, rows, columns), packed, limits, discard,
-                    self.n_workers, images=placed(self.images, plan.layout.images, image, slice(None), slice(None)),
+                self.correlate_region(
+                    placed(result, self.plan.layout.response, image, rows, columns), engine.double, image, rows, columns
                 )
-                self.work_on(call)
-                overflowed = overflowed or call.overflowed
-        return overflowed
+
+    def correlate_untransformed(self, result: Array, engine: Engine, kernels: Array) -> None:
+        """Some kernels by the direct method: rows at once of all of them, in memory of their own."""
+        plan = self.plan
+        columns = slice(0, plan.geometry.columns)
+        row_bytes = plan.geometry.columns * plan.geometry.n_kernels * result.itemsize
+        n_rows = max(1, REGION_BYTES // row_bytes)
+        for image, first in itertools.product(range(self.n_images), range(0, plan.geometry.rows, n_rows)):
+            rows = slice(first, min(first + n_rows, plan.geometry.rows))
+            target = placed(result, plan.layout.response, image, rows, columns)
+            own = empty(target.shape, result.dtype)
+            self.correlate_region(own, engine.double, image, rows, columns)
+            target, own = (in_order(array, plan.layout.response) for array in (target, own))
+            for kernel in kernels:
+                copy_in_pieces(target[..., kernel], own[..., kernel])
+
+    def correlate_region(self, target: Array, double: bool, image: int, rows: slice, columns: slice) -> None:
+        """Some rows and columns of an image's response, directly, with the same panels as all of it."""
+        plan = self.plan
+        call = self.call(
+            plan.region(double, rows, columns),
+            target,
+            self.bank.packed(plan.engine(double, "direct"), plan.level.name),
+            None,
+            False,
+            self.n_workers,
+            images=placed(self.images, plan.layout.images, image, slice(None), slice(None)),
+        )
+        self.work_on(call)
 
     def run(
         self, engine: Engine, result: Array, limits: tuple[int, int] | None, discard: bool, repaired: bytes = b""
@@ -117,7 +145,7 @@ class Job:
 
     def work_on(self, call: Any) -> None:
         """By as many workers as it is worth and there is workspace for."""
-        limit = _workers.WORKSPACE_LIMIT - (_fft.SPECTRA_LIMIT if self.plan.method == "fft" else 0)
+        limit = _fft.WORKERS_LIMIT if self.plan.method == "fft" else _workers.WORKSPACE_LIMIT
         n_workers = min(self.n_workers, call.n_tasks)
         while n_workers > 1 and call.workspace_bytes * n_workers > limit:
             n_workers -= 1

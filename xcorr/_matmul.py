@@ -9,6 +9,7 @@ import functools
 import itertools
 import os
 import threading
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -115,18 +116,22 @@ def panel_width(blocks: Blocks, work: np.dtype[Any]) -> int:
 
 @functools.lru_cache(maxsize=4096)
 def width_for(n_positions: int, n_taps: int, work: np.dtype[Any]) -> int:
-    """Found by multiplying equal columns of random numbers: where they round alike, so does every column."""
-    try:
-        random = np.random.default_rng(20)
-    except RuntimeError as error:  # that is how Python says that there is no memory for the generator's lock
-        raise MemoryError(f"kernels: {error}") from None
-    windows = random.standard_normal((n_positions, n_taps)).astype(work)
+    """Found by multiplying equal columns of scattered numbers: where they round alike, so does every column."""
+    windows = scattered(1, n_positions, n_taps)[0].astype(work)
     for width in WIDTHS:
-        columns = random.standard_normal((4, n_taps, 1)).astype(work)
+        columns = scattered(4, n_taps, 1).astype(work)
         products = [np.matmul(windows, np.repeat(column, width, axis=1)) for column in columns]
         if all(np.array_equal(product, product[:, :1].repeat(width, axis=1)) for product in products):
             return width
     return 1
+
+
+def scattered(*shape: int) -> npt.NDArray[np.float64]:
+    """Numbers between -1/2 and 1/2 with full significands: multiples of the golden ratio (Weyl's sequence).
+
+    A generator of random ones would have to be imported, which a signal's handler may find half done.
+    """
+    return (np.arange(1.0, 1.0 + prod(shape)) * ((5**0.5 - 1) / 2) % 1 - 0.5).reshape(shape)
 
 
 def run(call: Any, blocks: Blocks, weights: npt.NDArray[Any], bias: npt.NDArray[Any], n_images: int) -> None:

@@ -222,7 +222,7 @@ class Plan:
 
     def bank(self, kernels: Array, bias: Any) -> Bank:
         """The bank of these kernels; a small one is the plan's last if its bytes are the same."""
-        if bias is not None or not 0 < kernels.nbytes <= LARGEST_KEPT_BANK:
+        if bias is not None or self.method == "fft" or not 0 < kernels.nbytes <= LARGEST_KEPT_BANK:
             return make_bank(kernels, bias, self)
         found, content = self.small_bank, kernels.tobytes()
         if found is None or found[0] != content:
