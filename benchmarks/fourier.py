@@ -96,7 +96,7 @@ def main() -> None:
     factors = np.array([counts / units for counts, units in rows])
     constants = fitted(factors)
     errors = factors @ constants
-    print(f"\nPASS, LONG, FORWARD, BACKWARD, PRODUCT, STREAM, FAR, STORE = {', '.join(f'{value:.1f}' for value in constants)}")
+    print(f"\nPASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE = {', '.join(f'{value:.1f}' for value in constants)}")
     print(f"{len(rows)} times, reckoned at {np.percentile(errors, 5):.2f} to {np.percentile(errors, 95):.2f} of them")
     losses = []
     for _, found, sizes in measured:

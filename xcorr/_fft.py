@@ -16,15 +16,14 @@ SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 51
 SPECTRA_LIMIT = WORKERS_LIMIT = WORKSPACE_LIMIT // 2
 """Bytes of the spectra of kernels that are there at once, and of what the workers need."""
 
-PASS, LONG, FORWARD, BACKWARD, PRODUCT, STREAM, FAR, STORE = 3.7, 1.1, 66.0, 26.5, 10.0, 4.0, 35.8, 4.3
+PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE = 4.0, 0.7, 71.4, 27.9, 701, 1.2, 8.1, 50.2, 4.0
 """What a point costs, in multiply-adds of the direct method at its best.
 
 In a pass of radix 4 along one axis, and what is added where a line of points does not fit the first cache; beside the
-passes in a forward transform (staging, the tile's range, transposing) and in a backward one; in the product of one
-channel's spectra, and what is added if the bank's spectra do not fit the second cache (four times as much beyond the
-third); what is added to a transform
-that does not; and what a response costs on its way from a strip to the array. 2026-11-25, AMD EPYC (Zen 4), level v4,
-1 worker, benchmarks/fourier.py.
+passes in a forward transform (staging, the tile's range, transposing) and in a backward one; what each row of points
+costs in either; in the product of one channel's spectra, and what is added if the bank's spectra do not fit the second
+cache (four times as much beyond the third); what is added to a transform that does not; and what a response costs on
+its way from a strip to the array. 2026-11-25, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/fourier.py.
 """
 
 FIRST_CACHE_POINTS = 256
@@ -146,11 +145,11 @@ def least_bytes(sizes: Sizes) -> int:
 
 def cost(tile: Tile, sizes: Sizes) -> Any:
     """Of one image, in multiply-adds of the direct method."""
-    return np.tensordot(np.array([PASS, LONG, FORWARD, BACKWARD, PRODUCT, STREAM, FAR, STORE]), counts(tile, sizes), axes=1)
+    return np.tensordot(np.array([PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE]), counts(tile, sizes), axes=1)
 
 
 def counts(tile: Tile, sizes: Sizes) -> Any:
-    """(8, ...): how often each of the constants above is paid for one image."""
+    """(9, ...): how often each of the constants above is paid for one image."""
     points = tile.height * tile.width
     passes_down, passes_across = np.log2(tile.down) / 2, np.log2(tile.across) / 2
     used = np.minimum(1, (np.minimum(sizes.columns, tile.valid_columns) + 8) / tile.width)
@@ -175,6 +174,7 @@ def counts(tile: Tile, sizes: Sizes) -> Any:
             sum(paid * (n > FIRST_CACHE_POINTS) for paid, (_, n, _, _) in zip(passes, axes, strict=True)),
             forward + kernels / 4,
             backward * (1 + used) / 2,
+            (forward + backward) / tile.width,
             backward * sizes.depth,
             backward * sizes.depth * np.where(bank > THIRD_CACHE, 4, bank > SECOND_CACHE / 2),
             (forward + backward + kernels) * large_tile,

@@ -74,10 +74,10 @@ class Job:
         """In the frequency domain, as many kernels at once as may be; then what has to be done directly."""
         plan, bank = self.plan, self.bank
         bias = np.ascontiguousarray(bank.bias, np.float64 if engine.double else np.float32)
-        at_once = int(_fft.chunk(plan.tile[0], plan.sizes))
+        n_chunks = -(-bank.n_kernels // int(_fft.chunk(plan.tile[0], plan.sizes)))
         overflowed, refused = False, b""
-        for first in range(0, bank.n_kernels, at_once):
-            end = min(first + at_once, bank.n_kernels)
+        for index in range(n_chunks):  # about equal: the memory of one does for the next
+            first, end = (bank.n_kernels * place // n_chunks for place in (index, index + 1))
             spectra, exponents = bank.spectra(engine, plan.level.name, first, end)
             call = self.call(engine, result, (spectra, bias), limits, discard, self.n_workers, b"", first, exponents)
             self.work_on(call)
