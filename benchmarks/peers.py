@@ -21,6 +21,9 @@ PREPARED = " prepared"
 SLOW_FLOPS = 2e8
 """Work that takes SciPy's loops about a second: they are left out above."""
 
+HOPELESS_FLOPS = 3e10
+"""Work from which direct convolutions of torch and onnxruntime are left out: they take seconds where others transform."""
+
 CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
@@ -70,6 +73,8 @@ def torch_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) ->
     padding = [0, 0] if reflects else [rows, columns]
     stride, dilation = [work.stride] * 2, [work.dilation] * 2
     found: dict[str, Contender] = {}
+    if work.flops > HOPELESS_FLOPS:
+        return found
 
     def add(name: str, tensor: Any, convolve: Callable[[Any], Any], dtype: Any) -> None:
         def run() -> Any:
@@ -112,7 +117,7 @@ def onnxruntime_contenders(work: Workload, images: np.ndarray, kernels: np.ndarr
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
-    if kernels.dtype != np.float32:
+    if kernels.dtype != np.float32 or work.flops > HOPELESS_FLOPS:
         return {}
     rows, columns = work.margins
     pads = [rows, columns, rows, columns]
@@ -162,6 +167,7 @@ def cv2_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> d
     cv2.setNumThreads(n_workers())
     if not work.plain or work.images[0] * work.n_kernels > 20000:
         return {}
+    filters = work.flops <= HOPELESS_FLOPS
     rows, columns = work.margins
     planes, bank = list(images[..., 0]), list(kernels[..., 0])
     depth = cv2.CV_64F if work.dtype == "float64" else cv2.CV_32F
@@ -178,6 +184,8 @@ def cv2_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> d
         found = [[cv2.matchTemplate(plane, kernel, cv2.TM_CCORR) for kernel in bank] for plane in padded]
         return lambda: np.array(found).transpose(0, 2, 3, 1)
 
+    if not filters:
+        return {"cv2.matchTemplate": match_template}
     if work.dtype != "float32":  # of both operands, or else matchTemplate takes none
         return {"cv2.filter2D": filter_2d}
     return {"cv2.filter2D": filter_2d, "cv2.matchTemplate": match_template}
