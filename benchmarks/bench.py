@@ -166,6 +166,7 @@ def table(run: dict[str, Any]) -> str:
     for words, rows in (
         ("all rows", run["rows"]),
         ("rows without large kernels", [row for row in run["rows"] if not row["large_kernel"]]),
+        ("rows with large kernels", [row for row in run["rows"] if row["large_kernel"]]),
     ):
         raw, prepared = (mean_ratio(rows, group) for group in (False, True))
         lines.append(f"- geometric mean of the ratios, {words}: raw {raw:.2f}, prepared {prepared:.2f}")

@@ -80,7 +80,7 @@ WORKLOADS = [
     Workload("cifar_bank96", (500, 32, 32, 3), 96, (5, 5)),
     Workload("fhd_3", (1, 1080, 1920, 1), 1, (3, 3)),
     Workload("fhd_5", (1, 1080, 1920, 1), 1, (5, 5)),
-    Workload("fhd_11", (1, 1080, 1920, 1), 1, (11, 11)),
+    Workload("fhd_11", (1, 1080, 1920, 1), 1, (11, 11), large_kernel=True),
     Workload("fhd_31", (1, 1080, 1920, 1), 1, (31, 31), large_kernel=True),
     Workload("fhd_rgb", (1, 1080, 1920, 3), 8, (3, 3)),
     Workload("gabor40", (1, 512, 512, 1), 40, (31, 31), large_kernel=True),

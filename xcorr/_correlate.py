@@ -84,9 +84,10 @@ def correlate(
         (K,), or a scalar for a single kernel; added to the response.
     conjugate : bool
         Whether complex kernels are conjugated.
-    method : {"auto", "direct", "matmul", "winograd"}
-        How it is computed. "auto" chooses by the sizes of one image and of the bank. "winograd" is for 3x3 kernels
-        without stride, in floats and complex numbers whose sums have the response's precision.
+    method : {"auto", "direct", "matmul", "fft", "winograd"}
+        How it is computed. "auto" chooses by the sizes of one image and of the bank. "fft" goes through the frequency
+        domain, for large kernels. "winograd" is for 3x3 kernels without stride, in floats and complex numbers whose
+        sums have the response's precision.
     precision : {"standard", "strict"}
         "strict" takes only methods with the componentwise error bound of direct summation.
     dtype : dtype_like, optional
@@ -125,8 +126,11 @@ def correlate(
     sum of the magnitudes of the products (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., ch. 4, for
     sums in blocks). By the method "winograd" it is at most 16 u times the sum over channels of the largest pixel's
     magnitude in the response's 4x4 pixels times the sum of the kernel's magnitudes (Lavin and Gray, Fast Algorithms for
-    Convolutional Neural Networks, 2016, for the algorithm). The bits of a response depend neither on the batch nor on
-    the workers.
+    Convolutional Neural Networks, 2016, for the algorithm). By the method "fft" it is at most ``0.5 log2(points) u``
+    times the 2-norm of a tile of `points` pixels around the window, at most 2048 by 2048, times that of the kernel;
+    integers are transformed in float64 and rounded, where a bound proves that this is exact, and tiles that are not
+    finite, or where some window's largest pixel is less than about a thousandth of the tile's in float32, are done
+    directly. The bits of a response depend neither on the batch nor on the workers.
 
     Examples
     --------
@@ -293,7 +297,7 @@ def choose_method(
     Returns
     -------
     str
-        ``"direct"``, ``"matmul"`` or ``"winograd"``.
+        ``"direct"``, ``"matmul"``, ``"fft"`` or ``"winograd"``.
 
     Raises
     ------

@@ -150,4 +150,7 @@ def explained(plan: Plan, image_shape: tuple[int, ...]) -> str:
     ]
     if plan.method == "direct" and geometry.n_kernels and not types.exact:
         lines.append(f"lanes over {plan.engine(types.work == np.float64).form}, sums in {types.work}")
+    if plan.method == "fft":
+        tile = plan.tile[0]
+        lines.append(f"tiles of {tile.height}x{tile.width} pixels for {tile.valid_rows}x{tile.valid_columns} windows")
     return "\n".join(lines)

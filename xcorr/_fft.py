@@ -16,21 +16,26 @@ SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 51
 SPECTRA_LIMIT = WORKERS_LIMIT = WORKSPACE_LIMIT // 2
 """Bytes of the spectra of kernels that are there at once, and of what the workers need."""
 
-PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE = 4.0, 0.7, 71.4, 27.9, 701, 1.2, 8.1, 50.2, 4.0
+PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE, SPILL = 4.5, 1.1, 71.1, 24.6, 593, 0.5, 8.6, 41.4, 8.2, 2.0
 """What a point costs, in multiply-adds of the direct method at its best.
 
 In a pass of radix 4 along one axis, and what is added where a line of points does not fit the first cache; beside the
 passes in a forward transform (staging, the tile's range, transposing) and in a backward one; what each row of points
 costs in either; in the product of one channel's spectra, and what is added if the bank's spectra do not fit the second
 cache (four times as much beyond the third); what is added to a transform that does not; and what a response costs on
-its way from a strip to the array. 2026-11-25, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/fourier.py.
+its way from a strip to the array, and from one that does not fit the second cache. 2026-11-25, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/fourier.py.
 """
 
 FIRST_CACHE_POINTS = 256
 """Of a line: as many pairs of vectors of 64 bytes."""
 
-KERNELS = 4
+KERNELS = 16
 """For which a tile is chosen, whatever their number is: the bits of a response do not depend on the bank."""
+
+WORTH_SHARING, IDLE = 10_000_000, 0.4
+"""A call that costs more has work for several workers, who take a pair of tiles each: a share of the cost by which few
+pairs count as dearer, whoever does them in the end.
+"""
 
 SECOND_CACHE, THIRD_CACHE = 2**20, 2**24
 """Bytes: of one core, and what a core may hope for of the one that they share."""
@@ -93,6 +98,8 @@ def cheapest(sizes: Sizes) -> tuple[Tile | None, int]:
     fits = (workspace(tiles, few) <= WORKERS_LIMIT) & (chunk(tiles, few) >= 1)
     if not fits.any():
         return None, 0
+    if costs[fits].min() > WORTH_SHARING:
+        costs = costs * (1 + IDLE / n_pairs(tiles, few))
     best = int(np.argmin(np.where(fits, costs, np.inf)))
     tile = Tile(*(int(numbers.flat[best]) for numbers in tiles))
     return tile, int(cost(tile, sizes))
@@ -116,6 +123,11 @@ def sides(windows: int, span: int, stride: int) -> npt.NDArray[np.intp]:
     enough = np.searchsorted(valid, windows) + 1  # longer ones only cost more
     found = np.stack([side, points, valid])[:, :enough]
     return found[:, found[2] > 0]
+
+
+def n_pairs(tile: Tile, sizes: Sizes) -> Any:
+    """Pairs of tiles that cover an image."""
+    return np.ceil(np.ceil(sizes.rows / tile.valid_rows) * np.ceil(sizes.columns / tile.valid_columns) / 2)
 
 
 def workspace(tile: Tile, sizes: Sizes) -> Any:
@@ -145,22 +157,23 @@ def least_bytes(sizes: Sizes) -> int:
 
 def cost(tile: Tile, sizes: Sizes) -> Any:
     """Of one image, in multiply-adds of the direct method."""
-    return np.tensordot(np.array([PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE]), counts(tile, sizes), axes=1)
+    constants = PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE, SPILL
+    return np.tensordot(constants, counts(tile, sizes), axes=1)
 
 
 def counts(tile: Tile, sizes: Sizes) -> Any:
-    """(9, ...): how often each of the constants above is paid for one image."""
+    """(10, ...): how often each of the constants above is paid for one image."""
     points = tile.height * tile.width
     passes_down, passes_across = np.log2(tile.down) / 2, np.log2(tile.across) / 2
     used = np.minimum(1, (np.minimum(sizes.columns, tile.valid_columns) + 8) / tile.width)
-    n_tiles = np.ceil(sizes.rows / tile.valid_rows) * np.ceil(sizes.columns / tile.valid_columns)
-    forward = sizes.groups * sizes.depth * points * np.ceil(n_tiles / 2)
+    pairs = n_pairs(tile, sizes)
+    forward = sizes.groups * sizes.depth * points * pairs
     forward = forward * np.ceil(sizes.n_kernels / np.maximum(chunk(tile, sizes), 1))
-    backward = sizes.groups * sizes.n_kernels * points * np.ceil(n_tiles / 2)
+    backward = sizes.groups * sizes.n_kernels * points * pairs
     kernels = sizes.groups * sizes.n_kernels * sizes.depth * points / 2  # every other call has them prepared
     bank = spectrum_bytes(tile, sizes) * sizes.n_kernels
     wide = sizes.item / 4  # half as many lanes
-    stored = sizes.groups * sizes.n_kernels * float(sizes.rows) * sizes.columns
+    stored = sizes.groups * sizes.n_kernels * float(sizes.rows) * sizes.columns * (sizes.n_kernels > 1) + 0 * points
     large_strip = tile.valid_rows * tile.valid_columns * min(16, sizes.n_kernels) * 2 * sizes.item > SECOND_CACHE
     axes = [
         (passes_down, tile.down, used, sizes.column_span / tile.width),
@@ -178,7 +191,8 @@ def counts(tile: Tile, sizes: Sizes) -> Any:
             backward * sizes.depth,
             backward * sizes.depth * np.where(bank > THIRD_CACHE, 4, bank > SECOND_CACHE / 2),
             (forward + backward + kernels) * large_tile,
-            stored * np.where(large_strip, 2, 1) * (sizes.n_kernels > 1),
+            stored,
+            stored * large_strip,
         ]
     )
 

@@ -45,6 +45,12 @@ benchmarks/crossover.py.
 SMALLEST_TRANSFORMED = 25
 """Taps of one channel below which the frequency domain is not looked at: it never was the faster one."""
 
+THIN = 2
+"""By how much kernels of one row or one column take longer directly than their multiply-adds say: 1.3 to 3.7 times.
+
+2026-11-25, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/fourier.py.
+"""
+
 STRIP_PIXELS = 2**23
 """Elements of the smallest strip above which winograd is not taken: dilation makes it taller than direct's."""
 
@@ -99,6 +105,8 @@ def fastest(geometry: Geometry, types: Types, precision: str) -> str:
         sizes = _fft.sizes_of(geometry, types)
         tile, cost = _fft.cheapest(sizes)
         work = geometry.work * (2 if types.is_complex else 1)
+        if min(geometry.kernel_height, geometry.kernel_width) == 1:
+            work = work * THIN
         if tile is not None and cost * (2 if types.exact else 1) < work:  # integers may be summed in float32 directly
             return "fft"
     return "direct"
