@@ -19,17 +19,22 @@ SIZE = 1024
 MOST_DIRECT = 64
 """The side up to which the direct method is timed by itself."""
 
+HOPELESS = 50
+"""Times the quickest first call from which a contender is left out."""
+
 FAMILIES = {"cv2": "OpenCV", "scipy": "SciPy", "torch": "torch", "onnxruntime": "onnxruntime", "numpy": "NumPy"}
 
 
 def measure(side: int, n_workers: int, seconds: float) -> dict[str, float]:
     """Milliseconds by name: xcorr, its direct method, and the quickest call of each peer."""
     work = Workload(f"side_{side}", (1, SIZE, SIZE, 1), 1, (side, side), large_kernel=side > 3)
-    calls: dict[str, Any] = dict(contenders_for(work)[0])
+    contenders, first = contenders_for(work)
+    near = {name for name, taken in first.items() if taken < HOPELESS * min(first.values())}
+    calls: dict[str, Any] = {name: call for name, call in contenders.items() if name in near}
     case = Case(work.images, (1, side, side))
     if side <= MOST_DIRECT:
         calls["direct"] = prepared_call(case, n_workers, "direct")
-    taken = best_of_turns(calls, seconds * len(calls), hopeless=4)
+    taken = best_of_turns(calls, seconds * len(calls), hopeless=10)
     found = {"xcorr": taken["xcorr.Correlator"] * 1e3}
     if "direct" in taken:
         found["xcorr, direct"] = taken["direct"] * 1e3

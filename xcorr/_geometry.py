@@ -21,6 +21,9 @@ Padding = str | tuple[tuple[int, int], tuple[int, int]]
 # totals of the blocks carry their rounding errors along.
 LONG_BLOCK = 64
 LONG_SUM = 16384
+# Taps of a kernel row from which on it is a block by itself: two rows of one image in a block cost tiles over columns twice
+# the time, for want of registers.
+LONG_ROW = 6
 
 
 class Layout(NamedTuple):
@@ -344,13 +347,15 @@ def sum_blocks(kernel_height: int, run: int) -> tuple[int, int, bool]:
 
     A chain of B multiply-adds and the additions of n/B blocks round at most B + n/B - 1 times on the way of any tap,
     so with 3 + 2 sqrt(n) as the most allowed the bound (4 + 2 sqrt(n)) u S holds always, not only on average, the
-    bias' addition included. Blocks are as long as that allows. Sums that cannot be cut so, and long ones, compensate
-    the additions of their blocks.
+    bias' addition included. Blocks are one kernel row where that is long enough, else as long as that allows. Sums that
+    cannot be cut so, and long ones, compensate the additions of their blocks.
     """
     n_taps = kernel_height * run
     if n_taps > LONG_SUM:
         return max(1, LONG_BLOCK // run), -(-run // LONG_BLOCK), True
     most = 3 + isqrt(4 * n_taps)
+    if run >= LONG_ROW and run + kernel_height - 1 <= most:
+        return 1, 1, False
     for rows in range(kernel_height, 0, -1):
         if rows * run + -(-kernel_height // rows) - 1 <= most:
             return rows, 1, False
