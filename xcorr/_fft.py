@@ -32,7 +32,7 @@ FIRST_CACHE_POINTS = 256
 KERNELS = 16
 """For which a tile is chosen, whatever their number is: the bits of a response do not depend on the bank."""
 
-WORTH_SHARING, IDLE = 10_000_000, 0.4
+WORTH_SHARING, IDLE = 10_000_000, 0.1
 """A call that costs more has work for several workers, who take a pair of tiles each: a share of the cost by which few
 pairs count as dearer, whoever does them in the end.
 """
