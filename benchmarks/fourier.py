@@ -1,4 +1,4 @@
-"""What the frequency domain costs: times of many tiles and geometries, and the constants of `xcorr._fft` fitted to them.
+"""What the frequency domain costs: times of many tiles and geometries, and `xcorr._fft`'s constants fitted to them.
 
 Each geometry is done with several tiles, forced, and by the direct method where it is at its best (64 kernels of 7x7 on
 16 channels), whose time per multiply-add is the unit. The constants are the least squares of the relative errors, none
@@ -26,8 +26,14 @@ DEAR = 2
 
 UNIT = Case((1, 128, 128, 16), (64, 7, 7))
 CASES = [
-    *(Case((1, 256, 256, 1), (n_kernels, side, side)) for n_kernels, side in itertools.product((1, 4, 16, 48), (9, 25, 49))),
-    *(Case((1, 512, 512, 1), (n_kernels, side, side)) for n_kernels, side in itertools.product((1, 8, 40), (15, 31, 101))),
+    *(
+        Case((1, 256, 256, 1), (n_kernels, side, side))
+        for n_kernels, side in itertools.product((1, 4, 16, 48), (9, 25, 49))
+    ),
+    *(
+        Case((1, 512, 512, 1), (n_kernels, side, side))
+        for n_kernels, side in itertools.product((1, 8, 40), (15, 31, 101))
+    ),
     *(Case((1, 1080, 1920, 1), (1, side, side)) for side in (9, 17, 31, 64, 200)),
     *(Case((1, size, size, 1), (1, side, side)) for size, side in ((1024, 64), (2048, 256))),
     *(Case((1, 200, 200, depth), (n_kernels, 21, 21)) for depth, n_kernels in ((3, 8), (3, 64), (16, 16), (64, 64))),
@@ -87,8 +93,9 @@ def main() -> None:
         measured.append((case, found, sizes))
         rows += [(_fft.counts(tile, sizes), units) for tile, units in found]
         print(
-            f"{case!s:44} {unit * 1e12:5.1f} ps, direct {taken['direct'] / unit / case.multiply_adds:5.2f} of its work, "
-            f"best {best.height:4}x{best.width:<4} {least * unit * 1e3:8.3f} ms, direct {taken['direct'] * 1e3:8.3f} ms, "
+            f"{case!s:44} {unit * 1e12:5.1f} ps, direct {taken['direct'] * 1e3:8.3f} ms and "
+            f"{taken['direct'] / unit / case.multiply_adds:5.2f} of its work, best {best.height:4}x{best.width:<4} "
+            f"{least * unit * 1e3:8.3f} ms, "
             f"chosen {tiles[reckoned].height}x{tiles[reckoned].width}: {found[reckoned][1] / least:.2f}, "
             f"reckoned {_fft.cost(tiles[reckoned], sizes) / found[reckoned][1]:.2f}",
             flush=True,
@@ -96,7 +103,8 @@ def main() -> None:
     factors = np.array([counts / units for counts, units in rows])
     constants = fitted(factors)
     errors = factors @ constants
-    print(f"\nPASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE, SPILL = {', '.join(f'{value:.1f}' for value in constants)}")
+    names = "PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE, SPILL"
+    print(f"\n{names} = {', '.join(f'{value:.1f}' for value in constants)}")
     print(f"{len(rows)} times, reckoned at {np.percentile(errors, 5):.2f} to {np.percentile(errors, 95):.2f} of them")
     losses = []
     for _, found, sizes in measured:
@@ -106,7 +114,9 @@ def main() -> None:
         losses.append((found[int(np.argmin(costs))][1], found[chosen][1], min(units for _, units in found)))
     for index, words in enumerate(("these", f"these for {_fft.KERNELS} kernels, whatever their number")):
         ratios = [loss[index] / loss[2] for loss in losses]
-        print(f"tiles chosen by {words} take {np.mean(ratios):.2f} times the best ones' time, at most {max(ratios):.2f}")
+        print(
+            f"tiles chosen by {words} take {np.mean(ratios):.2f} times the best ones' time, at most {max(ratios):.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -55,7 +55,9 @@ SERIES += [
     Series("side_1024", "kernel side, 1 on 1024x1024", LARGEST_SIDES, lambda n: Case((1, 1024, 1024, 1), (1, n, n))),
     Series("side_bank", "kernel side, 16 on 512x512", LARGE_SIDES, lambda n: Case((1, 512, 512, 1), (16, n, n))),
     Series("side_rgb", "kernel side, 8 on 256x256x3", LARGE_SIDES, lambda n: Case((1, 256, 256, 3), (8, n, n))),
-    Series("side_deep", "kernel side, 32 on 128x128x32", range(3, 64, 4), lambda n: Case((1, 128, 128, 32), (32, n, n))),
+    Series(
+        "side_deep", "kernel side, 32 on 128x128x32", range(3, 64, 4), lambda n: Case((1, 128, 128, 32), (32, n, n))
+    ),
     Series("side_batch", "kernel side, 4 on 32x96x96", range(3, 64, 4), lambda n: Case((32, 96, 96, 1), (4, n, n))),
     Series("row", "columns of a row of taps, 1024x1024", LARGEST_SIDES, lambda n: Case((1, 1024, 1024, 1), (1, 1, n))),
     Series("column", "rows of a column of taps", LARGEST_SIDES, lambda n: Case((1, 1024, 1024, 1), (1, n, 1))),

@@ -22,7 +22,7 @@ SLOW_FLOPS = 2e8
 """Work that takes SciPy's loops about a second: they are left out above."""
 
 HOPELESS_FLOPS = 3e10
-"""Work from which direct convolutions of torch and onnxruntime are left out: they take seconds where others transform."""
+"""Work from which direct convolutions are left out: they take seconds where others transform."""
 
 CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
@@ -246,14 +246,25 @@ def spectral_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray)
             bank = channels_first(kernels)
             prepared = conjugate(transform(bank, points))[None]
 
-            def correlate(spectra: Any, tiles: Any = tiles, points: Any = points, put: Any = put_together,
-                          transform: Any = transform, back: Any = back) -> Any:
+            def correlate(
+                spectra: Any,
+                tiles: Any = tiles,
+                points: Any = points,
+                put: Any = put_together,
+                transform: Any = transform,
+                back: Any = back,
+            ) -> Any:
                 products = (transform(tiles(), points)[:, None] * spectra).sum(2)
                 responses = back(products, points)
                 return lambda: put(np.asarray(responses))
 
-            def raw(bank: Any = bank, points: Any = points, correlate: Any = correlate, transform: Any = transform,
-                    conjugate: Any = conjugate) -> Any:
+            def raw(
+                bank: Any = bank,
+                points: Any = points,
+                correlate: Any = correlate,
+                transform: Any = transform,
+                conjugate: Any = conjugate,
+            ) -> Any:
                 return correlate(conjugate(transform(bank, points))[None])
 
             found[called] = raw

@@ -378,7 +378,7 @@ cdef inline void backward(const Fourier* fourier, const real* spectra, const rea
 cdef inline void put_columns(const Fourier* fourier, const Responses* responses, Py_ssize_t part,
                              Py_ssize_t first_column, Py_ssize_t end_column, const real* plane,
                              vector like) noexcept nogil:
-    """One of the two parts of some columns of responses, row by row: lines of the array are filled while they are near."""
+    """One of the two parts of some columns of responses, row by row: lines of an array are filled while near."""
     cdef Py_ssize_t lanes = n_lanes(like), row, column
     cdef Py_ssize_t line = 2 * fourier.height
     cdef vector value, bias = broadcast(<real> responses.bias, like), zero = broadcast(a_zero, like)
@@ -436,7 +436,7 @@ cdef inline void larger(bits* found, const bits* others, bits magnitude, Py_ssiz
 
 cdef inline bits* largest_in_reach(bits* found, bits* other, Py_ssize_t n, Py_ssize_t reach, Py_ssize_t step,
                                    Py_ssize_t pitch) noexcept nogil:
-    """For i < n - (reach - 1) * step the largest of as many as `reach` from i on, `step` apart, of `pitch` numbers each.
+    """For i < n - (reach - 1) * step the largest of `reach` from i on, `step` apart, each of `pitch` numbers.
 
     Found by doubling what each has looked at, in turns in `found` and in `other`; the result is in the one returned.
     """

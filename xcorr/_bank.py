@@ -42,7 +42,7 @@ class Bank:
         if bias is not None:
             self.bias = real_bias(bias, plan.types).reshape(self.n_groups, self.n_kernels)
         self.imaginary_bias = 0 if bias is None else bias.imag
-        self.kept_spectra: tuple[Hashable, Any] = (None, None)
+        self.kept_spectra: tuple[Hashable, tuple[Array, Array] | None] = (None, None)
         self.direct_ones: Array | None = None
         self.packs: dict[Hashable, tuple[Array, Array]] = {}
         self.reach = self.integer_reach() if plan.types.exact else (0, 0)
@@ -86,7 +86,7 @@ class Bank:
         """
         key = (level, engine.double, engine.tile)
         kept, found = self.kept_spectra
-        if kept != key or end - first < self.n_kernels:
+        if found is None or kept != key or end - first < self.n_kernels:
             self.kept_spectra = None, None  # not two of them at once
             work = np.dtype(np.float64 if engine.double else np.float32)
             n_kernels = end - first

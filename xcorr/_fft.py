@@ -16,14 +16,16 @@ SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 51
 SPECTRA_LIMIT = WORKERS_LIMIT = WORKSPACE_LIMIT // 2
 """Bytes of the spectra of kernels that are there at once, and of what the workers need."""
 
-PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE, SPILL = 4.5, 1.1, 71.1, 24.6, 593, 0.5, 8.6, 41.4, 8.2, 2.0
+PASS, LONG, FORWARD, BACKWARD, ROW = 4.5, 1.1, 71.1, 24.6, 593
+PRODUCT, STREAM, FAR, STORE, SPILL = 0.5, 8.6, 41.4, 8.2, 2.0
 """What a point costs, in multiply-adds of the direct method at its best.
 
 In a pass of radix 4 along one axis, and what is added where a line of points does not fit the first cache; beside the
 passes in a forward transform (staging, the tile's range, transposing) and in a backward one; what each row of points
 costs in either; in the product of one channel's spectra, and what is added if the bank's spectra do not fit the second
 cache (four times as much beyond the third); what is added to a transform that does not; and what a response costs on
-its way from a strip to the array, and from one that does not fit the second cache. 2026-11-25, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/fourier.py.
+its way from a strip to the array, and from one that does not fit the second cache. 2026-11-25, AMD EPYC (Zen 4), level
+v4, 1 worker, benchmarks/fourier.py.
 """
 
 FIRST_CACHE_POINTS = 256
@@ -32,7 +34,7 @@ FIRST_CACHE_POINTS = 256
 KERNELS = 16
 """For which a tile is chosen, whatever their number is: the bits of a response do not depend on the bank."""
 
-WORTH_SHARING, IDLE = 10_000_000, 0.1
+WORTH_SHARING, IDLE = 10_000_000, 0.03
 """A call that costs more has work for several workers, who take a pair of tiles each: a share of the cost by which few
 pairs count as dearer, whoever does them in the end.
 """
@@ -90,8 +92,7 @@ def sizes_of(geometry: Geometry, types: Types) -> Sizes:
 
 @functools.lru_cache(maxsize=1024)
 def cheapest(sizes: Sizes) -> tuple[Tile | None, int]:
-    """The tile that costs least for a few kernels, and its cost, in multiply-adds of the direct method; None if none fits.
-    """
+    """The cheapest tile for some kernels, and its cost in multiply-adds of the direct method; None if none fits."""
     few = sizes._replace(n_kernels=KERNELS)
     tiles = all_tiles(few)
     costs = cost(tiles, few)
@@ -175,10 +176,7 @@ def counts(tile: Tile, sizes: Sizes) -> Any:
     wide = sizes.item / 4  # half as many lanes
     stored = sizes.groups * sizes.n_kernels * float(sizes.rows) * sizes.columns * (sizes.n_kernels > 1) + 0 * points
     large_strip = tile.valid_rows * tile.valid_columns * min(16, sizes.n_kernels) * 2 * sizes.item > SECOND_CACHE
-    axes = [
-        (passes_down, tile.down, used, sizes.column_span / tile.width),
-        (passes_across, tile.across, 1, 1),
-    ]
+    axes = [(passes_down, tile.down, used, sizes.column_span / tile.width), (passes_across, tile.across, 1, 1)]
     passes = [n_passes * (forward + backward * share + kernels * own) for n_passes, _, share, own in axes]
     large_tile = 2 * sizes.item * points > SECOND_CACHE
     return wide * np.stack(

@@ -21,8 +21,8 @@ Padding = str | tuple[tuple[int, int], tuple[int, int]]
 # totals of the blocks carry their rounding errors along.
 LONG_BLOCK = 64
 LONG_SUM = 16384
-# Taps of a kernel row from which on it is a block by itself: two rows of one image in a block cost tiles over columns twice
-# the time, for want of registers.
+# Taps of a kernel row from which on it is a block by itself: with two rows in a block tiles over columns take twice the
+# time, for want of registers.
 LONG_ROW = 6
 
 

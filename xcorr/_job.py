@@ -68,9 +68,7 @@ class Job:
                 self.call_done = call
         return not call.overflowed
 
-    def correlate_tiles(
-        self, result: Array, engine: Engine, limits: tuple[int, int] | None, discard: bool
-    ) -> bool:
+    def correlate_tiles(self, result: Array, engine: Engine, limits: tuple[int, int] | None, discard: bool) -> bool:
         """In the frequency domain, as many kernels at once as may be; then what has to be done directly."""
         plan, bank = self.plan, self.bank
         bias = np.ascontiguousarray(bank.bias, np.float64 if engine.double else np.float32)
