@@ -92,7 +92,7 @@ cdef extern from *:
 
 
 cdef inline Py_ssize_t ceiling(Py_ssize_t value, Py_ssize_t divisor) noexcept nogil:
-    return (value + divisor - 1) // divisor
+    return value // divisor + (value % divisor != 0)
 
 cdef inline Py_ssize_t pairs(Py_ssize_t n, Py_ssize_t dilation) noexcept nogil:
     """Tiles of winograd across `n` rows or columns: each has two that are a dilation apart, if there are two."""
