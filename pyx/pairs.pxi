@@ -88,9 +88,7 @@ cdef void stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
     staging.channel_bytes = loops.channel_bytes + group * staging.depth
     staging.fill = loops.staging.fill + group * staging.depth
     for row in range(n_rows):
-        if staging.column_bytes <= 16:
-            fetch_row(source_row_of(loops, image, top + row + ROWS_AHEAD) + staging.first_source * staging.column_bytes,
-                      (staging.end_inside - staging.first_inside) * staging.column_bytes)
+        fetch_row(&staging, source_row_of(loops, image, top + row + ROWS_AHEAD))
         if real is float:
             loops.table.stage_f32(&staging, source_row_of(loops, image, top + row), staged + row * fourier.pitch)
         else:
@@ -105,11 +103,13 @@ cdef void stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
     found.n_rows, found.n_columns = n_rows, staging.columns
 
 
-cdef inline void fetch_row(const char* source, Py_ssize_t n_bytes) noexcept nogil:
-    """A hint: any address will do. Rows of a tile are too short for the processor to fetch them ahead by itself."""
+cdef inline void fetch_row(const Staging* staging, const char* source) noexcept nogil:
+    """A hint, where pixels are near to each other: rows of a tile are too short to be fetched ahead without it."""
     cdef Py_ssize_t place
-    for place in range((n_bytes + 63) // 64):
-        prefetch(source + place * 64)
+    if source != NULL and 0 < staging.column_bytes <= 16:
+        source += staging.first_source * staging.column_bytes
+        for place in range(((staging.end_inside - staging.first_inside) * staging.column_bytes + 63) // 64):
+            prefetch(source + place * 64)
 
 
 cdef inline const char* source_row_of(const Loops* loops, Py_ssize_t image, Py_ssize_t row) noexcept nogil:
