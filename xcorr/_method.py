@@ -107,7 +107,7 @@ def fastest(geometry: Geometry, types: Types, precision: str) -> str:
         work = geometry.work * (2 if types.is_complex else 1)
         if min(geometry.kernel_height, geometry.kernel_width) == 1:
             work = work * THIN
-        if tile is not None and cost * (2 if types.exact else 1) < work:  # integers may be summed in float32 directly
+        if tile is not None and cost < work:
             return "fft"
     return "direct"
 
