@@ -82,6 +82,7 @@ def handle(number, frame):
 
 long, child, kind = (np.ones((1, 1500, 1500, 1)), np.ones((4, 32, 32, 1))), None, None
 signal.signal(signal.SIGALRM, handle)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is told to ignore it
 signal.setitimer(signal.ITIMER_REAL, np.random.default_rng(int(sys.argv[2])).uniform(0.03, 0.07))
 try:
     xcorr.correlate(*long, method="direct", workers=2)

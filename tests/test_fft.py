@@ -381,16 +381,21 @@ def test_bits_do_not_depend_on_the_place_in_a_group():
 
 @pytest.fixture
 def limit_spectra(monkeypatch):
-    """Sets the bytes of spectra at once, and lets nobody remember what was chosen by another limit."""
+    """Sets the bytes of spectra at once, but chooses tiles as ever: it is one number for all calls."""
+    before, cheapest = _fft.SPECTRA_LIMIT, _fft.cheapest.__wrapped__
+
+    def as_ever(sizes):
+        with monkeypatch.context() as patch:
+            patch.setattr(_fft, "SPECTRA_LIMIT", before)
+            return cheapest(sizes)
 
     def limit(n_bytes):
         monkeypatch.setattr(_fft, "SPECTRA_LIMIT", n_bytes)
-        _fft.cheapest.cache_clear()
+        monkeypatch.setattr(_fft, "cheapest", as_ever)
         _plan._plans.clear()
 
-    before = _fft.SPECTRA_LIMIT
     yield limit
-    limit(before)
+    _plan._plans.clear()
 
 
 @pytest.mark.parametrize("groups", [1, 3])
