@@ -88,6 +88,7 @@ cdef class Call(Layout):
             with nogil:
                 all_left = becomes_zero_soon(&self.n_inside)
         self.let_go()
+        self.let_panels_go()
         self.workspaces = []
         if error is not None:
             raise error

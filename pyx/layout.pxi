@@ -57,6 +57,15 @@ cdef class Layout:
             PyBuffer_Release(&self.out)
         self.has_images = self.has_out = False
 
+    cdef let_panels_go(self):
+        """Of the kernels, too, where nothing more is done: a helper that stays still has the call for a moment."""
+        if self.has_packed:
+            PyBuffer_Release(&self.packed)
+        if self.has_bias:
+            PyBuffer_Release(&self.bias)
+        self.has_packed = self.has_bias = False
+        self.exponents = None
+
     cdef take_images(self, images, tuple axes, str element, bint swapped, double[::1] fill):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry

@@ -407,7 +407,7 @@ def test_banks_beyond_the_workspace_have_the_same_bits(groups, limit_spectra, mo
     expected = by_fft(images, kernels, groups=groups, bias=bias)
     tile = tile_of(images, kernels, groups=groups)
     chunks, spectra = [], Bank.spectra
-    monkeypatch.setattr(Bank, "spectra", lambda bank, *words: [chunks.append(words[2:]), spectra(bank, *words)][1])
+    monkeypatch.setattr(Bank, "spectra", lambda bank, *words: [chunks.append(words[2:4]), spectra(bank, *words)][1])
     for at_once in (17, 7, 5):
         limit_spectra(at_once * 6 * 8 * tile.down * tile.across)
         chunks.clear()

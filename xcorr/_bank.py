@@ -79,10 +79,11 @@ class Bank:
                 engine.pack(kernels, bias[group, first:end], index, panels[group], panel_bias[group])
         return panels, panel_bias
 
-    def spectra(self, engine: Engine, level: str, first: int, end: int) -> tuple[Array, Array]:
+    def spectra(self, engine: Engine, level: str, first: int, end: int, room: int) -> tuple[Array, Array]:
         """Of kernels [first, end) of each group, divided by 2**exponent, and the exponents.
 
-        The last ones are kept if they are of all kernels. Kernels that have to be done directly count as zeros.
+        The last ones are kept if they are of all kernels. Kernels that have to be done directly count as zeros. Memory
+        is taken for `room` kernels, so that one chunk's does for the next.
         """
         key = (level, engine.double, engine.tile)
         kept, found = self.kept_spectra
@@ -90,8 +91,9 @@ class Bank:
             self.kept_spectra = None, None  # not two of them at once
             work = np.dtype(np.float64 if engine.double else np.float32)
             n_kernels = end - first
-            n_bytes = work.itemsize * self.n_groups * n_kernels * engine.spectrum_elements
-            spectra = empty_lines(n_bytes).view(work).reshape(self.n_groups, n_kernels, -1)
+            n_bytes = work.itemsize * self.n_groups * engine.spectrum_elements
+            spectra = empty_lines(n_bytes * room)[: n_bytes * n_kernels].view(work)
+            spectra = spectra.reshape(self.n_groups, n_kernels, -1)
             exponents = np.empty((self.n_groups, n_kernels), dtype=np.intc)
             for group in range(self.n_groups):
                 for kernel in range(0, n_kernels, 16):

@@ -74,9 +74,10 @@ class Job:
         bias = np.ascontiguousarray(bank.bias, np.float64 if engine.double else np.float32)
         n_chunks = -(-bank.n_kernels // int(_fft.chunk(plan.tile[0], plan.sizes)))
         overflowed, refused = False, b""
-        for index in range(n_chunks):  # about equal: the memory of one does for the next
-            first, end = (bank.n_kernels * place // n_chunks for place in (index, index + 1))
-            spectra, exponents = bank.spectra(engine, plan.level.name, first, end)
+        at_once = -(-bank.n_kernels // n_chunks)
+        for first in range(0, bank.n_kernels, at_once):
+            end = min(first + at_once, bank.n_kernels)
+            spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once)
             call = self.call(engine, result, (spectra, bias), limits, discard, self.n_workers, b"", first, exponents)
             self.work_on(call)
             overflowed, refused = overflowed or call.overflowed, call.refused
