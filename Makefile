@@ -33,7 +33,8 @@ test: .venv/tools-test ## test the installed package; ARGS="-k layout" selects
 	cd tests && ../$(BIN)/pytest $(ARGS)
 
 # Beside the package's modules are built those that gcc's sanitizers watch, and found before them. Python leaks by design;
-# gcc misaligns the stack's vectors where it looks for uses after return. Not run is what measures time or memory, or has it refused.
+# gcc misaligns the stack's vectors where it looks for uses after return. Not run is what measures time or memory, or has
+# memory refused.
 .PHONY: sanitize
 sanitize: .venv/tools-test ## test a build with the sanitizers of addresses and undefined behaviour; ARGS="-k ..." selects
 	$(BIN)/pip install -q 'setuptools>=77' 'Cython>=3.1,<4'
