@@ -195,7 +195,7 @@ cdef class Engine:
 
     @property
     def tile(self):
-        """Height, width, points down and across, and rows and columns of windows."""
+        """Height and width, whether it is transformed down and across, and rows and columns of windows."""
         cdef const Fourier* fourier = &self.fourier
         return (fourier.height, fourier.width, fourier.down.radices[0] > 1, fourier.across.radices[0] > 1,
                 fourier.valid_rows, fourier.valid_columns)

@@ -347,7 +347,7 @@ cdef void fill_twiddles(const Transform* transform, real* twiddles) noexcept:
 cdef void transform_kernel(const Table* table, const Fourier* fourier, const Geometry* geometry, const real* taps,
                            real* tile, real* points, real* spectrum, int* exponent) noexcept nogil:
     """The spectra of one kernel's channels, divided by 2**exponent. Where an axis is not transformed it is repeated."""
-    cdef Py_ssize_t row, column, channel, y, x, n_rows, n_columns
+    cdef Py_ssize_t row, column, channel, y, x, n_columns
     cdef Py_ssize_t n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
     cdef double largest = 0
     cdef real scale

@@ -42,8 +42,6 @@ pairs count as dearer, whoever does them in the end.
 SECOND_CACHE, THIRD_CACHE = 2**20, 2**24
 """Bytes: of one core, and what a core may hope for of the one that they share."""
 
-Numbers = npt.NDArray[np.float64]
-
 
 class Tile(NamedTuple):
     """The sides of a tile; the points of its transforms, 1 along an axis that is left alone; the windows it gives."""
