@@ -6,7 +6,7 @@ images (N, H, W). `BANKS` has them by name.
 The same holds for all of them. x counts columns to the right and y counts rows downwards, in pixels from the central
 tap. An angle turns from x to y, in radians, and says in which direction a kernel varies: 0 along the columns, pi / 2
 along the rows. Nothing is flipped: the response of a first derivative is positive where brightness rises in that
-direction. Taps too small for a normal float32 are 0, because processors are slow at the others.
+direction. Taps below the normal numbers of float32 are 0, since many processors are slow at subnormal ones.
 """
 
 from __future__ import annotations
