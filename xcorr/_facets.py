@@ -279,9 +279,7 @@ def need_plotly() -> None:
     try:
         import plotly.graph_objects  # noqa: F401
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f'xcorr.plot needs {error.name}: pip install "xcorr[plot]"', name=error.name
-        ) from error
+        raise ModuleNotFoundError('xcorr.plot needs plotly: pip install "xcorr[plot]"', name=error.name) from error
 
 
 def draw(sheet: Sheet) -> Figure:

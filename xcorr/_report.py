@@ -267,7 +267,8 @@ def facts_list(workers: int | None) -> str:
 
 def section_texts(drawn: Sequence[tuple[str, Sequence[Picture]]], table: str) -> str:
     """Every heading with its figures, and the table under the first."""
-    texts, numbers = [], count()
+    texts: list[str] = []
+    numbers = count()
     for title, pictures in drawn:
         figures = "\n".join(
             FIGURE.substitute(index=next(numbers), title=escape(one.title), caption=escape(one.caption))
