@@ -322,16 +322,17 @@ def frame(
 
     `axes` is the room for labels (left, top), `bars` that for colour bars.
     """
-    width = max(ceil(plot_width) + axes[0] + 2 * MARGIN, min(width, NARROWEST))
+    across, down = ceil(round(plot_width, 3)), ceil(round(plot_height, 3))
+    width = max(across + axes[0] + 2 * MARGIN, min(width, NARROWEST))
     text = wrapped(title, width - 2 * MARGIN, TITLE_SIZE)
     top = ceil((text.count("<br>") + 1) * 1.35 * TITLE_SIZE) + MARGIN + bars + axes[1]
-    height = ceil(plot_height) + top + MARGIN
+    height = down + top + MARGIN
     left = MARGIN + axes[0]
     return {
         "template": "none",
         "width": width,
         "height": height,
-        "margin": {"l": left, "r": width - left - ceil(plot_width), "t": top, "b": MARGIN, "autoexpand": False},
+        "margin": {"l": left, "r": width - left - across, "t": top, "b": MARGIN, "autoexpand": False},
         "font": {"family": FONT, "size": FACET_SIZE, "color": INK},
         "paper_bgcolor": PAPER,
         "plot_bgcolor": PAPER,
