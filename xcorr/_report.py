@@ -172,13 +172,14 @@ def time_figure(outcomes: Sequence[Outcome], width: int) -> Figure:
     ends = log10(min(ours + theirs)), log10(max(ours + theirs))
     label = 0.35 if width < 600 else 0.12  # of the range, for the last text
     layout = {
-        "template": "none", "width": width, "height": 130 + 40 * len(steps),
-        "margin": {"l": 108, "r": 8, "t": 64, "b": 46, "autoexpand": False},
+        "template": "none", "width": width, "height": 142 + 40 * len(steps),
+        "margin": {"l": 108, "r": 8, "t": 64, "b": 58, "autoexpand": False},
         "font": {"family": FONT, "size": FACET_SIZE + 1, "color": INK}, "paper_bgcolor": PAPER, "plot_bgcolor": PAPER,
         "title": {"text": "Time of each step in milliseconds, on a logarithmic axis"},
         "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "font": {"size": FACET_SIZE + 2}},
         "xaxis": {
-            "type": "log", "title": {"text": "milliseconds"}, "gridcolor": "#e4e7eb", "dtick": 1, "zeroline": False,
+            "type": "log", "title": {"text": "milliseconds"}, "gridcolor": "#e4e7eb", "zeroline": False,
+            "dtick": 1 if width > 400 else 2, "tickangle": 0, "exponentformat": "none",
             "range": [ends[0] - 0.2, ends[1] + 0.2 + label * (ends[1] - ends[0])],
         },
         "yaxis": {"autorange": "reversed", "gridcolor": "#e4e7eb", "zeroline": False},
