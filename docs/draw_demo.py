@@ -47,8 +47,8 @@ def page() -> str:
         for figure in (above, below)
     ]
     return (
-        f'<meta charset="utf-8"><script>{get_plotlyjs()}</script><body style="margin: 0"><main style="width: {WIDTH}px">'
-        f'<div style="margin-left: {column}px">{parts[0]}</div>{parts[1]}</main>'
+        f'<meta charset="utf-8"><script>{get_plotlyjs()}</script><body style="margin: 0">'
+        f'<main style="width: {WIDTH}px"><div style="margin-left: {column}px">{parts[0]}</div>{parts[1]}</main>'
     )
 
 

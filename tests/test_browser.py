@@ -202,3 +202,56 @@ def test_figure_is_drawn_with_square_pixels_and_readable_texts(driver, folder, n
             rows, columns = trace.z.shape
             sides = (box["right"] - box["left"]) / columns, (box["bottom"] - box["top"]) / rows
             assert sides[0] == pytest.approx(sides[1], rel=0.08)
+
+
+def said_at(driver, element, box, row, column, shape):
+    """What a pixel of a picture says when it is pointed at."""
+    left, top, right, bottom = driver.execute_script(browsing.BOX, element)
+    x = box["left"] + (column + 0.5) * (box["right"] - box["left"]) / shape[1] - (left + right) / 2
+    y = box["top"] + (row + 0.5) * (box["bottom"] - box["top"]) / shape[0] - (top + bottom) / 2
+    from selenium.webdriver import ActionChains
+
+    ActionChains(driver).move_to_element_with_offset(element, round(x), round(y)).perform()
+    browsing.settle(driver)
+    return " ".join(one.text for one in element.find_elements("css selector", ".hovertext tspan, .hovertext text.name"))
+
+
+def shown(driver, folder, figure):
+    path = folder / "pointed.html"
+    figure.write_html(path, include_plotlyjs=(folder / "plotly.min.js").as_uri(), config={"displayModeBar": False})
+    browsing.set_width(driver, 1000, figure.layout.height + 40)
+    browsing.show(driver, path)
+    element = driver.find_element("class name", "plotly-graph-div")
+    return element, driver.execute_script(browsing.PIXELS, element)
+
+
+def test_pointing_at_a_pixel_says_its_row_column_and_value(driver, folder):
+    image = np.arange(30.0).reshape(5, 6)
+    kernel = image * 2
+    kernel[3, 4] = np.nan
+    element, boxes = shown(driver, folder, plot.responses(image, kernel, names=["k"]))
+    assert "row 1, column 4 10" in said_at(driver, element, boxes[0], 1, 4, (5, 6))
+    said = said_at(driver, element, boxes[1], 2, 5, (5, 6))
+    assert "row 2, column 5 34" in said
+    assert "k, 1 NaN" in said
+    assert "row 3, column 4 NaN" in said_at(driver, element, boxes[1], 3, 4, (5, 6))
+
+
+def test_pointing_at_colours_says_them(driver, folder):
+    tile = TILES[0].astype(np.uint8)[:5, :6]
+    element, boxes = shown(driver, folder, plot.responses(tile, np.ones((3, 3))))
+    red, green, blue = tile[3, 1]
+    assert f"row 3, column 1 red, green, blue {red}, {green}, {blue}" in said_at(
+        driver, element, boxes[0], 3, 1, (5, 6)
+    )
+
+
+@pytest.mark.parametrize("is_colour", [False, True])
+def test_pointing_at_a_window_says_window_and_tap(driver, folder, is_colour):
+    tile = TILES[0].astype(np.uint8)[:9, :9]
+    image = tile if is_colour else tile[..., 0]
+    element, boxes = shown(driver, folder, plot.windows(image, (3, 3), stride=3, layout="NHWC" if is_colour else "NHW"))
+    words = "window row 1, column 2 tap row 2, column 0"
+    value = "red, green, blue " + ", ".join(map(str, tile[5, 6])) if is_colour else str(image[5, 6])
+    assert f"{words} {value}" in said_at(driver, element, boxes[0], 4 + 2, 8, (11, 11))
+    assert said_at(driver, element, boxes[0], 3, 3, (11, 11)) == ""
