@@ -403,6 +403,15 @@ def test_large_planes_are_thinned_and_no_peak_is_lost():
     assert "mean of 3x3" in figure.data[0].hovertemplate
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16])
+def test_peaks_of_every_dtype_are_kept(dtype):
+    plane = np.zeros((900, 900), dtype)
+    plane[321, 654] = 1
+    assert plot.compare(plane, plane).data[0].z.max() == 1
+    if np.dtype(dtype).kind in "if":
+        assert plot.compare(-plane, plane).data[2].z.min() == -2
+
+
 def test_images_are_thinned_by_their_mean():
     image = RNG.integers(0, 256, (1500, 901)).astype(np.uint8)
     thin = plot.responses(image, image).data[0].z
@@ -509,6 +518,12 @@ def test_without_plotly_the_module_imports_and_a_call_names_the_extra(call, tmp_
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stdout == 'xcorr.plot needs plotly: pip install "xcorr[plot]"\n', done.stderr
+
+
+def test_part_of_plotly_that_is_missing_is_told_in_the_same_way(monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
+    with pytest.raises(ModuleNotFoundError, match=r'xcorr\.plot needs plotly: pip install "xcorr\[plot\]"'):
+        plot.bank(np.eye(3))
 
 
 def test_importing_the_module_does_not_import_plotly(tmp_path):

@@ -92,12 +92,13 @@ class Step:
 
     def planes(self, dtype: type) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return images (N, C, H, W) and kernels (K, C, kh, kw), contiguous, so that SciPy copies nothing."""
-        operands: list[NDArray[Any]] = []
-        for array in (self.images, self.kernels):
-            whole = array if array.ndim == len(self.layout) else array[np.newaxis]
-            channels_last = whole if "C" in self.layout else whole[..., np.newaxis]
-            operands.append(np.ascontiguousarray(np.moveaxis(channels_last, -1, 1), dtype=dtype))
-        return operands[0], operands[1]
+        return self.channels_first(self.images, dtype), self.channels_first(self.kernels, dtype)
+
+    def channels_first(self, array: NDArray[Any], dtype: type) -> NDArray[Any]:
+        """Return images or kernels with all four axes, contiguous."""
+        whole = array if array.ndim == len(self.layout) else array[np.newaxis]
+        channels_last = whole if "C" in self.layout else whole[..., np.newaxis]
+        return np.ascontiguousarray(np.moveaxis(channels_last, -1, 1), dtype=dtype)
 
     def response_planes(self, response: NDArray[Any]) -> NDArray[Any]:
         """Return a view (N, K, rows, columns) of this step's response."""

@@ -88,14 +88,14 @@ def time_picture(outcomes: Sequence[Outcome]) -> Picture:
 
 def kernels_picture(step: Step) -> Picture:
     """The bank of a step."""
-    draw = partial(plot.bank, step.planes(np.float32)[1], layout="NCHW", names=step.kernel_names)
+    draw = partial(plot.bank, step.channels_first(step.kernels, np.float32), layout="NCHW", names=step.kernel_names)
     use = "colour tiles" if "C" in step.layout else "digits"
     return picture(draw, f"For the {use}. Blue taps are negative, red ones positive.")
 
 
 def windows_picture(step: Step) -> Picture:
     """Windows of the first image of a step."""
-    shape = step.planes(np.float32)[1].shape[2:]
+    shape = step.channels_first(step.kernels, np.float32).shape[2:]
     draw = partial(plot.windows, step.images[0], shape, layout=step.layout, stride=3)
     caption = "What the kernel meets of an image, every third window in each direction, each at its response's place."
     return picture(draw, caption, widest=640)
