@@ -99,15 +99,15 @@ def test_banks_are_listed_by_name():
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_bank_is_an_array_of_its_own(name):
-    bank, again = banks.BANKS[name](), banks.BANKS[name]()
+    bank = banks.BANKS[name]()
+    taps = bank.tobytes()
     assert bank.shape == SHAPES[name]
     assert bank.dtype == np.float32
     assert bank.dtype.isnative
     assert bank.flags.c_contiguous
     assert bank.flags.writeable
-    assert bank.tobytes() == again.tobytes()
     bank[:] = 7
-    assert banks.BANKS[name]().tobytes() == again.tobytes()
+    assert banks.BANKS[name]().tobytes() == taps
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -143,7 +143,7 @@ def test_magnitudes_sum_to_one(name, size):
 @pytest.mark.parametrize("name", SHAPES)
 def test_flat_images_give_nothing(name):
     bank = banks.BANKS[name]()
-    response = xcorr.correlate(np.full((60, 60), 100, np.float32), bank, layout="NHW", method="direct")
+    response = xcorr.correlate(np.full((60, 60), 100, np.float32), bank, layout="NHW")
     assert response.shape[-1] == len(bank)
     assert np.abs(response).max() <= 1e-3
 
@@ -460,7 +460,8 @@ def test_the_oxford_order_is_as_documented():
     for step in range(6):
         turned_around = theirs(step, 1)[::-1, ::-1]  # a convolution flips
         edge = ours[0, (step + 3) % 6]
-        assert min(np.abs(edge - turned_around).max(), np.abs(edge + turned_around).max()) <= 2 * UNIT
+        sign = -1 if step < 3 else 1
+        np.testing.assert_allclose(edge, sign * turned_around, rtol=0, atol=2 * UNIT)
         np.testing.assert_allclose(ours[1, (step + 3) % 6], theirs(step, 2), rtol=0, atol=2 * UNIT)
 
 
@@ -483,8 +484,8 @@ def test_schmid_is_the_papers_formula(size):
 def test_schmids_taps_depend_on_the_radius_alone():
     bank = banks.schmid()
     for turns in range(1, 4):
-        assert np.array_equal(np.rot90(bank, turns, axes=(1, 2)), bank)
-    assert np.array_equal(bank[:, ::-1], bank)
+        np.testing.assert_allclose(np.rot90(bank, turns, axes=(1, 2)), bank, rtol=2 * UNIT, atol=1e-13)
+    np.testing.assert_allclose(bank[:, ::-1], bank, rtol=2 * UNIT, atol=1e-13)
     rings = {}
     for y, x in itertools.product(offsets(49), repeat=2):
         rings.setdefault(x * x + y * y, []).append(bank[:, y + 24, x + 24])
@@ -499,7 +500,7 @@ def test_schmids_responses_do_not_depend_on_an_images_orientation(level):
     waves = np.stack([wave_image(97, 7.3, angle) * faded for angle in np.linspace(0, math.pi, 13)])
     responses = xcorr.correlate(waves, banks.schmid(97), layout="NHW")[:, 0, 0]
     assert np.all(np.ptp(responses, axis=0) <= 1e-5)
-    assert np.all(np.abs(responses).max(axis=0) > 1e-3)
+    assert np.all(np.abs(responses).max(axis=0) > 1e-4)
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

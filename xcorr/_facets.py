@@ -30,10 +30,10 @@ MOST_VALUES = 500_000
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 INK, FRAME, PAPER = "#1f2328", "#b6bcc4", "#ffffff"
 TITLE_SIZE, FACET_SIZE, LETTER = 15, 11, 0.55  # of the fonts; the width of a letter beside its height
-SMALLEST, COMFORTABLE, LARGEST, ALONE = 76, 96, 220, 320  # sides of a facet
+SMALLEST, COMFORTABLE, LARGEST, ALONE = 72, 96, 220, 320  # sides of a facet
 MARGIN, GAP, LINE, BAR = 12, 10, 15, 50  # around all, between facets, one line of a title, a colour bar with its words
 AXIS, TICK, MOST_PIXEL = 36, 26, 24  # the labels beside windows, one label, a pixel of a window
-LONGEST_BAR, BAR_END = 280, 30  # a colour bar, and the room for labels at both ends
+LONGEST_BAR, BAR_END = 280, 36  # a colour bar, and the room for labels at both ends
 NARROWEST = 360  # of figures, for the sake of their titles
 TALLEST, FLATTEST = 1.5, 0.3  # the height of a facet's place beside its width
 THINNEST = 24  # length beside width from which on pixels are not drawn square
@@ -279,9 +279,7 @@ def need_plotly() -> None:
     try:
         import plotly.graph_objects  # noqa: F401
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f'xcorr.plot needs {error.name}: pip install "xcorr[plot]"', name=error.name
-        ) from error
+        raise ModuleNotFoundError('xcorr.plot needs plotly: pip install "xcorr[plot]"', name=error.name) from error
 
 
 def draw(sheet: Sheet) -> Figure:
@@ -324,16 +322,17 @@ def frame(
 
     `axes` is the room for labels (left, top), `bars` that for colour bars.
     """
-    width = max(ceil(plot_width) + axes[0] + 2 * MARGIN, min(width, NARROWEST))
+    across, down = ceil(round(plot_width, 3)), ceil(round(plot_height, 3))
+    width = max(across + axes[0] + 2 * MARGIN, min(width, NARROWEST))
     text = wrapped(title, width - 2 * MARGIN, TITLE_SIZE)
     top = ceil((text.count("<br>") + 1) * 1.35 * TITLE_SIZE) + MARGIN + bars + axes[1]
-    height = ceil(plot_height) + top + MARGIN
+    height = down + top + MARGIN
     left = MARGIN + axes[0]
     return {
         "template": "none",
         "width": width,
         "height": height,
-        "margin": {"l": left, "r": width - left - ceil(plot_width), "t": top, "b": MARGIN, "autoexpand": False},
+        "margin": {"l": left, "r": width - left - across, "t": top, "b": MARGIN, "autoexpand": False},
         "font": {"family": FONT, "size": FACET_SIZE, "color": INK},
         "paper_bgcolor": PAPER,
         "plot_bgcolor": PAPER,

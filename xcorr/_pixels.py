@@ -1,5 +1,8 @@
 """Pixels as they are drawn: fewer where there are too many, coloured by common scales, in small dtypes."""
 
+import base64
+import struct
+import zlib
 from collections.abc import Iterable, Sequence
 from math import isqrt
 from typing import Any
@@ -100,11 +103,23 @@ def colour_limits(arrays: Sequence[Array]) -> tuple[float, float]:
 
 
 def png(pixels: Array) -> str:
-    """A PNG file as a ``data:`` address."""
-    import plotly.express
+    """A PNG file of (height, width, 3) bytes, as a ``data:`` address.
 
-    source: str = plotly.express.imshow(pixels, binary_string=True, binary_backend="pypng").data[0].source
-    return source
+    plotly.express.imshow makes one too, and a whole figure around it, which takes a hundred times as long. The format:
+    https://www.w3.org/TR/png-3/, colour type 2, every row with filter type 0.
+    """
+    height, width = pixels.shape[:2]
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)
+    rows[:, 1:] = pixels.reshape(height, 3 * width)
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows.tobytes())),
+        (b"IEND", b""),
+    )
+    file = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+    return "data:image/png;base64," + base64.b64encode(file).decode()
 
 
 def not_finite_note(pixels: Array) -> str:

@@ -260,7 +260,7 @@ def leung_malik(size: int = 49, *, large: bool = False, zero_mean_gaussians: boo
     Notes
     -----
     Before the mean is taken away and the magnitudes' sum is made 1, with ``u = x cos(angle) + y sin(angle)``,
-    ``v = -x sin(angle) + y cos(angle)``, ``r**2 = x**2 + y**2``:
+    ``v = -x sin(angle) + y cos(angle)``, ``r**2 = x**2 + y**2`` and the scale s:
 
     - first derivatives ``u exp(-u**2 / (2 s**2) - v**2 / (2 (3 s)**2))``
     - second derivatives ``(u**2 / s**2 - 1) exp(-u**2 / (2 s**2) - v**2 / (2 (3 s)**2))``
@@ -272,7 +272,8 @@ def leung_malik(size: int = 49, *, large: bool = False, zero_mean_gaussians: boo
     of the Visual Geometry Group, Oxford, https://www.robots.ox.ac.uk/~vgg/research/texclass/filters.html, used in
     M. Varma, A. Zisserman, A statistical approach to texture classification from single images, International Journal
     of Computer Vision 62, 2005. Theirs is made for convolution, takes Gaussian, Laplacian and wide Laplacian in turns
-    for each scale at the end, and begins with this bank's orientation 3: kernel k there is orientation (k + 3) % 6.
+    for each scale at the end, and begins with this bank's orientation 3: its orientation k is (k + 3) % 6
+    here, first derivatives with the sign changed for k < 3.
 
     Examples
     --------
