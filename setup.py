@@ -64,7 +64,14 @@ DIRECTIVES = {
 }
 
 EXTENSIONS = [
-    Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"], depends=["pyx/simd.h"], include_dirs=[numpy.get_include()])
+    Extension(
+        f"xcorr.{name}",
+        [f"pyx/{name}.pyx"],
+        depends=["pyx/simd.h"],
+        include_dirs=[numpy.get_include()],
+        # of the oldest NumPy that runs it: without, NumPy 2.2's headers hide what came with 1.22
+        define_macros=[("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION")],
+    )
     for name in ("_cpu", "_engine", "_indices", "_integers", "_memory")
 ]
 LEVEL_EXTENSIONS = {f"xcorr._level_{level}": level for level in LEVELS}
