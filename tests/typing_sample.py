@@ -14,7 +14,7 @@ from xcorr import datasets
 
 Floats = npt.NDArray[np.float32]
 
-image: npt.NDArray[np.float64] = np.arange(36.0).reshape(6, 6)
+image: npt.NDArray[np.float64] = np.ones((6, 6))
 images: Floats = np.ones((4, 8, 9), np.float32)
 kernels: Floats = np.ones((2, 3, 3), np.float32)
 pixels: npt.NDArray[np.uint8] = np.ones((5, 6, 7, 3), np.uint8)
