@@ -39,13 +39,18 @@ def build_command() -> click.Group:
         "--cifar10", type=folder_or_file, help="CIFAR-10, its folder or .tar.gz; default: 64 tiles in the package."
     )
     @click.option("--out", type=file, default="xcorr-demo.npz", show_default=True, help="File for the responses.")
+    @click.option("--report", type=file, help="File for a page of pictures; default: report.html, with plotly.")
+    @click.option("--no-report", is_flag=True, help="Leave the page of pictures out.")
     @click.option("--workers", type=click.IntRange(min=1), help="Threads; default: the CPUs this process may use.")
-    def demo(mnist: Path | None, cifar10: Path | None, out: Path, workers: int | None) -> None:
-        """Correlate real images, compare every response with SciPy, and time both.
+    def demo(
+        mnist: Path | None, cifar10: Path | None, out: Path, report: Path | None, no_report: bool, workers: int | None
+    ) -> None:
+        """Correlate real images, compare every response with SciPy, time both, and draw it all on one page.
 
+        The page opens in a browser and needs nothing else; to draw it takes plotly: pip install "xcorr[plot]".
         Exits with 1 if a response differs from SciPy's by more than its bound.
         """
-        run_demo(mnist, cifar10, out, workers)
+        run_demo(mnist, cifar10, out, report, no_report, workers)
 
     return group
 
