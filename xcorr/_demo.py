@@ -6,7 +6,6 @@ It needs click and rich, which the extra ``cli`` installs; only ``cli`` imports 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.signal import correlate2d
 
 from . import choose_method, correlate, datasets, info
+from ._files import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -238,22 +238,6 @@ def outcome_table(outcomes: Sequence[Outcome], level: str, workers: int) -> Tabl
 def shape_text(array: NDArray[Any]) -> str:
     """Write a shape as 500x28x28."""
     return "x".join(map(str, array.shape))
-
-
-def write_whole(path: Path, arrays: dict[str, Any]) -> None:
-    """Write an ``.npz`` file that appears under its name only when it is complete.
-
-    A run that was killed leaves its part under the same hidden name, which the next run overwrites and renames.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def load_images(mnist: Path | None, cifar10: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
