@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ._files import digest, put
+from ._files import digest, put, sync
 from ._find import ImageFile
 from ._images import ImageError, open_images
 from ._journal import Busy, Entry, Journal, locked, remove
@@ -221,9 +221,10 @@ class FilesRun(Run):
         try:
             self.write(file, part)
             entry = {"output": file.name, "input": content, "sha256": digest(part)}
+            sync(part)
             self.journal.append(entry)
             target.parent.mkdir(parents=True, exist_ok=True)
-            put(part, target)
+            os.replace(part, target)  # where a loss of power undoes that, the next run does it again
         finally:
             part.unlink(missing_ok=True)
         return entry, False

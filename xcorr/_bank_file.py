@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import zipfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .banks import BANKS
+
 __all__ = ["bank_digest", "bank_names", "read_bank"]
 
 Array = NDArray[Any]
 
 
-def named_banks() -> Mapping[str, Callable[[], Array]]:
-    banks: Mapping[str, Callable[[], Array]] = importlib.import_module("xcorr.banks").BANKS
-    return banks
-
-
 def bank_names() -> list[str]:
     """Return the names of the banks that come with the package."""
-    return list(named_banks())
+    return list(BANKS)
 
 
 def read_bank(word: str) -> Array:
@@ -45,8 +40,7 @@ def read_bank(word: str) -> Array:
     ValueError
         There is no such bank, or the file holds no array of 2 to 4 axes. Pickled objects are not read.
     """
-    banks = named_banks()
-    bank = np.asarray(banks[word]()) if word in banks else bank_of_file(word)
+    bank = np.asarray(BANKS[word]()) if word in BANKS else bank_of_file(word)
     if bank.ndim not in (2, 3, 4):
         raise ValueError(f"got {word!r}, an array of shape {bank.shape}; allowed are (kh, kw), (K, kh, kw) and 4 axes")
     return bank

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import click
 
-from ._demo import run_demo
 from ._geometry import BOUNDARIES, LAYOUTS, PADDING_WORDS
 from ._images import ALPHAS, MissingLibrary
 from ._info import info
@@ -186,6 +185,8 @@ def demo(mnist: Path | None, cifar10: Path | None, out: Path, workers: int | Non
 
     Exits with 1 if a response differs from SciPy's by more than its bound.
     """
+    from ._demo import run_demo  # and with it most of SciPy
+
     run_demo(mnist, cifar10, out, workers)
 
 
