@@ -57,13 +57,13 @@ def bank_of_file(word: str) -> Array:
             f"got {word!r}; allowed are {', '.join(bank_names())}, a .npy file, a .npz file or FILE.npz:NAME"
         )
     try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            if member:
-                raise ValueError(f"a single array, without the name {member!r}")
-            return found
-        with found:
-            return array_of(found, member)
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            if not isinstance(found, np.ndarray):
+                return array_of(found, member)
+        if member:
+            raise ValueError(f"a single array, without the name {member!r}")
+        return found
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
         problem = "objects, which would have to be unpickled" if "allow_pickle" in str(error) else str(error)
         raise ValueError(f"got {word!r}; it cannot be read: {problem}") from error

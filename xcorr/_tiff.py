@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -148,9 +149,19 @@ def pixels(page: tifffile.TiffPage, alpha: str) -> Array:
     return colours_of(found, alpha) if has_alpha(page) else found
 
 
+class PlainFile(io.BufferedWriter):
+    """A file without a descriptor to see, which NumPy would write to with errors of its own, without their reason."""
+
+    name = ""
+
+    def fileno(self) -> int:
+        """Refuse."""
+        raise io.UnsupportedOperation
+
+
 def write_pages(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype[Any], pages: Iterator[Array]) -> None:
     """Write pages, one response to one kernel each; `shape` is that of all together, rows and columns last."""
     n_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    tifffile.imwrite(
-        file, pages, shape=shape, dtype=dtype, photometric="minisblack", bigtiff=n_bytes > 2**32 - 2**25, software=False
-    )
+    words: dict[str, Any] = {"photometric": "minisblack", "bigtiff": n_bytes > 2**32 - 2**25, "software": False}
+    with PlainFile(io.FileIO(file.fileno(), "wb", closefd=False)) as plain:
+        tifffile.imwrite(plain, pages, shape=shape, dtype=dtype, **words)
