@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem, get_completion_class
 
+from ._bank_file import bank_names
 from ._geometry import BOUNDARIES, LAYOUTS, PADDING_WORDS
 from ._images import ALPHAS, MissingLibrary
 from ._info import info
@@ -82,6 +84,17 @@ class DType(click.ParamType[str]):
             return read_dtype(value).name
         except TypeError as error:
             self.fail(str(error).removeprefix("dtype: "), param, ctx)
+
+
+class BankWord(click.ParamType[str]):
+    """The name of a bank, or of a file with one."""
+
+    name = "NAME|FILE"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the names that begin so, or else let the shell find files."""
+        names = [CompletionItem(name) for name in bank_names() if name.startswith(incomplete)]
+        return names or [CompletionItem(incomplete, type="file")]
 
 
 PADDING = Numbers("N or R,C or T,B,L,R", (1, 2, 4), 0, PADDING_WORDS)
@@ -192,9 +205,7 @@ def demo(mnist: Path | None, cifar10: Path | None, out: Path, workers: int | Non
 
 @commands.command(short_help="Correlate image files with a bank.")
 @click.argument("images", nargs=-1, required=True, type=click.Path())
-@click.option(
-    "--bank", required=True, metavar="NAME|FILE", help="A named bank, or a .npy or .npz file (FILE.npz:NAME)."
-)
+@click.option("--bank", required=True, type=BankWord(), help="A named bank, or a .npy or .npz file (FILE.npz:NAME).")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder, or for stack and zarr the file.")
 @click.option(
     "--format", "form", type=click.Choice(list(SUFFIXES)), default="npy", show_default=True, help="Of results."
@@ -294,8 +305,6 @@ def completion(shell: str) -> None:
       zsh   eval "$(xcorr completion zsh)"         in ~/.zshrc
       fish  xcorr completion fish | source         in ~/.config/fish/config.fish
     """  # noqa: D301
-    from click.shell_completion import get_completion_class
-
     kind = get_completion_class(shell)
     if kind is None:
         raise Stopped(f"no completion for {shell} in this release of click")

@@ -115,9 +115,7 @@ def explanation(
     TypeError, ValueError, MemoryError
         As `correlate`.
     """
-    types = [named_dtype(word) for word in (images_dtype, kernels_dtype)]
-    for word, dtype in zip(("images-dtype", "kernels-dtype"), types, strict=True):
-        check_element(word, dtype)
+    types = [operand_dtype("images-dtype", images_dtype), operand_dtype("kernels-dtype", kernels_dtype)]
     settings = read_settings(conjugate=True, flip=False, **keywords)
     plan = plan_for(settings, images, types[0], kernels, types[1])
     plan.check_it_fits()
@@ -136,6 +134,16 @@ def explanation(
         **(measured if measure else predicted)(plan, images, kernels, n_images, n_workers),
         **memory_of(plan, images, n_images, n_workers),
     }
+
+
+def operand_dtype(option: str, word: str) -> np.dtype[Any]:
+    """Return the type of that name; TypeError with the option's name if operands cannot be of it."""
+    try:
+        dtype = named_dtype(word)
+    except TypeError as error:
+        raise TypeError(f"{option}: {str(error).removeprefix('dtype: ')}") from None
+    check_element(option, dtype)
+    return dtype
 
 
 def shape_word(shape: tuple[int, ...]) -> str:
