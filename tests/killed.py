@@ -31,11 +31,23 @@ with contextlib.suppress(ImportError):
     importlib.import_module("zarr")
     forms["zarr"] = "all.zarr"
 
-def begin(form, out):
-    "The job in a child, which needs no time to import."
+STEPS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
+
+def begin(form, out, last_step=10**9):
+    "The job in a child, which needs no time to import; it kills itself before a step at the files of its results."
     child = os.fork()
     if child:
         return child
+    n_steps = 0
+
+    def hear(event, arguments):
+        nonlocal n_steps
+        if event in STEPS and str(out.parent) in str(arguments[0]):
+            n_steps += 1
+            if n_steps == last_step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hear)
     log = os.open(folder / ".log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -46,6 +58,7 @@ def begin(form, out):
     except SystemExit as end:
         status = end.code or 0
     finally:
+        (folder / ".steps").write_text(str(n_steps))
         os._exit(status if isinstance(status, int) else 98)
 
 def tree(place):
@@ -55,13 +68,14 @@ def tree(place):
 def is_hidden(name):
     return any(part.startswith(".") for part in Path(name).parts)
 
-expected, lasting, problems, n_kills, n_jobs = {}, {}, [], 0, 0
+expected, lasting, n_steps, problems, n_kills, n_jobs = {}, {}, {}, [], 0, 0
 for form, name in forms.items():
     place = folder / ".whole" / form
     place.mkdir(parents=True)
     start = time.monotonic()
     assert os.waitpid(begin(form, place / name), 0)[1] == 0, (folder / ".log").read_text()
     lasting[form], expected[form] = time.monotonic() - start, tree(place)
+    n_steps[form] = int((folder / ".steps").read_text())
 
 end = time.monotonic() + seconds
 while n_kills < most and (time.monotonic() < end or n_jobs < len(forms)):
@@ -70,10 +84,13 @@ while n_kills < most and (time.monotonic() < end or n_jobs < len(forms)):
     place.mkdir(parents=True)
     status, n_before = None, n_kills
     while status is None:
-        child = begin(form, place / forms[form])
-        # later and later, so that every job ends
-        time.sleep(chance.uniform(0, lasting[form] * (1 + 0.1 * (n_kills - n_before))))
-        os.kill(child, signal.SIGKILL)
+        later = 1 + 0.1 * (n_kills - n_before)  # so that every job ends
+        if chance.random() < 0.5:
+            child = begin(form, place / forms[form], chance.randint(1, int(n_steps[form] * later)))
+        else:
+            child = begin(form, place / forms[form])
+            time.sleep(chance.uniform(0, lasting[form] * later))
+            os.kill(child, signal.SIGKILL)
         code = os.waitpid(child, 0)[1]
         found = tree(place)
         wrong = [name for name, body in found.items() if not is_hidden(name) and expected[form].get(name, 0) != body]
@@ -93,7 +110,10 @@ while n_kills < most and (time.monotonic() < end or n_jobs < len(forms)):
     n_jobs += 1
 print(json.dumps([n_kills, n_jobs, problems]))
 """
-"""Kills each format's job again and again until it ends; its tree has to be that of a run that nobody killed."""
+"""Kills each format's job again and again until it ends; its tree has to be that of a run that nobody killed.
+
+Half of the kills come at random times, half before a random one of the calls that open, rename or remove files.
+"""
 
 
 class Killed(NamedTuple):
