@@ -284,6 +284,13 @@ def test_stack_of_two_shapes_stops_before_anything_is_written_or_skips(rng, form
     np.testing.assert_array_equal(read_stack(form, out), expected)
 
 
+def test_stack_in_the_folder_of_its_images_is_not_read(rng):
+    images = same_size(rng)
+    for _ in range(2):
+        apply("same", "--format", "stack", out="same/all.npy")
+    assert len(np.load("same/all.npy")) == len(images)
+
+
 def test_stack_is_written_as_images_come_and_not_held(rng, monkeypatch):
     same_size(rng, 3)
     written = []
@@ -684,7 +691,7 @@ def test_an_interrupt_is_one_line_and_the_next_run_goes_on(rng):
 @pytest.mark.skipif(killed.NEEDED != [], reason=f"without {killed.NEEDED}")
 def test_killed_jobs_end_as_if_nobody_had_killed_them(tmp_path):
     (tmp_path / "kills").mkdir()
-    found = killed.kill_jobs(tmp_path / "kills", SEED, 8, 1)
+    found = killed.kill_jobs(tmp_path / "kills", SEED, 20, 1)
     assert found.problems == []
     assert found.n_kills >= 1
 
@@ -726,6 +733,15 @@ def test_a_bar_with_rate_and_time_left_on_a_terminal(photos):
     assert "6/6" in text
     assert "xcorr: bad.png: it is empty" in text
     assert "5 of 6 files done" in text
+
+
+@linux
+def test_a_reader_that_goes_away_ends_the_job_silently(photos):
+    with command("photos", "--bank", "bank.npy", "--out", "out") as process:
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (1, "")
+    apply("photos")
 
 
 def test_the_bar_counts_parts_of_files():

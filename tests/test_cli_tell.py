@@ -71,6 +71,17 @@ def test_a_reader_that_goes_away_is_no_traceback():
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="without /dev/full")
+@pytest.mark.parametrize("arguments", [["info"], ["info", "--json"], ["completion", "zsh"]])
+def test_an_output_that_is_full_is_one_line(arguments):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "xcorr", *arguments]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert "No space left on device" in ended.stderr
+
+
 @pytest.mark.parametrize("arguments", [["--version"], ["info", "--json"], ["completion", "fish"]])
 def test_the_module_is_the_command(arguments):
     command = [sys.executable, "-W", "error", "-m", "xcorr", *arguments]

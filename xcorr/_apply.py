@@ -106,6 +106,8 @@ def run_job(job: Job, watch: Watch) -> Summary:
             return run(job, Journal(job.folder), watch).run()
     except Busy as error:
         raise JobError(str(error)) from error
+    except BrokenPipeError:  # who was told of the progress has gone
+        raise
     except OSError as error:
         raise JobError(f"cannot write {job.out}: {error.strerror or error}") from error
 

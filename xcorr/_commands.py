@@ -168,6 +168,10 @@ def in_one_line() -> Iterator[None]:
         raise
     except click.UsageError as error:
         raise WrongUsage(error.format_message()) from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Stopped(str(error)) from error
     except KeyboardInterrupt:
         click.echo("xcorr: interrupted", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None

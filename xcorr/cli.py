@@ -6,6 +6,7 @@ The command needs click and rich, which the extra ``cli`` installs; nothing else
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -46,4 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         group = build_command()
     except ModuleNotFoundError as error:
         sys.exit(f'xcorr: the command needs {error.name}: pip install "xcorr[cli]"')
-    group.main(args=arguments, prog_name="xcorr")
+    try:
+        group.main(args=arguments, prog_name="xcorr")
+    except SystemExit as end:
+        sys.exit(end.code if is_flushed() else 1)
+
+
+def is_flushed() -> bool:
+    """Whether all that was printed could be; tells it in one line if not."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        print(f"Error: cannot write to standard output: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes again at its end
+        return False
+    return True
