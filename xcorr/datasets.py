@@ -5,7 +5,7 @@ A file is material to be judged: whatever is in it, a reader gives the images th
 
 - Sizes come from headers and are compared with what the file can hold, and with `max_bytes`, before any memory is taken
   for them. gzip is recognised by its first two bytes, and decompressed to one byte beyond what the header declares.
-- CIFAR-10's python version is a pickle: `xcorr._unpickle` reads it as data, nothing in it is imported or called.
+- CIFAR-10's python version is a pickle: ``xcorr._unpickle`` reads it as data, nothing in it is imported or called.
 - Archives are read as streams; only regular members with the names of the format count.
 """
 

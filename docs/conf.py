@@ -1,0 +1,39 @@
+"""Settings of Sphinx. `make docs` builds the site of this folder into build/docs."""
+
+import shutil
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+project = "xcorr"
+author = "xcorr contributors"
+copyright = f"2026, {author}"
+version = release = installed_version("xcorr")
+
+HERE = Path(__file__).parent
+
+# Notebooks are pages too, as they were saved: nothing in them runs here.
+for notebook in (HERE.parent / "examples").glob("*.ipynb"):
+    shutil.copy(notebook, HERE / "examples")
+nb_execution_mode = "off"
+
+extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx_copybutton"]
+exclude_patterns = ["_build"]
+myst_heading_anchors = 3
+nitpicky = True
+nitpick_ignore_regex = [(r"py:.*", r"(numpy|scipy)\..*")]  # their pages are not looked up
+
+default_role = "autolink"
+autodoc_typehints = "none"  # the docstrings say more
+autodoc_member_order = "bysource"
+autosummary_generate = False
+numpydoc_show_class_members = False
+maximum_signature_line_length = 88
+
+html_theme = "furo"
+html_title = f"xcorr {release}"
+html_static_path = ["_static"]
+html_css_files = ["xcorr.css"]
+html_copy_source = False
+html_show_sourcelink = False
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
