@@ -4,6 +4,8 @@ import shutil
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+from docutils import nodes
+
 project = "xcorr"
 author = "xcorr contributors"
 copyright = f"2026, {author}"
@@ -27,6 +29,7 @@ autodoc_typehints = "none"  # the docstrings say more
 autodoc_member_order = "bysource"
 autosummary_generate = False
 numpydoc_show_class_members = False
+numpydoc_validation_checks = {"all", "ES01", "SA01", "EX01", "PR04", "SS05"}  # all but these
 maximum_signature_line_length = 88
 
 html_theme = "furo"
@@ -37,3 +40,22 @@ html_copy_source = False
 html_show_sourcelink = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+
+SHORT_CODE = 24
+
+
+def class_tables(app, doctree):
+    """Tables of calls get the class `calls`, code in tables that is not to be broken `short`; see xcorr.css."""
+    for table in doctree.findall(nodes.table):
+        for literal in table.findall(nodes.literal):
+            if len(literal.astext()) <= SHORT_CODE:
+                literal["classes"].append("short")
+        head = next(table.findall(nodes.thead), None)
+        if head is not None and head.astext().split()[-1:] == ["xcorr"]:
+            table["classes"].append("calls")
+
+
+def setup(app):
+    """What Sphinx calls with itself."""
+    app.connect("doctree-read", class_tables)
