@@ -285,7 +285,8 @@ def response_shape(
     Returns
     -------
     tuple of int
-        (rows, columns), with ``floor((H + top + bottom - e) / stride) + 1`` with the effective size ``e = (kh - 1) * dilation + 1``.
+        (rows, columns): ``floor((H + top + bottom - e) / stride) + 1`` with the effective size
+        ``e = (kh - 1) * dilation + 1``.
 
     Raises
     ------
