@@ -21,10 +21,12 @@ PEERS = {
     "from-opencv": ("OpenCV", "cv2"),
     "from-torch": ("torch", "torch"),
     "from-tensorflow": ("TensorFlow", "tensorflow"),
+    "from-jax": ("JAX", "jax"),
+    "from-scikit-image": ("scikit-image", "skimage"),
 }
 SIZES = [(4, 3), (3, 3), (2, 2), (1, 1), (5, 2), (1, 6)]
 SIZE_LINE = "kh, kw = 4, 3 "
-FEWEST_ROWS = 20
+FEWEST_ROWS = 15
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
 
