@@ -122,6 +122,11 @@ def anchors(text):
 
 
 @pytest.mark.parametrize("page", page_names())
+def test_rows_of_tables_are_whole(page):
+    pages.rows(pages.read(page))
+
+
+@pytest.mark.parametrize("page", page_names())
 def test_targets_of_make_that_are_named_exist(page):
     targets = re.findall(r"^([a-z-]+):", pages.read("Makefile"), re.MULTILINE)
     code = re.findall(r"`[^`\n]+`|^(?:    |\$ ).*$", pages.read(page), re.MULTILINE)

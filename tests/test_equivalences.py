@@ -27,6 +27,8 @@ PEERS = {
 SIZES = [(4, 3), (3, 3), (2, 2), (1, 1), (5, 2), (1, 6)]
 SIZE_LINE = "kh, kw = 4, 3 "
 FEWEST_ROWS = 15
+ALIGNMENT = ("call", "before", "after", "the kernel is")
+FLIPS = ("call", "flips the kernel", "conjugates it")
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
 
@@ -76,6 +78,8 @@ def test_every_table_is_read():
         rows = pages.rows(pages.read(f"docs/{page}.md"))
         assert {row.header for row in rows} == {(title, "xcorr"), ("", title, "xcorr")}
         assert len(rows) > FEWEST_ROWS
+    for header in (ALIGNMENT, FLIPS, ("border", *BORDERS)):
+        assert convention_rows(*header)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -133,9 +137,7 @@ def names_in(code, **operands):
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5, 6])
-@pytest.mark.parametrize(
-    ("call", "before", "after", "kernel"), convention_rows("call", "before", "after", "the kernel is")
-)
+@pytest.mark.parametrize(("call", "before", "after", "kernel"), convention_rows(*ALIGNMENT))
 def test_same_pads_as_stated(call, before, after, kernel, k):
     rng = np.random.default_rng(k)
     line, taps = (rng.integers(-9, 10, (1, length)).astype(np.float32) for length in (11, k))
@@ -147,7 +149,7 @@ def test_same_pads_as_stated(call, before, after, kernel, k):
     np.testing.assert_allclose(response, verb(line, taps, padding=padding), rtol=0, atol=0.01)
 
 
-@pytest.mark.parametrize(("call", "flips", "conjugates"), convention_rows("call", "flips the kernel", "conjugates it"))
+@pytest.mark.parametrize(("call", "flips", "conjugates"), convention_rows(*FLIPS))
 def test_kernels_are_flipped_and_conjugated_as_stated(call, flips, conjugates):
     rng = np.random.default_rng(0)
     waves, wave = (rng.integers(-9, 10, (n, n)) + 1j * rng.integers(-9, 10, (n, n)) for n in (8, 3))
