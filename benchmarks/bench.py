@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from limits import copy_bandwidth, fma_peak
+from outputs import headless_pyplot, new_parser, write_outputs, write_plain_numbers
 from peers import PREPARED, Contender, contenders_for
 from workloads import WORKLOADS, Workload
 
@@ -182,11 +183,7 @@ def mean_ratio(rows: list[dict[str, Any]], prepared: bool) -> float:
 
 def plot(results: dict[str, Any], path: Path) -> None:
     """Bars of the ratio to the best prepared peer, on a logarithmic axis with a line at 1."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
+    pyplot = headless_pyplot()
     runs = results["runs"]
     names = [row["name"] for row in next(iter(runs.values()))["rows"]]
     figure, axes = pyplot.subplots(figsize=(8, 0.32 * len(names) + 1.2), layout="constrained")
@@ -195,7 +192,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
         ratios = [ratio_of(row, True)[0] for row in run["rows"]]
         axes.barh(heights, [ratio - 1 for ratio in ratios], 0.38, left=1, label=f"workers: {n_workers}")
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    write_plain_numbers(axes.xaxis)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.axvline(1, color="black", linewidth=0.8)
@@ -206,13 +203,11 @@ def plot(results: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     names = [work.name for work in WORKLOADS]
     parser.add_argument("--only", nargs="+", default=names, choices=names, metavar="NAME")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each row")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--plot", type=Path)
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.inside:
@@ -232,10 +227,7 @@ def main() -> None:
             f"FMA peak {peak} GFLOP/s, copies {run['copy_gbs']:.1f} GB/s\n"
         )
         print(table(run), flush=True)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
-    if arguments.plot:
-        plot(results, arguments.plot)
+    write_outputs(arguments, results, plot)
 
 
 if __name__ == "__main__":

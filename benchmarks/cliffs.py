@@ -7,12 +7,10 @@ neighbour (the cheaper one, if there are several) by more than the bar is marked
     python benchmarks/cliffs.py [--workers 1] [--only NAME ...] [--seconds 0.5] [--json FILE]
 """
 
-import argparse
-import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from outputs import new_parser, write_outputs
 from timing import Call, Case, View, best_of_turns, machine, prepared_call, provenance
 
 
@@ -145,12 +143,11 @@ def measure(cliff: Cliff, n_workers: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__, picture=False)
     parser.add_argument("--workers", type=int, default=1)
     names = [cliff.name for cliff in CLIFFS]
     parser.add_argument("--only", nargs="+", default=names, choices=names, metavar="NAME")
     parser.add_argument("--seconds", type=float, default=0.5, help="for each row, at least three turns")
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     print(f"{provenance()}, workers: {arguments.workers}\n")
     print(
@@ -168,9 +165,7 @@ def main() -> None:
             )
             rows.append(row)
     print(f"\nabove the bar: {sum(row['above'] for row in rows)} of {len(rows)}")
-    if arguments.json:
-        results = {**machine(), "workers": arguments.workers, "rows": rows}
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    write_outputs(arguments, {**machine(), "workers": arguments.workers, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ larger. Beside it stands by how much the call's time rises, and its method. XCOR
     python benchmarks/growth.py [--workers 1 2] [--only NAME ...] [--seconds 0.2] [--json FILE] [--plot FILE]
 """
 
-import argparse
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from outputs import headless_pyplot, new_parser, write_outputs, write_plain_numbers
 from timing import Case, best_of_turns, machine, prepared_call, provenance
 
 import xcorr
@@ -106,11 +105,7 @@ def table(run: dict[str, Any]) -> str:
 
 def plot(results: dict[str, Any], path: Path) -> None:
     """A panel for each series, a line for each number of workers, rings around what is marked."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
+    pyplot = headless_pyplot()
     names = list(dict.fromkeys(run["name"] for run in results["runs"]))
     n_columns = min(4, len(names))
     n_rows = -(-len(names) // n_columns)
@@ -123,8 +118,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
         marked = [(row["size"], row["ns_per_1000"]) for row in run["rows"] if row["dearer"]]
         axes.plot(*zip(*marked), "o", markersize=9, fillstyle="none", color=line.get_color()) if marked else None
         axes.set_xscale("log", base=2)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{value:g}")
+        write_plain_numbers(axes.xaxis, axes.yaxis)
         axes.set_title(run["grows"], fontsize="small")
     for axes in panels.flat[len(names) :]:
         axes.set_axis_off()
@@ -135,13 +129,11 @@ def plot(results: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     names = [series.name for series in SERIES]
     parser.add_argument("--only", nargs="+", default=names, choices=names, metavar="NAME")
     parser.add_argument("--seconds", type=float, default=0.2, help="for each size, at least three turns")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     results: dict[str, Any] = {**machine(), "runs": []}
     print(provenance())
@@ -152,10 +144,7 @@ def main() -> None:
             print(table(results["runs"][-1]), flush=True)
     n_marked = sum(row["dearer"] for run in results["runs"] for row in run["rows"])
     print(f"\nsteps of more than {RISE} times in calls above {SHORT * 1e6:.0f} us: {n_marked}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
-    if arguments.plot:
-        plot(results, arguments.plot)
+    write_outputs(arguments, results, plot)
 
 
 if __name__ == "__main__":

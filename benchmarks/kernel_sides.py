@@ -5,11 +5,10 @@ One kernel on an image of 1024x1024 in float32, kernels prepared where a peer ca
     python benchmarks/kernel_sides.py [--workers 1] [--seconds 0.1] [--json FILE] [--plot FILE]
 """
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
+from outputs import headless_pyplot, new_parser, write_outputs, write_plain_numbers
 from peers import contenders_for
 from timing import Case, best_of_turns, hold_threads, machine, prepared_call, provenance
 from workloads import Workload
@@ -46,11 +45,7 @@ def measure(side: int, n_workers: int, seconds: float) -> dict[str, float]:
 
 
 def plot(results: dict[str, Any], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
+    pyplot = headless_pyplot()
     figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
     names = dict.fromkeys(name for row in results["rows"] for name in row["ms"])
     for name in names:
@@ -58,8 +53,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
         style = {"linewidth": 2.5} if name == "xcorr" else {"linewidth": 1}
         axes.loglog(*zip(*points), marker=".", linestyle="--" if "," in name else "-", label=name, **style)
     axes.set_xscale("log", base=2)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
+    write_plain_numbers(axes.xaxis, axes.yaxis)
     axes.set_xlabel("side of the kernel")
     axes.set_ylabel(f"ms for one kernel on {SIZE}x{SIZE}")
     axes.set_ylim(top=100)
@@ -72,11 +66,9 @@ def plot(results: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.1, help="for each contender, at least three turns")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     hold_threads(arguments.workers)
     print(f"{provenance()}, workers: {arguments.workers}, {SIZE}x{SIZE}, ms")
@@ -85,10 +77,7 @@ def main() -> None:
         times = measure(side, arguments.workers, arguments.seconds)
         results["rows"].append({"side": side, "ms": times})
         print(f"{side:5}  " + "  ".join(f"{name} {ms:.3f}" for name, ms in times.items()), flush=True)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
-    if arguments.plot:
-        plot(results, arguments.plot)
+    write_outputs(arguments, results, plot)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,12 @@ XCORR_LEVEL chooses the level.
     python benchmarks/workers.py [--seconds 0.2] [--only NAME ...] [--no-rows] [--json FILE]
 """
 
-import argparse
-import json
 from functools import partial
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from growth import Series, octaves
+from outputs import new_parser, write_outputs
 from peers import xcorr_contenders
 from timing import Call, Case, best_of_turns, best_time, machine, prepared_call, provenance
 from workloads import WORKLOADS, Workload
@@ -128,19 +126,17 @@ def measure_rows(only: list[str], seconds: float) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__, picture=False)
     parser.add_argument("--seconds", type=float, default=0.2, help="for each call, at least three turns")
     names = [work.name for work in WORKLOADS]
     parser.add_argument("--only", nargs="+", default=names, choices=names, metavar="NAME", help="of the second table")
     parser.add_argument("--no-rows", action="store_true", help="without the second table")
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     print(provenance())
     kinds = measure_kinds(arguments.seconds)
     print(f"\n{suggest(kinds)}")
     rows = [] if arguments.no_rows else measure_rows(arguments.only, 2 * arguments.seconds)
-    if arguments.json:
-        arguments.json.write_text(json.dumps({**machine(), "kinds": kinds, "rows": rows}, indent=1) + "\n")
+    write_outputs(arguments, {**machine(), "kinds": kinds, "rows": rows})
 
 
 if __name__ == "__main__":

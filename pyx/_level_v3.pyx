@@ -3,5 +3,6 @@
 include "direct.pxi"
 include "winograd.pxi"
 include "fft.pxi"
+include "ranges.pxi"
 include "staging.pxi"
 include "table.pxi"

@@ -10,12 +10,9 @@
 # Two tiles of one image are the real and the imaginary part of one transform: kernels are real, so that both come back
 # apart. The backward transform is the forward one with the two parts changed.
 
-from libc.math cimport frexp, ldexp, sqrt
 from libc.string cimport memset
 
 cdef extern from "simd.h" nogil:
-    ctypedef int bits32 "xcorr_bits32"
-    ctypedef long long bits64 "xcorr_bits64"
     enum:
         LARGEST_RADIX "XCORR_LARGEST_RADIX"
 
@@ -415,147 +412,6 @@ cdef inline void put_runs(const Responses* responses, Py_ssize_t part, real* tar
             target[run.row * responses.pitch + column] = <real> responses.bias
 
 
-# --- the range of a tile ----------------------------------------------------------------------------------------------
-
-ctypedef fused bits:
-    bits32
-    bits64
-
-
-cdef inline void larger(bits* found, const bits* others, bits magnitude, Py_ssize_t n, bint begin) noexcept nogil:
-    """found = the larger of found, or of 0 where it begins, and the others' magnitudes."""
-    cdef Py_ssize_t index
-    cdef bits one
-    for index in range(n):
-        one = others[index] & magnitude
-        if begin:
-            found[index] = one
-        else:
-            found[index] = one if one > found[index] else found[index]
-
-
-cdef inline bits* largest_in_reach(bits* found, bits* other, Py_ssize_t n, Py_ssize_t reach, Py_ssize_t step,
-                                   Py_ssize_t pitch) noexcept nogil:
-    """For i < n - (reach - 1) * step the largest of `reach` from i on, `step` apart, each of `pitch` numbers.
-
-    Found by doubling what each has looked at, in turns in `found` and in `other`; the result is in the one returned.
-    """
-    cdef Py_ssize_t covered = 1, further, index
-    cdef bits* swapped
-    cdef const bits* ahead
-    while covered < reach:
-        further = min(covered, reach - covered) * step
-        covered = min(2 * covered, reach)
-        ahead = found + further * pitch
-        for index in range((n - (covered - 1) * step) * pitch):
-            other[index] = ahead[index] if ahead[index] > found[index] else found[index]
-        swapped = found
-        found = other
-        other = swapped
-    return found
-
-
-cdef inline bits least_of(const bits* found, Py_ssize_t n, bits least) noexcept nogil:
-    cdef Py_ssize_t index
-    for index in range(n):
-        least = found[index] if found[index] < least else least
-    return least
-
-
-cdef inline void examine(const Fourier* fourier, const real* tile, bits* of_columns, bits magnitude, int n_fraction,
-                         Range* found, vector like) noexcept nogil:
-    """Magnitudes as bits: of rows, of columns of a block, of blocks at every column."""
-    cdef Py_ssize_t width = found.n_columns, row, column, channel, plane = fourier.height * fourier.pitch
-    cdef bits* of_row = of_columns + fourier.width
-    cdef const bits* of_blocks
-    cdef bits largest = 0, least = magnitude, one
-    cdef const real* place
-    cdef vector squares = broadcast(a_zero, like)
-    found.n_zeros = 0
-    for row in range(found.n_rows):
-        for channel in range(fourier.depth):
-            place = tile + channel * plane + row * fourier.pitch
-            larger(of_row, <const bits*> place, magnitude, width, channel == 0)
-            add_squares(place, fourier.width, 1, &squares, like)
-        one = 0
-        for column in range(width):
-            one += of_row[column] == 0
-        found.n_zeros += one
-        one = 0
-        for column in range(width):
-            one = of_row[column] if of_row[column] > one else one
-        largest = one if one > largest else largest
-        if fourier.block_height > 0:
-            larger(of_columns, of_row, magnitude, width, row % fourier.block_height == 0)
-            if row % fourier.block_height == fourier.block_height - 1:
-                of_blocks = largest_in_reach(of_columns, of_row, width, fourier.block_width, 1, 1)
-                least = least_of(of_blocks, width - fourier.block_width + 1, least)
-    found.finite = largest < magnitude - ((<bits> 1 << n_fraction) - 1)
-    found.largest = <int> (largest >> n_fraction)
-    found.least = <int> (least >> n_fraction) if fourier.block_height > 0 else 0
-    found.exponent = 0
-    if found.finite and largest > 0:
-        found.exponent = exponent_of_norm(fourier, tile, squares, found.largest)
-
-
-cdef inline void examine_windows(const Fourier* fourier, const real* tile, bits* magnitudes, bits magnitude,
-                                 int n_fraction, Range* found) noexcept nogil:
-    """The largest magnitude of every window, by doubling what each element has looked at."""
-    cdef Py_ssize_t width = found.n_columns, height = found.n_rows, row, column, channel
-    cdef Py_ssize_t n_columns = width - (fourier.kernel_width - 1) * fourier.column_dilation
-    cdef bits* other = magnitudes + height * n_columns
-    cdef bits least = magnitude, one
-    cdef const bits* of_row
-    for row in range(height):  # into the place of rows to come, two of which there is room for behind the last one
-        for channel in range(fourier.depth):
-            larger(magnitudes + row * n_columns,
-                   <const bits*> (tile + (channel * fourier.height + row) * fourier.pitch), magnitude, width,
-                   channel == 0)
-        of_row = largest_in_reach(magnitudes + row * n_columns, other + width, width, fourier.kernel_width,
-                                  fourier.column_dilation, 1)
-        if of_row != magnitudes + row * n_columns:
-            memcpy(magnitudes + row * n_columns, of_row, n_columns * sizeof(bits))
-    magnitudes = largest_in_reach(magnitudes, other, height, fourier.kernel_height, fourier.row_dilation, n_columns)
-    for row in range(height - (fourier.kernel_height - 1) * fourier.row_dilation):
-        for column in range(n_columns):
-            one = magnitudes[row * n_columns + column]
-            least = one if 0 < one < least else least
-    found.least = <int> (least >> n_fraction)
-
-
-cdef inline void add_squares(const real* row, Py_ssize_t width, double scale, vector* squares,
-                             vector like) noexcept nogil:
-    cdef Py_ssize_t lanes = n_lanes(like), index, part
-    cdef vector one, zero = broadcast(a_zero, like)
-    cdef vector[4] sums
-    for part in range(4):
-        sums[part] = zero
-    for index in range(width // lanes // 4):
-        for part in range(4):
-            one = scaled(scale, (<const vector*> row)[4 * index + part])
-            sums[part] = sums[part] + one * one
-    for index in range(width // lanes // 4 * 4, width // lanes):
-        one = scaled(scale, (<const vector*> row)[index])
-        sums[0] = sums[0] + one * one
-    squares[0] = squares[0] + ((sums[0] + sums[1]) + (sums[2] + sums[3]))
-
-
-cdef inline int exponent_of_norm(const Fourier* fourier, const real* tile, vector squares, int largest) noexcept nogil:
-    """Of the tile with that sum of squares and that biased exponent of the largest magnitude."""
-    cdef int bias = 127 if real is float else 1023, exponent, down = 0
-    cdef double total = 0
-    cdef Py_ssize_t lane, row
-    if largest < bias - bias // 4 or largest > bias + bias // 4:  # squares that are lost or infinite
-        down = max(largest - bias, 1 - bias)
-        squares = broadcast(a_zero, squares)
-        for row in range(fourier.height * fourier.depth):
-            add_squares(tile + row * fourier.pitch, fourier.width, ldexp(1, -down), &squares, squares)
-    for lane in range(n_lanes(squares)):
-        total += (<real*> &squares)[lane]
-    frexp(sqrt(total), &exponent)
-    return max(min(exponent - 1 + down, bias - 1), 1 - bias)
-
-
 cdef void forward_f32(const Fourier* fourier, const float* first, const float* second, Py_ssize_t pitch,
                       Py_ssize_t n_columns, float first_scale, float second_scale, float* spectrum,
                       float* points) noexcept nogil:
@@ -576,19 +432,3 @@ cdef void backward_f32(const Fourier* fourier, const float* spectra, const float
 cdef void backward_f64(const Fourier* fourier, const double* spectra, const double* kernel,
                        const Responses* responses, double* plane, double* points) noexcept nogil:
     backward(fourier, spectra, kernel, responses, plane, points, f64v_broadcast(0))
-
-
-cdef void examine_f32(const Fourier* fourier, const float* tile, float* plane, bint windows,
-                      Range* found) noexcept nogil:
-    if windows:
-        examine_windows(fourier, tile, <bits32*> plane, <bits32> 0x7fffffff, 23, found)
-    else:
-        examine(fourier, tile, <bits32*> plane, <bits32> 0x7fffffff, 23, found, f32v_broadcast(0))
-
-
-cdef void examine_f64(const Fourier* fourier, const double* tile, double* plane, bint windows,
-                      Range* found) noexcept nogil:
-    if windows:
-        examine_windows(fourier, tile, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found)
-    else:
-        examine(fourier, tile, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found, f64v_broadcast(0))

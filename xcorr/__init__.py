@@ -4,7 +4,7 @@ A call goes ``_correlate`` (the verbs) -> ``_geometry`` (shapes) -> ``_method`` 
 prepared) -> ``_workers`` (threads) -> ``_engine`` (loops) -> ``_level_*`` (micro-kernels).
 """
 
-from xcorr import datasets
+from xcorr import banks, datasets
 from xcorr._correlate import (
     choose_method,
     convolve,
@@ -22,6 +22,7 @@ from xcorr.datasets import DataFormatError
 __all__ = [
     "Correlator",
     "DataFormatError",
+    "banks",
     "choose_method",
     "convolve",
     "correlate",
