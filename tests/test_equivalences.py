@@ -2,7 +2,7 @@
 
 A page begins with a block that makes the operands. A table whose header is a peer and xcorr has one call of each in its
 rows; one whose first column has no header has cells that say `code` is `value`. The operands are whole numbers, and so
-are the true responses: what a peer's transform rounds is far less than the 1 by which anything else differs.
+are most true responses: what a peer's transform rounds is far less than the 1 by which anything else differs.
 docs/conventions.md has tables of its own, of what is padded, flipped and conjugated.
 """
 
@@ -93,7 +93,7 @@ def test_both_calls_give_the_same(page, theirs, ours, size):
     elif expected.dtype.kind in "fc":
         assert response.shape == expected.shape
         assert response.dtype == expected.dtype
-        np.testing.assert_allclose(response, expected, rtol=0, atol=0.01)
+        np.testing.assert_allclose(response, expected, rtol=0, atol=min(0.01, 1e-5 * np.abs(expected).max()))
     else:
         np.testing.assert_array_equal(response, expected, strict=True)
 
