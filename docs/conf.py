@@ -11,11 +11,10 @@ author = "xcorr contributors"
 copyright = f"2026, {author}"
 version = release = installed_version("xcorr")
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 
-# Notebooks are pages too, as they were saved: nothing in them runs here.
-for notebook in (HERE.parent / "examples").glob("*.ipynb"):
-    shutil.copy(notebook, HERE / "examples")
+# Notebooks are pages too, as they were saved: nothing in them runs here. They lie in docs/ only during a build.
+NOTEBOOKS = [shutil.copy2(path, HERE / "examples") for path in (HERE.parent / "examples").glob("*.ipynb")]
 nb_execution_mode = "off"
 
 extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx_copybutton"]
@@ -29,7 +28,7 @@ autodoc_typehints = "none"  # the docstrings say more
 autodoc_member_order = "bysource"
 autosummary_generate = False
 numpydoc_show_class_members = False
-numpydoc_validation_checks = {"all", "ES01", "SA01", "EX01", "PR04", "SS05"}  # all but these
+numpydoc_validation_checks = {"all", "ES01", "SA01", "EX01", "PR04", "PR07", "RT03", "SS05"}  # all but these
 numpydoc_validation_exclude = {r"\.BANKS$"}  # a mapping, whose docstring stands below it
 maximum_signature_line_length = 88
 
@@ -57,6 +56,13 @@ def class_tables(app, doctree):
             table["classes"].append("calls")
 
 
+def remove_notebooks(app, error):
+    """The copies have been read."""
+    for copy in NOTEBOOKS:
+        copy.unlink()
+
+
 def setup(app):
     """What Sphinx calls with itself."""
+    app.connect("build-finished", remove_notebooks)
     app.connect("doctree-read", class_tables)
