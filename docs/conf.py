@@ -14,7 +14,7 @@ version = release = installed_version("xcorr")
 HERE = Path(__file__).resolve().parent
 
 # Notebooks are pages too, as they were saved: nothing in them runs here. They lie in docs/ only during a build.
-NOTEBOOKS = [shutil.copy2(path, HERE / "examples") for path in (HERE.parent / "examples").glob("*.ipynb")]
+NOTEBOOKS = [Path(shutil.copy2(path, HERE / "examples")) for path in sorted((HERE.parent / "examples").glob("*.ipynb"))]
 nb_execution_mode = "off"
 
 extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx_copybutton"]
