@@ -98,6 +98,14 @@ lint: .venv/tools-lint ## ruff, cython-lint, mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint pyx
 	$(BIN)/mypy
 
+# Warnings are errors, and so are pages that load something from elsewhere. In docs/, like the tests, so that the
+# installed xcorr is found.
+.PHONY: docs
+docs: .venv/tools-docs ## the documentation as a site, in build/docs/
+	rm -rf build/docs
+	cd docs && ../$(BIN)/sphinx-build -q -W --keep-going -d ../build/doctrees . ../build/docs
+	! grep -rE --include='*.html' '<(script|link|img|iframe)[^>]* (src|href)="(https?:)?//' build/docs
+
 .PHONY: wheel
 wheel: .venv/tools-build ## the sdist, and the wheel built from it, in dist/
 	rm -rf build dist

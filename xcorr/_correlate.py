@@ -171,6 +171,12 @@ def correlate(
     MemoryError
         If the workspace would exceed 256 MiB.
 
+    See Also
+    --------
+    convolve : The same with flipped kernels.
+    Correlator : A bank that is prepared once for many calls.
+    response_shape : Rows and columns of a response.
+
     Notes
     -----
     Without a flip of the kernels, and conjugated like `scipy.signal.correlate`::
@@ -179,22 +185,48 @@ def correlate(
             image[n, y*stride + i*dilation, x*stride + j*dilation, c] * conj(kernel[k, i, j, c])
 
     Integers are exact. For floats the error is at most ``(4 + 2 sqrt(n)) u S`` with n taps, unit roundoff u and S the
-    sum of the magnitudes of the products (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., ch. 4, for
-    sums in blocks). By the method "winograd" it is at most 16 u times the sum over channels of the largest pixel's
-    magnitude in the response's 4x4 pixels times the sum of the kernel's magnitudes (Lavin and Gray, Fast Algorithms for
-    Convolutional Neural Networks, 2016, for the algorithm). By the method "fft" it is at most ``0.5 log2(points) u``
-    times the 2-norm of a tile of `points` pixels around the window, at most 2048 by 2048, times that of the kernel;
-    integers are transformed in float64 and rounded, where a bound proves that this is exact, and tiles that are not
-    finite, or where some window's largest pixel is less than about a thousandth of the tile's in float32, are done
-    directly. The bits of a response depend neither on the batch nor on the workers.
+    sum of the magnitudes of the products ([1]_, chapter 4, for sums in blocks). By the method "winograd" it is at most
+    16 u times the sum over channels of the largest pixel's magnitude in the response's 4x4 pixels times the sum of the
+    kernel's magnitudes ([2]_ for the algorithm). By the method "fft" it is at most ``0.5 log2(points) u`` times the
+    2-norm of a tile of `points` pixels around the window, at most 2048 by 2048, times that of the kernel; integers are
+    transformed in float64 and rounded, where a bound proves that this is exact, and tiles that are not finite, or where
+    some window's largest pixel is less than about a thousandth of the tile's in float32, are done directly. The bits of
+    a response depend neither on the batch nor on the workers.
+
+    References
+    ----------
+    .. [1] N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM, 2002.
+    .. [2] A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR, 2016.
 
     Examples
     --------
+    One kernel on one image:
+
     >>> import numpy as np
     >>> import xcorr
-    >>> xcorr.correlate(np.arange(12.0).reshape(3, 4), np.array([[1.0, 0.0], [0.0, -1.0]]))
+    >>> image = np.arange(12.0).reshape(3, 4)
+    >>> xcorr.correlate(image, np.array([[1.0, 0.0], [0.0, -1.0]]))
     array([[-5., -5., -5.],
            [-5., -5., -5.]])
+    >>> xcorr.correlate(image, np.array([[-1.0, 0.0, 1.0]]), padding="same", boundary="edge")
+    array([[1., 2., 2., 1.],
+           [1., 2., 2., 1.],
+           [1., 2., 2., 1.]])
+
+    A bank of eight kernels on a batch of colour images, every second row and column:
+
+    >>> images, bank = np.ones((10, 32, 32, 3)), np.ones((8, 5, 5, 3))
+    >>> xcorr.correlate(images, bank, stride=2, padding="same", bias=np.arange(8)).shape
+    (10, 16, 16, 8)
+
+    Integers do not wrap around:
+
+    >>> xcorr.correlate(np.full((3, 3), 255, np.uint8), np.ones((3, 3), np.uint8))
+    array([[2295]])
+    >>> xcorr.correlate(np.full((3, 3), 255, np.uint8), np.ones((3, 3), np.uint8), dtype=np.uint8)
+    Traceback (most recent call last):
+        ...
+    OverflowError: ...
     """
     words = (layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, dtype)
     return _run(images, kernels, words, fill_value, bias, out, workers)
@@ -265,10 +297,12 @@ def convolve(
     ----------
     images, kernels
         As for `correlate`.
-    layout, padding, boundary, fill_value, stride, dilation, groups, bias, method, precision, dtype, out, workers
+    layout, padding, boundary, fill_value, stride, dilation, groups, bias
         As for `correlate`; the padding is that of the correlation with the flipped kernels.
     conjugate : bool
         Without effect, so that both functions take the same keywords: a convolution never conjugates.
+    method, precision, dtype, out, workers
+        As for `correlate`.
 
     Returns
     -------
@@ -280,10 +314,16 @@ def convolve(
     TypeError, ValueError, OverflowError, MemoryError
         As `correlate`.
 
+    See Also
+    --------
+    correlate : The same without the flip.
+
     Notes
     -----
-    ``response[n, y, x, k] = bias[k] + sum over i, j, c of
-    image[n, y*stride + (kh-1-i)*dilation, x*stride + (kw-1-j)*dilation, c] * kernel[k, i, j, c]``
+    The kernels are flipped and not conjugated, like `scipy.signal.convolve`'s::
+
+        response[n, y, x, k] = bias[k] + sum over i, j, c of
+            image[n, y*stride + (kh-1-i)*dilation, x*stride + (kw-1-j)*dilation, c] * kernel[k, i, j, c]
 
     Examples
     --------
@@ -291,6 +331,8 @@ def convolve(
     >>> import xcorr
     >>> xcorr.convolve(np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 0.0]]), padding="full")
     array([[1., 2., 3., 0.]])
+    >>> xcorr.correlate(np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 0.0]]), padding="full")
+    array([[0., 1., 2., 3.]])
     """
     words = (layout, padding, boundary, stride, dilation, groups, conjugate, True, method, precision, dtype)
     return _run(images, kernels, words, fill_value, bias, out, workers)
@@ -331,25 +373,33 @@ def response_shape(
 
     Parameters
     ----------
-    image_shape, kernel_shape : (H, W) and (kh, kw), in pixels; a third number, the channels, is allowed
+    image_shape, kernel_shape : tuple of int
+        (H, W) and (kh, kw), in pixels; a third number, the channels, is allowed.
     padding, stride, dilation
         As for `correlate`.
 
     Returns
     -------
-    (rows, columns) : tuple of int
-        ``floor((H + top + bottom - e) / stride) + 1`` with the effective size ``e = (kh - 1) * dilation + 1``.
+    tuple of int
+        (rows, columns): ``floor((H + top + bottom - e) / stride) + 1`` with the effective size
+        ``e = (kh - 1) * dilation + 1``.
 
     Raises
     ------
     TypeError, ValueError
         If a shape or keyword is not allowed, or the kernel is larger than the padded image.
 
+    See Also
+    --------
+    correlate : What has responses of this shape.
+
     Examples
     --------
     >>> import xcorr
     >>> xcorr.response_shape((28, 28), (3, 3))
     (26, 26)
+    >>> xcorr.response_shape((28, 28), (3, 3), padding="same", stride=3)
+    (10, 10)
     """
     image = read_shape(image_shape, "image_shape", (2, 3))
     kernel = read_shape(kernel_shape, "kernel_shape", (2, 3))
@@ -400,10 +450,18 @@ def choose_method(
     TypeError, ValueError
         As `correlate`.
 
+    See Also
+    --------
+    Correlator.explain : More of what a call would do.
+
     Examples
     --------
     >>> import xcorr
     >>> xcorr.choose_method((1000, 28, 28), (2, 3, 3), layout="NHW")
+    'direct'
+    >>> xcorr.choose_method((1000, 512, 512), (2, 63, 63), layout="NHW")
+    'fft'
+    >>> xcorr.choose_method((1000, 512, 512), (2, 63, 63), layout="NHW", precision="strict")
     'direct'
     """
     operand_dtype = named_dtype(dtype)
@@ -422,8 +480,10 @@ def window_index(
 
     Parameters
     ----------
-    image_shape : (H, W) or (H, W, C)
-    kernel_shape : (kh, kw) or (kh, kw, C)
+    image_shape : tuple of int
+        (H, W) or (H, W, C), in pixels.
+    kernel_shape : tuple of int
+        (kh, kw) or (kh, kw, C).
     dilation
         As for `correlate`.
 
@@ -437,11 +497,17 @@ def window_index(
     TypeError, ValueError
         If a shape is not allowed or the kernel is larger than the image.
 
+    See Also
+    --------
+    correlation_indices : The same for every window.
+
     Examples
     --------
     >>> import xcorr
     >>> xcorr.window_index((28, 28), (3, 3)).tolist()
     [0, 1, 2, 28, 29, 30, 56, 57, 58]
+    >>> xcorr.window_index((28, 28), (2, 2), dilation=3).tolist()
+    [0, 3, 84, 87]
     """
     width, depth, kernel, _ = _flat_sizes(image_shape, kernel_shape, 1, dilation)
     index = np.empty(checked(kernel[0] * kernel[1] * depth, "kernel_shape", "the number of taps"), dtype=np.intp)
@@ -456,8 +522,10 @@ def correlation_indices(
 
     Parameters
     ----------
-    image_shape : (H, W) or (H, W, C)
-    kernel_shape : (kh, kw) or (kh, kw, C)
+    image_shape : tuple of int
+        (H, W) or (H, W, C), in pixels.
+    kernel_shape : tuple of int
+        (kh, kw) or (kh, kw, C).
     stride, dilation
         As for `correlate`.
 
@@ -471,11 +539,21 @@ def correlation_indices(
     TypeError, ValueError
         If a shape is not allowed or the kernel is larger than the image.
 
+    See Also
+    --------
+    windows : The pixels themselves.
+    correlate : The same responses without an array of indices.
+
     Examples
     --------
+    >>> import numpy as np
     >>> import xcorr
     >>> xcorr.correlation_indices((32, 32, 3), (5, 5, 3)).shape
     (784, 75)
+    >>> image, kernel = np.arange(20).reshape(4, 5), np.arange(6).reshape(2, 3)
+    >>> indices = xcorr.correlation_indices(image.shape, kernel.shape)
+    >>> np.array_equal(image.ravel()[indices] @ kernel.ravel(), xcorr.correlate(image, kernel).ravel())
+    True
     """
     width, depth, _, positions = _flat_sizes(image_shape, kernel_shape, stride, dilation)
     window = window_index(image_shape, kernel_shape, dilation=dilation)
@@ -527,7 +605,8 @@ def windows(
     ----------
     images : array_like
         One image or a batch. Without `layout`, 2-D is (H, W) and 4-D is (N, H, W, C); 3-D needs the layout.
-    kernel_shape : (kh, kw)
+    kernel_shape : tuple of int
+        (kh, kw), in pixels.
     layout, stride, dilation
         As for `correlate`.
 
@@ -540,6 +619,11 @@ def windows(
     ------
     TypeError, ValueError
         If an argument is not allowed or the kernel is larger than the images.
+
+    See Also
+    --------
+    correlation_indices : Where the windows' pixels lie.
+    numpy.lib.stride_tricks.sliding_window_view : A view of overlapping windows, without a copy.
 
     Examples
     --------

@@ -34,13 +34,22 @@ class Correlator:
     TypeError, ValueError
         If a keyword by itself is not allowed; what depends on the images is raised by the call.
 
+    See Also
+    --------
+    correlate : A single call; arguments, response and errors are described there.
+
     Examples
     --------
     >>> import numpy as np
     >>> import xcorr
     >>> sobel = xcorr.Correlator(np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]), padding="same")
-    >>> sobel(np.eye(4)).shape
-    (4, 4)
+    >>> sobel(np.eye(4))
+    array([[ 1., -2., -1.,  0.],
+           [ 2.,  0., -2., -1.],
+           [ 1.,  2.,  0., -2.],
+           [ 0.,  1.,  2., -1.]])
+    >>> sobel(np.ones((7, 28, 28))).shape
+    (7, 28, 28)
     """
 
     def __init__(
@@ -81,7 +90,25 @@ class Correlator:
     def __call__(
         self, images: npt.ArrayLike, *, out: Array | None = None, workers: SupportsIndex | None = None
     ) -> Array:
-        """The response of `images`; arguments, response and errors as of `correlate`."""
+        """Correlate images with the bank.
+
+        Parameters
+        ----------
+        images : array_like
+            One image or a batch, as for `correlate`.
+        out, workers
+            As for `correlate`.
+
+        Returns
+        -------
+        ndarray
+            The response, as of `correlate`.
+
+        Raises
+        ------
+        TypeError, ValueError, OverflowError, MemoryError
+            As `correlate`.
+        """
         level = _dispatch.current().name
         repeats = self._repeats.setdefault(level, [])
         if out is None and workers is None:
@@ -122,6 +149,22 @@ class Correlator:
         -------
         str
             Some lines of text.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As a call would.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import xcorr
+        >>> print(xcorr.Correlator(np.ones((16, 3, 3, 8), np.float32)).explain((100, 56, 56, 8)))
+        images (100, 56, 56, 8) of float32, layout NHWC
+        response (100, 54, 54, 16) of float32
+        taps 72 in each of 16 kernels, 335923200 multiply-adds
+        method direct (chosen from the sizes of one image and the bank)
+        level ...
         """
         images = named_dtype(dtype)
         check_element("dtype", images)

@@ -26,12 +26,26 @@ TAR_BLOCK = 512
 class DataFormatError(ValueError):
     """A file does not hold what its format promises.
 
-    Attributes
+    Its arguments are its attributes too.
+
+    Parameters
     ----------
     path : str
         The file; for a member of an archive ``archive:member``.
     offset : int
         Where in it, in bytes, counted after decompression.
+    problem : str
+        What is wrong there.
+
+    Examples
+    --------
+    >>> import os
+    >>> import xcorr
+    >>> try:
+    ...     xcorr.datasets.load_idx(os.devnull)
+    ... except xcorr.DataFormatError as error:
+    ...     print(error.offset)
+    0
     """
 
     __module__ = "xcorr.datasets"
