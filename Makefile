@@ -86,6 +86,17 @@ bench: .venv/bench ## time every workload beside its peers; ARGS="--only fhd_5 -
 	mkdir -p build
 	cd benchmarks && ../$(BIN)/python bench.py --json ../build/bench.json --plot ../build/bench.svg $(ARGS)
 
+# The notebooks import the installed package: a kernel runs in examples/, like the tests in tests/.
+.PHONY: notebooks
+notebooks: .venv/tools-examples ## run the notebooks in examples/, changing nothing; ARGS="cross_correlation" selects
+	$(BIN)/python examples/run.py $(ARGS)
+
+# kaleido draws with a Chrome or Chromium that is there already.
+.PHONY: render
+render: .venv/tools-examples ## run the notebooks and keep what they show, with pictures as PNG; needs Chromium
+	$(BIN)/pip install -q 'kaleido>=1'
+	$(BIN)/python examples/run.py --write $(ARGS)
+
 LEVEL ?= v3
 .PHONY: bench-level
 bench-level: ## the same at one level of xcorr; at LEVEL=v3 torch is held to AVX2 as well
