@@ -13,6 +13,7 @@ from ._correlator import Correlator
 from ._images import ImageError, Images
 from ._plan import plan_for, read_settings
 from ._responses import PART_BYTES, Responses
+from ._typing import Layout
 
 __all__ = ["CHANNELS", "Responder"]
 
@@ -118,7 +119,7 @@ class Responder:
             return batch[..., np.newaxis] if batch.ndim == 3 else batch
         return brightness(batch) if batch.ndim == 4 and self.channels == "grey" else batch
 
-    def pair(self, prepared: Array) -> tuple[str, Array]:
+    def pair(self, prepared: Array) -> tuple[Layout, Array]:
         """Return the layout and the bank for such images."""
         if self.bank.ndim == 4:
             return "NHWC", self.bank
@@ -126,7 +127,7 @@ class Responder:
             return "NHWC", np.broadcast_to(self.bank[..., np.newaxis], (*self.bank.shape, prepared.shape[3]))
         return "NHW", self.bank
 
-    def correlate(self, images: Array, layout: str, bank: Array) -> Array:
+    def correlate(self, images: Array, layout: Layout, bank: Array) -> Array:
         """By a prepared bank, one for each of its shapes."""
         prepared = self.correlators.get(bank.shape)
         if prepared is None:
