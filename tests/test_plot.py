@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -471,6 +472,19 @@ def test_names_are_text_and_nothing_else():
     assert "<u>" not in json.dumps(json.loads(compared.to_json()), ensure_ascii=False)
 
 
+TITLED = [
+    partial(plot.bank, np.eye(3)),
+    partial(plot.responses, np.eye(3), np.eye(2)),
+    partial(plot.windows, np.eye(3), (2, 2)),
+    partial(plot.compare, np.eye(3), np.eye(3)),
+]
+
+
+def test_title_stands_in_place_of_the_one_made_up():
+    titles = [title(call(title="mine")) for call in TITLED]
+    assert titles == ["mine", "mine", "mine", "mine: equal"]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -483,6 +497,7 @@ def test_names_are_text_and_nothing_else():
         (lambda: plot.bank(np.eye(3), names="a"), TypeError, "names: got 'a'; allowed is a sequence of 1 str"),
         (lambda: plot.bank(np.eye(3), names=[1]), TypeError, r"names: got \[1\]"),
         (lambda: plot.bank(np.eye(3), names=["a", "b"]), ValueError, "names: .*allowed is a sequence of 1 str"),
+        *((lambda call=call: call(title=5), TypeError, "title: got 5; allowed is a str") for call in TITLED),
         (lambda: plot.bank(np.eye(3), max_facets=0), ValueError, "max_facets: got 0; allowed is an integer >= 1"),
         (lambda: plot.bank(np.eye(3), max_facets=2.5), TypeError, "max_facets: got 2.5"),
         (lambda: plot.bank(np.eye(3), width=100), ValueError, "width: got 100; allowed is an integer >= 200"),
