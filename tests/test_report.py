@@ -1,5 +1,6 @@
 """The page that the demonstration writes: its parts, that it asks for nothing, that what it tells is text and true."""
 
+import json
 import re
 import subprocess
 import sys
@@ -164,6 +165,18 @@ def test_what_is_told_is_text(outcomes):
     assert len(read.all("script")) == 3
     assert not read.all("b")
     assert evil in read.words
+
+
+def test_figures_stand_in_the_page_as_json_without_any_markup(page):
+    """What would end the script could not stand in it."""
+    (text,) = re.findall(r'<script type="application/json" id="figures">([^<]*)</script>', page)
+    figures = json.loads(text)
+    assert len(figures) == N_FIGURES
+    assert "<br>" in json.dumps(figures)
+    for figure in figures:
+        widths = [layout["width"] for layout in figure["layouts"]]
+        assert widths == sorted(set(widths))
+        assert widths[0] <= 300
 
 
 def test_wrong_responses_are_told_and_marked(outcomes):
