@@ -1,6 +1,7 @@
 """The page that the demonstration writes: its parts, that it asks for nothing, that what it tells is text and true."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -273,10 +274,12 @@ def test_page_is_written_whole_or_not_at_all(quick, monkeypatch):
     def full_disk(*arguments):
         raise OSError("no space left")
 
-    genuine = _demo.os.replace
-    monkeypatch.setattr(
-        _demo.os, "replace", lambda part, path: (full_disk if path.suffix == ".html" else genuine)(part, path)
-    )
+    genuine = os.replace
+
+    def replace_all_but_pages(part, path):
+        (full_disk if path.suffix == ".html" else genuine)(part, path)
+
+    monkeypatch.setattr(os, "replace", replace_all_but_pages)
     result = run()
     assert result.exit_code == 1
     assert "cannot write report.html: no space left" in result.output
