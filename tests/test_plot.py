@@ -286,6 +286,7 @@ def test_rows_go_downwards_and_pixels_are_square(name):
         assert vertical.range[0] > vertical.range[1]
         assert vertical.scaleanchor == vertical.anchor or vertical.scaleanchor == "x"
         assert vertical.scaleratio == 1
+        assert horizontal.constrain == vertical.constrain == "domain"
         assert not horizontal.showgrid
         assert not vertical.showgrid
 
@@ -386,6 +387,12 @@ def test_facets_do_not_overlap_and_stay_large_enough(n_facets, width):
     for index, (left, right, bottom, top) in enumerate(boxes):
         for other in boxes[:index]:
             assert right <= other[0] or left >= other[1] or top <= other[2] or bottom >= other[3]
+
+
+def test_planes_of_many_pixels_get_the_room_there_is():
+    few, many = (plot.responses(np.ones((side, side)), np.ones((side, side))).layout for side in (50, 500))
+    assert few.width < many.width <= 960
+    assert many.width > 920
 
 
 def test_large_planes_are_thinned_and_no_peak_is_lost():
