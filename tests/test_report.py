@@ -1,5 +1,7 @@
 """The page that the demonstration writes: its parts, that it asks for nothing, that what it tells is text and true."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -166,6 +168,18 @@ def test_what_is_told_is_text(outcomes):
     assert evil in read.words
 
 
+def test_figures_stand_in_the_page_as_json_without_any_markup(page):
+    """What would end the script could not stand in it."""
+    (text,) = re.findall(r'<script type="application/json" id="figures">([^<]*)</script>', page)
+    figures = json.loads(text)
+    assert len(figures) == N_FIGURES
+    assert "<br>" in json.dumps(figures)
+    for figure in figures:
+        widths = [layout["width"] for layout in figure["layouts"]]
+        assert widths == sorted(set(widths))
+        assert widths[0] <= 300
+
+
 def test_wrong_responses_are_told_and_marked(outcomes):
     wrong = changed(outcomes[4], outcomes[4].response + 1, n_over=7)
     read = Reader(_report.page([*outcomes[:4], wrong, *outcomes[5:]], ["7 of 9 are wrong"], None))
@@ -260,10 +274,12 @@ def test_page_is_written_whole_or_not_at_all(quick, monkeypatch):
     def full_disk(*arguments):
         raise OSError("no space left")
 
-    genuine = _demo.os.replace
-    monkeypatch.setattr(
-        _demo.os, "replace", lambda part, path: (full_disk if path.suffix == ".html" else genuine)(part, path)
-    )
+    genuine = os.replace
+
+    def replace_all_but_pages(part, path):
+        (full_disk if path.suffix == ".html" else genuine)(part, path)
+
+    monkeypatch.setattr(os, "replace", replace_all_but_pages)
     result = run()
     assert result.exit_code == 1
     assert "cannot write report.html: no space left" in result.output
