@@ -21,7 +21,7 @@ from traitlets.config import Config
 
 FOLDER = Path(__file__).resolve().parent
 CELL_SECONDS = 300
-LARGE_PICTURE = 250_000
+LARGE_PICTURE = 400_000
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
