@@ -30,7 +30,7 @@ def few_images(monkeypatch):
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.build_command(), ["demo", *map(str, arguments)], prog_name="xcorr")
+    return CliRunner().invoke(cli.build_command(), ["demo", "--no-report", *map(str, arguments)], prog_name="xcorr")
 
 
 def perturbed(monkeypatch, change, when=lambda images, kernels: True):

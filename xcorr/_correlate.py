@@ -1,7 +1,9 @@
 """The public verbs: validate, plan, run."""
 
+from __future__ import annotations
+
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +11,6 @@ import numpy.typing as npt
 import xcorr._indices as _indices
 from xcorr import _dispatch
 from xcorr._arrays import copy_in_pieces, held, take_array
-from xcorr._bank import Array
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Recent, Repeat, repeated
 from xcorr._geometry import (
@@ -25,6 +26,24 @@ from xcorr._geometry import (
     sizes_of,
 )
 from xcorr._plan import PLAIN, plan_for, read_settings
+from xcorr._typing import (
+    AnyArray,
+    AnyElement,
+    Array,
+    Boundary,
+    Inexact,
+    Keywords,
+    Layout,
+    Method,
+    Padding,
+    Pair,
+    Precision,
+    Scalar,
+    Whole,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 RECENT_CALLS = 8
 _recent: list[Recent] = []
@@ -32,28 +51,65 @@ _recent: list[Recent] = []
 UNCHANGING = PLAIN | {float, complex, _dispatch.Level}
 """Types of words that are the same as long as they are the same object."""
 
-Padding = str | int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
-"""What `padding` may be."""
 
-
+@overload
 def correlate(
     images: npt.ArrayLike,
     kernels: npt.ArrayLike,
     *,
-    layout: str | None = None,
-    padding: Padding = "valid",
-    boundary: str = "constant",
-    fill_value: complex = 0,
-    stride: int | tuple[int, int] = 1,
-    dilation: int | tuple[int, int] = 1,
-    groups: int = 1,
-    bias: npt.ArrayLike | None = None,
-    conjugate: bool = True,
-    method: str = "auto",
-    precision: str = "standard",
+    out: AnyArray,
+    dtype: npt.DTypeLike | None = None,
+    **keywords: Unpack[Keywords],
+) -> AnyArray: ...
+@overload
+def correlate(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    dtype: type[AnyElement] | np.dtype[AnyElement],
+    out: None = None,
+    **keywords: Unpack[Keywords],
+) -> npt.NDArray[AnyElement]: ...
+@overload
+def correlate(
+    images: npt.NDArray[Inexact],
+    kernels: npt.NDArray[Inexact],
+    *,
+    dtype: None = None,
+    out: None = None,
+    **keywords: Unpack[Keywords],
+) -> npt.NDArray[Inexact]: ...
+@overload
+def correlate(
+    images: Whole, kernels: Whole, *, dtype: None = None, out: None = None, **keywords: Unpack[Keywords]
+) -> npt.NDArray[np.int64]: ...
+@overload
+def correlate(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
     dtype: npt.DTypeLike | None = None,
     out: Array | None = None,
-    workers: int | None = None,
+    **keywords: Unpack[Keywords],
+) -> Array: ...
+def correlate(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    layout: Layout | None = None,
+    padding: Padding = "valid",
+    boundary: Boundary = "constant",
+    fill_value: Scalar = 0,
+    stride: Pair = 1,
+    dilation: Pair = 1,
+    groups: SupportsIndex = 1,
+    bias: npt.ArrayLike | None = None,
+    conjugate: bool = True,
+    method: Method = "auto",
+    precision: Precision = "standard",
+    dtype: npt.DTypeLike | None = None,
+    out: Array | None = None,
+    workers: SupportsIndex | None = None,
 ) -> Array:
     """Cross-correlate a batch of images with a bank of kernels.
 
@@ -178,24 +234,64 @@ def correlate(
     return _run(images, kernels, words, fill_value, bias, out, workers)
 
 
+@overload
 def convolve(
     images: npt.ArrayLike,
     kernels: npt.ArrayLike,
     *,
-    layout: str | None = None,
-    padding: Padding = "valid",
-    boundary: str = "constant",
-    fill_value: complex = 0,
-    stride: int | tuple[int, int] = 1,
-    dilation: int | tuple[int, int] = 1,
-    groups: int = 1,
-    bias: npt.ArrayLike | None = None,
-    conjugate: bool = True,
-    method: str = "auto",
-    precision: str = "standard",
+    out: AnyArray,
+    dtype: npt.DTypeLike | None = None,
+    **keywords: Unpack[Keywords],
+) -> AnyArray: ...
+@overload
+def convolve(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    dtype: type[AnyElement] | np.dtype[AnyElement],
+    out: None = None,
+    **keywords: Unpack[Keywords],
+) -> npt.NDArray[AnyElement]: ...
+@overload
+def convolve(
+    images: npt.NDArray[Inexact],
+    kernels: npt.NDArray[Inexact],
+    *,
+    dtype: None = None,
+    out: None = None,
+    **keywords: Unpack[Keywords],
+) -> npt.NDArray[Inexact]: ...
+@overload
+def convolve(
+    images: Whole, kernels: Whole, *, dtype: None = None, out: None = None, **keywords: Unpack[Keywords]
+) -> npt.NDArray[np.int64]: ...
+@overload
+def convolve(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
     dtype: npt.DTypeLike | None = None,
     out: Array | None = None,
-    workers: int | None = None,
+    **keywords: Unpack[Keywords],
+) -> Array: ...
+def convolve(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    layout: Layout | None = None,
+    padding: Padding = "valid",
+    boundary: Boundary = "constant",
+    fill_value: Scalar = 0,
+    stride: Pair = 1,
+    dilation: Pair = 1,
+    groups: SupportsIndex = 1,
+    bias: npt.ArrayLike | None = None,
+    conjugate: bool = True,
+    method: Method = "auto",
+    precision: Precision = "standard",
+    dtype: npt.DTypeLike | None = None,
+    out: Array | None = None,
+    workers: SupportsIndex | None = None,
 ) -> Array:
     """Convolve a batch of images with a bank of kernels: `correlate` with the kernels flipped in both directions.
 
@@ -272,8 +368,8 @@ def response_shape(
     kernel_shape: tuple[int, ...],
     *,
     padding: Padding = "valid",
-    stride: int | tuple[int, int] = 1,
-    dilation: int | tuple[int, int] = 1,
+    stride: Pair = 1,
+    dilation: Pair = 1,
 ) -> tuple[int, int]:
     """Rows and columns of a response.
 
@@ -325,15 +421,15 @@ def choose_method(
     kernels_shape: tuple[int, ...],
     *,
     dtype: npt.DTypeLike = np.float32,
-    layout: str | None = None,
+    layout: Layout | None = None,
     padding: Padding = "valid",
-    boundary: str = "constant",
-    stride: int | tuple[int, int] = 1,
-    dilation: int | tuple[int, int] = 1,
-    groups: int = 1,
+    boundary: Boundary = "constant",
+    stride: Pair = 1,
+    dilation: Pair = 1,
+    groups: SupportsIndex = 1,
     conjugate: bool = True,
-    method: str = "auto",
-    precision: str = "standard",
+    method: Method = "auto",
+    precision: Precision = "standard",
 ) -> str:
     """The method that `correlate` would take for operands of these shapes.
 
@@ -380,7 +476,7 @@ def choose_method(
 
 
 def window_index(
-    image_shape: tuple[int, ...], kernel_shape: tuple[int, ...], *, dilation: int | tuple[int, int] = 1
+    image_shape: tuple[int, ...], kernel_shape: tuple[int, ...], *, dilation: Pair = 1
 ) -> npt.NDArray[np.intp]:
     """Flat indices of the first window's taps in an image.
 
@@ -422,11 +518,7 @@ def window_index(
 
 
 def correlation_indices(
-    image_shape: tuple[int, ...],
-    kernel_shape: tuple[int, ...],
-    *,
-    stride: int | tuple[int, int] = 1,
-    dilation: int | tuple[int, int] = 1,
+    image_shape: tuple[int, ...], kernel_shape: tuple[int, ...], *, stride: Pair = 1, dilation: Pair = 1
 ) -> npt.NDArray[np.intp]:
     """Flat indices of every window's taps in an image: ``image.ravel()[indices] @ kernel.ravel()`` correlates.
 
@@ -502,9 +594,9 @@ def windows(
     images: npt.ArrayLike,
     kernel_shape: tuple[int, ...],
     *,
-    layout: str | None = None,
-    stride: int | tuple[int, int] = 1,
-    dilation: int | tuple[int, int] = 1,
+    layout: Layout | None = None,
+    stride: Pair = 1,
+    dilation: Pair = 1,
 ) -> Array:
     """Every window of every image, copied out: the gather that the other functions do without.
 

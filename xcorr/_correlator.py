@@ -1,18 +1,19 @@
 """A bank prepared for many calls."""
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from xcorr import _dispatch
 from xcorr._arrays import held, take_array, take_fill
-from xcorr._bank import Array, Bank, make_bank
+from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Repeat
 from xcorr._geometry import read_array_shape
 from xcorr._plan import CACHED_PLANS, Plan, plan_for, read_settings
+from xcorr._typing import AnyArray, Array, Boundary, Layout, Method, Padding, Pair, Precision, Scalar
 
 
 class Correlator:
@@ -55,17 +56,17 @@ class Correlator:
         self,
         kernels: npt.ArrayLike,
         *,
-        layout: str | None = None,
-        padding: Any = "valid",
-        boundary: str = "constant",
-        fill_value: complex = 0,
-        stride: int | tuple[int, int] = 1,
-        dilation: int | tuple[int, int] = 1,
-        groups: int = 1,
+        layout: Layout | None = None,
+        padding: Padding = "valid",
+        boundary: Boundary = "constant",
+        fill_value: Scalar = 0,
+        stride: Pair = 1,
+        dilation: Pair = 1,
+        groups: SupportsIndex = 1,
         bias: npt.ArrayLike | None = None,
         conjugate: bool = True,
-        method: str = "auto",
-        precision: str = "standard",
+        method: Method = "auto",
+        precision: Precision = "standard",
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         self._settings = read_settings(
@@ -80,7 +81,15 @@ class Correlator:
         self._known: dict[Hashable, tuple[Plan, Bank]] = {}
         self._repeats: dict[str, list[Repeat]] = {}
 
-    def __call__(self, images: npt.ArrayLike, *, out: Array | None = None, workers: int | None = None) -> Array:
+    @overload
+    def __call__(self, images: npt.ArrayLike, *, out: AnyArray, workers: SupportsIndex | None = None) -> AnyArray: ...
+    @overload
+    def __call__(
+        self, images: npt.ArrayLike, *, out: Array | None = None, workers: SupportsIndex | None = None
+    ) -> Array: ...
+    def __call__(
+        self, images: npt.ArrayLike, *, out: Array | None = None, workers: SupportsIndex | None = None
+    ) -> Array:
         """Correlate images with the bank.
 
         Parameters

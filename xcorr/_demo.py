@@ -6,11 +6,11 @@ It needs click and rich, which the extra ``cli`` installs; only ``cli`` imports 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.signal import correlate2d
 
 from . import choose_method, correlate, datasets, info
+from ._files import whole_file, write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +33,7 @@ Watch = Callable[[range, str], Iterable[int]]
 # Wall time spent on measuring one call; a call that takes longer runs once.
 TIMING_SECONDS = 0.25
 
-# Sobel in both directions, Laplacian, sharpening.
+DIGIT_KERNEL_NAMES = ("Sobel across", "Sobel down", "Laplacian", "sharpening")
 DIGIT_KERNELS = np.array(
     [
         [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
@@ -41,6 +42,7 @@ DIGIT_KERNELS = np.array(
         [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
     ]
 )
+TILE_KERNEL_NAMES = ("brightness", "edges of red")
 
 
 def tile_kernels() -> NDArray[np.float32]:
@@ -73,18 +75,29 @@ class Step:
         return len(self.images) if self.images.ndim == len(self.layout) else 1
 
     @property
+    def is_batch(self) -> bool:
+        """Whether there are several images and a bank."""
+        return self.images.ndim == self.kernels.ndim == len(self.layout)
+
+    @property
+    def kernel_names(self) -> tuple[str, ...]:
+        """What the kernels of the bank are called."""
+        return TILE_KERNEL_NAMES if "C" in self.layout else DIGIT_KERNEL_NAMES
+
+    @property
     def n_taps(self) -> int:
         """The taps of one kernel."""
         return self.kernels.size // (len(self.kernels) if self.kernels.ndim == len(self.layout) else 1)
 
     def planes(self, dtype: type) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return images (N, C, H, W) and kernels (K, C, kh, kw), contiguous, so that SciPy copies nothing."""
-        operands: list[NDArray[Any]] = []
-        for array in (self.images, self.kernels):
-            whole = array if array.ndim == len(self.layout) else array[np.newaxis]
-            channels_last = whole if "C" in self.layout else whole[..., np.newaxis]
-            operands.append(np.ascontiguousarray(np.moveaxis(channels_last, -1, 1), dtype=dtype))
-        return operands[0], operands[1]
+        return self.channels_first(self.images, dtype), self.channels_first(self.kernels, dtype)
+
+    def channels_first(self, array: NDArray[Any], dtype: type) -> NDArray[Any]:
+        """Return images or kernels with all four axes, contiguous."""
+        whole = array if array.ndim == len(self.layout) else array[np.newaxis]
+        channels_last = whole if "C" in self.layout else whole[..., np.newaxis]
+        return np.ascontiguousarray(np.moveaxis(channels_last, -1, 1), dtype=dtype)
 
     def response_planes(self, response: NDArray[Any]) -> NDArray[Any]:
         """Return a view (N, K, rows, columns) of this step's response."""
@@ -95,11 +108,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How far a response is from SciPy's: its largest difference, the bound there, and how many are over theirs."""
+    """How far a response is from SciPy's: the largest difference, the bound there, and how many are over theirs."""
 
     difference: float
     bound: float
     n_over: int
+    expected: NDArray[Any]  # (K, rows, columns), SciPy's response of the first image
 
 
 def demo_steps(digits: NDArray[np.uint8], tiles: NDArray[np.uint8]) -> list[Step]:
@@ -151,18 +165,19 @@ def compare(step: Step, response: NDArray[Any], watch: Watch) -> Comparison:
     images, kernels = step.planes(np.int64 if step.exact else np.float64)
     factor = 0.0 if step.exact else (4 + 2 * math.sqrt(step.n_taps)) * np.finfo(np.float32).eps / 2
     responses = step.response_planes(response)
-    worst, n_over = (0.0, 0.0), 0
+    worst, n_over, first = (0.0, 0.0), 0, np.empty(0)
     for index in watch(range(step.n_images), step.title):
         expected = scipy_response(images[index], kernels)
+        first = expected if index == 0 else first
         if responses.shape != (step.n_images, *expected.shape):
-            return Comparison(math.inf, 0.0, response.size)
+            return Comparison(math.inf, 0.0, response.size, first)
         differences = np.abs(responses[index] - expected)
         bounds = factor * scipy_response(np.abs(images[index]), np.abs(kernels))
         n_over += int(np.count_nonzero(~(differences <= bounds)))
         place = int(np.argmax(differences))
         if not (math.isnan(worst[0]) or differences.flat[place] <= worst[0]):
             worst = (float(differences.flat[place]), float(bounds.flat[place]))
-    return Comparison(*worst, n_over)
+    return Comparison(*worst, n_over, first)
 
 
 def best_seconds(call: Callable[[], object]) -> float:
@@ -186,6 +201,22 @@ class Outcome:
     seconds: float
     scipy_seconds: float
     comparison: Comparison
+
+    @property
+    def has_right_shape(self) -> bool:
+        """Whether the response has the shape of SciPy's."""
+        expected = (self.step.n_images, *self.comparison.expected.shape)
+        return self.step.response_planes(self.response).shape == expected
+
+    @property
+    def operands_text(self) -> str:
+        """The shapes of images and kernels."""
+        return f"{shape_text(self.step.images)} * {shape_text(self.step.kernels)}"
+
+    @property
+    def response_text(self) -> str:
+        """The shape and the dtype of the response."""
+        return f"{shape_text(self.response)} {self.response.dtype}"
 
 
 def run_step(step: Step, workers: int | None, watch: Watch) -> Outcome:
@@ -225,7 +256,7 @@ def outcome_table(outcomes: Sequence[Outcome], level: str, workers: int) -> Tabl
     for outcome in outcomes:
         step, response, comparison = outcome.step, outcome.response, outcome.comparison
         table.add_row(
-            f"{step.title}\n{shape_text(step.images)} * {shape_text(step.kernels)}",
+            f"{step.title}\n{outcome.operands_text}",
             f"{shape_text(response)}\n{response.dtype}",
             f"{outcome.method}\n{level}",
             f"{outcome.seconds * 1e3:.3f}\n{step.n_images / outcome.seconds:,.0f}",
@@ -238,22 +269,6 @@ def outcome_table(outcomes: Sequence[Outcome], level: str, workers: int) -> Tabl
 def shape_text(array: NDArray[Any]) -> str:
     """Write a shape as 500x28x28."""
     return "x".join(map(str, array.shape))
-
-
-def write_whole(path: Path, arrays: dict[str, Any]) -> None:
-    """Write an ``.npz`` file that appears under its name only when it is complete.
-
-    A run that was killed leaves its part under the same hidden name, which the next run overwrites and renames.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def load_images(mnist: Path | None, cifar10: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -298,14 +313,46 @@ def report(outcomes: Sequence[Outcome], console: Console, out: Path, workers: in
     return wrong
 
 
-def run_demo(mnist: Path | None, cifar10: Path | None, out: Path, workers: int | None) -> None:
+def page_path(page: Path | None, no_page: bool) -> Path | None:
+    """Where the page of pictures goes; None if none is wanted, or if it cannot be drawn and nobody asked for it."""
+    import click
+
+    if page is not None and no_page:
+        raise click.UsageError("--report and --no-report exclude each other")
+    if no_page:
+        return None
+    if find_spec("plotly") is not None:
+        return page or Path("report.html")
+    if page is not None:
+        raise click.UsageError('--report: the page needs plotly: pip install "xcorr[plot]"')
+    click.echo('No report.html with pictures, which needs plotly: pip install "xcorr[plot]"')
+    return None
+
+
+def write_report(
+    outcomes: Sequence[Outcome], wrong: Sequence[str], path: Path, workers: int | None, console: Console
+) -> None:
+    """Write the page, whatever became of the steps."""
+    from ._report import page
+
+    text = page(outcomes, wrong, workers)
+    with whole_file(path) as file:
+        file.write(text.encode())
+    console.print(f"The pictures are in {path}", soft_wrap=True)
+
+
+def run_demo(
+    mnist: Path | None, cifar10: Path | None, out: Path, page: Path | None, no_page: bool, workers: int | None
+) -> None:
     """Run every step, report, and fail if a response is out of bounds."""
     import click
     from rich.console import Console
     from rich.progress import track
 
-    if not out.parent.is_dir():
-        raise click.UsageError(f"--out: the folder {out.parent} does not exist")
+    page = page_path(page, no_page)
+    for option, path in (("--out", out), ("--report", page)):
+        if path is not None and not path.parent.is_dir():
+            raise click.UsageError(f"{option}: the folder {path.parent} does not exist")
     try:
         steps = demo_steps(*load_images(mnist, cifar10))
     except (OSError, ValueError) as error:
@@ -316,9 +363,13 @@ def run_demo(mnist: Path | None, cifar10: Path | None, out: Path, workers: int |
         return track(indices, title, console=console, transient=True, disable=not console.is_terminal)
 
     outcomes = [run_step(step, workers, watch) for step in steps]
+    target = out
     try:
         wrong = report(outcomes, console, out, workers)
+        if page is not None:
+            target = page
+            write_report(outcomes, wrong, page, workers, console)
     except OSError as error:
-        raise click.ClickException(f"cannot write {out}: {error}") from error
+        raise click.ClickException(f"cannot write {target}: {error}") from error
     if wrong:
         raise click.ClickException("\n".join([*wrong, f"{out} is not written"]))

@@ -1,0 +1,479 @@
+"""Pictures of images, kernels, windows and responses, as plotly figures.
+
+They need the extra ``plot``: ``pip install "xcorr[plot]"``. This module itself can be imported without it.
+
+Every figure has one colour scale for what is to be compared: responses and kernels from blue below zero over white at
+zero to red above it, differences from violet to orange, images of one channel from black to white, images of three
+channels in their own colours. Rows go downwards and pixels are square. What is not finite stands out in yellow (NaN),
+green (inf) or pink (-inf), and the facet's title counts it. Pointing at a pixel shows its row, column and value. Of
+large arrays squares of pixels are drawn as one, and the title says so: of images the mean, of everything else the value
+farthest from zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import isqrt, prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr._arrays import take_array
+from xcorr._correlate import windows as gather_windows
+from xcorr._facets import Facet, Sheet, draw, draw_windows, need_plotly
+from xcorr._foreign import shown
+from xcorr._geometry import (
+    axes_of,
+    is_sequence,
+    items_of,
+    make_geometry,
+    read_layout,
+    read_layout_word,
+    read_pair,
+    read_shape,
+    sizes_of,
+    whole_number,
+)
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+__all__ = ["bank", "compare", "responses", "windows"]
+
+Array = npt.NDArray[Any]
+
+NARROWEST = 200
+MOST_TAPS = 100_000
+"""Pixels that the windows of a figure may have."""
+
+COMPARED = ("HW", "NHW", "HWK", "KHW", "NHWK", "NKHW")
+
+
+def responses(
+    images: npt.ArrayLike,
+    responses: npt.ArrayLike,
+    *,
+    layout: str | None = None,
+    names: Sequence[str] | None = None,
+    title: str | None = None,
+    max_facets: int = 48,
+    width: int = 960,
+) -> Figure:
+    """Every image beside its responses.
+
+    Parameters
+    ----------
+    images : array_like of real numbers
+        One image or a batch, as `xcorr.correlate` takes them. Three channels are drawn as red, green and blue: uint8 as
+        it is, other dtypes from 0 to 1, or from the lowest to the highest value if there are others. Of any other
+        number of channels each is drawn by itself.
+    responses : array_like of real numbers
+        What `xcorr.correlate` returned for them, of any padding and stride.
+    layout : {"NHWC", "NCHW", "NHW"}, optional
+        The images' axes, as for `xcorr.correlate`. Without it, 4-D images are NHWC and 2-D ones NHW; 3-D images are NHW
+        beside 4-D responses and NHWC beside 2-D ones.
+    names : sequence of str, optional
+        One name for each kernel; by default they are numbered.
+    title : str, optional
+        In place of one that counts images and kernels.
+    max_facets : int
+        How many pictures there may be, at least 1. The title says how many are left out.
+    width : int
+        How wide the figure may be in pixels, at least 200. What does not fit goes to the next line.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If plotly is not installed.
+    TypeError, ValueError
+        If an argument is not allowed.
+
+    Examples
+    --------
+    >>> import xcorr, xcorr.plot
+    >>> digits = xcorr.datasets.load_digits_sample().images[:3]
+    >>> edges = xcorr.correlate(digits, [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], layout="NHW")
+    >>> xcorr.plot.responses(digits, edges, layout="NHW").show()  # doctest: +SKIP
+    """
+    need_plotly()
+    image_array, response_array = take_real(images, "images"), take_real(responses, "responses")
+    word = layout_beside(image_array.shape, response_array.shape, read_layout_word(layout))
+    has_images = image_array.ndim == len(word)
+    has_kernels = response_array.ndim == 3 + has_images
+    axes = read_layout(image_array.shape, (1,) * (len(word) - 1 + has_kernels), word)
+    if response_array.ndim != 2 + has_images + has_kernels:
+        raise ValueError(
+            f"responses: shape {response_array.shape} does not go with images of shape {image_array.shape} in layout "
+            f"{word!r}; allowed are {2 + has_images} axes, or {3 + has_images} with kernels"
+        )
+    batch = in_order(image_array, axes.images, "images")
+    planes = in_order(response_array, axes.response, "responses")
+    if len(planes) != len(batch):
+        raise ValueError(
+            f"responses: shape {response_array.shape} is not for the {len(batch)} images; allowed is one each"
+        )
+    n_kernels = planes.shape[3]
+    kernel_names = read_names(names, n_kernels, "kernel", numbered=has_kernels)
+    channels = parts_of(batch.shape[3])
+
+    def facets() -> Iterator[Facet]:
+        for index, image in enumerate(batch):
+            name = f"image {index}" if has_images else "image"
+            for suffix, part in channels:
+                yield Facet(name + suffix, image[..., part], "image" if image[..., part].ndim == 2 else "colour")
+            for kernel, kernel_name in enumerate(kernel_names):
+                yield Facet(kernel_name, planes[index, :, :, kernel], "signed")
+
+    group = len(channels) + n_kernels
+    heading = title or f"{counted(len(batch), 'image')} and the responses of {counted(n_kernels, 'kernel')}"
+    words = {"image": "images", "signed": "responses"}
+    return draw(Sheet(heading, facets(), len(batch) * group, group, *read_sizes(max_facets, width), words))
+
+
+def bank(
+    kernels: npt.ArrayLike,
+    *,
+    layout: str | None = None,
+    names: Sequence[str] | None = None,
+    title: str | None = None,
+    max_facets: int = 48,
+    width: int = 960,
+) -> Figure:
+    """Every kernel of a bank, each channel by itself.
+
+    Parameters
+    ----------
+    kernels : array_like of real numbers
+        One kernel or a bank, as `xcorr.correlate` takes them.
+    layout : {"NHWC", "NCHW", "NHW"}, optional
+        The images' axes, as for `xcorr.correlate`: kernels have the same with N read as K. Without it, 4-D kernels are
+        (K, kh, kw, C) and 2-D ones (kh, kw); 3-D kernels need it.
+    names : sequence of str, optional
+        One name for each kernel; by default they are numbered.
+    title : str, optional
+        In place of one that counts kernels.
+    max_facets, width
+        As for `responses`.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If plotly is not installed.
+    TypeError, ValueError
+        If an argument is not allowed.
+
+    Examples
+    --------
+    >>> import xcorr.plot
+    >>> sobel = [[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], [[-1, -2, -1], [0, 0, 0], [1, 2, 1]]]
+    >>> xcorr.plot.bank(sobel, layout="NHW", names=["across", "down"]).show()  # doctest: +SKIP
+    """
+    need_plotly()
+    array = take_real(kernels, "kernels")
+    word = read_layout_word(layout) or single_layout(array, "kernels", "(K, kh, kw)", "one kernel (kh, kw, C)")
+    axes = read_layout((1,) * len(word), array.shape, word).kernels
+    ordered = in_order(array, axes, "kernels")
+    n_kernels, height, width_of_kernel, n_channels = ordered.shape
+    kernel_names = read_names(names, n_kernels, "kernel", numbered=axes[0] >= 0)
+
+    def facets() -> Iterator[Facet]:
+        for kernel, name in zip(ordered, kernel_names, strict=True):
+            for channel in range(n_channels):
+                yield Facet(name + (f", channel {channel}" if n_channels > 1 else ""), kernel[..., channel], "signed")
+
+    size = f"{height}x{width_of_kernel}" + (f"x{n_channels}" if n_channels > 1 else "")
+    heading = title or f"{counted(n_kernels, 'kernel')} of {size}"
+    words = {"signed": "taps"}
+    return draw(Sheet(heading, facets(), n_kernels * n_channels, n_channels, *read_sizes(max_facets, width), words))
+
+
+def windows(
+    images: npt.ArrayLike,
+    kernel_shape: tuple[int, int],
+    *,
+    layout: str | None = None,
+    stride: int | tuple[int, int] = 1,
+    dilation: int | tuple[int, int] = 1,
+    index: int = 0,
+    title: str | None = None,
+    max_facets: int = 900,
+    width: int = 960,
+) -> Figure:
+    """The windows of an image, each at its place in the response.
+
+    Parameters
+    ----------
+    images : array_like of real numbers
+        One image or a batch, as `xcorr.windows` takes them. Three channels are drawn as red, green and blue, of any
+        other number the first.
+    kernel_shape : (kh, kw)
+    layout, stride, dilation
+        As for `xcorr.windows`.
+    index : int
+        Which image of a batch.
+    title : str, optional
+        In place of one that gives the sizes.
+    max_facets : int
+        How many windows there may be, at least 1: those of the first rows and columns, with 100 000 pixels at most. The
+        title says if there are more.
+    width : int
+        How wide the figure may be in pixels, at least 200.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If plotly is not installed.
+    IndexError
+        If there is no image `index`.
+    TypeError, ValueError
+        If an argument is not allowed or the kernel is larger than the image.
+
+    Examples
+    --------
+    >>> import xcorr, xcorr.plot
+    >>> digit = xcorr.datasets.load_digits_sample().images[0]
+    >>> xcorr.plot.windows(digit, (5, 5), stride=3).show()  # doctest: +SKIP
+    """
+    need_plotly()
+    array = take_real(images, "images")
+    word = read_layout_word(layout) or single_layout(array, "images", "(N, H, W)", "one image (H, W, C)")
+    axes = read_layout(array.shape, (1,) * len(word), word).images
+    batch = in_order(array, axes, "images")
+    number = whole_number(index, "index", 0, "an integer >= 0")
+    if number >= len(batch):
+        raise IndexError(f"index: got {shown(index)}; allowed is one below {len(batch)}, the number of images")
+    kernel_height, kernel_width = kernel = read_shape(kernel_shape, "kernel_shape", (2,))
+    strides, dilations = read_pair(stride, "stride"), read_pair(dilation, "dilation")
+    _, height, image_width, n_channels = batch.shape
+    geometry = make_geometry(
+        (height, image_width, 1),
+        (1, kernel_height, kernel_width, 1),
+        stride=strides,
+        dilation=dilations,
+        operands=("images", "kernel_shape"),
+    )
+    most, most_width = read_sizes(max_facets, width)
+    if prod(kernel) > MOST_TAPS:
+        raise ValueError(f"kernel_shape: got {shown(kernel_shape)}; allowed are at most {MOST_TAPS} taps to draw")
+    most = min(most, max(1, MOST_TAPS // prod(kernel)))
+    rows, columns = first_rows_and_columns(geometry.rows, geometry.columns, most)
+    part = batch[number, : height - (geometry.rows - rows) * strides[0], :, : 3 if n_channels == 3 else 1]
+    part = part[:, : image_width - (geometry.columns - columns) * strides[1]]
+    taps = gather_windows(
+        part[np.newaxis], (kernel_height, kernel_width), layout="NHWC", stride=strides, dilation=dilations
+    )
+    tiles = taps[0, :rows, :columns].reshape(rows, columns, *kernel, part.shape[2])
+    heading = title or f"Windows of {kernel_height}x{kernel_width} in an image of {height}x{image_width}" + (
+        f", channel 0 of {n_channels}" if n_channels not in (1, 3) else ""
+    )
+    if rows * columns < geometry.rows * geometry.columns:
+        heading += f" (first {rows}x{columns} of {geometry.rows}x{geometry.columns} shown)"
+    return draw_windows(heading, tiles if n_channels == 3 else tiles[..., 0], most_width)
+
+
+def compare(
+    a: npt.ArrayLike,
+    b: npt.ArrayLike,
+    *,
+    axes: str | None = None,
+    names: Sequence[str] = ("a", "b"),
+    title: str | None = None,
+    max_facets: int = 48,
+    width: int = 960,
+) -> Figure:
+    """Two arrays of responses side by side, and their difference.
+
+    Both have one colour scale, differences another. The title gives the largest difference of all pixels, drawn or not,
+    and how many pixels are finite in one of the two only, or not the same in what is not finite.
+
+    Parameters
+    ----------
+    a, b : array_like of real numbers
+        Of one shape.
+    axes : {"HW", "NHW", "HWK", "KHW", "NHWK", "NKHW"}, optional
+        The axes of both. Without it, 2-D arrays are HW and 4-D ones NHWK; 3-D arrays need it.
+    names : sequence of str
+        Two names.
+    title : str, optional
+        In place of the names; the largest difference is added.
+    max_facets, width
+        As for `responses`.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If plotly is not installed.
+    TypeError, ValueError
+        If an argument is not allowed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xcorr.plot
+    >>> xcorr.plot.compare(np.eye(3), np.ones((3, 3)), names=["eye", "ones"]).show()  # doctest: +SKIP
+    """
+    need_plotly()
+    first, second = take_real(a, "a"), take_real(b, "b")
+    if first.shape != second.shape:
+        raise ValueError(f"b: got shape {second.shape}; allowed is that of a, {first.shape}")
+    word = read_compared_axes(axes, first.shape)
+    places = axes_of("NHWK", word)
+    planes, others = in_order(first, places, "a"), in_order(second, places, "b")
+    pair = read_names(names, 2, "", numbered=True)
+
+    def facets() -> Iterator[Facet]:
+        for index in np.ndindex(len(planes), planes.shape[3]):
+            plane, other = (array[index[0], :, :, index[1]] for array in (planes, others))
+            labels = (("N", f", image {index[0]}"), ("K", f", kernel {index[1]}"))
+            label = "".join(text for letter, text in labels if letter in word)
+            yield Facet(pair[0] + label, plane, "signed")
+            yield Facet(pair[1] + label, other, "signed")
+            yield Facet("difference", difference(plane, other), "difference")
+
+    heading = f"{title or ' and '.join(pair)}: {difference_text(planes, others)}"
+    words = {"signed": " and ".join(pair), "difference": "difference"}
+    n_facets = 3 * len(planes) * planes.shape[3]
+    return draw(Sheet(heading, facets(), n_facets, 3, *read_sizes(max_facets, width), words))
+
+
+# --- reading arguments ------------------------------------------------------------------------------------------------
+
+
+def take_real(value: Any, argument: str) -> Array:
+    """An array of real numbers."""
+    array = take_array(value, argument)
+    if array.dtype.kind == "c":
+        raise TypeError(f"{argument}: got dtype {array.dtype}; allowed are real ones: draw .real, .imag or abs() of it")
+    return array
+
+
+def in_order(array: Array, axes: Sequence[int], argument: str) -> Array:
+    """A view of four axes in the order of `axes`, absent ones of length 1; ValueError if any is empty."""
+    ordered = array.transpose([axis for axis in axes if axis >= 0]).reshape(sizes_of(array.shape, axes))
+    if not ordered.size:
+        raise ValueError(
+            f"{argument}: got shape {array.shape}; there is nothing to draw, allowed is 1 and more everywhere"
+        )
+    return ordered
+
+
+def read_sizes(max_facets: Any, width: Any) -> tuple[int, int]:
+    """The most facets and the most pixels across."""
+    return (
+        whole_number(max_facets, "max_facets", 1, "an integer >= 1"),
+        whole_number(width, "width", NARROWEST, f"an integer >= {NARROWEST}"),
+    )
+
+
+def read_names(names: Any, count: int, what: str, *, numbered: bool) -> list[str]:
+    """`count` names, by default numbered if there is an axis of them."""
+    if names is None:
+        return [f"{what} {number}" for number in range(count)] if numbered else [what]
+    allowed = f"a sequence of {count} str"
+    items = items_of(names, "names", count, allowed) if is_sequence(names) else None
+    if items is None or not all(isinstance(item, str) for item in items):
+        raise TypeError(f"names: got {shown(names)}; allowed is {allowed}")
+    if len(items) != count:
+        raise ValueError(f"names: got {shown(names)}; allowed is {allowed}")
+    return list(items)
+
+
+def layout_beside(image_shape: Sequence[int], response_shape: Sequence[int], layout: str | None) -> str:
+    """The layout's word, or what the numbers of axes leave no doubt about."""
+    n_axes, n_response_axes = len(image_shape), len(response_shape)
+    if layout is not None:
+        return layout
+    if n_axes not in (2, 3, 4):
+        raise ValueError(f"images: shape {tuple(image_shape)} has {n_axes} axes; allowed are 2, 3 or 4")
+    if n_axes != 3:
+        return "NHW" if n_axes == 2 else "NHWC"
+    if n_response_axes not in (2, 4):
+        raise ValueError(
+            f"layout: images of shape {tuple(image_shape)} with responses of shape {tuple(response_shape)} can be read "
+            "as layout='NHW' (images (N, H, W)) or as layout='NHWC' (one image (H, W, C)); say which"
+        )
+    return "NHW" if n_response_axes == 4 else "NHWC"
+
+
+def single_layout(array: Array, argument: str, several: str, one: str) -> str:
+    """The layout of an operand without another: 2-D means NHW, 4-D NHWC."""
+    if array.ndim not in (2, 4):
+        can_be = f"'NHW' for {several}, 'NHWC' or 'NCHW' for {one}" if array.ndim == 3 else "2 to 4 axes"
+        raise ValueError(f"layout: {argument} of shape {array.shape} need one; allowed are {can_be}")
+    return "NHW" if array.ndim == 2 else "NHWC"
+
+
+def read_compared_axes(axes: Any, shape: Sequence[int]) -> str:
+    """The word for the axes of `compare`."""
+    allowed = ", ".join(word for word in COMPARED if len(word) == len(shape))
+    if not allowed:
+        raise ValueError(f"a: shape {tuple(shape)} has {len(shape)} axes; allowed are 2, 3 or 4")
+    if axes is None and len(shape) != 3:
+        return "HW" if len(shape) == 2 else "NHWK"
+    if axes is not None and not isinstance(axes, str):
+        raise TypeError(f"axes: got {shown(axes)}; allowed are {allowed}")
+    if axes not in COMPARED or len(axes) != len(shape):
+        raise ValueError(f"axes: got {shown(axes)} for arrays of shape {tuple(shape)}; allowed are {allowed}")
+    return str(axes)
+
+
+# --- words and differences --------------------------------------------------------------------------------------------
+
+
+def counted(number: int, what: str) -> str:
+    """The number and the word, in the plural but for one."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def parts_of(n_channels: int) -> list[tuple[str, Any]]:
+    """What is drawn of an image: words, and the index into its channels."""
+    if n_channels == 3:
+        return [("", slice(None))]
+    return [(f", channel {channel}" if n_channels > 1 else "", channel) for channel in range(n_channels)]
+
+
+def first_rows_and_columns(rows: int, columns: int, most: int) -> tuple[int, int]:
+    """A rectangle of at most `most` of them, as near to a square as may be."""
+    if rows * columns <= most:
+        return rows, columns
+    side = isqrt(most)
+    few_rows = min(rows, max(side, most // columns))
+    return few_rows, min(columns, most // few_rows)
+
+
+def difference(plane: Array, other: Array) -> Array:
+    """``plane - other`` in float64; 0 where both are the same, be it infinite or NaN."""
+    with np.errstate(all="ignore"):
+        result = np.subtract(plane, other, dtype=np.longdouble).astype(np.float64)
+    same = (plane == other) | ((plane != plane) & (other != other))
+    result[same] = 0.0
+    return result
+
+
+def difference_text(planes: Array, others: Array) -> str:
+    """The largest difference in words."""
+    largest, n_not_finite = 0.0, 0
+    for plane, other in zip(planes, others, strict=True):
+        sizes = np.abs(difference(plane, other))
+        finite = np.isfinite(sizes)
+        n_not_finite += sizes.size - int(np.count_nonzero(finite))
+        largest = max(largest, float(sizes.max(where=finite, initial=0.0)))
+    words = f"largest difference {largest:.3g}" if largest or n_not_finite else "equal"
+    return words + (f", {n_not_finite} not finite" if n_not_finite else "")
