@@ -19,7 +19,7 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
 TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
-OPTIONAL = {"click", "rich", "plotly", "cv2", "jax", "skimage", "tensorflow", "torch"}
+OPTIONAL = {"click", "rich", "plotly", "PIL", "tifffile", "zarr", "cv2", "jax", "skimage", "tensorflow", "torch"}
 OUTSIDE = ("http://", "https://", "mailto:")
 
 
