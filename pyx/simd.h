@@ -10,15 +10,22 @@
 #include <stdint.h>
 #include <string.h>
 
+/* clang-cl knows GNU C too, but passes for MSVC */
+#if defined(__GNUC__) || defined(__clang__)
+#define XCORR_GNU_C
+#endif
+
 /* Given from outside, the compiler splits vectors of any size into what the level has: so the tiles of a level can be
- * tested on machines that cannot run it. */
-#if defined(XCORR_VECTOR_BYTES)
+ * tested on machines that cannot run it. 0 is one lane, as with compilers that have no vector types. */
+#if defined(XCORR_VECTOR_BYTES) && XCORR_VECTOR_BYTES == 0
+#undef XCORR_VECTOR_BYTES
+#elif defined(XCORR_VECTOR_BYTES)
 #define XCORR_SPLIT_VECTORS
 #elif defined(__AVX512F__)
 #define XCORR_VECTOR_BYTES 64
 #elif defined(__AVX__)
 #define XCORR_VECTOR_BYTES 32
-#elif defined(__GNUC__)
+#elif defined(XCORR_GNU_C)
 #define XCORR_VECTOR_BYTES 16
 #endif
 
@@ -46,7 +53,7 @@ static inline xcorr_f64v xcorr_f64v_number(xcorr_f64v x) { return x == x ? x : 0
 #endif
 
 /* The vector itself, in a register: compilers load what is used three times from memory three times. */
-#if defined(__GNUC__) && defined(__x86_64__) && !defined(XCORR_SPLIT_VECTORS)
+#if defined(XCORR_GNU_C) && defined(__x86_64__) && !defined(XCORR_SPLIT_VECTORS)
 #define XCORR_IN_REGISTER(x) __asm__("" : "+v"(x))
 #else
 #define XCORR_IN_REGISTER(x)
@@ -97,21 +104,21 @@ static const volatile float xcorr_zero = 0;
 /* The pointer itself, about which nothing more is known: its neighbours are then addressed from it by constants
  * instead of from hoisted pointers that would not fit the registers. */
 static inline const void *xcorr_opaque(const void *pointer) {
-#if defined(__GNUC__)
+#if defined(XCORR_GNU_C)
     __asm__("" : "+r"(pointer));
 #endif
     return pointer;
 }
 
 /* Keeps an array in memory, so that its elements do not take registers from the loops beside. */
-#if defined(__GNUC__)
+#if defined(XCORR_GNU_C)
 #define xcorr_in_memory(array) __asm__ volatile("" : : "r"(array) : "memory")
 #else
 #define xcorr_in_memory(array)
 #endif
 
 /* Fetches the line that a response will be written to while its sum is still computed. A hint: any address will do. */
-#if defined(__GNUC__)
+#if defined(XCORR_GNU_C)
 #define xcorr_prefetch_to_write(place) __builtin_prefetch((place), 1, 3)
 #else
 #define xcorr_prefetch_to_write(place) ((void)(place))
@@ -209,7 +216,7 @@ static inline xcorr_f64v xcorr_f64v_zip_high(xcorr_f64v a, xcorr_f64v b) { (void
 #endif
 
 /* Bits of a number, its sign apart: ordered as magnitudes are, infinity and what is not a number above all others. */
-#if defined(__GNUC__)
+#if defined(XCORR_GNU_C)
 typedef int32_t xcorr_bits32 __attribute__((may_alias));
 typedef int64_t xcorr_bits64 __attribute__((may_alias));
 #else

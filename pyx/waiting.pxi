@@ -1,14 +1,30 @@
 # Waiting without sleep for what comes soon: a thread that sleeps takes tens of microseconds to wake, as long as a
 # strip takes, and so does one that finds the GIL taken. Nothing waits so for long, and nothing depends on it.
 
-from posix.time cimport nanosleep, timespec
-
 cdef extern from *:
     """
+    #if defined(_WIN32)
+    #include <windows.h>
+    #else
+    #include <time.h>
+    #endif
+    /* Sleeps as shortly as the system can, and returns how many microseconds that was meant to be. */
+    static int xcorr_doze(void) {
+    #if defined(_WIN32)
+        Sleep(1);
+        return 1000;
+    #else
+        const struct timespec moment = {0, 50000};
+        nanosleep(&moment, NULL);
+        return 50;
+    #endif
+    }
     #define xcorr_add(counter, n) __atomic_add_fetch(counter, n, __ATOMIC_SEQ_CST)
     #define xcorr_look(counter) __atomic_load_n(counter, __ATOMIC_SEQ_CST)
     #if defined(__x86_64__) || defined(__i386__)
     #define xcorr_pause() __builtin_ia32_pause()
+    #elif defined(__aarch64__)
+    #define xcorr_pause() __asm__ volatile("isb") /* as long as pause takes; yield takes no time */
     #else
     #define xcorr_pause() ((void)0)
     #endif
@@ -16,6 +32,7 @@ cdef extern from *:
     unsigned int add "xcorr_add"(unsigned int* counter, int n) nogil
     unsigned int look "xcorr_look"(unsigned int* counter) nogil
     void pause "xcorr_pause"() nogil
+    int doze "xcorr_doze"() nogil
 
 cdef int MOST_PAUSES = 10_000  # some tenths of a millisecond
 
@@ -40,12 +57,9 @@ cdef bint becomes_zero(unsigned int* counter) noexcept nogil:
 
 cdef bint becomes_zero_soon(unsigned int* counter) noexcept nogil:
     """Whether it is, after some milliseconds at most and with sleep."""
-    cdef timespec moment
-    cdef int n_moments = 0
-    moment.tv_sec, moment.tv_nsec = 0, 50_000
-    while look(counter) and n_moments < 100:
-        nanosleep(&moment, NULL)
-        n_moments += 1
+    cdef int slept = 0
+    while look(counter) and slept < 5_000:
+        slept += doze()
     return look(counter) == 0
 
 

@@ -380,7 +380,7 @@ ROWS = [
     Row(
         "R3",
         "error of fft, float32 and float64, forced",
-        "<= 0.5 log2(points) u |tile| |kernel|, 0 violations",
+        "<= 0.5 log2(points) u norm(tile) norm(kernel), 0 violations",
         run_transform_error,
     ),
     Row("R2-500", "relative error of 500x500 taps of 0.1 in float32", "<= 2e-6", run_tenths),

@@ -1,7 +1,9 @@
 """The public verbs: validate, plan, run."""
 
+from __future__ import annotations
+
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +11,6 @@ import numpy.typing as npt
 import xcorr._indices as _indices
 from xcorr import _dispatch
 from xcorr._arrays import copy_in_pieces, held, take_array
-from xcorr._bank import Array
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Recent, Repeat, repeated
 from xcorr._geometry import (
@@ -25,6 +26,24 @@ from xcorr._geometry import (
     sizes_of,
 )
 from xcorr._plan import PLAIN, plan_for, read_settings
+from xcorr._typing import (
+    AnyArray,
+    AnyElement,
+    Array,
+    Boundary,
+    Inexact,
+    Keywords,
+    Layout,
+    Method,
+    Padding,
+    Pair,
+    Precision,
+    Scalar,
+    Whole,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 RECENT_CALLS = 8
 _recent: list[Recent] = []
@@ -32,28 +51,65 @@ _recent: list[Recent] = []
 UNCHANGING = PLAIN | {float, complex, _dispatch.Level}
 """Types of words that are the same as long as they are the same object."""
 
-Padding = str | int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
-"""What `padding` may be."""
 
-
+@overload
 def correlate(
     images: npt.ArrayLike,
     kernels: npt.ArrayLike,
     *,
-    layout: str | None = None,
-    padding: Padding = "valid",
-    boundary: str = "constant",
-    fill_value: complex = 0,
-    stride: int | tuple[int, int] = 1,
-    dilation: int | tuple[int, int] = 1,
-    groups: int = 1,
-    bias: npt.ArrayLike | None = None,
-    conjugate: bool = True,
-    method: str = "auto",
-    precision: str = "standard",
+    out: AnyArray,
+    dtype: npt.DTypeLike | None = None,
+    **keywords: Unpack[Keywords],
+) -> AnyArray: ...
+@overload
+def correlate(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    dtype: type[AnyElement] | np.dtype[AnyElement],
+    out: None = None,
+    **keywords: Unpack[Keywords],
+) -> npt.NDArray[AnyElement]: ...
+@overload
+def correlate(
+    images: npt.NDArray[Inexact],
+    kernels: npt.NDArray[Inexact],
+    *,
+    dtype: None = None,
+    out: None = None,
+    **keywords: Unpack[Keywords],
+) -> npt.NDArray[Inexact]: ...
+@overload
+def correlate(
+    images: Whole, kernels: Whole, *, dtype: None = None, out: None = None, **keywords: Unpack[Keywords]
+) -> npt.NDArray[np.int64]: ...
+@overload
+def correlate(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
     dtype: npt.DTypeLike | None = None,
     out: Array | None = None,
-    workers: int | None = None,
+    **keywords: Unpack[Keywords],
+) -> Array: ...
+def correlate(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    layout: Layout | None = None,
+    padding: Padding = "valid",
+    boundary: Boundary = "constant",
+    fill_value: Scalar = 0,
+    stride: Pair = 1,
+    dilation: Pair = 1,
+    groups: SupportsIndex = 1,
+    bias: npt.ArrayLike | None = None,
+    conjugate: bool = True,
+    method: Method = "auto",
+    precision: Precision = "standard",
+    dtype: npt.DTypeLike | None = None,
+    out: Array | None = None,
+    workers: SupportsIndex | None = None,
 ) -> Array:
     """Cross-correlate a batch of images with a bank of kernels.
 
@@ -115,6 +171,12 @@ def correlate(
     MemoryError
         If the workspace would exceed 256 MiB.
 
+    See Also
+    --------
+    convolve : The same with flipped kernels.
+    Correlator : A bank that is prepared once for many calls.
+    response_shape : Rows and columns of a response.
+
     Notes
     -----
     Without a flip of the kernels, and conjugated like `scipy.signal.correlate`::
@@ -123,45 +185,111 @@ def correlate(
             image[n, y*stride + i*dilation, x*stride + j*dilation, c] * conj(kernel[k, i, j, c])
 
     Integers are exact. For floats the error is at most ``(4 + 2 sqrt(n)) u S`` with n taps, unit roundoff u and S the
-    sum of the magnitudes of the products (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., ch. 4, for
-    sums in blocks). By the method "winograd" it is at most 16 u times the sum over channels of the largest pixel's
-    magnitude in the response's 4x4 pixels times the sum of the kernel's magnitudes (Lavin and Gray, Fast Algorithms for
-    Convolutional Neural Networks, 2016, for the algorithm). By the method "fft" it is at most ``0.5 log2(points) u``
-    times the 2-norm of a tile of `points` pixels around the window, at most 2048 by 2048, times that of the kernel;
-    integers are transformed in float64 and rounded, where a bound proves that this is exact, and tiles that are not
-    finite, or where some window's largest pixel is less than about a thousandth of the tile's in float32, are done
-    directly. The bits of a response depend neither on the batch nor on the workers.
+    sum of the magnitudes of the products ([1]_, chapter 4, for sums in blocks). By the method "winograd" it is at most
+    16 u times the sum over channels of the largest pixel's magnitude in the response's 4x4 pixels times the sum of the
+    kernel's magnitudes ([2]_ for the algorithm). By the method "fft" it is at most ``0.5 log2(points) u`` times the
+    2-norm of a tile of `points` pixels around the window, at most 2048 by 2048, times that of the kernel; integers are
+    transformed in float64 and rounded, where a bound proves that this is exact, and tiles that are not finite, or where
+    some window's largest pixel is less than about a thousandth of the tile's in float32, are done directly. The bits of
+    a response depend neither on the batch nor on the workers.
+
+    References
+    ----------
+    .. [1] N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM, 2002.
+    .. [2] A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR, 2016.
 
     Examples
     --------
+    One kernel on one image:
+
     >>> import numpy as np
     >>> import xcorr
-    >>> xcorr.correlate(np.arange(12.0).reshape(3, 4), np.array([[1.0, 0.0], [0.0, -1.0]]))
+    >>> image = np.arange(12.0).reshape(3, 4)
+    >>> xcorr.correlate(image, np.array([[1.0, 0.0], [0.0, -1.0]]))
     array([[-5., -5., -5.],
            [-5., -5., -5.]])
+    >>> xcorr.correlate(image, np.array([[-1.0, 0.0, 1.0]]), padding="same", boundary="edge")
+    array([[1., 2., 2., 1.],
+           [1., 2., 2., 1.],
+           [1., 2., 2., 1.]])
+
+    A bank of eight kernels on a batch of colour images, every second row and column:
+
+    >>> images, bank = np.ones((10, 32, 32, 3)), np.ones((8, 5, 5, 3))
+    >>> xcorr.correlate(images, bank, stride=2, padding="same", bias=np.arange(8)).shape
+    (10, 16, 16, 8)
+
+    Integers do not wrap around:
+
+    >>> xcorr.correlate(np.full((3, 3), 255, np.uint8), np.ones((3, 3), np.uint8))
+    array([[2295]])
+    >>> xcorr.correlate(np.full((3, 3), 255, np.uint8), np.ones((3, 3), np.uint8), dtype=np.uint8)
+    Traceback (most recent call last):
+        ...
+    OverflowError: ...
     """
     words = (layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, dtype)
     return _run(images, kernels, words, fill_value, bias, out, workers)
 
 
+@overload
 def convolve(
     images: npt.ArrayLike,
     kernels: npt.ArrayLike,
     *,
-    layout: str | None = None,
-    padding: Padding = "valid",
-    boundary: str = "constant",
-    fill_value: complex = 0,
-    stride: int | tuple[int, int] = 1,
-    dilation: int | tuple[int, int] = 1,
-    groups: int = 1,
-    bias: npt.ArrayLike | None = None,
-    conjugate: bool = True,
-    method: str = "auto",
-    precision: str = "standard",
+    out: AnyArray,
+    dtype: npt.DTypeLike | None = None,
+    **keywords: Unpack[Keywords],
+) -> AnyArray: ...
+@overload
+def convolve(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    dtype: type[AnyElement] | np.dtype[AnyElement],
+    out: None = None,
+    **keywords: Unpack[Keywords],
+) -> npt.NDArray[AnyElement]: ...
+@overload
+def convolve(
+    images: npt.NDArray[Inexact],
+    kernels: npt.NDArray[Inexact],
+    *,
+    dtype: None = None,
+    out: None = None,
+    **keywords: Unpack[Keywords],
+) -> npt.NDArray[Inexact]: ...
+@overload
+def convolve(
+    images: Whole, kernels: Whole, *, dtype: None = None, out: None = None, **keywords: Unpack[Keywords]
+) -> npt.NDArray[np.int64]: ...
+@overload
+def convolve(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
     dtype: npt.DTypeLike | None = None,
     out: Array | None = None,
-    workers: int | None = None,
+    **keywords: Unpack[Keywords],
+) -> Array: ...
+def convolve(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    layout: Layout | None = None,
+    padding: Padding = "valid",
+    boundary: Boundary = "constant",
+    fill_value: Scalar = 0,
+    stride: Pair = 1,
+    dilation: Pair = 1,
+    groups: SupportsIndex = 1,
+    bias: npt.ArrayLike | None = None,
+    conjugate: bool = True,
+    method: Method = "auto",
+    precision: Precision = "standard",
+    dtype: npt.DTypeLike | None = None,
+    out: Array | None = None,
+    workers: SupportsIndex | None = None,
 ) -> Array:
     """Convolve a batch of images with a bank of kernels: `correlate` with the kernels flipped in both directions.
 
@@ -169,10 +297,12 @@ def convolve(
     ----------
     images, kernels
         As for `correlate`.
-    layout, padding, boundary, fill_value, stride, dilation, groups, bias, method, precision, dtype, out, workers
+    layout, padding, boundary, fill_value, stride, dilation, groups, bias
         As for `correlate`; the padding is that of the correlation with the flipped kernels.
     conjugate : bool
         Without effect, so that both functions take the same keywords: a convolution never conjugates.
+    method, precision, dtype, out, workers
+        As for `correlate`.
 
     Returns
     -------
@@ -184,10 +314,16 @@ def convolve(
     TypeError, ValueError, OverflowError, MemoryError
         As `correlate`.
 
+    See Also
+    --------
+    correlate : The same without the flip.
+
     Notes
     -----
-    ``response[n, y, x, k] = bias[k] + sum over i, j, c of
-    image[n, y*stride + (kh-1-i)*dilation, x*stride + (kw-1-j)*dilation, c] * kernel[k, i, j, c]``
+    The kernels are flipped and not conjugated, like `scipy.signal.convolve`'s::
+
+        response[n, y, x, k] = bias[k] + sum over i, j, c of
+            image[n, y*stride + (kh-1-i)*dilation, x*stride + (kw-1-j)*dilation, c] * kernel[k, i, j, c]
 
     Examples
     --------
@@ -195,6 +331,8 @@ def convolve(
     >>> import xcorr
     >>> xcorr.convolve(np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 0.0]]), padding="full")
     array([[1., 2., 3., 0.]])
+    >>> xcorr.correlate(np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 0.0]]), padding="full")
+    array([[0., 1., 2., 3.]])
     """
     words = (layout, padding, boundary, stride, dilation, groups, conjugate, True, method, precision, dtype)
     return _run(images, kernels, words, fill_value, bias, out, workers)
@@ -228,32 +366,40 @@ def response_shape(
     kernel_shape: tuple[int, ...],
     *,
     padding: Padding = "valid",
-    stride: int | tuple[int, int] = 1,
-    dilation: int | tuple[int, int] = 1,
+    stride: Pair = 1,
+    dilation: Pair = 1,
 ) -> tuple[int, int]:
     """Rows and columns of a response.
 
     Parameters
     ----------
-    image_shape, kernel_shape : (H, W) and (kh, kw), in pixels; a third number, the channels, is allowed
+    image_shape, kernel_shape : tuple of int
+        (H, W) and (kh, kw), in pixels; a third number, the channels, is allowed.
     padding, stride, dilation
         As for `correlate`.
 
     Returns
     -------
-    (rows, columns) : tuple of int
-        ``floor((H + top + bottom - e) / stride) + 1`` with the effective size ``e = (kh - 1) * dilation + 1``.
+    tuple of int
+        (rows, columns): ``floor((H + top + bottom - e) / stride) + 1`` with the effective size
+        ``e = (kh - 1) * dilation + 1``.
 
     Raises
     ------
     TypeError, ValueError
         If a shape or keyword is not allowed, or the kernel is larger than the padded image.
 
+    See Also
+    --------
+    correlate : What has responses of this shape.
+
     Examples
     --------
     >>> import xcorr
     >>> xcorr.response_shape((28, 28), (3, 3))
     (26, 26)
+    >>> xcorr.response_shape((28, 28), (3, 3), padding="same", stride=3)
+    (10, 10)
     """
     image = read_shape(image_shape, "image_shape", (2, 3))
     kernel = read_shape(kernel_shape, "kernel_shape", (2, 3))
@@ -273,15 +419,15 @@ def choose_method(
     kernels_shape: tuple[int, ...],
     *,
     dtype: npt.DTypeLike = np.float32,
-    layout: str | None = None,
+    layout: Layout | None = None,
     padding: Padding = "valid",
-    boundary: str = "constant",
-    stride: int | tuple[int, int] = 1,
-    dilation: int | tuple[int, int] = 1,
-    groups: int = 1,
+    boundary: Boundary = "constant",
+    stride: Pair = 1,
+    dilation: Pair = 1,
+    groups: SupportsIndex = 1,
     conjugate: bool = True,
-    method: str = "auto",
-    precision: str = "standard",
+    method: Method = "auto",
+    precision: Precision = "standard",
 ) -> str:
     """The method that `correlate` would take for operands of these shapes.
 
@@ -304,10 +450,18 @@ def choose_method(
     TypeError, ValueError
         As `correlate`.
 
+    See Also
+    --------
+    Correlator.explain : More of what a call would do.
+
     Examples
     --------
     >>> import xcorr
     >>> xcorr.choose_method((1000, 28, 28), (2, 3, 3), layout="NHW")
+    'direct'
+    >>> xcorr.choose_method((1000, 512, 512), (2, 63, 63), layout="NHW")
+    'fft'
+    >>> xcorr.choose_method((1000, 512, 512), (2, 63, 63), layout="NHW", precision="strict")
     'direct'
     """
     operand_dtype = named_dtype(dtype)
@@ -320,14 +474,16 @@ def choose_method(
 
 
 def window_index(
-    image_shape: tuple[int, ...], kernel_shape: tuple[int, ...], *, dilation: int | tuple[int, int] = 1
+    image_shape: tuple[int, ...], kernel_shape: tuple[int, ...], *, dilation: Pair = 1
 ) -> npt.NDArray[np.intp]:
     """Flat indices of the first window's taps in an image.
 
     Parameters
     ----------
-    image_shape : (H, W) or (H, W, C)
-    kernel_shape : (kh, kw) or (kh, kw, C)
+    image_shape : tuple of int
+        (H, W) or (H, W, C), in pixels.
+    kernel_shape : tuple of int
+        (kh, kw) or (kh, kw, C).
     dilation
         As for `correlate`.
 
@@ -341,11 +497,17 @@ def window_index(
     TypeError, ValueError
         If a shape is not allowed or the kernel is larger than the image.
 
+    See Also
+    --------
+    correlation_indices : The same for every window.
+
     Examples
     --------
     >>> import xcorr
     >>> xcorr.window_index((28, 28), (3, 3)).tolist()
     [0, 1, 2, 28, 29, 30, 56, 57, 58]
+    >>> xcorr.window_index((28, 28), (2, 2), dilation=3).tolist()
+    [0, 3, 84, 87]
     """
     width, depth, kernel, _ = _flat_sizes(image_shape, kernel_shape, 1, dilation)
     index = np.empty(checked(kernel[0] * kernel[1] * depth, "kernel_shape", "the number of taps"), dtype=np.intp)
@@ -354,18 +516,16 @@ def window_index(
 
 
 def correlation_indices(
-    image_shape: tuple[int, ...],
-    kernel_shape: tuple[int, ...],
-    *,
-    stride: int | tuple[int, int] = 1,
-    dilation: int | tuple[int, int] = 1,
+    image_shape: tuple[int, ...], kernel_shape: tuple[int, ...], *, stride: Pair = 1, dilation: Pair = 1
 ) -> npt.NDArray[np.intp]:
     """Flat indices of every window's taps in an image: ``image.ravel()[indices] @ kernel.ravel()`` correlates.
 
     Parameters
     ----------
-    image_shape : (H, W) or (H, W, C)
-    kernel_shape : (kh, kw) or (kh, kw, C)
+    image_shape : tuple of int
+        (H, W) or (H, W, C), in pixels.
+    kernel_shape : tuple of int
+        (kh, kw) or (kh, kw, C).
     stride, dilation
         As for `correlate`.
 
@@ -379,11 +539,21 @@ def correlation_indices(
     TypeError, ValueError
         If a shape is not allowed or the kernel is larger than the image.
 
+    See Also
+    --------
+    windows : The pixels themselves.
+    correlate : The same responses without an array of indices.
+
     Examples
     --------
+    >>> import numpy as np
     >>> import xcorr
     >>> xcorr.correlation_indices((32, 32, 3), (5, 5, 3)).shape
     (784, 75)
+    >>> image, kernel = np.arange(20).reshape(4, 5), np.arange(6).reshape(2, 3)
+    >>> indices = xcorr.correlation_indices(image.shape, kernel.shape)
+    >>> np.array_equal(image.ravel()[indices] @ kernel.ravel(), xcorr.correlate(image, kernel).ravel())
+    True
     """
     width, depth, _, positions = _flat_sizes(image_shape, kernel_shape, stride, dilation)
     window = window_index(image_shape, kernel_shape, dilation=dilation)
@@ -422,9 +592,9 @@ def windows(
     images: npt.ArrayLike,
     kernel_shape: tuple[int, ...],
     *,
-    layout: str | None = None,
-    stride: int | tuple[int, int] = 1,
-    dilation: int | tuple[int, int] = 1,
+    layout: Layout | None = None,
+    stride: Pair = 1,
+    dilation: Pair = 1,
 ) -> Array:
     """Every window of every image, copied out: the gather that the other functions do without.
 
@@ -435,7 +605,8 @@ def windows(
     ----------
     images : array_like
         One image or a batch. Without `layout`, 2-D is (H, W) and 4-D is (N, H, W, C); 3-D needs the layout.
-    kernel_shape : (kh, kw)
+    kernel_shape : tuple of int
+        (kh, kw), in pixels.
     layout, stride, dilation
         As for `correlate`.
 
@@ -448,6 +619,11 @@ def windows(
     ------
     TypeError, ValueError
         If an argument is not allowed or the kernel is larger than the images.
+
+    See Also
+    --------
+    correlation_indices : Where the windows' pixels lie.
+    numpy.lib.stride_tricks.sliding_window_view : A view of overlapping windows, without a copy.
 
     Examples
     --------

@@ -1,18 +1,19 @@
 """A bank prepared for many calls."""
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from xcorr import _dispatch
 from xcorr._arrays import held, take_array, take_fill
-from xcorr._bank import Array, Bank, make_bank
+from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Repeat
 from xcorr._geometry import read_array_shape
 from xcorr._plan import CACHED_PLANS, Plan, plan_for, read_settings
+from xcorr._typing import AnyArray, Array, Boundary, Layout, Method, Padding, Pair, Precision, Scalar
 
 
 class Correlator:
@@ -33,30 +34,39 @@ class Correlator:
     TypeError, ValueError
         If a keyword by itself is not allowed; what depends on the images is raised by the call.
 
+    See Also
+    --------
+    correlate : A single call; arguments, response and errors are described there.
+
     Examples
     --------
     >>> import numpy as np
     >>> import xcorr
     >>> sobel = xcorr.Correlator(np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]), padding="same")
-    >>> sobel(np.eye(4)).shape
-    (4, 4)
+    >>> sobel(np.eye(4))
+    array([[ 1., -2., -1.,  0.],
+           [ 2.,  0., -2., -1.],
+           [ 1.,  2.,  0., -2.],
+           [ 0.,  1.,  2., -1.]])
+    >>> sobel(np.ones((7, 28, 28))).shape
+    (7, 28, 28)
     """
 
     def __init__(
         self,
         kernels: npt.ArrayLike,
         *,
-        layout: str | None = None,
-        padding: Any = "valid",
-        boundary: str = "constant",
-        fill_value: complex = 0,
-        stride: int | tuple[int, int] = 1,
-        dilation: int | tuple[int, int] = 1,
-        groups: int = 1,
+        layout: Layout | None = None,
+        padding: Padding = "valid",
+        boundary: Boundary = "constant",
+        fill_value: Scalar = 0,
+        stride: Pair = 1,
+        dilation: Pair = 1,
+        groups: SupportsIndex = 1,
         bias: npt.ArrayLike | None = None,
         conjugate: bool = True,
-        method: str = "auto",
-        precision: str = "standard",
+        method: Method = "auto",
+        precision: Precision = "standard",
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         self._settings = read_settings(
@@ -71,8 +81,34 @@ class Correlator:
         self._known: dict[Hashable, tuple[Plan, Bank]] = {}
         self._repeats: dict[str, list[Repeat]] = {}
 
-    def __call__(self, images: npt.ArrayLike, *, out: Array | None = None, workers: int | None = None) -> Array:
-        """The response of `images`; arguments, response and errors as of `correlate`."""
+    @overload
+    def __call__(self, images: npt.ArrayLike, *, out: AnyArray, workers: SupportsIndex | None = None) -> AnyArray: ...
+    @overload
+    def __call__(
+        self, images: npt.ArrayLike, *, out: Array | None = None, workers: SupportsIndex | None = None
+    ) -> Array: ...
+    def __call__(
+        self, images: npt.ArrayLike, *, out: Array | None = None, workers: SupportsIndex | None = None
+    ) -> Array:
+        """Correlate images with the bank.
+
+        Parameters
+        ----------
+        images : array_like
+            One image or a batch, as for `correlate`.
+        out, workers
+            As for `correlate`.
+
+        Returns
+        -------
+        ndarray
+            The response, as of `correlate`.
+
+        Raises
+        ------
+        TypeError, ValueError, OverflowError, MemoryError
+            As `correlate`.
+        """
         level = _dispatch.current().name
         repeats = self._repeats.setdefault(level, [])
         if out is None and workers is None:
@@ -113,6 +149,22 @@ class Correlator:
         -------
         str
             Some lines of text.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As a call would.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import xcorr
+        >>> print(xcorr.Correlator(np.ones((16, 3, 3, 8), np.float32)).explain((100, 56, 56, 8)))
+        images (100, 56, 56, 8) of float32, layout NHWC
+        response (100, 54, 54, 16) of float32
+        taps 72 in each of 16 kernels, 335923200 multiply-adds
+        method direct (chosen from the sizes of one image and the bank)
+        level ...
         """
         images = named_dtype(dtype)
         check_element("dtype", images)

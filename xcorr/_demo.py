@@ -5,22 +5,21 @@ It needs click and rich, which the extra ``cli`` installs; only ``cli`` imports 
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import correlate2d
 
 from . import choose_method, correlate, datasets, info
+from ._files import whole_file, write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -270,29 +269,6 @@ def outcome_table(outcomes: Sequence[Outcome], level: str, workers: int) -> Tabl
 def shape_text(array: NDArray[Any]) -> str:
     """Write a shape as 500x28x28."""
     return "x".join(map(str, array.shape))
-
-
-@contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that gets its name when the block ends without an exception, and is removed else.
-
-    A run that was killed leaves its part under the same hidden name, which the next run overwrites and renames.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def write_whole(path: Path, arrays: dict[str, Any]) -> None:
-    """Write an ``.npz`` file that appears under its name only when it is complete."""
-    with whole_file(path) as file:
-        np.savez(file, **arrays)
 
 
 def load_images(mnist: Path | None, cifar10: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -1,7 +1,5 @@
 """What this installation and this machine are."""
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -24,9 +22,12 @@ def info() -> dict[str, Any]:
     >>> xcorr.info()["level"] in xcorr.info()["levels"]
     True
     """
+    import platform  # these two take longer than the whole package does
+    from importlib import metadata
+
     try:
-        installed = version("xcorr")
-    except PackageNotFoundError:
+        installed = metadata.version("xcorr")
+    except metadata.PackageNotFoundError:
         installed = "unknown"
     return {
         "version": installed,

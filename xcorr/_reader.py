@@ -3,18 +3,17 @@
 Sizes are compared with what the file can hold, and with a limit, before any memory is taken for them. Bodies are read
 in pieces of 1 MiB at most, so a header that lies costs no more memory than the body has. Tar headers are read here
 because `tarfile` takes extended headers of any size into memory; CIFAR-10's archives have no use for them.
+What takes long to import is imported by the function that needs it, as not everybody reads files.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
 import stat
 import sys
 import zlib
 from collections.abc import Iterator
-from importlib import resources
 from typing import BinaryIO, NoReturn, cast
 
 __all__ = ["TAR_BLOCK", "DataFormatError", "Reader", "open_file", "open_sample", "tar_header"]
@@ -27,12 +26,26 @@ TAR_BLOCK = 512
 class DataFormatError(ValueError):
     """A file does not hold what its format promises.
 
-    Attributes
+    Its arguments are its attributes too.
+
+    Parameters
     ----------
     path : str
         The file; for a member of an archive ``archive:member``.
     offset : int
         Where in it, in bytes, counted after decompression.
+    problem : str
+        What is wrong there.
+
+    Examples
+    --------
+    >>> import os
+    >>> import xcorr
+    >>> try:
+    ...     xcorr.datasets.load_idx(os.devnull)
+    ... except xcorr.DataFormatError as error:
+    ...     print(error.offset)
+    0
     """
 
     __module__ = "xcorr.datasets"
@@ -49,6 +62,8 @@ class Reader:
     """A stream, plain or gzip, that knows its path and offset and what it can hold."""
 
     def __init__(self, stream: BinaryIO, path: str, max_bytes: int) -> None:
+        import gzip
+
         self.path, self.offset = path, 0
         capacity = stream.seek(0, os.SEEK_END)
         stream.seek(0)
@@ -58,6 +73,8 @@ class Reader:
         self.capacity = min(capacity * _DEFLATE_RATIO if compressed else capacity, max_bytes)
 
     def chunk(self, count: int) -> bytes:
+        import gzip
+
         try:
             chunk = self._stream.read(min(count, _CHUNK_BYTES))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -107,6 +124,8 @@ def open_file(path: str, max_bytes: int) -> Iterator[Reader]:
 
 @contextlib.contextmanager
 def open_sample(name: str) -> Iterator[Reader]:
+    from importlib import resources
+
     with (resources.files("xcorr") / "_samples" / name).open("rb") as stream:
         yield Reader(cast(BinaryIO, stream), name, sys.maxsize)
 

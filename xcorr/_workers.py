@@ -108,6 +108,10 @@ def get_workers() -> int:
     ValueError
         If ``XCORR_WORKERS`` is not -1 or an integer >= 1.
 
+    See Also
+    --------
+    set_workers : Say another number.
+
     Examples
     --------
     >>> import xcorr
@@ -140,6 +144,10 @@ class set_workers:
     ------
     TypeError, ValueError
         If `n` is not None, -1 or an integer >= 1.
+
+    See Also
+    --------
+    get_workers : What is set.
 
     Examples
     --------

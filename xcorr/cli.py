@@ -5,13 +5,11 @@ The command needs click and rich, which the extra ``cli`` installs; nothing else
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from ._demo import run_demo
-from ._info import info
 
 if TYPE_CHECKING:
     import click
@@ -21,38 +19,12 @@ __all__ = ["main"]
 
 def build_command() -> click.Group:
     """Build the command line; ImportError if click or rich is absent."""
-    import click
-    import rich  # noqa: F401  (a missing library is told before any work is done)
+    import click  # noqa: F401  (a missing library is told before any work is done)
+    import rich  # noqa: F401
 
-    folder = click.Path(exists=True, file_okay=False, path_type=Path)
-    folder_or_file = click.Path(exists=True, path_type=Path)
-    file = click.Path(dir_okay=False, path_type=Path)
+    from ._commands import commands
 
-    @click.group()
-    @click.version_option(info()["version"], prog_name="xcorr")
-    def group() -> None:
-        """Cross-correlation of batches of images with banks of kernels."""
-
-    @group.command()
-    @click.option("--mnist", type=folder, help="Folder with MNIST's IDX files; default: 500 digits in the package.")
-    @click.option(
-        "--cifar10", type=folder_or_file, help="CIFAR-10, its folder or .tar.gz; default: 64 tiles in the package."
-    )
-    @click.option("--out", type=file, default="xcorr-demo.npz", show_default=True, help="File for the responses.")
-    @click.option("--report", type=file, help="File for a page of pictures; default: report.html, with plotly.")
-    @click.option("--no-report", is_flag=True, help="Leave the page of pictures out.")
-    @click.option("--workers", type=click.IntRange(min=1), help="Threads; default: the CPUs this process may use.")
-    def demo(
-        mnist: Path | None, cifar10: Path | None, out: Path, report: Path | None, no_report: bool, workers: int | None
-    ) -> None:
-        """Correlate real images, compare every response with SciPy, time both, and draw it all on one page.
-
-        The page opens in a browser and needs nothing else; to draw it takes plotly: pip install "xcorr[plot]".
-        Exits with 1 if a response differs from SciPy's by more than its bound.
-        """
-        run_demo(mnist, cifar10, out, report, no_report, workers)
-
-    return group
+    return commands
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -66,10 +38,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises
     ------
     SystemExit
-        Always: 0, or 1 if a response is out of bounds or click or rich is missing, or 2 for a usage error.
+        Always: 0, or 1 if something failed or a library is missing, 2 for a usage error, 130 for an interrupt.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be what the terminal cannot show
     try:
         group = build_command()
     except ModuleNotFoundError as error:
         sys.exit(f'xcorr: the command needs {error.name}: pip install "xcorr[cli]"')
-    group.main(args=arguments, prog_name="xcorr")
+    try:
+        group.main(args=arguments, prog_name="xcorr")
+    except SystemExit as end:
+        sys.exit(end.code if is_flushed() else 1)
+
+
+def is_flushed() -> bool:
+    """Whether all that was printed could be; tells it in one line if not."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        print(f"Error: cannot write to standard output: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes again at its end
+        return False
+    return True

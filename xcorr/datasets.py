@@ -5,7 +5,7 @@ A file is material to be judged: whatever is in it, a reader gives the images th
 
 - Sizes come from headers and are compared with what the file can hold, and with `max_bytes`, before any memory is taken
   for them. gzip is recognised by its first two bytes, and decompressed to one byte beyond what the header declares.
-- CIFAR-10's python version is a pickle: `xcorr._unpickle` reads it as data, nothing in it is imported or called.
+- CIFAR-10's python version is a pickle: ``xcorr._unpickle`` reads it as data, nothing in it is imported or called.
 - Archives are read as streams; only regular members with the names of the format count.
 """
 
@@ -61,7 +61,19 @@ _MAX_PICKLE_BYTES = 64 << 20  # a batch of 10,000 images is a pickle of 31 MB
 
 
 class Mnist(NamedTuple):
-    """The two sets of MNIST: images uint8 (N, H, W), labels uint8 (N,); None for a file that is not there."""
+    """The two sets of MNIST.
+
+    Parameters
+    ----------
+    train_images : ndarray of uint8, (N, H, W), or None
+        The training set; None for a file that is not there.
+    train_labels : ndarray of uint8, (N,), or None
+        From 0 to 9 in MNIST.
+    test_images : ndarray of uint8, (N, H, W), or None
+        The test set.
+    test_labels : ndarray of uint8, (N,), or None
+        As for the training set.
+    """
 
     train_images: NDArray[np.uint8] | None
     train_labels: NDArray[np.uint8] | None
@@ -70,7 +82,17 @@ class Mnist(NamedTuple):
 
 
 class Cifar10(NamedTuple):
-    """Images uint8 (N, 32, 32, 3), labels uint8 (N,) from 0 to 9, and the names of the ten labels."""
+    """Batches of CIFAR-10 as one.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, (N, 32, 32, 3)
+        Red, green and blue last.
+    labels : ndarray of uint8, (N,)
+        From 0 to 9.
+    label_names : tuple of str
+        The names of the ten labels.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
@@ -78,7 +100,15 @@ class Cifar10(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Images uint8 (N, H, W) or (N, H, W, 3), and labels uint8 (N,)."""
+    """A sample that comes with the package.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, (N, H, W) or (N, H, W, 3)
+        The images.
+    labels : ndarray of uint8, (N,)
+        What is on each.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
@@ -134,6 +164,17 @@ def load_idx(path: str | os.PathLike[str], *, max_bytes: int = _MAX_BYTES) -> ND
     The format: two zero bytes, one byte for the type, one for the number of axes, a big-endian uint32 for the length of
     each axis, then the elements, big-endian, last axis fastest. Source: Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST
     database of handwritten digits, http://yann.lecun.com/exdb/mnist/.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from xcorr.datasets import load_idx
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "one-row-of-two")
+    ...     _ = path.write_bytes(bytes([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 2, 7, 9]))
+    ...     load_idx(path)
+    array([[7, 9]], dtype=uint8)
     """
     path, max_bytes = _checked_path("path", path), _checked_max_bytes(max_bytes)
     with open_file(path, max_bytes) as reader:
@@ -184,6 +225,22 @@ def load_mnist(folder: str | os.PathLike[str], *, max_bytes: int = _MAX_BYTES) -
         A file is not a whole IDX array of that dtype and number of axes, or images and labels differ in number.
     FileNotFoundError
         There is no such folder, or none of the files is in it.
+
+    See Also
+    --------
+    load_idx : One file of that format.
+    load_digits_sample : Five hundred of the digits, which come with the package.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from xcorr.datasets import load_mnist
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t10k-labels-idx1-ubyte")
+    ...     _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
+    ...     load_mnist(folder).test_labels
+    array([7, 2, 1], dtype=uint8)
     """
     folder, max_bytes = _checked_path("folder", folder), _checked_max_bytes(max_bytes)
     present = set(os.listdir(folder))
@@ -252,6 +309,19 @@ def load_cifar10(folder_or_tar_gz: str | os.PathLike[str], *, max_bytes: int = _
     each row by row. It does not say how many records there are, so a file cut between two is a shorter batch. The
     python version pickles the same planes as rows of an array. Source: A. Krizhevsky, Learning Multiple Layers of
     Features from Tiny Images, 2009, https://www.cs.toronto.edu/~kriz/cifar.html.
+
+    Examples
+    --------
+    One image, all black, in the binary version:
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from xcorr.datasets import load_cifar10
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "test_batch.bin").write_bytes(bytes([6]) + bytes(3072))
+    ...     images, labels, label_names = load_cifar10(folder)
+    >>> images.shape, label_names[labels[0]]
+    ((1, 32, 32, 3), 'frog')
     """
     path, max_bytes = _checked_path("folder_or_tar_gz", folder_or_tar_gz), _checked_max_bytes(max_bytes)
     bodies = _folder_bodies(path, max_bytes) if os.path.isdir(path) else _archive_bodies(path, max_bytes)

@@ -1,0 +1,304 @@
+"""Image files as arrays: what is read is what is in the file, and what an array cannot hold is refused."""
+
+import gzip
+import io
+import os
+import struct
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from checks import SEED
+from formats import idx_bytes
+
+pytest.importorskip("PIL")
+pytest.importorskip("tifffile")
+
+import tifffile
+from PIL import Image, ImageOps
+
+from xcorr import _images
+from xcorr._images import ImageError, open_images
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng([SEED, 23])
+
+
+@pytest.fixture
+def taken(tmp_path):
+    """Puts bytes into a file and gives its images, all at once."""
+
+    def taken(body, **keywords):
+        path = tmp_path / "image"
+        path.write_bytes(body)
+        with open_images(path, **keywords) as images:
+            found = images.read(0, images.n_images)
+            assert (found.shape, found.dtype) == ((images.n_images, *images.shape), images.dtype)
+            return found if images.has_batch else found[0]
+
+    return taken
+
+
+def refusal(taken, body, **keywords):
+    with pytest.raises(ImageError) as refused:
+        taken(body, **keywords)
+    return str(refused.value)
+
+
+def encoded(image, form="PNG", **keywords):
+    file = io.BytesIO()
+    image.save(file, form, **keywords)
+    return file.getvalue()
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width, height, depth, kind, rows, *extra):
+    """A PNG of rows of bytes as they are, whatever Pillow could write."""
+    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
+    body = zlib.compress(b"".join(b"\0" + row for row in rows))
+    chunks = [chunk(b"IHDR", header), *extra, chunk(b"IDAT", body), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def tiff(array, **keywords):
+    file = io.BytesIO()
+    tifffile.imwrite(file, array, **keywords)
+    return file.getvalue()
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+# --- PNG and JPEG -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
+def test_png_of_8_bits_is_its_numbers(taken, rng, shape):
+    pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+    np.testing.assert_array_equal(taken(encoded(Image.fromarray(pixels))), pixels)
+
+
+def test_png_of_16_grey_bits_is_its_numbers(taken, rng):
+    pixels = rng.integers(0, 65536, (3, 4), dtype=np.uint16)
+    found = taken(png(4, 3, 16, 0, [row.astype(">u2").tobytes() for row in pixels]))
+    assert found.dtype == np.uint16
+    np.testing.assert_array_equal(found, pixels)
+
+
+@pytest.mark.parametrize(("kind", "n_channels"), [(2, 3), (4, 2), (6, 4)])
+def test_png_of_16_bits_that_would_become_8_is_refused(taken, kind, n_channels):
+    assert "16-bit" in refusal(taken, png(1, 1, 16, kind, [bytes(2 * n_channels)]))
+
+
+@pytest.mark.parametrize(("depth", "row", "values"), [(1, b"\xa0", [255, 0, 255]), (2, b"\xe4", [255, 170, 85, 0])])
+def test_fewer_bits_become_8(taken, depth, row, values):
+    np.testing.assert_array_equal(taken(png(len(values), 1, depth, 0, [row])), [values])
+
+
+def test_palette_becomes_colours(taken):
+    palette = chunk(b"PLTE", bytes([1, 2, 3, 40, 50, 60]))
+    np.testing.assert_array_equal(taken(png(2, 1, 8, 3, [b"\1\0"], palette)), [[[40, 50, 60], [1, 2, 3]]])
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_opaque_alpha_is_left_out_another_one_is_asked_for(taken, rng, mode):
+    pixels = rng.integers(0, 255, (4, 5, len(mode)), dtype=np.uint8)
+    colours = pixels[..., 0] if mode == "LA" else pixels[..., :-1]
+    body = encoded(Image.fromarray(pixels))
+    assert "alpha" in refusal(taken, body)
+    np.testing.assert_array_equal(taken(body, alpha="drop"), colours)
+    np.testing.assert_array_equal(taken(body, alpha="keep"), pixels)
+    pixels[..., -1] = 255
+    np.testing.assert_array_equal(taken(encoded(Image.fromarray(pixels))), colours)
+
+
+def test_transparent_values_are_alpha(taken):
+    grey = png(2, 1, 8, 0, [b"\5\6"], chunk(b"tRNS", b"\0\5"))
+    palette = png(2, 1, 8, 3, [b"\1\0"], chunk(b"PLTE", bytes(6)), chunk(b"tRNS", b"\x07"))
+    for body in (grey, palette):
+        assert "alpha" in refusal(taken, body)
+    np.testing.assert_array_equal(taken(grey, alpha="keep"), [[[5, 0], [6, 255]]])
+    assert "transparent" in refusal(taken, png(1, 1, 16, 0, [b"\0\5"], chunk(b"tRNS", b"\0\5")))
+
+
+@pytest.mark.parametrize("orientation", range(1, 10))
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_pictures_are_turned_upright(taken, rng, form, orientation):
+    image = Image.fromarray(np.kron(rng.integers(0, 256, (4, 3, 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8)))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    body = encoded(image, form, exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(body))))
+    np.testing.assert_array_equal(taken(body), expected)
+
+
+def test_jpeg_of_other_colours_is_refused(taken):
+    assert "CMYK" in refusal(taken, encoded(Image.new("CMYK", (8, 8)), "JPEG"))
+
+
+def test_animation_is_refused(taken):
+    frames = [Image.new("L", (4, 4), grey) for grey in (0, 9)]
+    assert "animation" in refusal(taken, encoded(frames[0], save_all=True, append_images=frames[1:]))
+
+
+def test_every_truncated_and_every_changed_png_is_refused(taken, rng):
+    body = encoded(Image.fromarray(rng.integers(0, 256, (6, 5, 3), dtype=np.uint8)))
+    for length in range(len(body)):
+        assert refusal(taken, body[:length])
+    for place in range(8 + int(rng.integers(3)), len(body), 3):
+        assert refusal(taken, body[:place] + bytes([body[place] ^ 4]) + body[place + 1 :])
+
+
+def test_truncated_jpeg_is_refused(taken, rng):
+    body = encoded(Image.fromarray(rng.integers(0, 256, (64, 64), dtype=np.uint8)), "JPEG")
+    for length in range(0, len(body) - 200, 97):
+        assert refusal(taken, body[:length])
+
+
+def test_bombs_are_refused(taken):
+    assert "pixels" in refusal(taken, png(60_000, 60_000, 8, 0, [b""]))
+
+
+# --- TIFF -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "c8", "c16"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tiff_of_any_type_is_its_numbers(taken, rng, dtype, order):
+    pages = rng.integers(0, 100, (3, 6, 5)).astype(dtype)
+    found = taken(tiff(pages, photometric="minisblack", byteorder=order))
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, pages)
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_tiff_colours_and_alpha(taken, rng, planar):
+    pixels = rng.integers(0, 65535, (6, 5, 4), dtype=np.uint16)
+    stored = pixels if planar == "contig" else np.moveaxis(pixels, -1, 0)
+    words = {"photometric": "rgb", "planarconfig": planar}
+    body = tiff(stored, extrasamples=["unassalpha"], **words)
+    assert "alpha" in refusal(taken, body)
+    np.testing.assert_array_equal(taken(body, alpha="drop"), pixels[..., :3])
+    np.testing.assert_array_equal(taken(body, alpha="keep"), pixels)
+    body = tiff(stored, extrasamples=["unspecified"], **words)
+    np.testing.assert_array_equal(taken(body), pixels)
+
+
+def test_tiff_of_one_page_is_one_image(taken):
+    assert taken(tiff(np.zeros((6, 5), np.float32))).shape == (6, 5)
+
+
+def test_tiff_palette_white_zero_and_orientation(taken):
+    colours = np.arange(3 * 256, dtype=np.uint16).reshape(3, 256) * 80
+    body = tiff(np.array([[1, 255]], np.uint8), photometric="palette", colormap=colours)
+    np.testing.assert_array_equal(taken(body), [[colours[:, 1], colours[:, 255]]])
+    np.testing.assert_array_equal(taken(tiff(np.array([[0, 200]], np.uint8), photometric="miniswhite")), [[255, 55]])
+    turned = tiff(np.arange(6, dtype=np.uint8).reshape(2, 3), extratags=[(274, 3, 1, 6, True)])
+    np.testing.assert_array_equal(taken(turned), [[3, 0], [4, 1], [5, 2]])
+
+
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
+def test_truncated_tiff_is_refused_or_read_as_it_was(taken, rng, compression):
+    if compression:
+        pytest.importorskip("imagecodecs")
+    pages = rng.integers(0, 65536, (2, 9, 8), dtype=np.uint16)
+    body = tiff(pages, photometric="minisblack", compression=compression)
+    np.testing.assert_array_equal(taken(body), pages)
+    n_read = 0
+    for length in (*range(int(rng.integers(7)), len(body), 7), *range(len(body) - 20, len(body))):
+        try:
+            found = taken(body[:length])
+        except ImageError:
+            continue
+        np.testing.assert_array_equal(found, pages)
+        n_read += 1
+    assert n_read < 20  # bytes behind everything that counts
+
+
+def test_tiff_header_that_lies_about_the_size_is_refused(taken):
+    body = bytearray(tiff(np.zeros((4, 4), np.uint8)))
+    with tifffile.TiffFile(io.BytesIO(bytes(body))) as found:
+        tags = [found.pages[0].tags[name] for name in ("ImageWidth", "ImageLength", "RowsPerStrip")]
+    for tag in tags:
+        body[tag.offset + 2 : tag.offset + 12] = struct.pack("<HII", 4, 1, 2**31 - 1)
+    assert "bytes" in refusal(taken, bytes(body))
+
+
+def test_tiff_pages_of_two_kinds_are_refused(taken):
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        writer.write(np.zeros((4, 5), np.uint8))
+        writer.write(np.zeros((4, 6), np.uint8))
+    assert "(4, 5)" in refusal(taken, file.getvalue())
+
+
+# --- arrays -----------------------------------------------------------------------------------------------------------
+
+
+def test_axes_of_arrays_are_told_or_follow_from_their_number(taken, rng):
+    four = rng.random((2, 4, 5, 3))
+    np.testing.assert_array_equal(taken(npy(four)), four)
+    np.testing.assert_array_equal(taken(npy(four), layout="NCHW"), np.moveaxis(four, 1, -1))
+    np.testing.assert_array_equal(taken(npy(four[0, 0])), four[0, 0])
+    np.testing.assert_array_equal(taken(npy(four[0]), layout="NHW"), four[0])
+    np.testing.assert_array_equal(taken(npy(four[0]), layout="NHWC"), four[0])
+    assert "layout" in refusal(taken, npy(four[0]))
+    assert "2 axes" in refusal(taken, npy(four[0, 0]), layout="NCHW")
+    assert "1 axes" in refusal(taken, npy(four[0, 0, 0]))
+
+
+def test_idx_of_three_axes_is_a_batch(taken, rng):
+    digits = rng.integers(0, 256, (3, 4, 5), dtype=np.uint8)
+    body = idx_bytes(8, digits.shape, digits.tobytes())
+    np.testing.assert_array_equal(taken(body), digits)
+    np.testing.assert_array_equal(taken(gzip.compress(body)), digits)
+    assert "byte" in refusal(taken, body[:-1])
+
+
+class Marker:
+    """What would be done if a pickle were loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_pickles_are_not_executed(taken, tmp_path):
+    marker = tmp_path / "marker"
+    assert "objects" in refusal(taken, npy(np.array([Marker(marker)], dtype=object)))
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(b"", "empty"), (b"GIF89a", "begins with"), (b"\x93NUMPY\1\0", "header"), (b"II*\0\xff\xff\xff\xff", "TIFF")],
+)
+def test_what_is_no_image_is_refused(taken, body, reason):
+    assert reason in refusal(taken, body)
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name, reason in (("pipe", "not a regular file"), ("loop", "symbolic links"), ("absent", "No such file")):
+        with pytest.raises(ImageError, match=reason), open_images(tmp_path / name):
+            pass
+
+
+@pytest.mark.parametrize(("library", "start"), [("PIL", b"\xff\xd8\xff"), ("tifffile", b"II*\0")])
+def test_missing_library_names_the_extra(taken, monkeypatch, library, start):
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.delitem(sys.modules, "xcorr._tiff", raising=False)
+    with pytest.raises(_images.MissingLibrary, match=f'needs {library}: pip install "xcorr\\[cli\\]"'):
+        taken(start + bytes(20))

@@ -1,0 +1,368 @@
+"""The job of ``xcorr apply``: image files in, responses out, whole or not at all, and gone on with where it stopped.
+
+Every result is written in a folder of the job's own, noted in its journal and then renamed. So a name of a result
+always stands for a whole file, and a run that comes after one that was killed leaves alone what is done: it compares
+the digests of the image file, of the result and the parameters with the journal's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._files import digest, put, sync
+from ._find import ImageFile
+from ._images import ImageError, open_images
+from ._journal import Busy, Entry, Journal, locked, remove
+from ._respond import Responder
+from ._responses import SUFFIXES, Responses, Rows, open_finished, open_rows, rows_digest, write_responses
+
+__all__ = ["STACKED", "Job", "JobError", "Refused", "Summary", "Watch", "run_job"]
+
+STACKED = ("stack", "zarr")
+"""Forms of one array for all images."""
+
+
+class Refused(ValueError):
+    """What is asked cannot be begun; nothing was changed."""
+
+
+class JobError(Exception):
+    """The job cannot go on."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked of ``xcorr apply``.
+
+    `parameters` is what the results depend on beside the image files, as JSON has it; results of other parameters are
+    not taken for this job's.
+    """
+
+    files: list[ImageFile]
+    responder: Responder
+    layout: str | None
+    alpha: str
+    form: str
+    colours: str
+    out: Path
+    overwrite: bool
+    stops: bool
+    parameters: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Where the journal is, and what is not whole yet."""
+        return self.out.with_name(f".{self.out.name}.xcorr") if self.form in STACKED else self.out / ".xcorr"
+
+
+@dataclass
+class Summary:
+    """Image files that were done now, that were done before, that failed; and images that were done now."""
+
+    n_done: int = 0
+    n_before: int = 0
+    n_failed: int = 0
+    n_images: int = 0
+
+
+class Watch(Protocol):
+    """What is told of a job's progress."""
+
+    def advance(self, share: float, n_images: int) -> None:
+        """A share of the present file is done, so many images."""
+
+    def done(self, name: str, seconds: float, before: bool) -> None:
+        """A file is done, now or before."""
+
+    def failed(self, name: str, reason: str) -> None:
+        """A file cannot be done."""
+
+
+def run_job(job: Job, watch: Watch) -> Summary:
+    """Do a job, or what is left of it.
+
+    Raises
+    ------
+    Refused
+        Results that are not this job's are in its way.
+    JobError
+        A result cannot be written, another run is at work on the same results, or a file failed and the job stops then.
+    MissingLibrary
+        A library is not installed.
+    """
+    try:
+        with locked(job.folder):
+            run = StackRun if job.form in STACKED else FilesRun
+            return run(job, Journal(job.folder), watch).run()
+    except Busy as error:
+        raise JobError(str(error)) from error
+    except BrokenPipeError:  # who was told of the progress has gone
+        raise
+    except OSError as error:
+        raise JobError(f"cannot write {job.out}: {error.strerror or error}") from error
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Name the parameters that differ."""
+    names = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
+    return ", ".join(f"{name} {before.get(name)!r} then and {now.get(name)!r} now" for name in names)
+
+
+class Run:
+    """What the runs of both kinds share: each file in turn, and what becomes of one that fails."""
+
+    def __init__(self, job: Job, journal: Journal, watch: Watch) -> None:
+        self.job, self.journal, self.watch = job, journal, watch
+        self.summary = Summary()
+
+    def fail(self, file: ImageFile, error: ImageError) -> None:
+        """Count a file as failed; `JobError` if the job stops then."""
+        self.summary.n_failed += 1
+        self.watch.failed(file.name, str(error))
+        if self.job.stops:
+            raise JobError("stopped at the first file that failed; --on-error skip goes on")
+
+    def told(self, responses: Responses) -> Iterator[NDArray[Any]]:
+        """Give the parts of a file's responses, and tell how far they are."""
+        for part in responses.parts:
+            yield part
+            self.summary.n_images += len(part)
+            self.watch.advance(len(part) / max(1, responses.n_images), len(part))
+
+
+def input_digest(file: ImageFile) -> str:
+    try:
+        return digest(file.path)
+    except OSError as error:
+        raise ImageError(error.strerror or str(error)) from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether something has that name; `ImageError` if nothing can have it, because it is too long."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror}") from error
+    return True
+
+
+# --- a result for each file -------------------------------------------------------------------------------------------
+
+
+class FilesRun(Run):
+    """A folder with a result for each image file."""
+
+    def run(self) -> Summary:
+        """Do what is left of the job."""
+        self.refuse_others()
+        self.journal.sweep()
+        same = self.journal.job == self.job.parameters
+        self.journal.write(self.job.parameters, self.journal.entries if same else [])
+        found: dict[str, Entry] = {}
+        try:
+            for file in self.job.files:
+                begin = time.perf_counter()
+                try:
+                    entry, before = self.make(file)
+                except ImageError as error:
+                    self.fail(file, error)
+                    continue
+                found[file.name] = entry
+                self.summary.n_before += before
+                self.summary.n_done += not before
+                self.watch.done(file.name, time.perf_counter() - begin, before)
+        finally:
+            others = [entry for entry in self.journal.entries if entry["output"] not in found]
+            entries = sorted([*others, *found.values()], key=lambda entry: str(entry["output"]))
+            self.journal.write(self.job.parameters, entries)
+        return self.summary
+
+    def target(self, file: ImageFile) -> Path:
+        return self.job.out / (file.name + SUFFIXES[self.job.form])
+
+    def refuse_others(self) -> None:
+        """`Refused` if results of other parameters, or files that no run wrote, are where results go."""
+        if self.job.overwrite:
+            return
+        before = self.journal.job
+        noted = {entry["output"] for entry in self.journal.entries}
+        if before not in (None, self.job.parameters):
+            suffix = SUFFIXES.get(str(before.get("format")), "")
+            if any(os.path.lexists(self.job.out / (name + suffix)) for name in noted):
+                told = differences(before, self.job.parameters)
+                raise Refused(f"{self.job.out} holds responses of another job: {told}; --overwrite replaces them")
+            noted = set()
+        for file in self.job.files:
+            if file.name not in noted and os.path.lexists(self.target(file)):
+                raise Refused(f"{self.target(file)} is there, and not of this job; --overwrite replaces it")
+
+    def make(self, file: ImageFile) -> tuple[Entry, bool]:
+        """Make one result, unless it is there; return its entry and whether it was."""
+        target, content = self.target(file), input_digest(file)
+        noted = [entry for entry in self.journal.entries if entry["output"] == file.name]
+        if is_there(target):
+            found = digest(target) if target.is_file() else ""
+            for entry in noted:
+                if (entry["input"], entry["sha256"]) == (content, found):
+                    return entry, True
+            if not self.job.overwrite and found not in [entry["sha256"] for entry in noted]:
+                raise ImageError(f"{target} was changed since it was written; --overwrite replaces it")
+        part = self.journal.folder / "part"
+        try:
+            self.write(file, part)
+            entry = {"output": file.name, "input": content, "sha256": digest(part)}
+            sync(part)
+            self.journal.append(entry)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(part, target)  # where a loss of power undoes that, the next run does it again
+        finally:
+            part.unlink(missing_ok=True)
+        return entry, False
+
+    def write(self, file: ImageFile, part: Path) -> None:
+        """Write the responses of a file."""
+        with open_images(file.path, self.job.layout, self.job.alpha) as images:
+            responses = self.job.responder.responses(images)
+            responses = dataclasses.replace(responses, parts=self.told(responses))
+            with part.open("wb") as opened:
+                write_responses(opened, responses, self.job.form, self.job.colours)
+
+
+# --- one array for all ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """An image file that can be read, and how many images are in it."""
+
+    file: ImageFile
+    n_images: int
+
+
+class StackRun(Run):
+    """One array for the images of all files, whose responses have to be of one shape and type."""
+
+    def run(self) -> Summary:
+        """Do what is left of the job."""
+        job, journal = self.job, self.journal
+        if os.path.lexists(job.out) and not job.overwrite and journal.job != job.parameters:
+            told = f": {differences(journal.job, job.parameters)}" if journal.job else ""
+            raise Refused(f"{job.out} is there, and not of this job{told}; --overwrite replaces it")
+        shape, dtype, surveyed = self.survey()
+        same = journal.job == job.parameters
+        if os.path.lexists(job.out) and same:
+            with open_finished(job.out, job.form, shape, dtype) as rows:
+                entries = None if rows is None else self.finished(rows, surveyed)
+            if entries is not None:
+                journal.sweep()
+                journal.write(job.parameters, entries)
+                return self.summary
+            if not job.overwrite:
+                raise Refused(f"{job.out} is there, and not of these files as they are; --overwrite replaces it")
+        part = journal.folder / "part"
+        journal.sweep([part] if same else [])
+        journal.write(job.parameters, journal.entries if same else [])
+        with open_rows(part, job.form, sum(found.n_images for found in surveyed), shape, dtype) as rows:
+            entries = self.fill(rows, surveyed)
+        if job.out.is_dir():
+            os.replace(job.out, journal.folder / "old")
+        put(part, job.out)
+        remove(journal.folder / "old")
+        journal.write(job.parameters, entries)
+        return self.summary
+
+    def survey(self) -> tuple[tuple[int, ...], np.dtype[Any], list[Surveyed]]:
+        """Open every file, and return the shape and type of a response and the files that can be read."""
+        forms: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
+        surveyed = []
+        for file in self.job.files:
+            try:
+                with open_images(file.path, self.job.layout, self.job.alpha) as images:
+                    responses = self.job.responder.responses(images)
+                    first = next(iter(forms.items()), (file.name, (responses.shape, responses.dtype)))
+                    if first[1] != (responses.shape, responses.dtype):
+                        raise ImageError(
+                            f"responses of shape {responses.shape} and type {responses.dtype}; in one array all "
+                            f"have to be as those of {first[0]}, {first[1][0]} and {first[1][1]}"
+                        )
+                    forms[file.name] = first[1]
+                    surveyed.append(Surveyed(file, images.n_images))
+            except ImageError as error:
+                self.fail(file, error)
+        if not surveyed:
+            raise JobError("no image file could be read")
+        return *forms[surveyed[0].file.name], surveyed
+
+    def finished(self, rows: Rows, surveyed: list[Surveyed]) -> list[Entry] | None:
+        """Return the entries of all files if the array holds them and nothing else."""
+        entries, position = [], 0
+        for found in surveyed:
+            try:
+                entry = self.noted(rows, found, input_digest(found.file), position)
+            except ImageError:
+                return None
+            if entry is None:
+                return None
+            entries.append(entry)
+            position += found.n_images
+        if not rows.is_whole(position):
+            return None
+        self.summary.n_before = len(surveyed)
+        for found in surveyed:
+            self.watch.done(found.file.name, 0.0, True)
+        return entries
+
+    def noted(self, rows: Rows, found: Surveyed, content: str, position: int) -> Entry | None:
+        """Return the entry of a file if its rows are as they were written."""
+        place = [position, position + found.n_images]
+        for entry in self.journal.entries:
+            if (entry["output"], entry["input"], entry.get("rows")) == (found.file.name, content, place):
+                return entry if rows_digest(rows, *place) == entry["sha256"] else None
+        return None
+
+    def fill(self, rows: Rows, surveyed: list[Surveyed]) -> list[Entry]:
+        """Write the rows that are not there yet, and return the entries of all files."""
+        entries: list[Entry] = []
+        position = 0
+        for found in surveyed:
+            begin = time.perf_counter()
+            try:
+                content = input_digest(found.file)
+                entry = self.noted(rows, found, content, position)
+                before = entry is not None
+                if entry is None:
+                    entry = self.write(rows, found, content, position)
+            except ImageError as error:
+                self.fail(found.file, error)
+                continue
+            entries.append(entry)
+            position = entry["rows"][1]
+            self.summary.n_before += before
+            self.summary.n_done += not before
+            self.watch.done(found.file.name, time.perf_counter() - begin, before)
+        rows.finish(position)
+        return entries
+
+    def write(self, rows: Rows, found: Surveyed, content: str, position: int) -> Entry:
+        """Write the rows of a file from `position` on, and note them."""
+        total, first = hashlib.sha256(), position
+        with open_images(found.file.path, self.job.layout, self.job.alpha) as images:
+            for part in self.told(self.job.responder.responses(images)):
+                rows.write(first, part)
+                total.update(np.ascontiguousarray(part).data)
+                first += len(part)
+        entry = {"output": found.file.name, "input": content, "sha256": total.hexdigest(), "rows": [position, first]}
+        self.journal.append(entry)
+        return entry

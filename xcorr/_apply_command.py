@@ -1,0 +1,114 @@
+"""From the options of ``xcorr apply`` to its job, and from the job's end to a status."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ._apply import STACKED, Job, JobError, Refused, Summary, run_job
+from ._bank_file import bank_digest, read_bank
+from ._find import Found, find_images
+from ._info import info
+from ._plan import read_settings
+from ._progress import printable, watching
+from ._respond import SETTINGS, Responder
+from ._responses import SUFFIXES
+
+__all__ = ["apply_files"]
+
+
+def apply_files(images: Sequence[str], out: Path, quiet: bool, options: dict[str, Any]) -> None:
+    """Do what ``xcorr apply`` is asked.
+
+    Raises
+    ------
+    click.UsageError, click.ClickException, click.exceptions.Exit
+        For the statuses 2, 1, and 1 or 130 after a line that said why.
+    """
+    check_out(out, options["form"])
+    try:
+        found = find_images(images, out)
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"IMAGES: {error}") from error
+    job = make_job(found, out, options)
+    begin = time.monotonic()
+    try:
+        with watching(len(job.files), quiet) as watch:
+            summary = run_job(job, watch)
+    except Refused as error:
+        raise click.UsageError(printable(f"--out: {error}")) from error
+    except JobError as error:
+        raise click.ClickException(printable(str(error))) from error
+    except KeyboardInterrupt:
+        click.echo("xcorr: interrupted; the same command goes on with what is left", err=True)
+        raise click.exceptions.Exit(130) from None
+    if not quiet:
+        click.echo(told(summary, found, job, time.monotonic() - begin))
+    if summary.n_failed:
+        raise click.exceptions.Exit(1)
+
+
+def check_out(out: Path, form: str) -> None:
+    """UsageError unless the name goes with the format."""
+    suffix = SUFFIXES[form]
+    if form in STACKED and out.suffix != suffix:
+        raise click.UsageError(f"--out: got {str(out)!r}; allowed with --format {form} is a name that ends in {suffix}")
+    if form not in STACKED and (out.suffix in (".npy", ".zarr") or (out.exists() and not out.is_dir())):
+        raise click.UsageError(f"--out: got {str(out)!r}; allowed with --format {form} is a folder")
+    if form == "stack" and out.is_dir():
+        raise click.UsageError(f"--out: {str(out)!r} is a folder; allowed with --format stack is a file")
+
+
+def make_job(found: Found, out: Path, options: dict[str, Any]) -> Job:
+    """Read the bank, check the options together, and state what the results depend on."""
+    try:
+        bank = read_bank(options["bank"])
+    except ValueError as error:
+        raise click.UsageError(f"--bank: {error}") from error
+    channels, layout, form = options["channels"], options["layout"], options["form"]
+    if channels is not None and bank.ndim == 4:
+        raise click.UsageError(f"--channels: got {channels!r}; the bank of shape {bank.shape} has channels of its own")
+    keywords = {name: options[name] for name in (*SETTINGS, "fill_value")}
+    parameters = {name: options[name] for name in (*keywords, "layout", "alpha", "scale")}
+    parameters |= {"bank": bank_digest(bank), "channels": channels or "each", "format": form}
+    parameters |= {"version": info()["version"], "level": info()["level"], "fill_value": str(options["fill_value"])}
+    if form == "sheet":
+        parameters["colours"] = options["colours"]
+    try:
+        check_keywords(keywords)
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(f"--{error}") from error
+    if bank.ndim == 4 and layout == "NCHW":
+        bank = bank.transpose(0, 2, 3, 1)
+    return Job(
+        files=found.files,
+        responder=Responder(bank, channels or "each", options["scale"], keywords, options["workers"]),
+        layout=layout,
+        alpha=options["alpha"],
+        form=form,
+        colours=options["colours"],
+        out=out,
+        overwrite=options["overwrite"],
+        stops=(options["on_error"] or ("stop" if form in STACKED else "skip")) == "stop",
+        parameters=json.loads(json.dumps(parameters)),
+    )
+
+
+def check_keywords(keywords: dict[str, Any]) -> None:
+    """TypeError or ValueError for what no image could be correlated with."""
+    words = {name: keywords[name] for name in SETTINGS}
+    read_settings(layout=None, groups=1, conjugate=True, flip=False, **words)
+
+
+def told(summary: Summary, found: Found, job: Job, seconds: float) -> str:
+    """Return the last line."""
+    parts = [f"{summary.n_done} of {len(job.files)} files done in {seconds:.1f} s, {summary.n_images} images"]
+    parts += [f"{summary.n_before} done before"] if summary.n_before else []
+    parts += [f"{summary.n_failed} failed"] if summary.n_failed else []
+    parts += [f"{found.n_others} other files passed over"] if found.n_others else []
+    return printable(f"{', '.join(parts)}; the responses are in {job.out}")

@@ -1,0 +1,89 @@
+"""A bank by its name, or from a ``.npy`` or ``.npz`` file."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .banks import BANKS
+
+__all__ = ["bank_digest", "bank_names", "read_bank"]
+
+Array = NDArray[Any]
+
+
+def bank_names() -> list[str]:
+    """Return the names of the banks that come with the package."""
+    return list(BANKS)
+
+
+def read_bank(word: str) -> Array:
+    """Return a bank by its name or from a file.
+
+    Parameters
+    ----------
+    word : str
+        One of `bank_names`, a ``.npy`` file, a ``.npz`` file with one array, or ``FILE.npz:NAME``.
+
+    Returns
+    -------
+    ndarray
+        (kh, kw), (K, kh, kw), or with channels of 4 axes.
+
+    Raises
+    ------
+    ValueError
+        There is no such bank, or the file holds no array of 2 to 4 axes. Pickled objects are not read.
+    """
+    bank = np.asarray(BANKS[word]()) if word in BANKS else bank_of_file(word)
+    if bank.ndim not in (2, 3, 4):
+        raise ValueError(f"got {word!r}, an array of shape {bank.shape}; allowed are (kh, kw), (K, kh, kw) and 4 axes")
+    return bank
+
+
+def bank_of_file(word: str) -> Array:
+    """Return the array of a file, read as data alone."""
+    path, member = Path(word), ""
+    if not path.exists() and ".npz:" in word:
+        before, _, member = word.rpartition(":")
+        path = Path(before)
+    if not path.is_file():
+        raise ValueError(
+            f"got {word!r}; allowed are {', '.join(bank_names())}, a .npy file, a .npz file or FILE.npz:NAME"
+        )
+    try:
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            if not isinstance(found, np.ndarray):
+                return array_of(found, member)
+        if member:
+            raise ValueError(f"a single array, without the name {member!r}")
+        return found
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
+        problem = "objects, which would have to be unpickled" if "allow_pickle" in str(error) else str(error)
+        raise ValueError(f"got {word!r}; it cannot be read: {problem}") from error
+
+
+def array_of(arrays: Any, member: str) -> Array:
+    """Return the array of that name, or the only one."""
+    names = list(arrays.files)
+    if not member and len(names) == 1:
+        member = names[0]
+    if member not in names:
+        got = f"no array {member!r}" if member else f"{len(names)} arrays"
+        raise ValueError(f"{got} in it; allowed is FILE.npz:NAME with NAME one of {', '.join(map(repr, names))}")
+    found = arrays[member]
+    if not isinstance(found, np.ndarray):  # of a member that is no array
+        raise ValueError(f"{member!r} in it is no array")
+    return found
+
+
+def bank_digest(bank: Array) -> str:
+    """Return the SHA-256 of a bank: its type, shape and numbers."""
+    native = bank.astype(bank.dtype.newbyteorder("<"))
+    return hashlib.sha256(f"{native.dtype.str} {native.shape} ".encode() + native.tobytes()).hexdigest()

@@ -1,0 +1,320 @@
+"""The commands of ``xcorr`` and their options. Needs click and rich, which the extra ``cli`` installs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from ._bank_file import bank_names
+from ._geometry import BOUNDARIES, LAYOUTS, PADDING_WORDS
+from ._images import ALPHAS, MissingLibrary
+from ._info import info
+from ._method import METHODS, PRECISIONS
+from ._respond import CHANNELS
+from ._responses import SUFFIXES
+from ._sheet import COLOURS
+
+__all__ = ["commands"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+INTERRUPTED = 130
+
+
+# --- what options take ------------------------------------------------------------------------------------------------
+
+
+class Numbers(click.ParamType[Any]):
+    """Integers with a separator between them, or a word."""
+
+    def __init__(self, form: str, counts: Sequence[int], least: int, words: Sequence[str] = (), separator: str = ","):
+        self.name = form
+        self.counts, self.least, self.words, self.separator = counts, least, words, separator
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the word, the number or the tuple; a padding of four as ((top, bottom), (left, right))."""
+        if not isinstance(value, str) or value in self.words:
+            return value
+        parts = value.split(self.separator)
+        if len(parts) not in self.counts or not all(part.isascii() and part.isdigit() for part in parts):
+            self.refuse(value, param, ctx)
+        numbers = tuple(map(int, parts))
+        if min(numbers) < self.least:
+            self.refuse(value, param, ctx)
+        if self.separator != ",":
+            return numbers
+        top, *others = numbers
+        return top if not others else numbers if len(others) == 1 else ((top, others[0]), (others[1], others[2]))
+
+    def refuse(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> None:
+        allowed = " or ".join([*self.words, f"{self.name} with integers >= {self.least}"])
+        self.fail(f"got {value!r}; allowed is {allowed}", param, ctx)
+
+
+class Number(click.ParamType[Any]):
+    """An integer, or else a real or complex number."""
+
+    name = "NUMBER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return it in the first of these kinds that it is written in."""
+        for kind in (int, float, complex) if isinstance(value, str) else ():
+            try:
+                return kind(value)
+            except ValueError:
+                continue
+        return value if not isinstance(value, str) else self.fail(f"got {value!r}; allowed is a number", param, ctx)
+
+
+class DType(click.ParamType[str]):
+    """The name of a type of responses."""
+
+    name = "DTYPE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return its one name."""
+        try:
+            from ._dtypes import read_dtype
+
+            return read_dtype(value).name
+        except TypeError as error:
+            self.fail(str(error).removeprefix("dtype: "), param, ctx)
+
+
+class BankWord(click.ParamType[str]):
+    """The name of a bank, or of a file with one."""
+
+    name = "NAME|FILE"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the names that begin so, or else let the shell find files."""
+        names = [CompletionItem(name) for name in bank_names() if name.startswith(incomplete)]
+        return names or [CompletionItem(incomplete, type="file")]
+
+
+PADDING = Numbers("N or R,C or T,B,L,R", (1, 2, 4), 0, PADDING_WORDS)
+PAIR = Numbers("N or R,C", (1, 2), 1)
+SHAPE = Numbers("SIZES such as 8x224x224x3", (2, 3, 4), 0, separator="x")
+
+
+def options_of_correlate(command: Command) -> Command:
+    """Give a command the options that `correlate` has as keywords."""
+    words = click.Choice
+    options = [
+        click.option(
+            "--padding", type=PADDING, default="valid", show_default=True, help="valid, same, full, or pixels."
+        ),
+        click.option(
+            "--boundary", type=words(BOUNDARIES), default="constant", show_default=True, help="In the padding."
+        ),
+        click.option("--stride", type=PAIR, default=1, show_default=True, help="Pixels between windows."),
+        click.option("--dilation", type=PAIR, default=1, show_default=True, help="Pixels between taps."),
+        click.option(
+            "--dtype", type=DType(), help="Of the responses; by default int64 for integers, else NumPy's rule."
+        ),
+        click.option("--method", type=words(("auto", *METHODS)), default="auto", show_default=True, help="How."),
+        click.option("--precision", type=words(PRECISIONS), default="standard", show_default=True, help="Error bound."),
+        click.option("--workers", type=click.IntRange(min=1), help="Threads; default: the CPUs this process may use."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+class Stopped(click.ClickException):
+    """An error that is told in one line."""
+
+    def __init__(self, message: str) -> None:
+        from ._progress import printable
+
+        super().__init__(printable(message))
+
+
+class WrongUsage(Stopped):
+    """An error of whoever called."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """A group whose usage errors are one line, and whose interrupts end with 130."""
+
+    def make_context(self, *arguments: Any, **keywords: Any) -> click.Context:
+        """As click does it."""
+        with in_one_line():
+            return super().make_context(*arguments, **keywords)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it."""
+        with in_one_line():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except MissingLibrary as error:
+        raise Stopped(str(error)) from error
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        raise WrongUsage(error.format_message()) from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Stopped(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("xcorr: interrupted", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+# --- the commands -----------------------------------------------------------------------------------------------------
+
+folder = click.Path(exists=True, file_okay=False, path_type=Path)
+folder_or_file = click.Path(exists=True, path_type=Path)
+file = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group(cls=Commands)
+@click.version_option(info()["version"], prog_name="xcorr")
+def commands() -> None:
+    """Cross-correlation of batches of images with banks of kernels."""
+
+
+@commands.command()
+@click.option("--mnist", type=folder, help="Folder with MNIST's IDX files; default: 500 digits in the package.")
+@click.option(
+    "--cifar10", type=folder_or_file, help="CIFAR-10, its folder or .tar.gz; default: 64 tiles in the package."
+)
+@click.option("--out", type=file, default="xcorr-demo.npz", show_default=True, help="File for the responses.")
+@click.option("--report", type=file, help="File for a page of pictures; default: report.html, with plotly.")
+@click.option("--no-report", is_flag=True, help="Leave the page of pictures out.")
+@click.option("--workers", type=click.IntRange(min=1), help="Threads; default: the CPUs this process may use.")
+def demo(
+    mnist: Path | None, cifar10: Path | None, out: Path, report: Path | None, no_report: bool, workers: int | None
+) -> None:
+    """Correlate real images, compare every response with SciPy, time both, and draw it all on one page.
+
+    The page opens in a browser and needs nothing else; to draw it takes plotly: pip install "xcorr[plot]".
+    Exits with 1 if a response differs from SciPy's by more than its bound.
+    """
+    from ._demo import run_demo  # and with it most of SciPy
+
+    run_demo(mnist, cifar10, out, report, no_report, workers)
+
+
+@commands.command(short_help="Correlate image files with a bank.")
+@click.argument("images", nargs=-1, required=True, type=click.Path())
+@click.option("--bank", required=True, type=BankWord(), help="A named bank, or a .npy or .npz file (FILE.npz:NAME).")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder, or for stack and zarr the file.")
+@click.option(
+    "--format", "form", type=click.Choice(list(SUFFIXES)), default="npy", show_default=True, help="Of results."
+)
+@click.option("--channels", type=click.Choice(CHANNELS), help="Of colour images, with a bank without: default each.")
+@click.option("--alpha", type=click.Choice(ALPHAS), default="opaque", show_default=True, help="Of alpha channels.")
+@click.option("--scale", is_flag=True, help="Divide integer images by the largest value of their type.")
+@click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the arrays in .npy and IDX files.")
+@click.option("--colours", type=click.Choice(list(COLOURS)), default="grey", show_default=True, help="Of sheets.")
+@options_of_correlate
+@click.option("--fill-value", type=Number(), default=0, show_default=True, help="In a constant padding.")
+@click.option("--overwrite", is_flag=True, help="Replace results that are not of this job.")
+@click.option(
+    "--on-error", type=click.Choice(("skip", "stop")), help="At a bad file; default: skip, in one array stop."
+)
+@click.option("--quiet", is_flag=True, help="Tell errors only.")
+def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> None:
+    """Correlate image files with a bank of kernels.
+
+    IMAGES are PNG, JPEG, TIFF, .npy and IDX files (also .gz), folders with such files, and patterns. All pages of a
+    TIFF and all images of an array are one batch. A folder is read with the folders in it; links to folders and hidden
+    names are passed over.
+
+    \b
+    Results, kernels last:
+      npy    DIR/photo.png.npy, (rows, columns, K), before it N for a batch
+      tif    DIR/photo.png.tif, a page for each kernel
+      sheet  DIR/photo.png.sheet.png, all responses on one scale, 0 in its middle
+      stack  FILE.npy, (N, rows, columns, K) of all files, in their order
+      zarr   FILE.zarr, the same, a chunk for each image
+
+    Images that are integers give, with a bank of floats, responses of numpy.result_type: uint8 and float32 float32.
+    Pictures are turned upright, palettes become colours, and an alpha channel has to be opaque and is left out (--alpha
+    drop or keep). A bank without channels takes colour images channel by channel (--channels each, an axis before K),
+    as the sum of all (sum), or their brightness (grey).
+
+    A job that was stopped is gone on with by the same command: results whose image file, bank and options are the same
+    are left alone. Results of others are replaced with --overwrite only. The journal is in DIR/.xcorr, or in
+    .FILE.xcorr beside the file.
+
+    Exits with 0 if all files are done, 1 if one failed or the job did, 2 for a usage error, 130 for an interrupt.
+    """  # noqa: D301 (click's mark for lines that stay as they are)
+    from ._apply_command import apply_files
+
+    apply_files(images, out, quiet, options)
+
+
+@commands.command(name="info")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def tell_info(as_json: bool) -> None:
+    """Tell what this installation and this machine are."""
+    from ._tell import facts, print_facts
+
+    if as_json:
+        click.echo(json.dumps(facts(), indent=1))
+    else:
+        print_facts(facts(), "xcorr")
+
+
+@commands.command()
+@click.option("--images", required=True, type=SHAPE, help="Their shape, as 8x224x224x3.")
+@click.option("--kernels", required=True, type=SHAPE, help="Their shape, as 64x7x7x3.")
+@click.option("--layout", type=click.Choice(LAYOUTS), help="The images' axes.")
+@click.option("--groups", type=click.IntRange(min=1), default=1, show_default=True, help="Of channels and kernels.")
+@click.option("--images-dtype", default="float32", show_default=True, help="Of the images.")
+@click.option("--kernels-dtype", default="float32", show_default=True, help="Of the kernels.")
+@options_of_correlate
+@click.option(
+    "--measure", is_flag=True, help="Time the call itself instead of predicting, on as many images as take 1 s."
+)
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def explain(measure: bool, as_json: bool, **options: Any) -> None:
+    """Tell how a call would be done: method, why, time and memory.
+
+    The time is predicted from the multiply-adds and the rate that this machine reaches in a call at its best, which is
+    measured first; small images, few kernels and the frequency domain take longer than that. --measure times the call.
+    """
+    from ._tell import explanation, print_facts
+
+    try:
+        told = explanation(measure=measure, **options)
+    except (TypeError, ValueError, OverflowError, MemoryError) as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        click.echo(json.dumps(told, indent=1))
+    else:
+        print_facts(told, "xcorr explain")
+
+
+@commands.command(short_help="Print a shell's completion script.")
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+def completion(shell: str) -> None:
+    """Print the script that lets a shell complete xcorr's commands and options.
+
+    \b
+      bash  eval "$(xcorr completion bash)"        in ~/.bashrc
+      zsh   eval "$(xcorr completion zsh)"         in ~/.zshrc
+      fish  xcorr completion fish | source         in ~/.config/fish/config.fish
+    """  # noqa: D301
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise Stopped(f"no completion for {shell} in this release of click")
+    click.echo(kind(commands, {}, "xcorr", "_XCORR_COMPLETE").source())

@@ -1,0 +1,37 @@
+"""Types that signatures are made of. The words are spelled out, so that a type checker knows one that is misspelled."""
+
+from typing import Any, Literal, SupportsIndex, TypedDict, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Layout = Literal["NHWC", "NCHW", "NHW"]
+Boundary = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
+Method = Literal["auto", "direct", "matmul", "fft", "winograd"]
+Precision = Literal["standard", "strict"]
+Pair = SupportsIndex | tuple[SupportsIndex, SupportsIndex]
+Padding = Literal["valid", "same", "full"] | Pair | tuple[tuple[SupportsIndex, SupportsIndex], ...]
+Scalar = complex | np.number[Any] | np.bool_
+
+AnyArray = TypeVar("AnyArray", bound=Array)
+AnyElement = TypeVar("AnyElement", bound=np.generic)
+Inexact = TypeVar("Inexact", np.float16, np.float32, np.float64, np.complex64, np.complex128)
+Whole = npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
+
+
+class Keywords(TypedDict, total=False):
+    """The keywords of `correlate` that its response's type does not depend on."""
+
+    layout: Layout | None
+    padding: Padding
+    boundary: Boundary
+    fill_value: Scalar
+    stride: Pair
+    dilation: Pair
+    groups: SupportsIndex
+    bias: npt.ArrayLike | None
+    conjugate: bool
+    method: Method
+    precision: Precision
+    workers: SupportsIndex | None
