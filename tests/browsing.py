@@ -1,6 +1,8 @@
 """A browser without a network, and what it says of a page."""
 
+import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -47,7 +49,9 @@ def start():
     ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(options, webdriver.ChromeService(executable_path=DRIVER))
+    # A sanitizer's library is not for the browser.
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    return webdriver.Chrome(options, webdriver.ChromeService(executable_path=DRIVER, env=environment))
 
 
 def set_width(driver, width, height=900):
@@ -83,8 +87,6 @@ def complaints(driver):
 
 def coloured_share(driver, element):
     """The part of an element's pixels that are not of its most frequent colour."""
-    import io
-
     from PIL import Image
 
     with Image.open(io.BytesIO(element.screenshot_as_png)) as picture:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -285,6 +286,7 @@ def test_rows_go_downwards_and_pixels_are_square(name):
         assert vertical.range[0] > vertical.range[1]
         assert vertical.scaleanchor == vertical.anchor or vertical.scaleanchor == "x"
         assert vertical.scaleratio == 1
+        assert horizontal.constrain == vertical.constrain == "domain"
         assert not horizontal.showgrid
         assert not vertical.showgrid
 
@@ -387,6 +389,12 @@ def test_facets_do_not_overlap_and_stay_large_enough(n_facets, width):
             assert right <= other[0] or left >= other[1] or top <= other[2] or bottom >= other[3]
 
 
+def test_planes_of_many_pixels_get_the_room_there_is():
+    few, many = (plot.responses(np.ones((side, side)), np.ones((side, side))).layout for side in (50, 500))
+    assert few.width < many.width <= 960
+    assert many.width > 920
+
+
 def test_large_planes_are_thinned_and_no_peak_is_lost():
     image = np.zeros((1080, 1920), np.float32)
     response = np.zeros((1080, 1920), np.float32)
@@ -471,6 +479,19 @@ def test_names_are_text_and_nothing_else():
     assert "<u>" not in json.dumps(json.loads(compared.to_json()), ensure_ascii=False)
 
 
+TITLED = [
+    partial(plot.bank, np.eye(3)),
+    partial(plot.responses, np.eye(3), np.eye(2)),
+    partial(plot.windows, np.eye(3), (2, 2)),
+    partial(plot.compare, np.eye(3), np.eye(3)),
+]
+
+
+def test_title_stands_in_place_of_the_one_made_up():
+    titles = [title(call(title="mine")) for call in TITLED]
+    assert titles == ["mine", "mine", "mine", "mine: equal"]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -483,6 +504,7 @@ def test_names_are_text_and_nothing_else():
         (lambda: plot.bank(np.eye(3), names="a"), TypeError, "names: got 'a'; allowed is a sequence of 1 str"),
         (lambda: plot.bank(np.eye(3), names=[1]), TypeError, r"names: got \[1\]"),
         (lambda: plot.bank(np.eye(3), names=["a", "b"]), ValueError, "names: .*allowed is a sequence of 1 str"),
+        *((lambda call=call: call(title=5), TypeError, "title: got 5; allowed is a str") for call in TITLED),
         (lambda: plot.bank(np.eye(3), max_facets=0), ValueError, "max_facets: got 0; allowed is an integer >= 1"),
         (lambda: plot.bank(np.eye(3), max_facets=2.5), TypeError, "max_facets: got 2.5"),
         (lambda: plot.bank(np.eye(3), width=100), ValueError, "width: got 100; allowed is an integer >= 200"),

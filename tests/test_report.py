@@ -1,5 +1,7 @@
 """The page that the demonstration writes: its parts, that it asks for nothing, that what it tells is text and true."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -144,6 +146,14 @@ def test_figures_hold_the_responses_and_the_differences(outcomes):
     np.testing.assert_allclose(times[2].x, [outcome.scipy_seconds * 1e3 for outcome in outcomes])
 
 
+@pytest.mark.parametrize(("times", "text"), [(0.5, "0.5"), (3.44, "3.4"), (11.6, "12"), (345.2, "345")])
+def test_ratio_of_times_is_told_with_the_digits_that_matter(outcomes, times, text):
+    one = replace(outcomes[0], seconds=0.25, scipy_seconds=0.25 * times)
+    figure = _report.time_figure([one], 440)
+    assert figure.data[3].text[0].endswith(f";{text} x")
+    assert figure.data[3].x[0] == 250 * max(times, 1)
+
+
 def test_data_of_a_figure_are_the_same_at_every_width(outcomes):
     """The page keeps those of one width only."""
     for _, pictures in _report.sections(outcomes):
@@ -166,10 +176,23 @@ def test_what_is_told_is_text(outcomes):
     assert evil in read.words
 
 
+def test_figures_stand_in_the_page_as_json_without_any_markup(page):
+    """What would end the script could not stand in it."""
+    (text,) = re.findall(r'<script type="application/json" id="figures">([^<]*)</script>', page)
+    figures = json.loads(text)
+    assert len(figures) == N_FIGURES
+    assert "<br>" in json.dumps(figures)
+    for figure in figures:
+        widths = [layout["width"] for layout in figure["layouts"]]
+        assert widths == sorted(set(widths))
+        assert widths[0] <= 300
+
+
 def test_wrong_responses_are_told_and_marked(outcomes):
     wrong = changed(outcomes[4], outcomes[4].response + 1, n_over=7)
     read = Reader(_report.page([*outcomes[:4], wrong, *outcomes[5:]], ["7 of 9 are wrong"], None))
     assert "7 of 9 are wrong" in read.words
+    assert sum(words.endswith(", not kept") for words in read.words) == 1
     assert [attributes.get("class") for attributes in read.all("tr")].count("bad") == 1
     assert "within their bounds." not in " ".join(read.words)
 
@@ -260,10 +283,12 @@ def test_page_is_written_whole_or_not_at_all(quick, monkeypatch):
     def full_disk(*arguments):
         raise OSError("no space left")
 
-    genuine = _demo.os.replace
-    monkeypatch.setattr(
-        _demo.os, "replace", lambda part, path: (full_disk if path.suffix == ".html" else genuine)(part, path)
-    )
+    genuine = os.replace
+
+    def replace_all_but_pages(part, path):
+        (full_disk if path.suffix == ".html" else genuine)(part, path)
+
+    monkeypatch.setattr(os, "replace", replace_all_but_pages)
     result = run()
     assert result.exit_code == 1
     assert "cannot write report.html: no space left" in result.output

@@ -31,6 +31,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 INK, FRAME, PAPER = "#1f2328", "#b6bcc4", "#ffffff"
 TITLE_SIZE, FACET_SIZE, LETTER = 15, 11, 0.55  # of the fonts; the width of a letter beside its height
 SMALLEST, COMFORTABLE, LARGEST, ALONE = 72, 96, 220, 320  # sides of a facet
+LARGEST_OF_MANY_PIXELS = 640
 MARGIN, GAP, LINE, BAR = 12, 10, 15, 50  # around all, between facets, one line of a title, a colour bar with its words
 AXIS, TICK, MOST_PIXEL = 36, 26, 24  # the labels beside windows, one label, a pixel of a window
 LONGEST_BAR, BAR_END = 280, 36  # a colour bar, and the room for labels at both ends
@@ -133,7 +134,8 @@ def lattice(facets: Sequence[Facet], group: int, width: int) -> Places:
     else:
         columns = even(group, comfortable)
     columns = min(columns, n_facets)
-    side = min((room + GAP) / columns - GAP, ALONE if columns == 1 else LARGEST)
+    widest = min(max(facet.pixels.shape[1] for facet in facets), LARGEST_OF_MANY_PIXELS)
+    side = min((room + GAP) / columns - GAP, max(ALONE if columns == 1 else LARGEST, widest))
     lines_of_group = 1 if columns % group == 0 else -(-group // columns)
     cells = []
     for index in range(n_facets):

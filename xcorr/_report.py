@@ -14,7 +14,6 @@ from functools import partial
 from html import escape, unescape
 from itertools import count
 from math import log10
-from string import Template
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,6 +21,7 @@ import scipy
 
 from . import info, plot
 from ._facets import FACET_SIZE, FONT, FRAME, INK, PAPER, need_plotly
+from ._page import FIGURE, PAGE, SCRIPT, SECTION, STYLE
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -165,8 +165,8 @@ def time_figure(outcomes: Sequence[Outcome], width: int) -> Figure:
         for name, times, colour, symbol in zip(("xcorr", "SciPy"), (ours, theirs), *MARKS, strict=True)
     ]  # fmt: skip
     factors = {
-        "type": "scatter", "mode": "text", "x": theirs, "y": steps, "textposition": "middle right",
-        "text": [f"&nbsp;&nbsp;&nbsp;{their / our:.0f} x" for our, their in zip(ours, theirs, strict=True)],
+        "type": "scatter", "mode": "text", "x": [*map(max, ours, theirs)], "y": steps, "textposition": "middle right",
+        "text": [f"&nbsp;&nbsp;&nbsp;{times_text(their / our)} x" for our, their in zip(ours, theirs, strict=True)],
         "hoverinfo": "skip", "showlegend": False,
     }  # fmt: skip
     ends = log10(min(ours + theirs)), log10(max(ours + theirs))
@@ -185,6 +185,11 @@ def time_figure(outcomes: Sequence[Outcome], width: int) -> Figure:
         "yaxis": {"autorange": "reversed", "gridcolor": "#e4e7eb", "zeroline": False},
     }  # fmt: skip
     return Figure([lines, *dots, factors], layout)
+
+
+def times_text(times: float) -> str:
+    """Two digits or more: 0.5, 3.4, 12, 345."""
+    return f"{times:.{0 if times >= 10 else 1}f}"
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
@@ -299,7 +304,8 @@ def table_row(outcome: Outcome) -> str:
         f"{outcome.scipy_seconds / outcome.seconds:.1f}",
         f"{outcome.step.n_images / outcome.seconds:,.0f}",
         f"{outcome.comparison.difference:.2g}",
-        "equal" if outcome.step.exact else f"{outcome.comparison.bound:.2g}",
+        ("equal" if outcome.step.exact else f"{outcome.comparison.bound:.2g}")
+        + ", not kept" * bool(outcome.comparison.n_over),
     )
     cells = [f"<td>{escape(text)}</td>" for text in texts] + [f'<td class="number">{number}</td>' for number in numbers]
     begin = '<tr class="bad">' if outcome.comparison.n_over else "<tr>"
@@ -318,109 +324,3 @@ HEADS = (
     "largest difference",
     "its bound",
 )
-
-PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; \
-style-src 'unsafe-inline'; img-src data: blob:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>xcorr demo</title>
-<link rel="icon" href="data:,">
-<style>
-$style</style>
-</head>
-<body>
-<header>
-<h1>xcorr demo</h1>
-<p>Real images, correlated with banks of kernels. Every response was compared with SciPy's.</p>
-$verdict
-<dl>
-$facts
-</dl>
-<nav aria-label="Contents"><ul>
-$contents
-</ul></nav>
-<noscript><p class="bad">The figures need JavaScript; the table does not.</p></noscript>
-</header>
-<main>
-$sections
-</main>
-<footer><p>Written by <code>xcorr demo</code>. This page loads nothing from elsewhere.</p></footer>
-<script type="application/json" id="figures">$figures</script>
-<script>$plotly</script>
-<script>
-$script</script>
-</body>
-</html>
-""")
-
-SECTION = Template("""\
-<section aria-labelledby="$name">
-<h2 id="$name">$title</h2>
-$figures
-$after
-</section>""")
-
-FIGURE = Template("""\
-<figure>
-<figcaption id="caption-$index"><strong>$title.</strong> $caption</figcaption>
-<div class="frame" tabindex="0" role="img" aria-labelledby="caption-$index">
-<div class="plot" data-figure="$index"></div>
-</div>
-</figure>""")
-
-STYLE = """\
-:root { color-scheme: light dark; --ink: #1f2328; --soft: #57606a; --line: #d0d7de; --page: #f6f8fa; --card: #fff;
-  --link: #0b5cad; --good: #0f6b34; --bad: #b42318 }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e9ec; --soft: #a4adb6; --line: #3a424a; --page: #14181c; --card: #1c2126; --link: #79b8ff;
-    --good: #58c88a; --bad: #ff8f80 }
-}
-* { box-sizing: border-box }
-body { margin: 0 auto; max-width: 1164px; padding: 16px; background: var(--page); color: var(--ink);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif }
-h1 { margin: 8px 0; font-size: 1.75rem; line-height: 1.2 }
-h2 { margin: 40px 0 12px; font-size: 1.25rem; line-height: 1.3 }
-a { color: var(--link) }
-.good, .bad { border-left: 4px solid; padding: 8px 12px; background: var(--card) }
-.good { color: var(--good); border-color: var(--good) }
-.bad { color: var(--bad); border-color: var(--bad) }
-tr.bad { border-left-width: 0 }
-dl { display: flex; flex-wrap: wrap; gap: 8px 28px; margin: 16px 0 }
-dt { color: var(--soft); font-size: .8125rem }
-dd { margin: 0; font-weight: 600 }
-nav ul { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 16px 0; padding: 0; list-style: none }
-figure { margin: 0 0 24px }
-figcaption { margin-bottom: 8px; max-width: 46rem }
-.frame { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; background: var(--card) }
-figure .frame { width: fit-content; max-width: 100%; background: #fff }
-.frame:focus-visible { outline: 2px solid var(--link); outline-offset: 2px }
-table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums }
-th, td { padding: 6px 10px; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap }
-thead th { color: var(--soft); vertical-align: bottom; white-space: normal }
-tbody th { font-weight: 600 }
-tbody tr:last-child > * { border-bottom: 0 }
-.number, thead th:nth-child(n+5) { text-align: right }
-footer { margin-top: 40px; color: var(--soft); font-size: .875rem }
-@media (max-width: 520px) {
-  body { padding: 16px 12px }
-}
-"""
-
-SCRIPT = """\
-"use strict";
-const figures = JSON.parse(document.getElementById("figures").textContent);
-function draw(place) {
-  const {data, layouts} = figures[place.dataset.figure];
-  const room = place.closest("figure").clientWidth - 2;
-  const layout = layouts.findLast((one) => one.width <= room) ?? layouts[0];
-  if (place.dataset.width === String(layout.width)) return;
-  place.dataset.width = layout.width;
-  Plotly.react(place, data, structuredClone(layout), {displayModeBar: false});
-}
-function drawAll() { document.querySelectorAll(".plot").forEach(draw); }
-drawAll();
-addEventListener("resize", () => requestAnimationFrame(drawAll));
-"""

@@ -19,21 +19,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr._arrays import take_array
 from xcorr._correlate import windows as gather_windows
 from xcorr._facets import Facet, Sheet, draw, draw_windows, need_plotly
 from xcorr._foreign import shown
-from xcorr._geometry import (
-    axes_of,
-    is_sequence,
-    items_of,
-    make_geometry,
-    read_layout,
-    read_layout_word,
-    read_pair,
-    read_shape,
-    sizes_of,
-    whole_number,
+from xcorr._geometry import axes_of, make_geometry, read_layout, read_layout_word, read_pair, read_shape, whole_number
+from xcorr._plot_arguments import (
+    in_order,
+    layout_beside,
+    read_compared_axes,
+    read_names,
+    read_sizes,
+    read_title,
+    single_layout,
+    take_real,
 )
 
 if TYPE_CHECKING:
@@ -43,11 +41,8 @@ __all__ = ["bank", "compare", "responses", "windows"]
 
 Array = npt.NDArray[Any]
 
-NARROWEST = 200
 MOST_TAPS = 100_000
 """Pixels that the windows of a figure may have."""
-
-COMPARED = ("HW", "NHW", "HWK", "KHW", "NHWK", "NKHW")
 
 
 def responses(
@@ -130,8 +125,9 @@ def responses(
                 yield Facet(kernel_name, planes[index, :, :, kernel], "signed")
 
     group = len(channels) + n_kernels
-    heading = title or f"{counted(len(batch), 'image')} and the responses of {counted(n_kernels, 'kernel')}"
+    heading = f"{counted(len(batch), 'image')} and the responses of {counted(n_kernels, 'kernel')}"
     words = {"image": "images", "signed": "responses"}
+    heading = read_title(title, heading)
     return draw(Sheet(heading, facets(), len(batch) * group, group, *read_sizes(max_facets, width), words))
 
 
@@ -191,7 +187,7 @@ def bank(
                 yield Facet(name + (f", channel {channel}" if n_channels > 1 else ""), kernel[..., channel], "signed")
 
     size = f"{height}x{width_of_kernel}" + (f"x{n_channels}" if n_channels > 1 else "")
-    heading = title or f"{counted(n_kernels, 'kernel')} of {size}"
+    heading = read_title(title, f"{counted(n_kernels, 'kernel')} of {size}")
     words = {"signed": "taps"}
     return draw(Sheet(heading, facets(), n_kernels * n_channels, n_channels, *read_sizes(max_facets, width), words))
 
@@ -276,9 +272,9 @@ def windows(
         part[np.newaxis], (kernel_height, kernel_width), layout="NHWC", stride=strides, dilation=dilations
     )
     tiles = taps[0, :rows, :columns].reshape(rows, columns, *kernel, part.shape[2])
-    heading = title or f"Windows of {kernel_height}x{kernel_width} in an image of {height}x{image_width}" + (
-        f", channel 0 of {n_channels}" if n_channels not in (1, 3) else ""
-    )
+    first = f", channel 0 of {n_channels}" if n_channels not in (1, 3) else ""
+    heading = f"Windows of {kernel_height}x{kernel_width} in an image of {height}x{image_width}{first}"
+    heading = read_title(title, heading)
     if rows * columns < geometry.rows * geometry.columns:
         heading += f" (first {rows}x{columns} of {geometry.rows}x{geometry.columns} shown)"
     return draw_windows(heading, tiles if n_channels == 3 else tiles[..., 0], most_width)
@@ -347,91 +343,10 @@ def compare(
             yield Facet(pair[1] + label, other, "signed")
             yield Facet("difference", difference(plane, other), "difference")
 
-    heading = f"{title or ' and '.join(pair)}: {difference_text(planes, others)}"
+    heading = f"{read_title(title, ' and '.join(pair))}: {difference_text(planes, others)}"
     words = {"signed": " and ".join(pair), "difference": "difference"}
     n_facets = 3 * len(planes) * planes.shape[3]
     return draw(Sheet(heading, facets(), n_facets, 3, *read_sizes(max_facets, width), words))
-
-
-# --- reading arguments ------------------------------------------------------------------------------------------------
-
-
-def take_real(value: Any, argument: str) -> Array:
-    """An array of real numbers."""
-    array = take_array(value, argument)
-    if array.dtype.kind == "c":
-        raise TypeError(f"{argument}: got dtype {array.dtype}; allowed are real ones: draw .real, .imag or abs() of it")
-    return array
-
-
-def in_order(array: Array, axes: Sequence[int], argument: str) -> Array:
-    """A view of four axes in the order of `axes`, absent ones of length 1; ValueError if any is empty."""
-    ordered = array.transpose([axis for axis in axes if axis >= 0]).reshape(sizes_of(array.shape, axes))
-    if not ordered.size:
-        raise ValueError(
-            f"{argument}: got shape {array.shape}; there is nothing to draw, allowed is 1 and more everywhere"
-        )
-    return ordered
-
-
-def read_sizes(max_facets: Any, width: Any) -> tuple[int, int]:
-    """The most facets and the most pixels across."""
-    return (
-        whole_number(max_facets, "max_facets", 1, "an integer >= 1"),
-        whole_number(width, "width", NARROWEST, f"an integer >= {NARROWEST}"),
-    )
-
-
-def read_names(names: Any, count: int, what: str, *, numbered: bool) -> list[str]:
-    """`count` names, by default numbered if there is an axis of them."""
-    if names is None:
-        return [f"{what} {number}" for number in range(count)] if numbered else [what]
-    allowed = f"a sequence of {count} str"
-    items = items_of(names, "names", count, allowed) if is_sequence(names) else None
-    if items is None or not all(isinstance(item, str) for item in items):
-        raise TypeError(f"names: got {shown(names)}; allowed is {allowed}")
-    if len(items) != count:
-        raise ValueError(f"names: got {shown(names)}; allowed is {allowed}")
-    return list(items)
-
-
-def layout_beside(image_shape: Sequence[int], response_shape: Sequence[int], layout: str | None) -> str:
-    """The layout's word, or what the numbers of axes leave no doubt about."""
-    n_axes, n_response_axes = len(image_shape), len(response_shape)
-    if layout is not None:
-        return layout
-    if n_axes not in (2, 3, 4):
-        raise ValueError(f"images: shape {tuple(image_shape)} has {n_axes} axes; allowed are 2, 3 or 4")
-    if n_axes != 3:
-        return "NHW" if n_axes == 2 else "NHWC"
-    if n_response_axes not in (2, 4):
-        raise ValueError(
-            f"layout: images of shape {tuple(image_shape)} with responses of shape {tuple(response_shape)} can be read "
-            "as layout='NHW' (images (N, H, W)) or as layout='NHWC' (one image (H, W, C)); say which"
-        )
-    return "NHW" if n_response_axes == 4 else "NHWC"
-
-
-def single_layout(array: Array, argument: str, several: str, one: str) -> str:
-    """The layout of an operand without another: 2-D means NHW, 4-D NHWC."""
-    if array.ndim not in (2, 4):
-        can_be = f"'NHW' for {several}, 'NHWC' or 'NCHW' for {one}" if array.ndim == 3 else "2 to 4 axes"
-        raise ValueError(f"layout: {argument} of shape {array.shape} need one; allowed are {can_be}")
-    return "NHW" if array.ndim == 2 else "NHWC"
-
-
-def read_compared_axes(axes: Any, shape: Sequence[int]) -> str:
-    """The word for the axes of `compare`."""
-    allowed = ", ".join(word for word in COMPARED if len(word) == len(shape))
-    if not allowed:
-        raise ValueError(f"a: shape {tuple(shape)} has {len(shape)} axes; allowed are 2, 3 or 4")
-    if axes is None and len(shape) != 3:
-        return "HW" if len(shape) == 2 else "NHWK"
-    if axes is not None and not isinstance(axes, str):
-        raise TypeError(f"axes: got {shown(axes)}; allowed are {allowed}")
-    if axes not in COMPARED or len(axes) != len(shape):
-        raise ValueError(f"axes: got {shown(axes)} for arrays of shape {tuple(shape)}; allowed are {allowed}")
-    return str(axes)
 
 
 # --- words and differences --------------------------------------------------------------------------------------------
