@@ -241,6 +241,25 @@ def test_tiff_pages_of_two_kinds_are_refused(taken):
     assert "(4, 5)" in refusal(taken, file.getvalue())
 
 
+def test_tiff_that_holds_what_is_not_taken_is_refused(taken):
+    stack = tiff(np.zeros((3, 16, 16), np.uint8), photometric="minisblack", truncate=True)
+    assert "page for each" in refusal(taken, stack)
+    solid = tiff(np.zeros((16, 16, 16), np.uint8), photometric="minisblack", volumetric=True, tile=(16, 16, 16))
+    assert "rows, columns and samples" in refusal(taken, solid)
+    inks = tiff(np.zeros((16, 16, 4), np.uint8), photometric="separated")
+    assert "SEPARATED" in refusal(taken, inks)
+    signed = tiff(np.zeros((16, 16), np.int8), photometric="miniswhite")
+    assert "0 as white" in refusal(taken, signed)
+
+
+def test_tiff_whose_compression_needs_a_library_names_the_extra(taken, monkeypatch):
+    def refuse(page):
+        raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", refuse)
+    assert 'pip install "xcorr[tiff]"' in refusal(taken, tiff(np.zeros((4, 4), np.uint8)))
+
+
 # --- arrays -----------------------------------------------------------------------------------------------------------
 
 
