@@ -197,10 +197,9 @@ class NpyRows:
         return rows
 
     def write(self, first: int, part: Array) -> None:
-        """Write rows from `first` on, behind which the file ends then."""
+        """Write rows from `first` on."""
         self.file.seek(HEADER_BYTES + first * self.row_bytes)
         self.file.write(np.ascontiguousarray(part, self.dtype).data)
-        self.file.truncate()
         self.file.flush()
 
     def finish(self, n_rows: int) -> None:
