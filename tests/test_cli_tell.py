@@ -90,6 +90,23 @@ def test_the_module_is_the_command(arguments):
     assert ended.stdout == run(*arguments).stdout
 
 
+def test_an_interrupt_is_one_line(monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_tell, "facts", interrupt)
+    assert run("info", status=130).output == "xcorr: interrupted\n"
+
+
+def test_no_command_is_the_help():
+    assert "Commands:" in run(status=2).output
+
+
+def test_info_where_the_system_knows_no_affinity(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert lines("info")["CPUs by affinity"] == "None"
+
+
 # --- explain ----------------------------------------------------------------------------------------------------------
 
 CALLS = [
@@ -100,6 +117,7 @@ CALLS = [
     ("1x8x30x30", "8x1x3x3", {"layout": "NCHW", "groups": "8"}),
     ("60x60", "3x3", {"images-dtype": "uint8", "kernels-dtype": "int8"}),
     ("60x60", "3x3", {"method": "matmul", "precision": "strict"}),
+    ("60x60", "31x31", {"images-dtype": "uint8", "kernels-dtype": "int8"}),
     ("0x28x28", "4x3x3", {"layout": "NHW"}),
     ("9x9", "3x3", {"images-dtype": "int64", "kernels-dtype": "int64"}),
 ]

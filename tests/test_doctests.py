@@ -19,7 +19,7 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
 TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
-OPTIONAL = {"click", "rich", "plotly", "cv2", "jax", "skimage", "tensorflow", "torch"}
+OPTIONAL = {"click", "rich", "plotly", "PIL", "tifffile", "zarr", "cv2", "jax", "skimage", "tensorflow", "torch"}
 OUTSIDE = ("http://", "https://", "mailto:")
 
 
@@ -55,8 +55,7 @@ def examples():
 
 
 def page_names():
-    """README.md and its neighbours, and all pages in docs/."""
-    pages.read("README.md")
+    """README.md and its neighbours, and all pages in docs/; none where only tests/ was copied."""
     found = [*pages.ROOT.glob("*.md"), *(pages.ROOT / "docs").rglob("*.md")]
     return sorted(str(path.relative_to(pages.ROOT)) for path in found)
 

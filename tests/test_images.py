@@ -207,20 +207,22 @@ def test_tiff_palette_white_zero_and_orientation(taken):
 
 
 @pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
-def test_truncated_tiff_is_refused_or_read_as_it_was(taken, rng, compression):
+@pytest.mark.parametrize(("shape", "kind"), [((2, 9, 8), "minisblack"), ((20, 30, 3), "rgb")])
+def test_truncated_tiff_is_refused_or_read_as_it_was(taken, rng, shape, kind, compression):
     if compression:
         pytest.importorskip("imagecodecs")
-    pages = rng.integers(0, 65536, (2, 9, 8), dtype=np.uint16)
-    body = tiff(pages, photometric="minisblack", compression=compression)
+    pages = rng.integers(0, 65536, shape, dtype=np.uint16)
+    body = tiff(pages, photometric=kind, compression=compression)
     np.testing.assert_array_equal(taken(body), pages)
     n_read = 0
-    for length in (*range(int(rng.integers(7)), len(body), 7), *range(len(body) - 20, len(body))):
+    for length in (*range(int(rng.integers(9)), len(body), len(body) // 90), *range(len(body) - 20, len(body))):
         try:
             found = taken(body[:length])
         except ImageError:
             continue
         np.testing.assert_array_equal(found, pages)
         n_read += 1
+    assert compression != "lzw" or "ends early" in refusal(taken, body[:-1])
     assert n_read < 20  # bytes behind everything that counts
 
 
@@ -239,6 +241,25 @@ def test_tiff_pages_of_two_kinds_are_refused(taken):
         writer.write(np.zeros((4, 5), np.uint8))
         writer.write(np.zeros((4, 6), np.uint8))
     assert "(4, 5)" in refusal(taken, file.getvalue())
+
+
+def test_tiff_that_holds_what_is_not_taken_is_refused(taken):
+    stack = tiff(np.zeros((3, 16, 16), np.uint8), photometric="minisblack", truncate=True)
+    assert "page for each" in refusal(taken, stack)
+    solid = tiff(np.zeros((16, 16, 16), np.uint8), photometric="minisblack", volumetric=True, tile=(16, 16, 16))
+    assert "rows, columns and samples" in refusal(taken, solid)
+    inks = tiff(np.zeros((16, 16, 4), np.uint8), photometric="separated")
+    assert "SEPARATED" in refusal(taken, inks)
+    signed = tiff(np.zeros((16, 16), np.int8), photometric="miniswhite")
+    assert "0 as white" in refusal(taken, signed)
+
+
+def test_tiff_whose_compression_needs_a_library_names_the_extra(taken, monkeypatch):
+    def refuse(page):
+        raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", refuse)
+    assert 'pip install "xcorr[tiff]"' in refusal(taken, tiff(np.zeros((4, 4), np.uint8)))
 
 
 # --- arrays -----------------------------------------------------------------------------------------------------------

@@ -146,6 +146,14 @@ def test_figures_hold_the_responses_and_the_differences(outcomes):
     np.testing.assert_allclose(times[2].x, [outcome.scipy_seconds * 1e3 for outcome in outcomes])
 
 
+@pytest.mark.parametrize(("times", "text"), [(0.5, "0.5"), (3.44, "3.4"), (11.6, "12"), (345.2, "345")])
+def test_ratio_of_times_is_told_with_the_digits_that_matter(outcomes, times, text):
+    one = replace(outcomes[0], seconds=0.25, scipy_seconds=0.25 * times)
+    figure = _report.time_figure([one], 440)
+    assert figure.data[3].text[0].endswith(f";{text} x")
+    assert figure.data[3].x[0] == 250 * max(times, 1)
+
+
 def test_data_of_a_figure_are_the_same_at_every_width(outcomes):
     """The page keeps those of one width only."""
     for _, pictures in _report.sections(outcomes):
@@ -184,6 +192,7 @@ def test_wrong_responses_are_told_and_marked(outcomes):
     wrong = changed(outcomes[4], outcomes[4].response + 1, n_over=7)
     read = Reader(_report.page([*outcomes[:4], wrong, *outcomes[5:]], ["7 of 9 are wrong"], None))
     assert "7 of 9 are wrong" in read.words
+    assert sum(words.endswith(", not kept") for words in read.words) == 1
     assert [attributes.get("class") for attributes in read.all("tr")].count("bad") == 1
     assert "within their bounds." not in " ".join(read.words)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import BashComplete, CompletionItem, FishComplete, ShellComplete, ZshComplete
 
 from ._bank_file import bank_names
 from ._geometry import BOUNDARIES, LAYOUTS, PADDING_WORDS
@@ -314,7 +314,5 @@ def completion(shell: str) -> None:
       zsh   eval "$(xcorr completion zsh)"         in ~/.zshrc
       fish  xcorr completion fish | source         in ~/.config/fish/config.fish
     """  # noqa: D301
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise Stopped(f"no completion for {shell} in this release of click")
-    click.echo(kind(commands, {}, "xcorr", "_XCORR_COMPLETE").source())
+    kinds: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+    click.echo(kinds[shell](commands, {}, "xcorr", "_XCORR_COMPLETE").source())

@@ -195,8 +195,8 @@ def correlate(
 
     References
     ----------
-    .. [1] N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM, 2002.
-    .. [2] A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR, 2016.
+    .. [1] Higham, N. J., Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM, 2002.
+    .. [2] Lavin, A., and Gray, S., Fast Algorithms for Convolutional Neural Networks, CVPR, 2016.
 
     Examples
     --------
@@ -208,7 +208,8 @@ def correlate(
     >>> xcorr.correlate(image, np.array([[1.0, 0.0], [0.0, -1.0]]))
     array([[-5., -5., -5.],
            [-5., -5., -5.]])
-    >>> xcorr.correlate(image, np.array([[-1.0, 0.0, 1.0]]), padding="same", boundary="edge")
+    >>> slope = np.array([[-1.0, 0.0, 1.0]])
+    >>> xcorr.correlate(image, slope, padding="same", boundary="edge")
     array([[1., 2., 2., 1.],
            [1., 2., 2., 1.],
            [1., 2., 2., 1.]])
@@ -221,9 +222,10 @@ def correlate(
 
     Integers do not wrap around:
 
-    >>> xcorr.correlate(np.full((3, 3), 255, np.uint8), np.ones((3, 3), np.uint8))
+    >>> white, box = np.full((3, 3), 255, np.uint8), np.ones((3, 3), np.uint8)
+    >>> xcorr.correlate(white, box)
     array([[2295]])
-    >>> xcorr.correlate(np.full((3, 3), 255, np.uint8), np.ones((3, 3), np.uint8), dtype=np.uint8)
+    >>> xcorr.correlate(white, box, dtype=np.uint8)
     Traceback (most recent call last):
         ...
     OverflowError: ...

@@ -165,8 +165,8 @@ def time_figure(outcomes: Sequence[Outcome], width: int) -> Figure:
         for name, times, colour, symbol in zip(("xcorr", "SciPy"), (ours, theirs), *MARKS, strict=True)
     ]  # fmt: skip
     factors = {
-        "type": "scatter", "mode": "text", "x": theirs, "y": steps, "textposition": "middle right",
-        "text": [f"&nbsp;&nbsp;&nbsp;{their / our:.0f} x" for our, their in zip(ours, theirs, strict=True)],
+        "type": "scatter", "mode": "text", "x": [*map(max, ours, theirs)], "y": steps, "textposition": "middle right",
+        "text": [f"&nbsp;&nbsp;&nbsp;{times_text(their / our)} x" for our, their in zip(ours, theirs, strict=True)],
         "hoverinfo": "skip", "showlegend": False,
     }  # fmt: skip
     ends = log10(min(ours + theirs)), log10(max(ours + theirs))
@@ -185,6 +185,11 @@ def time_figure(outcomes: Sequence[Outcome], width: int) -> Figure:
         "yaxis": {"autorange": "reversed", "gridcolor": "#e4e7eb", "zeroline": False},
     }  # fmt: skip
     return Figure([lines, *dots, factors], layout)
+
+
+def times_text(times: float) -> str:
+    """Two digits or more: 0.5, 3.4, 12, 345."""
+    return f"{times:.{0 if times >= 10 else 1}f}"
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
@@ -299,7 +304,8 @@ def table_row(outcome: Outcome) -> str:
         f"{outcome.scipy_seconds / outcome.seconds:.1f}",
         f"{outcome.step.n_images / outcome.seconds:,.0f}",
         f"{outcome.comparison.difference:.2g}",
-        "equal" if outcome.step.exact else f"{outcome.comparison.bound:.2g}",
+        ("equal" if outcome.step.exact else f"{outcome.comparison.bound:.2g}")
+        + ", not kept" * bool(outcome.comparison.n_over),
     )
     cells = [f"<td>{escape(text)}</td>" for text in texts] + [f'<td class="number">{number}</td>' for number in numbers]
     begin = '<tr class="bad">' if outcome.comparison.n_over else "<tr>"

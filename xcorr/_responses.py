@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _sheet
 from ._images import ImageError, library_for
-from ._sheet import draw_sheet
 
 __all__ = [
     "PART_BYTES",
@@ -100,13 +100,15 @@ def write_sheet(file: BinaryIO, responses: Responses, colours: str) -> None:
     check_sheet(n_tiles, rows, columns)
     tiles = np.concatenate([planes_first(part).reshape(-1, rows, columns) for part in responses.parts])
     n_columns = per_image if responses.has_batch else math.ceil(math.sqrt(per_image))
-    draw_sheet(tiles, tile_labels(responses), n_columns, colours).save(file, format="PNG")
+    _sheet.draw_sheet(tiles, tile_labels(responses), n_columns, colours).save(file, format="PNG")
 
 
 def check_sheet(n_tiles: int, rows: int, columns: int) -> None:
     """ImageError before the responses are computed, if the sheet would be too large anyway."""
-    if n_tiles * rows * columns > 100_000_000:
-        raise ImageError(f"a sheet of {n_tiles} responses of {rows}x{columns}; at most 100000000 pixels are drawn")
+    if n_tiles * rows * columns > _sheet.MOST_PIXELS:
+        raise ImageError(
+            f"a sheet of {n_tiles} responses of {rows}x{columns}; at most {_sheet.MOST_PIXELS} pixels are drawn"
+        )
 
 
 def tile_labels(responses: Responses) -> list[str]:
@@ -195,10 +197,9 @@ class NpyRows:
         return rows
 
     def write(self, first: int, part: Array) -> None:
-        """Write rows from `first` on, behind which the file ends then."""
+        """Write rows from `first` on."""
         self.file.seek(HEADER_BYTES + first * self.row_bytes)
         self.file.write(np.ascontiguousarray(part, self.dtype).data)
-        self.file.truncate()
         self.file.flush()
 
     def finish(self, n_rows: int) -> None:
@@ -245,7 +246,7 @@ class ZarrRows:
             chunks = (1, *(max(1, length) for length in shape))
             whole = (n_rows, *shape)
             self.array = zarr.create_array(str(path), shape=whole, chunks=chunks, dtype=dtype, overwrite=True)
-        elif self.array.shape[0] < n_rows:
+        elif self.array.shape[0] != n_rows:
             self.array.resize((n_rows, *shape))
 
     def read(self, first: int, end: int) -> Array | None:
