@@ -197,7 +197,7 @@ class FilesRun(Run):
         if self.job.overwrite:
             return
         before = self.journal.job
-        noted = {entry["output"] for entry in self.journal.entries}
+        noted = set(self.journal.of_output)
         if before not in (None, self.job.parameters):
             suffix = SUFFIXES.get(str(before.get("format")), "")
             if any(os.path.lexists(self.job.out / (name + suffix)) for name in noted):
@@ -211,7 +211,7 @@ class FilesRun(Run):
     def make(self, file: ImageFile) -> tuple[Entry, bool]:
         """Make one result, unless it is there; return its entry and whether it was."""
         target, content = self.target(file), input_digest(file)
-        noted = [entry for entry in self.journal.entries if entry["output"] == file.name]
+        noted = self.journal.of_output.get(file.name, [])
         if is_there(target):
             found = digest(target) if target.is_file() else ""
             for entry in noted:
@@ -224,7 +224,7 @@ class FilesRun(Run):
             self.write(file, part)
             entry = {"output": file.name, "input": content, "sha256": digest(part)}
             sync(part)
-            self.journal.append(entry)
+            self.journal.append(entry, lasting=True)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(part, target)  # where a loss of power undoes that, the next run does it again
         finally:
@@ -327,8 +327,8 @@ class StackRun(Run):
     def noted(self, rows: Rows, found: Surveyed, content: str, position: int) -> Entry | None:
         """Return the entry of a file if its rows are as they were written."""
         place = [position, position + found.n_images]
-        for entry in self.journal.entries:
-            if (entry["output"], entry["input"], entry.get("rows")) == (found.file.name, content, place):
+        for entry in self.journal.of_output.get(found.file.name, []):
+            if (entry["input"], entry.get("rows")) == (content, place):
                 return entry if rows_digest(rows, *place) == entry["sha256"] else None
         return None
 
@@ -364,5 +364,5 @@ class StackRun(Run):
                 total.update(np.ascontiguousarray(part).data)
                 first += len(part)
         entry = {"output": found.file.name, "input": content, "sha256": total.hexdigest(), "rows": [position, first]}
-        self.journal.append(entry)
+        self.journal.append(entry, lasting=False)  # whether the rows are there is known from their digest
         return entry
