@@ -113,13 +113,13 @@ class Journal:
         self.job, self.entries, self.of_output = job, [], {}
         self.note(entries)
 
-    def append(self, entry: Entry, lasting: bool) -> None:
-        """Add an entry, which counts from then on; a lasting one survives a loss of power."""
+    def append(self, entries: list[Entry], lasting: bool) -> None:
+        """Add entries, which count from then on; lasting ones survive a loss of power."""
         with self.path.open("ab") as file:
-            file.write((json.dumps(entry, sort_keys=True) + "\n").encode("ascii"))
+            file.write("".join(json.dumps(entry, sort_keys=True) + "\n" for entry in entries).encode("ascii"))
         if lasting:
             sync(self.path)
-        self.note([entry])
+        self.note(entries)
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
