@@ -12,6 +12,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +28,9 @@ from ._respond import Responder
 from ._responses import SUFFIXES, Responses, Rows, open_finished, open_rows, rows_digest, write_responses
 
 __all__ = ["STACKED", "Job", "JobError", "Refused", "Summary", "Watch", "run_job"]
+
+MOST_MADE, SETTLE_SECONDS = 16, 0.5
+"""Results that get their names at once, and the time after which those that there are do."""
 
 STACKED = ("stack", "zarr")
 """Forms of one array for all images."""
@@ -161,8 +165,26 @@ def is_there(path: Path) -> bool:
 # --- a result for each file -------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Made:
+    """A result that is written or was there before, its entry and the seconds that it took."""
+
+    file: ImageFile
+    entry: Entry
+    part: Path | None
+    seconds: float
+
+
 class FilesRun(Run):
-    """A folder with a result for each image file."""
+    """A folder with a result for each image file.
+
+    Results get their names some at a time: the disk is waited for once for all of them.
+    """
+
+    def __init__(self, job: Job, journal: Journal, watch: Watch) -> None:
+        super().__init__(job, journal, watch)
+        self.made: list[Made] = []
+        self.found: dict[str, Entry] = {}
 
     def run(self) -> Summary:
         """Do what is left of the job."""
@@ -170,24 +192,46 @@ class FilesRun(Run):
         self.journal.sweep()
         same = self.journal.job == self.job.parameters
         self.journal.write(self.job.parameters, self.journal.entries if same else [])
-        found: dict[str, Entry] = {}
         try:
-            for file in self.job.files:
-                begin = time.perf_counter()
-                try:
-                    entry, before = self.make(file)
-                except ImageError as error:
-                    self.fail(file, error)
-                    continue
-                found[file.name] = entry
-                self.summary.n_before += before
-                self.summary.n_done += not before
-                self.watch.done(file.name, time.perf_counter() - begin, before)
+            self.make_all()
         finally:
-            others = [entry for entry in self.journal.entries if entry["output"] not in found]
-            entries = sorted([*others, *found.values()], key=lambda entry: str(entry["output"]))
+            self.journal.sweep()
+            others = [entry for entry in self.journal.entries if entry["output"] not in self.found]
+            entries = sorted([*others, *self.found.values()], key=lambda entry: str(entry["output"]))
             self.journal.write(self.job.parameters, entries)
         return self.summary
+
+    def make_all(self) -> None:
+        """Make every file's result, or see that it is there."""
+        last = time.monotonic()
+        for file in self.job.files:
+            try:
+                self.made.append(self.make(file))
+            except ImageError as error:
+                self.settle()
+                self.fail(file, error)
+            if len(self.made) == MOST_MADE or time.monotonic() - last > SETTLE_SECONDS:
+                self.settle()
+                last = time.monotonic()
+        self.settle()
+
+    def settle(self) -> None:
+        """Have what was made on the disk, note it and give it its names, in this order."""
+        new = [(made, made.part) for made in self.made if made.part is not None]
+        with ThreadPoolExecutor(MOST_MADE) as pool:
+            list(pool.map(sync, [part for _, part in new]))
+        self.journal.append([made.entry for made, _ in new], lasting=True)
+        for made, part in new:
+            target = self.target(made.file)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(part, target)  # where a loss of power undoes that, the next run does it again
+        for made in self.made:
+            before = made.part is None
+            self.found[made.file.name] = made.entry
+            self.summary.n_before += before
+            self.summary.n_done += not before
+            self.watch.done(made.file.name, made.seconds, before)
+        self.made = []
 
     def target(self, file: ImageFile) -> Path:
         return self.job.out / (file.name + SUFFIXES[self.job.form])
@@ -197,7 +241,7 @@ class FilesRun(Run):
         if self.job.overwrite:
             return
         before = self.journal.job
-        noted = {entry["output"] for entry in self.journal.entries}
+        noted = set(self.journal.of_output)
         if before not in (None, self.job.parameters):
             suffix = SUFFIXES.get(str(before.get("format")), "")
             if any(os.path.lexists(self.job.out / (name + suffix)) for name in noted):
@@ -208,28 +252,22 @@ class FilesRun(Run):
             if file.name not in noted and os.path.lexists(self.target(file)):
                 raise Refused(f"{self.target(file)} is there, and not of this job; --overwrite replaces it")
 
-    def make(self, file: ImageFile) -> tuple[Entry, bool]:
-        """Make one result, unless it is there; return its entry and whether it was."""
+    def make(self, file: ImageFile) -> Made:
+        """Write one result beside, unless it is there."""
+        begin = time.perf_counter()
         target, content = self.target(file), input_digest(file)
-        noted = [entry for entry in self.journal.entries if entry["output"] == file.name]
+        noted = self.journal.of_output.get(file.name, [])
         if is_there(target):
             found = digest(target) if target.is_file() else ""
             for entry in noted:
                 if (entry["input"], entry["sha256"]) == (content, found):
-                    return entry, True
+                    return Made(file, entry, None, time.perf_counter() - begin)
             if not self.job.overwrite and found not in [entry["sha256"] for entry in noted]:
                 raise ImageError(f"{target} was changed since it was written; --overwrite replaces it")
-        part = self.journal.folder / "part"
-        try:
-            self.write(file, part)
-            entry = {"output": file.name, "input": content, "sha256": digest(part)}
-            sync(part)
-            self.journal.append(entry)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(part, target)  # where a loss of power undoes that, the next run does it again
-        finally:
-            part.unlink(missing_ok=True)
-        return entry, False
+        part = self.journal.folder / f"part{len(self.made)}"
+        self.write(file, part)
+        entry = {"output": file.name, "input": content, "sha256": digest(part)}
+        return Made(file, entry, part, time.perf_counter() - begin)
 
     def write(self, file: ImageFile, part: Path) -> None:
         """Write the responses of a file."""
@@ -327,8 +365,8 @@ class StackRun(Run):
     def noted(self, rows: Rows, found: Surveyed, content: str, position: int) -> Entry | None:
         """Return the entry of a file if its rows are as they were written."""
         place = [position, position + found.n_images]
-        for entry in self.journal.entries:
-            if (entry["output"], entry["input"], entry.get("rows")) == (found.file.name, content, place):
+        for entry in self.journal.of_output.get(found.file.name, []):
+            if (entry["input"], entry.get("rows")) == (content, place):
                 return entry if rows_digest(rows, *place) == entry["sha256"] else None
         return None
 
@@ -364,5 +402,5 @@ class StackRun(Run):
                 total.update(np.ascontiguousarray(part).data)
                 first += len(part)
         entry = {"output": found.file.name, "input": content, "sha256": total.hexdigest(), "rows": [position, first]}
-        self.journal.append(entry)
+        self.journal.append([entry], lasting=False)  # whether the rows are there is known from their digest
         return entry

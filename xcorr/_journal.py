@@ -79,8 +79,7 @@ def is_still(descriptor: int, path: Path) -> bool:
 class Journal:
     """A file of JSON lines: the job's parameters first, then an entry for each image file that is done.
 
-    Lines are appended, and are on the disk before the next step is done. A last line that a killed run left torn does
-    not count.
+    Lines are appended. A last line that a killed run left torn does not count.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -89,7 +88,15 @@ class Journal:
         lines = read_lines(self.path)
         first = lines[0].get("job") if lines else None
         self.job: dict[str, Any] | None = first if isinstance(first, dict) else None
-        self.entries: list[Entry] = [line for line in lines[1:] if is_entry(line)] if self.job is not None else []
+        self.entries: list[Entry] = []
+        self.of_output: dict[str, list[Entry]] = {}
+        self.note([line for line in lines[1:] if is_entry(line)] if self.job is not None else [])
+
+    def note(self, entries: list[Entry]) -> None:
+        """Hold entries, in their order and by the name of their result."""
+        self.entries += entries
+        for entry in entries:
+            self.of_output.setdefault(entry["output"], []).append(entry)
 
     def sweep(self, keep: Iterable[Path] = ()) -> None:
         """Remove the parts that killed runs left."""
@@ -103,14 +110,16 @@ class Journal:
         lines = [{"job": job}, *entries]
         with whole_file(self.path) as file:
             file.write("".join(json.dumps(line, sort_keys=True) + "\n" for line in lines).encode("ascii"))
-        self.job, self.entries = job, list(entries)
+        self.job, self.entries, self.of_output = job, [], {}
+        self.note(entries)
 
-    def append(self, entry: Entry) -> None:
-        """Add an entry, which counts from then on."""
+    def append(self, entries: list[Entry], lasting: bool) -> None:
+        """Add entries, which count from then on; lasting ones survive a loss of power."""
         with self.path.open("ab") as file:
-            file.write((json.dumps(entry, sort_keys=True) + "\n").encode("ascii"))
-        sync(self.path)
-        self.entries.append(entry)
+            file.write("".join(json.dumps(entry, sort_keys=True) + "\n" for entry in entries).encode("ascii"))
+        if lasting:
+            sync(self.path)
+        self.note(entries)
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
