@@ -17,7 +17,9 @@ NEEDED = {
     "xcorr/py.typed", "xcorr/_samples/astronaut-tiles.bin", "xcorr/_samples/digits-images-idx3-ubyte.gz",
     "xcorr/_samples/digits-labels-idx1-ubyte.gz", "licenses/LICENSE", "licenses/xcorr/_samples/LICENSES.md",
 }  # fmt: skip
-ALLOWED = re.compile(r"xcorr/(\w+\.py|\w+(\.[\w-]+)?\.(so|pyd)|py\.typed|_samples/[\w.-]+)|xcorr-[\w.]+\.dist-info/.+")
+ALLOWED = re.compile(
+    r"xcorr/((_cli/|_figures/)?\w+\.py|\w+(\.[\w-]+)?\.(so|pyd)|py\.typed|_samples/[\w.-]+)|xcorr-[\w.]+\.dist-info/.+"
+)
 MODULES = {"_cpu", "_engine", "_indices", "_integers", "_memory", "_level_base"}
 X86_64_MODULES = MODULES | {"_level_v3", "_level_v4"}
 PATHS = re.compile(rb"(?:/(?:home|root|tmp|usr|var|opt|project|host|Users|private)|[A-Z]:\\)[\w./\\+-]{3,}")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from xcorr import _demo, datasets
+from xcorr import datasets
+from xcorr._cli import demo
 
 N_FIGURES = 12
 
@@ -10,5 +11,5 @@ N_FIGURES = 12
 def few_outcomes():
     digits, tiles = datasets.load_digits_sample().images[:8], datasets.load_colour_sample().images[::8]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_demo, "TIMING_SECONDS", 1e-9)
-        return [_demo.run_step(step, 1, lambda indices, title: indices) for step in _demo.demo_steps(digits, tiles)]
+        patch.setattr(demo, "TIMING_SECONDS", 1e-9)
+        return [demo.run_step(step, 1, lambda indices, title: indices) for step in demo.demo_steps(digits, tiles)]

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 import tifffile
-from xcorr import _apply, _apply_command, _progress, _tiff, cli
+from xcorr._cli import apply, apply_command, progress, tiff
+from xcorr import cli
 
 folder, seed, most, seconds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 rng, chance = np.random.default_rng(seed), random.Random(seed)

@@ -14,7 +14,8 @@ from demonstration import N_FIGURES, few_outcomes
 from plotly.offline import get_plotlyjs
 
 import xcorr
-from xcorr import _report, datasets, plot
+from xcorr import datasets, plot
+from xcorr._cli import report
 
 RNG = np.random.default_rng(11)
 DIGITS = datasets.load_digits_sample().images[:12].astype(np.float32)
@@ -31,7 +32,7 @@ def driver():
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(_report.page(few_outcomes(), [], 2), "utf-8")
+    path.write_text(report.page(few_outcomes(), [], 2), "utf-8")
     return path
 
 
@@ -113,7 +114,7 @@ def test_markup_in_names_does_nothing(driver, tmp_path):
 
     evil = "</script><script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
     outcomes = [replace(outcome, step=replace(outcome.step, title=evil)) for outcome in few_outcomes()]
-    (tmp_path / "report.html").write_text(_report.page(outcomes, [evil], 2), "utf-8")
+    (tmp_path / "report.html").write_text(report.page(outcomes, [evil], 2), "utf-8")
     browsing.show(driver, tmp_path / "report.html")
     assert driver.title == "xcorr demo"
     assert len(plots(driver)) == N_FIGURES

@@ -13,7 +13,8 @@ pytest.importorskip("rich")
 
 from click.testing import CliRunner, Result
 
-from xcorr import _demo, cli, datasets
+from xcorr import cli, datasets
+from xcorr._cli import demo
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 N_STEPS = 7
@@ -26,7 +27,7 @@ def few_images(monkeypatch):
         sample = getattr(datasets, name)()
         few = sample._replace(images=sample.images[:6], labels=sample.labels[:6])
         monkeypatch.setattr(datasets, name, lambda few=few: few)
-    monkeypatch.setattr(_demo, "TIMING_SECONDS", 1e-9)
+    monkeypatch.setattr(demo, "TIMING_SECONDS", 1e-9)
 
 
 def run(*arguments: object) -> Result:
@@ -35,13 +36,13 @@ def run(*arguments: object) -> Result:
 
 def perturbed(monkeypatch, change, when=lambda images, kernels: True):
     """Let the command see responses that ``change`` has been at."""
-    genuine = _demo.correlate
+    genuine = demo.correlate
 
     def correlate(images, kernels, **keywords):
         response = genuine(images, kernels, **keywords).copy()
         return change(response) if when(images, kernels) else response
 
-    monkeypatch.setattr(_demo, "correlate", correlate)
+    monkeypatch.setattr(demo, "correlate", correlate)
 
 
 def with_response(place, value):
@@ -208,7 +209,7 @@ def test_importing_the_package_does_not_import_the_command(tmp_path):
 
 @pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the real sets are not beside this checkout")
 def test_real_sets(tmp_path, monkeypatch):
-    monkeypatch.setattr(_demo, "TIMING_SECONDS", 1e-9)
+    monkeypatch.setattr(demo, "TIMING_SECONDS", 1e-9)
     out = tmp_path / "responses.npz"
     result = run("--mnist", REAL_DATA, "--cifar10", REAL_DATA / "cifar-10-batches-bin", "--out", out)
     assert result.exit_code == 0, result.output

@@ -28,7 +28,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 import xcorr
-from xcorr import _apply, _bank_file, _journal, _progress, _respond, _sheet, banks, cli
+from xcorr import banks, cli
+from xcorr._cli import apply as job
+from xcorr._cli import bank_file, journal, respond, sheet
+from xcorr._cli.progress import Bar, Rate
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 no_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -195,7 +198,7 @@ def test_layout_names_the_axes_of_arrays(rng):
 
 def test_a_batch_in_parts_is_the_same(photos, monkeypatch):
     apply("photos", out="whole")
-    monkeypatch.setattr(_respond, "PART_BYTES", 1)
+    monkeypatch.setattr(respond, "PART_BYTES", 1)
     apply("photos", out="parts")
     assert tree("whole") == tree("parts")
 
@@ -295,13 +298,13 @@ def test_stack_in_the_folder_of_its_images_is_not_read(rng):
 def test_stack_is_written_as_images_come_and_not_held(rng, monkeypatch):
     same_size(rng, 3)
     written = []
-    genuine = _apply.StackRun.write
+    genuine = job.StackRun.write
 
     def write(self, rows, found, content, position):
         written.append(rows.file.seek(0, 2))
         return genuine(self, rows, found, content, position)
 
-    monkeypatch.setattr(_apply.StackRun, "write", write)
+    monkeypatch.setattr(job.StackRun, "write", write)
     apply("same", "--format", "stack", out="all.npy")
     assert written == [0, 256 + 2880, 256 + 2 * 2880]
 
@@ -322,7 +325,7 @@ def test_sheet_shows_every_response_on_one_scale_with_zero_in_the_middle(rng, co
 
 
 def _apply_colours(colours):
-    from xcorr._sheet import COLOURS
+    from xcorr._cli.sheet import COLOURS
 
     return COLOURS[colours]
 
@@ -552,7 +555,7 @@ def test_a_full_disk_ends_the_job_and_leaves_no_part(photos, form, out):
 @pytest.mark.parametrize("library", ["PIL", "tifffile", "zarr"])
 def test_a_missing_library_is_one_line_naming_the_extra(photos, monkeypatch, library):
     monkeypatch.setitem(sys.modules, library, None)
-    monkeypatch.delitem(sys.modules, "xcorr._tiff", raising=False)
+    monkeypatch.delitem(sys.modules, "xcorr._cli.tiff", raising=False)
     arguments = {"PIL": ["photos/colours.png"], "tifffile": ["photos/pages.tif"]}.get(library, ["photos/more"])
     form = ["--format", "zarr"] if library == "zarr" else []
     result = apply(*arguments, *form, out="all.zarr" if form else "out", status=1)
@@ -568,9 +571,9 @@ def test_what_is_done_is_left_alone_and_what_changed_is_done_again(photos, monke
     apply("photos")
     before = tree("out")
     made = []
-    genuine = _apply.FilesRun.write
+    genuine = job.FilesRun.write
     monkeypatch.setattr(
-        _apply.FilesRun, "write", lambda self, file, part: made.append(file.name) or genuine(self, file, part)
+        job.FilesRun, "write", lambda self, file, part: made.append(file.name) or genuine(self, file, part)
     )
     assert "0 of 5 files done" in apply("photos").output
     assert made == []
@@ -656,7 +659,7 @@ def test_the_journal_has_no_times_and_one_order(photos):
 
 
 def test_a_second_run_at_the_same_time_is_refused(photos):
-    with _journal.locked(Path("out/.xcorr")):
+    with journal.locked(Path("out/.xcorr")):
         result = apply("photos", status=1)
     assert "another run is at work on it" in result.stderr
     assert names() == []
@@ -664,7 +667,7 @@ def test_a_second_run_at_the_same_time_is_refused(photos):
 
 
 def test_a_lock_without_fcntl(photos, monkeypatch):
-    monkeypatch.setattr(_journal, "fcntl", None)
+    monkeypatch.setattr(journal, "fcntl", None)
     apply("photos")
     Path("out/.xcorr/lock").touch()
     assert "remove it" in apply("photos", status=1).stderr
@@ -726,8 +729,8 @@ def test_other_parameters_are_no_matter_where_no_result_is_left(photos):
 
 def test_a_lock_that_goes_while_it_is_taken_is_taken_again(photos, monkeypatch):
     answers = iter([False, True])
-    genuine = _journal.is_still
-    monkeypatch.setattr(_journal, "is_still", lambda *place: next(answers) and genuine(*place))
+    genuine = journal.is_still
+    monkeypatch.setattr(journal, "is_still", lambda *place: next(answers) and genuine(*place))
     apply("photos")
     assert list(answers) == []
     assert not genuine(0, Path("absent"))
@@ -735,7 +738,7 @@ def test_a_lock_that_goes_while_it_is_taken_is_taken_again(photos, monkeypatch):
     def refuse(*arguments):
         raise OSError(0, "No locks available")
 
-    monkeypatch.setattr(_journal.fcntl, "flock", refuse)
+    monkeypatch.setattr(journal.fcntl, "flock", refuse)
     assert "No locks available" in apply("photos", status=1).stderr
 
 
@@ -781,7 +784,7 @@ def test_brightness_of_two_channels_is_refused():
 
 def test_labels_count_in_the_size_of_a_sheet(rng, monkeypatch):
     np.save("image.npy", rng.random((3, 4)))
-    monkeypatch.setattr(_sheet, "MOST_PIXELS", 320 * 20)
+    monkeypatch.setattr(sheet, "MOST_PIXELS", 320 * 20)
     assert "a sheet of 324x" in apply("image.npy", "--format", "sheet", status=1).stderr
 
 
@@ -812,10 +815,10 @@ def test_a_stack_that_was_damaged_is_made_again_when_told(rng, form, out, damage
 def test_a_zarr_part_of_fewer_images_is_gone_on_with(rng, monkeypatch):
     pytest.importorskip("zarr")
     images = same_size(rng)
-    genuine = _apply.put
-    monkeypatch.setattr(_apply, "put", lambda part, path: sys.exit("stopped"))
+    genuine = job.put
+    monkeypatch.setattr(job, "put", lambda part, path: sys.exit("stopped"))
     apply("same/0.png", "same/1.png", "--format", "zarr", out="all.zarr", status=1)
-    monkeypatch.setattr(_apply, "put", genuine)
+    monkeypatch.setattr(job, "put", genuine)
     Path(".all.zarr.xcorr/part/c/1/0/0/0").write_bytes(b"half")
     Path(".all.zarr.xcorr/part/c/1/0/0/0.1a.partial").write_bytes(b"half")
     assert "3 of 4 files done" in apply("same", "--format", "zarr", out="all.zarr").output
@@ -874,8 +877,8 @@ def test_a_reader_that_goes_away_ends_the_job_silently(photos):
 def test_the_bar_counts_parts_of_files():
     from rich.progress import Progress
 
-    rate, progress = _progress.Rate(), Progress(disable=True)
-    bar = _progress.Bar(progress, rate, 2)
+    rate, progress = Rate(), Progress(disable=True)
+    bar = Bar(progress, rate, 2)
     steps = itertools.chain([0.25] * 4, [0.5])
     for share in steps:
         bar.advance(share, 3)
@@ -886,6 +889,6 @@ def test_the_bar_counts_parts_of_files():
 
 
 def test_bank_digests_tell_type_shape_and_numbers_apart():
-    digests = {_bank_file.bank_digest(bank) for bank in (BANK, BANK.astype("f8"), BANK.reshape(3, 6, 4), -BANK)}
+    digests = {bank_file.bank_digest(bank) for bank in (BANK, BANK.astype("f8"), BANK.reshape(3, 6, 4), -BANK)}
     assert len(digests) == 4
-    assert _bank_file.bank_digest(BANK.astype(">f4")) == _bank_file.bank_digest(BANK)
+    assert bank_file.bank_digest(BANK.astype(">f4")) == bank_file.bank_digest(BANK)

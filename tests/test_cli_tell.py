@@ -18,7 +18,8 @@ pytest.importorskip("rich")
 from click.testing import CliRunner
 
 import xcorr
-from xcorr import _tell, cli
+from xcorr import cli
+from xcorr._cli import tell
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "command-line.md"
 
@@ -35,7 +36,7 @@ def lines(*arguments):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(_tell, "TIMED_SECONDS", 1e-9)
+    monkeypatch.setattr(tell, "TIMED_SECONDS", 1e-9)
 
 
 # --- info -------------------------------------------------------------------------------------------------------------
@@ -56,7 +57,7 @@ def test_info_tells_what_the_package_says_in_lines_and_as_json():
 def test_info_on_a_terminal_is_a_table(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
-    _tell.print_facts({"level": "v3", "workers": 2}, "title")
+    tell.print_facts({"level": "v3", "workers": 2}, "title")
     printed = capsys.readouterr().out
     assert "title" in printed
     assert "│" in printed or "┃" in printed
@@ -94,7 +95,7 @@ def test_an_interrupt_is_one_line(monkeypatch):
     def interrupt():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_tell, "facts", interrupt)
+    monkeypatch.setattr(tell, "facts", interrupt)
     assert run("info", status=130).output == "xcorr: interrupted\n"
 
 

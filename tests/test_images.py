@@ -18,8 +18,8 @@ pytest.importorskip("tifffile")
 import tifffile
 from PIL import Image, ImageOps
 
-from xcorr import _images
-from xcorr._images import ImageError, open_images
+from xcorr._cli import images
+from xcorr._cli.images import ImageError, open_images
 
 
 @pytest.fixture
@@ -320,6 +320,6 @@ def test_what_is_no_file_is_refused(tmp_path):
 @pytest.mark.parametrize(("library", "start"), [("PIL", b"\xff\xd8\xff"), ("tifffile", b"II*\0")])
 def test_missing_library_names_the_extra(taken, monkeypatch, library, start):
     monkeypatch.setitem(sys.modules, library, None)
-    monkeypatch.delitem(sys.modules, "xcorr._tiff", raising=False)
-    with pytest.raises(_images.MissingLibrary, match=f'needs {library}: pip install "xcorr\\[cli\\]"'):
+    monkeypatch.delitem(sys.modules, "xcorr._cli.tiff", raising=False)
+    with pytest.raises(images.MissingLibrary, match=f'needs {library}: pip install "xcorr\\[cli\\]"'):
         taken(start + bytes(20))

@@ -36,4 +36,4 @@ def test_nothing_slow_is_imported_that_only_some_calls_need():
 
 
 def test_the_command_line_and_the_demo_are_not_imported():
-    assert not imported() & {"xcorr.cli", "xcorr._demo", "xcorr._reference"}
+    assert not imported() & {"xcorr.cli", "xcorr._cli.demo", "xcorr._reference"}

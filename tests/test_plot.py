@@ -267,7 +267,7 @@ def luminance(colour):
 @pytest.mark.parametrize("scale", ["signed", "difference"])
 def test_both_sides_of_a_scale_darken_evenly_and_differ_without_red_and_green(scale):
     """What a reader sees who has no cones for red or none for green: lightness, and blue beside yellow."""
-    from xcorr._facets import COLOURS
+    from xcorr._figures.facets import COLOURS
 
     colours = [colour for _, colour in COLOURS[scale]]
     lights = [luminance(colour) for colour in colours]

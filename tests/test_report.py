@@ -20,7 +20,8 @@ from click.testing import CliRunner
 from demonstration import N_FIGURES, few_outcomes
 from plotly.offline import get_plotlyjs
 
-from xcorr import _demo, _report, cli
+from xcorr import cli
+from xcorr._cli import demo, report
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -58,7 +59,7 @@ def outcomes():
 
 @pytest.fixture(scope="module")
 def page(outcomes):
-    return _report.page(outcomes, [], 2)
+    return report.page(outcomes, [], 2)
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +128,13 @@ def test_page_tells_every_step_with_its_times_and_where_it_ran(read, outcomes):
         ):
             assert part in text
     assert f"All {sum(outcome.response.size for outcome in outcomes):,} responses are within their bounds." in text
-    for name, value in (("workers", 2), ("level", _report.info()["level"]), ("NumPy", np.__version__)):
+    for name, value in (("workers", 2), ("level", report.info()["level"]), ("NumPy", np.__version__)):
         assert re.search(rf"{name}\s+{value}", text)
 
 
 def test_figures_hold_the_responses_and_the_differences(outcomes):
     """What is drawn is what was computed."""
-    sections = dict(_report.sections(outcomes))
+    sections = dict(report.sections(outcomes))
     batch = next(outcome for outcome in outcomes if outcome.step.name == "batch_bank")
     figure = sections["Images and responses"][0].figures[-1]
     np.testing.assert_array_equal(figure.data[1].z, batch.response[0, ..., 0])
@@ -149,14 +150,14 @@ def test_figures_hold_the_responses_and_the_differences(outcomes):
 @pytest.mark.parametrize(("times", "text"), [(0.5, "0.5"), (3.44, "3.4"), (11.6, "12"), (345.2, "345")])
 def test_ratio_of_times_is_told_with_the_digits_that_matter(outcomes, times, text):
     one = replace(outcomes[0], seconds=0.25, scipy_seconds=0.25 * times)
-    figure = _report.time_figure([one], 440)
+    figure = report.time_figure([one], 440)
     assert figure.data[3].text[0].endswith(f";{text} x")
     assert figure.data[3].x[0] == 250 * max(times, 1)
 
 
 def test_data_of_a_figure_are_the_same_at_every_width(outcomes):
     """The page keeps those of one width only."""
-    for _, pictures in _report.sections(outcomes):
+    for _, pictures in report.sections(outcomes):
         for picture in pictures:
             for figure in picture.figures[1:]:
                 for trace, other in zip(figure.data, picture.figures[0].data, strict=True):
@@ -170,7 +171,7 @@ def test_data_of_a_figure_are_the_same_at_every_width(outcomes):
 def test_what_is_told_is_text(outcomes):
     evil = "</script><script>document.title = 'taken'</script><b>, \" & '"
     named = [replace(outcome, step=replace(outcome.step, title=evil)) for outcome in outcomes]
-    read = Reader(_report.page(named, [evil], None))
+    read = Reader(report.page(named, [evil], None))
     assert len(read.all("script")) == 3
     assert not read.all("b")
     assert evil in read.words
@@ -190,7 +191,7 @@ def test_figures_stand_in_the_page_as_json_without_any_markup(page):
 
 def test_wrong_responses_are_told_and_marked(outcomes):
     wrong = changed(outcomes[4], outcomes[4].response + 1, n_over=7)
-    read = Reader(_report.page([*outcomes[:4], wrong, *outcomes[5:]], ["7 of 9 are wrong"], None))
+    read = Reader(report.page([*outcomes[:4], wrong, *outcomes[5:]], ["7 of 9 are wrong"], None))
     assert "7 of 9 are wrong" in read.words
     assert sum(words.endswith(", not kept") for words in read.words) == 1
     assert [attributes.get("class") for attributes in read.all("tr")].count("bad") == 1
@@ -200,7 +201,7 @@ def test_wrong_responses_are_told_and_marked(outcomes):
 @pytest.mark.parametrize("cut", [lambda response: response[:-1], lambda response: response[..., :-1]])
 def test_response_of_a_wrong_shape_is_left_out(outcomes, cut):
     wrong = changed(outcomes[5], cut(outcomes[5].response))
-    read = Reader(_report.page([*outcomes[:5], wrong, outcomes[6]], ["the shape"], None))
+    read = Reader(report.page([*outcomes[:5], wrong, outcomes[6]], ["the shape"], None))
     assert len(read.all("figure")) == N_FIGURES - 4
     assert "the shape" in read.words
 
@@ -208,7 +209,7 @@ def test_response_of_a_wrong_shape_is_left_out(outcomes, cut):
 def test_response_that_is_not_finite_is_drawn(outcomes):
     response = outcomes[5].response.copy()
     response[0, 3, 4, 1] = np.nan
-    read = Reader(_report.page([*outcomes[:5], changed(outcomes[5], response), outcomes[6]], ["NaN"], None))
+    read = Reader(report.page([*outcomes[:5], changed(outcomes[5], response), outcomes[6]], ["NaN"], None))
     assert len(read.all("figure")) == N_FIGURES
 
 
@@ -220,7 +221,7 @@ def quick(monkeypatch, outcomes, tmp_path):
     """The command with its steps done before, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     done = iter(outcomes)
-    monkeypatch.setattr(_demo, "run_step", lambda step, workers, watch: next(done))
+    monkeypatch.setattr(demo, "run_step", lambda step, workers, watch: next(done))
     return tmp_path
 
 
@@ -299,7 +300,7 @@ def test_page_is_written_whole_or_not_at_all(quick, monkeypatch):
 def test_page_of_wrong_responses_is_written_and_the_command_fails(quick, monkeypatch, outcomes):
     wrong = changed(outcomes[4], outcomes[4].response + 1, n_over=7)
     done = iter([*outcomes[:4], wrong, *outcomes[5:]])
-    monkeypatch.setattr(_demo, "run_step", lambda step, workers, watch: next(done))
+    monkeypatch.setattr(demo, "run_step", lambda step, workers, watch: next(done))
     result = run()
     assert result.exit_code == 1
     assert names_in(quick) == {"report.html"}
@@ -307,5 +308,5 @@ def test_page_of_wrong_responses_is_written_and_the_command_fails(quick, monkeyp
 
 
 def test_command_does_not_import_plotly_before_it_draws(tmp_path):
-    code = "import sys, xcorr.cli, xcorr._demo; sys.exit('plotly' in sys.modules)"
+    code = "import sys, xcorr.cli, xcorr._cli.demo; sys.exit('plotly' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, timeout=60, check=False).returncode == 0

@@ -1,6 +1,6 @@
 """``python -m xcorr`` is the ``xcorr`` command."""
 
-from .cli import main
+from xcorr.cli import main
 
 if __name__ == "__main__":
     main()

@@ -20,10 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._correlate import windows as gather_windows
-from xcorr._facets import Facet, Sheet, draw, draw_windows, need_plotly
-from xcorr._foreign import shown
-from xcorr._geometry import axes_of, make_geometry, read_layout, read_layout_word, read_pair, read_shape, whole_number
-from xcorr._plot_arguments import (
+from xcorr._figures.arguments import (
     in_order,
     layout_beside,
     read_compared_axes,
@@ -33,6 +30,9 @@ from xcorr._plot_arguments import (
     single_layout,
     take_real,
 )
+from xcorr._figures.facets import Facet, Sheet, draw, draw_windows, need_plotly
+from xcorr._foreign import shown
+from xcorr._geometry import axes_of, make_geometry, read_layout, read_layout_word, read_pair, read_shape, whole_number
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

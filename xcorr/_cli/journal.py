@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ._files import sync, whole_file
+from xcorr._cli.files import sync, whole_file
 
 try:
     import fcntl

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import correlate2d
 
-from . import choose_method, correlate, datasets, info
-from ._files import whole_file, write_whole
+from xcorr import choose_method, correlate, datasets, info
+from xcorr._cli.files import whole_file, write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -333,7 +333,7 @@ def write_report(
     outcomes: Sequence[Outcome], wrong: Sequence[str], path: Path, workers: int | None, console: Console
 ) -> None:
     """Write the page, whatever became of the steps."""
-    from ._report import page
+    from xcorr._cli.report import page
 
     text = page(outcomes, wrong, workers)
     with whole_file(path) as file:

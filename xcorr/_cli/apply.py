@@ -20,12 +20,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ._files import digest, put, sync
-from ._find import ImageFile
-from ._images import ImageError, open_images
-from ._journal import Busy, Entry, Journal, locked, remove
-from ._respond import Responder
-from ._responses import SUFFIXES, Responses, Rows, open_finished, open_rows, rows_digest, write_responses
+from xcorr._cli.files import digest, put, sync
+from xcorr._cli.find import ImageFile
+from xcorr._cli.images import ImageError, open_images
+from xcorr._cli.journal import Busy, Entry, Journal, locked, remove
+from xcorr._cli.respond import Responder
+from xcorr._cli.responses import SUFFIXES, Responses, Rows, open_finished, open_rows, rows_digest, write_responses
 
 __all__ = ["STACKED", "Job", "JobError", "Refused", "Summary", "Watch", "run_job"]
 

@@ -13,7 +13,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from ._images import ImageError, Images, colours_of, upright
+from xcorr._cli.images import ImageError, Images, colours_of, upright
 
 __all__ = ["tiff_images", "write_pages"]
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._correlator import Correlator
-from ._images import ImageError, Images
-from ._plan import plan_for, read_settings
-from ._responses import PART_BYTES, Responses
-from ._typing import Layout
+from xcorr._cli.images import ImageError, Images
+from xcorr._cli.responses import PART_BYTES, Responses
+from xcorr._correlator import Correlator
+from xcorr._plan import plan_for, read_settings
+from xcorr._typing import Layout
 
 __all__ = ["CHANNELS", "Responder"]
 

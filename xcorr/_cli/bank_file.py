@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .banks import BANKS
+from xcorr.banks import BANKS
 
 __all__ = ["bank_digest", "bank_names", "read_bank"]
 

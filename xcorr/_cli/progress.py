@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from ._apply import Watch
+from xcorr._cli.apply import Watch
 
 __all__ = ["printable", "watching"]
 

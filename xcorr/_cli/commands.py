@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ShellComplete, ZshComplete
 
-from ._bank_file import bank_names
-from ._geometry import BOUNDARIES, LAYOUTS, PADDING_WORDS
-from ._images import ALPHAS, MissingLibrary
-from ._info import info
-from ._method import METHODS, PRECISIONS
-from ._respond import CHANNELS
-from ._responses import SUFFIXES
-from ._sheet import COLOURS
+from xcorr._cli.bank_file import bank_names
+from xcorr._cli.images import ALPHAS, MissingLibrary
+from xcorr._cli.respond import CHANNELS
+from xcorr._cli.responses import SUFFIXES
+from xcorr._cli.sheet import COLOURS
+from xcorr._geometry import BOUNDARIES, LAYOUTS, PADDING_WORDS
+from xcorr._info import info
+from xcorr._method import METHODS, PRECISIONS
 
 __all__ = ["commands"]
 
@@ -79,7 +79,7 @@ class DType(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return its one name."""
         try:
-            from ._dtypes import read_dtype
+            from xcorr._dtypes import read_dtype
 
             return read_dtype(value).name
         except TypeError as error:
@@ -133,7 +133,7 @@ class Stopped(click.ClickException):
     """An error that is told in one line."""
 
     def __init__(self, message: str) -> None:
-        from ._progress import printable
+        from xcorr._cli.progress import printable
 
         super().__init__(printable(message))
 
@@ -207,7 +207,7 @@ def demo(
     The page opens in a browser and needs nothing else; to draw it takes plotly: pip install "xcorr[plot]".
     Exits with 1 if a response differs from SciPy's by more than its bound.
     """
-    from ._demo import run_demo  # and with it most of SciPy
+    from xcorr._cli.demo import run_demo  # and with it most of SciPy
 
     run_demo(mnist, cifar10, out, report, no_report, workers)
 
@@ -257,7 +257,7 @@ def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> No
 
     Exits with 0 if all files are done, 1 if one failed or the job did, 2 for a usage error, 130 for an interrupt.
     """  # noqa: D301 (click's mark for lines that stay as they are)
-    from ._apply_command import apply_files
+    from xcorr._cli.apply_command import apply_files
 
     apply_files(images, out, quiet, options)
 
@@ -266,7 +266,7 @@ def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> No
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def tell_info(as_json: bool) -> None:
     """Tell what this installation and this machine are."""
-    from ._tell import facts, print_facts
+    from xcorr._cli.tell import facts, print_facts
 
     if as_json:
         click.echo(json.dumps(facts(), indent=1))
@@ -292,7 +292,7 @@ def explain(measure: bool, as_json: bool, **options: Any) -> None:
     The time is predicted from the multiply-adds and the rate that this machine reaches in a call at its best, which is
     measured first; small images, few kernels and the frequency domain take longer than that. --measure times the call.
     """
-    from ._tell import explanation, print_facts
+    from xcorr._cli.tell import explanation, print_facts
 
     try:
         told = explanation(measure=measure, **options)

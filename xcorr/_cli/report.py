@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import scipy
 
-from . import info, plot
-from ._facets import FACET_SIZE, FONT, FRAME, INK, PAPER, need_plotly
-from ._page import FIGURE, PAGE, SCRIPT, SECTION, STYLE
+from xcorr import info, plot
+from xcorr._cli.page import FIGURE, PAGE, SCRIPT, SECTION, STYLE
+from xcorr._figures.facets import FACET_SIZE, FONT, FRAME, INK, PAPER, need_plotly
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from ._demo import Outcome, Step
+    from xcorr._cli.demo import Outcome, Step
 
 __all__ = ["page"]
 

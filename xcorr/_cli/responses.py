@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _sheet
-from ._images import ImageError, library_for
+from xcorr._cli import sheet
+from xcorr._cli.images import ImageError, library_for
 
 __all__ = [
     "PART_BYTES",
@@ -81,7 +81,7 @@ def planes_first(part: Array) -> Array:
 def write_tif(file: BinaryIO, responses: Responses) -> None:
     """Write a page for each response: by image, by kernel, by channel, the last one changing fastest."""
     with library_for("writing TIFF", "cli"):
-        from ._tiff import write_pages
+        from xcorr._cli.tiff import write_pages
     rows, columns, *others = responses.shape
     shape = (*responses.whole_shape[: int(responses.has_batch)], *reversed(others), rows, columns)
     if 0 in shape:
@@ -100,14 +100,14 @@ def write_sheet(file: BinaryIO, responses: Responses, colours: str) -> None:
     check_sheet(n_tiles, rows, columns)
     tiles = np.concatenate([planes_first(part).reshape(-1, rows, columns) for part in responses.parts])
     n_columns = per_image if responses.has_batch else math.ceil(math.sqrt(per_image))
-    _sheet.draw_sheet(tiles, tile_labels(responses), n_columns, colours).save(file, format="PNG")
+    sheet.draw_sheet(tiles, tile_labels(responses), n_columns, colours).save(file, format="PNG")
 
 
 def check_sheet(n_tiles: int, rows: int, columns: int) -> None:
     """ImageError before the responses are computed, if the sheet would be too large anyway."""
-    if n_tiles * rows * columns > _sheet.MOST_PIXELS:
+    if n_tiles * rows * columns > sheet.MOST_PIXELS:
         raise ImageError(
-            f"a sheet of {n_tiles} responses of {rows}x{columns}; at most {_sheet.MOST_PIXELS} pixels are drawn"
+            f"a sheet of {n_tiles} responses of {rows}x{columns}; at most {sheet.MOST_PIXELS} pixels are drawn"
         )
 
 

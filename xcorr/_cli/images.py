@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._files import open_regular
-from .datasets import DataFormatError, load_idx
+from xcorr._cli.files import open_regular
+from xcorr.datasets import DataFormatError, load_idx
 
 __all__ = ["ALPHAS", "ImageError", "Images", "MissingLibrary", "colours_of", "library_for", "open_images", "upright"]
 
@@ -127,7 +127,7 @@ def opened(path: Path, layout: str | None, alpha: str, stack: contextlib.ExitSta
         return one_image(picture(path, alpha))
     if start.startswith(TIFF_STARTS):
         with library_for("reading TIFF", "cli"):
-            from ._tiff import tiff_images
+            from xcorr._cli.tiff import tiff_images
         return stack.enter_context(tiff_images(path, alpha))
     if start.startswith(b"\x93NUMPY"):
         return array_images(np.load(path, mmap_mode="r", allow_pickle=False), layout)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._images import ImageError, library_for
+from xcorr._cli.images import ImageError, library_for
 
 __all__ = ["COLOURS", "draw_sheet"]
 

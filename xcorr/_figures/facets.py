@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xcorr._pixels import MEANT, as_colours, colour_limits, compact, limits, not_finite_note, png, thinned, thinning
+from xcorr._figures.pixels import (
+    MEANT,
+    as_colours,
+    colour_limits,
+    compact,
+    limits,
+    not_finite_note,
+    png,
+    thinned,
+    thinning,
+)
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from . import _fft, _memory, _workers
-from ._bank import Bank
-from ._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, check_element, largest_magnitude, named_dtype
-from ._info import info
-from ._job import WORK_PER_WORKER, Job
-from ._matmul import Blocks
-from ._method import SMALLEST_TRANSFORMED
-from ._plan import Plan, plan_for, read_settings
+from xcorr import _fft, _memory, _workers
+from xcorr._bank import Bank
+from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, check_element, largest_magnitude, named_dtype
+from xcorr._info import info
+from xcorr._job import WORK_PER_WORKER, Job
+from xcorr._matmul import Blocks
+from xcorr._method import SMALLEST_TRANSFORMED
+from xcorr._plan import Plan, plan_for, read_settings
 
 __all__ = ["explanation", "facts", "print_facts"]
 
@@ -198,7 +198,7 @@ def predicted(
     plan: Plan, images: tuple[int, ...], kernels: tuple[int, ...], n_images: int, n_workers: int
 ) -> dict[str, Any]:
     """Return the time by the plan's count of work, at the rate of a call at its best that is timed now."""
-    from ._correlate import correlate
+    from xcorr._correlate import correlate
 
     operands = numbers((4, 58, 58, 64), plan.types.images), numbers((64, 3, 3, 64), plan.types.kernels)
     work = 4 * 56 * 56 * 64 * 576 * plan.parts
@@ -220,7 +220,7 @@ def measured(
     bank = numbers(kernels, plan.types.kernels)
 
     def timed(n_timed: int) -> float:
-        from ._correlate import correlate
+        from xcorr._correlate import correlate
 
         batch = numbers(with_images(plan, images, n_timed), plan.types.images)
         return best_seconds(lambda: correlate(batch, bank, workers=n_workers, **words))

@@ -10,14 +10,14 @@ from typing import Any
 
 import click
 
-from ._apply import STACKED, Job, JobError, Refused, Summary, run_job
-from ._bank_file import bank_digest, read_bank
-from ._find import Found, find_images
-from ._info import info
-from ._plan import read_settings
-from ._progress import printable, watching
-from ._respond import SETTINGS, Responder
-from ._responses import SUFFIXES
+from xcorr._cli.apply import STACKED, Job, JobError, Refused, Summary, run_job
+from xcorr._cli.bank_file import bank_digest, read_bank
+from xcorr._cli.find import Found, find_images
+from xcorr._cli.progress import printable, watching
+from xcorr._cli.respond import SETTINGS, Responder
+from xcorr._cli.responses import SUFFIXES
+from xcorr._info import info
+from xcorr._plan import read_settings
 
 __all__ = ["apply_files"]
 

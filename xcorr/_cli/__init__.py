@@ -1,0 +1,1 @@
+"""What the ``xcorr`` command does; only ``xcorr.cli`` imports it, when the command is run."""
