@@ -46,7 +46,10 @@ SHORT_CODE = 24
 
 
 def class_tables(app, doctree):
-    """Tables of calls get the class `calls`, code in tables that is not to be broken `short`; see xcorr.css."""
+    """Give tables of calls the class `calls`, code that is not to be broken the class `short`; see xcorr.css."""
+    for literal in doctree.findall(nodes.literal):
+        if literal.astext().startswith("--") and len(literal.astext()) <= SHORT_CODE:
+            literal["classes"].append("short")
     for table in doctree.findall(nodes.table):
         for literal in table.findall(nodes.literal):
             if len(literal.astext()) <= SHORT_CODE:

@@ -110,7 +110,7 @@ def test_responses_are_those_of_correlate(photos):
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, expected)
     assert "5 of 5 files done" in result.output
-    assert "1 other files passed over" in result.output
+    assert ", 1 other file passed over" in result.output
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,8 @@ def test_sheet_that_would_be_too_large_or_complex_is_refused(rng):
     np.save("large.npy", np.ones((5000, 100, 200), np.uint8))
     np.save("complex.npy", rng.random((9, 9)) + 1j)
     result = apply("large.npy", "complex.npy", "--format", "sheet", "--layout", "NHW", status=1)
-    assert "large.npy: a sheet of 30000 responses of 98x197; at most" in result.stderr
+    assert "large.npy: a sheet of 30000 responses of 98x197; at most 100,000,000 pixels" in result.stderr
+    assert "--format npy and tif have no such limit" in result.stderr
     assert "complex.npy: complex responses have no sheet" in result.stderr
 
 

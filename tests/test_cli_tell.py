@@ -167,6 +167,13 @@ def test_a_prediction_is_of_the_order_of_the_time():
     assert measured / 20 < predicted < measured * 20
 
 
+def test_the_help_of_explain_shows_sizes_as_they_are_typed():
+    told = run("explain", "--help").stdout
+    assert "--images SIZES" in told
+    assert "8x224x224x3" in told
+    assert "8X224" not in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,8 +1,13 @@
 """What `import xcorr` brings along: not what only some calls need, and no library but NumPy."""
 
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 from scripts import run_script
+
+import xcorr
 
 NEW = """
 import sys
@@ -49,3 +54,15 @@ print(*set(sys.modules) - before)
 
 def test_the_command_line_and_the_demo_are_not_imported():
     assert not imported() & {"xcorr.cli", "xcorr._cli.demo", "xcorr._reference"}
+
+
+def test_sources_that_are_not_compiled_say_so(tmp_path):
+    uncompiled = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
+    shutil.copytree(Path(xcorr.__file__).parent, tmp_path / "xcorr", ignore=uncompiled)
+    ended = subprocess.run(
+        [sys.executable, "-c", "import xcorr"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith(
+        f"ImportError: xcorr: in {tmp_path / 'xcorr'} are sources that are not"
+    )

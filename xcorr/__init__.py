@@ -4,6 +4,13 @@ A call goes ``_correlate`` (the verbs) -> ``_geometry`` (shapes) -> ``_method`` 
 prepared) -> ``_workers`` (threads) -> ``_engine`` (loops) -> ``_level_*`` (micro-kernels).
 """
 
+from importlib.util import find_spec as _find_spec
+
+if _find_spec("xcorr._engine") is None:
+    raise ImportError(
+        f"xcorr: in {__path__[0]} are sources that are not compiled: pip install ., then import xcorr in another folder"
+    )
+
 from xcorr import banks, datasets
 from xcorr._correlate import (
     choose_method,

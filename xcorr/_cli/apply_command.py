@@ -105,10 +105,17 @@ def check_keywords(keywords: dict[str, Any]) -> None:
     read_settings(layout=None, groups=1, conjugate=True, flip=False, **words)
 
 
+def counted(n: int, noun: str) -> str:
+    """Return the noun with its number."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
 def told(summary: Summary, found: Found, job: Job, seconds: float) -> str:
     """Return the last line."""
-    parts = [f"{summary.n_done} of {len(job.files)} files done in {seconds:.1f} s, {summary.n_images} images"]
+    parts = [
+        f"{summary.n_done} of {len(job.files)} files done in {seconds:.1f} s, {counted(summary.n_images, 'image')}"
+    ]
     parts += [f"{summary.n_before} done before"] if summary.n_before else []
     parts += [f"{summary.n_failed} failed"] if summary.n_failed else []
-    parts += [f"{found.n_others} other files passed over"] if found.n_others else []
+    parts += [f"{counted(found.n_others, 'other file')} passed over"] if found.n_others else []
     return printable(f"{', '.join(parts)}; the responses are in {job.out}")

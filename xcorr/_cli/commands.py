@@ -275,8 +275,8 @@ def tell_info(as_json: bool) -> None:
 
 
 @commands.command()
-@click.option("--images", required=True, type=SHAPE, help="Their shape, as 8x224x224x3.")
-@click.option("--kernels", required=True, type=SHAPE, help="Their shape, as 64x7x7x3.")
+@click.option("--images", required=True, type=SHAPE, metavar="SIZES", help="Their shape, as 8x224x224x3.")
+@click.option("--kernels", required=True, type=SHAPE, metavar="SIZES", help="Their shape, as 64x7x7x3.")
 @click.option("--layout", type=click.Choice(LAYOUTS), help="The images' axes.")
 @click.option("--groups", type=click.IntRange(min=1), default=1, show_default=True, help="Of channels and kernels.")
 @click.option("--images-dtype", default="float32", show_default=True, help="Of the images.")

@@ -213,7 +213,7 @@ def colours_of(pixels: Array, alpha: str) -> Array:
         return pixels
     most = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "iu" else 1
     if alpha == "opaque" and (pixels[..., -1] != most).any():
-        raise ImageError("its alpha channel is not opaque; allowed with alpha 'drop' or 'keep'")
+        raise ImageError("its alpha channel is not opaque; --alpha drop leaves it out, --alpha keep takes it")
     return pixels[..., 0] if pixels.shape[-1] == 2 else pixels[..., :-1]
 
 
@@ -226,12 +226,12 @@ def array_images(array: Array, layout: str | None) -> Images:
         if array.ndim == 3:
             raise ImageError(
                 f"its shape {array.shape} can be read as a batch (N, H, W) or as one image (H, W, C); "
-                "layout 'NHW' or 'NHWC' says which"
+                "--layout NHW or --layout NHWC says which"
             )
         layout = "NHW" if array.ndim == 2 else "NHWC"
     if array.ndim not in (len(layout) - 1, len(layout)):
         raise ImageError(
-            f"its shape {array.shape} has {array.ndim} axes; layout {layout!r} takes {len(layout)}, "
+            f"its shape {array.shape} has {array.ndim} axes; --layout {layout} takes {len(layout)}, "
             f"or {len(layout) - 1} without the first"
         )
     has_batch = array.ndim == len(layout)

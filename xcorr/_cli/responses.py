@@ -107,7 +107,8 @@ def check_sheet(n_tiles: int, rows: int, columns: int) -> None:
     """ImageError before the responses are computed, if the sheet would be too large anyway."""
     if n_tiles * rows * columns > sheet.MOST_PIXELS:
         raise ImageError(
-            f"a sheet of {n_tiles} responses of {rows}x{columns}; at most {sheet.MOST_PIXELS} pixels are drawn"
+            f"a sheet of {n_tiles} responses of {rows}x{columns}; at most {sheet.MOST_PIXELS:,} pixels are drawn; "
+            "--format npy and tif have no such limit"
         )
 
 

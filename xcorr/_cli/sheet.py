@@ -56,7 +56,10 @@ def draw_sheet(responses: NDArray[Any], labels: Sequence[str], n_columns: int, c
     pitch = max(width, 8 * max(map(len, labels), default=0)) + GAP, height + LABEL_HEIGHT + GAP
     size = max(pitch[0] * n_columns, 320) + GAP, pitch[1] * math.ceil(n_tiles / n_columns) + LABEL_HEIGHT + GAP
     if size[0] * size[1] > MOST_PIXELS:
-        raise ImageError(f"a sheet of {size[0]}x{size[1]} pixels; at most {MOST_PIXELS} are drawn")
+        raise ImageError(
+            f"a sheet of {size[0]}x{size[1]} pixels; at most {MOST_PIXELS:,} are drawn; "
+            "--format npy and tif have no such limit"
+        )
     largest = largest_magnitude(responses)
     sheet = Image.new("RGB", size, (240, 240, 240))
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default()
