@@ -262,6 +262,47 @@ def test_tiff_whose_compression_needs_a_library_names_the_extra(taken, monkeypat
     assert 'pip install "xcorr[tiff]"' in refusal(taken, tiff(np.zeros((4, 4), np.uint8)))
 
 
+def pages_of(pages, **keywords):
+    """A TIFF whose pages do not lie in one piece."""
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        for page in pages:
+            writer.write(page, photometric="minisblack", contiguous=False, metadata=None, **keywords)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_tiff_whose_pages_come_again_is_refused_and_not_read_without_end(taken, rng, first):
+    body = bytearray(pages_of(rng.integers(0, 256, (3, 4, 5), dtype=np.uint8)))
+    with tifffile.TiffFile(io.BytesIO(bytes(body))) as found:
+        offsets = [page.offset for page in found.pages]
+    n_tags = struct.unpack_from("<H", body, offsets[-1])[0]
+    struct.pack_into("<I", body, offsets[-1] + 2 + 12 * n_tags, offsets[first])
+    assert "comes again" in refusal(taken, bytes(body))
+
+
+def test_tiff_of_scanimage_is_all_its_pages(taken, rng):
+    pages = rng.integers(0, 65536, (6, 32, 40), dtype=np.uint16)
+    body = pages_of(pages, description="state.configPath = 1\rstate.x=2")
+    assert tifffile.TiffFile(io.BytesIO(body)).is_scanimage
+    np.testing.assert_array_equal(taken(body), pages)
+
+
+def test_tiff_that_names_another_file_does_not_open_it(taken, rng, tmp_path):
+    os.mkfifo(tmp_path / "pipe.tif")  # to open it would wait without end
+    planes = "".join(
+        f'<TiffData FirstZ="{z}" IFD="0" PlaneCount="1"><UUID FileName="{name}">urn:uuid:{z}</UUID></TiffData>'
+        for z, name in enumerate(("image", "pipe.tif"))
+    )
+    sizes = 'DimensionOrder="XYZCT" Type="uint8" SizeX="5" SizeY="4" SizeZ="2" SizeC="1" SizeT="1"'
+    schema = 'xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:0"'
+    pixels = f'<Image ID="Image:0"><Pixels ID="Pixels:0" {sizes}>{planes}</Pixels></Image>'
+    page = rng.integers(0, 256, (4, 5), dtype=np.uint8)
+    body = pages_of([page], description=f'<?xml version="1.0"?><OME {schema}>{pixels}</OME>')
+    assert tifffile.TiffFile(io.BytesIO(body)).is_ome
+    np.testing.assert_array_equal(taken(body), page)
+
+
 # --- arrays -----------------------------------------------------------------------------------------------------------
 
 
