@@ -405,6 +405,7 @@ def test_two_files_of_one_name_are_refused_before_any_work(photos):
         (["a.npy", "--padding", "-1"], "got '-1'"),
         (["a.npy", "--stride", "0"], "'--stride': got '0'; allowed is N or R,C with integers >= 1"),
         (["a.npy", "--stride", "9" * 30], "stride"),
+        (["a.npy", "--stride", "9" * 5000], "'--stride': got '999"),
         (["a.npy", "--fill-value", "x"], "'--fill-value': got 'x'; allowed is a number"),
         (["a.npy", "--dtype", "bool"], "'--dtype': got bool; allowed are"),
         (["a.npy", "--dtype", "nonsense"], "'--dtype': got 'nonsense'; allowed are"),
@@ -427,6 +428,9 @@ def test_two_files_of_one_name_are_refused_before_any_work(photos):
         (["a.npy", "--bank", "members.npz:x.txt"], "'x.txt' in it is no array"),
         (["a.npy", "--out", "folder.npy", "--format", "stack"], "'folder.npy' is a folder"),
         (["a.npy", "--bank", "zip.npz"], "it cannot be read"),
+        (["a.npy", "--bank", "locked.npz:x"], "it cannot be read as a bank: File 'x.npy' is encrypted"),
+        (["a.npy", "--bank", "damaged.npz"], "it cannot be read"),
+        (["a.npy", "--bank", "n" * 300], "allowed are sobel"),
         (
             ["a.npy", "--bank", "two.npz:y", "--channels", "sum"],
             "--channels: got 'sum'; the bank of shape (1, 1, 1, 1)",
@@ -447,6 +451,14 @@ def test_usage_errors_are_one_line_and_nothing_is_begun(arguments, message):
     with zipfile.ZipFile("members.npz", "w") as archive:
         archive.writestr("x.txt", "text")
     Path("zip.npz").write_bytes(b"PK\3\4" + bytes(50))
+    body = bytearray(Path("two.npz").read_bytes())
+    for start, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        body[body.index(start) + flags] |= 1
+    Path("locked.npz").write_bytes(body)
+    np.savez_compressed("damaged.npz", x=np.random.default_rng(0).random((9, 9)))
+    body = bytearray(Path("damaged.npz").read_bytes())
+    body[100] ^= 255
+    Path("damaged.npz").write_bytes(body)
     before = tree(".")
     result = run("--bank", "bank.npy", "--out", "out", *arguments, status=2)
     assert result.stdout == ""
@@ -550,6 +562,15 @@ def test_a_full_disk_ends_the_job_and_leaves_no_part(photos, form, out):
         name: before[name] for name in before if ".xcorr" not in name
     }
     assert not {name for name in hidden if name.endswith("part")} or form == "stack"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="without /dev/full")
+def test_an_output_that_is_full_is_not_taken_for_a_full_disk(photos):
+    with open("/dev/full", "w") as full, command("photos", "--bank", "bank.npy", "--out", "out", stdout=full) as process:
+        errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert errors == "Error: cannot write to standard output: No space left on device\n"
+    apply("photos")
 
 
 @pytest.mark.parametrize("library", ["PIL", "tifffile", "zarr"])
