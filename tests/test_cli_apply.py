@@ -30,7 +30,7 @@ from PIL import Image
 import xcorr
 from xcorr import banks, cli
 from xcorr._cli import apply as job
-from xcorr._cli import bank_file, journal, respond, sheet
+from xcorr._cli import bank_file, files, journal, respond, sheet
 from xcorr._cli.progress import Bar, Rate
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -566,7 +566,8 @@ def test_a_full_disk_ends_the_job_and_leaves_no_part(photos, form, out):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="without /dev/full")
 def test_an_output_that_is_full_is_not_taken_for_a_full_disk(photos):
-    with open("/dev/full", "w") as full, command("photos", "--bank", "bank.npy", "--out", "out", stdout=full) as process:
+    arguments = ["photos", "--bank", "bank.npy", "--out", "out"]
+    with open("/dev/full", "w") as full, command(*arguments, stdout=full) as process:
         errors = process.communicate(timeout=60)[1]
     assert process.returncode == 1
     assert errors == "Error: cannot write to standard output: No space left on device\n"
@@ -689,6 +690,13 @@ def test_a_second_run_at_the_same_time_is_refused(photos):
 
 def test_a_lock_without_fcntl(photos, monkeypatch):
     monkeypatch.setattr(journal, "fcntl", None)
+    steps = []
+    close, unlink = os.close, Path.unlink
+    monkeypatch.setattr(os, "close", lambda descriptor: steps.append("close") or close(descriptor))
+    monkeypatch.setattr(Path, "unlink", lambda path, **words: steps.append(path.name) or unlink(path, **words))
+    with journal.locked(Path("out/.xcorr")):
+        steps.clear()
+    assert steps == ["close", "lock"]  # Windows removes no file that is open
     apply("photos")
     Path("out/.xcorr/lock").touch()
     assert "remove it" in apply("photos", status=1).stderr
@@ -845,6 +853,84 @@ def test_a_zarr_part_of_fewer_images_is_gone_on_with(rng, monkeypatch):
     assert "3 of 4 files done" in apply("same", "--format", "zarr", out="all.zarr").output
     np.testing.assert_array_equal(read_stack("zarr", "all.zarr"), xcorr.correlate(images, BANK, layout="NHW"))
     assert not list(Path("all.zarr").rglob("*.partial"))
+
+
+def once(monkeypatch, kind, method, change):
+    """Have a method be followed by a change of the files, the first time."""
+    genuine, changes = getattr(kind, method), [change]
+
+    def changed(*arguments):
+        found = genuine(*arguments)
+        if changes:
+            changes.pop()()
+        return found
+
+    monkeypatch.setattr(kind, method, changed)
+
+
+@pytest.mark.parametrize("change", ["other", "absent"])
+def test_an_image_that_changes_while_it_is_read_fails_and_is_done_by_the_next_run(photos, monkeypatch, change):
+    path = Path("photos/colours.png")
+    before = path.read_bytes()
+    once(
+        monkeypatch,
+        job.FilesRun,
+        "write",
+        lambda: path.write_bytes(before + b"x") if change == "other" else path.unlink(),
+    )
+    assert "colours.png: it was changed while it was read" in apply("photos", status=1).stderr
+    assert names() == sorted(f"{name}.npy" for name in photos if name != "colours.png")
+    path.write_bytes(before)
+    assert "1 of 5 files done" in apply("photos").output
+
+
+@pytest.mark.parametrize(("form", "out"), STACKS)
+def test_an_image_that_becomes_another_while_a_stack_is_made_has_no_rows_in_it(rng, monkeypatch, form, out):
+    if form == "zarr":
+        pytest.importorskip("zarr")
+    images = same_size(rng)
+    bank = np.ones((1, 1, 1))
+    np.save("bank.npy", bank)
+    turned = Image.fromarray(images[1].T)  # as many pixels
+    once(monkeypatch, job.StackRun, "survey", lambda: turned.save("same/1.png"))
+    arguments = ["same", "--format", form, "--on-error", "skip"]
+    assert "1.png: it was changed while the job ran" in apply(*arguments, out=out, status=1).stderr
+    np.testing.assert_array_equal(read_stack(form, out), images[[0, 2, 3], ..., np.newaxis])
+
+
+def test_an_image_that_changes_while_its_rows_are_written_has_none(rng, monkeypatch):
+    images = same_size(rng)
+    genuine = job.Run.told
+
+    def told(self, responses):
+        yield from genuine(self, responses)
+        if Path("same/1.png").exists():
+            Path("same/1.png").unlink()
+
+    monkeypatch.setattr(job.Run, "told", told)
+    arguments = ["same/1.png", "same/2.png", "--format", "stack", "--on-error", "skip"]
+    assert "1.png: it was changed while it was read" in apply(*arguments, out="all.npy", status=1).stderr
+    np.testing.assert_array_equal(np.load("all.npy"), xcorr.correlate(images[2:3], BANK, layout="NHW"))
+
+
+def test_the_journal_of_a_stack_is_on_the_disk_before_the_stack_has_its_name(rng, monkeypatch):
+    same_size(rng)
+    steps = []
+    for step in ("sync", "put"):
+        genuine = getattr(job, step)
+        monkeypatch.setattr(job, step, lambda *places, own=genuine: steps.append(places[0].name) or own(*places))
+    apply("same", "--format", "stack", out="all.npy")
+    assert steps == ["journal.jsonl", "part"]
+
+
+def test_windows_syncs_files_that_it_may_write_and_no_folders(here, monkeypatch):
+    opened = []
+    genuine = os.open
+    monkeypatch.setattr(os, "open", lambda path, flags: opened.append((path.name, flags)) or genuine(path, flags))
+    monkeypatch.setattr(sys, "platform", "win32")
+    files.sync(here / "bank.npy")
+    files.sync(here)
+    assert opened == [("bank.npy", os.O_RDWR)]
 
 
 # --- progress ---------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xcorr._cli.files import digest, put, sync
+from xcorr._cli.files import digest, put, state, sync
 from xcorr._cli.find import ImageFile
 from xcorr._cli.images import ImageError, open_images
 from xcorr._cli.journal import Busy, Entry, Journal, locked, remove
@@ -144,11 +144,31 @@ class Run:
             self.watch.advance(len(part) / max(1, responses.n_images), len(part))
 
 
-def input_digest(file: ImageFile) -> str:
+@dataclass(frozen=True)
+class Content:
+    """What is in an image file: its digest, and by what a change would be seen."""
+
+    digest: str
+    state: tuple[int, ...]
+
+
+def content_of(file: ImageFile) -> Content:
+    """Return what is in a file now."""
     try:
-        return digest(file.path)
+        before = state(file.path)
+        return Content(digest(file.path), before)
     except OSError as error:
         raise ImageError(error.strerror or str(error)) from error
+
+
+def check_same(file: ImageFile, content: Content) -> None:
+    """`ImageError` if a file was changed since its content was looked at: no digest could stand for what was read."""
+    try:
+        same = state(file.path) == content.state
+    except OSError:
+        same = False
+    if not same:
+        raise ImageError("it was changed while it was read")
 
 
 def is_there(path: Path) -> bool:
@@ -220,7 +240,8 @@ class FilesRun(Run):
         new = [(made, made.part) for made in self.made if made.part is not None]
         with ThreadPoolExecutor(MOST_MADE) as pool:
             list(pool.map(sync, [part for _, part in new]))
-        self.journal.append([made.entry for made, _ in new], lasting=True)
+        if new:
+            self.journal.append([made.entry for made, _ in new], lasting=True)
         for made, part in new:
             target = self.target(made.file)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -255,18 +276,19 @@ class FilesRun(Run):
     def make(self, file: ImageFile) -> Made:
         """Write one result beside, unless it is there."""
         begin = time.perf_counter()
-        target, content = self.target(file), input_digest(file)
+        target, content = self.target(file), content_of(file)
         noted = self.journal.of_output.get(file.name, [])
         if is_there(target):
             found = digest(target) if target.is_file() else ""
             for entry in noted:
-                if (entry["input"], entry["sha256"]) == (content, found):
+                if (entry["input"], entry["sha256"]) == (content.digest, found):
                     return Made(file, entry, None, time.perf_counter() - begin)
             if not self.job.overwrite and found not in [entry["sha256"] for entry in noted]:
                 raise ImageError(f"{target} was changed since it was written; --overwrite replaces it")
         part = self.journal.folder / f"part{len(self.made)}"
         self.write(file, part)
-        entry = {"output": file.name, "input": content, "sha256": digest(part)}
+        check_same(file, content)
+        entry = {"output": file.name, "input": content.digest, "sha256": digest(part)}
         return Made(file, entry, part, time.perf_counter() - begin)
 
     def write(self, file: ImageFile, part: Path) -> None:
@@ -316,6 +338,7 @@ class StackRun(Run):
             entries = self.fill(rows, surveyed)
         if job.out.is_dir():
             os.replace(job.out, journal.folder / "old")
+        sync(journal.path)  # before the result has its name, or the next run would not know it for this job's
         put(part, job.out)
         remove(journal.folder / "old")
         journal.write(job.parameters, entries)
@@ -348,7 +371,7 @@ class StackRun(Run):
         entries, position = [], 0
         for found in surveyed:
             try:
-                entry = self.noted(rows, found, input_digest(found.file), position)
+                entry = self.noted(rows, found, content_of(found.file), position)
             except ImageError:
                 return None
             if entry is None:
@@ -362,11 +385,11 @@ class StackRun(Run):
             self.watch.done(found.file.name, 0.0, True)
         return entries
 
-    def noted(self, rows: Rows, found: Surveyed, content: str, position: int) -> Entry | None:
+    def noted(self, rows: Rows, found: Surveyed, content: Content, position: int) -> Entry | None:
         """Return the entry of a file if its rows are as they were written."""
         place = [position, position + found.n_images]
         for entry in self.journal.of_output.get(found.file.name, []):
-            if (entry["input"], entry.get("rows")) == (content, place):
+            if (entry["input"], entry.get("rows")) == (content.digest, place):
                 return entry if rows_digest(rows, *place) == entry["sha256"] else None
         return None
 
@@ -377,7 +400,7 @@ class StackRun(Run):
         for found in surveyed:
             begin = time.perf_counter()
             try:
-                content = input_digest(found.file)
+                content = content_of(found.file)
                 entry = self.noted(rows, found, content, position)
                 before = entry is not None
                 if entry is None:
@@ -393,14 +416,19 @@ class StackRun(Run):
         rows.finish(position)
         return entries
 
-    def write(self, rows: Rows, found: Surveyed, content: str, position: int) -> Entry:
+    def write(self, rows: Rows, found: Surveyed, content: Content, position: int) -> Entry:
         """Write the rows of a file from `position` on, and note them."""
         total, first = hashlib.sha256(), position
         with open_images(found.file.path, self.job.layout, self.job.alpha) as images:
-            for part in self.told(self.job.responder.responses(images)):
+            responses = self.job.responder.responses(images)
+            if (responses.n_images, responses.shape, responses.dtype) != (found.n_images, rows.shape, rows.dtype):
+                raise ImageError("it was changed while the job ran")
+            for part in self.told(responses):
                 rows.write(first, part)
                 total.update(np.ascontiguousarray(part).data)
                 first += len(part)
-        entry = {"output": found.file.name, "input": content, "sha256": total.hexdigest(), "rows": [position, first]}
+        check_same(found.file, content)
+        place = [position, first]
+        entry = {"output": found.file.name, "input": content.digest, "sha256": total.hexdigest(), "rows": place}
         self.journal.append([entry], lasting=False)  # whether the rows are there is known from their digest
         return entry

@@ -35,8 +35,11 @@ def locked(folder: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        if fcntl is None:  # an open file has to keep its name on Windows; elsewhere another run could lock in between
+            os.close(descriptor)
         path.unlink(missing_ok=True)
-        os.close(descriptor)
+        if fcntl is not None:
+            os.close(descriptor)
         with contextlib.suppress(OSError):  # there is a journal in it, but where nothing was begun
             folder.rmdir()
 
@@ -127,7 +130,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     lines = []
     with contextlib.suppress(FileNotFoundError):
         for line in path.read_bytes().split(b"\n"):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 lines.append(json.loads(line))
     return [line for line in lines if isinstance(line, dict)]
 

@@ -25,7 +25,7 @@ MOST_EXPANDED = 4096
 KINDS = ("MINISBLACK", "MINISWHITE", "RGB", "PALETTE")
 """Of pixels that are taken; of YCbCr also what is compressed as JPEG, which is decoded to RGB."""
 
-PLAIN = {f"is_{kind}": False for kind in ("ome", "mmstack", "ndtiff", "scanimage")}
+PLAIN: dict[str, Any] = {f"is_{kind}": False for kind in ("ome", "mmstack", "ndtiff", "scanimage")}
 """Kinds for which tifffile would read other files that this one names, or guess pages instead of reading them."""
 
 
