@@ -288,6 +288,7 @@ def test_tiff_of_scanimage_is_all_its_pages(taken, rng):
     np.testing.assert_array_equal(taken(body), pages)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="without pipes that have names")
 def test_tiff_that_names_another_file_does_not_open_it(taken, rng, tmp_path):
     os.mkfifo(tmp_path / "pipe.tif")  # to open it would wait without end
     planes = "".join(
@@ -316,6 +317,29 @@ def test_axes_of_arrays_are_told_or_follow_from_their_number(taken, rng):
     assert "layout" in refusal(taken, npy(four[0]))
     assert "2 axes" in refusal(taken, npy(four[0, 0]), layout="NCHW")
     assert "1 axes" in refusal(taken, npy(four[0, 0, 0]))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "u1"])
+@pytest.mark.parametrize(("layout", "shape"), [("NHWC", (4, 5, 6, 3)), ("NCHW", (4, 3, 5, 6)), ("NHW", (4, 5, 6))])
+def test_parts_of_arrays_are_those_of_the_whole(tmp_path, rng, layout, shape, dtype, order):
+    whole = rng.integers(0, 99, shape).astype(dtype)
+    expected = np.moveaxis(whole, 1, -1) if layout == "NCHW" else whole
+    path = tmp_path / "a.npy"
+    np.save(path, np.asarray(whole, order=order))
+    with open_images(path, layout) as images:
+        assert (images.shape, images.dtype, images.n_images) == (expected.shape[1:], whole.dtype, 4)
+        for first, end in ((0, 1), (1, 4), (4, 4)):
+            np.testing.assert_array_equal(images.read(first, end), expected[first:end])
+
+
+def test_array_that_is_cut_while_it_is_read_is_refused_and_ends_no_process(tmp_path, rng):
+    path = tmp_path / "a.npy"
+    np.save(path, rng.random((50, 100, 100, 1)))
+    with open_images(path) as images:
+        os.truncate(path, 5000)
+        with pytest.raises(ImageError, match="byte 5000: the file ends early"):
+            images.read(0, 1)
 
 
 def test_idx_of_three_axes_is_a_batch(taken, rng):
@@ -350,6 +374,7 @@ def test_what_is_no_image_is_refused(taken, body, reason):
     assert reason in refusal(taken, body)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="without pipes that have names")
 def test_what_is_no_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
