@@ -392,6 +392,34 @@ def test_two_files_of_one_name_are_refused_before_any_work(photos):
     assert "more/colours.png.npy" in names()
 
 
+def test_results_that_would_get_in_each_others_way_are_refused_before_any_work(photos):
+    Path("photos/colours.png.npy").mkdir()
+    shutil.copy("photos/colours.png", "photos/colours.png.npy/inner.png")
+    told = apply("photos", status=2).stderr
+    assert "the result of 'colours.png' has the name of the folder for 'colours.png.npy/inner.png'" in told
+    assert not names()
+    Path("out/colours.png.npy").mkdir(parents=True)
+    for overwrite in ([], ["--overwrite"]):
+        told = apply("photos/colours.png", *overwrite, status=2).stderr
+        assert "out/colours.png.npy is a folder; it cannot be the result of 'colours.png'" in told
+
+
+def test_names_that_are_one_for_the_disk_are_refused(photos, monkeypatch):
+    shutil.copy("photos/colours.png", "photos/COLOURS.png")
+    apply("photos", out="two")
+    monkeypatch.setattr(job, "is_caseless", lambda folder: True)
+    told = apply("photos", status=2).stderr
+    assert "'COLOURS.png' and 'colours.png' are one name for this disk" in told
+    assert not names()
+
+
+def test_whether_a_disk_tells_small_letters_from_capital_ones(tmp_path):
+    (tmp_path / "lock").touch()
+    assert job.is_caseless(tmp_path) == (tmp_path / "LocK").exists()
+    (tmp_path / "LOCK").touch()
+    assert job.is_caseless(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import os
 import time
+import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -208,6 +209,7 @@ class FilesRun(Run):
 
     def run(self) -> Summary:
         """Do what is left of the job."""
+        self.refuse_collisions()
         self.refuse_others()
         self.journal.sweep()
         same = self.journal.job == self.job.parameters
@@ -257,6 +259,25 @@ class FilesRun(Run):
     def target(self, file: ImageFile) -> Path:
         return self.job.out / (file.name + SUFFIXES[self.job.form])
 
+    def refuse_collisions(self) -> None:
+        """`Refused` if two results would have one name, or one the name of a folder."""
+        caseless = is_caseless(self.journal.folder)
+        results: dict[Path, ImageFile] = {}
+        for file in self.job.files:
+            target = self.target(file)
+            if os.path.isdir(target) and not os.path.islink(target):
+                raise Refused(f"{target} is a folder; it cannot be the result of {file.name!r}")
+            name = unicodedata.normalize("NFC", str(target)).casefold() if caseless else target
+            before = results.setdefault(Path(name), file)
+            if before is not file:
+                raise Refused(f"{before.name!r} and {file.name!r} are one name for this disk; allowed is one at a time")
+        for target, file in results.items():
+            for folder in target.parents:
+                if folder in results:
+                    raise Refused(
+                        f"the result of {results[folder].name!r} has the name of the folder for {file.name!r}"
+                    )
+
     def refuse_others(self) -> None:
         """`Refused` if results of other parameters, or files that no run wrote, are where results go."""
         if self.job.overwrite:
@@ -298,6 +319,11 @@ class FilesRun(Run):
             responses = dataclasses.replace(responses, parts=self.told(responses))
             with part.open("wb") as opened:
                 write_responses(opened, responses, self.job.form, self.job.colours)
+
+
+def is_caseless(folder: Path) -> bool:
+    """Whether the disk takes names for the same that differ in small and capital letters; the folder has a lock."""
+    return (folder / "LOCK").exists()
 
 
 # --- one array for all ------------------------------------------------------------------------------------------------
