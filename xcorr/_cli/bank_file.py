@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xcorr._dtypes import check_element
 from xcorr.banks import BANKS
 
 __all__ = ["bank_digest", "bank_names", "read_bank"]
@@ -38,11 +39,15 @@ def read_bank(word: str) -> Array:
     Raises
     ------
     ValueError
-        There is no such bank, or the file holds no array of 2 to 4 axes. Pickled objects are not read.
+        There is no such bank, or the file holds no array of numbers of 2 to 4 axes. Pickled objects are not read.
     """
     bank = np.asarray(BANKS[word]()) if word in BANKS else bank_of_file(word)
     if bank.ndim not in (2, 3, 4):
         raise ValueError(f"got {word!r}, an array of shape {bank.shape}; allowed are (kh, kw), (K, kh, kw) and 4 axes")
+    try:
+        check_element("bank", bank.dtype)
+    except TypeError as error:
+        raise ValueError(f"got {word!r}; {error}") from error
     return bank
 
 
