@@ -28,8 +28,7 @@ from PIL import Image
 
 import xcorr
 from xcorr import banks, cli
-from xcorr._cli import apply as job
-from xcorr._cli import bank_file, files, journal, respond, sheet
+from xcorr._cli import bank_file, files, files_run, job, journal, respond, sheet, stack_run
 from xcorr._cli.progress import Bar, Rate
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -297,13 +296,13 @@ def test_stack_in_the_folder_of_its_images_is_not_read(rng):
 def test_stack_is_written_as_images_come_and_not_held(rng, monkeypatch):
     same_size(rng, 3)
     written = []
-    genuine = job.StackRun.write
+    genuine = stack_run.StackRun.write
 
     def write(self, rows, found, content, position):
         written.append(rows.file.seek(0, 2))
         return genuine(self, rows, found, content, position)
 
-    monkeypatch.setattr(job.StackRun, "write", write)
+    monkeypatch.setattr(stack_run.StackRun, "write", write)
     apply("same", "--format", "stack", out="all.npy")
     assert written == [0, 256 + 2880, 256 + 2 * 2880]
 
@@ -407,7 +406,7 @@ def test_results_that_would_get_in_each_others_way_are_refused_before_any_work(p
 def test_names_that_are_one_for_the_disk_are_refused(photos, monkeypatch):
     shutil.copy("photos/colours.png", "photos/COLOURS.png")
     apply("photos", out="two")
-    monkeypatch.setattr(job, "is_caseless", lambda folder: True)
+    monkeypatch.setattr(files_run, "is_caseless", lambda folder: True)
     told = apply("photos", status=2).stderr
     assert "'COLOURS.png' and 'colours.png' are one name for this disk" in told
     assert not names()
@@ -415,9 +414,9 @@ def test_names_that_are_one_for_the_disk_are_refused(photos, monkeypatch):
 
 def test_whether_a_disk_tells_small_letters_from_capital_ones(tmp_path):
     (tmp_path / "lock").touch()
-    assert job.is_caseless(tmp_path) == (tmp_path / "LocK").exists()
+    assert files_run.is_caseless(tmp_path) == (tmp_path / "LocK").exists()
     (tmp_path / "LOCK").touch()
-    assert job.is_caseless(tmp_path)
+    assert files_run.is_caseless(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -623,9 +622,9 @@ def test_what_is_done_is_left_alone_and_what_changed_is_done_again(photos, monke
     apply("photos")
     before = tree("out")
     made = []
-    genuine = job.FilesRun.write
+    genuine = files_run.FilesRun.write
     monkeypatch.setattr(
-        job.FilesRun, "write", lambda self, file, part: made.append(file.name) or genuine(self, file, part)
+        files_run.FilesRun, "write", lambda self, file, part: made.append(file.name) or genuine(self, file, part)
     )
     assert "0 of 5 files done" in apply("photos").output
     assert made == []
@@ -874,10 +873,10 @@ def test_a_stack_that_was_damaged_is_made_again_when_told(rng, form, out, damage
 def test_a_zarr_part_of_fewer_images_is_gone_on_with(rng, monkeypatch):
     pytest.importorskip("zarr")
     images = same_size(rng)
-    genuine = job.put
-    monkeypatch.setattr(job, "put", lambda part, path: sys.exit("stopped"))
+    genuine = stack_run.put
+    monkeypatch.setattr(stack_run, "put", lambda part, path: sys.exit("stopped"))
     apply("same/0.png", "same/1.png", "--format", "zarr", out="all.zarr", status=1)
-    monkeypatch.setattr(job, "put", genuine)
+    monkeypatch.setattr(stack_run, "put", genuine)
     Path(".all.zarr.xcorr/part/c/1/0/0/0").write_bytes(b"half")
     Path(".all.zarr.xcorr/part/c/1/0/0/0.1a.partial").write_bytes(b"half")
     assert "3 of 4 files done" in apply("same", "--format", "zarr", out="all.zarr").output
@@ -904,7 +903,7 @@ def test_an_image_that_changes_while_it_is_read_fails_and_is_done_by_the_next_ru
     before = path.read_bytes()
     once(
         monkeypatch,
-        job.FilesRun,
+        files_run.FilesRun,
         "write",
         lambda: path.write_bytes(before + b"x") if change == "other" else path.unlink(),
     )
@@ -922,7 +921,7 @@ def test_an_image_that_becomes_another_while_a_stack_is_made_has_no_rows_in_it(r
     bank = np.ones((1, 1, 1))
     np.save("bank.npy", bank)
     turned = Image.fromarray(images[1].T)  # as many pixels
-    once(monkeypatch, job.StackRun, "survey", lambda: turned.save("same/1.png"))
+    once(monkeypatch, stack_run.StackRun, "survey", lambda: turned.save("same/1.png"))
     arguments = ["same", "--format", form, "--on-error", "skip"]
     assert "1.png: it was changed while the job ran" in apply(*arguments, out=out, status=1).stderr
     np.testing.assert_array_equal(read_stack(form, out), images[[0, 2, 3], ..., np.newaxis])
@@ -947,8 +946,8 @@ def test_the_journal_of_a_stack_is_on_the_disk_before_the_stack_has_its_name(rng
     same_size(rng)
     steps = []
     for step in ("sync", "put"):
-        genuine = getattr(job, step)
-        monkeypatch.setattr(job, step, lambda *places, own=genuine: steps.append(places[0].name) or own(*places))
+        genuine = getattr(stack_run, step)
+        monkeypatch.setattr(stack_run, step, lambda *places, own=genuine: steps.append(places[0].name) or own(*places))
     apply("same", "--format", "stack", out="all.npy")
     assert steps == ["journal.jsonl", "part"]
 

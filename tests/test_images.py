@@ -342,6 +342,17 @@ def test_array_that_is_cut_while_it_is_read_is_refused_and_ends_no_process(tmp_p
             images.read(0, 1)
 
 
+def test_array_larger_than_any_memory_is_refused(tmp_path):
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": (2**20, 2**20)})
+        try:
+            file.truncate(file.tell() + 2**43)
+        except OSError:
+            pytest.skip("no disk with files that are mostly holes")
+    with open_images(tmp_path / "a.npy") as images, pytest.raises(ImageError, match="does not fit the memory"):
+        images.read(0, 1)
+
+
 def test_idx_of_three_axes_is_a_batch(taken, rng):
     digits = rng.integers(0, 256, (3, 4, 5), dtype=np.uint8)
     body = idx_bytes(8, digits.shape, digits.tobytes())

@@ -82,6 +82,8 @@ def refusals() -> Iterator[None]:
         raise ImageError(f"byte {error.offset}: {error.problem}") from error
     except OSError as error:
         raise ImageError(error.strerror or str(error)) from error
+    except MemoryError as error:
+        raise ImageError(f"it does not fit the memory {error}".rstrip()) from error
     except (TypeError, ValueError, OverflowError) as error:
         raise ImageError(str(error)) from error
     except Exception as error:

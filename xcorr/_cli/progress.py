@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from xcorr._cli.apply import JobError, Watch
+from xcorr._cli.job import JobError, Watch
 
 __all__ = ["printable", "watching"]
 
