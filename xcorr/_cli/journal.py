@@ -14,7 +14,7 @@ from xcorr._cli.files import sync, whole_file
 
 try:
     import fcntl
-except ImportError:  # a system without it: there a lock outlives a run that was killed
+except ImportError:  # Windows, which removes the lock of a run that was killed itself; elsewhere that would stay
     fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Busy", "Entry", "Journal", "locked"]
@@ -50,7 +50,7 @@ def take_lock(path: Path) -> int:
     if fcntl is None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_TEMPORARY", 0))
         except FileExistsError:
             raise Busy(f"{busy}, or {path.name} in it was left by one that was killed: remove it") from None
     while True:
