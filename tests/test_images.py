@@ -235,6 +235,14 @@ def test_tiff_header_that_lies_about_the_size_is_refused(taken):
     assert "bytes" in refusal(taken, bytes(body))
 
 
+def test_tiff_whose_pixels_are_not_those_of_its_header_is_refused(taken, rng):
+    body = bytearray(tiff(rng.integers(0, 256, (4, 5, 3), dtype=np.uint8), photometric="rgb"))
+    with tifffile.TiffFile(io.BytesIO(bytes(body))) as found:
+        place = found.pages[0].tags["SamplesPerPixel"]
+    struct.pack_into("<H", body, place.offset + 8, 1)
+    assert "header tells of" in refusal(taken, bytes(body))
+
+
 def test_tiff_pages_of_two_kinds_are_refused(taken):
     file = io.BytesIO()
     with tifffile.TiffWriter(file) as writer:

@@ -117,7 +117,11 @@ def open_images(path: Path, layout: str | None = None, alpha: str = "opaque") ->
 
         def read(first: int, end: int) -> Array:
             with refusals():
-                return images.read(first, end)
+                found = images.read(first, end)
+                if (found.shape, found.dtype) != ((end - first, *images.shape), images.dtype):
+                    got, told = f"{found.shape[1:]} of {found.dtype}", f"{images.shape} of {images.dtype}"
+                    raise ImageError(f"pixels of shape {got}, where its header tells of {told}")
+                return found
 
         yield dataclasses.replace(images, read=read)
 
