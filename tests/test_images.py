@@ -289,6 +289,18 @@ def test_tiff_whose_pages_come_again_is_refused_and_not_read_without_end(taken, 
     assert "comes again" in refusal(taken, bytes(body))
 
 
+def test_tiff_whose_pages_share_long_lists_is_refused_before_they_take_the_memory(taken):
+    n_pieces, n_pages = 10_000, 200
+    body = bytearray(struct.pack("<2sHI", b"II", 42, 8 + 4 * n_pieces) + bytes(4 * n_pieces))
+    facts = {256: 1, 257: n_pieces, 258: 8, 259: 1, 262: 1, 277: 1, 278: 1}
+    for page in range(n_pages):
+        tags = {tag: (1, value) for tag, value in facts.items()} | {273: (n_pieces, 8), 279: (n_pieces, 8)}
+        entries = b"".join(struct.pack("<HHII", tag, 4, *tags[tag]) for tag in sorted(tags))
+        end = len(body) + 2 + len(entries) + 4
+        body += struct.pack("<H", len(tags)) + entries + struct.pack("<I", end if page < n_pages - 1 else 0)
+    assert "more pieces than" in refusal(taken, bytes(body))
+
+
 def test_tiff_of_scanimage_is_all_its_pages(taken, rng):
     pages = rng.integers(0, 65536, (6, 32, 40), dtype=np.uint16)
     body = pages_of(pages, description="state.configPath = 1\rstate.x=2")

@@ -64,14 +64,17 @@ def tiff_images(path: Path, alpha: str) -> Iterator[Images]:
 
 
 def all_pages(tiff: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
-    """Give every page; ImageError where one is followed by itself, without end, or was not read on its own."""
-    offsets = set()
+    """Give every page; ImageError where they have no end, take more than their file, or were not read each."""
+    offsets, n_pieces = set(), 0
     for page in tiff.pages:
         if not isinstance(page, tifffile.TiffPage):
             raise ImageError("pages that tifffile only guesses; allowed are pages that each say what they are")
         if page.offset in offsets:
             raise ImageError(f"byte {page.offset}: a page that comes again behind itself")
         offsets.add(page.offset)
+        n_pieces += len(page.dataoffsets)
+        if n_pieces > tiff.filehandle.size:  # which lie at places that are 2 bytes at least, if they are its own
+            raise ImageError(f"byte {page.offset}: pages of more pieces than the file has bytes")
         yield page
 
 
