@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from processes import LONGEST_HANG, largest, told, until
-from refusing import KINDS, LEAKS_FROM, MODES, OTHERS, REFUSE, compiled, most_left, preloaded
+from refusing import KINDS, LEAKS_FROM, OTHERS, REFUSE, SURVIVABLE, compiled, most_left, preloaded
 from rows import Outcome, Row
 from scripts import BOUNDED, KEPT, PEAK, REFUSAL, REFUSED, STATUS, run_to_the_end
 
@@ -22,7 +22,7 @@ BY_OPENBLAS = "end of the process by OpenBLAS"
 def refusals(seconds: float, seed: int) -> Outcome:
     """What the interpreter and its libraries do wrong when they are refused memory is told, and not counted."""
     deadline, remarks, outcomes, n_reached = time.monotonic() + seconds, [], Counter(), 0
-    cases = [(kind, mode, state) for kind in KINDS for mode in MODES for state in ("repeated", "fresh")]
+    cases = [(kind, mode, state) for kind in KINDS for mode in SURVIVABLE for state in ("repeated", "fresh")]
     drawn = [(int(index), *cases[index]) for index in np.random.default_rng(seed).permutation(len(cases))]
     with tempfile.TemporaryDirectory() as folder:
         library = compiled(Path(folder))

@@ -36,6 +36,8 @@ def start():
     """A headless browser that resolves no name; skips where there is none."""
     webdriver = pytest.importorskip("selenium.webdriver")
     if CHROMIUM is None or DRIVER is None:
+        if os.environ.get("XCORR_TEST_BROWSER") == "required":
+            pytest.fail("no Chromium with its driver, and XCORR_TEST_BROWSER=required")
         pytest.skip("no Chromium with its driver")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM

@@ -3,6 +3,7 @@
 import platform
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 REFUSE = """
@@ -188,10 +189,13 @@ MODES = ("one of 1", "one of 64", "all of 1024")
 LEAKS_FROM = 64
 """Bytes from which on a refusal must leave nothing. CPython 3.11 itself leaks where it is refused a cell or a tuple."""
 
+SURVIVABLE = MODES if sys.version_info < (3, 12) else MODES[2:]
+"""Modes that CPython itself gets over: from 3.12 on it crashes where a generator is refused its memory."""
+
 
 def most_left(n_refused: int) -> float:
     """Blocks of memory that a turn may leave after so many refusals by all turns: some are CPython's own leaks."""
-    return 4 + n_refused / N_TURNS / 16
+    return 4 + n_refused / N_TURNS / (16 if sys.version_info >= (3, 11) else 4)
 
 
 def compiled(folder: Path) -> Path | None:

@@ -35,5 +35,17 @@ def test_nothing_slow_is_imported_that_only_some_calls_need():
     assert not imported() & SLOW
 
 
+def test_calls_import_nothing_more():
+    text = """
+images, kernels, out = numpy.ones((6, 6), "f4"), [[1.0, 2.0]], numpy.empty((6, 5))
+before = set(sys.modules)
+xcorr.correlate(images, kernels, out=out)
+xcorr.correlate(images, kernels, method="fft", workers=2)
+xcorr.Correlator(kernels)(images)
+print(*set(sys.modules) - before)
+"""
+    assert run_script(NEW + text).splitlines()[1:] == [""]
+
+
 def test_the_command_line_and_the_demo_are_not_imported():
     assert not imported() & {"xcorr.cli", "xcorr._cli.demo", "xcorr._reference"}

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from checks import SEED, assert_same_bits
-from refusing import EXPECTED, OTHERS, REFUSE, compiled, most_left, preloaded
+from refusing import EXPECTED, OTHERS, REFUSE, SURVIVABLE, compiled, most_left, preloaded
 from scripts import BOUNDED, KEPT, PEAK, REFUSAL, REFUSED, STATUS, run_script
 
 import xcorr
@@ -132,6 +132,8 @@ def refusing(tmp_path_factory):
     ],
 )
 def test_each_allocation_may_be_refused(refusing, kind, mode, state):
+    if mode not in SURVIVABLE:
+        pytest.skip("CPython itself crashes where it is refused small objects")
     arguments = [(0, kind, mode, state)], 1, "inf", SEED
     n_refused, grown, kinds = run_script(REFUSE, *arguments, **refusing).splitlines()[-1].split("|")
     assert int(n_refused) >= 3

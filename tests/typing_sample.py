@@ -10,7 +10,7 @@ import numpy.typing as npt
 from typing_extensions import assert_type
 
 import xcorr
-from xcorr import datasets
+from xcorr import banks, datasets
 
 Floats = npt.NDArray[np.float32]
 
@@ -49,6 +49,7 @@ def every_keyword_in_each_of_its_forms() -> None:
     )
     xcorr.correlate(pixels.transpose(0, 3, 1, 2), np.ones((6, 1, 3, 3)), layout="NCHW", groups=3, method="auto")
     assert_type(xcorr.convolve(images, kernels, layout="NHW", padding="full"), npt.NDArray[np.float32])
+    assert_type(xcorr.correlate(images, banks.sobel(), layout="NHW"), npt.NDArray[np.float32])
 
 
 def a_bank_for_many_calls() -> None:

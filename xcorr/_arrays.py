@@ -1,5 +1,6 @@
 """Arrays as they come in: what is accepted as an operand, as a bias, as a fill value, as `out`."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,16 +23,24 @@ def take_array(value: Any, argument: str) -> npt.NDArray[Any]:
     if type(value) is np.ndarray:
         check_element(argument, value.dtype)
         return value
-    if isinstance(value, np.ma.MaskedArray):
+    if is_masked(value):
         raise TypeError(f"{argument}: got a masked array, whose mask would be lost; allowed is {ACCEPTED}")
     if value is None or isinstance(value, (str, bytes, dict, set, frozenset)):
         raise TypeError(f"{argument}: got {type(value).__name__} {shown(value)}; allowed is {ACCEPTED}")
     array = from_dlpack(value, argument) if has_dlpack_only(value) else from_numbers(value, argument)
-    if isinstance(array, np.ma.MaskedArray):
+    if is_masked(array):
         raise TypeError(f"{argument}: got masked arrays, whose masks would be lost; allowed is {ACCEPTED}")
     array = np.asarray(array)
     check_element(argument, array.dtype)
     return array
+
+
+def is_masked(value: Any) -> bool:
+    """Whether it is a masked array. Their module is not imported for that: without it there is none.
+
+    To import it would take longer than most calls do, and NumPy before 2.3 does not get over an interrupt meanwhile.
+    """
+    return isinstance(value, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ()))
 
 
 def held(array: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], list[Any]]:
@@ -64,7 +73,7 @@ def from_dlpack(value: Any, argument: str) -> npt.NDArray[Any]:
 
 
 def from_numbers(value: Any, argument: str) -> npt.NDArray[Any]:
-    if isinstance(value, (list, tuple)) and any(isinstance(item, np.ma.MaskedArray) for item in value):
+    if isinstance(value, (list, tuple)) and any(map(is_masked, value)):
         raise TypeError(f"{argument}: got masked arrays, whose masks would be lost; allowed is {ACCEPTED}")
     try:
         return np.asanyarray(value)
@@ -147,7 +156,7 @@ def rounded(number: complex, dtype: np.dtype[Any]) -> complex:
 
 def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[npt.NDArray[Any], list[Any]]:
     """`out` as `held` gives it, if a response of this shape and dtype can be written there."""
-    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+    if not isinstance(out, np.ndarray) or is_masked(out):
         raise TypeError(f"out: got {type(out).__name__}; allowed is a numpy.ndarray")
     target, references = held(np.asarray(out))
     if target.dtype != dtype:
