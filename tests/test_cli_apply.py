@@ -527,8 +527,11 @@ def test_bad_files_are_told_and_skipped_or_stop_the_job(photos):
 
 @pytest.mark.parametrize("name", ["new\nline.png", "\x1b[31mred.png", "ünïcödé 日本.png", os.fsdecode(b"\xff\xfe.png")])
 def test_names_of_all_kinds_are_taken_and_told_on_one_line(photos, name):
-    shutil.copy("photos/colours.png", Path("photos/more") / name)
-    Path("photos/more", "bad" + name).write_bytes(b"")
+    try:
+        shutil.copy("photos/colours.png", Path("photos/more") / name)
+        Path("photos/more", "bad" + name).write_bytes(b"")
+    except OSError:
+        pytest.skip("no such name is allowed here")
     result = apply("photos/more", status=1)
     assert f"{name}.npy" in {path.name for path in Path("out").iterdir()}
     assert result.stderr.count("\n") == 1
