@@ -83,6 +83,13 @@ def test_an_output_that_is_full_is_one_line(arguments):
     assert "No space left on device" in ended.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_outputs_that_are_closed_are_no_error(closed):
+    ended = subprocess.run(f'"{sys.executable}" -m xcorr info {closed}', shell=True, capture_output=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("arguments", [["--version"], ["info", "--json"], ["completion", "fish"]])
 def test_the_module_is_the_command(arguments):
     command = [sys.executable, "-W", "error", "-m", "xcorr", *arguments]

@@ -235,6 +235,14 @@ def test_tiff_header_that_lies_about_the_size_is_refused(taken):
     assert "bytes" in refusal(taken, bytes(body))
 
 
+def test_tiff_whose_pixels_are_not_those_of_its_header_is_refused(taken, rng):
+    body = bytearray(tiff(rng.integers(0, 256, (4, 5, 3), dtype=np.uint8), photometric="rgb"))
+    with tifffile.TiffFile(io.BytesIO(bytes(body))) as found:
+        place = found.pages[0].tags["SamplesPerPixel"]
+    struct.pack_into("<H", body, place.offset + 8, 1)
+    assert "header tells of" in refusal(taken, bytes(body))
+
+
 def test_tiff_pages_of_two_kinds_are_refused(taken):
     file = io.BytesIO()
     with tifffile.TiffWriter(file) as writer:
@@ -262,6 +270,60 @@ def test_tiff_whose_compression_needs_a_library_names_the_extra(taken, monkeypat
     assert 'pip install "xcorr[tiff]"' in refusal(taken, tiff(np.zeros((4, 4), np.uint8)))
 
 
+def pages_of(pages, **keywords):
+    """A TIFF whose pages do not lie in one piece."""
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        for page in pages:
+            writer.write(page, photometric="minisblack", contiguous=False, metadata=None, **keywords)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_tiff_whose_pages_come_again_is_refused_and_not_read_without_end(taken, rng, first):
+    body = bytearray(pages_of(rng.integers(0, 256, (3, 4, 5), dtype=np.uint8)))
+    with tifffile.TiffFile(io.BytesIO(bytes(body))) as found:
+        offsets = [page.offset for page in found.pages]
+    n_tags = struct.unpack_from("<H", body, offsets[-1])[0]
+    struct.pack_into("<I", body, offsets[-1] + 2 + 12 * n_tags, offsets[first])
+    assert "comes again" in refusal(taken, bytes(body))
+
+
+def test_tiff_whose_pages_share_long_lists_is_refused_before_they_take_the_memory(taken):
+    n_pieces, n_pages = 10_000, 200
+    body = bytearray(struct.pack("<2sHI", b"II", 42, 8 + 4 * n_pieces) + bytes(4 * n_pieces))
+    facts = {256: 1, 257: n_pieces, 258: 8, 259: 1, 262: 1, 277: 1, 278: 1}
+    for page in range(n_pages):
+        tags = {tag: (1, value) for tag, value in facts.items()} | {273: (n_pieces, 8), 279: (n_pieces, 8)}
+        entries = b"".join(struct.pack("<HHII", tag, 4, *tags[tag]) for tag in sorted(tags))
+        end = len(body) + 2 + len(entries) + 4
+        body += struct.pack("<H", len(tags)) + entries + struct.pack("<I", end if page < n_pages - 1 else 0)
+    assert "more pieces than" in refusal(taken, bytes(body))
+
+
+def test_tiff_of_scanimage_is_all_its_pages(taken, rng):
+    pages = rng.integers(0, 65536, (6, 32, 40), dtype=np.uint16)
+    body = pages_of(pages, description="state.configPath = 1\rstate.x=2")
+    assert tifffile.TiffFile(io.BytesIO(body)).is_scanimage
+    np.testing.assert_array_equal(taken(body), pages)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="without pipes that have names")
+def test_tiff_that_names_another_file_does_not_open_it(taken, rng, tmp_path):
+    os.mkfifo(tmp_path / "pipe.tif")  # to open it would wait without end
+    planes = "".join(
+        f'<TiffData FirstZ="{z}" IFD="0" PlaneCount="1"><UUID FileName="{name}">urn:uuid:{z}</UUID></TiffData>'
+        for z, name in enumerate(("image", "pipe.tif"))
+    )
+    sizes = 'DimensionOrder="XYZCT" Type="uint8" SizeX="5" SizeY="4" SizeZ="2" SizeC="1" SizeT="1"'
+    schema = 'xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:0"'
+    pixels = f'<Image ID="Image:0"><Pixels ID="Pixels:0" {sizes}>{planes}</Pixels></Image>'
+    page = rng.integers(0, 256, (4, 5), dtype=np.uint8)
+    body = pages_of([page], description=f'<?xml version="1.0"?><OME {schema}>{pixels}</OME>')
+    assert tifffile.TiffFile(io.BytesIO(body)).is_ome
+    np.testing.assert_array_equal(taken(body), page)
+
+
 # --- arrays -----------------------------------------------------------------------------------------------------------
 
 
@@ -275,6 +337,40 @@ def test_axes_of_arrays_are_told_or_follow_from_their_number(taken, rng):
     assert "--layout NHW or --layout NHWC says which" in refusal(taken, npy(four[0]))
     assert "2 axes; --layout NCHW takes 4" in refusal(taken, npy(four[0, 0]), layout="NCHW")
     assert "1 axes" in refusal(taken, npy(four[0, 0, 0]))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "u1"])
+@pytest.mark.parametrize(("layout", "shape"), [("NHWC", (4, 5, 6, 3)), ("NCHW", (4, 3, 5, 6)), ("NHW", (4, 5, 6))])
+def test_parts_of_arrays_are_those_of_the_whole(tmp_path, rng, layout, shape, dtype, order):
+    whole = rng.integers(0, 99, shape).astype(dtype)
+    expected = np.moveaxis(whole, 1, -1) if layout == "NCHW" else whole
+    path = tmp_path / "a.npy"
+    np.save(path, np.asarray(whole, order=order))
+    with open_images(path, layout) as images:
+        assert (images.shape, images.dtype, images.n_images) == (expected.shape[1:], whole.dtype, 4)
+        for first, end in ((0, 1), (1, 4), (4, 4)):
+            np.testing.assert_array_equal(images.read(first, end), expected[first:end])
+
+
+def test_array_that_is_cut_while_it_is_read_is_refused_and_ends_no_process(tmp_path, rng):
+    path = tmp_path / "a.npy"
+    np.save(path, rng.random((50, 100, 100, 1)))
+    with open_images(path) as images:
+        os.truncate(path, 5000)
+        with pytest.raises(ImageError, match="byte 5000: the file ends early"):
+            images.read(0, 1)
+
+
+def test_array_larger_than_any_memory_is_refused(tmp_path):
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": (2**20, 2**20)})
+        try:
+            file.truncate(file.tell() + 2**43)
+        except OSError:
+            pytest.skip("no disk with files that are mostly holes")
+    with open_images(tmp_path / "a.npy") as images, pytest.raises(ImageError, match="does not fit the memory"):
+        images.read(0, 1)
 
 
 def test_idx_of_three_axes_is_a_batch(taken, rng):
@@ -309,6 +405,7 @@ def test_what_is_no_image_is_refused(taken, body, reason):
     assert reason in refusal(taken, body)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="without pipes that have names")
 def test_what_is_no_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")

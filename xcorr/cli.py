@@ -55,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def is_flushed() -> bool:
     """Whether all that was printed could be; tells it in one line if not."""
+    if sys.stdout is None:  # it was closed before the command began
+        return True
     try:
         sys.stdout.flush()
     except OSError as error:

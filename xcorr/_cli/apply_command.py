@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
-from xcorr._cli.apply import STACKED, Job, JobError, Refused, Summary, run_job
+from xcorr._cli.apply import run_job
 from xcorr._cli.bank_file import bank_digest, read_bank
 from xcorr._cli.find import Found, find_images
+from xcorr._cli.job import STACKED, Job, JobError, Refused, Summary
 from xcorr._cli.progress import printable, watching
 from xcorr._cli.respond import SETTINGS, Responder
 from xcorr._cli.responses import SUFFIXES

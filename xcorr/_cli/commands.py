@@ -24,12 +24,14 @@ __all__ = ["commands"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 INTERRUPTED = 130
+MOST_DIGITS = 1000
 
 
 # --- what options take ------------------------------------------------------------------------------------------------
+# Types of arguments are generic from click 8.4 on only, and could not be named so before.
 
 
-class Numbers(click.ParamType[Any]):
+class Numbers(click.ParamType):  # type: ignore[type-arg]
     """Integers with a separator between them, or a word."""
 
     def __init__(self, form: str, counts: Sequence[int], least: int, words: Sequence[str] = (), separator: str = ","):
@@ -41,7 +43,7 @@ class Numbers(click.ParamType[Any]):
         if not isinstance(value, str) or value in self.words:
             return value
         parts = value.split(self.separator)
-        if len(parts) not in self.counts or not all(part.isascii() and part.isdigit() for part in parts):
+        if len(parts) not in self.counts or not all(self.is_number(part) for part in parts):
             self.refuse(value, param, ctx)
         numbers = tuple(map(int, parts))
         if min(numbers) < self.least:
@@ -51,12 +53,16 @@ class Numbers(click.ParamType[Any]):
         top, *others = numbers
         return top if not others else numbers if len(others) == 1 else ((top, others[0]), (others[1], others[2]))
 
+    def is_number(self, part: str) -> bool:
+        """Whether it is digits, not so many that Python would not read them."""
+        return part.isascii() and part.isdigit() and len(part) <= MOST_DIGITS
+
     def refuse(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> None:
         allowed = " or ".join([*self.words, f"{self.name} with integers >= {self.least}"])
         self.fail(f"got {value!r}; allowed is {allowed}", param, ctx)
 
 
-class Number(click.ParamType[Any]):
+class Number(click.ParamType):  # type: ignore[type-arg]
     """An integer, or else a real or complex number."""
 
     name = "NUMBER"
@@ -71,7 +77,7 @@ class Number(click.ParamType[Any]):
         return value if not isinstance(value, str) else self.fail(f"got {value!r}; allowed is a number", param, ctx)
 
 
-class DType(click.ParamType[str]):
+class DType(click.ParamType):  # type: ignore[type-arg]
     """The name of a type of responses."""
 
     name = "DTYPE"
@@ -86,7 +92,7 @@ class DType(click.ParamType[str]):
             self.fail(str(error).removeprefix("dtype: "), param, ctx)
 
 
-class BankWord(click.ParamType[str]):
+class BankWord(click.ParamType):  # type: ignore[type-arg]
     """The name of a bank, or of a file with one."""
 
     name = "NAME|FILE"

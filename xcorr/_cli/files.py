@@ -6,13 +6,14 @@ import contextlib
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-__all__ = ["digest", "open_regular", "put", "sync", "whole_file", "write_whole"]
+__all__ = ["digest", "open_regular", "put", "state", "sync", "whole_file", "write_whole"]
 
 _CHUNK_BYTES = 1 << 20
 
@@ -42,8 +43,10 @@ def put(part: Path, path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have a file's or folder's content on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Have a file's or folder's content on the disk; Windows has no call for folders, and wants to write to files."""
+    if sys.platform == "win32" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -63,6 +66,12 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise OSError(0, "not a regular file", str(path))
     return open(descriptor, "rb")
+
+
+def state(path: Path) -> tuple[int, ...]:
+    """Return what tells that a file was changed or replaced: where it is, its size and its time."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def digest(path: Path) -> str:

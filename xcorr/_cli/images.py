@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import math
 import struct
 import warnings
 import zlib
@@ -81,6 +82,8 @@ def refusals() -> Iterator[None]:
         raise ImageError(f"byte {error.offset}: {error.problem}") from error
     except OSError as error:
         raise ImageError(error.strerror or str(error)) from error
+    except MemoryError as error:
+        raise ImageError(f"it does not fit the memory {error}".rstrip()) from error
     except (TypeError, ValueError, OverflowError) as error:
         raise ImageError(str(error)) from error
     except Exception as error:
@@ -114,7 +117,11 @@ def open_images(path: Path, layout: str | None = None, alpha: str = "opaque") ->
 
         def read(first: int, end: int) -> Array:
             with refusals():
-                return images.read(first, end)
+                found = images.read(first, end)
+                if (found.shape, found.dtype) != ((end - first, *images.shape), images.dtype):
+                    got, told = f"{found.shape[1:]} of {found.dtype}", f"{images.shape} of {images.dtype}"
+                    raise ImageError(f"pixels of shape {got}, where its header tells of {told}")
+                return found
 
         yield dataclasses.replace(images, read=read)
 
@@ -130,10 +137,11 @@ def opened(path: Path, layout: str | None, alpha: str, stack: contextlib.ExitSta
             from xcorr._cli.tiff import tiff_images
         return stack.enter_context(tiff_images(path, alpha))
     if start.startswith(b"\x93NUMPY"):
-        return array_images(np.load(path, mmap_mode="r", allow_pickle=False), layout)
+        return stored_images(path, layout)
     if start.startswith(IDX_STARTS):
         array = load_idx(path)
-        return array_images(array, "NHW" if layout is None and array.ndim == 3 else layout)
+        layout = "NHW" if layout is None and array.ndim == 3 else layout
+        return array_images(array.shape, array.dtype, layout, lambda first, end: array[first:end])
     begin = f"it begins with {start!r}" if start else "it is empty"
     raise ImageError(f"{begin}; allowed are PNG, JPEG, TIFF, .npy and IDX files")
 
@@ -220,22 +228,50 @@ def colours_of(pixels: Array, alpha: str) -> Array:
 # --- arrays -----------------------------------------------------------------------------------------------------------
 
 
-def array_images(array: Array, layout: str | None) -> Images:
-    """Return the images of an array in a file, whose axes `layout` names."""
+def array_images(
+    shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None, rows: Callable[[int, int], Array]
+) -> Images:
+    """Return the images of an array in a file, whose axes `layout` names; `rows` reads [first, end) of its first."""
     if layout is None:
-        if array.ndim == 3:
+        if len(shape) == 3:
             raise ImageError(
-                f"its shape {array.shape} can be read as a batch (N, H, W) or as one image (H, W, C); "
+                f"its shape {shape} can be read as a batch (N, H, W) or as one image (H, W, C); "
                 "--layout NHW or --layout NHWC says which"
             )
-        layout = "NHW" if array.ndim == 2 else "NHWC"
-    if array.ndim not in (len(layout) - 1, len(layout)):
+        layout = "NHW" if len(shape) == 2 else "NHWC"
+    if len(shape) not in (len(layout) - 1, len(layout)):
         raise ImageError(
-            f"its shape {array.shape} has {array.ndim} axes; --layout {layout} takes {len(layout)}, "
+            f"its shape {shape} has {len(shape)} axes; --layout {layout} takes {len(layout)}, "
             f"or {len(layout) - 1} without the first"
         )
-    has_batch = array.ndim == len(layout)
-    batch = array if has_batch else array[np.newaxis]
-    if layout == "NCHW":
-        batch = np.moveaxis(batch, 1, -1)
-    return Images(batch.shape[1:], array.dtype, len(batch), has_batch, lambda first, end: batch[first:end])
+    has_batch, is_channels_first = len(shape) == len(layout), layout == "NCHW"
+    n_images, *one = shape if has_batch else (1, *shape)
+
+    def read(first: int, end: int) -> Array:
+        batch = rows(first, end) if has_batch else rows(0, shape[0])[np.newaxis][first:end]
+        return np.moveaxis(batch, 1, -1) if is_channels_first else batch
+
+    return Images((*one[1:], one[0]) if is_channels_first else tuple(one), dtype, n_images, has_batch, read)
+
+
+def stored_images(path: Path, layout: str | None) -> Images:
+    """Return the images of a ``.npy`` file, read as they are asked for; in the order of Fortran all at once.
+
+    They are not mapped: a file that is cut while it is read would end the process.
+    """
+    found = np.load(path, mmap_mode="r", allow_pickle=False)
+    if not found.flags.c_contiguous:
+        found = np.load(path, allow_pickle=False)
+        return array_images(found.shape, found.dtype, layout, lambda first, end: found[first:end])
+    shape, dtype, begin = found.shape, found.dtype, found.offset
+    row_bytes = math.prod(shape[1:]) * dtype.itemsize
+
+    def rows(first: int, end: int) -> Array:
+        with open_regular(path) as file:
+            file.seek(begin + first * row_bytes)
+            body = file.read((end - first) * row_bytes)
+        if len(body) < (end - first) * row_bytes:
+            raise ImageError(f"byte {begin + first * row_bytes + len(body)}: the file ends early")
+        return np.ndarray((end - first, *shape[1:]), dtype, body)
+
+    return array_images(shape, dtype, layout, rows)

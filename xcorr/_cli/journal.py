@@ -14,7 +14,7 @@ from xcorr._cli.files import sync, whole_file
 
 try:
     import fcntl
-except ImportError:  # a system without it: there a lock outlives a run that was killed
+except ImportError:  # Windows, which removes the lock of a run that was killed itself; elsewhere that would stay
     fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Busy", "Entry", "Journal", "locked"]
@@ -35,8 +35,11 @@ def locked(folder: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        if fcntl is None:  # an open file has to keep its name on Windows; elsewhere another run could lock in between
+            os.close(descriptor)
         path.unlink(missing_ok=True)
-        os.close(descriptor)
+        if fcntl is not None:
+            os.close(descriptor)
         with contextlib.suppress(OSError):  # there is a journal in it, but where nothing was begun
             folder.rmdir()
 
@@ -47,7 +50,7 @@ def take_lock(path: Path) -> int:
     if fcntl is None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_TEMPORARY", 0))
         except FileExistsError:
             raise Busy(f"{busy}, or {path.name} in it was left by one that was killed: remove it") from None
     while True:
@@ -127,7 +130,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     lines = []
     with contextlib.suppress(FileNotFoundError):
         for line in path.read_bytes().split(b"\n"):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 lines.append(json.loads(line))
     return [line for line in lines if isinstance(line, dict)]
 

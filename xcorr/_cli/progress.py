@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from xcorr._cli.apply import Watch
+from xcorr._cli.job import JobError, Watch
 
 __all__ = ["printable", "watching"]
 
@@ -30,6 +30,16 @@ def printable(text: str) -> str:
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
     )
+
+
+def tell(text: str) -> None:
+    """Print a line; `JobError` if it cannot be written, which is no fault of the results' disk."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise JobError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def complain(text: str) -> None:
@@ -50,7 +60,7 @@ class Lines:
         self.n_seen += 1
         if not self.quiet:
             how = "done before" if before else f"{seconds:.2f} s"
-            print(f"[{self.n_seen}/{self.n_files}] {printable(name)}: {how}", flush=True)
+            tell(f"[{self.n_seen}/{self.n_files}] {printable(name)}: {how}")
 
     def failed(self, name: str, reason: str) -> None:
         """Print a line."""

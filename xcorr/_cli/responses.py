@@ -130,6 +130,8 @@ def tile_labels(responses: Responses) -> list[str]:
 class Rows(Protocol):
     """An array on the disk whose first axis is that of the images, written a part at a time."""
 
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
     row_bytes: int
 
     def read(self, first: int, end: int) -> Array | None: ...

@@ -25,6 +25,9 @@ MOST_EXPANDED = 4096
 KINDS = ("MINISBLACK", "MINISWHITE", "RGB", "PALETTE")
 """Of pixels that are taken; of YCbCr also what is compressed as JPEG, which is decoded to RGB."""
 
+PLAIN: dict[str, Any] = {f"is_{kind}": False for kind in ("ome", "mmstack", "ndtiff", "scanimage")}
+"""Kinds for which tifffile would read other files that this one names, or guess pages instead of reading them."""
+
 
 @contextlib.contextmanager
 def tiff_images(path: Path, alpha: str) -> Iterator[Images]:
@@ -35,8 +38,8 @@ def tiff_images(path: Path, alpha: str) -> Iterator[Images]:
     ImageError
         The file is damaged, or its pages differ in shape or kind or hold what is not taken.
     """
-    with complaints() as heard, tifffile.TiffFile(path) as tiff:
-        pages = [page for page in tiff.pages if isinstance(page, tifffile.TiffPage) and not page.is_reduced]
+    with complaints() as heard, tifffile.TiffFile(path, **PLAIN) as tiff:
+        pages = [page for page in all_pages(tiff) if not page.is_reduced]
         refuse(heard)
         if not pages:
             raise ImageError("a TIFF without pages")
@@ -58,6 +61,21 @@ def tiff_images(path: Path, alpha: str) -> Iterator[Images]:
 
         shape, dtype = page_form(pages[0], alpha)
         yield Images(shape, dtype, len(pages), len(pages) > 1, read)
+
+
+def all_pages(tiff: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
+    """Give every page; ImageError where they have no end, take more than their file, or were not read each."""
+    offsets, n_pieces = set(), 0
+    for page in tiff.pages:
+        if not isinstance(page, tifffile.TiffPage):
+            raise ImageError("pages that tifffile only guesses; allowed are pages that each say what they are")
+        if page.offset in offsets:
+            raise ImageError(f"byte {page.offset}: a page that comes again behind itself")
+        offsets.add(page.offset)
+        n_pieces += len(page.dataoffsets)
+        if n_pieces > tiff.filehandle.size:  # which lie at places that are 2 bytes at least, if they are its own
+            raise ImageError(f"byte {page.offset}: pages of more pieces than the file has bytes")
+        yield page
 
 
 @contextlib.contextmanager

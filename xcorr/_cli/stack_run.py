@@ -1,0 +1,151 @@
+"""One array for the images of all files, gone on with by the digests of its rows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xcorr._cli.files import put, sync
+from xcorr._cli.find import ImageFile
+from xcorr._cli.images import ImageError, open_images
+from xcorr._cli.job import Content, JobError, Refused, Run, Summary, check_same, content_of, differences
+from xcorr._cli.journal import Entry, remove
+from xcorr._cli.responses import Rows, open_finished, open_rows, rows_digest
+
+__all__ = ["StackRun"]
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """An image file that can be read, and how many images are in it."""
+
+    file: ImageFile
+    n_images: int
+
+
+class StackRun(Run):
+    """One array for the images of all files, whose responses have to be of one shape and type."""
+
+    def run(self) -> Summary:
+        """Do what is left of the job."""
+        job, journal = self.job, self.journal
+        if os.path.lexists(job.out) and not job.overwrite and journal.job != job.parameters:
+            told = f": {differences(journal.job, job.parameters)}" if journal.job else ""
+            raise Refused(f"{job.out} is there, and not of this job{told}; --overwrite replaces it")
+        shape, dtype, surveyed = self.survey()
+        same = journal.job == job.parameters
+        if os.path.lexists(job.out) and same:
+            with open_finished(job.out, job.form, shape, dtype) as rows:
+                entries = None if rows is None else self.finished(rows, surveyed)
+            if entries is not None:
+                journal.sweep()
+                journal.write(job.parameters, entries)
+                return self.summary
+            if not job.overwrite:
+                raise Refused(f"{job.out} is there, and not of these files as they are; --overwrite replaces it")
+        part = journal.folder / "part"
+        journal.sweep([part] if same else [])
+        journal.write(job.parameters, journal.entries if same else [])
+        with open_rows(part, job.form, sum(found.n_images for found in surveyed), shape, dtype) as rows:
+            entries = self.fill(rows, surveyed)
+        if job.out.is_dir():
+            os.replace(job.out, journal.folder / "old")
+        sync(journal.path)  # before the result has its name, or the next run would not know it for this job's
+        put(part, job.out)
+        remove(journal.folder / "old")
+        journal.write(job.parameters, entries)
+        return self.summary
+
+    def survey(self) -> tuple[tuple[int, ...], np.dtype[Any], list[Surveyed]]:
+        """Open every file, and return the shape and type of a response and the files that can be read."""
+        forms: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
+        surveyed = []
+        for file in self.job.files:
+            try:
+                with open_images(file.path, self.job.layout, self.job.alpha) as images:
+                    responses = self.job.responder.responses(images)
+                    first = next(iter(forms.items()), (file.name, (responses.shape, responses.dtype)))
+                    if first[1] != (responses.shape, responses.dtype):
+                        raise ImageError(
+                            f"responses of shape {responses.shape} and type {responses.dtype}; in one array all "
+                            f"have to be as those of {first[0]}, {first[1][0]} and {first[1][1]}"
+                        )
+                    forms[file.name] = first[1]
+                    surveyed.append(Surveyed(file, images.n_images))
+            except ImageError as error:
+                self.fail(file, error)
+        if not surveyed:
+            raise JobError("no image file could be read")
+        return *forms[surveyed[0].file.name], surveyed
+
+    def finished(self, rows: Rows, surveyed: list[Surveyed]) -> list[Entry] | None:
+        """Return the entries of all files if the array holds them and nothing else."""
+        entries, position = [], 0
+        for found in surveyed:
+            try:
+                entry = self.noted(rows, found, content_of(found.file), position)
+            except ImageError:
+                return None
+            if entry is None:
+                return None
+            entries.append(entry)
+            position += found.n_images
+        if not rows.is_whole(position):
+            return None
+        self.summary.n_before = len(surveyed)
+        for found in surveyed:
+            self.watch.done(found.file.name, 0.0, True)
+        return entries
+
+    def noted(self, rows: Rows, found: Surveyed, content: Content, position: int) -> Entry | None:
+        """Return the entry of a file if its rows are as they were written."""
+        place = [position, position + found.n_images]
+        for entry in self.journal.of_output.get(found.file.name, []):
+            if (entry["input"], entry.get("rows")) == (content.digest, place):
+                return entry if rows_digest(rows, *place) == entry["sha256"] else None
+        return None
+
+    def fill(self, rows: Rows, surveyed: list[Surveyed]) -> list[Entry]:
+        """Write the rows that are not there yet, and return the entries of all files."""
+        entries: list[Entry] = []
+        position = 0
+        for found in surveyed:
+            begin = time.perf_counter()
+            try:
+                content = content_of(found.file)
+                entry = self.noted(rows, found, content, position)
+                before = entry is not None
+                if entry is None:
+                    entry = self.write(rows, found, content, position)
+            except ImageError as error:
+                self.fail(found.file, error)
+                continue
+            entries.append(entry)
+            position = entry["rows"][1]
+            self.summary.n_before += before
+            self.summary.n_done += not before
+            self.watch.done(found.file.name, time.perf_counter() - begin, before)
+        rows.finish(position)
+        return entries
+
+    def write(self, rows: Rows, found: Surveyed, content: Content, position: int) -> Entry:
+        """Write the rows of a file from `position` on, and note them."""
+        total, first = hashlib.sha256(), position
+        with open_images(found.file.path, self.job.layout, self.job.alpha) as images:
+            responses = self.job.responder.responses(images)
+            if (responses.n_images, responses.shape, responses.dtype) != (found.n_images, rows.shape, rows.dtype):
+                raise ImageError("it was changed while the job ran")
+            for part in self.told(responses):
+                rows.write(first, part)
+                total.update(np.ascontiguousarray(part).data)
+                first += len(part)
+        check_same(found.file, content)
+        place = [position, first]
+        entry = {"output": found.file.name, "input": content.digest, "sha256": total.hexdigest(), "rows": place}
+        self.journal.append([entry], lasting=False)  # whether the rows are there is known from their digest
+        return entry
