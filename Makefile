@@ -15,6 +15,7 @@ help:
 .venv/package: $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	rm -rf build
+	@echo "compiling: some minutes, without a word"
 	$(BIN)/pip install -q '.[cli,plot]'
 	@touch $@
 

@@ -23,11 +23,6 @@ DEBUG = os.environ.get("XCORR_DEBUG", "0") not in ("", "0")
 SANITIZE = os.environ.get("XCORR_SANITIZE", "0") not in ("", "0")
 X86_64 = sysconfig.get_platform().endswith(("x86_64", "amd64")) and sys.maxsize > 2**32  # built for, not on
 
-# From Python 3.11 on the modules keep to the limited API, which has buffers since then, so that one wheel serves all of
-# them. What it costs a small call cannot be measured. Builds of CPython without the GIL have no limited API.
-LIMITED = sys.version_info >= (3, 11) and not sysconfig.get_config_var("Py_GIL_DISABLED")
-LIMITED_MACROS = [("Py_LIMITED_API", "0x030B0000")] if LIMITED else []
-
 # A level is one ISA build of the same source. For each, the spellings that compilers know it by, tried in order.
 LEVELS = {
     "base": [[]],
@@ -75,8 +70,7 @@ EXTENSIONS = [
         depends=["pyx/simd.h"],
         include_dirs=[numpy.get_include()],
         # of the oldest NumPy that runs it: without, NumPy 2.2's headers hide what came with 1.22
-        define_macros=[("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION"), *LIMITED_MACROS],
-        py_limited_api=LIMITED,
+        define_macros=[("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION")],
     )
     for name in ("_cpu", "_engine", "_indices", "_integers", "_memory")
 ]
@@ -88,8 +82,7 @@ EXTENSIONS += [
         [f"pyx/_level_{level}.pyx"],
         depends=["pyx/simd.h"],
         include_dirs=["pyx"],
-        define_macros=LIMITED_MACROS + ([] if DEBUG or SANITIZE else INLINED),
-        py_limited_api=LIMITED,
+        define_macros=[] if DEBUG or SANITIZE else INLINED,
     )
     for name, level in LEVEL_EXTENSIONS.items()
 ]
@@ -133,7 +126,8 @@ class BuildLevels(build_ext):
         if not self.compiler.initialized:
             self.compiler.initialize()  # which would set the compiler later
         self.compiler.cc = clang
-        self.compiler.compile_options.remove("/GL")  # unknown to it, as a probe's warnings must not be
+        options = self.compiler.compile_options
+        options[:] = [option for option in options if option != "/GL"]  # unknown to it: every probe would fail
 
     def spelled(self, flags):
         """The flags as the compiler's command line wants them."""
@@ -160,5 +154,4 @@ setup(
         annotate=os.environ.get("XCORR_ANNOTATE", "0") == "1",
     ),
     cmdclass={"build_ext": BuildLevels},
-    options={"bdist_wheel": {"py_limited_api": "cp311"}} if LIMITED else {},
 )
