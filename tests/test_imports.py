@@ -52,8 +52,14 @@ print(*set(sys.modules) - before)
     assert run_script(NEW + text).splitlines()[1:] == [""]
 
 
-def test_the_command_line_and_the_demo_are_not_imported():
-    assert not imported() & {"xcorr.cli", "xcorr._cli.demo", "xcorr._reference"}
+def test_the_command_line_the_demo_and_the_figures_are_not_imported():
+    assert not imported() & {"xcorr.cli", "xcorr._cli.demo", "xcorr._figures", "xcorr._reference", "xcorr.plot"}
+
+
+def test_plot_is_there_when_it_is_asked_for():
+    assert run_script("import xcorr; print(xcorr.plot.bank.__name__)") == "bank\n"
+    assert run_script("from xcorr import *; print(plot.bank.__name__)") == "bank\n"
+    assert not hasattr(xcorr, "plots")
 
 
 def test_sources_that_are_not_compiled_say_so(tmp_path):
