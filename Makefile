@@ -5,6 +5,9 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := setup.py pyproject.toml $(wildcard pyx/* xcorr/*.py xcorr/*/*.py xcorr/py.typed xcorr/_samples/*)
 
+# What setuptools keeps of a build, and would use again.
+BUILT := build/lib* build/temp* build/bdist* build/cython build/wheels
+
 .PHONY: help
 help:
 	@echo "make <target>, with PYTHON=python3.x for another interpreter than python3:"
@@ -14,7 +17,7 @@ help:
 # removed: setuptools would install modules that are gone, and keep objects that were compiled with other flags.
 .venv/package: $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	rm -rf build
+	rm -rf $(BUILT)
 	@echo "compiling: some minutes, without a word"
 	$(BIN)/pip install -q '.[cli,plot]'
 	@touch $@
@@ -129,7 +132,7 @@ docs: .venv/tools-docs ## the documentation as a site, in build/docs/
 PYTHONS ?= $(PYTHON)
 .PHONY: wheel
 wheel: .venv/tools-build ## the sdist, and manylinux wheels made from it, checked, in dist/; PYTHONS="python3.10 python3.13" selects
-	rm -rf build dist
+	rm -rf $(BUILT) dist
 	$(BIN)/pyproject-build --sdist --outdir dist
 	set -e; for python in $(PYTHONS); do \
 	    LDSHARED="$(CC) -shared" $(BIN)/pip --python "$$(command -v $$python)" wheel --no-deps -w build/wheels dist/*.gz; \
