@@ -6,7 +6,6 @@ It needs click and rich, which the extra ``cli`` installs; only ``cli`` imports 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -20,6 +19,7 @@ from scipy.signal import correlate2d
 
 from xcorr import choose_method, correlate, datasets, info
 from xcorr._cli.files import whole_file, write_whole
+from xcorr._cli.timing import best_seconds
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -180,17 +180,6 @@ def compare(step: Step, response: NDArray[Any], watch: Watch) -> Comparison:
     return Comparison(*worst, n_over, first)
 
 
-def best_seconds(call: Callable[[], object]) -> float:
-    """Return the shortest of the runs of ``call`` that fit into `TIMING_SECONDS`, at least one."""
-    best, spent = math.inf, 0.0
-    while spent < TIMING_SECONDS:
-        start = time.perf_counter()
-        call()
-        seconds = time.perf_counter() - start
-        best, spent = min(best, seconds), spent + seconds
-    return best
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What became of one step."""
@@ -236,7 +225,8 @@ def run_step(step: Step, workers: int | None, watch: Watch) -> Outcome:
 
     response = run()
     comparison = compare(step, response, watch)
-    return Outcome(step, response, method, best_seconds(run), best_seconds(run_scipy), comparison)
+    seconds, scipy_seconds = (best_seconds(call, TIMING_SECONDS) for call in (run, run_scipy))
+    return Outcome(step, response, method, seconds, scipy_seconds, comparison)
 
 
 def outcome_table(outcomes: Sequence[Outcome], level: str, workers: int) -> Table:

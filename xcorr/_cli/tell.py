@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from rich.table import Table
 
 from xcorr import _fft, _memory, _workers
 from xcorr._bank import Bank
+from xcorr._cli.timing import best_seconds
 from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, check_element, largest_magnitude, named_dtype
 from xcorr._info import info
 from xcorr._job import WORK_PER_WORKER, Job
@@ -177,16 +177,10 @@ def why(plan: Plan) -> str:
 # --- time -------------------------------------------------------------------------------------------------------------
 
 
-def best_seconds(call: Callable[[], object]) -> float:
-    """Return the shortest of the runs that fit the time, after one that is not counted."""
+def warm_seconds(call: Callable[[], object]) -> float:
+    """Return the shortest time of a call that has been made before."""
     call()
-    best, spent = math.inf, 0.0
-    while spent < TIMED_SECONDS:
-        begin = time.perf_counter()
-        call()
-        seconds = time.perf_counter() - begin
-        best, spent = min(best, seconds), spent + seconds
-    return best
+    return best_seconds(call, TIMED_SECONDS)
 
 
 def numbers(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -202,7 +196,7 @@ def predicted(
 
     operands = numbers((4, 58, 58, 64), plan.types.images), numbers((64, 3, 3, 64), plan.types.kernels)
     work = 4 * 56 * 56 * 64 * 576 * plan.parts
-    rate = work / best_seconds(lambda: correlate(*operands, method="direct", workers=n_workers))
+    rate = work / warm_seconds(lambda: correlate(*operands, method="direct", workers=n_workers))
     seconds = plan.work * n_images / rate
     return {
         "predicted time, s": round(seconds, 9),
@@ -223,7 +217,7 @@ def measured(
         from xcorr._correlate import correlate
 
         batch = numbers(with_images(plan, images, n_timed), plan.types.images)
-        return best_seconds(lambda: correlate(batch, bank, workers=n_workers, **words))
+        return warm_seconds(lambda: correlate(batch, bank, workers=n_workers, **words))
 
     n_timed = min(1, n_images)
     seconds = timed(n_timed)
