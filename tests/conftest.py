@@ -1,8 +1,11 @@
 """Fixtures and settings of every test."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from checks import EXAMPLES, METHODS, SEED
-from formats import put
+from formats import idx_bytes, put
 from hypothesis import HealthCheck, settings
 
 from xcorr import _dispatch, datasets
@@ -57,3 +60,38 @@ def read_batch(tmp_path):
         return datasets.load_cifar10(tmp_path / "batches", **keywords)
 
     return read_batch
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder to be in, with a bank."""
+    from applying import BANK
+
+    monkeypatch.chdir(tmp_path)
+    np.save("bank.npy", BANK)
+    return tmp_path
+
+
+@pytest.fixture
+def photos(here):
+    """A folder of colours and grey values, of several kinds of files, and the arrays that they are."""
+    import tifffile
+    from PIL import Image
+
+    rng = np.random.default_rng([SEED, 24])
+    Path("photos/more").mkdir(parents=True)
+    colours, grey = rng.integers(0, 256, (13, 17, 3), dtype=np.uint8), rng.integers(0, 256, (13, 17), dtype=np.uint8)
+    pages, floats = rng.integers(0, 65536, (3, 13, 17), dtype=np.uint16), rng.random((2, 13, 17, 1), np.float32)
+    Image.fromarray(colours).save("photos/colours.png")
+    Image.fromarray(grey).save("photos/more/grey.png")
+    tifffile.imwrite("photos/pages.tif", pages, photometric="minisblack")
+    np.save("photos/floats.npy", floats)
+    Path("photos/digits-idx3-ubyte").write_bytes(idx_bytes(8, (1, 13, 17), grey.tobytes()))
+    Path("photos/notes.txt").write_text("no image")
+    return {
+        "colours.png": colours,
+        "more/grey.png": grey,
+        "pages.tif": pages,
+        "floats.npy": floats,
+        "digits-idx3-ubyte": grey[np.newaxis],
+    }

@@ -1,0 +1,68 @@
+"""A run of `xcorr apply`, in this process or in its own, and what it leaves."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("click")
+pytest.importorskip("rich")
+pytest.importorskip("PIL")
+pytest.importorskip("tifffile")
+
+from click.testing import CliRunner
+from PIL import Image
+
+import xcorr
+from xcorr import cli
+
+BANK = np.random.default_rng(5).standard_normal((6, 3, 4)).astype(np.float32)
+STACKS = [("stack", "all.npy"), ("zarr", "all.zarr")]
+
+
+def run(*arguments, status=0):
+    result = CliRunner().invoke(cli.build_command(), ["apply", *map(str, arguments)], prog_name="xcorr")
+    assert result.exit_code == status, result.output
+    return result
+
+
+def apply(*arguments, bank="bank.npy", out="out", status=0):
+    return run(*arguments, "--bank", bank, "--out", out, status=status)
+
+
+def tree(place):
+    return {str(path.relative_to(place)): path.read_bytes() for path in Path(place).rglob("*") if path.is_file()}
+
+
+def command(*arguments, **keywords):
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "xcorr", "apply", *map(str, arguments)],
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **keywords},
+    )
+
+
+def each_channel(images, **keywords):
+    """(..., channels, K) of images with channels last."""
+    responses = [xcorr.correlate(images[..., c], BANK, layout="NHW", **keywords) for c in range(images.shape[-1])]
+    return np.stack(responses, axis=-2)
+
+
+def same_size(rng, n_files=4):
+    images = rng.integers(0, 256, (n_files, 12, 15), dtype=np.uint8)
+    Path("same").mkdir()
+    for index, image in enumerate(images):
+        Image.fromarray(image).save(f"same/{index}.png")
+    return images
+
+
+def read_stack(form, path):
+    if form == "stack":
+        return np.load(path, allow_pickle=False)
+    zarr = pytest.importorskip("zarr")
+    return zarr.open_array(path, mode="r")[:]
+
+
+def names(out="out"):
+    return sorted(name for name in tree(out) if not name.startswith("."))
