@@ -9,12 +9,15 @@ import sys
 import time
 from pathlib import Path
 
-import killed
 import numpy as np
 import pytest
 from applying import BANK, STACKS, apply, command, each_channel, names, read_stack, run, same_size, tree
 from checks import SEED
 from PIL import Image
+
+pytest.importorskip("tifffile")
+
+import killed
 
 import xcorr
 from xcorr._cli import bank_file, files, files_run, job, journal, sheet, stack_run
