@@ -25,7 +25,7 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from xcorr import banks, cli
-from xcorr._cli import demo, pictures, report
+from xcorr._cli import demo, figures, report
 from xcorr._cli.outcome import speed_text, times_text
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -162,7 +162,7 @@ def test_photographs_are_the_sample_its_edges_and_its_blur(read, outcomes):
 
 def test_kernels_have_the_names_of_their_banks(read, outcomes):
     text = " ".join(read.words)
-    figure = dict(pictures.sections(outcomes, PHOTOGRAPH))["Digits"][0].figures[-1]
+    figure = dict(figures.sections(outcomes, PHOTOGRAPH))["Digits"][0].figures[-1]
     titles = [annotation.text for annotation in figure.layout.annotations]
     assert titles == [*banks.names("sobel"), *banks.names("laplacian", neighbours=4), "sharpening"]
     for name in banks.names("gabor", wavelengths=[6], orientations=4):
@@ -175,7 +175,7 @@ def test_libraries_that_are_left_out_are_told(outcomes):
     assert "OpenCV is left out: it is broken" in read.words
     assert "torch" not in " ".join(read.words)
     assert [attributes.get("scope") for attributes in read.all("th")].count("col") == 10
-    (figure,) = dict(pictures.sections(alone, PHOTOGRAPH))["Time"]
+    (figure,) = dict(figures.sections(alone, PHOTOGRAPH))["Time"]
     assert [trace.name for trace in figure.figures[-1].data if trace.name] == ["SciPy", "xcorr"]
 
 
@@ -197,7 +197,7 @@ def test_page_tells_every_step_with_its_times_and_where_it_ran(read, outcomes):
 
 def test_figures_hold_the_responses_and_the_differences(outcomes):
     """What is drawn is what was computed."""
-    sections = dict(pictures.sections(outcomes, PHOTOGRAPH))
+    sections = dict(figures.sections(outcomes, PHOTOGRAPH))
     batch = next(outcome for outcome in outcomes if outcome.step.name == "batch_bank")
     figure = sections["Digits"][1].figures[-1]
     np.testing.assert_array_equal(figure.data[1].z, batch.response[0, ..., 0])
@@ -213,7 +213,7 @@ def test_figures_hold_the_responses_and_the_differences(outcomes):
 
 def test_brightness_is_drawn_in_grey_and_edges_from_blue_to_red(outcomes):
     tiles = next(outcome for outcome in outcomes if outcome.step.name == "colour_batch_bank")
-    figure = dict(pictures.sections(outcomes, PHOTOGRAPH))["Colours"][1].figures[-1]
+    figure = dict(figures.sections(outcomes, PHOTOGRAPH))["Colours"][1].figures[-1]
     heatmaps = [trace for trace in figure.data if trace.type == "heatmap"]
     axes = {trace.name: figure.layout[trace.coloraxis] for trace in heatmaps}
     assert [colour for _, colour in axes["brightness"].colorscale] == ["#000000", "#ffffff"]
@@ -227,7 +227,7 @@ def test_brightness_is_drawn_in_grey_and_edges_from_blue_to_red(outcomes):
 @pytest.mark.parametrize(("times", "text"), [(0.5, "0.5"), (3.44, "3.4"), (9.97, "10"), (11.6, "12"), (345.2, "345")])
 def test_ratio_of_times_is_told_with_the_digits_that_matter(outcomes, times, text):
     one = replace(outcomes[0], seconds=0.25, peer_seconds={"SciPy": 0.25 * times})
-    figure = pictures.time_figure([one], 440)
+    figure = figures.time_figure([one], 440)
     assert figure.data[-1].text[0].endswith(f";{text} x")
     assert figure.data[-1].x[0] == 250 * max(times, 1)
     assert speed_text([one, one], "SciPy") == f"{text} times as fast"
@@ -235,8 +235,8 @@ def test_ratio_of_times_is_told_with_the_digits_that_matter(outcomes, times, tex
 
 def test_data_of_a_figure_are_the_same_at_every_width(outcomes):
     """The page keeps those of one width only."""
-    for _, shown in pictures.sections(outcomes, PHOTOGRAPH):
-        for picture in (one for one in shown if isinstance(one, pictures.Picture)):
+    for _, shown in figures.sections(outcomes, PHOTOGRAPH):
+        for picture in (one for one in shown if isinstance(one, figures.Picture)):
             for figure in picture.figures[1:]:
                 for trace, other in zip(figure.data, picture.figures[0].data, strict=True):
                     assert trace.type == other.type
