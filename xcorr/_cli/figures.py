@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xcorr import plot
 from xcorr._cli.outcome import Outcome, Step, times_text
 from xcorr._cli.peers import LOOP
-from xcorr._cli.sheet import painted
+from xcorr._cli.tiles import painted
 from xcorr._figures.facets import FACET_SIZE, FONT, FRAME, INK, PAPER, Facet, Sheet, draw
 from xcorr._figures.pixels import png
 

@@ -19,10 +19,10 @@ import scipy
 from numpy.typing import NDArray
 
 from xcorr import info
+from xcorr._cli.figures import Photographs, Picture, Section, sections
 from xcorr._cli.outcome import Outcome, speed_text, times_text
 from xcorr._cli.page import FACTS, FIGURE, PAGE, PHOTOGRAPH, PHOTOGRAPHS, SCRIPT, SECTION, STYLE, TABLE
 from xcorr._cli.peers import LOOP
-from xcorr._cli.figures import Photographs, Picture, Section, sections
 from xcorr._figures.facets import need_plotly
 
 if TYPE_CHECKING:
