@@ -14,9 +14,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from xcorr._banks.channels import over_channels, per_channel
 from xcorr._banks.edges import laplacian, laplacian_recipe, sobel, sobel_recipe
-from xcorr._banks.recipe import Kernels, Recipe
+from xcorr._banks.recipe import Kernels, Recipe, made
 from xcorr._banks.smooth import (
     box,
     box_recipe,
@@ -102,6 +105,11 @@ def names(name: str, **parameters: Any) -> list[str]:
     if not isinstance(name, str) or name not in BANKS:
         problem = f"name: got {shown(name)}; allowed are {', '.join(map(repr, BANKS))}"
         raise (ValueError if isinstance(name, str) else TypeError)(problem)
+    return recipe_of(name, parameters).names
+
+
+def recipe_of(name: str, parameters: Mapping[str, Any]) -> Recipe:
+    """The recipe of the bank that its function makes of these keywords."""
     from inspect import signature  # takes a while to import
 
     taken = signature(BANKS[name])
@@ -111,4 +119,14 @@ def names(name: str, **parameters: Any) -> list[str]:
         raise TypeError(f"parameters: got {', '.join(map(shown, unknown))}; {name!r} takes {allowed}")
     chosen = taken.bind(**parameters)
     chosen.apply_defaults()
-    return RECIPES[name](**chosen.arguments).names
+    return RECIPES[name](**chosen.arguments)
+
+
+def known_names(kernels: NDArray[Any]) -> list[str] | None:
+    """The names of kernels that are one of `BANKS` as it comes, tap by tap; None of others."""
+    for word in BANKS:
+        recipe = recipe_of(word, {})
+        shape = (len(recipe.names), *recipe.size)
+        if kernels.shape == shape and kernels.dtype == np.float32 and np.array_equal(kernels, made(recipe)):
+            return recipe.names
+    return None
