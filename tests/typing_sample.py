@@ -81,6 +81,7 @@ def workers_and_the_installation() -> None:
         assert_type(setting, xcorr.set_workers)
     xcorr.set_workers(None)
     assert_type(xcorr.info(), dict[str, Any])
+    assert_type(xcorr.__version__, str)
 
 
 def data_sets() -> None:
