@@ -50,6 +50,12 @@ def every_keyword_in_each_of_its_forms() -> None:
     xcorr.correlate(pixels.transpose(0, 3, 1, 2), np.ones((6, 1, 3, 3)), layout="NCHW", groups=3, method="auto")
     assert_type(xcorr.convolve(images, kernels, layout="NHW", padding="full"), npt.NDArray[np.float32])
     assert_type(xcorr.correlate(images, banks.sobel(), layout="NHW"), npt.NDArray[np.float32])
+    assert_type(banks.gaussian(2), npt.NDArray[np.float32])
+    assert_type(banks.laplacian_of_gaussian([1, 2.5], 9, normalized=True), npt.NDArray[np.float32])
+    assert_type(banks.box((3, 5)), npt.NDArray[np.float32])
+    assert_type(banks.names("gabor", orientations=6), list[str])
+    xcorr.correlate(pixels, banks.per_channel(banks.sobel(), 3), groups=3)
+    xcorr.correlate(pixels, banks.over_channels(banks.sobel(), np.int64(3)))
 
 
 def a_bank_for_many_calls() -> None:
@@ -75,6 +81,7 @@ def workers_and_the_installation() -> None:
         assert_type(setting, xcorr.set_workers)
     xcorr.set_workers(None)
     assert_type(xcorr.info(), dict[str, Any])
+    assert_type(xcorr.__version__, str)
 
 
 def data_sets() -> None:
@@ -82,7 +89,9 @@ def data_sets() -> None:
     assert_type(sample.images, npt.NDArray[np.uint8])
     assert_type(datasets.load_colour_sample().labels, npt.NDArray[np.uint8])
     try:
-        datasets.load_mnist("nowhere")
+        assert_type(datasets.load_mnist("nowhere", split="letters").test_images, npt.NDArray[np.uint8] | None)
+        assert_type(datasets.load_cifar10("nowhere").train_labels, npt.NDArray[np.uint8] | None)
+        assert_type(datasets.load_cifar10("nowhere").images, npt.NDArray[np.uint8])
     except FileNotFoundError:
         pass
     except xcorr.DataFormatError as error:
