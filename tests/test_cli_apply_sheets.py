@@ -339,6 +339,26 @@ def test_texts_are_dark_enough_to_be_read():
     assert contrast(sheet.SOFT, sheet.PAPER) >= 4.5
 
 
+@pytest.mark.parametrize(
+    ("text", "is_cut"),
+    [
+        ("sobel x", False),
+        ("gabor 157.5 degrees, 2.83 px", False),
+        ("one two three four five six seven eight nine ten eleven twelve", True),
+        ("word " + 30 * "long" + " 2", True),
+    ],
+)
+def test_names_are_in_lines_that_have_room(text, is_cut):
+    pen, width = sheet.Pen(), sheet.NARROWEST - tiles.THUMB - sheet.GAP
+    lines = pen.wrapped(text, width, 3)
+    assert max(map(pen.font.getlength, lines)) <= width
+    assert len(lines) <= 3
+    assert lines[-1].endswith("...") == is_cut
+    assert text.startswith(" ".join(lines).removesuffix("...").rstrip())
+    assert is_cut or " ".join(lines) == text
+    assert not any(line[0].isdigit() for line in lines), "a number stays with the word before it"
+
+
 @pytest.mark.parametrize("options", [[], ["--one-scale"]])
 @pytest.mark.parametrize("name", [*banks.BANKS, "bank.npy"])
 @pytest.mark.parametrize("n_images", [1, 3])

@@ -81,7 +81,7 @@ STYLE = """\
   --link: #0b5cad; --good: #0f6b34; --bad: #b42318; --shadow: #0006 }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e9ec; --soft: #a4adb6; --line: #3a424a; --page: #14181c; --card: #1c2126; --link: #79b8ff;
-    --good: #58c88a; --bad: #ff8f80; --shadow: #000c }
+    --good: #58c88a; --bad: #ff8f80; --shadow: #fff4 }
 }
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 1164px; padding: 16px; background: var(--page); color: var(--ink);

@@ -43,7 +43,7 @@ GAP, TEXT, LINE = 8, 12, 15
 NARROWEST, SMALLEST, HIGHEST = 160, 96, 1000
 """Pixels of a tile's place for the sake of its name, of a tile that is not enlarged, of a tile's height."""
 
-MOST_LINES = 3
+MOST_LINES = 4
 """Of a tile's name."""
 
 
@@ -204,8 +204,8 @@ class Pen:
 
         self.font = ImageFont.load_default(TEXT)
 
-    def wrapped(self, text: str, width: int) -> list[str]:
-        """Return lines that are no wider, but for single words; a number stays with the word before it."""
+    def wrapped(self, text: str, width: int, most: int | None = None) -> list[str]:
+        """Return lines that are no wider, and not more; a number stays with the word before it."""
         lines = [""]
         for word in re.split(r" (?!\d)", text):
             longer = f"{lines[-1]} {word}".lstrip()
@@ -213,12 +213,22 @@ class Pen:
                 lines.append(word)
             else:
                 lines[-1] = longer
-        return lines
+        last = len(lines) if most is None else min(most, len(lines))
+        if last < len(lines):
+            lines[last - 1] += " ..."
+        return [self.cut(line, width) for line in lines[:last]]
+
+    def cut(self, line: str, width: int) -> str:
+        """Return a line without the letters that there is no room for."""
+        kept = line
+        while len(kept) > 1 and self.font.getlength(kept) > width:
+            kept = kept.removesuffix("...").rstrip()[:-1] + "..."
+        return kept
 
     def header(self, titles: Sequence[str], look: Look) -> int:
         """Return the height above tiles in which all titles, notes and kernels have room."""
-        most = max(len(self.wrapped(title, NARROWEST - THUMB - GAP)) for title in titles)
-        return max(THUMB + 2, LINE * (min(MOST_LINES, most) + (not look.one_scale))) + GAP // 2
+        most = max(len(self.wrapped(title, NARROWEST - THUMB - GAP, MOST_LINES)) for title in titles)
+        return max(THUMB + 2, LINE * (most + (not look.one_scale))) + GAP // 2
 
     def write(self, draw: Any, corner: tuple[int, int], lines: Sequence[str], colour: tuple[int, int, int]) -> None:
         """Write lines below each other."""
@@ -257,8 +267,6 @@ def draw_header(sheet: Any, draw: Any, pen: Pen, tile: Tile, corner: tuple[int, 
         draw.rectangle((left, top, left + columns + 1, top + rows + 1), outline=FRAME)
         sheet.paste(Image.fromarray(tile.kernel), (left + 1, top + 1))
         left, width = left + THUMB + GAP, width - THUMB - GAP
-    title = pen.wrapped(tile.title, width)
-    if len(title) > MOST_LINES:
-        title = [*title[: MOST_LINES - 1], title[MOST_LINES - 1] + " ..."]
+    title = pen.wrapped(tile.title, width, MOST_LINES)
     pen.write(draw, (left, top), title, INK)
     pen.write(draw, (left, top + LINE * len(title)), [tile.note], SOFT)

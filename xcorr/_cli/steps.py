@@ -18,7 +18,8 @@ BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
 TEXTURES: dict[str, Any] = {"size": 15, "wavelengths": [6], "orientations": 4}
 """Of the Gabor kernels: a quarter turn in steps, waves of six pixels."""
 
-BLUR_SIGMA = 3
+BLUR: dict[str, Any] = {"sigma": 3, "size": 19}
+"""Of the Gaussian, which reaches three standard deviations."""
 
 DIGIT_KERNEL_NAMES = (*banks.names("sobel"), *banks.names("laplacian", neighbours=4), "sharpening")
 SHARPENING = [[[0, -1, 0], [-1, 5, -1], [0, -1, 0]]]
@@ -37,14 +38,6 @@ def tile_kernels() -> NDArray[np.float32]:
     brightness = np.multiply.outer(np.outer(smooth, smooth), BRIGHTNESS)
     red_edge = np.multiply.outer(np.outer(smooth, slope), [1.0, -0.5, -0.5])
     return np.stack([brightness, red_edge]).astype(np.float32)
-
-
-def blur_kernel() -> NDArray[np.float32]:
-    """Gaussian (kh, kw) that reaches three standard deviations, of sum 1."""
-    places = np.arange(-3 * BLUR_SIGMA, 3 * BLUR_SIGMA + 1)
-    line = np.exp(-((places / BLUR_SIGMA) ** 2) / 2)
-    line /= line.sum()
-    return np.outer(line, line).astype(np.float32)
 
 
 def photograph() -> NDArray[np.uint8]:
@@ -75,10 +68,11 @@ def demo_steps(picture: NDArray[np.uint8], digits: NDArray[np.uint8], tiles: NDA
     whole, colour = digit_kernels(), tile_kernels()
     bank, sobel, gabor = whole.astype(np.float32), banks.sobel(), banks.gabor(**TEXTURES)
     on_digits, on_tiles = ("NHW", DIGIT_KERNEL_NAMES), ("NHWC", TILE_KERNEL_NAMES)
+    blur, blur_names = banks.gaussian(**BLUR), tuple(banks.names("gaussian", **BLUR))
     edges, textures = tuple(banks.names("sobel")), tuple(banks.names("gabor", **TEXTURES))
     return [
         Step("photograph_edges", "photograph, edges", "photograph", grey, sobel, "NHW", edges),
-        Step("photograph_blur", "photograph, blur", "photograph", grey, blur_kernel(), "NHW", ("blur",)),
+        Step("photograph_blur", "photograph, blur", "photograph", grey, blur[0], "NHW", blur_names),
         Step("photograph_textures", "photograph, textures", "photograph", grey, gabor, "NHW", textures),
         Step("image_kernel", "digit, one kernel", "digits", digits_float[0], bank[0], *on_digits),
         Step("image_bank", "digit, a bank", "digits", digits_float[0], bank, *on_digits),
