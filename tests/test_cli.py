@@ -209,6 +209,7 @@ def test_library_that_is_there_is_timed_beside_scipy(tmp_path, made_up):
     "change",
     [
         lambda response: response[:, :, 1:],
+        lambda response: response[:1],  # right for a single image
         lambda response: response * 1.01,
         lambda response: response * np.nan,
         lambda response: 1 / 0,

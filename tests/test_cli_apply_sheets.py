@@ -307,6 +307,12 @@ def test_images_that_no_sheet_shows_are_not_correlated(monkeypatch):
     assert 50 <= n_images < 500
 
 
+def test_images_of_a_sheet_that_is_cut_are_counted(monkeypatch):
+    monkeypatch.setattr(sheet, "MOST_HEIGHT", 1000)
+    np.save("batch.npy", np.zeros((500, 12, 13), np.uint8))
+    assert ", 500 images" in apply("batch.npy", "--layout", "NHW", "--format", "sheet").output
+
+
 def test_sheet_of_very_many_responses_is_cut_and_says_so(rng, draw, monkeypatch):
     monkeypatch.setattr(sheet, "MOST_HEIGHT", 1000)
     np.save("image.npy", rng.random((50, 60)))

@@ -24,7 +24,7 @@ from demonstration import N_FIGURES, N_PHOTOGRAPHS, OTHERS, PHOTOGRAPH, few_outc
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
-from xcorr import banks, cli
+from xcorr import banks, cli, datasets
 from xcorr._cli import demo, figures, report
 from xcorr._cli.outcome import speed_text, times_text
 
@@ -158,6 +158,12 @@ def test_photographs_are_the_sample_its_edges_and_its_blur(read, outcomes):
     signs = np.sign(textures[0][..., 0].astype(int) - textures[0][..., 2])  # red or blue
     strong = np.abs(outcomes[2].response[..., 0]) > 0.05
     np.testing.assert_array_equal(signs[strong], np.sign(outcomes[2].response[..., 0])[strong])
+
+
+def test_photograph_is_the_sample_s_tiles_beside_each_other():
+    for number, tile in enumerate(datasets.load_colour_sample().images):
+        top, left = 32 * (number // 8), 32 * (number % 8)
+        np.testing.assert_array_equal(PHOTOGRAPH[top : top + 32, left : left + 32], tile)
 
 
 def test_kernels_have_the_names_of_their_banks(read, outcomes):
