@@ -22,7 +22,7 @@ import xcorr
 from xcorr import banks, plot
 
 WIDTH, GAP, MARGIN = 960, 10, 12
-CHOSEN = {12: "edge, 0°", 14: "edge, 60°", 16: "edge, 120°", 30: "bar, 0°", 33: "bar, 90°", 41: "spot"}
+CHOSEN = [12, 14, 16, 30, 33, 41]
 
 
 def astronaut() -> np.ndarray:
@@ -34,8 +34,8 @@ def astronaut() -> np.ndarray:
 
 def page() -> str:
     """The two figures, one below the other, so that a kernel stands above its response."""
-    kernels = banks.leung_malik(size=31)[list(CHOSEN)]
-    image, names = astronaut(), list(CHOSEN.values())
+    kernels, every_name = banks.leung_malik(size=31)[CHOSEN], banks.names("leung-malik", size=31)
+    image, names = astronaut(), [every_name[kernel] for kernel in CHOSEN]
     response = xcorr.correlate(image, kernels, padding="same", boundary="reflect")
     column = (WIDTH - 2 * MARGIN + GAP) / (len(names) + 1)
     title = "Six of the 48 kernels of the Leung-Malik bank, 31x31"
