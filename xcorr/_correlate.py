@@ -150,9 +150,9 @@ def correlate(
     precision : {"standard", "strict"}
         "strict" takes only methods with the componentwise error bound of direct summation.
     overflow : {"raise", "saturate"}
-        What an integer `dtype` does with sums that it does not hold. "saturate" rounds them to the nearest integer, ties
-        to the even one, and brings them into the type's range, as image libraries do; it allows an integer `dtype` for
-        float operands, too, so that pictures give pictures.
+        What an integer `dtype` does with sums that it does not hold. "saturate" rounds to nearest, ties to even, and
+        brings sums into the type's range, as image libraries do; it allows an integer `dtype` for float operands, too,
+        so that pictures give pictures.
     dtype : dtype_like, optional
         Of the response. By default integers give int64 and others `numpy.result_type`. Any float or complex type that
         is no lesser kind; any integer type for integers, with every value checked, or with ``overflow="saturate"``.

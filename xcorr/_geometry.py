@@ -136,27 +136,20 @@ def guess_layout(images_shape: Sequence[int], kernels_shape: Sequence[int]) -> s
 def ambiguity(images: tuple[int, ...], kernels: tuple[int, ...]) -> str:
     """The readings of 3-D images with a kernel of 2 or 3 axes, and how each is asked for."""
     first, second, third = images
-    colours = [
-        ("NHWC", f"one image of {first}x{second} with {third} channels"),
-        ("NCHW", f"one image of {second}x{third} with {first} channels"),
-    ]
-    if len(kernels) == 2:
-        bank, use = "one kernel", ", each by itself"
-        ways = ""
-    else:
-        bank, use = f"{kernels[0]} kernels of {kernels[1]}x{kernels[2]}", ""
+    own = {"NHW": "one kernel", "NHWC": "each by itself", "NCHW": "each by itself"}
+    ways = ""
+    if len(kernels) == 3:
+        bank = f"{kernels[0]} {'kernel' if kernels[0] == 1 else 'kernels'} of {kernels[1]}x{kernels[2]}"
+        own = {"NHW": bank, "NHWC": "one kernel (kh, kw, C)", "NCHW": "one kernel (C, kh, kw)"}
         ways = (
-            f"; the {kernels[0]} kernels of {kernels[1]}x{kernels[2]} for every channel of one 'NHWC' image are "
-            f"banks.per_channel(kernels, {third}) with groups={third}, for the sum over its channels "
-            f"banks.over_channels(kernels, {third})"
+            f"; {bank} for every channel of one 'NHWC' image are banks.per_channel(kernels, {third}) with "
+            f"groups={third}, for the sum over its channels banks.over_channels(kernels, {third})"
         )
-    readings = [f"layout='NHW' ({first} images of {second}x{third}, {bank})"]
-    for word, image in colours:
-        kernel = "" if len(kernels) == 2 else ", one kernel (kh, kw, C)" if word == "NHWC" else ", one kernel (C, kh, kw)"
-        readings.append(f"layout={word!r} ({image}{use}{kernel})")
     return (
-        f"layout: images of shape {images} with kernels of shape {kernels} can be read as {readings[0]}, "
-        f"{readings[1]} or {readings[2]}; say which{ways}"
+        f"layout: images of shape {images} with kernels of shape {kernels} can be read as "
+        f"layout='NHW' ({first} images of {second}x{third}, {own['NHW']}), "
+        f"layout='NHWC' (one image of {first}x{second} with {third} channels, {own['NHWC']}) or "
+        f"layout='NCHW' (one image of {second}x{third} with {first} channels, {own['NCHW']}); say which{ways}"
     )
 
 

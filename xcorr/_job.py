@@ -163,9 +163,7 @@ class Job:
         self.work_on(call)
         return not call.overflowed
 
-    def run(
-        self, engine: Engine, result: Array, limits: Limits | None, discard: bool, repaired: bytes = b""
-    ) -> Any:
+    def run(self, engine: Engine, result: Array, limits: Limits | None, discard: bool, repaired: bytes = b"") -> Any:
         """The engine's call, done by as many workers as it is worth; with `repaired`, only those responses."""
         packed = self.bank.packed(engine, self.plan.level.name)
         call = self.call(engine, result, packed, limits, discard, self.n_workers, repaired)

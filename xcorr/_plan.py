@@ -82,8 +82,8 @@ def read_settings(
     flip: bool,
     method: Any,
     precision: Any,
-    overflow: Any,
-    dtype: Any,
+    overflow: Any = "raise",
+    dtype: Any = None,
 ) -> Settings:
     """Every keyword checked by itself; what needs the shapes is checked when the plan is made.
 
