@@ -97,7 +97,8 @@ def test_products_of_large_integers_by_transforms_are_kept_inside():
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("where", ["images", "kernels", "bias"])
 def test_a_response_that_is_nan_raises_and_writes_nothing(where, method, size):
-    images, kernels, bias = np.ones((70, 80), np.float32), np.ones((2, size, size), np.float32), np.zeros(2, np.float32)
+    images = np.ones((70, 80), np.float32 if where == "images" else np.uint8)
+    kernels, bias = np.ones((2, size, size), np.float32), np.zeros(2, np.float32)
     target = {"images": images[60, 70:71], "kernels": kernels[1, 1, :1], "bias": bias[1:]}[where]
     keywords = {"bias": bias, "dtype": "uint8", "overflow": "saturate", "method": method}
     outs = (None, np.full((71 - size, 81 - size, 2), 7, np.uint8))
