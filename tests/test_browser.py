@@ -14,7 +14,7 @@ from demonstration import N_FIGURES, few_outcomes
 from plotly.offline import get_plotlyjs
 
 import xcorr
-from xcorr import datasets, plot
+from xcorr import banks, datasets, plot
 from xcorr._cli import report
 
 RNG = np.random.default_rng(11)
@@ -151,6 +151,8 @@ CASES = {
     **{f"compare {n}": (*compared(n), 3 * n) for n in (1, 2, 7, 16)},
     "batch": (*responses(4, 9), 45),
     "colours": (plot.responses, (TILES, xcorr.correlate(TILES, RNG.normal(size=(2, 5, 5, 3)))), {}, 12),
+    "gabor": (plot.bank, (banks.gabor(),), {}, 40),
+    "leung-malik": (plot.bank, (banks.leung_malik(),), {}, 48),
     "channels": (plot.bank, (RNG.normal(size=(4, 3, 3, 5)),), {}, 20),
     "long names": (plot.bank, (bank(6),), {"layout": "NHW", "names": ["a name that is much too long"] * 6}, 6),
     "windows": (plot.windows, (DIGITS[0], (3, 3)), {}, 1),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import xcorr
-from xcorr import datasets, plot
+from xcorr import banks, datasets, plot
 
 pytest.importorskip("plotly")
 
@@ -139,6 +139,69 @@ def test_bank_has_one_facet_for_each_channel_of_each_kernel():
     channels_first = plot.bank(np.moveaxis(RNG.normal(size=(2, 3, 4, 5)), -1, 1), layout="NCHW")
     assert title(channels_first) == title(figure)
     assert facet_titles(plot.bank(np.eye(3))) == ["kernel"]
+
+
+def test_three_axes_of_a_bank_are_kernels_rows_and_columns():
+    bank = RNG.normal(size=(4, 2, 3))
+    assert plot.bank(bank).to_json() == plot.bank(bank, layout="NHW").to_json()
+    assert title(plot.bank(bank)) == "4 kernels of 2x3"
+    assert title(plot.bank(bank, layout="NHWC")) == "1 kernel of 4x2x3"
+
+
+@pytest.mark.parametrize("name", banks.BANKS)
+def test_banks_of_the_package_have_their_names(name):
+    bank = banks.BANKS[name]()
+    assert facet_titles(plot.bank(bank)) == banks.names(name)
+    assert facet_titles(plot.bank(bank, names=["own"] * len(bank))) == ["own"] * len(bank)
+    for other in (bank.astype(np.float64), bank[::-1], bank * np.float32(2), np.concatenate([bank, bank])):
+        if not np.array_equal(other, bank) or other.dtype != bank.dtype:
+            assert facet_titles(plot.bank(other, max_facets=2))[0] == "kernel 0"
+
+
+def test_each_kernel_of_a_bank_has_a_scale_of_its_own():
+    bank = np.array([[[1, -2], [0, 0.5]], [[3e-6, 0], [1e-6, -1e-6]], [[0, 0], [0, 0]]])
+    figure = plot.bank(bank)
+    np.testing.assert_allclose(figure.data[0].z, bank[0] / 2)
+    np.testing.assert_allclose(figure.data[1].z, bank[1] / 3e-6, rtol=1e-6)
+    np.testing.assert_array_equal(figure.data[2].z, bank[2])
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-1.0, 1.0)
+    assert figure.layout.coloraxis.colorbar.title.text == "taps, each kernel's largest as 1"
+    said = [trace.hovertemplate.partition("<br>")[2].partition("<extra>")[0] for trace in figure.data]
+    assert said == ["%{z:.4~g} of 2", "%{z:.4~g} of 3e-06", "%{z:.6~g}"]
+
+
+def test_kernels_have_one_scale_if_that_is_asked_for_or_there_is_one():
+    bank = np.array([[[1, -2]], [[3e-6, 0]]])
+    figure = plot.bank(bank, normalize=False)
+    np.testing.assert_allclose([trace.z for trace in figure.data], bank)
+    assert (figure.layout.coloraxis.cmax, figure.layout.coloraxis.colorbar.title.text) == (2.0, "taps")
+    assert "of" not in figure.data[0].hovertemplate
+    single = plot.bank(bank[1:])
+    np.testing.assert_allclose(single.data[0].z, bank[1])
+    assert (single.layout.coloraxis.cmax, single.layout.coloraxis.colorbar.title.text) == (3e-6, "taps")
+
+
+def test_channels_of_a_kernel_are_scaled_together():
+    bank = RNG.normal(size=(2, 3, 4, 5)) * np.array([1, 1000]).reshape(2, 1, 1, 1)
+    figure = plot.bank(bank)
+    for index, (kernel, channel) in enumerate(np.ndindex(2, 5)):
+        expected = bank[kernel, :, :, channel] / np.abs(bank[kernel]).max()
+        np.testing.assert_allclose(figure.data[index].z, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", "u8", "i8", "f2"])
+def test_whole_numbers_are_scaled_without_wrapping(dtype):
+    lowest = np.iinfo(dtype).min if dtype[0] == "i" else 1
+    bank = np.array([[[lowest, 0]], [[1, 1]]]).astype(dtype)
+    figure = plot.bank(bank)
+    np.testing.assert_array_equal(figure.data[0].z, [[-1.0 if lowest < 0 else 1.0, 0.0]])
+
+
+def test_a_kernel_is_scaled_by_its_finite_taps():
+    figure = plot.bank(np.array([[[4.0, np.nan, -np.inf]], [[np.nan, np.nan, np.inf]]]))
+    np.testing.assert_array_equal(figure.data[0].z, [[1.0, np.nan, -np.inf]])
+    assert figure.layout.coloraxis.cmax == 1.0
+    assert facet_titles(figure) == ["kernel 0, 1 NaN, 1 inf", "kernel 1, 2 NaN, 1 inf"]
 
 
 def test_windows_are_those_of_the_package_at_their_places():
@@ -495,7 +558,7 @@ def test_title_stands_in_place_of_the_one_made_up():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: plot.bank(np.ones((2, 3, 3))), ValueError, r"layout: kernels of shape \(2, 3, 3\).*'NHW'.*'NCHW'"),
+        (lambda: plot.bank(np.eye(3), normalize=1), TypeError, "normalize: got 1; allowed is True or False"),
         (lambda: plot.bank(np.ones(3)), ValueError, r"layout: kernels of shape \(3,\).*2 to 4 axes"),
         (lambda: plot.bank(np.ones((2, 3, 3)), layout="HWC"), ValueError, "layout: got 'HWC'; allowed are"),
         (lambda: plot.bank(np.ones((0, 3, 3)), layout="NHW"), ValueError, r"kernels: got shape \(0, 3, 3\)"),

@@ -50,6 +50,12 @@ def every_keyword_in_each_of_its_forms() -> None:
     xcorr.correlate(pixels.transpose(0, 3, 1, 2), np.ones((6, 1, 3, 3)), layout="NCHW", groups=3, method="auto")
     assert_type(xcorr.convolve(images, kernels, layout="NHW", padding="full"), npt.NDArray[np.float32])
     assert_type(xcorr.correlate(images, banks.sobel(), layout="NHW"), npt.NDArray[np.float32])
+    assert_type(banks.gaussian(2), npt.NDArray[np.float32])
+    assert_type(banks.laplacian_of_gaussian([1, 2.5], 9, normalized=True), npt.NDArray[np.float32])
+    assert_type(banks.box((3, 5)), npt.NDArray[np.float32])
+    assert_type(banks.names("gabor", orientations=6), list[str])
+    xcorr.correlate(pixels, banks.per_channel(banks.sobel(), 3), groups=3)
+    xcorr.correlate(pixels, banks.over_channels(banks.sobel(), np.int64(3)))
 
 
 def a_bank_for_many_calls() -> None:

@@ -1,13 +1,14 @@
 """Pictures of images, kernels, windows and responses, as plotly figures.
 
-They need the extra ``plot``: ``pip install "xcorr[plot]"``. This module itself can be imported without it.
+They need the extra ``plot``: ``pip install ".[plot]"`` in a checkout, or where xcorr is installed already
+``pip install "xcorr[plot]"``. This module itself can be imported without it.
 
 Every figure has one colour scale for what is to be compared: responses and kernels from blue below zero over white at
 zero to red above it, differences from violet to orange, images of one channel from black to white, images of three
-channels in their own colours. Rows go downwards and pixels are square. What is not finite stands out in yellow (NaN),
-green (inf) or pink (-inf), and the facet's title counts it. Pointing at a pixel shows its row, column and value. Of
-large arrays squares of pixels are drawn as one, and the title says so: of images the mean, of everything else the value
-farthest from zero.
+channels in their own colours. Kernels of a bank are compared in shape: each is drawn by its own largest tap. Rows go
+downwards and pixels are square. What is not finite stands out in yellow (NaN), green (inf) or pink (-inf), and the
+facet's title counts it. Pointing at a pixel shows its row, column and value. Of large arrays squares of pixels are
+drawn as one, and the title says so: of images the mean, of everything else the value farthest from zero.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from xcorr._banks.arguments import read_flag
 from xcorr._correlate import windows as gather_windows
 from xcorr._figures.arguments import (
     in_order,
@@ -30,9 +32,11 @@ from xcorr._figures.arguments import (
     single_layout,
     take_real,
 )
+from xcorr._figures.differences import difference, difference_text
 from xcorr._figures.facets import Facet, Sheet, draw, draw_windows, need_plotly
 from xcorr._foreign import shown
 from xcorr._geometry import axes_of, make_geometry, read_layout, read_layout_word, read_pair, read_shape, whole_number
+from xcorr.banks import known_names
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -135,6 +139,7 @@ def bank(
     kernels: npt.ArrayLike,
     *,
     layout: str | None = None,
+    normalize: bool = True,
     names: Sequence[str] | None = None,
     title: str | None = None,
     max_facets: int = 48,
@@ -148,9 +153,14 @@ def bank(
         One kernel or a bank, as `xcorr.correlate` takes them.
     layout : {"NHWC", "NCHW", "NHW"}, optional
         The images' axes, as for `xcorr.correlate`: kernels have the same with N read as K. Without it, 4-D kernels are
-        (K, kh, kw, C) and 2-D ones (kh, kw); 3-D kernels need it.
+        (K, kh, kw, C), 3-D ones (K, kh, kw) and 2-D ones (kh, kw); one kernel with channels needs it.
+    normalize : bool
+        Draw the kernels of a bank by the largest of their own taps, in magnitude, so that small taps of wide kernels
+        are seen as well; the channels of a kernel stay together. Pointing at a tap shows its part and what that is of.
+        Without, all kernels have one scale.
     names : sequence of str, optional
-        One name for each kernel; by default they are numbered.
+        One name for each kernel. By default those of `xcorr.banks.names`, if the kernels are a bank of
+        `xcorr.banks.BANKS` as it comes; others are numbered.
     title : str, optional
         In place of one that counts kernels.
     max_facets, width
@@ -169,26 +179,32 @@ def bank(
 
     Examples
     --------
-    >>> import xcorr.plot
-    >>> sobel = [[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], [[-1, -2, -1], [0, 0, 0], [1, 2, 1]]]
-    >>> xcorr.plot.bank(sobel, layout="NHW", names=["across", "down"]).show()  # doctest: +SKIP
+    >>> import xcorr, xcorr.plot
+    >>> xcorr.plot.bank(xcorr.banks.gabor()).show()  # doctest: +SKIP
+    >>> fine = xcorr.banks.gabor(15, wavelengths=[4, 8], orientations=6)
+    >>> names = xcorr.banks.names("gabor", size=15, wavelengths=[4, 8], orientations=6)
+    >>> xcorr.plot.bank(fine, names=names).show()  # doctest: +SKIP
     """
     need_plotly()
     array = take_real(kernels, "kernels")
-    word = read_layout_word(layout) or single_layout(array, "kernels", "(K, kh, kw)", "one kernel (kh, kw, C)")
+    word = read_layout_word(layout) or ("NHW" if array.ndim == 3 else single_layout(array, "kernels", "", ""))
     axes = read_layout((1,) * len(word), array.shape, word).kernels
     ordered = in_order(array, axes, "kernels")
     n_kernels, height, width_of_kernel, n_channels = ordered.shape
-    kernel_names = read_names(names, n_kernels, "kernel", numbered=axes[0] >= 0)
+    has_own_scales = read_flag("normalize", normalize) and n_kernels > 1
+    known = known_names(array) if names is None else None
+    kernel_names = read_names(names if known is None else known, n_kernels, "kernel", numbered=axes[0] >= 0)
 
     def facets() -> Iterator[Facet]:
         for kernel, name in zip(ordered, kernel_names, strict=True):
+            taps, unit = normalized(kernel) if has_own_scales else (kernel, None)
             for channel in range(n_channels):
-                yield Facet(name + (f", channel {channel}" if n_channels > 1 else ""), kernel[..., channel], "signed")
+                suffix = f", channel {channel}" if n_channels > 1 else ""
+                yield Facet(name + suffix, taps[..., channel], "signed", unit)
 
     size = f"{height}x{width_of_kernel}" + (f"x{n_channels}" if n_channels > 1 else "")
     heading = read_title(title, f"{counted(n_kernels, 'kernel')} of {size}")
-    words = {"signed": "taps"}
+    words = {"signed": "taps, each kernel's largest as 1" if has_own_scales else "taps"}
     return draw(Sheet(heading, facets(), n_kernels * n_channels, n_channels, *read_sizes(max_facets, width), words))
 
 
@@ -349,7 +365,7 @@ def compare(
     return draw(Sheet(heading, facets(), n_facets, 3, *read_sizes(max_facets, width), words))
 
 
-# --- words and differences --------------------------------------------------------------------------------------------
+# --- words and numbers --------------------------------------------------------------------------------------------
 
 
 def counted(number: int, what: str) -> str:
@@ -373,22 +389,8 @@ def first_rows_and_columns(rows: int, columns: int, most: int) -> tuple[int, int
     return few_rows, min(columns, most // few_rows)
 
 
-def difference(plane: Array, other: Array) -> Array:
-    """``plane - other`` in float64; 0 where both are the same, be it infinite or NaN."""
-    with np.errstate(all="ignore"):
-        result = np.subtract(plane, other, dtype=np.longdouble).astype(np.float64)
-    same = (plane == other) | ((plane != plane) & (other != other))
-    result[same] = 0.0
-    return result
-
-
-def difference_text(planes: Array, others: Array) -> str:
-    """The largest difference in words."""
-    largest, n_not_finite = 0.0, 0
-    for plane, other in zip(planes, others, strict=True):
-        sizes = np.abs(difference(plane, other))
-        finite = np.isfinite(sizes)
-        n_not_finite += sizes.size - int(np.count_nonzero(finite))
-        largest = max(largest, float(sizes.max(where=finite, initial=0.0)))
-    words = f"largest difference {largest:.3g}" if largest or n_not_finite else "equal"
-    return words + (f", {n_not_finite} not finite" if n_not_finite else "")
+def normalized(kernel: Array) -> tuple[Array, float | None]:
+    """The taps by the largest one's magnitude, and that; a kernel of zeros, or without a finite tap, as it is."""
+    taps = kernel.astype(np.float64)
+    largest = float(np.abs(taps).max(where=np.isfinite(taps), initial=0.0))
+    return (taps / largest, largest) if largest else (kernel, None)

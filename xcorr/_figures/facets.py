@@ -75,6 +75,7 @@ class Facet(NamedTuple):
     title: str
     pixels: Array  # (height, width), or (height, width, 3) for the scale "colour"
     scale: str  # a key of COLOURS, or "colour"
+    unit: float | None = None  # what the pixels are parts of, None of numbers that stand for themselves
 
 
 @dataclass
@@ -194,9 +195,10 @@ def traces(
         }  # fmt: skip
         pixels = pixels.astype(np.float64).sum(axis=2)
     else:
+        value = "%{z:.6~g}" if facet.unit is None else f"%{{z:.4~g}} of {facet.unit:.6g}"
         yield {
             "type": "heatmap", "z": compact(pixels), "coloraxis": axis_of[facet.scale], **place,
-            "hovertemplate": f"{where}%{{z:.6~g}}{what}<extra>%{{fullData.name}}</extra>",
+            "hovertemplate": f"{where}{value}{what}<extra>%{{fullData.name}}</extra>",
         }  # fmt: skip
     yield from marks(pixels, place, where, side / pixels.shape[1])
 
