@@ -241,6 +241,12 @@ def some_call(generator: random.Random) -> tuple[str, Callable[[], Any]]:
         ("load_idx", lambda: xcorr.datasets.load_idx(word, max_bytes=other)),
         ("load_mnist", lambda: xcorr.datasets.load_mnist(word, max_bytes=other)),
         ("load_cifar10", lambda: xcorr.datasets.load_cifar10(word, max_bytes=other)),
+        ("per_channel", lambda: xcorr.banks.per_channel(operands[0], word)),
+        ("over_channels", lambda: xcorr.banks.over_channels(operands[0], word)),
+        ("gaussian", lambda: xcorr.banks.gaussian(word, other)),
+        ("laplacian_of_gaussian", lambda: xcorr.banks.laplacian_of_gaussian(word, other)),
+        ("box", lambda: xcorr.banks.box(word, normalized=other)),
+        ("names", lambda: xcorr.banks.names(generator.choice(list(xcorr.banks.BANKS)), size=word)),
     )
     operands = some_operand(generator), some_operand(generator)
     shapes = some_shape(generator), some_shape(generator)

@@ -23,6 +23,50 @@ def problem(case, dtype="float32"):
     return images, kernels, dict(case.keywords, bias=whole_numbers(rng, case.kernels[0], dtype) if case.bias else None)
 
 
+KERNELS = np.ones((2, 3, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("kernels", "keywords", "said"),
+    [
+        (KERNELS, {}, "kernels (2, 3, 3) of float32, layout by the images' axes, {auto}"),
+        (KERNELS, {"layout": "NHW"}, "kernels (2, 3, 3) of float32, layout NHW, {auto}"),
+        (np.ones((5, 7)), {}, "kernels (5, 7) of float64, layout by the images' axes, {auto}"),
+        (np.ones((2, 3, 3, 4), "i2"), {}, "kernels (2, 3, 3, 4) of int16, layout NHWC, {auto}"),
+        (np.ones((2, 3, 3, 4)), {"layout": "NCHW"}, "kernels (2, 3, 3, 4) of float64, layout NCHW, {auto}"),
+        (KERNELS, {"method": "fft"}, "kernels (2, 3, 3) of float32, layout by the images' axes, method fft"),
+        (
+            KERNELS,
+            {
+                "layout": "NHW",
+                "padding": "same",
+                "stride": (2, 1),
+                "boundary": "wrap",
+                "dtype": "f8",
+                "conjugate": False,
+            },
+            "kernels (2, 3, 3) of float32, layout NHW, {auto}, padding same, boundary wrap, stride (2, 1), "
+            "conjugate False, dtype float64",
+        ),
+        (
+            KERNELS,
+            {"fill_value": 2.5, "bias": [1.0, 2.0], "padding": 1, "precision": "strict", "dilation": 2, "groups": 2},
+            "kernels (2, 3, 3) of float32, layout by the images' axes, {auto}, padding ((1, 1), (1, 1)), "
+            "dilation (2, 2), groups 2, precision strict, fill_value 2.5, bias (2,) of float64",
+        ),
+    ],
+)
+def test_repr_tells_bank_layout_method_and_what_is_unusual(kernels, keywords, said):
+    correlator = xcorr.Correlator(kernels, **keywords)
+    expected = said.format(auto="method by the sizes of one image and the bank")
+    assert repr(correlator) == repr(pickle.loads(pickle.dumps(correlator))) == f"<Correlator: {expected}>"
+
+
+def test_a_kernel_of_one_axis_is_shown_the_way():
+    with pytest.raises(ValueError, match=r"^kernels: shape \(3,\) has 1 axis; .* kernel\[None\]"):
+        xcorr.Correlator(np.ones(3), layout="NHW")
+
+
 @pytest.mark.parametrize("case", FEW, **by_id)
 @pytest.mark.parametrize("dtype", ["float32", "complex128", "uint8", "float16"])
 def test_correlator_gives_the_exact_response(level, method, case, dtype):
@@ -259,6 +303,7 @@ def test_set_workers_refuses_what_is_not_a_count(value, error):
 
 def test_info_is_a_dictionary_that_tells_the_level():
     info = xcorr.info()
+    assert xcorr.__version__ == info["version"]
     assert isinstance(info, dict)
     assert set(_dispatch.runnable_levels()) & {value for value in info.values() if isinstance(value, str)}
 

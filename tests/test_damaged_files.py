@@ -6,9 +6,11 @@ import math
 import os
 import pickle
 import random
+import struct
 import tarfile
 import time
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -34,7 +36,7 @@ from formats import (
     what_idx_says,
 )
 
-from xcorr import datasets
+from xcorr import _unpickle, datasets
 
 
 @contextlib.contextmanager
@@ -129,7 +131,9 @@ def test_impossible_shapes_are_refused(read, shape):
 # CIFAR-10
 
 
-@pytest.mark.parametrize("writer", ["binary", "python2", "python3"])
+@pytest.mark.parametrize(
+    "writer", ["binary", "python2", "python3", "protocol 3 str", "protocol 4 str", "protocol 5 encode"]
+)
 def test_every_truncated_batch_is_refused(read_batch, writer):
     name, write = WRITERS[writer]
     body = write(*random_images(1))
@@ -152,7 +156,9 @@ def test_every_changed_byte_of_a_binary_batch_is_read_as_it_stands_or_refused(re
             assert binary_batch(found.images, found.labels.tolist()) == changed
 
 
-@pytest.mark.parametrize("write", [python2_batch, python3_batch])
+@pytest.mark.parametrize(
+    "write", [python2_batch, *(partial(python3_batch, protocol=protocol) for protocol in (2, 3, 4, 5))]
+)
 def test_every_changed_byte_of_a_pickle_changes_one_value_or_is_refused(read_batch, write):
     images, labels = random_images(1)
     images %= 128  # so that Python 3's text has one byte for each pixel
@@ -179,7 +185,7 @@ def test_every_changed_byte_of_a_pickle_changes_one_value_or_is_refused(read_bat
     assert n_refused > 4 * (len(whole) - 3072)
 
 
-@pytest.mark.parametrize("writer", ["python2", "python3 names"])
+@pytest.mark.parametrize("writer", ["python2", "python3 names", "protocol 4 str", "protocol 5 str"])
 def test_random_damage_is_refused_or_gives_images(read_batch, writer):
     generator = random.Random(SEED)
     whole = WRITERS[writer][1](*random_images(2))
@@ -217,13 +223,49 @@ def test_random_damage_is_refused_or_gives_images(read_batch, writer):
     ids=lambda content: None,
 )
 def test_pickles_of_something_else_are_refused(read_batch, content):
-    assert is_refused(read_batch, pickle.dumps(content, protocol=2))
+    for protocol in (2, 3, 4, 5):
+        assert is_refused(read_batch, pickle.dumps(content, protocol=protocol))
 
 
-@pytest.mark.parametrize("protocol", [0, 1, 3, 4, 5])
-def test_other_pickle_protocols_are_refused(read_batch, protocol):
+@pytest.mark.parametrize("protocol", [0, 1])
+def test_the_oldest_pickle_protocols_are_refused(read_batch, protocol):
     images, labels = random_images(1)
     assert is_refused(read_batch, pickle.dumps({b"data": planes_of(images), b"labels": labels}, protocol=protocol))
+
+
+@pytest.mark.parametrize("number", [0, 1, 6, 255])
+def test_pickle_protocols_to_come_are_refused(read_batch, number):
+    body = bytearray(python3_batch(*random_images(1), protocol=4))
+    assert body[:2] == b"\x80\x04"
+    body[1] = number
+    assert is_refused(read_batch, body)
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_frames_hold_whole_operations_and_no_frames(read_batch, protocol):
+    body = python3_batch(*random_images(1), protocol=protocol)
+    begin, rest = body[:3], body[11:]
+    assert begin[2:] == b"\x95"
+    assert struct.unpack("<Q", body[3:11]) == (len(rest),)
+
+    def framed(length, rest):
+        return begin + struct.pack("<Q", length) + rest
+
+    assert len(read_batch(framed(0, rest)).images) == 1
+    assert len(read_batch(framed(1, rest)).images) == 1
+    assert is_refused(read_batch, framed(1000, rest))  # in the middle of the pixels
+    assert is_refused(read_batch, framed(len(rest) + 1, rest))
+    inner = rest[:1] + b"\x95" + struct.pack("<Q", len(rest) - 1) + rest[1:]
+    assert len(read_batch(framed(1, inner)).images) == 1
+    assert is_refused(read_batch, framed(len(inner), inner))
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("text", [str, str.encode])
+def test_a_pickle_takes_two_times_its_size_beside_itself(protocol, text):
+    body = python3_batch(*random_images(2000), text=text, protocol=protocol)
+    with frugal(2 * len(body) + MIB):
+        assert len(_unpickle.unpickle("batch", body)["labels"]) == 2000
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -243,6 +285,13 @@ def test_pickle_bombs_are_refused_cheaply(read_batch, bomb):
         read_batch(BOMBS[bomb])
     assert caught.value.path.endswith("test_batch")
     assert 0 <= caught.value.offset <= len(BOMBS[bomb])
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_messages_about_pickle_bombs_are_short(read_batch, bomb):
+    with pytest.raises(datasets.DataFormatError) as caught:
+        read_batch(BOMBS[bomb])
+    assert len(caught.value.problem) < 300
 
 
 def test_a_pickle_may_have_64_mib(read_batch, tmp_path):

@@ -4,24 +4,11 @@ import gzip
 import math
 import os
 import pickle
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from formats import (
-    IDX_DTYPES,
-    NAMES,
-    WRITERS,
-    binary_batch,
-    idx_bytes,
-    idx_of,
-    is_refused,
-    planes_of,
-    python2_batch,
-    random_images,
-    tar_bytes,
-)
+from formats import IDX_DTYPES, binary_batch, idx_bytes, idx_of, is_refused, random_images
 
 from xcorr import datasets
 
@@ -58,7 +45,8 @@ def test_max_bytes_limits_what_is_read(read, read_batch):
         assert is_refused(read, datasets.load_idx, body, max_bytes=len(whole) - 1)
     batch = binary_batch(*random_images(1))
     assert len(read_batch(batch, "test_batch.bin", max_bytes=3073).images) == 1
-    assert len(read_batch(batch, "data_batch_1.bin", max_bytes=2 * 3073).images) == 2
+    both = read_batch(batch, "data_batch_1.bin", max_bytes=2 * 3073)
+    assert len(both.train_images) == len(both.test_images) == 1
     assert is_refused(read_batch, batch, "data_batch_2.bin", max_bytes=3 * 3073 - 1)
 
 
@@ -132,6 +120,92 @@ def test_mnist_files_may_be_missing_but_not_all(mnist):
         datasets.load_mnist(folder)
 
 
+@pytest.mark.parametrize("separator", "-.")
+@pytest.mark.parametrize("ending", ["", ".gz"])
+@pytest.mark.parametrize("has_files_beside", [False, True])
+def test_mnist_files_in_folders_of_their_names_are_read(tmp_path, separator, ending, has_files_beside):
+    arrays = [np.arange(24, dtype=np.uint8).reshape(2, 3, 4), np.array([7, 1], np.uint8)]
+    for prefix, change in (("train", 0), ("t10k", 1)):
+        for kind, array in zip(("images", "labels"), arrays, strict=True):
+            name = f"{prefix}-{kind}-idx{array.ndim}-ubyte"
+            body = idx_of(array + change)
+            (tmp_path / name).mkdir()
+            inner = name.replace("-idx", f"{separator}idx") + ending
+            (tmp_path / name / inner).write_bytes(gzip.compress(body) if ending else body)
+            if has_files_beside:
+                (tmp_path / name.replace("-idx", ".idx")).write_bytes(body)
+    found = datasets.load_mnist(tmp_path)
+    for array, expected in zip(found, [*arrays, *(array + 1 for array in arrays)], strict=True):
+        np.testing.assert_array_equal(array, expected, strict=True)
+
+
+def test_an_empty_folder_of_a_files_name_is_no_file(mnist):
+    folder, images, labels = mnist
+    (folder / "t10k-images-idx3-ubyte").mkdir()
+    (folder / "train-labels-idx1-ubyte").mkdir()
+    (folder / "train-labels-idx1-ubyte" / "train-labels-idx1-ubyte").mkdir()
+    found = datasets.load_mnist(folder)
+    np.testing.assert_array_equal(found.test_images, images + 1)
+    np.testing.assert_array_equal(found.train_labels, labels)
+
+
+def put_emnist(folder, split, change, *, ending=".gz", parts=("train", "test")):
+    """A split of EMNIST, whose images lie on their side; returns what is in it."""
+    images, labels = np.arange(24, dtype=np.uint8).reshape(2, 3, 4) + change, np.array([26, 1], np.uint8) + change
+    for part in parts:
+        for kind, array in (("images", images), ("labels", labels)):
+            body = idx_of(array + (part == "test"))
+            path = folder / f"emnist-{split}-{part}-{kind}-idx{array.ndim}-ubyte{ending}"
+            path.write_bytes(gzip.compress(body) if ending else body)
+    return images, labels, images + 1, labels + 1
+
+
+def assert_arrays(found, expected):
+    for array, wanted in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(array, wanted, strict=True)
+
+
+@pytest.mark.parametrize("split", ["balanced", "byclass", "bymerge", "digits", "letters", "mnist"])
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_the_one_split_of_emnist_is_read_under_its_own_names(tmp_path, split, ending):
+    expected = put_emnist(tmp_path, split, 3, ending=ending)
+    assert_arrays(datasets.load_mnist(tmp_path), expected)
+    assert_arrays(datasets.load_mnist(tmp_path, split=split), expected)
+
+
+def test_of_several_splits_of_emnist_one_has_to_be_chosen(tmp_path):
+    letters, digits = put_emnist(tmp_path, "letters", 0), put_emnist(tmp_path, "digits", 5)
+    with pytest.raises(ValueError, match=r"^split: got None, and there are several .*one of 'digits', 'letters'$"):
+        datasets.load_mnist(tmp_path)
+    assert_arrays(datasets.load_mnist(tmp_path, split="letters"), letters)
+    assert_arrays(datasets.load_mnist(tmp_path, split="digits"), digits)
+    with pytest.raises(
+        FileNotFoundError, match="no file of EMNIST's split byclass, such as emnist-byclass-test-images"
+    ):
+        datasets.load_mnist(tmp_path, split="byclass")
+
+
+def test_half_a_split_of_emnist_is_one(tmp_path):
+    train = put_emnist(tmp_path, "letters", 0, parts=["train"])[:2]
+    found = datasets.load_mnist(tmp_path)
+    assert_arrays(found[:2], train)
+    assert found[2:] == (None, None)
+
+
+def test_files_of_mnists_own_names_come_before_emnists(mnist):
+    folder, images, _ = mnist
+    letters = put_emnist(folder, "letters", 9)
+    put_emnist(folder, "digits", 7)
+    np.testing.assert_array_equal(datasets.load_mnist(folder).train_images, images)
+    assert_arrays(datasets.load_mnist(folder, split="letters"), letters)
+
+
+def test_split_is_one_of_emnists(tmp_path):
+    for value, error in ((3, TypeError), (["letters"], TypeError), ("Letters", ValueError), ("", ValueError)):
+        with pytest.raises(error, match="^split: got .*; allowed are None, 'balanced', 'byclass', 'bymerge', 'digits'"):
+            datasets.load_mnist(tmp_path, split=value)
+
+
 @pytest.mark.parametrize(
     ("name", "array"),
     [
@@ -149,70 +223,7 @@ def test_mnist_files_that_do_not_belong_together_are_refused(mnist, name, array)
     assert is_refused(datasets.load_mnist, folder)
 
 
-# CIFAR-10
-
-
-@pytest.mark.parametrize("writer", WRITERS)
-@pytest.mark.parametrize("n_images", [1, 2, 300])
-def test_every_version_of_a_batch_is_read(read_batch, writer, n_images):
-    name, write = WRITERS[writer]
-    images, labels = random_images(n_images)
-    found = read_batch(write(images, labels), name)
-    assert found._fields == ("images", "labels", "label_names")
-    assert found.label_names == NAMES
-    assert found.images.flags.c_contiguous
-    assert found.images.flags.writeable
-    np.testing.assert_array_equal(found.images, images, strict=True)
-    np.testing.assert_array_equal(found.labels, np.array(labels, np.uint8), strict=True)
-
-
-def test_arrays_pickled_column_by_column_are_read(read_batch):
-    images, labels = random_images(3)
-    body = pickle.dumps({b"data": np.asfortranarray(planes_of(images)), b"labels": labels}, protocol=2)
-    np.testing.assert_array_equal(read_batch(body).images, images)
-
-
-@pytest.mark.parametrize(("suffix", "write"), [("", python2_batch), (".bin", binary_batch)])
-@pytest.mark.parametrize("inner", ["", "cifar-10-batches-py", "cifar-10-batches-bin"])
-def test_batches_come_in_order_from_folders_and_archives(tmp_path, read, suffix, write, inner):
-    batches = {f"data_batch_{number}": random_images(number, seed=number) for number in (2, 1, 5)}
-    files = {f"{name}{suffix}": write(*batch) for name, batch in batches.items()}
-    files = {f"test_batch{suffix}": write(*random_images(1, seed=9)), **files, "readme.html": b"words"}
-    expected = np.concatenate([random_images(n_images, seed)[0] for n_images, seed in ((1, 1), (2, 2), (5, 5), (1, 9))])
-    (tmp_path / "set" / inner).mkdir(parents=True)
-    for name, body in files.items():
-        (tmp_path / "set" / inner / name).write_bytes(body)
-    members = [(f"{inner}/{name}".lstrip("/"), body) for name, body in files.items()]
-    archives = [tar_bytes(members, mode=mode) for mode in ("w", "w:gz")]
-    archives.append(tar_bytes([(f"./{name}", body) for name, body in members], format=tarfile.GNU_FORMAT, mode="w:gz"))
-    found = [datasets.load_cifar10(tmp_path / "set"), *(read(datasets.load_cifar10, archive) for archive in archives)]
-    for images, labels, _ in found:
-        np.testing.assert_array_equal(images, expected, strict=True)
-        assert len(labels) == len(images)
-
-
-def test_label_names_come_from_the_meta_file(read_batch, tmp_path):
-    names = [f"label{index}" for index in range(10)]
-    body = binary_batch(*random_images(1))
-    read_batch(body, "test_batch.bin")
-    assert read_batch("\n".join([*names, "", ""]).encode(), "batches.meta.txt").label_names == tuple(names)
-    assert is_refused(read_batch, b"cat\ndog\n", "batches.meta.txt")
-    assert is_refused(read_batch, b"a " * 100_000, "batches.meta.txt")
-    (tmp_path / "batches" / "test_batch.bin").unlink()
-    read_batch(python2_batch(*random_images(1)))
-    for text in (str, str.encode):
-        meta = pickle.dumps({text("label_names"): [text(name) for name in names], text("num_vis"): 3072}, protocol=2)
-        assert read_batch(meta, "batches.meta").label_names == tuple(names)
-    for meta in ({b"label_names": [b"cat"]}, {b"label_names": list(range(10))}, {}):
-        assert is_refused(read_batch, pickle.dumps(meta, protocol=2), "batches.meta")
-
-
-def test_a_folder_without_batches_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no CIFAR-10 batch"):
-        datasets.load_cifar10(tmp_path)
-
-
-# The samples and the data sets
+# The samples and the data set
 
 
 def test_the_samples_come_with_the_package():
@@ -241,20 +252,3 @@ def test_the_mnist_test_set_is_read_whole():
     sample = datasets.load_digits_sample()
     np.testing.assert_array_equal(sample.images, found.test_images[:500], strict=True)
     np.testing.assert_array_equal(sample.labels, found.test_labels[:500], strict=True)
-
-
-@needs_data
-def test_both_versions_of_cifar10_agree(tmp_path):
-    expected = datasets.load_cifar10(DATA / "cifar-10-batches-bin")
-    assert expected.images.shape == (512, 32, 32, 3)
-    assert expected.label_names == NAMES
-    sources = [DATA, DATA / "cifar-10-batches-py"]
-    for version in ("cifar-10-batches-bin", "cifar-10-batches-py"):
-        sources.append(tmp_path / f"{version}.tar.gz")
-        with tarfile.open(sources[-1], "w:gz", compresslevel=1) as archive:
-            archive.add(DATA / version, version)
-    for source in sources:
-        found = datasets.load_cifar10(source)
-        np.testing.assert_array_equal(found.images, expected.images, strict=True)
-        np.testing.assert_array_equal(found.labels, expected.labels, strict=True)
-        assert found.label_names == NAMES

@@ -76,7 +76,31 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
             "NHW",
             "kernels: shape (1, 2, 3, 4) has 4 axes; layout 'NHW' takes 3, or 2 without the first",
         ),
-        (ValueError, (5,), (2, 2), None, "images: shape (5,) has 1 axes; allowed are 2, 3 or 4"),
+        *(
+            (
+                ValueError,
+                (5,),
+                kernels,
+                layout,
+                "images: shape (5,) has 1 axis; allowed are 2, 3 or 4: "
+                "a signal is an image of one row, image[None] with kernel[None]",
+            )
+            for kernels in ((3,), (2, 2))
+            for layout in (None, "NHW", "NHWC")
+        ),
+        *(
+            (
+                ValueError,
+                images,
+                (3,),
+                layout,
+                "kernels: shape (3,) has 1 axis; allowed are 2, 3 or 4: "
+                "a kernel of one row is kernel[None], of one column kernel[:, None]",
+            )
+            for images in ((5, 6), (4, 5, 6))
+            for layout in (None, "NHW")
+        ),
+        (ValueError, (), (2, 2), None, "images: shape () has 0 axes; allowed are 2, 3 or 4"),
         (ValueError, (5, 6), (1, 2, 3, 4, 5), None, "kernels: shape (1, 2, 3, 4, 5) has 5 axes; allowed are 2, 3 or 4"),
         (
             ValueError,

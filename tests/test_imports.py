@@ -1,5 +1,6 @@
 """What `import xcorr` brings along: not what only some calls need, and no library but NumPy."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -60,6 +61,24 @@ def test_plot_is_there_when_it_is_asked_for():
     assert run_script("import xcorr; print(xcorr.plot.bank.__name__)") == "bank\n"
     assert run_script("from xcorr import *; print(plot.bank.__name__)") == "bank\n"
     assert not hasattr(xcorr, "plots")
+
+
+def test_version_is_there_when_it_is_asked_for():
+    code = "import sys, xcorr; known = 'importlib.metadata' in sys.modules; print(known, xcorr.__version__)"
+    known, version = run_script(code).split()
+    assert known == "False"
+    assert version == xcorr.__version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*|unknown", version)
+
+
+def test_help_begins_with_what_a_user_does():
+    text = run_script("import xcorr; help(xcorr)")
+    head, _, rest = text.partition("PACKAGE CONTENTS")
+    assert head.count(">>> ") == 5
+    for name in xcorr.__all__:
+        assert name == "DataFormatError" or re.search(rf"`{name}`", head), name
+    assert "_engine" not in head
+    assert f"VERSION\n    {xcorr.__version__}" in rest
 
 
 def test_sources_that_are_not_compiled_say_so(tmp_path):

@@ -225,3 +225,15 @@ def test_indices_beyond_the_address_space_are_refused():
             xcorr.correlation_indices(image_shape, (2, 2))
         with pytest.raises((ValueError, OverflowError, MemoryError)):
             xcorr.window_index(image_shape, (2, 2))
+
+
+def test_windows_of_other_numbers_of_axes_are_refused_with_the_way():
+    with pytest.raises(
+        ValueError, match=r"^images: shape \(5,\) has 1 axis; .*: a signal is an image of one row, image\[None"
+    ):
+        xcorr.windows(np.ones(5), (1, 3))
+    with pytest.raises(ValueError, match=r"^layout: images of shape \(5, 5, 5\) need one: 'NHW', 'NHWC' or 'NCHW'"):
+        xcorr.windows(np.ones((5, 5, 5)), (1, 3))
+    with pytest.raises(ValueError, match=r"^images: shape \(1, 1, 1, 5, 5\) has 5 axes; layout 'NHWC' takes 4, or 3"):
+        xcorr.windows(np.ones((1, 1, 1, 5, 5)), (1, 3))
+    np.testing.assert_array_equal(xcorr.windows(np.arange(5)[None], (1, 3))[0], [[0, 1, 2], [1, 2, 3], [2, 3, 4]])

@@ -81,6 +81,7 @@ def workers_and_the_installation() -> None:
         assert_type(setting, xcorr.set_workers)
     xcorr.set_workers(None)
     assert_type(xcorr.info(), dict[str, Any])
+    assert_type(xcorr.__version__, str)
 
 
 def data_sets() -> None:
@@ -88,7 +89,9 @@ def data_sets() -> None:
     assert_type(sample.images, npt.NDArray[np.uint8])
     assert_type(datasets.load_colour_sample().labels, npt.NDArray[np.uint8])
     try:
-        datasets.load_mnist("nowhere")
+        assert_type(datasets.load_mnist("nowhere", split="letters").test_images, npt.NDArray[np.uint8] | None)
+        assert_type(datasets.load_cifar10("nowhere").train_labels, npt.NDArray[np.uint8] | None)
+        assert_type(datasets.load_cifar10("nowhere").images, npt.NDArray[np.uint8])
     except FileNotFoundError:
         pass
     except xcorr.DataFormatError as error:

@@ -1,7 +1,20 @@
-"""Cross-correlation of batches of images with banks of kernels on CPUs.
+"""Cross-correlation of batches of images with banks of kernels, on CPUs: NumPy arrays in, NumPy arrays out.
 
-A call goes ``_correlate`` (the verbs) -> ``_geometry`` (shapes) -> ``_method`` (which way) -> ``_plan`` (what is
-prepared) -> ``_workers`` (threads) -> ``_engine`` (loops) -> ``_level_*`` (micro-kernels).
+The edges of 500 digits, along the columns and along the rows:
+
+>>> import xcorr
+>>> digits = xcorr.datasets.load_digits_sample().images
+>>> edges = xcorr.correlate(digits, xcorr.banks.sobel(), layout="NHW", padding="same")
+>>> edges.shape
+(500, 28, 28, 2)
+>>> xcorr.plot.responses(digits[:3], edges[:3], layout="NHW").show()  # doctest: +SKIP
+
+- `correlate` and `convolve` are one call: padding, boundary, stride, dilation, groups, bias, and every dtype.
+- `Correlator` is a bank that is prepared once and called often; its ``explain`` says what a call would do, and why.
+- `banks` has kernels for edges, texture and smoothing; ``banks.per_channel`` lays them out for colour images.
+- `datasets` reads MNIST and CIFAR-10, and has two small samples; `plot` draws images, kernels and responses.
+- `response_shape`, `windows`, `window_index`, `correlation_indices` and `choose_method` say what a call is made of.
+- `set_workers` and `get_workers` are about the number of threads, `info` tells of this installation and this machine.
 """
 
 from importlib import import_module as _import_module
@@ -26,11 +39,14 @@ from xcorr._correlate import (
 )
 from xcorr._correlator import Correlator
 from xcorr._info import info
+from xcorr._info import installed_version as _installed_version
 from xcorr._workers import get_workers, set_workers
 from xcorr.datasets import DataFormatError
 
 if _TYPE_CHECKING:
     from xcorr import plot
+
+__version__: str
 
 __all__ = [
     "Correlator",
@@ -52,7 +68,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _Any:
-    """`xcorr.plot` is imported when it is asked for."""
+    """`xcorr.plot` is imported when it is asked for, and what the version takes to find."""
     if name == "plot":
         return _import_module("xcorr.plot")
+    if name == "__version__":
+        return _installed_version()
     raise AttributeError(f"module 'xcorr' has no attribute {name!r}")

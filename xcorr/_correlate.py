@@ -660,9 +660,9 @@ def windows(
     array = take_array(images, "images")
     kernel = read_shape(kernel_shape, "kernel_shape", (2,))
     if layout is None:
-        if array.ndim not in (2, 4):
+        if array.ndim == 3:
             raise ValueError(f"layout: images of shape {array.shape} need one: 'NHW', 'NHWC' or 'NCHW'")
-        layout = "NHW" if array.ndim == 2 else "NHWC"
+        layout = "NHW" if array.ndim < 4 else "NHWC"
     read_layout_word(layout)
     axes = read_layout(array.shape, (1,) * len(layout), layout).images
     sizes = sizes_of(array.shape, axes)

@@ -11,7 +11,7 @@ from xcorr._arrays import held, take_array, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Repeat
-from xcorr._geometry import read_array_shape
+from xcorr._geometry import check_is_no_row, read_array_shape
 from xcorr._plan import CACHED_PLANS, Plan, plan_for, read_settings
 from xcorr._typing import AnyArray, Array, Boundary, Layout, Method, Overflow, Padding, Pair, Precision, Scalar
 
@@ -179,6 +179,25 @@ class Correlator:
         plan = plan_for(self._settings, shape, images, self._kernels.shape, self._kernels.dtype)
         return explained(plan, shape)
 
+    def __repr__(self) -> str:
+        defaults: dict[str, Any] = Correlator.__init__.__kwdefaults__ or {}
+        words = {name: defaults[name] for name in self._settings._fields if name in defaults}
+        usual = read_settings(flip=False, **words)
+        settings = {name: value for name, value in self._settings._asdict().items() if value != getattr(usual, name)}
+        four_axes = "NHWC" if self._kernels.ndim == 4 else None  # which means that layout alone
+        layout, method = settings.pop("layout", four_axes), settings.pop("method", None)
+        parts = [
+            f"kernels {self._kernels.shape} of {self._kernels.dtype}",
+            f"layout {layout}" if layout else "layout by the images' axes",
+            f"method {method}" if method else "method by the sizes of one image and the bank",
+            *(f"{name} {np.dtype(value) if name == 'dtype' else value}" for name, value in settings.items()),
+        ]
+        if self._fill_value != 0:
+            parts.append(f"fill_value {self._fill_value}")
+        if self._bias is not None:
+            parts.append(f"bias {self._bias.shape} of {self._bias.dtype}")
+        return f"<Correlator: {', '.join(parts)}>"
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in ("_banks", "_known", "_repeats")}
 
@@ -188,6 +207,7 @@ class Correlator:
 
 def check_bank(kernels: Array, layout: str | None) -> None:
     """What can be said of a bank without images."""
+    check_is_no_row(kernels.shape, "kernels")
     if kernels.ndim not in ((2, 3) if layout == "NHW" else (2, 3, 4)):
         allowed = "3, or 2 without the first" if layout == "NHW" else "2, 3 or 4"
         raise ValueError(

@@ -91,8 +91,20 @@ def read_layout_word(layout: Any) -> str | None:
     return plain(layout, LAYOUTS)
 
 
+def check_is_no_row(shape: Sequence[int], argument: str) -> None:
+    """ValueError that shows the way for an operand of one axis, which is in no layout."""
+    if len(shape) == 1:
+        ways = {
+            "images": "a signal is an image of one row, image[None] with kernel[None]",
+            "kernels": "a kernel of one row is kernel[None], of one column kernel[:, None]",
+        }
+        raise ValueError(f"{argument}: shape {tuple(shape)} has 1 axis; allowed are 2, 3 or 4: {ways[argument]}")
+
+
 def read_layout(images_shape: Sequence[int], kernels_shape: Sequence[int], layout: str | None) -> Layout:
     """Which axis is which, from the word or, without one, from the numbers of axes alone."""
+    check_is_no_row(images_shape, "images")
+    check_is_no_row(kernels_shape, "kernels")
     read_layout_word(layout)
     if layout is None:
         layout = guess_layout(images_shape, kernels_shape)

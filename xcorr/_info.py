@@ -22,15 +22,10 @@ def info() -> dict[str, Any]:
     >>> xcorr.info()["level"] in xcorr.info()["levels"]
     True
     """
-    import platform  # these two take longer than the whole package does
-    from importlib import metadata
+    import platform  # takes longer than the whole package does
 
-    try:
-        installed = metadata.version("xcorr")
-    except metadata.PackageNotFoundError:
-        installed = "unknown"
     return {
-        "version": installed,
+        "version": installed_version(),
         "level": _dispatch.current().name,
         "levels": _dispatch.runnable_levels(),
         "levels_built": _dispatch.built_levels(),
@@ -41,3 +36,13 @@ def info() -> dict[str, Any]:
         "numpy": np.__version__,
         "machine": platform.machine(),
     }
+
+
+def installed_version() -> str:
+    """The version of the package that is installed, "unknown" of sources that are not."""
+    from importlib import metadata  # takes longer than the whole package does
+
+    try:
+        return metadata.version("xcorr")
+    except metadata.PackageNotFoundError:
+        return "unknown"

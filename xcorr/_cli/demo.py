@@ -279,7 +279,11 @@ def load_images(mnist: Path | None, cifar10: Path | None) -> tuple[NDArray[np.ui
         digits = mnist_set.train_images if mnist_set.test_images is None else mnist_set.test_images
     if digits is None or len(digits) == 0:
         raise ValueError(f"--mnist: no images in {mnist}")
-    tiles = datasets.load_colour_sample().images if cifar10 is None else datasets.load_cifar10(cifar10).images
+    if cifar10 is None:
+        tiles = datasets.load_colour_sample().images
+    else:
+        cifar10_set = datasets.load_cifar10(cifar10)
+        tiles = cifar10_set.images if cifar10_set.test_images is None else cifar10_set.test_images
     if len(tiles) == 0:
         raise ValueError(f"--cifar10: no images in {cifar10}")
     return digits, tiles

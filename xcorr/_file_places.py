@@ -1,0 +1,45 @@
+"""Where the readers of files read, and how much at most: their arguments, and files by their names."""
+
+import operator
+import os
+from collections.abc import Sequence
+
+from xcorr._foreign import shown
+
+__all__ = ["MAX_BYTES", "checked_max_bytes", "checked_path", "found_file"]
+
+MAX_BYTES = 4 << 30
+
+
+def checked_path(argument: str, value: object) -> str:
+    problem = f"{argument}: got {shown(value)}; a str or an os.PathLike is allowed"
+    try:
+        path = os.fsdecode(value) if isinstance(value, (str, os.PathLike)) else None
+    except Exception:  # whatever its __fspath__ raises
+        path = None
+    if path is None:
+        raise TypeError(problem)
+    if "\0" in path:
+        raise ValueError(f"{problem}, without null bytes")
+    return path
+
+
+def checked_max_bytes(value: object) -> int:
+    try:
+        max_bytes = operator.index(value)  # type: ignore[arg-type]
+    except Exception:
+        raise TypeError(f"max_bytes: got {shown(value)}; an int >= 0 is allowed") from None
+    if max_bytes < 0:
+        raise ValueError(f"max_bytes: got {shown(max_bytes)}; an int >= 0 is allowed")
+    return max_bytes
+
+
+def found_file(folder: str, names: Sequence[str]) -> str | None:
+    """The path of the first of a file's names that is there, itself or in a folder of such a name; None without."""
+    for name in names:
+        path = os.path.join(folder, name)
+        places = [os.path.join(path, inner) for inner in names] if os.path.isdir(path) else [path]
+        for place in places:
+            if os.path.lexists(place) and not os.path.isdir(place):
+                return place
+    return None
