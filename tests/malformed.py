@@ -119,7 +119,7 @@ MALFORMED = [
     shapes((8, 9, 4), (3, 3), "layout", "NHW", "NHWC", "NCHW"),
     shapes((2, 8, 9, 4), (3, 3), "groups", "plane", groups=4),
     shapes((8, 9), (3, 3), "images|kernels|layout", "NHWC", layout="NHWC"),
-    shapes((8, 9, 4), (3,), "kernels", "NHWC", layout="NHWC"),
+    shapes((8, 9, 4), (1, 1, 3, 3, 4), "kernels", "5", "NHWC", layout="NHWC"),
     shapes((2, 9, 4), (3, 3), "kernels", "(2, 9)", "NHWC", layout="NHWC"),
     shapes((8, 9), (2, 3, 3, 3), "images|layout", "NCHW", layout="NCHW"),
     shapes((2, 8, 9, 4), (3, 3), "images|layout", "NHW", layout="NHW"),

@@ -135,9 +135,9 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
         (
             ValueError,
             (5, 6, 7),
-            (2,),
+            (1, 1, 2, 3, 7),
             "NHWC",
-            "kernels: shape (2,) has 1 axes; layout 'NHWC' takes 4, or 3 without the first, "
+            "kernels: shape (1, 1, 2, 3, 7) has 5 axes; layout 'NHWC' takes 4, or 3 without the first, "
             "or 2 for every channel by itself",
         ),
     ],
