@@ -1,5 +1,7 @@
 """The demonstration's page and single figures in a browser without a network: they are drawn, they fit, all is read."""
 
+import io
+from collections import Counter
 from typing import NamedTuple
 
 import browsing
@@ -10,7 +12,8 @@ pytest.importorskip("selenium")
 pytest.importorskip("PIL")
 pytest.importorskip("plotly")
 
-from demonstration import N_FIGURES, few_outcomes
+from demonstration import N_FIGURES, PHOTOGRAPH, few_outcomes
+from PIL import Image
 from plotly.offline import get_plotlyjs
 
 import xcorr
@@ -32,7 +35,7 @@ def driver():
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(report.page(few_outcomes(), [], 2), "utf-8")
+    path.write_text(report.page(few_outcomes(), PHOTOGRAPH, [], [], 2), "utf-8")
     return path
 
 
@@ -49,6 +52,9 @@ def opened(request, driver, page):
     browsing.set_width(driver, request.param)
     browsing.show(driver, page)
     return Opened(request.param, browsing.requests(driver), browsing.complaints(driver))
+
+
+OF_TIMES = 5  # the place among the figures of the one without pictures
 
 
 def plots(driver):
@@ -71,7 +77,7 @@ def test_every_figure_is_drawn(driver, opened):
     for index, element in enumerate(found):
         assert element.size["height"] > 100
         assert browsing.coloured_share(driver, element) > 0.02, f"figure {index} is blank"
-        if index:  # the first one is of times
+        if index != OF_TIMES:
             pixels = driver.execute_script(browsing.PIXELS, element)
             assert pixels
             assert all(one["right"] - one["left"] > 50 for one in pixels)
@@ -87,6 +93,62 @@ def test_page_is_never_wider_than_the_window_and_figures_fit(driver, opened):
 def test_no_text_of_a_figure_is_cut_or_crosses_another(driver, opened):
     for element in plots(driver):
         assert_texts_are_readable(driver, element)
+
+
+def test_photographs_are_shown_in_whole_lines_of_equal_size(driver, opened):
+    for row in driver.find_elements("class name", "photographs"):
+        pictures = row.find_elements("tag name", "img")
+        sizes = [(one.size["width"], one.size["height"]) for one in pictures]
+        assert max(abs(width - height) for width, height in sizes) <= 1
+        assert max(sizes)[0] - min(sizes)[0] <= 1
+        assert min(sizes)[0] >= 140
+        assert all(driver.execute_script("return arguments[0].naturalWidth", one) > 200 for one in pictures)
+        lines = Counter(one.location["y"] for one in pictures)
+        assert len(set(lines.values())) == 1, lines
+
+
+EDGES = """
+const [frame, left] = arguments;
+frame.scrollLeft = left;
+return [frame.scrollLeft, frame.clientWidth, frame.scrollWidth];
+"""
+
+
+def darkness_at_the_right(driver, frame):
+    """How much darker the last pixels of a frame are than those in the middle, in the least dark of their lines."""
+    with Image.open(io.BytesIO(frame.screenshot_as_png)) as file:
+        pixels = np.asarray(file.convert("L")).astype(int)
+    middle = slice(len(pixels) // 3, 2 * len(pixels) // 3)
+    return int(pixels.max()) - int(pixels[middle, -4:-2].max())
+
+
+def test_table_shows_by_words_and_a_shadow_that_it_goes_on(driver, opened):
+    frame, hint = driver.find_element("class name", "wide"), driver.find_element("id", "hint")
+    _, seen, whole = driver.execute_script(EDGES, frame, 0)
+    assert hint.is_displayed() == (whole > seen)
+    if opened.width <= 480:
+        assert whole > seen
+    if whole > seen:
+        assert "scroll it sideways" in hint.text
+        assert darkness_at_the_right(driver, frame) > 20
+    place, _, _ = driver.execute_script(EDGES, frame, whole)
+    assert place == pytest.approx(whole - seen, abs=1)
+    assert darkness_at_the_right(driver, frame) < 5
+    step = frame.find_element("css selector", "tbody th")
+    assert step.location["x"] == pytest.approx(frame.location["x"], abs=2), "the steps' names stay"
+    driver.execute_script(EDGES, frame, 0)
+
+
+def test_table_that_is_seen_whole_says_nothing(driver, page):
+    browsing.set_width(driver, 2000)
+    browsing.show(driver, page)
+    driver.execute_script("document.body.style.maxWidth = 'none'; dispatchEvent(new Event('resize'))")
+    browsing.settle(driver)
+    frame, hint = driver.find_element("class name", "wide"), driver.find_element("id", "hint")
+    _, seen, whole = driver.execute_script(EDGES, frame, 0)
+    assert whole <= seen
+    assert not hint.is_displayed()
+    assert darkness_at_the_right(driver, frame) < 5
 
 
 def drawn_widths(driver):
@@ -114,7 +176,7 @@ def test_markup_in_names_does_nothing(driver, tmp_path):
 
     evil = "</script><script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
     outcomes = [replace(outcome, step=replace(outcome.step, title=evil)) for outcome in few_outcomes()]
-    (tmp_path / "report.html").write_text(report.page(outcomes, [evil], 2), "utf-8")
+    (tmp_path / "report.html").write_text(report.page(outcomes, PHOTOGRAPH, [evil], [evil], 2), "utf-8")
     browsing.show(driver, tmp_path / "report.html")
     assert driver.title == "xcorr demo"
     assert len(plots(driver)) == N_FIGURES

@@ -1,6 +1,8 @@
 """The command: what it prints, writes and returns, and that a wrong response cannot pass."""
 
+import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,17 +14,21 @@ pytest.importorskip("click")
 pytest.importorskip("rich")
 
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from xcorr import cli, datasets
-from xcorr._cli import demo
+from xcorr._cli import demo, peers, timing
+from xcorr._cli.outcome import Comparison, Outcome
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-N_STEPS = 7
+N_STEPS = 10
 
 
 @pytest.fixture
 def few_images(monkeypatch):
-    """Six images of each sample, and one run per timing: the same work in a hundredth of the time."""
+    """Six images of each sample, a part of the photograph, and one run per timing: a hundredth of the time."""
+    part = demo.photograph()[40:80, 90:140]
+    monkeypatch.setattr(demo, "photograph", lambda: part)
     for name in ("load_digits_sample", "load_colour_sample"):
         sample = getattr(datasets, name)()
         few = sample._replace(images=sample.images[:6], labels=sample.labels[:6])
@@ -63,12 +69,16 @@ def test_whole_command_runs_on_the_shipped_samples(tmp_path):
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "500x28x28 * 4x3x3" in finished.stdout
     assert "64x32x32x3 * 2x5x5x3" in finished.stdout
-    assert "All 2,810,084 responses are within their bounds" in finished.stdout
+    assert "All 3,230,016 responses are within their bounds" in finished.stdout
+    assert re.search(r"^Equal to SciPy's, and \d[\d.]* to \d[\d.]* times as fast$", finished.stdout, re.MULTILINE)
     assert max(map(len, finished.stdout.splitlines())) <= 80
     with np.load(tmp_path / "responses.npz") as responses:
         shapes = {name: responses[name].shape for name in responses}
         dtypes = {responses[name].dtype for name in responses}
     assert shapes == {
+        "photograph_edges": (254, 254, 2),
+        "photograph_blur": (238, 238),
+        "photograph_textures": (242, 242, 4),
         "image_kernel": (26, 26),
         "image_bank": (26, 26, 4),
         "colour_image_kernel": (28, 28),
@@ -123,7 +133,7 @@ def test_one_float_response_over_its_bound_fails(tmp_path, monkeypatch, value):
     perturbed(monkeypatch, with_response(lambda response: -1, value), lambda images, kernels: images.ndim == 4)
     result = run("--out", tmp_path / "responses.npz")
     assert result.exit_code == 1
-    assert "colour batch, a bank: 1 of 9408 responses differ from SciPy by more than their bound" in result.output
+    assert "tiles, two kernels: 1 of 9408 responses differ from SciPy by more than their bound" in result.output
     assert result.output.count("more than their bound") == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -134,7 +144,7 @@ def test_one_integer_response_off_by_one_fails(tmp_path, monkeypatch):
     perturbed(monkeypatch, off_by_one, lambda images, kernels: images.dtype == np.uint8)
     result = run("--out", tmp_path / "responses.npz")
     assert result.exit_code == 1
-    assert "integer batch, a bank: 1 of 16224 responses" in result.output
+    assert "digits, integers: 1 of 16224 responses" in result.output
 
 
 @pytest.mark.usefixtures("few_images")
@@ -160,6 +170,140 @@ def test_response_of_another_shape_fails(tmp_path, monkeypatch, cut):
     result = run("--out", tmp_path / "responses.npz")
     assert result.exit_code == 1
     assert result.output.count("more than their bound") == 1
+
+
+# --- libraries beside it ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """Let a function stand for a library that is there, with the ways that it gives."""
+
+    def stand_in(ways, module="sys"):
+        monkeypatch.setattr(peers, "OTHERS", {"Made-up": (module, ways)})
+
+    return stand_in
+
+
+def right_ways(step, workers):
+    images, kernels = step.planes(np.float64)
+    return [lambda: np.stack([peers.scipy_response(image, kernels) for image in images])]
+
+
+def beside(change):
+    """Ways whose responses are changed."""
+    return lambda step, workers: [lambda: change(right_ways(step, workers)[0]())]
+
+
+@pytest.mark.usefixtures("few_images")
+def test_library_that_is_there_is_timed_beside_scipy(tmp_path, made_up):
+    made_up(right_ways)
+    result = run("--out", tmp_path / "responses.npz")
+    assert result.exit_code == 0, result.output
+    assert "Made-up" in result.output
+    assert "left out" not in result.output
+
+
+@pytest.mark.usefixtures("few_images")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda response: response[:, :, 1:],
+        lambda response: response * 1.01,
+        lambda response: response * np.nan,
+        lambda response: 1 / 0,
+    ],
+)
+def test_library_that_fails_or_answers_otherwise_is_left_out_with_a_line(tmp_path, made_up, change):
+    made_up(beside(change))
+    result = run("--out", tmp_path / "responses.npz")
+    assert result.exit_code == 0, result.output
+    assert result.output.count("Made-up is left out: ") == 1
+    assert result.output.count("Made-up") == 1
+
+
+@pytest.mark.usefixtures("few_images")
+def test_library_that_fails_at_a_later_step_is_in_no_row(tmp_path, made_up):
+    made_up(lambda step, workers: right_ways(step, workers) if step.subject == "photograph" else 1 / 0)
+    result = run("--out", tmp_path / "responses.npz")
+    assert result.exit_code == 0, result.output
+    assert result.output.count("Made-up") == 1
+    assert "Made-up is left out: division by zero" in result.output
+
+
+@pytest.mark.usefixtures("few_images")
+@pytest.mark.parametrize("problem", ["raise ImportError('no such symbol')", "raise RuntimeError", "1 / 0"])
+def test_library_that_cannot_be_imported_is_left_out_with_a_line(tmp_path, made_up, monkeypatch, problem):
+    (tmp_path / "made_up_and_broken.py").write_text(problem)
+    monkeypatch.syspath_prepend(tmp_path)
+    made_up(right_ways, "made_up_and_broken")
+    result = run("--out", tmp_path / "responses.npz")
+    assert result.exit_code == 0, result.output
+    reason = (
+        {"r": "no such symbol", "1": "division by zero"}[problem[0]] if "Runtime" not in problem else "RuntimeError"
+    )
+    assert f"Made-up is left out: {reason}" in result.output.splitlines()
+
+
+@pytest.mark.usefixtures("few_images")
+def test_library_that_is_absent_is_not_mentioned(tmp_path, made_up):
+    made_up(right_ways, "made_up_and_absent")
+    result = run("--out", tmp_path / "responses.npz")
+    assert result.exit_code == 0, result.output
+    assert "Made-up" not in result.output
+
+
+def test_table_beside_all_libraries_fits_80_columns():
+    """With all digits, and times as long as those of a library that waits for its threads."""
+    steps = demo.demo_steps(demo.photograph(), *demo.load_images(None, None))
+    comparison = Comparison(1.25e-07, 3.5e-06, 0, np.empty(0))
+    response = np.broadcast_to(np.float32(0), (500, 26, 26, 4))
+    times = {"SciPy": 20.0, **dict.fromkeys(peers.OTHERS, 2.0)}
+    outcomes = [Outcome(step, response, "winograd", 1e-4, times, comparison) for step in steps]
+    console = Console(width=80, file=io.StringIO())
+    console.print(demo.outcome_table(outcomes, "v4", 128))
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert "OpenCV" in text
+    assert "200000" in text
+
+
+@pytest.mark.parametrize("name", peers.OTHERS)
+def test_installed_library_answers_as_scipy_does(name):
+    """Every way of it, for every step; `Peers.calls` holds the responses against SciPy's."""
+    pytest.importorskip(peers.OTHERS[name][0])
+    digits, tiles = datasets.load_digits_sample().images[:3], datasets.load_colour_sample().images[:3]
+    others = peers.Peers(2)
+    for step in demo.demo_steps(demo.photograph()[:50, :40], digits, tiles):
+        images, kernels = step.planes(np.float64)
+        expected = peers.scipy_response(images[0], kernels)
+        n_ways = [called for called, _ in others.calls(step, expected)].count(name)
+        assert n_ways == len(peers.OTHERS[name][1](step, 2)) > 0
+    assert others.left_out == []
+
+
+def test_calls_take_turns_and_each_has_its_share():
+    order, clock = [], iter(range(10**6))
+
+    def call(name):
+        return lambda: order.append(name)
+
+    with pytest.MonkeyPatch.context() as patch:  # every look at the clock is a second later
+        patch.setattr(timing.time, "perf_counter", lambda: next(clock))
+        assert timing.best_in_turns([call("a"), call("b")], 2 * timing.N_TURNS) == [1, 1]
+    assert order == ["a", "a", "b", "b"] * timing.N_TURNS
+
+
+def test_call_that_takes_long_runs_once_and_the_shortest_run_counts():
+    runs, clock = [], iter([0, 9, 10, 13, 20, 22, 30, 31])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timing.time, "perf_counter", lambda: next(clock))
+        times = timing.best_in_turns([lambda: runs.append("slow"), lambda: runs.append("quick")], 6)
+    assert times == [9, 1]
+    assert runs == ["slow", "quick", "quick", "quick"]
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

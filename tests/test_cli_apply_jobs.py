@@ -20,7 +20,7 @@ pytest.importorskip("tifffile")
 import killed
 
 import xcorr
-from xcorr._cli import bank_file, files, files_run, job, journal, sheet, stack_run
+from xcorr._cli import bank_file, files, files_run, job, journal, stack_run
 from xcorr._cli.progress import Bar, Rate
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -255,12 +255,6 @@ def test_brightness_of_two_channels_is_refused():
     np.save("image.npy", np.zeros((9, 8, 2)))
     result = apply("image.npy", "--layout", "NHWC", "--channels", "grey", status=1)
     assert "2 channels; the brightness of 3" in result.stderr
-
-
-def test_labels_count_in_the_size_of_a_sheet(rng, monkeypatch):
-    np.save("image.npy", rng.random((3, 4)))
-    monkeypatch.setattr(sheet, "MOST_PIXELS", 320 * 20)
-    assert "a sheet of 324x" in apply("image.npy", "--format", "sheet", status=1).stderr
 
 
 @pytest.mark.parametrize("damage", ["longer", "shorter", "other"])

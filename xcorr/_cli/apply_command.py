@@ -11,12 +11,13 @@ from typing import Any
 import click
 
 from xcorr._cli.apply import run_job
-from xcorr._cli.bank_file import bank_digest, read_bank
+from xcorr._cli.bank_file import bank_digest, kernel_names, read_bank
 from xcorr._cli.find import Found, find_images
 from xcorr._cli.job import STACKED, Job, JobError, Refused, Summary
 from xcorr._cli.progress import printable, watching
 from xcorr._cli.respond import SETTINGS, Responder
 from xcorr._cli.responses import SUFFIXES
+from xcorr._cli.tiles import Look
 from xcorr._info import info
 from xcorr._plan import read_settings
 
@@ -79,7 +80,7 @@ def make_job(found: Found, out: Path, options: dict[str, Any]) -> Job:
     parameters |= {"bank": bank_digest(bank), "channels": channels or "each", "format": form}
     parameters |= {"version": info()["version"], "level": info()["level"], "fill_value": str(options["fill_value"])}
     if form == "sheet":
-        parameters["colours"] = options["colours"]
+        parameters |= {name: options[name] for name in ("colours", "one_scale")}
     try:
         check_keywords(keywords)
     except (TypeError, ValueError) as error:
@@ -92,7 +93,7 @@ def make_job(found: Found, out: Path, options: dict[str, Any]) -> Job:
         layout=layout,
         alpha=options["alpha"],
         form=form,
-        colours=options["colours"],
+        look=Look(bank, kernel_names(options["bank"], bank), options["colours"], options["one_scale"]),
         out=out,
         overwrite=options["overwrite"],
         stops=(options["on_error"] or ("stop" if form in STACKED else "skip")) == "stop",

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcorr._dtypes import check_element
-from xcorr.banks import BANKS
+from xcorr.banks import BANKS, names
 
-__all__ = ["bank_digest", "bank_names", "read_bank"]
+__all__ = ["bank_digest", "bank_names", "kernel_names", "read_bank"]
 
 Array = NDArray[Any]
 
@@ -21,6 +21,13 @@ Array = NDArray[Any]
 def bank_names() -> list[str]:
     """Return the names of the banks that come with the package."""
     return list(BANKS)
+
+
+def kernel_names(word: str, bank: Array) -> list[str]:
+    """Name the kernels of the bank that `read_bank` returned for a word; those of a file are numbered."""
+    if word in BANKS:
+        return names(word)
+    return [f"kernel {index}" for index in range(1 if bank.ndim == 2 else len(bank))]
 
 
 def read_bank(word: str) -> Array:
@@ -76,12 +83,12 @@ def bank_of_file(word: str) -> Array:
 
 def array_of(arrays: Any, member: str) -> Array:
     """Return the array of that name, or the only one."""
-    names = list(arrays.files)
-    if not member and len(names) == 1:
-        member = names[0]
-    if member not in names:
-        got = f"no array {member!r}" if member else f"{len(names)} arrays"
-        raise ValueError(f"{got} in it; allowed is FILE.npz:NAME with NAME one of {', '.join(map(repr, names))}")
+    members = list(arrays.files)
+    if not member and len(members) == 1:
+        member = members[0]
+    if member not in members:
+        got = f"no array {member!r}" if member else f"{len(members)} arrays"
+        raise ValueError(f"{got} in it; allowed is FILE.npz:NAME with NAME one of {', '.join(map(repr, members))}")
     found = arrays[member]
     if not isinstance(found, np.ndarray):  # of a member that is no array
         raise ValueError(f"{member!r} in it is no array")

@@ -15,7 +15,7 @@ from xcorr._cli.bank_file import bank_names
 from xcorr._cli.images import ALPHAS, MissingLibrary
 from xcorr._cli.respond import CHANNELS
 from xcorr._cli.responses import SUFFIXES
-from xcorr._cli.sheet import COLOURS
+from xcorr._cli.tiles import COLOURS
 from xcorr._geometry import BOUNDARIES, LAYOUTS, PADDING_WORDS
 from xcorr._info import info
 from xcorr._method import METHODS, PRECISIONS
@@ -210,6 +210,8 @@ def demo(
 ) -> None:
     """Correlate real images, compare every response with SciPy, time both, and draw it all on one page.
 
+    A photograph, digits and colour tiles. OpenCV and torch are timed as well where they are installed.
+
     The page opens in a browser and needs nothing else; to draw it takes plotly: pip install "xcorr[plot]".
     Exits with 1 if a response differs from SciPy's by more than its bound.
     """
@@ -230,6 +232,7 @@ def demo(
 @click.option("--scale", is_flag=True, help="Divide integer images by the largest value of their type.")
 @click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the arrays in .npy and IDX files.")
 @click.option("--colours", type=click.Choice(list(COLOURS)), default="grey", show_default=True, help="Of sheets.")
+@click.option("--one-scale", is_flag=True, help="Of sheets: all responses on one scale; default: each on its own.")
 @options_of_correlate
 @click.option("--fill-value", type=Number(), default=0, show_default=True, help="In a constant padding.")
 @click.option("--overwrite", is_flag=True, help="Replace results that are not of this job.")
@@ -248,7 +251,7 @@ def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> No
     Results, kernels last:
       npy    DIR/photo.png.npy, (rows, columns, K), before it N for a batch
       tif    DIR/photo.png.tif, a page for each kernel
-      sheet  DIR/photo.png.sheet.png, all responses on one scale, 0 in its middle
+      sheet  DIR/photo.png.sheet.png, the image and its responses as small pictures
       stack  FILE.npy, (N, rows, columns, K) of all files, in their order
       zarr   FILE.zarr, the same, a chunk for each image
 

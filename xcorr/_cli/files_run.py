@@ -21,6 +21,7 @@ from xcorr._cli.images import ImageError, open_images
 from xcorr._cli.job import Job, Refused, Run, Summary, Watch, check_same, content_of, differences
 from xcorr._cli.journal import Entry, Journal
 from xcorr._cli.responses import SUFFIXES, write_responses
+from xcorr._cli.sheet import write_sheet
 
 __all__ = ["FilesRun"]
 
@@ -171,7 +172,10 @@ class FilesRun(Run):
             responses = self.job.responder.responses(images)
             responses = dataclasses.replace(responses, parts=self.told(responses))
             with part.open("wb") as opened:
-                write_responses(opened, responses, self.job.form, self.job.colours)
+                if self.job.form == "sheet":
+                    write_sheet(opened, images, responses, self.job.look)
+                else:
+                    write_responses(opened, responses, self.job.form)
 
 
 def is_caseless(folder: Path) -> bool:

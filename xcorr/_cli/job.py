@@ -15,6 +15,7 @@ from xcorr._cli.images import ImageError
 from xcorr._cli.journal import Journal
 from xcorr._cli.respond import Responder
 from xcorr._cli.responses import Responses
+from xcorr._cli.tiles import Look
 
 __all__ = [
     "STACKED",
@@ -55,7 +56,7 @@ class Job:
     layout: str | None
     alpha: str
     form: str
-    colours: str
+    look: Look
     out: Path
     overwrite: bool
     stops: bool
@@ -113,9 +114,9 @@ class Run:
     def told(self, responses: Responses) -> Iterator[NDArray[Any]]:
         """Give the parts of a file's responses, and tell how far they are."""
         for part in responses.parts:
-            yield part
             self.summary.n_images += len(part)
             self.watch.advance(len(part) / max(1, responses.n_images), len(part))
+            yield part  # after which a sheet that is cut may ask for no more
 
 
 @dataclass(frozen=True)

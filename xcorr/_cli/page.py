@@ -20,15 +20,11 @@ $style</style>
 <body>
 <header>
 <h1>xcorr demo</h1>
-<p>Real images, correlated with banks of kernels. Every response was compared with SciPy's.</p>
 $verdict
-<dl>
-$facts
-</dl>
 <nav aria-label="Contents"><ul>
 $contents
 </ul></nav>
-<noscript><p class="bad">The figures need JavaScript; the table does not.</p></noscript>
+<noscript><p class="bad">The figures need JavaScript; the photograph and the table do not.</p></noscript>
 </header>
 <main>
 $sections
@@ -45,24 +41,47 @@ $script</script>
 SECTION = Template("""\
 <section aria-labelledby="$name">
 <h2 id="$name">$title</h2>
-$figures
-$after
+$parts
 </section>""")
 
 FIGURE = Template("""\
 <figure>
-<figcaption id="caption-$index"><strong>$title.</strong> $caption</figcaption>
-<div class="frame" tabindex="0" role="img" aria-labelledby="caption-$index">
+<figcaption id="caption-$caption"><strong>$title.</strong> $text</figcaption>
+<div class="frame" tabindex="0" role="img" aria-labelledby="caption-$caption">
 <div class="plot" data-figure="$index"></div>
 </div>
 </figure>""")
 
+PHOTOGRAPHS = Template("""\
+<figure>
+<figcaption id="caption-$caption"><strong>$title.</strong> $text</figcaption>
+<ul class="photographs $size">
+$pictures
+</ul>
+</figure>""")
+
+PHOTOGRAPH = Template("""<li><img src="$source" alt="$words"><span>$words</span></li>""")
+
+TABLE = Template("""\
+<p class="hint" id="hint">The table goes on to the right: scroll it sideways &rarr;</p>
+<div class="frame wide" tabindex="0" role="region" aria-label="Table of all steps"><table>
+<thead><tr>$head</tr></thead>
+<tbody>
+$rows
+</tbody>
+</table></div>""")
+
+FACTS = Template("""\
+<dl>
+$facts
+</dl>""")
+
 STYLE = """\
 :root { color-scheme: light dark; --ink: #1f2328; --soft: #57606a; --line: #d0d7de; --page: #f6f8fa; --card: #fff;
-  --link: #0b5cad; --good: #0f6b34; --bad: #b42318 }
+  --link: #0b5cad; --good: #0f6b34; --bad: #b42318; --shadow: #0006 }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e9ec; --soft: #a4adb6; --line: #3a424a; --page: #14181c; --card: #1c2126; --link: #79b8ff;
-    --good: #58c88a; --bad: #ff8f80 }
+    --good: #58c88a; --bad: #ff8f80; --shadow: #fff4 }
 }
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 1164px; padding: 16px; background: var(--page); color: var(--ink);
@@ -70,6 +89,9 @@ body { margin: 0 auto; max-width: 1164px; padding: 16px; background: var(--page)
 h1 { margin: 8px 0; font-size: 1.75rem; line-height: 1.2 }
 h2 { margin: 40px 0 12px; font-size: 1.25rem; line-height: 1.3 }
 a { color: var(--link) }
+.verdict { font-size: 1.375rem; font-weight: 600; line-height: 1.3 }
+.good p { margin: 4px 0; color: var(--ink) }
+.good .verdict { color: var(--good) }
 .good, .bad { border-left: 4px solid; padding: 8px 12px; background: var(--card) }
 .good { color: var(--good); border-color: var(--good) }
 .bad { color: var(--bad); border-color: var(--bad) }
@@ -82,16 +104,30 @@ figure { margin: 0 0 24px }
 figcaption { margin-bottom: 8px; max-width: 46rem }
 .frame { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; background: var(--card) }
 figure .frame { width: fit-content; max-width: 100%; background: #fff }
+.photographs { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 240px), 1fr)); gap: 16px;
+  margin: 0; padding: 0; list-style: none }
+.small { grid-template-columns: repeat(auto-fit, minmax(min(100%, 150px), 1fr)); gap: 12px }
+.photographs img { display: block; width: 100%; border-radius: 6px }
+.photographs span { display: block; margin-top: 4px; color: var(--soft); font-size: .875rem }
+.wide { background: linear-gradient(to right, var(--card) 30%, transparent) local,
+  linear-gradient(to left, var(--card) 30%, transparent) right local,
+  radial-gradient(farthest-side at 0 50%, var(--shadow), transparent),
+  radial-gradient(farthest-side at 100% 50%, var(--shadow), transparent) right, var(--card);
+  background-repeat: no-repeat; background-size: 48px 100%, 48px 100%, 16px 100%, 16px 100%, auto }
+.hint { margin: 0 0 6px; color: var(--soft); font-size: .875rem }
+.all-seen { display: none }
 .frame:focus-visible { outline: 2px solid var(--link); outline-offset: 2px }
 table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums }
 th, td { padding: 6px 10px; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap }
 thead th { color: var(--soft); vertical-align: bottom; white-space: normal }
 tbody th { font-weight: 600 }
+tbody th, thead th:first-child { position: sticky; left: 0; background: var(--card) }
 tbody tr:last-child > * { border-bottom: 0 }
-.number, thead th:nth-child(n+5) { text-align: right }
+th.number, td.number { text-align: right }
 footer { margin-top: 40px; color: var(--soft); font-size: .875rem }
 @media (max-width: 520px) {
   body { padding: 16px 12px }
+  tbody th { min-width: 104px; white-space: normal }
 }
 """
 
@@ -106,7 +142,11 @@ function draw(place) {
   place.dataset.width = layout.width;
   Plotly.react(place, data, structuredClone(layout), {displayModeBar: false});
 }
-function drawAll() { document.querySelectorAll(".plot").forEach(draw); }
+function drawAll() {
+  document.querySelectorAll(".plot").forEach(draw);
+  const table = document.querySelector(".wide");
+  document.getElementById("hint").classList.toggle("all-seen", table.scrollWidth <= table.clientWidth);
+}
 drawAll();
 addEventListener("resize", () => requestAnimationFrame(drawAll));
 """

@@ -13,7 +13,6 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xcorr._cli import sheet
 from xcorr._cli.images import ImageError, library_for
 
 __all__ = [
@@ -23,6 +22,7 @@ __all__ = [
     "Rows",
     "open_finished",
     "open_rows",
+    "planes_first",
     "rows_digest",
     "write_responses",
 ]
@@ -60,17 +60,15 @@ class Responses:
         return (self.n_images, *self.shape) if self.has_batch else self.shape
 
 
-def write_responses(file: BinaryIO, responses: Responses, form: str, colours: str) -> None:
-    """Write a file of the form "npy", "tif" or "sheet"."""
+def write_responses(file: BinaryIO, responses: Responses, form: str) -> None:
+    """Write a file of the form "npy" or "tif"."""
     if form == "npy":
         header = {"descr": np.lib.format.dtype_to_descr(responses.dtype), "fortran_order": False}
         np.lib.format.write_array_header_1_0(file, {**header, "shape": responses.whole_shape})
         for part in responses.parts:
             file.write(np.ascontiguousarray(part).data)
-    elif form == "tif":
-        write_tif(file, responses)
     else:
-        write_sheet(file, responses, colours)
+        write_tif(file, responses)
 
 
 def planes_first(part: Array) -> Array:
@@ -88,40 +86,6 @@ def write_tif(file: BinaryIO, responses: Responses) -> None:
         raise ImageError(f"responses of shape {responses.whole_shape}; a TIFF has at least one page")
     pages = (page for part in responses.parts for page in planes_first(part).reshape(-1, rows, columns))
     write_pages(file, shape, responses.dtype, pages)
-
-
-def write_sheet(file: BinaryIO, responses: Responses, colours: str) -> None:
-    """Draw all responses; those of a batch have a row of tiles for each image."""
-    rows, columns, *others = responses.shape
-    per_image = math.prod(others)
-    n_tiles = responses.n_images * per_image
-    if n_tiles == 0:
-        raise ImageError("no responses, of which no sheet can be drawn")
-    check_sheet(n_tiles, rows, columns)
-    tiles = np.concatenate([planes_first(part).reshape(-1, rows, columns) for part in responses.parts])
-    n_columns = per_image if responses.has_batch else math.ceil(math.sqrt(per_image))
-    sheet.draw_sheet(tiles, tile_labels(responses), n_columns, colours).save(file, format="PNG")
-
-
-def check_sheet(n_tiles: int, rows: int, columns: int) -> None:
-    """ImageError before the responses are computed, if the sheet would be too large anyway."""
-    if n_tiles * rows * columns > sheet.MOST_PIXELS:
-        raise ImageError(
-            f"a sheet of {n_tiles} responses of {rows}x{columns}; at most {sheet.MOST_PIXELS:,} pixels are drawn; "
-            "--format npy and tif have no such limit"
-        )
-
-
-def tile_labels(responses: Responses) -> list[str]:
-    """Name the image of a batch, the kernel of a bank and the channel, as far as there are several."""
-    others = list(reversed(responses.shape[2:]))
-    words = ["kernel", "channel"] if responses.has_channels else ["kernel"]
-    words = words[len(words) - len(others) :]
-    labels = []
-    for place in np.ndindex(responses.n_images, *others):
-        named = [f"{word} {index}" for word, index in zip(words, place[1:], strict=True)]
-        labels.append(", ".join([f"image {place[0]}"] * responses.has_batch + named))
-    return labels
 
 
 # --- stacks -----------------------------------------------------------------------------------------------------------

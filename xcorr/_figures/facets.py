@@ -39,7 +39,7 @@ MOST_VALUES = 500_000
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 INK, FRAME, PAPER = "#1f2328", "#b6bcc4", "#ffffff"
-TITLE_SIZE, FACET_SIZE, LETTER = 15, 11, 0.55  # of the fonts; the width of a letter beside its height
+TITLE_SIZE, FACET_SIZE, LETTER = 15, 12, 0.55  # of the fonts; the width of a letter beside its height
 SMALLEST, COMFORTABLE, LARGEST, ALONE = 72, 96, 220, 320  # sides of a facet
 LARGEST_OF_MANY_PIXELS = 640
 MARGIN, GAP, LINE, BAR = 12, 10, 15, 50  # around all, between facets, one line of a title, a colour bar with its words
@@ -392,8 +392,12 @@ def colour_axis(
     the room for labels below the bar.
     """
     index, n_bars = place
-    ticks = (ends[0], (ends[0] + ends[1]) / 2, ends[1])
     room = plot[0] / n_bars
+    length = min(room - 2 * BAR_END, LONGEST_BAR)
+    ticks = [ends[0], (ends[0] + ends[1]) / 2, ends[1]]
+    texts = [f"{value:.{4 if 1 <= abs(value) < 1e4 else 3}g}" for value in ticks]
+    if sum(map(len, texts)) * FACET_SIZE * LETTER > length + BAR_END:
+        del ticks[1], texts[1]
     return {
         "colorscale": COLOURS[scale],
         "cmin": ends[0],
@@ -401,10 +405,8 @@ def colour_axis(
         "colorbar": {  # by its middle, because plotly moves the figure's title away from one held by its lower side
             "orientation": "h", "x": (index * room + BAR_END) / plot[0], "xanchor": "left", "xpad": 0,
             "y": 1 + (above + BAR / 2) / plot[1], "yanchor": "middle", "ypad": 0,
-            "len": min(room - 2 * BAR_END, LONGEST_BAR), "lenmode": "pixels", "thickness": 10,
-            "outlinecolor": FRAME, "outlinewidth": 1, "ticks": "", "tickvals": ticks,
-            "ticktext": [f"{value:.{4 if 1 <= abs(value) < 1e4 else 3}g}" for value in ticks],
-            "tickfont": {"size": FACET_SIZE},
+            "len": length, "lenmode": "pixels", "thickness": 10, "outlinecolor": FRAME, "outlinewidth": 1,
+            "ticks": "", "tickvals": ticks, "ticktext": texts, "tickfont": {"size": FACET_SIZE}, "tickangle": 0,
             "title": {"text": html.escape(words, quote=False), "side": "top", "font": {"size": FACET_SIZE}},
         },
     }  # fmt: skip
