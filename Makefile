@@ -85,12 +85,12 @@ mutants: .venv/tools-mutants ## change xcorr/_geometry.py and xcorr/_method.py i
 	$(BIN)/pip install -q -r benchmarks/requirements.txt
 	@touch $@
 
-# TensorFlow and JAX too: about three gigabytes. Where pip's own settings give a torch for GPUs, install the CPU build first.
-PEERS ?= opencv-python-headless scikit-image torch tensorflow-cpu jax
+# TensorFlow, JAX and dask too: about three gigabytes. Where pip's own settings give a torch for GPUs, install the CPU build first.
+PEERS ?= opencv-python-headless scikit-image torch tensorflow-cpu jax dask[array]
 .PHONY: equivalences
-equivalences: .venv/tools-test ## run every row of docs/from-*.md beside its library; PEERS="scikit-image" selects
+equivalences: .venv/tools-test ## run every row of docs/from-*.md and task of docs/how-do-i.md with its library; PEERS="scikit-image" selects
 	$(BIN)/pip install -q $(PEERS)
-	cd tests && ../$(BIN)/pytest test_equivalences.py $(ARGS)
+	cd tests && ../$(BIN)/pytest test_equivalences.py test_how_do_i.py $(ARGS)
 
 .PHONY: bench
 bench: .venv/bench ## time every workload beside its peers; ARGS="--only fhd_5 --workers 1" selects

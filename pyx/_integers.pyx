@@ -34,10 +34,10 @@ cdef inline bint negative(integer value) noexcept nogil:
 
 
 cdef bint exact_product(const integer* window, Py_ssize_t n_taps, const other_integer* kernel, i128 bias,
-                        i128 low_limit, i128 high_limit, uint64_t* product) noexcept nogil:
+                        i128 low_limit, i128 high_limit, bint saturate, uint64_t* product) noexcept nogil:
     """The sum over the taps, from the halves of each product's magnitude, which 128 bits hold for any length.
 
-    False if it lies outside of the limits.
+    What lies outside of the limits is brought inside with `saturate`, else false is returned.
     """
     cdef i128 low = 0, high = 0, carry, total, two_64 = <i128> 1 << 64
     cdef u128 term
@@ -54,18 +54,22 @@ cdef bint exact_product(const integer* window, Py_ssize_t n_taps, const other_in
     carry = low >> 64
     high += carry
     low -= carry * two_64
-    if high > 0 or high < -1:
-        return False
-    total = low if high == 0 else low - two_64
+    if high > 0 or high < -1:  # beyond 64 bits
+        total = high_limit + 1 if high > 0 else low_limit - 1
+    else:
+        total = low if high == 0 else low - two_64
+    if saturate:
+        total = min(max(total, low_limit), high_limit)
     product[0] = <uint64_t> total
     return low_limit <= total <= high_limit
 
 
 def exact_products(const integer[:, ::1] windows, const other_integer[:, ::1] kernels, tuple biases,
-                   uint64_t[:, ::1] products, object low_limit, object high_limit):
+                   uint64_t[:, ::1] products, object low_limit, object high_limit, bint saturate):
     """products[position, kernel] = bias + sum over the taps, as the bits of a 64-bit integer.
 
-    Returns False at the first that lies outside of the limits (within int64, or 0 to 2**64 - 1).
+    Sums outside of the limits (within int64, or 0 to 2**64 - 1) are brought inside with `saturate`; else False is
+    returned at the first.
     """
     cdef Py_ssize_t position, kernel
     cdef i128 low = wide(low_limit), high = wide(high_limit)
@@ -78,7 +82,7 @@ def exact_products(const integer[:, ::1] windows, const other_integer[:, ::1] ke
         with nogil:
             for position in range(windows.shape[0]):
                 fits = exact_product(&windows[position, 0], windows.shape[1], &kernels[kernel, 0], bias, low, high,
-                                     &products[position, kernel])
+                                     saturate, &products[position, kernel])
                 if not fits:
                     break
         if not fits:

@@ -107,9 +107,12 @@ cdef class Call(Layout):
         with nogil:
             stage_strip(&self.loops, image, group, first_row, n_rows, row_pitch, &strip[0], double)
 
-    def store(self, const char[:, :, ::1] strip, Py_ssize_t image, Py_ssize_t group, Py_ssize_t first_row,
+    def store(self, char[:, :, ::1] strip, Py_ssize_t image, Py_ssize_t group, Py_ssize_t first_row,
               Py_ssize_t first_column, Py_ssize_t first_kernel):
-        """Writes bytes of (rows, columns, kernels) to the response from that row, column and kernel of the group on."""
+        """Writes bytes of (rows, columns, kernels) to the response from that row, column and kernel of the group on.
+
+        Saturated, they change in the strip, too.
+        """
         cdef const Geometry* geometry = &self.engine.geometry
         cdef bint double = self.engine.double
         cdef Py_ssize_t n_kernels = strip.shape[2] // (8 if double else 4)

@@ -199,6 +199,11 @@ cdef struct Storing:
 ctypedef void (*StoreF32)(const Storing*, const float* strip, char* target) noexcept nogil
 ctypedef void (*StoreF64)(const Storing*, const double* strip, char* target) noexcept nogil
 
+# One row of responses in place: rounded to the nearest whole numbers, ties to even, and kept within [low, high]. Whether
+# all of them are numbers.
+ctypedef bint (*SaturateF32)(const Storing*, float* strip, float low, float high) noexcept nogil
+ctypedef bint (*SaturateF64)(const Storing*, double* strip, double low, double high) noexcept nogil
+
 cdef struct Table:
     Py_ssize_t lanes_f32
     Py_ssize_t lanes_f64
@@ -223,3 +228,5 @@ cdef struct Table:
     StageF64 stage_f64
     StoreF32 store_f32
     StoreF64 store_f64
+    SaturateF32 saturate_f32
+    SaturateF64 saturate_f64

@@ -226,7 +226,7 @@ cdef inline char* target_of(const Loops* loops, Py_ssize_t image, Py_ssize_t til
 
 
 cdef void store_slots(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t pair, Py_ssize_t first,
-                      Py_ssize_t n_kernels, const Responses* responses, const real* slots) noexcept nogil:
+                      Py_ssize_t n_kernels, const Responses* responses, real* slots) noexcept nogil:
     """Some kernels' responses in both tiles: of every stride the first."""
     cdef const Fourier* fourier = &loops.fourier
     cdef const Geometry* geometry = loops.geometry

@@ -1,6 +1,7 @@
 # The engine's loops: over tasks, over a strip's groups and panels, over its rows. Pointers and sizes in; no Python but
 # for signals.
 
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 cdef enum Form:  # where the lanes go
@@ -73,6 +74,7 @@ cdef struct Loops:
     Py_ssize_t response_elements      # a response strip's size
     Py_ssize_t n_images, strip_rows, n_strips, tasks_per_claim
     bint check, discard               # responses against the limits; whether they are stored at all
+    bint saturate                     # instead of a check: rounds, and brings inside of the limits what is outside
     double low, high                  # limits of the response's integer type
     char* infinite                    # winograd: of each image, whether a response was not finite
     const char* repaired              # where not NULL: the images done, whose finite responses stay as they are
@@ -394,31 +396,59 @@ cdef void stage_strip(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py
         stage_rows(loops, image, group, first, n_rows, row_pitch, <float*> strip)
 
 
-cdef void store_strip(Loops* loops, const Storing* storing, const char* strip, Py_ssize_t n_rows, Py_ssize_t row_pitch,
+cdef void store_strip(Loops* loops, const Storing* storing, char* strip, Py_ssize_t n_rows, Py_ssize_t row_pitch,
                       char* target, bint double) noexcept nogil:
     """Writes a strip's rows of responses to the array from `target` on, and checks them if the loops do."""
     if double:
-        store_rows(loops, storing, <const double*> strip, n_rows, row_pitch, target)
+        store_rows(loops, storing, <double*> strip, n_rows, row_pitch, target)
     else:
-        store_rows(loops, storing, <const float*> strip, n_rows, row_pitch, target)
+        store_rows(loops, storing, <float*> strip, n_rows, row_pitch, target)
 
 
-cdef void store_rows(Loops* loops, const Storing* storing, const real* responses, Py_ssize_t n_rows,
+cdef void store_rows(Loops* loops, const Storing* storing, real* responses, Py_ssize_t n_rows,
                      Py_ssize_t row_pitch, char* target) noexcept nogil:
-    """Rows with a response outside of the limits are not stored: the type cannot hold them."""
+    """Rows with a response that the type cannot hold are not stored: one outside of the limits, or no number."""
     cdef Py_ssize_t _
     for _ in range(n_rows):
-        if loops.check and not within_limits(loops, storing, responses):
+        if loops.saturate and not saturate_row(loops, storing, responses):
+            write_flag(&loops.overflowed, 1)
+        elif loops.check and not within_limits(loops, storing, responses):
             write_flag(&loops.overflowed, 1)
         elif loops.repaired != NULL:
             repair_row(storing, responses, target)
         elif not loops.discard:
-            if real is float:
+            if real is double and loops.saturate and (storing.element == INT64 or storing.element == UINT64):
+                store_64_bits(loops, storing, responses, target)
+            elif real is float:
                 loops.table.store_f32(storing, responses, target)
             else:
                 loops.table.store_f64(storing, responses, target)
         responses += row_pitch
         target += loops.out_row_bytes
+
+
+cdef bint saturate_row(const Loops* loops, const Storing* storing, real* responses) noexcept nogil:
+    """Whether a row's responses are numbers, which are whole ones inside of the limits then."""
+    if real is float:
+        return loops.table.saturate_f32(storing, responses, loops.low, loops.high)
+    else:
+        return loops.table.saturate_f64(storing, responses, loops.low, loops.high)
+
+
+cdef void store_64_bits(const Loops* loops, const Storing* storing, const double* responses,
+                        char* target) noexcept nogil:
+    """Stores a row of whole numbers from a lower limit to `high`, the power of two after the type's largest value."""
+    cdef Py_ssize_t kernel, column
+    cdef double value
+    cdef uint64_t bits
+    for kernel in range(storing.n_kernels):
+        for column in range(storing.n_columns):
+            value = responses[kernel * storing.kernel_pitch + column * storing.column_pitch]
+            if value >= loops.high:
+                bits = ~<uint64_t> 0 >> (storing.element == INT64)
+            else:
+                bits = <uint64_t> <int64_t> value if storing.element == INT64 else <uint64_t> value
+            memcpy(target + storing.kernel_bytes[kernel] + column * storing.column_bytes, &bits, sizeof(bits))
 
 
 cdef void repair_row(const Storing* storing, const real* responses, char* target) noexcept nogil:

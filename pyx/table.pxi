@@ -29,5 +29,7 @@ exported.stage_f32 = stage_f32
 exported.stage_f64 = stage_f64
 exported.store_f32 = store_f32
 exported.store_f64 = store_f64
+exported.saturate_f32 = saturate_f32
+exported.saturate_f64 = saturate_f64
 
 table = PyCapsule_New(&exported, TABLE_NAME, NULL)

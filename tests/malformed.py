@@ -23,10 +23,11 @@ WORDS = {
     "boundary": ("constant", "edge", "reflect", "symmetric", "wrap"),
     "method": ("auto", "direct", "matmul", "fft", "winograd"),
     "precision": ("standard", "strict"),
+    "overflow": ("raise", "saturate"),
 }
 KEYWORDS = (
     *("layout", "padding", "boundary", "fill_value", "stride", "dilation", "groups", "bias", "conjugate", "method"),
-    *("precision", "dtype", "out", "workers"),
+    *("precision", "overflow", "dtype", "out", "workers"),
 )
 TYPE, VALUE, EITHER, SIZE = TypeError, ValueError, (TypeError, ValueError), (ValueError, OverflowError)
 
@@ -115,9 +116,11 @@ MALFORMED = [
     shapes((2, 8, 9, 4), (1, 3, 3, 2, 4), "kernels", "5-D|(1, 3, 3, 2, 4)"),
     shapes((8, 9, 4), (3, 3, 4), "layout|images|kernels", "NHWC", "NHW"),
     shapes((8, 9), (2, 3, 3, 4), "images|kernels|layout"),
-    shapes((2, 8, 9, 4), (3, 3), "images|kernels|layout"),
+    shapes((8, 9, 4), (3, 3), "layout", "NHW", "NHWC", "NCHW"),
+    shapes((2, 8, 9, 4), (3, 3), "groups", "plane", groups=4),
     shapes((8, 9), (3, 3), "images|kernels|layout", "NHWC", layout="NHWC"),
-    shapes((8, 9, 4), (3, 3), "kernels|layout", "NHWC", layout="NHWC"),
+    shapes((8, 9, 4), (1, 1, 3, 3, 4), "kernels", "5", "NHWC", layout="NHWC"),
+    shapes((2, 9, 4), (3, 3), "kernels", "(2, 9)", "NHWC", layout="NHWC"),
     shapes((8, 9), (2, 3, 3, 3), "images|layout", "NCHW", layout="NCHW"),
     shapes((2, 8, 9, 4), (3, 3), "images|layout", "NHW", layout="NHW"),
     shapes((8, 9), (2, 3, 3, 4), "kernels|layout", "NHW", layout="NHW"),

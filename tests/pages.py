@@ -1,15 +1,24 @@
 """What the pages of the documentation say that can be run: blocks of code and tables."""
 
+import doctest
+import io
 import re
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FENCE = re.compile(r"^```(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\S+)(?: [^\n]*)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`]+)`")
 RULE = re.compile(r"\|(:?-+:?\|)+")
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+OPTIONAL = {
+    "click", "rich", "plotly", "PIL", "tifffile", "zarr", "cv2", "dask", "jax", "skimage", "tensorflow", "torch",
+}  # fmt: skip
+TASKS = "docs/how-do-i.md"
+"""The page whose sections are run one by one, by test_how_do_i.py."""
 
 
 class Block(NamedTuple):
@@ -17,6 +26,14 @@ class Block(NamedTuple):
 
     language: str
     code: str
+    line: int
+
+
+class Section(NamedTuple):
+    """What stands below a heading, and the number of the heading's line."""
+
+    title: str
+    text: str
     line: int
 
 
@@ -41,6 +58,23 @@ def blocks(text):
     return [Block(found[1], found[2], text.count("\n", 0, found.start()) + 2) for found in FENCE.finditer(text)]
 
 
+def sections(text, level):
+    """What stands below the headings of this level, up to the next one of it or above."""
+    lines = text.splitlines(keepends=True)
+    fences = np.cumsum([line.startswith("```") for line in lines]) % 2  # a comment in code is no heading
+    headings = [
+        (number, len(line) - len(line.lstrip("#")), line.strip("# \n"))
+        for number, line in enumerate(lines, 1)
+        if line.startswith("#") and not fences[number - 1]
+    ]
+    found = []
+    for index, (number, depth, title) in enumerate(headings):
+        ends = [other for other, other_depth, _ in headings[index + 1 :] if other_depth <= level]
+        if depth == level:
+            found.append(Section(title, "".join(lines[number : ends[0] - 1 if ends else None]), number))
+    return found
+
+
 def rows(text):
     """The rows of a page's tables. No code in a table has a vertical line."""
     found, header = [], None
@@ -59,3 +93,13 @@ def rows(text):
 def codes(cell):
     """The pieces of code in a cell."""
     return CODE.findall(cell)
+
+
+def run_doctest(test):
+    """Runs examples, and skips the test where they import a library that is not there."""
+    report = io.StringIO()
+    result = doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=report.write, clear_globs=False)
+    missing = re.search(r"^ *ModuleNotFoundError: .*$", report.getvalue(), re.MULTILINE)
+    if missing and any(library in missing[0] for library in OPTIONAL):
+        pytest.skip(missing[0].strip())
+    assert result.failed == 0, report.getvalue()

@@ -193,7 +193,7 @@ REFUSED = {  # what follows the images and kernels that `ones` makes without mem
     "channels": "(1, 2, 2, 2**25), (1, 2, 2, 2**25)",
     "strip": "(1, 9, 9, 2**22), (1, 1, 1, 2**22), padding=4, stride=4",
     "bank": "(4, 4), (2**24, 4, 4)",
-    "response": "(2**40, 28, 28), (3, 3)",
+    "response": "(2**40, 28, 28), (3, 3), layout='NHW'",
     "response-beyond-numbers": "(2**50, 28, 28), (16, 3, 3), layout='NHW'",
     "padding-beyond-numbers": "(3, 3), (3, 3), padding=2**62",
 }

@@ -57,9 +57,7 @@ def tile_of(
     images, kernels, *, padding="valid", boundary="constant", stride=1, dilation=1, groups=1, fill_value=0, bias=None
 ):
     """The tile of a call of NHWC operands by fft."""
-    settings = _plan.read_settings(
-        "NHWC", padding, boundary, stride, dilation, groups, True, False, "fft", "standard", None
-    )
+    settings = _plan.read_settings("NHWC", padding, boundary, stride, dilation, groups, True, False, "fft", "standard")
     return _plan.plan_for(settings, images.shape, images.dtype, kernels.shape, kernels.dtype).tile[0]
 
 

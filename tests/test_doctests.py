@@ -15,11 +15,11 @@ import pytest
 
 import xcorr
 
-OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
 TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
-OPTIONAL = {"click", "rich", "plotly", "PIL", "tifffile", "zarr", "cv2", "jax", "skimage", "tensorflow", "torch"}
+RUN = {"python", "pycon"}
+NOT_RUN = {"console", "{toctree}", "{include}"}
 OUTSIDE = ("http://", "https://", "mailto:")
 
 
@@ -31,7 +31,7 @@ def modules():
             try:
                 found.append(importlib.import_module(module.name))
             except ModuleNotFoundError as error:
-                if error.name not in OPTIONAL:
+                if error.name not in pages.OPTIONAL:
                     raise
     return [xcorr, *found]
 
@@ -60,18 +60,9 @@ def page_names():
     return sorted(str(path.relative_to(pages.ROOT)) for path in found)
 
 
-def run_doctest(test):
-    report = io.StringIO()
-    result = doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=report.write, clear_globs=False)
-    missing = re.search(r"^ *ModuleNotFoundError: .*$", report.getvalue(), re.MULTILINE)
-    if missing and any(library in missing[0] for library in OPTIONAL):
-        pytest.skip(missing[0].strip())
-    assert result.failed == 0, report.getvalue()
-
-
 @pytest.mark.parametrize("test", examples())
 def test_example_in_docstring(test):
-    run_doctest(test)
+    pages.run_doctest(test)
 
 
 @pytest.mark.parametrize("name", public_objects())
@@ -85,16 +76,16 @@ def test_public_object_has_an_example(name):
         assert ">>> " in documented
 
 
-@pytest.mark.parametrize("page", page_names())
+@pytest.mark.parametrize("page", [page for page in page_names() if page != pages.TASKS])
 def test_code_on_page(page):
     """Blocks of a page run one after the other, in one namespace; what they print stands on the page."""
     text = pages.read(page)
     names = {"__name__": "__main__"}
-    blocks = [block for block in pages.blocks(text) if block.language in ("python", "pycon")]
+    blocks = [block for block in pages.blocks(text) if block.language in RUN]
     for block in blocks:
         if ">>> " in block.code:
             test = doctest.DocTestParser().get_doctest(block.code, names, page, page, block.line)
-            run_doctest(test)
+            pages.run_doctest(test)
             names = test.globs
             continue
         printed = io.StringIO()
@@ -103,12 +94,20 @@ def test_code_on_page(page):
                 warnings.simplefilter("ignore")  # TensorFlow's import warns
                 exec(compile(block.code, f"{page}:{block.line}", "exec"), names)
         except ModuleNotFoundError as error:
-            if error.name not in OPTIONAL:
+            if error.name not in pages.OPTIONAL:
                 raise
             pytest.skip(f"{error.name} is not there")
         assert printed.getvalue().strip() in text
-    if not blocks:
-        assert ">>> " not in text
+
+
+@pytest.mark.parametrize("page", page_names())
+def test_code_on_page_stands_where_it_is_run(page):
+    """An indented fence, one without a language or with another one would be read by people only."""
+    text = pages.read(page)
+    blocks = pages.blocks(text)
+    assert {block.language for block in blocks} <= RUN | NOT_RUN
+    assert len(re.findall(r"^\s*(?:>\s*)?(?:```|~~~)", text, re.MULTILINE)) == 2 * len(blocks)
+    assert text.count(">>> ") == sum(block.code.count(">>> ") for block in blocks if block.language in RUN)
 
 
 @pytest.mark.parametrize("page", page_names())

@@ -75,7 +75,8 @@ def test_response_dtype_does_not_depend_on_values_or_sizes(method):
         for value in (0, 1):
             images = np.full(shape, value, np.int32)
             assert xcorr.correlate(images, np.ones((1, 1), np.float32), method=method).dtype == np.float64
-    assert xcorr.correlate(np.ones((0, 4, 4), np.uint8), np.ones((2, 2), bool), method=method).dtype == np.int64
+    none = np.ones((0, 4, 4), np.uint8)
+    assert xcorr.correlate(none, np.ones((2, 2), bool), layout="NHW", method=method).dtype == np.int64
 
 
 # float16.

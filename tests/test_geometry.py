@@ -38,16 +38,20 @@ def message_of(kind, call, *arguments, **keywords):
         ("NHW", "KHW", "NHW", ((0, 1, 2, -1), (0, 1, 2, -1), (0, 1, 2, 3))),
         ("HW", "KHW", "NHW", ((-1, 0, 1, -1), (0, 1, 2, -1), (-1, 0, 1, 2))),
         ("HW", "HW", "NHW", ((-1, 0, 1, -1), (-1, 0, 1, -1), (-1, 0, 1, -1))),
+        ("NHWC", "HW", "NHWC", ((0, 1, 2, 3), (-1, 0, 1, -1), (0, 1, 2, 3))),
+        ("HWC", "HW", "NHWC", ((-1, 0, 1, 2), (-1, 0, 1, -1), (-1, 0, 1, 2))),
+        ("NCHW", "HW", "NCHW", ((0, 2, 3, 1), (-1, 0, 1, -1), (0, 2, 3, 1))),
+        ("CHW", "HW", "NCHW", ((-1, 1, 2, 0), (-1, 0, 1, -1), (-1, 1, 2, 0))),
     ],
 )
 def test_a_layout_says_where_each_axis_is(images, kernels, layout, expected):
     read = _geometry.read_layout((5,) * len(images), (5,) * len(kernels), layout)
-    assert read == (layout, *expected)
+    assert read == (layout, *expected, "C" in layout and kernels == "HW")
 
 
 @pytest.mark.parametrize(
     ("images", "kernels", "word"),
-    [(2, 2, "NHW"), (2, 3, "NHW"), (3, 2, "NHW"), (4, 4, "NHWC"), (3, 4, "NHWC"), (4, 3, "NHWC")],
+    [(2, 2, "NHW"), (2, 3, "NHW"), (4, 4, "NHWC"), (3, 4, "NHWC"), (4, 3, "NHWC"), (4, 2, "NHWC")],
 )
 def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
     assert _geometry.read_layout((5,) * images, (5,) * kernels, None).word == word
@@ -112,8 +116,29 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
             [1, 2, 3],
             None,
             "layout: images of shape (5, 6, 7) with kernels of shape (1, 2, 3) can be read as "
-            "layout='NHW' (images (N, H, W), kernels (K, kh, kw)) or as layout='NHWC' (one image (H, W, C), "
-            "one kernel (kh, kw, C)); say which",
+            "layout='NHW' (5 images of 6x7, 1 kernel of 2x3), "
+            "layout='NHWC' (one image of 5x6 with 7 channels, one kernel (kh, kw, C)) or "
+            "layout='NCHW' (one image of 6x7 with 5 channels, one kernel (C, kh, kw)); say which; "
+            "1 kernel of 2x3 for every channel of one 'NHWC' image are banks.per_channel(kernels, 7) with groups=7, "
+            "for the sum over its channels banks.over_channels(kernels, 7)",
+        ),
+        (
+            ValueError,
+            (5, 6, 7),
+            (2, 3),
+            None,
+            "layout: images of shape (5, 6, 7) with kernels of shape (2, 3) can be read as "
+            "layout='NHW' (5 images of 6x7, one kernel), "
+            "layout='NHWC' (one image of 5x6 with 7 channels, each by itself) or "
+            "layout='NCHW' (one image of 6x7 with 5 channels, each by itself); say which",
+        ),
+        (
+            ValueError,
+            (5, 6, 7),
+            (1, 1, 2, 3, 7),
+            "NHWC",
+            "kernels: shape (1, 1, 2, 3, 7) has 5 axes; layout 'NHWC' takes 4, or 3 without the first, "
+            "or 2 for every channel by itself",
         ),
     ],
 )
@@ -382,13 +407,17 @@ def test_sizes_that_no_index_holds_are_refused():
     [
         (4, (3, 1, 1, 2), 3, "groups: 3 does not divide the 4 channels of the images"),
         (4, (3, 1, 1, 2), 2, "groups: 2 does not divide the 3 kernels"),
-        (4, (4, 1, 1, 4), 2, "have 4 channels in 2 groups, which makes 2 for each kernel"),
-        (4, (4, 1, 1, 3), 1, "have 4 channels"),
+        (
+            4,
+            (4, 1, 1, 4),
+            2,
+            "kernels: each has 4 channels; the images have 4 in 2 groups, which makes 2 for each kernel",
+        ),
+        (4, (4, 1, 1, 3), 1, "kernels: each has 3 channels; the images have 4"),
+        (4, (4, 1, 1, 1), 1, "kernels: each has 1 channel; the images have 4"),
     ],
 )
 def test_groups_share_channels_and_kernels_evenly(channels, bank, groups, message):
-    if message.startswith("have"):
-        message = f"kernels: (kernels, height, width, channels) are {bank}; the images {message}"
     assert message_of(ValueError, make_geometry, (5, 5, channels), bank, groups=groups) == message
 
 

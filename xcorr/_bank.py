@@ -1,5 +1,6 @@
 """The bank: kernels and bias as real numbers in the sum's order, packed for the forms that multiply by them."""
 
+import functools
 from collections.abc import Hashable
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ class Bank:
         self.n_taps = geometry.kernel_height * geometry.kernel_width * plan.depth
         ordered = kernels.transpose([axis for axis in plan.layout.kernels if axis >= 0])
         self.kernels = ordered.reshape(sizes_of(kernels.shape, plan.layout.kernels))
+        if plan.layout.each_channel:
+            self.kernels = np.broadcast_to(self.kernels, (geometry.n_kernels, *self.kernels.shape[1:]))
         if plan.settings.flip:
             self.kernels = self.kernels[:, ::-1, ::-1]
         self.bias = plan.no_bias
@@ -133,6 +136,15 @@ class Bank:
             found = self.packs.setdefault(key, (matrices, self.bias.astype(work)))
         return found
 
+    @functools.cached_property
+    def float_reach(self) -> float:
+        """A bound on the sum of a kernel's magnitudes and its bias'; infinite or not a number if a tap or bias is."""
+        with np.errstate(all="ignore"):
+            sums = [float(np.abs(kernel.astype(np.float64)).sum()) for kernel in self.kernels]
+            biases = np.abs(self.bias.astype(np.float64))
+        largest = float(np.max(sums, initial=0.0)) + float(np.max(biases, initial=0.0))  # of NaN: NaN
+        return largest * (1 + 1e-6)
+
     def integer_reach(self) -> tuple[int, int]:
         """The largest sum of a kernel's magnitudes, rounded up, and the largest magnitude of a bias."""
         sums = (float(np.abs(kernel.astype(np.float64)).sum()) for kernel in self.kernels)
@@ -181,4 +193,8 @@ def make_bank(kernels: Array, bias: Any, plan: "Plan") -> Bank:
     """The bank of a plan, from the operands as they were given."""
     plan.check_it_fits()
     has_kernel_axis = plan.layout.kernels[0] >= 0
-    return Bank(kernels, take_bias(bias, plan.geometry.n_kernels, has_kernel_axis, plan.types.response), plan)
+    n_kernels = 1 if plan.layout.each_channel else plan.geometry.n_kernels
+    own_bias = take_bias(bias, n_kernels, has_kernel_axis, plan.types.of_bias)
+    if own_bias is not None and plan.layout.each_channel:
+        own_bias = np.broadcast_to(own_bias, plan.geometry.n_kernels)
+    return Bank(kernels, own_bias, plan)

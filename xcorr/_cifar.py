@@ -36,7 +36,7 @@ Part = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 class Cifar10(NamedTuple):
     """The two sets of CIFAR-10.
 
-    `images` and `labels` are those of both sets, one after the other.
+    Its ``images`` and ``labels`` are those of both sets, one after the other.
 
     Parameters
     ----------

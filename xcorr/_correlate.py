@@ -35,6 +35,7 @@ from xcorr._typing import (
     Keywords,
     Layout,
     Method,
+    Overflow,
     Padding,
     Pair,
     Precision,
@@ -107,6 +108,7 @@ def correlate(
     conjugate: bool = True,
     method: Method = "auto",
     precision: Precision = "standard",
+    overflow: Overflow = "raise",
     dtype: npt.DTypeLike | None = None,
     out: Array | None = None,
     workers: SupportsIndex | None = None,
@@ -121,10 +123,11 @@ def correlate(
         to 64 bits, float16, float32, float64, complex64 or complex128.
     kernels : array_like
         One kernel or a bank: (K, kh, kw, C), (K, C, kh, kw) or (K, kh, kw) by `layout`, or without the first axis.
-        With `groups`, C is the number of channels of one group.
+        With `groups`, C is the number of channels of one group. A plane (kh, kw) with images that have channels is
+        correlated with every channel by itself.
     layout : {None, "NHWC", "NCHW", "NHW"}
-        The axes of the images; the kernels' are the same with N read as K. None reads a 4-D operand as NHWC and a 2-D
-        one as NHW; two 3-D operands are ambiguous.
+        The axes of the images; the kernels' are the same with N read as K. None reads a 4-D operand as NHWC and 2-D
+        images as NHW; 3-D images (a stack, or a photograph?) with kernels of two or three axes are ambiguous.
     padding : {"valid", "same", "full"}, int, (rows, columns) or ((top, bottom), (left, right))
         What is added around the images, in pixels. "same" gives ceil(H / stride) rows, the smaller half first; "full"
         adds the kernel's effective size less one on each side.
@@ -146,9 +149,13 @@ def correlate(
         sums have the response's precision.
     precision : {"standard", "strict"}
         "strict" takes only methods with the componentwise error bound of direct summation.
+    overflow : {"raise", "saturate"}
+        What an integer `dtype` does with sums that it does not hold. "saturate" rounds to nearest, ties to even, and
+        brings sums into the type's range, as image libraries do; it allows an integer `dtype` for float operands, too,
+        so that pictures give pictures.
     dtype : dtype_like, optional
         Of the response. By default integers give int64 and others `numpy.result_type`. Any float or complex type that
-        is no lesser kind; any integer type for integers, with every value checked.
+        is no lesser kind; any integer type for integers, with every value checked, or with ``overflow="saturate"``.
     out : ndarray, optional
         Where the response goes: of its exact shape and dtype. It may overlap an operand, at the cost of a copy.
     workers : int, optional
@@ -158,14 +165,16 @@ def correlate(
     -------
     ndarray
         The response: (N, rows, columns, K), or (N, K, rows, columns) for NCHW; without N for a single image and
-        without K for a single kernel. It is `out` if that was given.
+        without K for a single kernel. Of a plane with every channel it has the images' axes. It is `out` if that was
+        given.
 
     Raises
     ------
     TypeError
         If an operand is no array of numbers, or a keyword is of a wrong type.
     ValueError
-        If shapes do not go together, a kernel is larger than the padded image, or a keyword's value is not allowed.
+        If shapes do not go together, a kernel is larger than the padded image, or a keyword's value is not allowed;
+        with ``overflow="saturate"``, if a response is NaN; `out` is then as it was.
     OverflowError
         If an integer response does not fit its type; `out` is then as it was.
     MemoryError
@@ -229,8 +238,20 @@ def correlate(
     Traceback (most recent call last):
         ...
     OverflowError: ...
+    >>> xcorr.correlate(white, box, dtype=np.uint8, overflow="saturate")
+    array([[255]], dtype=uint8)
+
+    A colour photograph, blurred channel by channel, stays one:
+
+    >>> photograph = np.full((6, 8, 3), (200, 100, 50), np.uint8)
+    >>> blur = np.full((3, 3), 1 / 9)
+    >>> blurred = xcorr.correlate(
+    ...     photograph, blur, layout="NHWC", padding="same", boundary="edge", dtype=np.uint8, overflow="saturate"
+    ... )
+    >>> blurred.shape, blurred[0, 0]
+    ((6, 8, 3), array([200, 100,  50], dtype=uint8))
     """
-    words = (layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, dtype)
+    words = (layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, overflow, dtype)
     return _run(images, kernels, words, fill_value, bias, out, workers)
 
 
@@ -289,6 +310,7 @@ def convolve(
     conjugate: bool = True,
     method: Method = "auto",
     precision: Precision = "standard",
+    overflow: Overflow = "raise",
     dtype: npt.DTypeLike | None = None,
     out: Array | None = None,
     workers: SupportsIndex | None = None,
@@ -303,7 +325,7 @@ def convolve(
         As for `correlate`; the padding is that of the correlation with the flipped kernels.
     conjugate : bool
         Without effect, so that both functions take the same keywords: a convolution never conjugates.
-    method, precision, dtype, out, workers
+    method, precision, overflow, dtype, out, workers
         As for `correlate`.
 
     Returns
@@ -336,7 +358,7 @@ def convolve(
     >>> xcorr.correlate(np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 0.0]]), padding="full")
     array([[0., 1., 2., 3.]])
     """
-    words = (layout, padding, boundary, stride, dilation, groups, conjugate, True, method, precision, dtype)
+    words = (layout, padding, boundary, stride, dilation, groups, conjugate, True, method, precision, overflow, dtype)
     return _run(images, kernels, words, fill_value, bias, out, workers)
 
 
@@ -470,7 +492,7 @@ def choose_method(
     check_element("dtype", operand_dtype)
     images, kernels = read_array_shape(image_shape, "image_shape"), read_array_shape(kernels_shape, "kernels_shape")
     settings = read_settings(
-        layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, None
+        layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, "raise", None
     )
     return plan_for(settings, images, operand_dtype, kernels, operand_dtype).method
 

@@ -13,7 +13,7 @@ from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Repeat
 from xcorr._geometry import check_is_no_row, read_array_shape
 from xcorr._plan import CACHED_PLANS, Plan, plan_for, read_settings
-from xcorr._typing import AnyArray, Array, Boundary, Layout, Method, Padding, Pair, Precision, Scalar
+from xcorr._typing import AnyArray, Array, Boundary, Layout, Method, Overflow, Padding, Pair, Precision, Scalar
 
 
 class Correlator:
@@ -26,7 +26,7 @@ class Correlator:
     ----------
     kernels : array_like
         The bank, as for `correlate`.
-    layout, padding, boundary, fill_value, stride, dilation, groups, bias, conjugate, method, precision, dtype
+    layout, padding, boundary, fill_value, stride, dilation, groups, bias, conjugate, method, precision, overflow, dtype
         As for `correlate`.
 
     Raises
@@ -48,8 +48,14 @@ class Correlator:
            [ 2.,  0., -2., -1.],
            [ 1.,  2.,  0., -2.],
            [ 0.,  1.,  2., -1.]])
-    >>> sobel(np.ones((7, 28, 28))).shape
-    (7, 28, 28)
+    >>> sobel(np.ones((28, 28))).shape
+    (28, 28)
+
+    A bank of planes with a stack of images:
+
+    >>> edges = xcorr.Correlator(xcorr.banks.sobel(), layout="NHW")
+    >>> edges(np.ones((7, 28, 28), np.float32)).shape
+    (7, 26, 26, 2)
     """
 
     def __init__(
@@ -67,10 +73,11 @@ class Correlator:
         conjugate: bool = True,
         method: Method = "auto",
         precision: Precision = "standard",
+        overflow: Overflow = "raise",
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         self._settings = read_settings(
-            layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, dtype
+            layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, overflow, dtype
         )
         self._kernels = take_array(kernels, "kernels").copy()
         check_bank(self._kernels, layout)
@@ -129,7 +136,7 @@ class Correlator:
     def _prepare(self, images: Array) -> tuple[Plan, Bank]:
         plan = plan_for(self._settings, images.shape, images.dtype, self._kernels.shape, self._kernels.dtype)
         plan.check_it_fits()
-        key = (plan.types, plan.layout.kernels)
+        key = (plan.types, plan.layout.kernels, plan.geometry.channels if plan.layout.each_channel else 0)
         bank = self._banks.get(key)
         if bank is None:
             bank = self._banks[key] = make_bank(self._kernels, self._bias, plan)
@@ -201,8 +208,8 @@ class Correlator:
 def check_bank(kernels: Array, layout: str | None) -> None:
     """What can be said of a bank without images."""
     check_is_no_row(kernels.shape, "kernels")
-    if kernels.ndim not in ((2, 3, 4) if layout is None else (len(layout) - 1, len(layout))):
-        allowed = "2, 3 or 4" if layout is None else f"{len(layout)}, or {len(layout) - 1} without the first"
+    if kernels.ndim not in ((2, 3) if layout == "NHW" else (2, 3, 4)):
+        allowed = "3, or 2 without the first" if layout == "NHW" else "2, 3 or 4"
         raise ValueError(
             f"kernels: shape {kernels.shape} has {kernels.ndim} axes; allowed with layout {layout!r} are {allowed}"
         )

@@ -32,6 +32,16 @@ class Types(NamedTuple):
         return self.images.kind == "c" or self.kernels.kind == "c"
 
     @property
+    def saturates(self) -> bool:
+        """Whether sums of floats are rounded to integers."""
+        return self.response.kind in "iu" and not self.exact
+
+    @property
+    def of_bias(self) -> np.dtype[Any]:
+        """The type whose kind a bias must not exceed."""
+        return self.work if self.saturates else self.response
+
+    @property
     def stored(self) -> np.dtype[Any]:
         """What the loops store: the response's type, or its real part's for real operands."""
         if self.response.kind == "c" and not self.is_complex:
@@ -45,8 +55,12 @@ def check_element(argument: str, dtype: np.dtype[Any]) -> None:
         raise TypeError(f"{argument}: got dtype {dtype}; allowed are {ALLOWED}")
 
 
-def choose_types(images: np.dtype[Any], kernels: np.dtype[Any], dtype: Any) -> Types:
-    """The table of the types: what the response is and in what its sums are taken."""
+def choose_types(images: np.dtype[Any], kernels: np.dtype[Any], dtype: Any, overflow: str = "raise") -> Types:
+    """The table of the types: what the response is and in what its sums are taken.
+
+    Floats that are rounded to integers are summed in float32 where that is their type and it holds every integer of the
+    response's.
+    """
     check_element("images", images)
     check_element("kernels", kernels)
     images, kernels = images.newbyteorder("="), kernels.newbyteorder("=")
@@ -54,9 +68,13 @@ def choose_types(images: np.dtype[Any], kernels: np.dtype[Any], dtype: Any) -> T
     natural = np.dtype(np.int64) if integers else np.result_type(images, kernels)
     wanted = natural if dtype is None else read_dtype(dtype)
     if wanted.kind in "iu":
-        if not integers:
-            raise TypeError(f"dtype: got {wanted} for operands of {natural}; allowed is a float or complex type")
-        return Types(images, kernels, wanted, np.dtype(np.int64))
+        if integers:
+            return Types(images, kernels, wanted, np.dtype(np.int64))
+        if natural.kind == "c" or overflow != "saturate":
+            allowed = "a complex type" if natural.kind == "c" else "a float or complex type, or overflow='saturate'"
+            raise TypeError(f"dtype: got {wanted} for operands of {natural}; allowed is {allowed}")
+        double = natural == np.float64 or wanted.itemsize > 2
+        return Types(images, kernels, wanted, np.dtype(np.float64 if double else np.float32))
     if natural.kind == "c" and wanted.kind != "c":
         raise TypeError(f"dtype: got {wanted} for operands of {natural}; allowed is a complex type")
     widest = np.result_type(images, kernels, wanted)

@@ -24,11 +24,12 @@ def run(
     geometry: Geometry,
     boundary: str,
     fill: int,
-    limits: tuple[int, int],
+    limits: tuple[int, int, bool],
 ) -> bool:
     """Writes the responses of `images` (N, H, W, C) to `out` (N, rows, columns, K); without `out` it only looks.
 
-    False if a response lies outside of `limits`; what was written by then is of no use.
+    `limits` are the least and the greatest value and whether others are brought inside. If they are not, false is
+    returned at the first; what was written by then is of no use.
     """
     depth = geometry.channels // geometry.groups
     wide, kernel_type = wide_type(images.dtype), wide_type(bank.kernels.dtype)
@@ -64,7 +65,7 @@ def wide_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.uint64 if dtype.kind in "bu" else np.int64)
 
 
-def put(place: npt.NDArray[Any], sums: npt.NDArray[Any], limits: tuple[int, int]) -> None:
+def put(place: npt.NDArray[Any], sums: npt.NDArray[Any], limits: tuple[int, int, bool]) -> None:
     """The sums' bits are of uint64 where the limits go beyond int64, else of int64."""
     signed = limits[1] <= np.iinfo(np.int64).max
     place[...] = (sums.view(np.int64) if signed else sums).reshape(place.shape)

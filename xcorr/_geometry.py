@@ -14,6 +14,7 @@ from xcorr._foreign import attribute, first_items, shown
 MOST_AXES = 64  # of an array in NumPy
 LAYOUTS = ("NHWC", "NCHW", "NHW")
 BOUNDARIES = ("constant", "edge", "reflect", "symmetric", "wrap")
+OVERFLOWS = ("raise", "saturate")
 PADDING_WORDS = ("valid", "same", "full")
 Padding = str | tuple[tuple[int, int], tuple[int, int]]
 
@@ -33,6 +34,7 @@ class Layout(NamedTuple):
     images: tuple[int, int, int, int]  # of image, row, column, channel
     kernels: tuple[int, int, int, int]  # of kernel, row, column, channel
     response: tuple[int, int, int, int]  # of image, row, column, kernel
+    each_channel: bool = False  # one plane for every channel by itself: the response's kernels are the channels
 
 
 class Geometry(NamedTuple):
@@ -89,6 +91,16 @@ def read_layout_word(layout: Any) -> str | None:
     return plain(layout, LAYOUTS)
 
 
+def check_is_no_row(shape: Sequence[int], argument: str) -> None:
+    """ValueError that shows the way for an operand of one axis, which is in no layout."""
+    if len(shape) == 1:
+        ways = {
+            "images": "a signal is an image of one row, image[None] with kernel[None]",
+            "kernels": "a kernel of one row is kernel[None], of one column kernel[:, None]",
+        }
+        raise ValueError(f"{argument}: shape {tuple(shape)} has 1 axis; allowed are 2, 3 or 4: {ways[argument]}")
+
+
 def read_layout(images_shape: Sequence[int], kernels_shape: Sequence[int], layout: str | None) -> Layout:
     """Which axis is which, from the word or, without one, from the numbers of axes alone."""
     check_is_no_row(images_shape, "images")
@@ -96,18 +108,22 @@ def read_layout(images_shape: Sequence[int], kernels_shape: Sequence[int], layou
     read_layout_word(layout)
     if layout is None:
         layout = guess_layout(images_shape, kernels_shape)
+    each_channel = "C" in layout and len(kernels_shape) == 2
     for argument, shape in (("images", images_shape), ("kernels", kernels_shape)):
-        if len(shape) not in (len(layout) - 1, len(layout)):
+        if len(shape) not in (len(layout) - 1, len(layout)) and not (each_channel and shape is kernels_shape):
+            planes = ", or 2 for every channel by itself" if argument == "kernels" and "C" in layout else ""
             raise ValueError(
                 f"{argument}: shape {tuple(shape)} has {len(shape)} axes; layout {layout!r} "
-                f"takes {len(layout)}, or {len(layout) - 1} without the first"
+                f"takes {len(layout)}, or {len(layout) - 1} without the first{planes}"
             )
     has_images, has_kernels = len(images_shape) == len(layout), len(kernels_shape) == len(layout)
+    kernels_word = spatial(layout) if each_channel else layout if has_kernels else layout[1:]
     return Layout(
         layout,
         axes_of("NHWC", layout if has_images else layout[1:]),
-        axes_of("NHWC", layout if has_kernels else layout[1:]),
-        axes_of("NHWK", response_word(layout, has_images, has_kernels)),
+        axes_of("NHWC", kernels_word),
+        axes_of("NHWK", response_word(layout, has_images, has_kernels or each_channel)),
+        each_channel,
     )
 
 
@@ -117,30 +133,41 @@ def guess_layout(images_shape: Sequence[int], kernels_shape: Sequence[int]) -> s
         if n_axes not in (2, 3, 4):
             shape = images_shape if argument == "images" else kernels_shape
             raise ValueError(f"{argument}: shape {tuple(shape)} has {n_axes} axes; allowed are 2, 3 or 4")
-    if set(counts.values()) == {2, 4}:
+    if counts == {"images": 2, "kernels": 4}:
         raise ValueError(
             f"kernels: shape {tuple(kernels_shape)} does not go with images of shape {tuple(images_shape)}; "
             "2 axes mean layout 'NHW', 4 mean 'NHWC'"
         )
     if 4 in counts.values():
         return "NHWC"
-    if 2 in counts.values():
+    if counts["images"] == 2:
         return "NHW"
-    raise ValueError(
-        f"layout: images of shape {tuple(images_shape)} with kernels of shape {tuple(kernels_shape)} can be read as "
-        "layout='NHW' (images (N, H, W), kernels (K, kh, kw)) or as layout='NHWC' (one image (H, W, C), "
-        "one kernel (kh, kw, C)); say which"
+    raise ValueError(ambiguity(tuple(images_shape), tuple(kernels_shape)))
+
+
+def ambiguity(images: tuple[int, ...], kernels: tuple[int, ...]) -> str:
+    """The readings of 3-D images with a kernel of 2 or 3 axes, and how each is asked for."""
+    first, second, third = images
+    own = {"NHW": "one kernel", "NHWC": "each by itself", "NCHW": "each by itself"}
+    ways = ""
+    if len(kernels) == 3:
+        bank = f"{kernels[0]} {'kernel' if kernels[0] == 1 else 'kernels'} of {kernels[1]}x{kernels[2]}"
+        own = {"NHW": bank, "NHWC": "one kernel (kh, kw, C)", "NCHW": "one kernel (C, kh, kw)"}
+        ways = (
+            f"; {bank} for every channel of one 'NHWC' image are banks.per_channel(kernels, {third}) with "
+            f"groups={third}, for the sum over its channels banks.over_channels(kernels, {third})"
+        )
+    return (
+        f"layout: images of shape {images} with kernels of shape {kernels} can be read as "
+        f"layout='NHW' ({first} images of {second}x{third}, {own['NHW']}), "
+        f"layout='NHWC' (one image of {first}x{second} with {third} channels, {own['NHWC']}) or "
+        f"layout='NCHW' (one image of {second}x{third} with {first} channels, {own['NCHW']}); say which{ways}"
     )
 
 
-def check_is_no_row(shape: Sequence[int], argument: str) -> None:
-    """ValueError that shows the way for an operand of one axis, which is in no layout."""
-    if len(shape) == 1:
-        ways = {
-            "images": "a signal is an image of one row, image[None] with kernel[None]",
-            "kernels": "a kernel of one row is kernel[None], of one column kernel[:, None]",
-        }
-        raise ValueError(f"{argument}: shape {tuple(shape)} has 1 axis; allowed are 2, 3 or 4: {ways[argument]}")
+def spatial(word: str) -> str:
+    """The letters of a layout's spatial axes, in order."""
+    return "".join(letter for letter in word if letter not in "NCK")
 
 
 def response_word(layout: str, has_images: bool, has_kernels: bool) -> str:
@@ -249,6 +276,16 @@ def read_boundary(boundary: Any) -> str:
     return plain(boundary, BOUNDARIES)
 
 
+def read_overflow(overflow: Any) -> str:
+    """What becomes of responses that an integer type does not hold."""
+    problem = f"overflow: got {shown(overflow)}; allowed are 'raise' and 'saturate'"
+    if not isinstance(overflow, str):
+        raise TypeError(problem)
+    if overflow not in OVERFLOWS:
+        raise ValueError(problem)
+    return plain(overflow, OVERFLOWS)
+
+
 def read_shape(shape: Any, argument: str, counts: tuple[int, ...]) -> tuple[int, ...]:
     """A shape given by itself (not an array's): positive lengths, as many as one of `counts`."""
     allowed = f"a tuple of {' or '.join(map(str, counts))} integers >= 1"
@@ -295,14 +332,15 @@ def make_geometry(
     dilation: Any = 1,
     groups: Any = 1,
     operands: tuple[str, str] = ("images", "kernels"),
+    reading: str = "",
 ) -> Geometry:
     """Sizes from (height, width, channels) of the images and (kernels, height, width, channels) of the bank.
 
-    `operands` are the arguments' names for the errors.
+    `operands` are the arguments' names for the errors, `reading` what they say of the operands' axes.
     """
     pads, strides, dilations = read_padding(padding), read_pair(stride, "stride"), read_pair(dilation, "dilation")
     n_groups = whole_number(groups, "groups", 1, "an integer >= 1")
-    check_groups(image[2], bank, n_groups, operands)
+    check_groups(image[2], bank, n_groups, operands, reading)
     ends, lengths = [], []
     for axis in (0, 1):
         effective = checked((bank[1 + axis] - 1) * dilations[axis] + 1, "dilation", "the kernel's effective size")
@@ -315,7 +353,7 @@ def make_geometry(
         dilated = "" if dilations == (1, 1) else f" (dilated {(ends[0][3], ends[1][3])})"
         raise ValueError(
             f"{operands[1]}: spatial size {bank[1:3]}{dilated} is larger than the padded {operands[0].rstrip('s')} "
-            f"{(ends[0][2], ends[1][2])}"
+            f"{(ends[0][2], ends[1][2])}{reading}"
         )
     checked(lengths[0] * lengths[1] * max(bank[0], 1), "padding", "the number of responses of one image")
     return Geometry(
@@ -333,24 +371,71 @@ def check_not_empty(shape: Sequence[int], sizes: Sequence[int], argument: str) -
 def operand_sizes(
     images_shape: Sequence[int], kernels_shape: Sequence[int], layout: Layout
 ) -> tuple[tuple[int, int, int], tuple[int, int, int, int]]:
-    """(height, width, channels) of the images and (kernels, height, width, channels) of the bank, no pixel missing."""
+    """(height, width, channels) of the images and (kernels, height, width, channels) of the bank, no pixel missing.
+
+    A plane for each channel by itself is a bank of as many kernels of one channel.
+    """
     _, *image = sizes_of(images_shape, layout.images)
     n_kernels, *kernel = sizes_of(kernels_shape, layout.kernels)
     check_not_empty(images_shape, image, "images")
     check_not_empty(kernels_shape, kernel, "kernels")
+    if layout.each_channel:
+        n_kernels = image[2]
     return (image[0], image[1], image[2]), (n_kernels, kernel[0], kernel[1], kernel[2])
 
 
-def check_groups(channels: int, bank: tuple[int, int, int, int], groups: int, operands: tuple[str, str]) -> None:
+def groups_of(layout: Layout, channels: int, groups: int) -> int:
+    """The groups that the sum has: of a plane for each channel by itself, the channels."""
+    if not layout.each_channel:
+        return groups
+    if groups != 1:
+        raise ValueError(
+            f"groups: got {groups} with one plane as the kernel, which every channel is correlated with by itself; "
+            "allowed is 1"
+        )
+    return channels
+
+
+def reading_of(images_shape: Sequence[int], kernels_shape: Sequence[int], layout: Layout, groups: int) -> str:
+    """Which axes of the operands were read as what, for errors about sizes, and what may have been meant."""
+    has_images, has_kernels = layout.images[0] >= 0, layout.kernels[0] >= 0
+    images_word = layout.word if has_images else layout.word[1:]
+    kernels_word = layout.word.replace("N", "K" if has_kernels else "")
+    if layout.each_channel:
+        kernels_word = spatial(layout.word)
+    images = ", ".join(images_word)
+    kernels = ", ".join({"H": "kh", "W": "kw"}.get(letter, letter) for letter in kernels_word)
+    text = (
+        f" (layout {layout.word!r}: images ({images}) are {tuple(images_shape)}, "
+        f"kernels ({kernels}) are {tuple(kernels_shape)})"
+    )
+    _, *image = sizes_of(images_shape, layout.images)
+    _, *kernel = sizes_of(kernels_shape, layout.kernels)
+    if "C" not in layout.word or layout.each_channel or kernel[2] * groups == image[2]:
+        return text
+    if layout.word == "NHWC" and images_shape[-3] == kernels_shape[-3] * groups:
+        return f"{text}; channels before rows and columns, as torch has them, are layout='NCHW'"
+    if not has_kernels:
+        n_channels = image[2]
+        return (
+            f"{text}; a bank (K, kh, kw) for every channel is banks.per_channel(kernels, {n_channels}) with "
+            f"groups={n_channels}, for the sum over the channels banks.over_channels(kernels, {n_channels})"
+        )
+    return text
+
+
+def check_groups(
+    channels: int, bank: tuple[int, int, int, int], groups: int, operands: tuple[str, str], reading: str
+) -> None:
     if channels % groups:
-        raise ValueError(f"groups: {groups} does not divide the {channels} channels of the {operands[0]}")
+        raise ValueError(f"groups: {groups} does not divide the {channels} channels of the {operands[0]}{reading}")
     if bank[0] % groups:
-        raise ValueError(f"groups: {groups} does not divide the {bank[0]} kernels")
+        raise ValueError(f"groups: {groups} does not divide the {bank[0]} kernels{reading}")
     if bank[3] * groups != channels:
         of_group = "" if groups == 1 else f" in {groups} groups, which makes {channels // groups} for each kernel"
         raise ValueError(
-            f"{operands[1]}: (kernels, height, width, channels) are {bank}; the {operands[0]} have {channels} "
-            f"channels{of_group}"
+            f"{operands[1]}: each has {bank[3]} {'channel' if bank[3] == 1 else 'channels'}; "
+            f"the {operands[0]} have {channels}{of_group}{reading}"
         )
 
 

@@ -1,7 +1,7 @@
 """One call of a plan: its arrays, the arithmetic that they need, and how many workers they are worth."""
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,14 @@ REGION_BYTES = 2**24
 """Of responses that are computed beside the array."""
 
 
+class Limits(NamedTuple):
+    """Least and greatest value of the response's integer type; whether what lies outside is brought inside."""
+
+    least: int
+    greatest: int
+    saturate: bool
+
+
 class Job:
     """The arrays of one call and what was asked."""
 
@@ -45,8 +53,11 @@ class Job:
         if not self.is_small:
             self.n_workers = min(useful, _workers.count_workers(workers), _workers.most_threads())
 
-    def correlate(self, result: Array, double: bool, limits: tuple[int, int] | None, discard: bool) -> bool:
-        """By the plan's method in float64 or float32; false if a response lay outside of the limits."""
+    def correlate(self, result: Array, double: bool, limits: Limits | None = None, discard: bool = False) -> bool:
+        """By the plan's method in float64 or float32; false if a response lay outside of the limits, or is no number.
+
+        With `discard` nothing is written.
+        """
         plan = self.plan
         engine = plan.engine(double)
         if plan.method == "matmul":
@@ -64,11 +75,12 @@ class Job:
             call = self.run(engine, result, limits, discard)
             if plan.method == "winograd" and (infinite := call.infinite):
                 self.run(plan.engine(double, "direct"), result, limits, discard, infinite)
-            if plan.method == "direct" and not plan.types.exact and plan.types.stored == plan.types.response:
+            repeatable = limits is None and not plan.types.exact and plan.types.stored == plan.types.response
+            if plan.method == "direct" and repeatable:
                 self.call_done = call
         return not call.overflowed
 
-    def correlate_tiles(self, result: Array, engine: Engine, limits: tuple[int, int] | None, discard: bool) -> bool:
+    def correlate_tiles(self, result: Array, engine: Engine, limits: Limits | None, discard: bool) -> bool:
         """In the frequency domain, as many kernels at once as may be; then what has to be done directly."""
         plan, bank = self.plan, self.bank
         bias = np.ascontiguousarray(bank.bias, np.float64 if engine.double else np.float32)
@@ -83,16 +95,19 @@ class Job:
             overflowed, refused = overflowed or call.overflowed, call.refused
             del spectra, call  # before the next ones are made
         if refused:
-            self.correlate_refused(result, engine, refused)
+            overflowed |= not self.correlate_refused(result, engine, refused, limits, discard)
         alone = bank.untransformed(engine).reshape(-1)[:: plan.parts]
         if alone.any():
-            self.correlate_untransformed(result, engine, np.flatnonzero(alone))
+            overflowed |= not self.correlate_untransformed(result, engine, np.flatnonzero(alone), limits, discard)
         return not overflowed
 
-    def correlate_refused(self, result: Array, engine: Engine, refused: bytes) -> None:
+    def correlate_refused(
+        self, result: Array, engine: Engine, refused: bytes, limits: Limits | None, discard: bool
+    ) -> bool:
         """Tiles of floats by the direct method, those next to each other at once."""
         geometry, tile = self.plan.geometry, self.plan.tile[0]
         tiles_down, tiles_across = engine.n_tiles
+        fits = True
         flags = np.frombuffer(refused, np.int8).reshape(self.n_images * tiles_down, tiles_across)
         for line in np.flatnonzero(flags.any(axis=1)):
             image, down = divmod(int(line), tiles_down)
@@ -100,42 +115,55 @@ class Job:
             edges = np.flatnonzero(np.diff(np.concatenate(([0], flags[line], [0]))))
             for first, end in zip(edges[::2], edges[1::2], strict=True):
                 columns = part(int(first), int(end), tile.valid_columns // geometry.column_stride, geometry.columns)
-                self.correlate_region(
-                    placed(result, self.plan.layout.response, image, rows, columns), engine.double, image, rows, columns
-                )
+                target = placed(result, self.plan.layout.response, image, rows, columns)
+                fits &= self.correlate_region(target, engine.double, image, rows, columns, limits, discard)
+        return fits
 
-    def correlate_untransformed(self, result: Array, engine: Engine, kernels: Array) -> None:
+    def correlate_untransformed(
+        self, result: Array, engine: Engine, kernels: Array, limits: Limits | None, discard: bool
+    ) -> bool:
         """Some kernels by the direct method: rows at once of all of them, in memory of their own."""
         plan = self.plan
         columns = slice(0, plan.geometry.columns)
         row_bytes = plan.geometry.columns * plan.geometry.n_kernels * result.itemsize
         n_rows = max(1, REGION_BYTES // row_bytes)
+        fits = True
         for image, first in itertools.product(range(self.n_images), range(0, plan.geometry.rows, n_rows)):
             rows = slice(first, min(first + n_rows, plan.geometry.rows))
             target = placed(result, plan.layout.response, image, rows, columns)
             own = empty(target.shape, result.dtype)
-            self.correlate_region(own, engine.double, image, rows, columns)
-            target, own = (in_order(array, plan.layout.response) for array in (target, own))
-            for kernel in kernels:
-                copy_in_pieces(target[..., kernel], own[..., kernel])
+            fits &= self.correlate_region(own, engine.double, image, rows, columns, limits)
+            if not discard:
+                target, own = (in_order(array, plan.layout.response) for array in (target, own))
+                for kernel in kernels:
+                    copy_in_pieces(target[..., kernel], own[..., kernel])
+        return fits
 
-    def correlate_region(self, target: Array, double: bool, image: int, rows: slice, columns: slice) -> None:
+    def correlate_region(
+        self,
+        target: Array,
+        double: bool,
+        image: int,
+        rows: slice,
+        columns: slice,
+        limits: Limits | None,
+        discard: bool = False,
+    ) -> bool:
         """Some rows and columns of an image's response, directly, with the same panels as all of it."""
         plan = self.plan
         call = self.call(
             plan.region(double, rows, columns),
             target,
             self.bank.packed(plan.engine(double, "direct"), plan.level.name),
-            None,
-            False,
+            limits,
+            discard,
             self.n_workers,
             images=placed(self.images, plan.layout.images, image, slice(None), slice(None)),
         )
         self.work_on(call)
+        return not call.overflowed
 
-    def run(
-        self, engine: Engine, result: Array, limits: tuple[int, int] | None, discard: bool, repaired: bytes = b""
-    ) -> Any:
+    def run(self, engine: Engine, result: Array, limits: Limits | None, discard: bool, repaired: bytes = b"") -> Any:
         """The engine's call, done by as many workers as it is worth; with `repaired`, only those responses."""
         packed = self.bank.packed(engine, self.plan.level.name)
         call = self.call(engine, result, packed, limits, discard, self.n_workers, repaired)
@@ -156,7 +184,7 @@ class Job:
         engine: Engine,
         result: Array,
         packed: tuple[Array, Array],
-        limits: tuple[int, int] | None,
+        limits: Limits | None,
         discard: bool,
         n_workers: int,
         repaired: bytes = b"",
@@ -180,7 +208,7 @@ class Job:
             plan.types.stored.str[1:],
             *packed,
             fill,
-            limits,
+            None if limits is None else tuple(limits),
             discard,
             repaired,
             n_workers,
@@ -193,14 +221,18 @@ class Job:
 
     def correlate_integers(self, result: Array, own: bool) -> None:
         """Exact, or OverflowError; then an array that is not our own is as it was."""
-        limits = integer_range(self.plan.types.response)
+        limits = self.limits()
         bound = self.largest_response()
-        surely = bound <= limits[1] and (limits[0] < 0 or bound == 0)
-        if not (own or surely):
+        surely = bound <= limits.greatest and (limits.least < 0 or bound == 0)
+        if not (own or surely or limits.saturate):
             self.integers(result, bound, limits, True)
         self.integers(result, bound, None if surely else limits, False)
 
-    def integers(self, result: Array, bound: int, limits: tuple[int, int] | None, discard: bool) -> None:
+    def limits(self) -> Limits:
+        """Of the response's type, and what is done with sums outside of them."""
+        return Limits(*integer_range(self.plan.types.response), self.plan.settings.overflow == "saturate")
+
+    def integers(self, result: Array, bound: int, limits: Limits | None, discard: bool) -> None:
         if self.plan.method == "fft" and _fft.rounds_right(bound, self.plan.sizes, self.plan.tile[0]):
             fits = self.correlate_tiles(result, self.plan.engine(True), limits, discard)
         elif bound <= EXACT_FLOAT64:
@@ -233,8 +265,27 @@ class Job:
             plan.geometry,
             plan.settings.boundary,
             int(self.fill.real),
-            integer_range(plan.types.response),
+            self.limits(),
         )
+
+    # Floats as integers: rounded and brought inside the type's limits.
+
+    def correlate_saturated(self, result: Array, own: bool) -> None:
+        """Rounded sums, or ValueError if one is no number; then an array that is not our own is as it was."""
+        double, limits = self.plan.types.work == np.float64, self.limits()
+        fits = own or self.surely_numbers() or self.correlate(result, double, limits, discard=True)
+        if not (fits and self.correlate(result, double, limits)):
+            raise ValueError(
+                f"overflow: a response is NaN, which 'saturate' cannot turn into {self.plan.types.response}; "
+                "allowed are images and kernels whose responses are numbers"
+            )
+
+    def surely_numbers(self) -> bool:
+        """Whether no response can be NaN: pixels are integers, and no sum of theirs comes near infinity."""
+        if self.plan.types.images.kind not in "biu":
+            return False
+        bound = largest_magnitude(self.plan.types.images) * self.bank.float_reach
+        return bool(bound < float(np.finfo(self.plan.types.work).max) / 2)
 
 
 def in_order(array: Array, axes: tuple[int, int, int, int]) -> Array:

@@ -24,13 +24,16 @@ from xcorr._geometry import (
     Padding,
     arranged,
     checked,
+    groups_of,
     make_geometry,
     operand_sizes,
     read_boundary,
     read_layout,
     read_layout_word,
+    read_overflow,
     read_padding,
     read_pair,
+    reading_of,
     sum_blocks,
     whole_number,
 )
@@ -64,6 +67,7 @@ class Settings(NamedTuple):
     flip: bool
     method: str
     precision: str
+    overflow: str
     dtype: str | None
 
 
@@ -78,13 +82,14 @@ def read_settings(
     flip: bool,
     method: Any,
     precision: Any,
-    dtype: Any,
+    overflow: Any = "raise",
+    dtype: Any = None,
 ) -> Settings:
     """Every keyword checked by itself; what needs the shapes is checked when the plan is made.
 
     With `flip` the kernels are turned around for a convolution, which never conjugates.
     """
-    words = (layout, padding, boundary, stride, dilation, groups, conjugate, flip, method, precision, dtype)
+    words = (layout, padding, boundary, stride, dilation, groups, conjugate, flip, method, precision, overflow, dtype)
     for word in words:
         if type(word) not in PLAIN:
             return settings_of.__wrapped__(*words)
@@ -103,6 +108,7 @@ def settings_of(
     flip: bool,
     method: Any,
     precision: Any,
+    overflow: Any,
     dtype: Any,
 ) -> Settings:
     """`read_settings` without the words that are equal to others of another type, as (1, 1) and (True, 1.0) are."""
@@ -121,6 +127,7 @@ def settings_of(
         flip,
         method,
         precision,
+        read_overflow(overflow),
         None if dtype is None else read_dtype(dtype).str,
     )
 
@@ -140,13 +147,16 @@ class Plan:
         self.settings = settings
         self.level = level
         self.layout: Layout = read_layout(images_shape, kernels_shape, settings.layout)
-        self.types = choose_types(images_dtype, kernels_dtype, settings.dtype)
+        self.types = choose_types(images_dtype, kernels_dtype, settings.dtype, settings.overflow)
+        image, bank = operand_sizes(images_shape, kernels_shape, self.layout)
         self.geometry: Geometry = make_geometry(
-            *operand_sizes(images_shape, kernels_shape, self.layout),
+            image,
+            bank,
             padding=settings.padding,
             stride=settings.stride,
             dilation=settings.dilation,
-            groups=settings.groups,
+            groups=groups_of(self.layout, image[2], settings.groups),
+            reading=reading_of(images_shape, kernels_shape, self.layout, settings.groups),
         )
         self.method = _method.choose(self.geometry, self.types, settings.method, settings.precision)
         self.parts = 2 if self.types.is_complex else 1
@@ -298,10 +308,12 @@ class Plan:
         job = Job(self, images, bank, fill, workers)
         if self.types.exact:
             job.correlate_integers(result, own=result is not target)
+        elif self.types.saturates:
+            job.correlate_saturated(result, own=result is not target)
         elif self.types.stored == self.types.response:
-            job.correlate(result, self.types.work == np.float64, None, False)
+            job.correlate(result, self.types.work == np.float64)
         else:
-            job.correlate(result.real, self.types.work == np.float64, None, False)
+            job.correlate(result.real, self.types.work == np.float64)
             copy_in_pieces(in_order(result.imag, self.layout.response), bank.imaginary_bias)
         if target is None:
             if repeats is not None and job.call_done is not None and job.is_small:
@@ -339,7 +351,7 @@ def plan_for(
     """The plan of these shapes, types and keywords; made, or found in the cache. It serves any number of images."""
     level = _dispatch.current()
     image = images_shape
-    if len(image) == 4 or (len(image) == 3 and (settings.layout == "NHW" or len(kernels_shape) == 2)):
+    if len(image) == 4 or (len(image) == 3 and settings.layout == "NHW"):
         image = (1, *image[1:])
     key = (settings, level.name, image, images_dtype.str, kernels_shape, kernels_dtype.str)
     with _plans_lock:

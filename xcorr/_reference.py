@@ -28,6 +28,11 @@ def correlate(
     """Responses as float64, complex128 or, for integer operands, an object array of Python integers."""
     images, kernels = np.asarray(images), np.asarray(kernels)
     layout = layout or ("NHWC" if 4 in (images.ndim, kernels.ndim) else "NHW")
+    if "C" in layout and kernels.ndim == 2:
+        keywords = {"padding": padding, "boundary": boundary, "fill_value": fill_value, "stride": stride}
+        keywords |= {"dilation": dilation, "bias": bias, "conjugate": conjugate, "layout": "NHW"}
+        axis = -1 if layout == "NHWC" else -3
+        return np.stack([correlate(channel, kernels, **keywords) for channel in np.moveaxis(images, axis, 0)], axis)
     has_image_axis, has_kernel_axis = images.ndim == len(layout), kernels.ndim == len(layout)
     exact, final = _dtypes(images, kernels)
     images = _channels_last(images.astype(exact), layout, has_image_axis)
@@ -59,6 +64,14 @@ def correlate(
     elif layout == "NCHW":
         response = np.moveaxis(response, -1, 1)
     return response if has_image_axis else response[0]
+
+
+def saturated(responses, dtype):
+    """Responses as an integer type holds them: rounded to nearest, ties to even, kept within its limits."""
+    limits = np.iinfo(dtype)
+    whole = [round(value) if np.isfinite(value) else value for value in responses.ravel().tolist()]
+    inside = [int(min(max(value, int(limits.min)), int(limits.max))) for value in whole]
+    return np.array(inside, dtype).reshape(responses.shape)
 
 
 def abs_sums(images, kernels, *, fill_value=0, bias=None, **keywords):

@@ -10,6 +10,7 @@ Layout = Literal["NHWC", "NCHW", "NHW"]
 Boundary = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
 Method = Literal["auto", "direct", "matmul", "fft", "winograd"]
 Precision = Literal["standard", "strict"]
+Overflow = Literal["raise", "saturate"]
 Pair = SupportsIndex | tuple[SupportsIndex, SupportsIndex]
 Padding = Literal["valid", "same", "full"] | Pair | tuple[tuple[SupportsIndex, SupportsIndex], ...]
 Scalar = complex | np.number[Any] | np.bool_
@@ -34,4 +35,5 @@ class Keywords(TypedDict, total=False):
     conjugate: bool
     method: Method
     precision: Precision
+    overflow: Overflow
     workers: SupportsIndex | None
