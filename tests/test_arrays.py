@@ -212,7 +212,13 @@ def test_out_is_written_only_where_it_lies(method, case):
 
 @pytest.mark.parametrize(
     ("images", "kernels"),
-    [((8, 9), (3, 2)), ((8, 9), (4, 3, 2)), ((3, 8, 9, 2), (3, 2)), ((3, 8, 9, 2), (3, 2, 2)), ((8, 9, 2), (4, 3, 2, 2))],
+    [
+        ((8, 9), (3, 2)),
+        ((8, 9), (4, 3, 2)),
+        ((3, 8, 9, 2), (3, 2)),
+        ((3, 8, 9, 2), (3, 2, 2)),
+        ((8, 9, 2), (4, 3, 2, 2)),
+    ],
     ids=str,
 )
 def test_out_has_the_axes_of_the_response(method, images, kernels):
