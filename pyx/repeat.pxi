@@ -86,6 +86,11 @@ cdef class Repeat:
         return True
 
     cdef respond(self, cnp.ndarray images):
+        """The response of `images`, or None if they do not lie in memory like those of the call.
+
+        What is allocated may run the collector, and with it finalizers and other threads that resize the images: they
+        are held before they are looked at, and nothing of Python's is allocated after.
+        """
         cdef Loops loops = self.call.loops
         cdef cnp.ndarray response
         cdef list held = None if self.is_short else references_to(images)
@@ -95,6 +100,8 @@ cdef class Repeat:
             response = cnp.PyArray_EMPTY(self.response_axes, self.response_sizes, self.response_dtype.num, 0)
         else:
             response = empty(self.response_shape, self.response_dtype)
+        if not self.serves(images):
+            return None
         loops.images = cnp.PyArray_BYTES(images)
         loops.out = cnp.PyArray_BYTES(response)
         loops.next_task = 0
@@ -115,7 +122,7 @@ cdef class Repeat:
         return run_tasks(loops, memory + ALIGNMENT - <Py_ssize_t> memory % ALIGNMENT, self.call.engine.double, True)
 
     def __call__(self, images):
-        """The response of `images`, or None if they do not lie in memory like those of the call."""
+        """`respond`, where `images` are of the kind that it takes."""
         return self.respond(images) if self.serves(images) else None
 
 

@@ -351,6 +351,24 @@ cdef inline void store(const Storing* storing, const real* strip, char* target, 
                       target + storing.kernel_bytes[kernel], storing.column_bytes, storing.n_columns, like)
 
 
+cdef inline void count_once(const Staging* staging, real* strip) noexcept nogil:
+    """Bools: whatever byte is not 0 stands for a 1."""
+    cdef Py_ssize_t phase, position, n_positions, channel
+    cdef real* place
+    for phase in range(min(staging.n_phases, staging.columns)):
+        n_positions = (staging.columns - phase + staging.n_phases - 1) // staging.n_phases
+        if staging.channel_pitch == 1:
+            for position in range(n_positions):
+                place = strip + phase * staging.phase_pitch + position * staging.position_pitch
+                for channel in range(staging.depth):
+                    place[channel] = place[channel] != 0
+        else:
+            for channel in range(staging.depth):
+                place = strip + phase * staging.phase_pitch + channel * staging.channel_pitch
+                for position in range(n_positions):
+                    place[position * staging.position_pitch] = place[position * staging.position_pitch] != 0
+
+
 # --- by element type ----------------------------------------------------------------------------------------------
 
 
@@ -363,6 +381,8 @@ cdef inline void stage_element(const Staging* staging, const char* source, real*
         stage(staging, source, strip, <int8_t> 0)
     elif staging.element == UINT8 or staging.element == BOOL:
         stage(staging, source, strip, <uint8_t> 0)
+        if staging.element == BOOL:
+            count_once(staging, strip)
     elif staging.element == INT16:
         stage(staging, source, strip, <int16_t> 0)
     elif staging.element == UINT16:

@@ -499,12 +499,12 @@ REFUSED = [
             ([4.0, NAN], ValueError),
             ([INFINITY], ValueError),
             ([10**400], ValueError),
+            ([Fraction(10**400)], ValueError),
             ([4.0] * 1025, ValueError),
             (["4"], TypeError),
             ([4 + 0j], TypeError),
             ([True], TypeError),
             ([None], TypeError),
-            ([Unruly(4)], TypeError),
             (np.ones((2, 2)), TypeError),
         )
     ),
@@ -528,7 +528,7 @@ REFUSED = [
     *(
         ("gabor", {argument: value}, TypeError, "a finite number > 0")
         for argument in ("sigma_ratio", "aspect")
-        for value in (None, "1", 1j, True, [1.0], np.ones(1), Unruly(1))
+        for value in (None, "1", 1j, True, [1.0], np.ones(1))
     ),
 ]
 
@@ -543,6 +543,14 @@ def test_bad_argument_is_refused_by_name(name, keywords, error, allowed):
     assert message.startswith(f"{argument}: ")
     assert allowed in message
     assert len(message) < 400
+
+
+@pytest.mark.parametrize(
+    "keywords", [{"wavelengths": [Unruly(4)]}, {"sigma_ratio": Unruly(1)}, {"phases": (0, Unruly(1))}], ids=str
+)
+def test_what_a_number_itself_raises_comes_through_as_it_is(keywords):
+    with pytest.raises(RuntimeError, match="^no number today$"):
+        banks.gabor(**keywords)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from checks import SEED, assert_same_bits
+from checks import SEED, assert_same_bits, of_numpy
 from refusing import EXPECTED, OTHERS, REFUSE, SURVIVABLE, compiled, most_left, preloaded
 from scripts import BOUNDED, KEPT, PEAK, REFUSAL, REFUSED, STATUS, run_script
 
@@ -59,6 +59,68 @@ def test_peak_memory_beside_the_arrays_is_bounded(images, kernels, dtype, keywor
     beside = float(run_script(STATUS + PEAK, (images, kernels, dtype, keywords)))
     print(f"{beside:.1f} MiB")
     assert beside < most
+
+
+LARGE = {  # images, kernels, dtype, keywords: large kernels, whose parts all fit the workspace, and with them what else
+    "uint8": ((4001, 4001), (4000, 4000), "u1", {}),  # fits
+    "uint8, too large": ((8001, 8001), (8000, 8000), "u1", {}),
+    "float64": ((5001, 5001), (5000, 5000), "f8", {}),
+    "complex": ((3001, 3001), (3000, 3000), "c8", {}),
+    "beyond 2**53": ((4001, 4001), (4000, 4000), "i8", {}),
+    "Correlator": ((4001, 4001), (4000, 4000), "f2", {"prepared": True}),
+    "matmul": ((1, 12, 12, 2048), (1024, 3, 3, 2048), "f4", {"method": "matmul"}),
+    "direct, 8 workers": ((1, 12, 12, 2048), (2500, 3, 3, 2048), "f4", {"method": "direct", "workers": 8}),
+    "winograd, repaired": ((1, 12, 12, 2048), (1024, 3, 3, 2048), "f4", {"method": "winograd", "pixel": np.inf}),
+    "fft, refused": ((1, 300, 300, 4), (300, 64, 64, 4), "f4", {"method": "fft", "pixel": np.inf, "prepared": True}),
+    "fft, untransformed": ((1, 150, 150, 4), (300, 64, 64, 4), "f4", {"method": "fft", "tap": np.inf}),
+    "index table": ((2, 2**25), (2, 2), "f4", {}),
+}
+
+LARGE_CALL = """
+inf = np.inf
+image_shape, kernel_shape, dtype, keywords = eval(sys.argv[1])
+images, kernels = np.ones(image_shape, dtype), np.ones(kernel_shape, dtype)
+if dtype == "i8":
+    images *= 2**32
+images.flat[-1], kernels.flat[0] = keywords.pop("pixel", 1), keywords.pop("tap", 1)
+correlator = xcorr.Correlator(kernels, **keywords) if keywords.pop("prepared", False) else None
+tiny = xcorr.correlate(np.ones((9, 9), dtype), np.ones((3, 3), dtype), workers=2)
+resident, response, refusal = mebibytes("VmRSS"), np.empty(0), ""
+try:
+    response = xcorr.correlate(images, kernels, **keywords) if correlator is None else correlator(images)
+    response = response if correlator is None else correlator(images)
+except MemoryError as error:
+    refusal = str(error)
+print(mebibytes("VmHWM") - resident - response.nbytes / 2**20, refusal)
+"""
+
+
+@linux
+@pytest.mark.parametrize("call", LARGE.values(), ids=LARGE)
+def test_all_that_a_call_takes_is_within_the_workspace(call):
+    beside, _, refusal = run_script(STATUS + LARGE_CALL, call).strip().partition(" ")
+    print(beside, refusal)
+    assert float(beside) < 256 + 16  # beside the workspace, what Python and glibc need
+    if refusal:
+        assert float(beside) < 64 + 16  # that kernels are looked through with
+        assert refusal.endswith("at most 268435456 are allowed")
+
+
+@linux
+def test_to_explain_a_call_takes_no_memory():
+    text = """
+correlator, bank = xcorr.Correlator(np.ones((3, 3), "f4")), xcorr.Correlator(np.ones((99, 64, 64), "f4"), layout="NHW")
+correlator.explain((9, 9)), bank.explain((1, 70, 70))
+before = mebibytes("VmRSS")
+for shape in ((10, 2**25), (2**25, 10), (2**29, 2**29), (2**50, 3)):
+    for dtype in ("f4", "u1", "c16"):
+        assert "method" in correlator.explain(shape, dtype=dtype)
+        assert xcorr.choose_method(shape, (3, 3), dtype=dtype) == "direct"
+for shape in ((100, 2**14, 2**25), (2**10, 2**20, 2**20)):
+    assert "method fft" in bank.explain(shape)
+print(mebibytes("VmHWM") - before)
+"""
+    assert float(run_script(STATUS + text)) < 4
 
 
 @linux
@@ -145,6 +207,7 @@ def test_each_allocation_may_be_refused(refusing, kind, mode, state):
 
 
 def test_other_libraries_errors_for_want_of_memory_are_none_of_a_call(monkeypatch):
+    @of_numpy
     def without_memory(*arguments, **keywords):
         raise RuntimeError("Error in computing overlap")
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from xcorr._dtypes import check_element
 from xcorr._engine import hold
-from xcorr._foreign import attribute, shown
+from xcorr._foreign import refuses, shown
 
 DLPACK_CPU = 1
 PIECE = 2**22
@@ -50,11 +50,13 @@ def held(array: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], list[Any]]:
 
 
 def has_dlpack_only(value: Any) -> bool:
-    if attribute(value, "__dlpack__") is None or attribute(value, "__array__") is not None:
+    if getattr(value, "__dlpack__", None) is None or getattr(value, "__array__", None) is not None:
         return False
     try:
         memoryview(value)
-    except TypeError:
+    except TypeError as error:
+        if not refuses(error):
+            raise
         return True
     return False
 
@@ -65,9 +67,9 @@ def from_dlpack(value: Any, argument: str) -> npt.NDArray[Any]:
         on_cpu = device[0] == DLPACK_CPU
         if on_cpu:
             return np.from_dlpack(value)
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever another library raises
+    except Exception as error:
+        if not refuses(error):
+            raise
         raise TypeError(f"{argument}: its __dlpack__ cannot be read: {shown(error)}; allowed is {ACCEPTED}") from error
     raise TypeError(f"{argument}: got a tensor on DLPack device {shown(device)}; allowed is one of the CPU")
 
@@ -77,43 +79,58 @@ def from_numbers(value: Any, argument: str) -> npt.NDArray[Any]:
         raise TypeError(f"{argument}: got masked arrays, whose masks would be lost; allowed is {ACCEPTED}")
     try:
         return np.asanyarray(value)
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever another library's __array__ raises
+    except Exception as error:
+        if not refuses(error):
+            raise
         problem = f"got {type(value).__name__}, which is no array ({shown(error)})"
         raise TypeError(f"{argument}: {problem}; allowed is {ACCEPTED}") from error
 
 
 def take_bias(bias: Any, n_kernels: int, has_kernel_axis: bool, response: np.dtype[Any]) -> npt.NDArray[Any] | None:
-    """`bias` as (kernels,), or None. A float bias for integers and a complex one for reals are refused."""
+    """A copy of `bias` as (kernels,), or None. A float bias for integers and a complex one for reals are refused."""
     if bias is None:
         return None
-    array = take_array(bias, "bias")
+    array, _held = held(take_array(bias, "bias"))
     allowed_shape = f"shape ({n_kernels},)" if has_kernel_axis else "a scalar or shape (1,)"
     if array.shape != (n_kernels,) and not (array.ndim == 0 and n_kernels == 1):
         raise ValueError(f"bias: got shape {array.shape}; allowed is {allowed_shape}")
     kinds = {"i": "biu", "u": "biu", "f": "biuf", "c": "biufc"}[response.kind]
     if array.dtype.kind not in kinds:
         raise TypeError(f"bias: got dtype {array.dtype} for a response of {response}; allowed is no higher a kind")
-    return array.reshape(n_kernels)
+    return array.reshape(n_kernels).copy()
+
+
+def copied(value: Any, argument: str) -> npt.NDArray[Any]:
+    """A copy of `value` as `take_array` takes it."""
+    array, _held = held(take_array(value, argument))
+    return array.copy()
+
+
+def read_fill(fill_value: Any) -> int | float | complex:
+    """`fill_value` as a Python number; TypeError if it is none."""
+    if type(fill_value) in (int, float, complex):
+        return fill_value  # type: ignore[no-any-return]
+    scalar = None
+    if not isinstance(fill_value, (str, bytes)) and not is_masked(fill_value):
+        try:
+            scalar = np.asarray(fill_value)
+        except Exception as error:
+            if not refuses(error):
+                raise
+    number = scalar.item() if scalar is not None and not scalar.ndim and scalar.dtype.kind in "biufcO" else None
+    if not isinstance(number, (int, float, complex)):
+        raise TypeError(f"fill_value: got {shown(fill_value)}; allowed is a number that the images' dtype has")
+    return number
 
 
 def take_fill(fill_value: Any, images: np.dtype[Any], boundary: str) -> int | float | complex:
     """`fill_value` as a Python number; ValueError unless the images' dtype has it (floats: but for rounding)."""
     if type(fill_value) is int and fill_value == 0:
         return 0
+    number = read_fill(fill_value)
     allowed = f"a value of the images' dtype {images}"
-    try:
-        scalar = np.asarray(fill_value) if not isinstance(fill_value, (str, bytes)) else None
-    except Exception:
-        scalar = None
-    if scalar is None or scalar.ndim or scalar.dtype.kind not in "biufcO":
-        raise TypeError(f"fill_value: got {shown(fill_value)}; allowed is {allowed}")
-    number = scalar.item()
-    if not isinstance(number, (int, float, complex)):
-        raise TypeError(f"fill_value: got {shown(fill_value)}; allowed is {allowed}")
     if boundary != "constant" and number != 0:
-        raise ValueError(f"fill_value: got {shown(fill_value)} with boundary {boundary!r}; only 'constant' uses one")
+        raise ValueError(f"fill_value: got {shown(number)} with boundary {boundary!r}; only 'constant' uses one")
     if images.kind == "c":
         fits = fits_float(number.real, images) and fits_float(number.imag, images)
     elif isinstance(number, complex):
@@ -125,7 +142,7 @@ def take_fill(fill_value: Any, images: np.dtype[Any], boundary: str) -> int | fl
     else:
         fits = fits_float(number, images)
     if not fits:
-        raise ValueError(f"fill_value: got {shown(fill_value)}; allowed is {allowed}")
+        raise ValueError(f"fill_value: got {shown(number)}; allowed is {allowed}")
     return int(number) if images.kind in "biu" and not isinstance(number, complex) else rounded(number, images)
 
 
@@ -140,11 +157,8 @@ def fits_integer(number: float, dtype: np.dtype[Any]) -> bool:
 
 def fits_float(number: float, dtype: np.dtype[Any]) -> bool:
     """Whether a finite number stays finite in this type."""
-    try:
-        value = float(number)
-    except OverflowError:
-        return False
-    return value in (float("inf"), -float("inf")) or value != value or abs(value) <= float(np.finfo(dtype).max)
+    infinite = number in (float("inf"), -float("inf"))
+    return infinite or number != number or abs(number) <= float(np.finfo(dtype).max)
 
 
 def rounded(number: complex, dtype: np.dtype[Any]) -> complex:
@@ -206,3 +220,9 @@ def copy_in_pieces(target: npt.NDArray[Any], source: Any) -> None:
     """``target[...] = source``."""
     for target_piece, source_piece in in_pieces(target, np.broadcast_to(source, target.shape)):
         target_piece[...] = source_piece
+
+
+def make_canonical(bools: npt.NDArray[Any]) -> None:
+    """Bytes 1 in the place of others that are not 0."""
+    for (piece,) in in_pieces(bools.view(np.uint8)):
+        piece[...] = piece != 0

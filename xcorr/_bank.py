@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from xcorr import _workers
 from xcorr._arrays import copy_in_pieces, in_pieces, take_bias
 from xcorr._dtypes import Types
 from xcorr._engine import Engine
@@ -48,6 +49,7 @@ class Bank:
         self.kept_spectra: tuple[Hashable, tuple[Array, Array] | None] = (None, None)
         self.direct_ones: Array | None = None
         self.packs: dict[Hashable, tuple[Array, Array]] = {}
+        self.kept_bytes = 0
         self.reach = self.integer_reach() if plan.types.exact else (0, 0)
 
     def real_kernels(self, group: int, first: int, end: int, work: npt.DTypeLike) -> Array:
@@ -61,16 +63,51 @@ class Bank:
 
     def packed(self, engine: Engine, level: str) -> tuple[Array, Array]:
         """The panels and their bias as this engine's micro-kernels read them."""
-        key = (level, engine.double, engine.form)
+        key = panels_key(engine, level)
         found = self.packs.get(key)
         if found is None:
-            found = self.packs.setdefault(key, self.pack(engine))
+            found = self.keep(key, self.pack(engine))
         return found
+
+    def keep(self, key: Hashable, pack: tuple[Array, Array]) -> tuple[Array, Array]:
+        """What is packed, for later calls."""
+        found = self.packs.setdefault(key, pack)
+        self.count_kept()
+        return found
+
+    def count_kept(self) -> None:
+        """The bytes of what is kept."""
+        kept = [*self.packs.values(), *([self.kept_spectra[1]] if self.kept_spectra[1] else [])]
+        self.kept_bytes = sum(array.nbytes for pack in kept for array in pack)
+
+    def make_room(self, n_bytes: int, but: Hashable = None) -> None:
+        """Lets go of what is kept `but` for one key, where so many bytes would be too much workspace beside it."""
+        if self.kept_bytes + n_bytes > _workers.WORKSPACE_LIMIT:
+            self.packs = {key: pack for key, pack in self.packs.items() if key == but}
+            if self.kept_spectra[0] != but:
+                self.kept_spectra = None, None
+            self.count_kept()
+
+    def panel_bytes(self, engine: Engine) -> int:
+        """Of the panels for an engine."""
+        n_elements = engine.groups * engine.padded_kernels * engine.n_taps
+        return int(n_elements * (8 if engine.double else 4))
+
+    def converted_bytes(self, n_kernels: int, work: np.dtype[Any]) -> int:
+        """Of that many kernels beside the original ones, while they become numbers of the sum's type and order."""
+        if self.types.is_complex:
+            return 3 * n_kernels * self.n_taps * work.itemsize  # both parts, and all taps
+        flags = self.kernels[:n_kernels].flags
+        as_they_are = self.kernels.dtype == work and flags.c_contiguous and flags.aligned
+        return 0 if as_they_are else n_kernels * self.n_taps * work.itemsize
 
     def pack(self, engine: Engine) -> tuple[Array, Array]:
         work = np.dtype(np.float64 if engine.double else np.float32)
-        n_bytes = work.itemsize * engine.groups * engine.padded_kernels * engine.n_taps
-        refuse_too_large("kernels", "panels", n_bytes)
+        n_bytes = self.panel_bytes(engine)
+        widest = max((end - first for first, end in engine.panel_ranges()), default=0)
+        converted = self.converted_bytes(widest, work)
+        refuse_too_large("kernels", "panels", n_bytes, converted, "converted kernels")
+        self.make_room(n_bytes + converted)
         panels = empty_lines(n_bytes).view(work).reshape(engine.groups, -1)
         if engine.groups * engine.padded_kernels > self.n_groups * self.n_kernels:  # some do not exist
             copy_in_pieces(panels, 0)
@@ -88,13 +125,15 @@ class Bank:
         The last ones are kept if they are of all kernels. Kernels that have to be done directly count as zeros. Memory
         is taken for `room` kernels, so that one chunk's does for the next.
         """
-        key = (level, engine.double, engine.tile)
+        key = spectra_key(engine, level)
         kept, found = self.kept_spectra
         if found is None or kept != key or end - first < self.n_kernels:
             self.kept_spectra = None, None  # not two of them at once
+            self.count_kept()
             work = np.dtype(np.float64 if engine.double else np.float32)
             n_kernels = end - first
             n_bytes = work.itemsize * self.n_groups * engine.spectrum_elements
+            self.make_room(n_bytes * room)
             spectra = empty_lines(n_bytes * room)[: n_bytes * n_kernels].view(work)
             spectra = spectra.reshape(self.n_groups, n_kernels, -1)
             exponents = np.empty((self.n_groups, n_kernels), dtype=np.intc)
@@ -109,6 +148,7 @@ class Bank:
             found = spectra.reshape(-1), exponents.reshape(-1)
             if n_kernels == self.n_kernels:
                 self.kept_spectra = key, found
+                self.count_kept()
         return found
 
     def untransformed(self, engine: Engine) -> Array:
@@ -127,28 +167,49 @@ class Bank:
         found = self.packs.get(key)
         if found is None:
             n_panels = -(-self.n_kernels // width)
-            refuse_too_large("kernels", "matrices", work.itemsize * self.n_groups * n_panels * self.n_taps * width)
+            n_bytes, converted = self.matrix_bytes(work, width), self.converted_bytes(min(width, self.n_kernels), work)
+            refuse_too_large("kernels", "matrices", n_bytes, converted, "converted kernels")
+            self.make_room(n_bytes + converted)
             matrices = np.zeros((self.n_groups, n_panels, self.n_taps, width), dtype=work)
             for group, panel in np.ndindex(self.n_groups, n_panels):
                 end = min((panel + 1) * width, self.n_kernels)
                 kernels = self.real_kernels(group, panel * width, end, work)
                 matrices[group, panel, :, : len(kernels)] = kernels.T
-            found = self.packs.setdefault(key, (matrices, self.bias.astype(work)))
+            found = self.keep(key, (matrices, self.bias.astype(work)))
         return found
+
+    def matrix_bytes(self, work: np.dtype[Any], width: int) -> int:
+        """Of `weights`."""
+        return work.itemsize * self.n_groups * -(-self.n_kernels // width) * self.n_taps * width
 
     @functools.cached_property
     def float_reach(self) -> float:
         """A bound on the sum of a kernel's magnitudes and its bias'; infinite or not a number if a tap or bias is."""
         with np.errstate(all="ignore"):
-            sums = [float(np.abs(kernel.astype(np.float64)).sum()) for kernel in self.kernels]
+            sums = [sum_of_magnitudes(kernel) for kernel in self.kernels]
             biases = np.abs(self.bias.astype(np.float64))
         largest = float(np.max(sums, initial=0.0)) + float(np.max(biases, initial=0.0))  # of NaN: NaN
         return largest * (1 + 1e-6)
 
     def integer_reach(self) -> tuple[int, int]:
         """The largest sum of a kernel's magnitudes, rounded up, and the largest magnitude of a bias."""
-        sums = (float(np.abs(kernel.astype(np.float64)).sum()) for kernel in self.kernels)
+        sums = map(sum_of_magnitudes, self.kernels)
         return ceil(max(sums, default=0.0) * (1 + 1e-6)), max((abs(int(value)) for value in self.bias.flat), default=0)
+
+
+def panels_key(engine: Engine, level: str) -> Hashable:
+    """What panels depend on, beside the bank."""
+    return level, engine.double, engine.form
+
+
+def spectra_key(engine: Engine, level: str) -> Hashable:
+    """What spectra depend on, beside the bank."""
+    return level, engine.double, engine.tile
+
+
+def sum_of_magnitudes(kernel: Array) -> float:
+    """In float64, a piece of a large kernel after the other."""
+    return sum(float(np.abs(piece.astype(np.float64)).sum()) for (piece,) in in_pieces(kernel))
 
 
 def largest_tap(kernel: Array) -> float:

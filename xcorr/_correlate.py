@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 import xcorr._indices as _indices
 from xcorr import _dispatch
-from xcorr._arrays import copy_in_pieces, held, take_array
+from xcorr._arrays import copy_in_pieces, held, make_canonical, take_array
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Recent, Repeat, repeated
 from xcorr._geometry import (
@@ -25,7 +25,7 @@ from xcorr._geometry import (
     read_shape,
     sizes_of,
 )
-from xcorr._plan import PLAIN, plan_for, read_settings
+from xcorr._plan import PLAIN, names_dtype, plan_for, read_settings
 from xcorr._typing import (
     AnyArray,
     AnyElement,
@@ -50,7 +50,7 @@ RECENT_CALLS = 8
 _recent: list[Recent] = []
 
 UNCHANGING = PLAIN | {float, complex, _dispatch.Level}
-"""Types of words that are the same as long as they are the same object."""
+"""Types of words whose objects do not change."""
 
 
 @overload
@@ -376,13 +376,18 @@ def _run(
     plan = plan_for(settings, image_array.shape, image_array.dtype, kernel_array.shape, kernel_array.dtype)
     before = plan.small_bank
     bank = plan.bank(kernel_array, bias)
-    if not may_repeat or before is None or bank is not before[1] or not all(type(word) in UNCHANGING for word in told):
+    if not may_repeat or before is None or bank is not before[1] or not all(map(is_unchanging, told)):
         return plan.run(image_array, bank, fill_value, out, workers)
     repeats: list[Repeat] = []
     response = plan.run(image_array, bank, fill_value, out, workers, repeats)
     for repeat in repeats:
         _recent[:] = [Recent(told, kernel_array, before[0], repeat), *_recent[: RECENT_CALLS - 1]]
     return response
+
+
+def is_unchanging(word: Any) -> bool:
+    """Whether a word means the same as long as it is the same object."""
+    return type(word) in UNCHANGING or names_dtype(word)
 
 
 def response_shape(
@@ -657,7 +662,7 @@ def windows(
     array([[[0., 1., 3., 4.],
             [1., 2., 4., 5.]]])
     """
-    array = take_array(images, "images")
+    array, _held = held(take_array(images, "images"))
     kernel = read_shape(kernel_shape, "kernel_shape", (2,))
     if layout is None:
         if array.ndim == 3:
@@ -678,6 +683,8 @@ def windows(
     checked(prod(shape) * array.itemsize, "images", "the windows' bytes")
     gathered = np.empty(shape, array.dtype.newbyteorder("="))
     copy_in_pieces(gathered, window_view(array, axes, shape, geometry))
+    if gathered.dtype.kind == "b":
+        make_canonical(gathered)
     gathered = gathered.reshape(*shape[:3], shape[3] * shape[4] * shape[5])
     result: Array = gathered if axes[0] >= 0 else gathered[0]
     return result

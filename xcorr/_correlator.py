@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr import _dispatch
-from xcorr._arrays import held, take_array, take_fill
+from xcorr._arrays import copied, held, read_fill, take_array, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Repeat
@@ -79,11 +79,11 @@ class Correlator:
         self._settings = read_settings(
             layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, overflow, dtype
         )
-        self._kernels = take_array(kernels, "kernels").copy()
-        check_bank(self._kernels, layout)
-        self._bias = None if bias is None else take_array(bias, "bias").copy()
-        self._fill_value = fill_value
-        take_fill(fill_value, np.dtype(np.complex128), self._settings.boundary)
+        self._kernels = copied(kernels, "kernels")
+        check_bank(self._kernels, self._settings.layout)
+        self._bias = None if bias is None else copied(bias, "bias")
+        self._fill_value = read_fill(fill_value)
+        take_fill(self._fill_value, np.dtype(np.complex128), self._settings.boundary)
         self._banks: dict[Hashable, Bank] = {}
         self._known: dict[Hashable, tuple[Plan, Bank]] = {}
         self._repeats: dict[str, list[Repeat]] = {}
@@ -228,7 +228,7 @@ def explained(plan: Plan, image_shape: tuple[int, ...]) -> str:
         f"level {plan.level.name}",
     ]
     if plan.method == "direct" and geometry.n_kernels and not types.exact:
-        lines.append(f"lanes over {plan.engine(types.work == np.float64).form}, sums in {types.work}")
+        lines.append(f"lanes over {plan.form(types.work == np.float64)}, sums in {types.work}")
     if plan.method == "fft":
         tile = plan.tile[0]
         lines.append(f"tiles of {tile.height}x{tile.width} pixels for {tile.valid_rows}x{tile.valid_columns} windows")

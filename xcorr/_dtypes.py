@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xcorr._foreign import shown
+from xcorr._foreign import refuses, shown
 
 FLOAT_CHARACTERS = "efdFD"
 FLOATS = frozenset(map(np.dtype, ("f2", "f4", "f8", "c8", "c16")))
@@ -86,7 +86,9 @@ def named_dtype(dtype: Any) -> np.dtype[Any]:
     """What `numpy.dtype` makes of it; TypeError naming the argument if it makes nothing."""
     try:
         named: np.dtype[Any] = np.dtype(dtype)
-    except Exception:  # many kinds, and whatever an object's own `dtype` raises
+    except Exception as error:  # many kinds
+        if not refuses(error, "ast"):
+            raise
         raise TypeError(f"dtype: got {shown(dtype)}; allowed are {ALLOWED}") from None
     return named
 

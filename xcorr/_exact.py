@@ -34,8 +34,10 @@ def run(
     depth = geometry.channels // geometry.groups
     wide, kernel_type = wide_type(images.dtype), wide_type(bank.kernels.dtype)
     blocks = Blocks(geometry, depth, 8)
-    refuse_too_large("kernels", "64-bit kernels", 8 * bank.kernels.size)
-    refuse_too_large("images", "workspace", 3 * blocks.workspace_bytes)
+    kernel_bytes, workspace = 8 * bank.kernels.size, 3 * blocks.workspace_bytes
+    refuse_too_large("kernels", "64-bit kernels", kernel_bytes)
+    refuse_too_large("images", "workspace", workspace, kernel_bytes, "64-bit kernels")
+    bank.make_room(kernel_bytes + workspace)
     gathered = np.empty((blocks.rows * blocks.columns, blocks.n_taps), dtype=wide)
     at_once = max(1, min(WIDTHS[0], WORK_AT_ONCE // gathered.size))
     columns = sources(-geometry.left, blocks.strip_columns, geometry.width, boundary)

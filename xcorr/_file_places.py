@@ -4,7 +4,7 @@ import operator
 import os
 from collections.abc import Sequence
 
-from xcorr._foreign import shown
+from xcorr._foreign import refuses, shown
 
 __all__ = ["MAX_BYTES", "checked_max_bytes", "checked_path", "found_file"]
 
@@ -13,12 +13,14 @@ MAX_BYTES = 4 << 30
 
 def checked_path(argument: str, value: object) -> str:
     problem = f"{argument}: got {shown(value)}; a str or an os.PathLike is allowed"
-    try:
-        path = os.fsdecode(value) if isinstance(value, (str, os.PathLike)) else None
-    except Exception:  # whatever its __fspath__ raises
-        path = None
-    if path is None:
+    if not isinstance(value, (str, os.PathLike)):
         raise TypeError(problem)
+    try:
+        path = os.fsdecode(os.fspath(value))
+    except TypeError as error:
+        if not refuses(error, "os"):
+            raise
+        raise TypeError(problem) from None
     if "\0" in path:
         raise ValueError(f"{problem}, without null bytes")
     return path
@@ -27,7 +29,9 @@ def checked_path(argument: str, value: object) -> str:
 def checked_max_bytes(value: object) -> int:
     try:
         max_bytes = operator.index(value)  # type: ignore[arg-type]
-    except Exception:
+    except TypeError as error:
+        if not refuses(error):
+            raise
         raise TypeError(f"max_bytes: got {shown(value)}; an int >= 0 is allowed") from None
     if max_bytes < 0:
         raise ValueError(f"max_bytes: got {shown(max_bytes)}; an int >= 0 is allowed")

@@ -6,10 +6,11 @@ Python's integers do not wrap; what must later fit a C ``Py_ssize_t`` is checked
 import operator
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from math import isqrt
 from typing import Any, NamedTuple
 
-from xcorr._foreign import attribute, first_items, shown
+from xcorr._foreign import refuses, shown
 
 MOST_AXES = 64  # of an array in NumPy
 LAYOUTS = ("NHWC", "NCHW", "NHW")
@@ -204,12 +205,14 @@ def whole_number(value: Any, argument: str, minimum: int, allowed: str, whole: A
     if type(value) is int and minimum <= value <= sys.maxsize:
         return value
     got = f"{argument}: got {shown(value if whole is None else whole)}; allowed is {allowed}"
-    is_bool = isinstance(value, bool) or attribute(attribute(value, "dtype"), "kind") == "b"
-    if is_bool or not hasattr(type(value), "__index__") or attribute(value, "ndim"):
+    is_bool = isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", None) == "b"
+    if is_bool or not hasattr(type(value), "__index__") or getattr(value, "ndim", None):
         raise TypeError(got)
     try:
         number = operator.index(value)
-    except Exception:
+    except TypeError as error:
+        if not refuses(error):
+            raise
         raise TypeError(got) from None
     if number < minimum:
         raise ValueError(got)
@@ -218,14 +221,16 @@ def whole_number(value: Any, argument: str, minimum: int, allowed: str, whole: A
 
 def is_sequence(value: Any) -> bool:
     """Whether it has items in an order, as tuples, lists and arrays do."""
-    return (isinstance(value, Sequence) and not isinstance(value, (str, bytes))) or bool(attribute(value, "ndim"))
+    return (isinstance(value, Sequence) and not isinstance(value, (str, bytes))) or bool(getattr(value, "ndim", None))
 
 
 def items_of(value: Any, argument: str, most: int, allowed: str) -> tuple[Any, ...]:
     """The items of a sequence, of one with too many `most` and one more."""
     try:
-        return first_items(value, most + 1)
-    except TypeError:
+        return tuple(islice(value, most + 1))
+    except TypeError as error:
+        if not refuses(error):
+            raise
         raise TypeError(f"{argument}: got {shown(value)}; allowed is {allowed}") from None
 
 

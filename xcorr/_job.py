@@ -1,14 +1,15 @@
 """One call of a plan: its arrays, the arithmetic that they need, and how many workers they are worth."""
 
 import itertools
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _exact, _fft, _matmul, _workers
-from xcorr._arrays import copy_in_pieces, in_pieces
-from xcorr._bank import Bank
+from xcorr import _exact, _fft, _matmul, _reach, _workers
+from xcorr._arrays import copy_in_pieces
+from xcorr._bank import Bank, panels_key, spectra_key
 from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, integer_range, largest_magnitude
 from xcorr._engine import Engine
 from xcorr._memory import empty
@@ -27,6 +28,11 @@ Two are faster from 1.6 to 9.4 million multiply-adds on, by the kind of the call
 
 REGION_BYTES = 2**24
 """Of responses that are computed beside the array."""
+
+LARGE_PANELS = 2**20
+"""Bytes from which on it is looked whether there is room for the call beside them, before they are packed."""
+
+NO_PANELS = np.empty((1, 1)), np.empty((1, 1))
 
 
 class Limits(NamedTuple):
@@ -49,6 +55,9 @@ class Job:
         useful = plan.work * self.n_images // WORK_PER_WORKER
         self.is_small = useful <= 1
         self.call_done: Any = None  # the last one by the direct method, of floats
+        self.beside = plan.table_bytes  # bytes that are there beside the workspaces
+        self.own_bytes = 0  # of responses beside the array
+        self.packed_as: Hashable = None  # what the bank must not let go of
         self.n_workers = 1
         if not self.is_small:
             self.n_workers = min(useful, _workers.count_workers(workers), _workers.most_threads())
@@ -63,8 +72,11 @@ class Job:
         if plan.method == "matmul":
             work = np.dtype(np.float64 if double else np.float32)
             blocks = _matmul.Blocks(plan.geometry, plan.depth, work.itemsize)
-            _workers.refuse_too_large("images", "workspace", blocks.workspace_bytes)
-            weights, bias = self.bank.weights(work, _matmul.panel_width(blocks, work))
+            width = _matmul.panel_width(blocks, work)
+            n_bytes = self.bank.matrix_bytes(work, width)
+            _workers.refuse_too_large("images", "workspace", blocks.workspace_bytes, n_bytes, "matrices")
+            weights, bias = self.bank.weights(work, width)
+            self.bank.make_room(blocks.workspace_bytes, (work.str, width))
             call = self.call(engine, result, (weights, bias), limits, discard, 1)
             _matmul.run(call, blocks, weights, bias, self.n_images)
         elif plan.method == "fft" and not plan.types.exact:
@@ -74,6 +86,7 @@ class Job:
                 engine = plan.engine(double, "direct")
             call = self.run(engine, result, limits, discard)
             if plan.method == "winograd" and (infinite := call.infinite):
+                call.close()  # and with it the transformed kernels
                 self.run(plan.engine(double, "direct"), result, limits, discard, infinite)
             repeatable = limits is None and not plan.types.exact and plan.types.stored == plan.types.response
             if plan.method == "direct" and repeatable:
@@ -90,6 +103,7 @@ class Job:
         for first in range(0, bank.n_kernels, at_once):
             end = min(first + at_once, bank.n_kernels)
             spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once)
+            self.beside, self.packed_as = plan.table_bytes + spectra.nbytes, spectra_key(engine, plan.level.name)
             call = self.call(engine, result, (spectra, bias), limits, discard, self.n_workers, b"", first, exponents)
             self.work_on(call)
             overflowed, refused = overflowed or call.overflowed, call.refused
@@ -132,6 +146,7 @@ class Job:
             rows = slice(first, min(first + n_rows, plan.geometry.rows))
             target = placed(result, plan.layout.response, image, rows, columns)
             own = empty(target.shape, result.dtype)
+            self.own_bytes = own.nbytes
             fits &= self.correlate_region(own, engine.double, image, rows, columns, limits)
             if not discard:
                 target, own = (in_order(array, plan.layout.response) for array in (target, own))
@@ -151,32 +166,58 @@ class Job:
     ) -> bool:
         """Some rows and columns of an image's response, directly, with the same panels as all of it."""
         plan = self.plan
-        call = self.call(
-            plan.region(double, rows, columns),
-            target,
-            self.bank.packed(plan.engine(double, "direct"), plan.level.name),
-            limits,
-            discard,
-            self.n_workers,
-            images=placed(self.images, plan.layout.images, image, slice(None), slice(None)),
+        region = plan.region(double, rows, columns)
+        images = placed(self.images, plan.layout.images, image, slice(None), slice(None))
+        call = self.laid_out(
+            plan.engine(double, "direct"),
+            lambda packed: self.call(region, target, packed, limits, discard, self.n_workers, images=images),
         )
         self.work_on(call)
         return not call.overflowed
 
     def run(self, engine: Engine, result: Array, limits: Limits | None, discard: bool, repaired: bytes = b"") -> Any:
         """The engine's call, done by as many workers as it is worth; with `repaired`, only those responses."""
-        packed = self.bank.packed(engine, self.plan.level.name)
-        call = self.call(engine, result, packed, limits, discard, self.n_workers, repaired)
+        call = self.laid_out(
+            engine, lambda packed: self.call(engine, result, packed, limits, discard, self.n_workers, repaired)
+        )
         self.work_on(call)
         return call
 
+    def laid_out(self, packing: Engine, lay: Callable[[tuple[Array, Array]], Any]) -> Any:
+        """The call that `lay` makes of the panels for `packing`.
+
+        MemoryError before they are packed, if they leave no room for its workspace.
+        """
+        bank = self.bank
+        self.packed_as = panels_key(packing, self.plan.level.name)
+        found = bank.packs.get(self.packed_as)
+        n_bytes = bank.panel_bytes(packing) if found is None else found[0].nbytes
+        self.beside = self.plan.table_bytes + self.own_bytes + n_bytes
+        if found is None:
+            if n_bytes > LARGE_PANELS:
+                idle = lay(NO_PANELS)
+                self.check_room(idle)
+                bank.make_room(self.beside + idle.workspace_bytes)
+                idle.close()
+            found = bank.packed(packing, self.plan.level.name)
+        return lay(found)
+
+    def check_room(self, call: Any) -> None:
+        """MemoryError if one worker's workspace is too much beside what else the call takes."""
+        what = "workspace for one row of responses"
+        _workers.refuse_too_large("images", what, call.workspace_bytes, self.beside, "kernels and tables")
+
     def work_on(self, call: Any) -> None:
         """By as many workers as it is worth and there is workspace for."""
-        limit = _fft.WORKERS_LIMIT if self.plan.method == "fft" else _workers.WORKSPACE_LIMIT
+        self.check_room(call)
+        limit = _workers.WORKSPACE_LIMIT - self.beside
+        if self.plan.method == "fft":
+            limit = min(limit, _fft.WORKERS_LIMIT)
         n_workers = min(self.n_workers, call.n_tasks)
         while n_workers > 1 and call.workspace_bytes * n_workers > limit:
             n_workers -= 1
-        _workers.refuse_too_large("images", "workspace for one row of responses", call.workspace_bytes)
+        others = self.plan.table_bytes + self.own_bytes
+        self.bank.make_room(others + call.workspace_bytes * n_workers, self.packed_as)
         _workers.run(call, n_workers)
 
     def call(
@@ -212,7 +253,7 @@ class Job:
             discard,
             repaired,
             n_workers,
-            _workers.WORKSPACE_LIMIT,
+            max(0, _workers.WORKSPACE_LIMIT - self.beside),
             first_kernel,
             exponents,
         )
@@ -251,8 +292,9 @@ class Job:
         kernel_reach, bias_reach = self.bank.reach
         magnitude = largest_magnitude(self.plan.types.images)
         if magnitude * kernel_reach + bias_reach > EXACT_FLOAT64:
-            ends = [int(end) for (piece,) in in_pieces(self.images) for end in (piece.min(), piece.max())]
-            magnitude = max(abs(end) for end in (*ends, int(self.fill.real)))
+            pixels = in_order(self.images, self.plan.layout.images)
+            magnitude = _reach.largest_magnitude(pixels, self.plan.geometry, self.plan.settings.boundary)
+            magnitude = max(magnitude, abs(int(self.fill.real)))
         return magnitude * kernel_reach + bias_reach
 
     def correlate_exactly(self, result: Array | None) -> bool:

@@ -8,7 +8,6 @@ ones). And it may round differently in another column, so a panel is only as wid
 import functools
 import itertools
 import os
-import threading
 from math import prod
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._geometry import Geometry, sum_blocks
+from xcorr._threads import RLock
 
 WIDTHS = (32, 16, 8, 4, 2, 1)
 """Kernels in one product, the most first."""
@@ -23,14 +23,14 @@ WIDTHS = (32, 16, 8, 4, 2, 1)
 BLOCK_BYTES = 2 * 2**20
 """Of the windows and the responses of one product, which stay in the second- or third-level cache."""
 
-_lock = threading.RLock()
+_lock = RLock()
 """A BLAS with threads of its own is not called from several threads at once, nor forked while it works."""
 
 
 def _forget_lock() -> None:
     """In a forked child, which has none of the threads that wait for the lock."""
     global _lock
-    _lock = threading.RLock()
+    _lock = RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -3,7 +3,6 @@
 import functools
 import os
 import sys
-import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from math import prod
@@ -17,7 +16,7 @@ from xcorr._arrays import check_out, copy_in_pieces, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import choose_types, read_dtype
 from xcorr._engine import Engine, Repeat, lanes_of
-from xcorr._foreign import shown
+from xcorr._foreign import refuses, shown
 from xcorr._geometry import (
     Geometry,
     Layout,
@@ -39,6 +38,7 @@ from xcorr._geometry import (
 )
 from xcorr._job import Job, in_order
 from xcorr._memory import empty
+from xcorr._threads import RLock
 from xcorr._workers import refuse_too_large
 
 CACHED_PLANS = 256
@@ -48,8 +48,11 @@ LARGEST_CACHED = 2**16
 LARGEST_KEPT_BANK = 4096
 """Bytes of the kernels that a plan keeps packed for the next call, which then has only to compare them."""
 
-PLAIN = frozenset((str, int, bool, type(None), type))
+PLAIN = frozenset((str, int, bool, type(None)))
 """Types of keywords whose equal values are the same, where their types are."""
+
+SCALARS = frozenset((bool, int, float, complex, *(np.dtype(character).type for character in np.typecodes["All"])))
+"""Classes that are a dtype's name. What others mean may change: NumPy asks them for their `dtype`."""
 
 Array = npt.NDArray[Any]
 
@@ -91,9 +94,14 @@ def read_settings(
     """
     words = (layout, padding, boundary, stride, dilation, groups, conjugate, flip, method, precision, overflow, dtype)
     for word in words:
-        if type(word) not in PLAIN:
+        if type(word) not in PLAIN and not names_dtype(word):
             return settings_of.__wrapped__(*words)
     return settings_of(*words)
+
+
+def names_dtype(word: Any) -> bool:
+    """Whether it is a class that means one dtype for ever."""
+    return type(word) is type and word in SCALARS
 
 
 @functools.lru_cache(maxsize=1024, typed=True)
@@ -170,6 +178,7 @@ class Plan:
         self.small_bank: tuple[bytes, Bank] | None = None
         reached = (self.geometry.columns - 1) * self.geometry.column_stride + 1
         self.reached_columns = reached + (self.geometry.kernel_width - 1) * self.geometry.column_dilation
+        self.table_bytes = 8 * self.reached_columns
         self.is_small = self.reached_columns <= LARGEST_CACHED
 
     @functools.cached_property
@@ -220,14 +229,16 @@ class Plan:
             return
         geometry = self.geometry
         item = 8 if self.types.work == np.float64 else 4
-        refuse_too_large("images", "index table for the padded columns", 8 * self.reached_columns)
-        refuse_too_large("kernels", "packed kernels", item * geometry.n_taps * geometry.n_kernels)
+        packed = item * geometry.n_taps * geometry.n_kernels
+        refuse_too_large("kernels", "packed kernels", packed)
+        refuse_too_large("images", "index table for the padded columns", self.table_bytes, packed, "packed kernels")
         if self.method == "fft":
             self.tile  # noqa: B018 # raises
         elif self.method != "direct" or geometry.top or geometry.bottom or geometry.left or geometry.right:
             span = (geometry.kernel_height - 1) * geometry.row_dilation + 1
             n_bytes = item * span * self.reached_columns * self.depth
-            refuse_too_large("images", "workspace for one row of responses", n_bytes)
+            others = packed + self.table_bytes
+            refuse_too_large("images", "workspace for one row of responses", n_bytes, others, "kernels and tables")
         self.surely_fits = True
 
     def bank(self, kernels: Array, bias: Any) -> Bank:
@@ -297,7 +308,7 @@ class Plan:
         shape = self.response_shape(n_images)
         fill = take_fill(fill_value, self.types.images, self.settings.boundary)
         if workers is not None:
-            _workers.count_workers(workers)
+            workers = _workers.count_workers(workers)
         target, _held = (None, []) if out is None else check_out(out, shape, self.types.response)
         if 0 in shape:
             return np.empty(shape, self.types.response) if out is None else out
@@ -331,14 +342,16 @@ def may_overlap(first: Array, second: Array) -> bool:
         return False
     try:
         return np.shares_memory(first, second, max_work=100_000)  # type: ignore[arg-type] # any number is allowed
-    except RuntimeError:  # a TooHardError is one, too
+    except RuntimeError as error:  # a TooHardError is one, too
+        if not refuses(error):
+            raise
         return True
 
 
 # --- the cache --------------------------------------------------------------------------------------------------------
 
 _plans: OrderedDict[Hashable, Plan] = OrderedDict()
-_plans_lock = threading.RLock()
+_plans_lock = RLock()
 
 
 def plan_for(
@@ -371,7 +384,7 @@ def plan_for(
 def _forget_plans() -> None:
     """In a forked child: the lock may be held by a thread that did not come along."""
     global _plans_lock
-    _plans_lock = threading.RLock()
+    _plans_lock = RLock()
     _plans.clear()
 
 

@@ -16,6 +16,8 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NoReturn, cast
 
+from xcorr._foreign import refuses
+
 __all__ = ["TAR_BLOCK", "DataFormatError", "Reader", "open_file", "open_sample", "tar_header"]
 
 _CHUNK_BYTES = 1 << 20
@@ -78,6 +80,8 @@ class Reader:
         try:
             chunk = self._stream.read(min(count, _CHUNK_BYTES))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            if not refuses(error, "gzip", "zlib", "_compression", "compression"):
+                raise
             raise DataFormatError(self.path, self.offset, f"damaged gzip stream ({error})") from error
         self.offset += len(chunk)
         return chunk
@@ -137,7 +141,9 @@ def tar_header(reader: Reader) -> tuple[str, bytes, int] | None:
         return None
     try:
         checksum, size = (int(header[start:stop].strip(b" \0"), 8) for start, stop in ((148, 156), (124, 136)))
-    except ValueError:
+    except ValueError as error:
+        if not refuses(error):
+            raise
         reader.fail("not a tar header", reader.offset - TAR_BLOCK)
     if checksum != sum(header) - sum(header[148:156]) + 8 * ord(" ") or size < 0:
         reader.fail("not a tar header", reader.offset - TAR_BLOCK)

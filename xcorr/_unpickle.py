@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xcorr._foreign import refuses
 from xcorr._reader import DataFormatError
 
 __all__ = ["Array", "unpickle"]
@@ -87,6 +88,8 @@ def unpickle(path: str, body: bytes | bytearray) -> dict[str, Any]:
             machine.step(code)
             machine.check_frame(start)
         except (LookupError, ValueError, struct.error) as error:
+            if not refuses(error, "struct"):
+                raise
             raise DataFormatError(path, start, f"no pickle of CIFAR-10 goes on like this ({error})") from None
     raise DataFormatError(path, machine.offset, "no pickle of CIFAR-10 of this size has so many operations")
 

@@ -1,26 +1,26 @@
 """The thread pool: how many workers, how a call is run by them, cancelling, forks and shutdown.
 
-Workers are daemon threads that wait for a call to help with; they hold no lock while they compute. The calling thread
-always works too, so a call is done even where no thread can be had. Who is inside of a call's loops is counted by the
-engine.
+Workers are threads of the system that wait for a call to help with; they hold no lock while they compute. The calling
+thread always works too, so a call is done even where no thread can be had. Who is inside of a call's loops is counted
+by the engine.
 """
 
 import functools
 import itertools
 import os
-import threading
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
 
 from xcorr._engine import forked
-from xcorr._foreign import shown
+from xcorr._foreign import refuses, shown
 from xcorr._geometry import whole_number
 from xcorr._memory import empty
+from xcorr._threads import RLock, SimpleQueue, start_new_thread
 
 ALLOWED = "None, -1 (all) or an integer >= 1"
 BYTES = np.dtype(np.int8)
@@ -49,7 +49,9 @@ def usable_cpus() -> int:
     """The CPUs that this process may really use: its affinity, and its control group's quota rounded up."""
     try:
         n_cpus = len(os.sched_getaffinity(0))
-    except (AttributeError, OSError):
+    except (AttributeError, OSError) as error:
+        if not refuses(error):
+            raise
         n_cpus = os.cpu_count() or 1
     quota = cgroup_quota()
     return max(1, n_cpus if quota is None else min(n_cpus, quota))
@@ -79,8 +81,11 @@ def cgroup_quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgr
 
 def read_lines(path: Path) -> list[str]:
     try:
-        return path.read_text(errors="replace").splitlines()
-    except (OSError, ValueError):
+        with open(path, "rb") as stream:
+            return stream.read().decode(errors="replace").splitlines()
+    except (OSError, ValueError) as error:
+        if not refuses(error, "pathlib"):
+            raise
         return []
 
 
@@ -123,10 +128,15 @@ def get_workers() -> int:
     said = os.environ.get("XCORR_WORKERS", "").strip()
     if not said:
         return usable_cpus()
+    number = 0
     try:
-        return count_workers(int(said), "XCORR_WORKERS")
-    except ValueError:
-        raise ValueError(f"XCORR_WORKERS: got {shown(said)}; allowed is -1 (all) or an integer >= 1") from None
+        number = int(said)
+    except ValueError as error:
+        if not refuses(error):
+            raise
+    if number != -1 and not 1 <= number <= sys.maxsize:
+        raise ValueError(f"XCORR_WORKERS: got {shown(said)}; allowed is -1 (all) or an integer >= 1")
+    return usable_cpus() if number == -1 else number
 
 
 class set_workers:
@@ -180,11 +190,15 @@ def most_threads() -> int:
     return max(16, 4 * usable_cpus())
 
 
-def refuse_too_large(argument: str, what: str, n_bytes: int) -> None:
-    """MemoryError before anything is allocated, if the workspace's limit does not allow that many bytes."""
-    if n_bytes > WORKSPACE_LIMIT:
+def refuse_too_large(argument: str, what: str, n_bytes: int, beside: int = 0, other: str = "") -> None:
+    """MemoryError before anything is allocated, if the workspace's limit does not allow that many bytes.
+
+    They are there at the same time as those `beside` of something `other`.
+    """
+    if n_bytes + beside > WORKSPACE_LIMIT:
+        both = f", beside {beside} bytes of {other}" if beside else ""
         raise MemoryError(
-            f"{argument}: {n_bytes} bytes of {what} would be needed; at most {WORKSPACE_LIMIT} are allowed"
+            f"{argument}: {n_bytes} bytes of {what} would be needed{both}; at most {WORKSPACE_LIMIT} are allowed"
         )
 
 
@@ -200,7 +214,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.helps: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self.lock = threading.RLock()  # a signal's handler may call inside of a call
+        self.lock = RLock()  # a signal's handler may call inside of a call
         self.n_threads = 0
 
     def ask(self, help_once: Callable[[], None], n_helpers: int) -> None:
@@ -208,8 +222,10 @@ class Pool:
         with self.lock:
             while self.n_threads < n_helpers:
                 try:
-                    threading.Thread(target=self.serve, name="xcorr-worker", daemon=True).start()
-                except RuntimeError:  # no more threads can be had, or the interpreter is shutting down
+                    start_new_thread(self.serve, ())
+                except RuntimeError as error:  # no more threads can be had, or the interpreter is shutting down
+                    if not refuses(error):
+                        raise
                     break
                 self.n_threads += 1
             n_helpers = min(n_helpers, self.n_threads, MOST_WAITING - self.helps.qsize())

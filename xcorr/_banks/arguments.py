@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from xcorr._foreign import shown
+from xcorr._foreign import refuses, shown
 from xcorr._geometry import is_sequence, items_of, whole_number
 
 MAX_SIZE = 4095  # a kernel of 64 MB
@@ -49,10 +49,10 @@ def read_number(argument: str, value: Any, allowed: str, whole: Any) -> float:
         raise TypeError(got)
     try:
         number = float(value)
-    except OverflowError:
-        raise ValueError(got) from None
-    except Exception:  # whatever its __float__ raises
-        raise TypeError(got) from None
+    except (OverflowError, TypeError, ValueError) as error:
+        if not refuses(error, "fractions", "numbers"):
+            raise
+        raise (ValueError if isinstance(error, OverflowError) else TypeError)(got) from None
     if not math.isfinite(number):
         raise ValueError(got)
     return number

@@ -18,7 +18,7 @@ from xcorr._bank import Bank
 from xcorr._cli.timing import best_seconds
 from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, check_element, largest_magnitude, named_dtype
 from xcorr._info import info
-from xcorr._job import WORK_PER_WORKER, Job
+from xcorr._job import NO_PANELS, WORK_PER_WORKER, Job
 from xcorr._matmul import Blocks
 from xcorr._method import SMALLEST_TRANSFORMED
 from xcorr._plan import Plan, plan_for, read_settings
@@ -282,21 +282,21 @@ def engine_bytes(plan: Plan, images: tuple[int, ...], n_images: int, double: boo
     if n_images == 0 or 0 in plan.one_response:
         return n_elements * work.itemsize, 0
     batch = np.broadcast_to(np.zeros((), plan.types.images), images)
-    one = np.empty(plan.one_response, plan.types.stored)
-    axis = plan.layout.response[0]
-    strides = [0 if place == axis else pitch for place, pitch in enumerate(one.strides)]
-    response = np.lib.stride_tricks.as_strided(one, plan.response_shape(n_images), strides)
-    packed = (
-        np.empty(n_elements, work).reshape(engine.groups, -1),
-        np.zeros((engine.groups, engine.padded_kernels), work),
-    )
+    response = unwritten(plan.response_shape(n_images), plan.types.stored)
     kernels = np.broadcast_to(np.zeros((), plan.types.kernels), (0,) * 4)
     job = Job(plan, batch, as_bank(kernels), 0, n_workers)
-    call = job.call(engine, response, packed, None, False, n_workers)
+    job.beside += n_elements * work.itemsize
+    call = job.call(engine, response, NO_PANELS, None, False, n_workers)
     try:
         return n_elements * work.itemsize, int(call.workspace_bytes)
     finally:
         call.close()
+
+
+def unwritten(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Stand for an array that nobody reads or writes."""
+    strides = [dtype.itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    return np.lib.stride_tricks.as_strided(np.empty(1, dtype), shape, strides)
 
 
 def as_bank(kernels: Array) -> Bank:
