@@ -492,6 +492,15 @@ class Stop(Exception):
     """What a handler raises."""
 
 
+def test_a_kernel_longer_than_a_tile_is_told_so():
+    with pytest.raises(
+        MemoryError, match=r"^method: 'fft' transforms tiles of at most 2048x2048 pixels; the kernels span 1x3000"
+    ):
+        xcorr.correlate(np.ones((1, 10000)), np.ones((1, 3000)), method="fft")
+    with pytest.raises(MemoryError, match="the kernels span 2049x1;"):
+        xcorr.correlate(np.ones((5000, 3)), np.ones((1025, 1)), dilation=2, method="fft")
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(

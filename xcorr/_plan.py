@@ -202,6 +202,12 @@ class Plan:
     def tile(self) -> tuple[_fft.Tile, int]:
         """The frequency domain's tile and what it costs; MemoryError if there is none."""
         tile, cost = _fft.cheapest(self.sizes)
+        spans, longest = (self.sizes.row_span, self.sizes.column_span), _fft.SIZES[-1]
+        if tile is None and max(spans) > longest:
+            raise MemoryError(
+                f"method: 'fft' transforms tiles of at most {longest}x{longest} pixels; the kernels span "
+                f"{spans[0]}x{spans[1]}; allowed are kernels that fit a tile, and other methods"
+            )
         if tile is None:
             raise MemoryError(
                 f"method: 'fft' would need {_fft.least_bytes(self.sizes)} bytes of spectra and of workspace; "
