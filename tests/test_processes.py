@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from checks import SEED
-from scripts import CALLS, FORK_INSIDE, INTERRUPT, LONG_CALLS, run_script, run_to_the_end
+from scripts import CALLS, FORK_INSIDE, INTERRUPT, LONG_CALLS, run_script
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
@@ -87,49 +87,6 @@ def test_an_interrupt_is_answered_at_once(call, workers):
     assert right == "True", "the next call was wrong"
     assert float(computed) < 0.05, "a thread went on computing"
     assert seconds <= 0.5  # 0.25 s are promised; the rest is for a busy machine
-
-
-# --- other threads in the place of Python's ---------------------------------------------------------------------------
-
-REPLACED = {
-    "gevent": "import gevent.monkey; gevent.monkey.patch_all()",
-    "eventlet": "import eventlet; eventlet.monkey_patch()",
-    "module": "import _thread; _thread.start_new_thread = _thread.RLock = threading._start_new_thread = None",
-}
-
-
-@linux
-@pytest.mark.parametrize("when", ["after the import", "before the import"])
-@pytest.mark.parametrize("library", REPLACED)
-def test_threads_are_the_systems_whatever_is_put_in_their_place(library, when):
-    if library != "module":
-        pytest.importorskip(library)
-    text = """
-import os, signal, sys, threading, warnings
-warnings.simplefilter("ignore")
-signal.alarm(20)
-if sys.argv[2].startswith("before"):
-    exec(sys.argv[1])
-import numpy as np
-import xcorr
-from xcorr import _workers
-if sys.argv[2].startswith("after"):
-    exec(sys.argv[1])
-images, kernels = np.ones((1500, 1500), np.float32), np.ones((7, 7), np.float32)
-integers = np.full((99, 99), 2**40), np.full((5, 5), 2**10)
-
-def right():
-    responses = [xcorr.correlate(images, kernels, workers=3, method=method) for method in ("direct", "matmul", "fft")]
-    exact = xcorr.correlate(*integers, workers=3)
-    return all(np.allclose(response, 49) for response in responses) and (exact == 25 * 2**50).all()
-
-print(right(), right(), _workers._pool.n_threads)
-if os.fork() == 0:
-    os._exit(0 if right() and _workers._pool.n_threads == 2 else 1)
-print(os.wait()[1])
-"""
-    ended = run_to_the_end(text, REPLACED[library], when)
-    assert (ended.status, ended.printed) == (0, "True True 2\n0\n"), ended
 
 
 # --- signals' handlers ------------------------------------------------------------------------------------------------

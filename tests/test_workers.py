@@ -5,7 +5,6 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -346,27 +345,6 @@ def test_who_is_inside_is_waited_for(monkeypatch):
     closing.join(10)
     assert sys.getrefcount(images) == before
     inside.join(10)
-
-
-def test_calls_for_help_do_not_pile_up_while_the_helpers_are_busy(monkeypatch):
-    busy, free = threading.Event(), threading.Event()
-    pool = _workers.Pool()
-    monkeypatch.setattr(_workers, "_pool", pool)
-    pool.ask(lambda: [busy.set(), free.wait(30)], 1)
-    assert busy.wait(10)
-    images, kernels = np.ones((2, 100, 100, 8), np.float32), np.ones((8, 3, 3, 8), np.float32)
-    for _ in range(2 * _workers.MOST_WAITING):
-        xcorr.correlate(images, kernels, workers=2)
-    assert pool.helps.qsize() <= _workers.MOST_WAITING
-    free.set()
-
-
-def test_a_helper_without_memory_goes_on_with_the_next_call():
-    pool, done = _workers.Pool(), threading.Event()
-    pool.ask(Mock(side_effect=MemoryError), 1)
-    pool.ask(done.set, 1)
-    assert done.wait(10)
-    assert pool.n_threads == 1
 
 
 @pytest.mark.parametrize(("dtype", "method"), [("f4", "direct"), ("f4", "matmul"), ("u1", "direct"), ("i8", "auto")])
