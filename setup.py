@@ -1,23 +1,35 @@
-"""Build of the compiled core: a table of levels and a list of extensions.
+"""Build of the compiled core: a table of levels, and the modules and parts that each is made of.
 
-``XCORR_DEBUG=1`` builds with Cython's run-time checks and debug symbols, ``XCORR_SANITIZE=1`` with the compiler's
-sanitizers of addresses and of undefined behaviour.
+A module is translated by Cython where what it was translated from has changed, and compiled where what it was compiled
+from has changed: told by contents, not by times or folders, which are others each time that pip builds. So nothing is
+made twice, and nothing that was made otherwise is used.
+
+``XCORR_LEVELS=all`` makes all levels that the compiler knows; else there are ``base`` and the best one that this
+machine runs. ``XCORR_DEBUG=1`` builds with Cython's run-time checks and debug symbols, ``XCORR_SANITIZE=1`` with the
+compiler's sanitizers of addresses and of undefined behaviour.
 On Windows clang-cl compiles, which knows what MSVC does not: vector types, and atomic operations on plain integers.
 Everything else (metadata, extras, tools) stands in pyproject.toml.
 """
 
+import concurrent.futures
+import functools
+import hashlib
+import importlib.util
 import os
+import re
 import shutil
+import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy
-from Cython.Build import cythonize
-from setuptools import Extension, setup
+from setuptools import Command, Extension, setup
+from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CompileError, PlatformError
+from setuptools.errors import CompileError, ExecError, PlatformError
 
 DEBUG = os.environ.get("XCORR_DEBUG", "0") not in ("", "0")
 SANITIZE = os.environ.get("XCORR_SANITIZE", "0") not in ("", "0")
@@ -35,16 +47,28 @@ LEVELS = {
 if not X86_64:
     LEVELS = {"base": LEVELS["base"]}
 
+# A level is linked from its table and these.
+PARTS = ("part_columns_f32", "part_columns_f64", "part_kernels", "part_staging", "part_transforms")
+MODULES = ("_cpu", "_engine", "_indices", "_integers", "_memory")
+
+# What the compiler takes longest for begins first, so that no core waits for another in the end.
+LONGEST_FIRST = ("part_kernels", "part_columns_f64", "part_columns_f32", "part_staging", "_engine", "part_transforms")
+
 # Wanted of every compiler, each probed alone and left out where unknown. Contraction makes a product and the sum it
 # feeds one fused multiply-add wherever the level has it, so that all forms round alike; a tile is a loop of literal
-# length that has to unroll into registers.
+# length that has to unroll into registers. What is not declared inline stays a function of its own, as the compiler's
+# time grows faster than the length of a function.
 COMMON_FLAGS = ["-g", "-O1"] if DEBUG or SANITIZE else ["-O3", "-g0"]
 LEVEL_FLAGS = [
     "-ffp-contract=fast",
     "-fno-trapping-math",
     "-fno-math-errno",
+    "-fvisibility=hidden",
     "-Wno-unused-function",
     "-Wno-psabi",
+    "-fno-inline-functions",
+    "-fno-inline-functions-called-once",
+    "-fno-inline-small-functions",
     "--param=max-completely-peel-times=64",
     "--param=max-completely-peeled-insns=4000",
 ]
@@ -54,7 +78,6 @@ SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow"
 SANITIZER_FLAGS = [SANITIZERS, "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 
 DIRECTIVES = {
-    "language_level": 3,
     "boundscheck": DEBUG,
     "wraparound": False,
     "initializedcheck": DEBUG,
@@ -63,60 +86,247 @@ DIRECTIVES = {
     "binding": True,
 }
 
-EXTENSIONS = [
-    Extension(
-        f"xcorr.{name}",
-        [f"pyx/{name}.pyx"],
-        depends=["pyx/simd.h"],
-        include_dirs=[numpy.get_include()],
-        # of the oldest NumPy that runs it: without, NumPy 2.2's headers hide what came with 1.22
-        define_macros=[("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION")],
+# Declared inline means inlined. Of NumPy's C interface what the oldest NumPy that runs it has: without, NumPy 2.2's
+# headers hide what came with 1.22. A part is never imported.
+INLINE_MACRO = ("CYTHON_INLINE", "inline __attribute__((always_inline))")
+NUMPY_MACRO = ("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION")
+PART_MACROS = [("CYTHON_NO_PYINIT_EXPORT", None)]
+
+SOURCES = Path("pyx")
+TRANSLATED = Path("build", "cython")
+EXTENSIONS = [Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"]) for name in MODULES]
+LEVEL_EXTENSIONS = {
+    f"xcorr._level_{level}": Extension(
+        f"xcorr._level_{level}", [f"pyx/_level_{level}.pyx", *(f"pyx/{part}.pyx" for part in PARTS)]
     )
-    for name in ("_cpu", "_engine", "_indices", "_integers", "_memory")
-]
-INLINED = [("CYTHON_INLINE", "inline __attribute__((always_inline))")]
-LEVEL_EXTENSIONS = {f"xcorr._level_{level}": level for level in LEVELS}
-EXTENSIONS += [
-    Extension(
-        name,
-        [f"pyx/_level_{level}.pyx"],
-        depends=["pyx/simd.h"],
-        include_dirs=["pyx"],
-        define_macros=[] if DEBUG or SANITIZE else INLINED,
-    )
-    for name, level in LEVEL_EXTENSIONS.items()
-]
+    for level in LEVELS
+}
 
 
-class BuildLevels(build_ext):
-    """Probes what the compiler knows; a level that it does not know is a line of output, not a failure."""
+# --- what was made of what --------------------------------------------------------------------------------------------
+
+
+def digest_of(*things):
+    """A digest of texts, and of the contents of files."""
+    digest = hashlib.sha256()
+    for thing in things:
+        body = thing.read_bytes() if isinstance(thing, Path) else str(thing).encode()
+        digest.update(b"%d:" % len(body) + body)
+    return digest.hexdigest()
+
+
+def is_made(target, digest):
+    """Whether the file was made of what has this digest."""
+    note = target.with_name(target.name + ".digest")
+    return target.exists() and note.exists() and note.read_text() == digest
+
+
+def put(made, target, digest):
+    """Moves a file that is whole to its place, and notes what it was made of."""
+    note = target.with_name(target.name + ".digest")
+    note.unlink(missing_ok=True)
+    os.replace(made, target)
+    note.write_text(digest)
+
+
+def read_by(source):
+    """The files that Cython reads for a module: itself, what it includes, and the declarations that it takes."""
+    found, waiting = set(), [source]
+    while waiting:
+        path = waiting.pop()
+        if path.exists() and path not in found:
+            found.add(path)
+            for included, taken in re.findall(r'^include "(.+)"|^(?:from|cimport) (\w+)', path.read_text(), re.M):
+                waiting.append(SOURCES / (included or f"{taken}.pxd"))
+    return sorted(found)
+
+
+def run(command, what):
+    """Runs a command that is silent when it succeeds."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        sys.stderr.write(done.stdout.decode(errors="replace"))
+        raise ExecError(f"xcorr: {what} failed")
+
+
+def say(text):
+    """Shows a line at once, before what the compiler may say."""
+    print(f"xcorr: {text}", flush=True)
+
+
+# --- translation ------------------------------------------------------------------------------------------------------
+
+
+def cython_command(source, target):
+    """How a module is translated; what pip calls the build in lies in another folder each time, and is not told."""
+    name = source.stem if source.stem in PARTS else f"xcorr.{source.stem}"
+    directives = (part for item in DIRECTIVES.items() for part in ("-X", "{}={}".format(*item)))
+    return [sys.executable, "-m", "cython", "-3", "--module-name", name, *directives, str(source), "-o", str(target)]
+
+
+def translated(name):
+    """Where the C of a module lies."""
+    return TRANSLATED / f"{name}.c"
+
+
+def translate(name):
+    """Has Cython write a module's C, unless what it would read is what it has read."""
+    import Cython
+    import numpy
+
+    source, target = SOURCES / f"{name}.pyx", translated(name)
+    digest = digest_of(Cython.__version__, numpy.__version__, cython_command(source, target)[1:], *read_by(source))
+    if not is_made(target, digest):
+        made = target.with_name(f"{name}.part.c")
+        run(cython_command(source, made), f"translating {source}")
+        put(made, target, digest)
+
+
+# --- compilation ------------------------------------------------------------------------------------------------------
+
+
+class Unit(NamedTuple):
+    """What the compiler is called for once: a module, a level's table, or one of a level's parts."""
+
+    name: str
+    extension: Extension
+    flags: list
+    macros: list
+    object: Path
+
+    def __str__(self):
+        return self.extension.name.removeprefix("xcorr.") + (f", {self.name}" if self.name in PARTS else "")
+
+
+class BuildCore(build_ext):
+    """Compiles side by side what has changed, a line for each; a level that the compiler does not know is left out."""
 
     def finalize_options(self):
         super().finalize_options()
         if self.parallel is None:
-            self.parallel = os.cpu_count() or 1
+            self.parallel = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    def run(self):
+        if sys.version_info < (3, 10):  # noqa: UP036 - pip looks for itself, this file does not
+            raise PlatformError(f"xcorr: Python 3.10 or newer is wanted; this is {sys.version.split()[0]}")
+        names = {extension.name for extension in self.extensions}
+        super().run()
+        for name in names - {extension.name for extension in self.extensions}:
+            Path(self.get_ext_fullpath(name)).unlink(missing_ok=True)  # of a build that had other levels
 
     def build_extensions(self):
         if self.compiler.compiler_type == "msvc":
             self.compile_with_clang()
-        with tempfile.TemporaryDirectory() as folder:
-            self.probe_folder = Path(folder)
-            known = [flag for flag in COMMON_FLAGS + LEVEL_FLAGS if self.accepts([flag])]
-            for extension in list(self.extensions):
-                flags = [flag for flag in COMMON_FLAGS if flag in known]
-                if SANITIZE:
-                    flags += SANITIZER_FLAGS
-                    extension.extra_link_args = [SANITIZERS]
-                if extension.name in LEVEL_EXTENSIONS:
-                    level = LEVEL_EXTENSIONS[extension.name]
-                    of_level = next((flags for flags in LEVELS[level] if self.accepts(flags)), None)
-                    if of_level is None:
-                        print(f"xcorr: this compiler cannot build level {level}: it is left out")
-                        self.extensions.remove(extension)
-                        continue
-                    flags += [flag for flag in LEVEL_FLAGS if flag in known] + of_level
-                extension.extra_compile_args = self.spelled(flags)
-        super().build_extensions()
+        for folder in (TRANSLATED, Path(self.build_temp)):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.probe()
+        levels = self.wanted_levels()
+        made_by_default = "" if len(levels) == len(LEVELS) else "; XCORR_LEVELS=all makes all"
+        say(f"level{'s' * (len(levels) > 1)} {', '.join(levels)}{made_by_default}")
+        left_out = set(LEVEL_EXTENSIONS) - {f"xcorr._level_{level}" for level in levels}
+        self.extensions = [extension for extension in self.extensions if extension.name not in left_out]
+        self.make(self.extensions, say)
+
+    def make(self, extensions, tell):
+        """Translates, compiles and links."""
+        units = [unit for extension in extensions for unit in self.units_of(extension)]
+        units.sort(key=lambda unit: (*LONGEST_FIRST, unit.name).index(unit.name))
+        with concurrent.futures.ThreadPoolExecutor(self.parallel) as pool:
+            list(pool.map(translate, dict.fromkeys(unit.name for unit in units)))
+            digests = {unit.object: self.digest_of(unit) for unit in units}
+            changed = [unit for unit in units if not is_made(unit.object, digests[unit.object])]
+            tell(f"to compile are {len(changed)} of {len(units)} modules and parts, {self.parallel} at a time")
+            compiled = [pool.submit(self.compile, unit, digests[unit.object]) for unit in changed]
+            for done, future in enumerate(concurrent.futures.as_completed(compiled), 1):
+                tell(f"compiled {future.result()}; {len(changed) - done} left")
+        for extension in extensions:
+            self.link(extension, [str(unit.object) for unit in units if unit.extension is extension])
+
+    def units_of(self, extension):
+        """What the compiler is called for, for one extension."""
+        flags = [flag for flag in COMMON_FLAGS if flag in self.known] + SANITIZER_FLAGS * SANITIZE
+        macros = [NUMPY_MACRO]
+        if extension.name in LEVEL_EXTENSIONS:
+            flags += [flag for flag in LEVEL_FLAGS if flag in self.known]
+            flags += self.level_flags[extension.name.removeprefix("xcorr._level_")]
+            macros = [] if DEBUG or SANITIZE else [INLINE_MACRO]
+        for name in (Path(source).stem for source in extension.sources):
+            path = Path(self.build_temp, f"{extension.name}-{name}{self.compiler.obj_extension}")
+            yield Unit(name, extension, flags, macros + PART_MACROS * (name in PARTS), path)
+
+    def digest_of(self, unit):
+        """Of all that a unit is compiled from and by."""
+        import numpy
+
+        by = self.compiler_itself(), unit.flags, unit.macros, sys.version, numpy.__version__
+        return digest_of(*by, translated(unit.name), *sorted(SOURCES.glob("*.h")))
+
+    @functools.cache  # noqa: B019 - there is one such command
+    def compiler_itself(self):
+        """How the compiler is called, and what it says of itself."""
+        command = list(getattr(self.compiler, "compiler_so", None) or [self.compiler.cc])
+        called = [part for part in command if not part.startswith("-")]
+        said = subprocess.run([*called, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return command, said.stdout
+
+    def compile(self, unit, digest):
+        """Compiles a unit, and says so."""
+        import numpy
+
+        begun = time.monotonic()
+        with tempfile.TemporaryDirectory(dir=self.build_temp) as folder:
+            (made,) = self.compiler.compile(
+                [str(translated(unit.name))],
+                output_dir=folder,
+                macros=unit.macros,
+                include_dirs=[str(SOURCES), numpy.get_include(), *self.include_dirs],
+                extra_postargs=self.spelled(unit.flags),
+            )
+            put(Path(made), unit.object, digest)
+        return f"{unit} ({time.monotonic() - begun:.0f} s)"
+
+    def link(self, extension, objects):
+        """Links a module anew."""
+        target = Path(self.get_ext_fullpath(extension.name))
+        target.unlink(missing_ok=True)
+        self.compiler.link_shared_object(
+            objects,
+            str(target),
+            libraries=self.get_libraries(extension),
+            library_dirs=self.library_dirs,
+            extra_postargs=[SANITIZERS] * SANITIZE,
+            export_symbols=self.get_export_symbols(extension),
+            build_temp=self.build_temp,
+        )
+
+    # --- the compiler and the machine ---------------------------------------------------------------------------------
+
+    def wanted_levels(self):
+        """The levels to make, of those that the compiler knows; `base` always, for machines that run nothing else."""
+        for level in LEVELS:
+            if self.level_flags[level] is None:
+                say(f"this compiler cannot build level {level}: it is left out")
+        asked = os.environ.get("XCORR_LEVELS", "")
+        if asked == "all" or SANITIZE:
+            wanted = tuple(LEVELS)
+        elif asked:
+            wanted = asked.split(",")
+        else:
+            wanted = self.runnable_levels()[-1:]
+        if not set(wanted) <= set(LEVELS):
+            raise PlatformError(f"XCORR_LEVELS: got {asked!r}; allowed are 'all' and names of {', '.join(LEVELS)}")
+        return [level for level in LEVELS if self.level_flags[level] is not None and level in ("base", *wanted)]
+
+    def runnable_levels(self):
+        """The levels that this machine runs and the compiler knows, as the package will find them."""
+        self.make([extension for extension in EXTENSIONS if extension.name == "xcorr._cpu"], lambda line: None)
+        spec = importlib.util.spec_from_file_location("xcorr._cpu", self.get_ext_fullpath("xcorr._cpu"))
+        try:
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+        except ImportError:  # built for another system
+            return tuple(LEVELS)
+        return tuple(level for level in module.supported_levels() if self.level_flags.get(level) is not None)
 
     def compile_with_clang(self):
         """Has clang-cl compile; libraries, headers and the linker stay those of Visual Studio."""
@@ -133,25 +343,58 @@ class BuildLevels(build_ext):
         """The flags as the compiler's command line wants them."""
         return [f"/clang:{flag}" for flag in flags] if self.compiler.compiler_type == "msvc" else flags
 
-    def accepts(self, flags):
+    def probe(self):
+        """Finds out which flags the compiler knows."""
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "probe.c")
+            source.write_text("int probe(int x) { return x; }\n")
+            self.known = {flag for flag in COMMON_FLAGS + LEVEL_FLAGS if self.accepts([flag], source)}
+            self.level_flags = {
+                level: next((flags for flags in spellings if self.accepts(flags, source)), None)
+                for level, spellings in LEVELS.items()
+            }
+
+    def accepts(self, flags, source):
         """Whether an empty function compiles with these flags and no warning about them."""
-        source = self.probe_folder / "probe.c"
-        source.write_text("int probe(int x) { return x; }\n")
         flags = ["-Werror", *self.spelled(flags)]
         try:
-            self.compiler.compile([str(source)], output_dir=str(self.probe_folder), extra_postargs=flags)
+            self.compiler.compile([str(source)], output_dir=str(source.parent), extra_postargs=flags)
         except CompileError:
             return False
         return True
 
 
+class BuildAfresh(build):
+    """Begins with an empty folder: setuptools would install what is no longer part of the package."""
+
+    def run(self):
+        made = Path(self.build_lib).resolve()
+        if Path(self.build_base).resolve() in made.parents:
+            shutil.rmtree(made, ignore_errors=True)
+        super().run()
+
+
+class Annotate(Command):
+    """Writes Cython's annotated sources into build/annotate."""
+
+    description, user_options = "write Cython's annotated sources into build/annotate", []
+
+    def initialize_options(self):
+        pass
+
+    def finalize_options(self):
+        pass
+
+    def run(self):
+        folder = Path("build", "annotate")
+        folder.mkdir(parents=True, exist_ok=True)
+        for source in sorted(SOURCES.glob("*.pyx")):
+            run([*cython_command(source, folder / f"{source.stem}.c"), "--annotate"], f"translating {source}")
+            (folder / f"{source.stem}.c").unlink()
+
+
 setup(
-    ext_modules=cythonize(
-        EXTENSIONS,
-        include_path=["pyx"],
-        build_dir="build/cython",
-        compiler_directives=DIRECTIVES,
-        annotate=os.environ.get("XCORR_ANNOTATE", "0") == "1",
-    ),
-    cmdclass={"build_ext": BuildLevels},
+    ext_modules=[*EXTENSIONS, *LEVEL_EXTENSIONS.values()],
+    cmdclass={"build": BuildAfresh, "build_ext": BuildCore, "annotate": Annotate},
+    verbose=0,
 )

@@ -5,8 +5,8 @@
 # kernels use it. Rows share pixels where the rows of responses are as far apart as the kernel's rows. At v4 sums and
 # totals stay in registers. The last of two vectors that a row does not fill ends with the row, over the one before.
 # What a function here is told of the tile and of the kernel is literal where it is called, so that the loops unroll:
-# `size` is 3 or 5 for kernels of 3x3 and 5x5 of one channel, 0 for other dense ones, -1 for any; `block` is the rows in
-# a block of the sum, or 0 for any.
+# `size` is 3 or 5 for kernels of 3x3 and 5x5 of one channel, 0 for other dense ones, -1 for any. For each there is a
+# function of its own, as compilers take longer than in proportion for longer functions.
 #
 # At v4 a vector that is loaded across two cache lines takes as long as two, and most are: so kernel rows of 3 and 5
 # taps load their pixels once and shift them in registers. 1080p with 3x3 from 0.34 to 0.26 ms, with 5x5 from 0.94 to
@@ -92,33 +92,48 @@ cdef inline void add_taps(const Sum* sum, const real* pixels, Py_ssize_t overlap
         tap += 1
 
 
+cdef inline Py_ssize_t row_after(const Sum* sum, Py_ssize_t in_block) noexcept nogil:
+    """Of a kernel row that is row `in_block` of its block, what the next one is: counted, as divisions take longer."""
+    return in_block + 1 if in_block + 1 < sum.rows_per_block else 0
+
+
+cdef inline Py_ssize_t row_before(const Sum* sum, Py_ssize_t in_block) noexcept nogil:
+    return (in_block if in_block > 0 else sum.rows_per_block) - 1
+
+
 cdef inline void add_pixel_row(const Sum* sum, const real* image, Py_ssize_t overlap, const real* panel, vector* sums,
                                vector* totals, vector* errors, Py_ssize_t pixel_row, Py_ssize_t lowest,
-                               Py_ssize_t highest, Py_ssize_t size, Py_ssize_t block, Py_ssize_t n_kernels,
+                               Py_ssize_t highest, Py_ssize_t in_block, Py_ssize_t size, Py_ssize_t n_kernels,
                                Py_ssize_t n_vectors, vector like) noexcept nogil:
-    """A row of pixels for the tile's rows `lowest` to `highest`, and the blocks that end with it."""
+    """A row of pixels for the tile's rows `lowest` to `highest`, and the blocks that end with it.
+
+    Of row `lowest` it is a kernel row that is row `in_block` of its block.
+    """
     cdef Py_ssize_t kernel_height = size if size > 0 else sum.kernel_height
     cdef Py_ssize_t run = size if size > 0 else sum.run
     cdef Py_ssize_t pieces = 1 if size >= 0 else sum.pieces
+    cdef Py_ssize_t block = 3 if size == 3 else 2  # rows of it, where `size` says so
     cdef Py_ssize_t in_row = n_kernels * n_vectors
     cdef bint compensated = sum.compensated if size < 0 else False
     cdef bint in_registers = TILE_COLUMNS == 14 and not compensated
-    cdef Py_ssize_t piece, row
+    cdef Py_ssize_t piece, row, of_row
     for piece in range(pieces):
         add_taps(sum, image + pixel_row * sum.kernel_row_pitch, overlap, panel + pixel_row * run * n_kernels, sums,
                  run * piece // pieces, run * (piece + 1) // pieces, run, size, lowest, highest - lowest + 1,
                  n_kernels, n_vectors, like)
+        of_row = in_block
         for row in range(lowest, highest + 1):
-            if (block == 1 or pixel_row - row == kernel_height - 1
-                    or (pixel_row - row + 1) % (block if block > 0 else sum.rows_per_block) == 0):
+            if (pixel_row - row == kernel_height - 1 or (size > 0 and (pixel_row - row + 1) % block == 0)
+                    or (size <= 0 and of_row == sum.rows_per_block - 1)):
                 close_block(sums + row * in_row, totals + row * in_row, errors + row * in_row, in_row, compensated,
                             in_registers, like)
+            of_row = row_before(sum, of_row)
 
 
 cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                   const real* bias, real* response, Py_ssize_t size, Py_ssize_t block,
-                                   Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
-                                   Py_ssize_t n_columns, vector like) noexcept nogil:
+                                   const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
+                                   Py_ssize_t n_kernels, Py_ssize_t n_vectors, Py_ssize_t n_columns,
+                                   vector like) noexcept nogil:
     """One tile, of which `n_columns` columns are stored; the kernel has at least `n_rows` - 1 rows.
 
     Its first rows of pixels are for the first rows of responses only, its last ones for the last.
@@ -126,7 +141,7 @@ cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real*
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors
     cdef vector zero = broadcast(a_zero, like)
     cdef Py_ssize_t kernel_height = size if size > 0 else sum.kernel_height
-    cdef Py_ssize_t pixel_row, row, kernel, part, place, lanes = n_lanes(like), overlap = 0
+    cdef Py_ssize_t pixel_row, row, kernel, part, place, lanes = n_lanes(like), overlap = 0, in_block = 0
     cdef bint compensated = sum.compensated if size < 0 else False
     cdef real* target
     if n_vectors == 2:
@@ -136,26 +151,31 @@ cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real*
         errors[place] = zero
         totals[place] = broadcast(bias[place // n_vectors % n_kernels], like)
     if n_rows > 1:
-        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 0, 0, 0, size, block, n_kernels, n_vectors,
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 0, 0, 0, in_block, size, n_kernels, n_vectors,
                       like)
+        in_block = row_after(sum, in_block)
     if n_rows > 2:
-        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 1, 0, 1, size, block, n_kernels, n_vectors,
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 1, 0, 1, in_block, size, n_kernels, n_vectors,
                       like)
+        in_block = row_after(sum, in_block)
     if n_rows > 3:
-        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 2, 0, 2, size, block, n_kernels, n_vectors,
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 2, 0, 2, in_block, size, n_kernels, n_vectors,
                       like)
+        in_block = row_after(sum, in_block)
     for pixel_row in range(n_rows - 1, kernel_height):
-        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, pixel_row, 0, n_rows - 1, size, block,
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, pixel_row, 0, n_rows - 1, in_block, size,
                       n_kernels, n_vectors, like)
+        in_block = row_after(sum, in_block)
+    in_block = row_before(sum, in_block)  # the last kernel row's, of the first row that is left
     if n_rows > 1:
-        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, kernel_height, 1, n_rows - 1, size, block,
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, kernel_height, 1, n_rows - 1, in_block, size,
                       n_kernels, n_vectors, like)
     if n_rows > 2:
-        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, kernel_height + 1, 2, n_rows - 1, size, block,
-                      n_kernels, n_vectors, like)
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, kernel_height + 1, 2, n_rows - 1, in_block,
+                      size, n_kernels, n_vectors, like)
     if n_rows > 3:
-        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, kernel_height + 2, 3, n_rows - 1, size, block,
-                      n_kernels, n_vectors, like)
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, kernel_height + 2, 3, n_rows - 1, in_block,
+                      size, n_kernels, n_vectors, like)
     for row in range(n_rows):
         for kernel in range(n_kernels - 1, -1, -1):
             # what a kernel that does not exist leaves behind is overwritten by the last one that does: a branch here
@@ -168,8 +188,8 @@ cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real*
 
 
 cdef inline void row_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                  const real* bias, real* response, Py_ssize_t size, Py_ssize_t block,
-                                  Py_ssize_t n_rows, Py_ssize_t n_kernels, vector like) noexcept nogil:
+                                  const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
+                                  Py_ssize_t n_kernels, vector like) noexcept nogil:
     """A row of tiles of equal width; the last one ends where the row ends and may lie over the one before."""
     cdef Py_ssize_t lanes = n_lanes(like)
     cdef Py_ssize_t n_vectors = (rows.n_columns + lanes - 1) // lanes
@@ -182,68 +202,80 @@ cdef inline void row_over_columns(const Sum* sum, const Rows* rows, const real* 
         first = max(0, min(tile * n_vectors * lanes, rows.n_columns - n_vectors * lanes))
         n_columns = rows.n_columns - first
         if n_vectors == 1:
-            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, block, n_rows,
-                              n_kernels, 1, n_columns, like)
+            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels,
+                              1, n_columns, like)
         elif n_vectors == 2:
-            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, block, n_rows,
-                              n_kernels, 2, n_columns, like)
+            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels,
+                              2, n_columns, like)
         else:
-            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, block, n_rows,
-                              n_kernels, 3, n_columns, like)
+            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels,
+                              3, n_columns, like)
 
 
 cdef inline void tiled_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                    const real* bias, real* response, Py_ssize_t size, Py_ssize_t block,
-                                    Py_ssize_t n_rows, Py_ssize_t n_kernels, vector like) noexcept nogil:
+                                    const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
+                                    Py_ssize_t n_kernels, vector like) noexcept nogil:
     """Rows of tiles `n_rows` high; the last one ends at the last row and may lie over the one before."""
     cdef Py_ssize_t y = 0
     while True:
         y = min(y, rows.n_rows - n_rows)
         row_over_columns(sum, rows, image + y * rows.window_row_pitch, panel, bias, response + y * rows.row_pitch,
-                         size, block, n_rows, n_kernels, like)
+                         size, n_rows, n_kernels, like)
         y += n_rows
         if y >= rows.n_rows:
             return
 
 
 cdef inline void sized_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                    const real* bias, real* response, Py_ssize_t size, Py_ssize_t block,
-                                    vector like) noexcept nogil:
+                                    const real* bias, real* response, Py_ssize_t size, vector like) noexcept nogil:
     """Tiles of as many rows and kernels as there are, where rows share pixels."""
     cdef Py_ssize_t n_rows = 1
     if rows.window_row_pitch == sum.kernel_row_pitch:
         n_rows = min(rows.n_rows, sum.kernel_height + 1)
     cdef bint one_block = TILE_COLUMNS == 14 and size == 3
     if rows.width == 1 and n_rows >= 4:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 4, 1, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 4, 1, like)
     elif rows.width == 1:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 1, 1, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 1, like)
     elif rows.width == 2 and one_block and n_rows >= 4:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 4, 2, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 4, 2, like)
     elif rows.width == 2 and n_rows >= 2:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 2, 2, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 2, 2, like)
     elif rows.width == 2:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 1, 2, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 2, like)
     elif one_block and n_rows >= 2:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 2, 4, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 2, 4, like)
     else:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, block, 1, 4, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 4, like)
+
+
+cdef void of_3x3(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
+                 real* response, vector like) noexcept nogil:
+    sized_over_columns(sum, rows, image, panel, bias, response, 3, like)
+
+
+cdef void of_5x5(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
+                 real* response, vector like) noexcept nogil:
+    sized_over_columns(sum, rows, image, panel, bias, response, 5, like)
+
+
+cdef void of_dense(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
+                   real* response, vector like) noexcept nogil:
+    sized_over_columns(sum, rows, image, panel, bias, response, 0, like)
+
+
+cdef void of_any(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
+                 real* response, vector like) noexcept nogil:
+    sized_over_columns(sum, rows, image, panel, bias, response, -1, like)
 
 
 cdef inline void rows_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, vector like) noexcept nogil:
     if not sum.dense or sum.compensated or sum.pieces > 1:
-        if sum.rows_per_block == 1:
-            sized_over_columns(sum, rows, image, panel, bias, response, -1, 1, like)
-        else:
-            sized_over_columns(sum, rows, image, panel, bias, response, -1, 0, like)
+        of_any(sum, rows, image, panel, bias, response, like)
     elif sum.kernel_height == 3 and sum.run == 3 and sum.rows_per_block == 3:
-        sized_over_columns(sum, rows, image, panel, bias, response, 3, 3, like)
+        of_3x3(sum, rows, image, panel, bias, response, like)
     elif sum.kernel_height == 5 and sum.run == 5 and sum.rows_per_block == 2:
-        sized_over_columns(sum, rows, image, panel, bias, response, 5, 2, like)
-    elif sum.rows_per_block == 1:
-        sized_over_columns(sum, rows, image, panel, bias, response, 0, 1, like)
-    elif sum.rows_per_block == 2:
-        sized_over_columns(sum, rows, image, panel, bias, response, 0, 2, like)
+        of_5x5(sum, rows, image, panel, bias, response, like)
     else:
-        sized_over_columns(sum, rows, image, panel, bias, response, -1, 0, like)
+        of_dense(sum, rows, image, panel, bias, response, like)

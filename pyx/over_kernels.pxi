@@ -34,7 +34,7 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
     With `own_channels` each lane has a pixel of its own, else all lanes have the same one. A `shared_run` above 0 says
     that every segment has so many taps, and that each tap of a window is the tap before of the next window.
     """
-    cdef vector[TILE_ACCUMULATORS] sums, totals, errors
+    cdef vector[TILE_ACCUMULATORS] sums, totals, errors, values
     cdef vector first_taps, second_taps, zero = broadcast(a_zero, like)
     cdef Py_ssize_t lanes = n_lanes(like), pitch = rows.window_pitch
     cdef Py_ssize_t segment_index = 0, tap, column, part
@@ -87,10 +87,20 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
         return
     for column in range(n_columns):
         for part in range(n_vectors):
-            store_lanes(response + column * rows.column_pitch,
-                        total_of(totals, errors, column * n_vectors + part, True) if compensated
-                        else totals[column * n_vectors + part] + sums[column * n_vectors + part],
-                        part * lanes, rows.n_kernels)
+            values[column * n_vectors + part] = (
+                total_of(totals, errors, column * n_vectors + part, True) if compensated
+                else totals[column * n_vectors + part] + sums[column * n_vectors + part])
+    store_in_part(rows, <const vector*> values, response, n_columns, n_vectors)
+
+
+cdef void store_in_part(const Rows* rows, const vector* values, real* response, Py_ssize_t n_columns,
+                        Py_ssize_t n_vectors) noexcept nogil:
+    """A tile whose panel has more kernels than exist; not inline, because the loops over pieces would unroll."""
+    cdef Py_ssize_t column, part
+    for column in range(n_columns):
+        for part in range(n_vectors):
+            store_lanes(response + column * rows.column_pitch, values[column * n_vectors + part],
+                        part * n_lanes(values[0]), rows.n_kernels)
 
 
 cdef inline void some_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,

@@ -125,12 +125,12 @@ static inline const void *xcorr_opaque(const void *pointer) {
 #endif
 
 /* Part of a vector, in pieces of fixed size: some moves, where a copy of any length would be a call. */
-static inline void xcorr_copy_less_than_64(void *target, const void *source, ptrdiff_t n_bytes) {
+static inline void xcorr_copy_part(void *target, const void *source, ptrdiff_t n_bytes) {
     char *to = target;
     const char *from = source;
-    if (n_bytes & 32) { memcpy(to, from, 32); to += 32; from += 32; }
-    if (n_bytes & 16) { memcpy(to, from, 16); to += 16; from += 16; }
-    if (n_bytes & 8) { memcpy(to, from, 8); to += 8; from += 8; }
+    if (XCORR_F32_LANES > 8 && n_bytes & 32) { memcpy(to, from, 32); to += 32; from += 32; }
+    if (XCORR_F32_LANES > 4 && n_bytes & 16) { memcpy(to, from, 16); to += 16; from += 16; }
+    if (XCORR_F32_LANES > 2 && n_bytes & 8) { memcpy(to, from, 8); to += 8; from += 8; }
     if (n_bytes & 4) memcpy(to, from, 4);
 }
 

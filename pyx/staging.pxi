@@ -224,7 +224,7 @@ cdef inline void stage_transposed(const Staging* staging, const char* source, re
         channel += n_channels
 
 
-cdef inline void stage(const Staging* staging, const char* source, real* strip, element like) noexcept nogil:
+cdef void stage(const Staging* staging, const char* source, real* strip, element like) noexcept nogil:
     cdef Py_ssize_t channel, phase, position, column, first, end, n_phases = staging.n_phases
     cdef bint whole = source == NULL
     if not whole and staging.first_inside < staging.end_inside:
@@ -330,7 +330,7 @@ cdef inline void store_transposed(const Storing* storing, const real* strip, cha
         kernel += n_kernels
 
 
-cdef inline void store(const Storing* storing, const real* strip, char* target, element like) noexcept nogil:
+cdef void store(const Storing* storing, const real* strip, char* target, element like) noexcept nogil:
     cdef Py_ssize_t kernel, column
     if storing.kernel_pitch == 1 and storing.adjacent:
         target += storing.kernel_bytes[0]

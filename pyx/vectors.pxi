@@ -1,39 +1,5 @@
-# The direct method: tiles held in registers, in three forms by where the lanes go. Here is what they share: vectors,
-# and the blocks of a sum, which with the order of the taps (microkernels.pxd) make all forms give the same bits.
-
-from microkernels cimport *
-
-cdef extern from "simd.h" nogil:
-    ctypedef float f32v "xcorr_f32v"
-    ctypedef double f64v "xcorr_f64v"
-    void in_memory "xcorr_in_memory"(void* array)
-    const void* opaque "xcorr_opaque"(const void* pointer)
-    void copy_less_than_64 "xcorr_copy_less_than_64"(void* target, const void* source, Py_ssize_t n_bytes)
-    void prefetch_to_write "xcorr_prefetch_to_write"(const void* place)
-    const float a_zero "xcorr_zero"
-    f32v f32v_broadcast "xcorr_f32v_broadcast"(float)
-    f64v f64v_broadcast "xcorr_f64v_broadcast"(double)
-    f32v f32v_in_register "xcorr_f32v_in_register"(f32v)
-    f64v f64v_in_register "xcorr_f64v_in_register"(f64v)
-    f32v f32v_number "xcorr_f32v_number"(f32v)
-    f64v f64v_number "xcorr_f64v_number"(f64v)
-    f32v f32v_shifted "xcorr_f32v_shifted"(f32v, f32v, Py_ssize_t)
-    f64v f64v_shifted "xcorr_f64v_shifted"(f64v, f64v, Py_ssize_t)
-    f32v f32v_zip_low "xcorr_f32v_zip_low"(f32v, f32v)
-    f32v f32v_zip_high "xcorr_f32v_zip_high"(f32v, f32v)
-    f64v f64v_zip_low "xcorr_f64v_zip_low"(f64v, f64v)
-    f64v f64v_zip_high "xcorr_f64v_zip_high"(f64v, f64v)
-    enum:
-        SHIFTS "XCORR_SHIFTS"  # whether the level has vectors shifted
-        F32_LANES "XCORR_F32_LANES"
-        F64_LANES "XCORR_F64_LANES"
-        TILE_COLUMNS "XCORR_TILE_COLUMNS"            # lanes over kernels: columns x 2 vectors of kernels
-        TILE_VECTORS "XCORR_TILE_VECTORS"            # lanes over columns: vectors of columns
-        TILE_ACCUMULATORS "XCORR_TILE_ACCUMULATORS"  # the largest tile's
-
-ctypedef fused vector:
-    f32v
-    f64v
+# What the parts of a level share: vectors of either type, and the blocks of a sum, which with the order of the taps
+# (microkernels.pxd) make all forms of the direct method give the same bits. A part says before which types `vector` is.
 
 
 cdef inline vector broadcast(real scalar, vector like) noexcept nogil:
@@ -142,38 +108,4 @@ cdef inline void store_lanes(real* response, vector value, Py_ssize_t first, Py_
     if first + n_lanes(value) <= n_kept:
         (<vector*> (response + first))[0] = value
     elif first < n_kept:
-        copy_less_than_64(response + first, &kept, (n_kept - first) * <Py_ssize_t> sizeof(real))
-
-
-include "over_kernels.pxi"
-include "over_columns.pxi"
-
-
-cdef void over_kernels_f32(const Sum* sum, const Rows* rows, const float* image, const float* panel, const float* bias,
-                           float* response) noexcept nogil:
-    rows_over_kernels(sum, rows, image, panel, bias, response, False, 0, f32v_broadcast(0))
-
-
-cdef void over_kernels_f64(const Sum* sum, const Rows* rows, const double* image, const double* panel,
-                           const double* bias, double* response) noexcept nogil:
-    rows_over_kernels(sum, rows, image, panel, bias, response, False, 0, f64v_broadcast(0))
-
-
-cdef void over_channels_f32(const Sum* sum, const Rows* rows, const float* image, const float* panel,
-                            const float* bias, float* response) noexcept nogil:
-    rows_over_channels(sum, rows, image, panel, bias, response, f32v_broadcast(0))
-
-
-cdef void over_channels_f64(const Sum* sum, const Rows* rows, const double* image, const double* panel,
-                            const double* bias, double* response) noexcept nogil:
-    rows_over_channels(sum, rows, image, panel, bias, response, f64v_broadcast(0))
-
-
-cdef void over_columns_f32(const Sum* sum, const Rows* rows, const float* image, const float* panel, const float* bias,
-                           float* response) noexcept nogil:
-    rows_over_columns(sum, rows, image, panel, bias, response, f32v_broadcast(0))
-
-
-cdef void over_columns_f64(const Sum* sum, const Rows* rows, const double* image, const double* panel,
-                           const double* bias, double* response) noexcept nogil:
-    rows_over_columns(sum, rows, image, panel, bias, response, f64v_broadcast(0))
+        copy_part(response + first, &kept, (n_kept - first) * <Py_ssize_t> sizeof(real))

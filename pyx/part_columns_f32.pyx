@@ -1,0 +1,19 @@
+"""Lanes over columns in float32: a part of every level."""
+
+from microkernels cimport *
+from simd cimport *
+
+ctypedef fused vector:
+    f32v
+
+include "vectors.pxi"
+include "over_columns.pxi"
+
+
+cdef void over_columns_f32(const Sum* sum, const Rows* rows, const float* image, const float* panel, const float* bias,
+                           float* response) noexcept nogil:
+    rows_over_columns(sum, rows, image, panel, bias, response, f32v_broadcast(0))
+
+
+cdef public void xcorr_fill_columns_f32(Table* table) noexcept nogil:
+    table.over_columns_f32 = over_columns_f32
