@@ -11,6 +11,7 @@ pytest.importorskip("click")
 pytest.importorskip("rich")
 pytest.importorskip("PIL")
 pytest.importorskip("tifffile")
+pytest.importorskip("natsort")
 
 from click.testing import CliRunner
 from PIL import Image

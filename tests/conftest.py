@@ -95,3 +95,20 @@ def photos(here):
         "floats.npy": floats,
         "digits-idx3-ubyte": grey[np.newaxis],
     }
+
+
+@pytest.fixture
+def taken(tmp_path):
+    """Puts bytes into a file and gives its images, all at once; their notes and axes are attributes then."""
+    from xcorr._cli.images import open_images
+
+    def taken(body, **keywords):
+        path = tmp_path / "image"
+        path.write_bytes(body)
+        with open_images(path, **keywords) as images:
+            taken.notes, taken.axes = images.notes, images.axes
+            found = images.read(0, images.n_images)
+            assert (found.shape, found.dtype) == ((images.n_images, *images.shape), images.dtype)
+            return found if images.has_batch else found[0]
+
+    return taken

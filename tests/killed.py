@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from scripts import run_to_the_end
 
-NEEDED = [name for name in ("click", "rich", "PIL", "tifffile") if importlib.util.find_spec(name) is None]
+LIBRARIES = ("click", "rich", "PIL", "tifffile", "natsort")
+NEEDED = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
 """Libraries that are not there, without which no job can be run."""
 
 KILLS = """
@@ -27,7 +28,7 @@ tifffile.imwrite(folder / "pages.tif", rng.integers(0, 65536, (5, 40, 50), dtype
 bank = rng.random((6, 5, 5), dtype=np.float32)
 np.save(folder / ".bank.npy", bank)
 
-forms = {"npy": "out", "tif": "out", "sheet": "out", "stack": "all.npy"}
+forms = {"npy": "out", "tif": "out", "sheet": "out", "png": "out", "stack": "all.npy"}
 with contextlib.suppress(ImportError):
     importlib.import_module("zarr")
     forms["zarr"] = "all.zarr"
@@ -43,7 +44,8 @@ def begin(form, out, last_step=10**9):
 
     def hear(event, arguments):
         nonlocal n_steps
-        if event in STEPS and str(out.parent) in str(arguments[0]):
+        # a bare name is that of what is in a folder that the command holds open
+        if event in STEPS and (str(out.parent) in str(arguments[0]) or os.sep not in str(arguments[0])):
             n_steps += 1
             if n_steps == last_step:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -54,7 +56,8 @@ def begin(form, out, last_step=10**9):
     os.dup2(log, 2)
     status = 99
     try:
-        cli.main(["apply", str(folder), "--bank", str(folder / ".bank.npy"), "--format", form, "--out", str(out),
+        images = [str(folder)] if form != "png" else [str(folder / f"{index}.png") for index in range(10)]
+        cli.main(["apply", *images, "--bank", str(folder / ".bank.npy"), "--format", form, "--out", str(out),
                   "--layout", "NHW", "--workers", "1"])
     except SystemExit as end:
         status = end.code or 0

@@ -15,6 +15,7 @@ CODE = re.compile(r"`([^`]+)`")
 RULE = re.compile(r"\|(:?-+:?\|)+")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 OPTIONAL = {
+    "natsort",
     "click", "rich", "plotly", "PIL", "tifffile", "zarr", "cv2", "dask", "jax", "skimage", "tensorflow", "torch",
 }  # fmt: skip
 TASKS = "docs/how-do-i.md"

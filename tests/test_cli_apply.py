@@ -33,7 +33,7 @@ def test_responses_are_those_of_correlate(photos):
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, expected)
     assert "5 of 5 files done" in result.output
-    assert ", 1 other file passed over" in result.output
+    assert ", passed over notes.txt; " in result.output
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from applying import BANK, apply, command, names, run, tree
+from applying import BANK, STACKS, apply, command, names, run, tree
 from checks import SEED
 
 from xcorr._cli import files_run
+from xcorr._cli.folder import Folder
 
 pytestmark = pytest.mark.usefixtures("here")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -86,9 +87,10 @@ def test_names_that_are_one_for_the_disk_are_refused(photos, monkeypatch):
 
 def test_whether_a_disk_tells_small_letters_from_capital_ones(tmp_path):
     (tmp_path / "lock").touch()
-    assert files_run.is_caseless(tmp_path) == (tmp_path / "LocK").exists()
-    (tmp_path / "LOCK").touch()
-    assert files_run.is_caseless(tmp_path)
+    with Folder.named(tmp_path) as folder:
+        assert files_run.is_caseless(folder) == (tmp_path / "LocK").exists()
+        (tmp_path / "LOCK").touch()
+        assert files_run.is_caseless(folder)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +253,7 @@ def test_pipes_and_loops_of_links_fail_by_themselves(photos):
 
 
 @linux
-@pytest.mark.parametrize(("form", "out"), [("npy", "out"), ("tif", "out"), ("sheet", "out"), ("stack", "all.npy")])
+@pytest.mark.parametrize(("form", "out"), [*((form, "out") for form in ("npy", "png", "tif", "sheet")), STACKS[0]])
 def test_a_full_disk_ends_the_job_and_leaves_no_part(photos, form, out):
     apply("photos/more", "--format", form, out=out)
     before = tree(".")
@@ -284,7 +286,7 @@ def test_an_output_that_is_full_is_not_taken_for_a_full_disk(photos):
     apply("photos")
 
 
-@pytest.mark.parametrize("library", ["PIL", "tifffile", "zarr"])
+@pytest.mark.parametrize("library", ["PIL", "tifffile", "zarr", "natsort"])
 def test_a_missing_library_is_one_line_naming_the_extra(photos, monkeypatch, library):
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.delitem(sys.modules, "xcorr._cli.tiff", raising=False)

@@ -20,7 +20,8 @@ pytest.importorskip("tifffile")
 import killed
 
 import xcorr
-from xcorr._cli import bank_file, files, files_run, job, journal, stack_run
+from xcorr._cli import bank_file, files_run, folder, job, journal, stack_run
+from xcorr._cli.folder import Folder
 from xcorr._cli.progress import Bar, Rate
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -41,7 +42,7 @@ def test_what_is_done_is_left_alone_and_what_changed_is_done_again(photos, monke
     made = []
     genuine = files_run.FilesRun.write
     monkeypatch.setattr(
-        files_run.FilesRun, "write", lambda self, file, part: made.append(file.name) or genuine(self, file, part)
+        files_run.FilesRun, "write", lambda self, file, parts: made.append(file.name) or genuine(self, file, parts)
     )
     assert "0 of 5 files done" in apply("photos").output
     assert made == []
@@ -127,7 +128,8 @@ def test_the_journal_has_no_times_and_one_order(photos):
 
 
 def test_a_second_run_at_the_same_time_is_refused(photos):
-    with journal.locked(Path("out/.xcorr")):
+    Path("out").mkdir()
+    with Folder.named(Path("out")) as out, journal.locked(out, ".xcorr"):
         result = apply("photos", status=1)
     assert "another run is at work on it" in result.stderr
     assert names() == []
@@ -137,12 +139,13 @@ def test_a_second_run_at_the_same_time_is_refused(photos):
 def test_a_lock_without_fcntl(photos, monkeypatch):
     monkeypatch.setattr(journal, "fcntl", None)
     steps = []
-    close, unlink = os.close, Path.unlink
+    close, unlink = os.close, os.unlink
     monkeypatch.setattr(os, "close", lambda descriptor: steps.append("close") or close(descriptor))
-    monkeypatch.setattr(Path, "unlink", lambda path, **words: steps.append(path.name) or unlink(path, **words))
-    with journal.locked(Path("out/.xcorr")):
+    monkeypatch.setattr(os, "unlink", lambda name, **words: steps.append(name) or unlink(name, **words))
+    Path("out").mkdir()
+    with Folder.named(Path("out")) as out, journal.locked(out, ".xcorr"):
         steps.clear()
-    assert steps == ["close", "lock"]  # Windows removes no file that is open
+    assert steps[:2] == ["close", "lock"]  # Windows removes no file that is open
     apply("photos")
     Path("out/.xcorr/lock").touch()
     assert "remove it" in apply("photos", status=1).stderr
@@ -208,7 +211,8 @@ def test_a_lock_that_goes_while_it_is_taken_is_taken_again(photos, monkeypatch):
     monkeypatch.setattr(journal, "is_still", lambda *place: next(answers) and genuine(*place))
     apply("photos")
     assert list(answers) == []
-    assert not genuine(0, Path("absent"))
+    with Folder.named(Path("out")) as out:
+        assert not genuine(0, out)
 
     def refuse(*arguments):
         raise OSError(0, "No locks available")
@@ -356,21 +360,28 @@ def test_an_image_that_changes_while_its_rows_are_written_has_none(rng, monkeypa
 def test_the_journal_of_a_stack_is_on_the_disk_before_the_stack_has_its_name(rng, monkeypatch):
     same_size(rng)
     steps = []
-    for step in ("sync", "put"):
-        genuine = getattr(stack_run, step)
-        monkeypatch.setattr(stack_run, step, lambda *places, own=genuine: steps.append(places[0].name) or own(*places))
+    sync, put = journal.Journal.sync, stack_run.put
+    monkeypatch.setattr(journal.Journal, "sync", lambda own: steps.append("journal") or sync(own))
+    monkeypatch.setattr(stack_run, "put", lambda *places: steps.append(places[1]) or put(*places))
     apply("same", "--format", "stack", out="all.npy")
-    assert steps == ["journal.jsonl", "part"]
+    assert steps == ["journal", "part"]
 
 
 def test_windows_syncs_files_that_it_may_write_and_no_folders(here, monkeypatch):
-    opened = []
-    genuine = os.open
-    monkeypatch.setattr(os, "open", lambda path, flags: opened.append((path.name, flags)) or genuine(path, flags))
+    synced = []
+    genuine = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(flags_of(descriptor)) or genuine(descriptor))
     monkeypatch.setattr(sys, "platform", "win32")
-    files.sync(here / "bank.npy")
-    files.sync(here)
-    assert opened == [("bank.npy", os.O_RDWR)]
+    monkeypatch.setattr(folder, "BY_DESCRIPTOR", False)
+    with Folder.named(here) as place:
+        place.sync("bank.npy")
+        place.sync()
+    assert synced == [os.O_RDWR]
+
+
+def flags_of(descriptor):
+    fcntl = pytest.importorskip("fcntl")
+    return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
 
 
 # --- progress ---------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 import xcorr
 from xcorr import cli
-from xcorr._cli import tell
+from xcorr._cli import tell, units
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "command-line.md"
 
@@ -50,7 +50,9 @@ def test_info_tells_what_the_package_says_in_lines_and_as_json():
     assert facts["workers"] == known["workers"]
     assert facts["NumPy"] == np.__version__
     told = lines("info")
-    assert list(told) == list(facts)
+    assert [name.removesuffix(", bytes") for name in facts] == list(told)
+    assert told["workspace of a call at most"] == "268 MB"
+    assert facts["workspace of a call at most, bytes"] == known["workspace_limit"] == 2**28
     assert told["levels built"] == ", ".join(known["levels_built"])
 
 
@@ -112,7 +114,7 @@ def test_no_command_is_the_help():
 
 def test_info_where_the_system_knows_no_affinity(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert lines("info")["CPUs by affinity"] == "None"
+    assert lines("info")["CPUs by affinity"] == "no limit"
 
 
 # --- explain ----------------------------------------------------------------------------------------------------------
@@ -161,16 +163,16 @@ def test_explain_gives_the_reason_of_each_method():
     strict = lines("explain", "--images", "99x99", "--kernels", "33x33", "--precision", "strict")
     assert (strict["method"], strict["why"].split(":")[0]) == ("direct", "precision strict")
     told = lines("explain", "--images", "99x99", "--kernels", "33x33")
-    cost, direct = (int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", told["why"]))
-    assert (told["method"], direct) == ("fft", 67 * 67 * 33 * 33)
+    cost, direct = (float(number) for number in re.findall(r"([\d.]+) million", told["why"]))
+    assert (told["method"], direct) == ("fft", round(67 * 67 * 33 * 33 / 1e6, 2))
     assert cost < direct
 
 
 def test_a_prediction_is_of_the_order_of_the_time():
     """Within a factor of 20, on a layer like that the rate is measured on: machines that test are busy."""
     arguments = ["explain", "--images", "4x58x58x64", "--kernels", "64x3x3x64", "--method", "direct", "--workers", "1"]
-    predicted = float(lines(*arguments)["predicted time, s"])
-    measured = float(lines(*arguments, "--measure")["measured time, s"])
+    predicted = json.loads(run(*arguments, "--json").stdout)["predicted time, s"]
+    measured = json.loads(run(*arguments, "--measure", "--json").stdout)["measured time, s"]
     assert measured / 20 < predicted < measured * 20
 
 
@@ -203,6 +205,46 @@ def test_what_cannot_be_done_is_one_line(arguments, message):
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
     assert message in result.stderr
+
+
+# --- units ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "number", "expected"),
+    [
+        (units.time_word, 0.0058, "5.8 ms"),
+        (units.time_word, 0.00099, "990 µs"),
+        (units.time_word, 0.00099999, "1 ms"),
+        (units.time_word, 3e-10, "0.3 ns"),
+        (units.time_word, 59.9, "1 min"),
+        (units.time_word, 12.3, "12 s"),
+        (units.time_word, 5400, "1.5 h"),
+        (units.time_word, 0, "0 s"),
+        (units.size_word, 36_000_000, "36 MB"),
+        (units.size_word, 2**28, "268 MB"),
+        (units.size_word, 999, "999 bytes"),
+        (units.size_word, 999_999, "1 MB"),
+        (units.size_word, 0, "0 bytes"),
+        (units.size_word, 5 * 10**18, "5,000 PB"),
+        (units.count_word, 924_844_032, "925 million"),
+        (units.count_word, 5.31e10, "53.1 billion"),
+        (units.count_word, 65_536, "65,536"),
+        (units.count_word, 0, "0"),
+    ],
+)
+def test_numbers_are_in_units_as_people_read_them(word, number, expected):
+    assert word(number) == expected
+
+
+def test_explain_tells_times_and_sizes_in_units_and_json_in_numbers(quick):
+    arguments = ["explain", "--images", "8x56x56x64", "--kernels", "64x3x3x64"]
+    told, facts = lines(*arguments), json.loads(run(*arguments, "--json").stdout)
+    assert told["response"] == "8x54x54x64 of float32, 5.97 MB"
+    assert facts["response, bytes"] == 8 * 54 * 54 * 64 * 4
+    assert told["multiply-adds"] == "860 million"
+    assert re.fullmatch(r"[\d.]+ (s|ms|µs)", told["predicted time"])
+    assert not [name for name in told if name.endswith((", s", ", bytes"))]
 
 
 # --- completion -------------------------------------------------------------------------------------------------------
@@ -278,7 +320,7 @@ def test_scripts_are_those_of_the_command(name):
 @pytest.mark.skipif(not DOCS.is_file(), reason="the docs are not beside the tests")
 @pytest.mark.skipif(shutil.which("sh") is None, reason="without sh")
 def test_examples_of_the_docs_run(on_path, tmp_path):
-    for library in ("PIL", "tifffile"):
+    for library in ("PIL", "tifffile", "natsort"):
         pytest.importorskip(library)
     if importlib.util.find_spec("zarr") is None:
         pytest.skip("without zarr")
@@ -291,4 +333,5 @@ def test_examples_of_the_docs_run(on_path, tmp_path):
     printed = [line for block in blocks for line in block.splitlines() if line and not line.startswith("$ ")]
     for line in printed:
         pattern = re.sub(r"\d+\\\.\d+", r"[\\d.e-]+", re.escape(line)).replace(r"\.\.\.", ".*")
+        pattern = re.sub(r"\d+\\ ms", r"[\\d.]+ (s|ms|µs)", pattern)
         assert re.search(f"^{pattern}$", ended.stdout, re.MULTILINE), line

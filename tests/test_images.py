@@ -5,17 +5,13 @@ import io
 import os
 import struct
 import sys
-import zlib
 
 import numpy as np
 import pytest
-from checks import SEED
-from formats import idx_bytes
-
-pytest.importorskip("PIL")
-pytest.importorskip("tifffile")
-
 import tifffile
+from checks import SEED
+from encoding import chunk, encoded, npy, pages_of, png, refusal, tiff
+from formats import idx_bytes
 from PIL import Image, ImageOps
 
 from xcorr._cli import images
@@ -25,57 +21,6 @@ from xcorr._cli.images import ImageError, open_images
 @pytest.fixture
 def rng():
     return np.random.default_rng([SEED, 23])
-
-
-@pytest.fixture
-def taken(tmp_path):
-    """Puts bytes into a file and gives its images, all at once."""
-
-    def taken(body, **keywords):
-        path = tmp_path / "image"
-        path.write_bytes(body)
-        with open_images(path, **keywords) as images:
-            found = images.read(0, images.n_images)
-            assert (found.shape, found.dtype) == ((images.n_images, *images.shape), images.dtype)
-            return found if images.has_batch else found[0]
-
-    return taken
-
-
-def refusal(taken, body, **keywords):
-    with pytest.raises(ImageError) as refused:
-        taken(body, **keywords)
-    return str(refused.value)
-
-
-def encoded(image, form="PNG", **keywords):
-    file = io.BytesIO()
-    image.save(file, form, **keywords)
-    return file.getvalue()
-
-
-def chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png(width, height, depth, kind, rows, *extra):
-    """A PNG of rows of bytes as they are, whatever Pillow could write."""
-    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
-    body = zlib.compress(b"".join(b"\0" + row for row in rows))
-    chunks = [chunk(b"IHDR", header), *extra, chunk(b"IDAT", body), chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def tiff(array, **keywords):
-    file = io.BytesIO()
-    tifffile.imwrite(file, array, **keywords)
-    return file.getvalue()
-
-
-def npy(array):
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
 
 
 # --- PNG and JPEG -----------------------------------------------------------------------------------------------------
@@ -110,24 +55,32 @@ def test_palette_becomes_colours(taken):
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_opaque_alpha_is_left_out_another_one_is_asked_for(taken, rng, mode):
+def test_alpha_is_left_out_and_that_is_noted_where_it_is_not_opaque(taken, rng, mode):
     pixels = rng.integers(0, 255, (4, 5, len(mode)), dtype=np.uint8)
     colours = pixels[..., 0] if mode == "LA" else pixels[..., :-1]
     body = encoded(Image.fromarray(pixels))
-    assert "--alpha drop leaves it out, --alpha keep takes it" in refusal(taken, body)
-    np.testing.assert_array_equal(taken(body, alpha="drop"), colours)
+    assert "--alpha drop leaves it out, --alpha keep takes it" in refusal(taken, body, alpha="opaque")
+    np.testing.assert_array_equal(taken(body), colours)
+    assert taken.notes == ["transparency is left out; --alpha keep takes it as one more channel"]
     np.testing.assert_array_equal(taken(body, alpha="keep"), pixels)
     pixels[..., -1] = 255
-    np.testing.assert_array_equal(taken(encoded(Image.fromarray(pixels))), colours)
+    for alpha in ("drop", "opaque"):
+        np.testing.assert_array_equal(taken(encoded(Image.fromarray(pixels)), alpha=alpha), colours)
+        assert taken.notes == []
 
 
 def test_transparent_values_are_alpha(taken):
     grey = png(2, 1, 8, 0, [b"\5\6"], chunk(b"tRNS", b"\0\5"))
     palette = png(2, 1, 8, 3, [b"\1\0"], chunk(b"PLTE", bytes(6)), chunk(b"tRNS", b"\x07"))
-    for body in (grey, palette):
-        assert "alpha" in refusal(taken, body)
+    wide = png(2, 1, 16, 0, [b"\1\5\1\6"], chunk(b"tRNS", b"\1\5"))
+    colours = png(2, 1, 8, 2, [b"\1\2\3\4\5\6"], chunk(b"tRNS", b"\0\1\0\2\0\3"))
+    dropped = {grey: [[5, 6]], palette: [[[0] * 3] * 2], wide: [[261, 262]], colours: [[[1, 2, 3], [4, 5, 6]]]}
+    for body, pixels in dropped.items():
+        assert "alpha" in refusal(taken, body, alpha="opaque")
+        np.testing.assert_array_equal(taken(body), pixels)
+        assert len(taken.notes) == 1
     np.testing.assert_array_equal(taken(grey, alpha="keep"), [[[5, 0], [6, 255]]])
-    assert "transparent" in refusal(taken, png(1, 1, 16, 0, [b"\0\5"], chunk(b"tRNS", b"\0\5")))
+    np.testing.assert_array_equal(taken(wide, alpha="keep"), [[[261, 0], [262, 65535]]])
 
 
 @pytest.mark.parametrize("orientation", range(1, 10))
@@ -186,8 +139,9 @@ def test_tiff_colours_and_alpha(taken, rng, planar):
     stored = pixels if planar == "contig" else np.moveaxis(pixels, -1, 0)
     words = {"photometric": "rgb", "planarconfig": planar}
     body = tiff(stored, extrasamples=["unassalpha"], **words)
-    assert "alpha" in refusal(taken, body)
-    np.testing.assert_array_equal(taken(body, alpha="drop"), pixels[..., :3])
+    assert "alpha" in refusal(taken, body, alpha="opaque")
+    np.testing.assert_array_equal(taken(body), pixels[..., :3])
+    assert len(taken.notes) == 1
     np.testing.assert_array_equal(taken(body, alpha="keep"), pixels)
     body = tiff(stored, extrasamples=["unspecified"], **words)
     np.testing.assert_array_equal(taken(body), pixels)
@@ -268,15 +222,6 @@ def test_tiff_whose_compression_needs_a_library_names_the_extra(taken, monkeypat
 
     monkeypatch.setattr(tifffile.TiffPage, "asarray", refuse)
     assert 'pip install "xcorr[tiff]"' in refusal(taken, tiff(np.zeros((4, 4), np.uint8)))
-
-
-def pages_of(pages, **keywords):
-    """A TIFF whose pages do not lie in one piece."""
-    file = io.BytesIO()
-    with tifffile.TiffWriter(file) as writer:
-        for page in pages:
-            writer.write(page, photometric="minisblack", contiguous=False, metadata=None, **keywords)
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("first", [0, 1])

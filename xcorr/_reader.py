@@ -18,7 +18,7 @@ from typing import BinaryIO, NoReturn, cast
 
 from xcorr._foreign import refuses
 
-__all__ = ["TAR_BLOCK", "DataFormatError", "Reader", "open_file", "open_sample", "tar_header"]
+__all__ = ["TAR_BLOCK", "DataFormatError", "Reader", "open_file", "open_regular", "open_sample", "tar_header"]
 
 _CHUNK_BYTES = 1 << 20
 _DEFLATE_RATIO = 1032  # the most that deflate can expand, https://zlib.net/zlib_tech.html
@@ -118,11 +118,30 @@ class Reader:
         raise DataFormatError(self.path, self.offset if offset is None else offset, problem)
 
 
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file for reading; OSError without a number if it is a pipe or a device, which might never end.
+
+    It is looked at before it is opened, as to open a device may do something, and then as it was opened.
+    """
+    if stat.S_ISREG(os.stat(path).st_mode):
+        flags = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_BINARY", "O_NOCTTY"))
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(open(path, "rb", opener=lambda place, asked: os.open(place, asked | flags)))
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                stack.pop_all()
+                return file
+    raise OSError(0, "not a regular file", os.fspath(path))
+
+
 @contextlib.contextmanager
 def open_file(path: str, max_bytes: int) -> Iterator[Reader]:
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise DataFormatError(path, 0, "not a regular file")
-    with open(path, "rb") as stream:
+    try:
+        stream = open_regular(path)
+    except OSError as error:
+        if error.errno:
+            raise
+        raise DataFormatError(path, 0, str(error.strerror)) from None
+    with stream:
         yield Reader(stream, path, max_bytes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xcorr._cli.files_run import FilesRun
+from xcorr._cli.folder import Folder, NotOurs
 from xcorr._cli.job import STACKED, Job, JobError, Summary, Watch
 from xcorr._cli.journal import Busy, Journal, locked
 from xcorr._cli.stack_run import StackRun
@@ -18,15 +19,17 @@ def run_job(job: Job, watch: Watch) -> Summary:
     Refused
         Results that are not this job's are in its way.
     JobError
-        A result cannot be written, another run is at work on the same results, or a file failed and the job stops then.
+        A result cannot be written, something else is where a file of the job's own should be, another run is at work
+        on the same results, or a file failed and the job stops then.
     MissingLibrary
         A library is not installed.
     """
     try:
-        with locked(job.folder):
+        job.home.mkdir(parents=True, exist_ok=True)
+        with Folder.named(job.home) as home, locked(home, job.folder) as folder:
             run = StackRun if job.form in STACKED else FilesRun
-            return run(job, Journal(job.folder), watch).run()
-    except Busy as error:
+            return run(job, home, Journal(folder), watch).run()
+    except (Busy, NotOurs) as error:
         raise JobError(str(error)) from error
     except BrokenPipeError:  # who was told of the progress has gone
         raise

@@ -10,13 +10,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xcorr._cli.images import TIFF_STARTS
+from xcorr._cli.pictures import JPEG_START, PNG_START
+from xcorr._cli.pixels import check_expanded
 from xcorr._dtypes import check_element
+from xcorr._reader import open_regular
 from xcorr.banks import BANKS
 from xcorr.banks import names as names_of
 
 __all__ = ["bank_digest", "bank_names", "kernel_names", "read_bank"]
 
 Array = NDArray[Any]
+
+STARTS = (b"\x93NUMPY", b"PK\3\4", b"PK\5\6")
+OTHERS: dict[str, bytes | tuple[bytes, ...]] = {
+    "PNG": PNG_START,
+    "JPEG": JPEG_START,
+    "TIFF": TIFF_STARTS,
+    "gzip": b"\x1f\x8b",
+    "HDF5": b"\x89HDF",
+    "MATLAB": b"MATLAB",
+    "PDF": b"%PDF",
+}
+"""Of files that are none: their kind and first bytes."""
 
 
 def bank_names() -> list[str]:
@@ -70,10 +86,13 @@ def bank_of_file(word: str) -> Array:
             f"got {word!r}; allowed are {', '.join(bank_names())}, a .npy file, a .npz file or FILE.npz:NAME"
         )
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
+            start = file.read(8)
+            file.seek(0)
+            check_start(start)
             found = np.load(file, allow_pickle=False)
             if not isinstance(found, np.ndarray):
-                return array_of(found, member)
+                return array_of(found, member, os.fstat(file.fileno()).st_size)
         if member:
             raise ValueError(f"a single array, without the name {member!r}")
         return found
@@ -82,7 +101,16 @@ def bank_of_file(word: str) -> Array:
         raise ValueError(f"got {word!r}; it cannot be read as a bank: {problem}") from error
 
 
-def array_of(arrays: Any, member: str) -> Array:
+def check_start(start: bytes) -> None:
+    """ValueError unless a file with these first bytes is a ``.npy`` or ``.npz`` file."""
+    if start.startswith(STARTS):
+        return
+    kind = next((kind for kind, starts in OTHERS.items() if start.startswith(starts)), "")
+    what = f"it is a {kind} file" if kind else f"it begins with {start!r}" if start else "it is empty"
+    raise ValueError(f"{what}; allowed are .npy and .npz files, which numpy.save and numpy.savez write")
+
+
+def array_of(arrays: Any, member: str, file_bytes: int) -> Array:
     """Return the array of that name, or the only one."""
     names = list(arrays.files)
     if not member and len(names) == 1:
@@ -90,6 +118,8 @@ def array_of(arrays: Any, member: str) -> Array:
     if member not in names:
         got = f"no array {member!r}" if member else f"{len(names)} arrays"
         raise ValueError(f"{got} in it; allowed is FILE.npz:NAME with NAME one of {', '.join(map(repr, names))}")
+    place = member if member in arrays.zip.namelist() else f"{member}.npy"
+    check_expanded(arrays.zip.getinfo(place).file_size, file_bytes, "an array")
     found = arrays[member]
     if not isinstance(found, np.ndarray):  # of a member that is no array
         raise ValueError(f"{member!r} in it is no array")

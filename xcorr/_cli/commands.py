@@ -13,10 +13,10 @@ from click.shell_completion import BashComplete, CompletionItem, FishComplete, S
 
 from xcorr._cli.bank_file import bank_names
 from xcorr._cli.images import ALPHAS, MissingLibrary
-from xcorr._cli.respond import CHANNELS
+from xcorr._cli.respond import CHANNELS, SCALES
 from xcorr._cli.responses import SUFFIXES
 from xcorr._cli.tiles import COLOURS
-from xcorr._geometry import BOUNDARIES, LAYOUTS, PADDING_WORDS
+from xcorr._geometry import BOUNDARIES, LAYOUTS, OVERFLOWS, PADDING_WORDS
 from xcorr._info import info
 from xcorr._method import METHODS, PRECISIONS
 
@@ -101,6 +101,19 @@ class BankWord(click.ParamType):  # type: ignore[type-arg]
         """Return the names that begin so, or else let the shell find files."""
         names = [CompletionItem(name) for name in bank_names() if name.startswith(incomplete)]
         return names or [CompletionItem(incomplete, type="file")]
+
+
+class ScaledCommand(click.Command):
+    """A command whose option --scale is one word without a word, too, wherever it stands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does it, with "unit" put behind a --scale that no other word follows."""
+        words: list[str] = []
+        for index, word in enumerate(args):
+            words.append(word)
+            if word == "--scale" and not set(args[index + 1 : index + 2]) & set(SCALES):
+                words.append(SCALES[0])
+        return super().parse_args(ctx, words)
 
 
 PADDING = Numbers("N or R,C or T,B,L,R", (1, 2, 4), 0, PADDING_WORDS)
@@ -220,21 +233,31 @@ def demo(
     run_demo(mnist, cifar10, out, report, no_report, workers)
 
 
-@commands.command(short_help="Correlate image files with a bank.")
+@commands.command(cls=ScaledCommand, short_help="Correlate image files with a bank.")
 @click.argument("images", nargs=-1, required=True, type=click.Path())
-@click.option("--bank", required=True, type=BankWord(), help="A named bank, or a .npy or .npz file (FILE.npz:NAME).")
+@click.option(
+    "--bank", required=True, type=BankWord(), help=f"{', '.join(bank_names())}, or a .npy or .npz file (FILE.npz:NAME)."
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder, or for stack and zarr the file.")
 @click.option(
     "--format", "form", type=click.Choice(list(SUFFIXES)), default="npy", show_default=True, help="Of results."
 )
 @click.option("--channels", type=click.Choice(CHANNELS), help="Of colour images, with a bank without: default each.")
-@click.option("--alpha", type=click.Choice(ALPHAS), default="opaque", show_default=True, help="Of alpha channels.")
-@click.option("--scale", is_flag=True, help="Divide integer images by the largest value of their type.")
+@click.option("--alpha", type=click.Choice(ALPHAS), default="drop", show_default=True, help="Of transparency.")
+@click.option(
+    "--scale",
+    type=click.Choice(SCALES),
+    help="unit: integers, of images and pictures, stand for 0 to 1; stretch: a picture's least response is black and "
+    "its greatest white; middle: 0 is grey. Default: numbers as they are. Without a word it is unit.",
+)
 @click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the arrays in .npy and IDX files.")
 @click.option("--colours", type=click.Choice(list(COLOURS)), default="grey", show_default=True, help="Of sheets.")
 @click.option("--one-scale", is_flag=True, help="Of sheets: all responses on one scale; default: each on its own.")
 @options_of_correlate
 @click.option("--fill-value", type=Number(), default=0, show_default=True, help="In a constant padding.")
+@click.option(
+    "--overflow", type=click.Choice(OVERFLOWS), help="Of integers; default: saturate in pictures, raise in arrays."
+)
 @click.option("--overwrite", is_flag=True, help="Replace results that are not of this job.")
 @click.option(
     "--on-error", type=click.Choice(("skip", "stop")), help="At a bad file; default: skip, in one array stop."
@@ -243,22 +266,26 @@ def demo(
 def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> None:
     """Correlate image files with a bank of kernels.
 
-    IMAGES are PNG, JPEG, TIFF, .npy and IDX files (also .gz), folders with such files, and patterns. All pages of a
-    TIFF and all images of an array are one batch. A folder is read with the folders in it; links to folders and hidden
-    names are passed over.
+    IMAGES are PNG, JPEG, TIFF, BMP, WebP, PGM, PPM, PBM, .npy and IDX files (also .gz), folders with such files, and
+    patterns. All pages of a TIFF and all images of an array are one batch. A folder is read with the folders in it, by
+    names as people count (2 before 10); links to folders and hidden names are passed over.
 
     \b
     Results, kernels last:
       npy    DIR/photo.png.npy, (rows, columns, K), before it N for a batch
+      png    DIR/photo.png.png, of a bank of several DIR/photo.png.0.png, ...
       tif    DIR/photo.png.tif, a page for each kernel
       sheet  DIR/photo.png.sheet.png, the image and its responses as small pictures
       stack  FILE.npy, (N, rows, columns, K) of all files, in their order
       zarr   FILE.zarr, the same, a chunk for each image
 
     Images that are integers give, with a bank of floats, responses of numpy.result_type: uint8 and float32 float32.
-    Pictures are turned upright, palettes become colours, and an alpha channel has to be opaque and is left out (--alpha
-    drop or keep). A bank without channels takes colour images channel by channel (--channels each, an axis before K),
-    as the sum of all (sum), or their brightness (grey).
+    Pictures are turned upright, palettes become colours, and transparency is left out, which is told (--alpha keep
+    takes it, opaque refuses it). A bank without channels takes colour images channel by channel (--channels each, an
+    axis before K), as the sum of all (sum), or their brightness (grey).
+
+    A PNG has 8 bits for images of 8 bits and 16 for others, unless --dtype says; responses are rounded, and what is
+    below 0 or above the largest value is that. --scale maps them otherwise. A TIFF of integers (--dtype uint8) too.
 
     A job that was stopped is gone on with by the same command: results whose image file, bank and options are the same
     are left alone. Results of others are replaced with --overwrite only. The journal is in DIR/.xcorr, or in

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from xcorr import choose_method, correlate, datasets, info
 from xcorr._cli import peers
-from xcorr._cli.files import whole_file, write_whole
+from xcorr._cli.files import check_replaceable, whole_file, write_whole
+from xcorr._cli.folder import Folder, NotOurs
 from xcorr._cli.outcome import Comparison, Outcome, Step, shape_text, speed_text, times_text
 from xcorr._cli.steps import demo_steps, photograph
 from xcorr._cli.timing import best_in_turns
@@ -198,7 +199,7 @@ def write_report(
     from xcorr._cli.report import page
 
     text = page(outcomes, picture, wrong, left_out, workers)
-    with whole_file(path) as file:
+    with Folder.named(path.parent) as folder, whole_file(folder, path.name) as file:
         file.write(text.encode())
     console.print(f"The pictures are in {path}", soft_wrap=True)
 
@@ -215,6 +216,11 @@ def run_demo(
     for option, path in (("--out", out), ("--report", page)):
         if path is not None and not path.parent.is_dir():
             raise click.UsageError(f"{option}: the folder {path.parent} does not exist")
+        try:
+            if path is not None:
+                check_replaceable(path)
+        except NotOurs as error:
+            raise click.UsageError(f"{option}: {error}") from error
     try:
         picture = photograph()
         steps = demo_steps(picture, *load_images(mnist, cifar10))

@@ -1,71 +1,63 @@
-"""Files that appear under their names only when they are complete, and what they hold as a digest."""
+"""Files that appear under their names only when they are complete, and what files hold as a digest."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
-import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-__all__ = ["digest", "open_regular", "put", "state", "sync", "whole_file", "write_whole"]
+from xcorr._cli.folder import Folder, NotOurs
+from xcorr._reader import open_regular
+
+__all__ = ["check_replaceable", "digest", "digest_in", "put", "state", "whole_file", "write_whole"]
 
 _CHUNK_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(folder: Folder, name: str) -> Iterator[BinaryIO]:
     """Open a file that gets its name when the block ends without an exception, and is removed else.
 
-    A run that was killed leaves its part under the same hidden name, which the next run overwrites and renames.
+    A run that was killed leaves its part under the same hidden name, which the next run replaces. `NotOurs` if that
+    name has something else.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = f".{name}.part"
+    file = folder.create(part)
     try:
-        with part.open("wb") as file:
+        with file:
             yield file
-        put(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        put(folder, part, folder, name)
+    except BaseException:
+        folder.unlink(part)
+        raise
 
 
-def put(part: Path, path: Path) -> None:
-    """Give a written file or folder its name, in place of what had it; both survive a loss of power or neither."""
-    for place in sorted(part.rglob("*")) if part.is_dir() else ():
-        sync(place)
-    sync(part)
-    os.replace(part, path)
-    sync(path.parent)
+def put(folder: Folder, part: str, place: Folder, name: str) -> None:
+    """Give a written file or folder its name in a folder, in place of the file that had it.
+
+    Both survive a loss of power or neither, if what is in the folder is on the disk already.
+    """
+    if folder.kind(part) == "file":
+        folder.sync(part)
+    folder.rename(part, place, name)
+    place.sync()
 
 
-def sync(path: Path) -> None:
-    """Have a file's or folder's content on the disk; Windows has no call for folders, and wants to write to files."""
-    if sys.platform == "win32" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def check_replaceable(path: Path) -> None:
+    """`NotOurs` unless a path is free or a plain file: the name of nothing else is given to another file."""
+    with Folder.named(path.parent) as folder:
+        folder.check(path.name, "file")
 
 
 def write_whole(path: Path, arrays: dict[str, Any]) -> None:
     """Write an ``.npz`` file that appears under its name only when it is complete."""
-    with whole_file(path) as file:
+    with Folder.named(path.parent) as folder, whole_file(folder, path.name) as file:
         np.savez(file, **arrays)
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading, OSError if it is a pipe or a device, which might never end."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(0, "not a regular file", str(path))
-    return open(descriptor, "rb")
 
 
 def state(path: Path) -> tuple[int, ...]:
@@ -75,9 +67,24 @@ def state(path: Path) -> tuple[int, ...]:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    total = hashlib.sha256()
+    """Return the SHA-256 of a file that a user named, in hexadecimal digits."""
     with open_regular(path) as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            total.update(chunk)
+        return digest_of(file)
+
+
+def digest_in(folder: Folder, name: str) -> str:
+    """Return the SHA-256 of a file in a folder; "" if it is not there, or no plain file."""
+    try:
+        with folder.read(name) as file:
+            return digest_of(file)
+    except (FileNotFoundError, NotOurs):
+        return ""
+
+
+def digest_of(file: BinaryIO) -> str:
+    """Return the SHA-256 of the bytes that a file has now: one that grows meanwhile has an end, too."""
+    total, left = hashlib.sha256(), os.fstat(file.fileno()).st_size
+    while chunk := file.read(min(left, _CHUNK_BYTES)):
+        total.update(chunk)
+        left -= len(chunk)
     return total.hexdigest()

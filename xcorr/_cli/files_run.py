@@ -8,19 +8,22 @@ the digests of the image file, of the result and the parameters with the journal
 from __future__ import annotations
 
 import dataclasses
-import os
+import hashlib
 import time
 import unicodedata
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from xcorr._cli.files import digest, sync
+from xcorr._cli.files import digest_in
 from xcorr._cli.find import ImageFile
+from xcorr._cli.folder import Folder, NotOurs, name_and_folders
 from xcorr._cli.images import ImageError, open_images
-from xcorr._cli.job import Job, Refused, Run, Summary, Watch, check_same, content_of, differences
+from xcorr._cli.job import Job, Refused, Run, Summary, Watch, check_same, content_of, differences, is_same
 from xcorr._cli.journal import Entry, Journal
-from xcorr._cli.responses import SUFFIXES, write_responses
+from xcorr._cli.png import pictures_of, write_png
+from xcorr._cli.responses import IN_A_BATCH, result_names, write_responses
 from xcorr._cli.sheet import write_sheet
 
 __all__ = ["FilesRun"]
@@ -29,35 +32,24 @@ MOST_MADE, SETTLE_SECONDS = 16, 0.5
 """Results that get their names at once, and the time after which those that there are do."""
 
 
-def is_there(path: Path) -> bool:
-    """Whether something has that name; `ImageError` if nothing can have it, because it is too long."""
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise ImageError(f"{path}: {error.strerror}") from error
-    return True
-
-
 @dataclass(frozen=True)
 class Made:
-    """A result that is written or was there before, its entry and the seconds that it took."""
+    """Results that are written or were there before, their entry and the seconds that they took."""
 
     file: ImageFile
     entry: Entry
-    part: Path | None
+    parts: Sequence[str]
     seconds: float
 
 
 class FilesRun(Run):
-    """A folder with a result for each image file.
+    """A folder with a result for each image file, or one for each kernel.
 
     Results get their names some at a time: the disk is waited for once for all of them.
     """
 
-    def __init__(self, job: Job, journal: Journal, watch: Watch) -> None:
-        super().__init__(job, journal, watch)
+    def __init__(self, job: Job, home: Folder, journal: Journal, watch: Watch) -> None:
+        super().__init__(job, home, journal, watch)
         self.made: list[Made] = []
         self.found: dict[str, Entry] = {}
 
@@ -66,7 +58,7 @@ class FilesRun(Run):
         self.refuse_collisions()
         self.refuse_others()
         self.journal.sweep()
-        same = self.journal.job == self.job.parameters
+        same = is_same(self.journal.job, self.job.parameters)
         self.journal.write(self.job.parameters, self.journal.entries if same else [])
         try:
             self.make_all()
@@ -93,44 +85,75 @@ class FilesRun(Run):
 
     def settle(self) -> None:
         """Have what was made on the disk, note it and give it its names, in this order."""
-        new = [(made, made.part) for made in self.made if made.part is not None]
+        new = [made for made in self.made if made.parts]
         with ThreadPoolExecutor(MOST_MADE) as pool:
-            list(pool.map(sync, [part for _, part in new]))
+            list(pool.map(self.journal.folder.sync, [part for made in new for part in made.parts]))
         if new:
-            self.journal.append([made.entry for made, _ in new], lasting=True)
-        for made, part in new:
-            target = self.target(made.file)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(part, target)  # where a loss of power undoes that, the next run does it again
+            self.journal.append([made.entry for made in new], lasting=True)
+        for made in new:
+            with self.folder_of(made.file, make=True) as folder:
+                for part, name in zip(made.parts, self.names(made.file), strict=True):
+                    self.journal.folder.rename(part, folder, name)  # what a loss of power undoes, the next run does
         for made in self.made:
-            before = made.part is None
+            before = not made.parts
             self.found[made.file.name] = made.entry
             self.summary.n_before += before
             self.summary.n_done += not before
             self.watch.done(made.file.name, made.seconds, before)
         self.made = []
 
-    def target(self, file: ImageFile) -> Path:
-        return self.job.out / (file.name + SUFFIXES[self.job.form])
+    # Where results are.
+
+    def folder_of(self, file: ImageFile, make: bool = False) -> Folder:
+        """Open the folder of a file's results; FileNotFoundError if it is absent and not made."""
+        return self.home.below(name_and_folders(file.name)[1], make)
+
+    def names(self, file: ImageFile) -> list[str]:
+        """Return the names of a file's results in their folder."""
+        return result_names(name_and_folders(file.name)[0], self.job.form, self.job.responder.n_kernels)
+
+    def paths(self, file: ImageFile) -> list[Path]:
+        """Return where a file's results are, below the folder of all."""
+        return [Path(file.name).with_name(name) for name in self.names(file)]
+
+    def kinds(self, file: ImageFile) -> list[str]:
+        """Return what has the names of a file's results: "file", "folder" and so on, "" for nothing."""
+        try:
+            with self.folder_of(file) as folder:
+                return [folder.kind(name) for name in self.names(file)]
+        except FileNotFoundError:
+            return [""] * len(self.names(file))
+
+    # What is in the way.
 
     def refuse_collisions(self) -> None:
-        """`Refused` if two results would have one name, or one the name of a folder."""
+        """`Refused` if two results would have one name, or one the name of a folder, a pipe or a device."""
         caseless = is_caseless(self.journal.folder)
         results: dict[Path, ImageFile] = {}
         for file in self.job.files:
-            target = self.target(file)
-            if os.path.isdir(target) and not os.path.islink(target):
-                raise Refused(f"{target} is a folder; it cannot be the result of {file.name!r}")
-            name = unicodedata.normalize("NFC", str(target)).casefold() if caseless else target
-            before = results.setdefault(Path(name), file)
-            if before is not file:
-                raise Refused(f"{before.name!r} and {file.name!r} are one name for this disk; allowed is one at a time")
-        for target, file in results.items():
-            for folder in target.parents:
+            for path, kind in zip(self.paths(file), self.known_kinds(file), strict=True):
+                if kind not in ("", "file", "link"):
+                    raise Refused(f"{self.job.out / path} is a {kind}; it cannot be the result of {file.name!r}")
+                name = unicodedata.normalize("NFC", str(path)).casefold() if caseless else path
+                before = results.setdefault(Path(name), file)
+                if before is not file:
+                    names = f"{before.name!r} and {file.name!r}"
+                    raise Refused(f"{names} are one name for this disk; allowed is one at a time")
+        for path, file in results.items():
+            for folder in path.parents:
                 if folder in results:
                     raise Refused(
                         f"the result of {results[folder].name!r} has the name of the folder for {file.name!r}"
                     )
+
+    def known_kinds(self, file: ImageFile) -> list[str]:
+        """Return `kinds`, nothing for names that no file can have: to write it fails by itself."""
+        try:
+            return self.kinds(file)
+        except NotOurs:
+            raise
+        except OSError:
+            return [""] * len(self.names(file))
 
     def refuse_others(self) -> None:
         """`Refused` if results of other parameters, or files that no run wrote, are where results go."""
@@ -138,46 +161,95 @@ class FilesRun(Run):
             return
         before = self.journal.job
         noted = set(self.journal.of_output)
-        if before not in (None, self.job.parameters):
-            suffix = SUFFIXES.get(str(before.get("format")), "")
-            if any(os.path.lexists(self.job.out / (name + suffix)) for name in noted):
+        if before is not None and not is_same(before, self.job.parameters):
+            if any(map(self.is_there, noted)):
                 told = differences(before, self.job.parameters)
                 raise Refused(f"{self.job.out} holds responses of another job: {told}; --overwrite replaces them")
             noted = set()
         for file in self.job.files:
-            if file.name not in noted and os.path.lexists(self.target(file)):
-                raise Refused(f"{self.target(file)} is there, and not of this job; --overwrite replaces it")
+            if file.name not in noted:
+                for path, kind in zip(self.paths(file), self.known_kinds(file), strict=True):
+                    if kind:
+                        raise Refused(f"{self.job.out / path} is there, and not of this job; --overwrite replaces it")
+
+    def is_there(self, noted: str) -> bool:
+        """Whether one of the results of a noted file is there, of the form that they had."""
+        form = str((self.journal.job or {}).get("format"))
+        n_results = max(len(digests_of(entry)) for entry in self.journal.of_output[noted])
+        name, folders = name_and_folders(noted)
+        try:
+            with self.home.below(folders) as folder:
+                return any(folder.kind(result) for result in result_names(name, form, n_results))
+        except OSError:  # nor can the folder be one that was written
+            return False
+
+    # The work.
 
     def make(self, file: ImageFile) -> Made:
-        """Write one result beside, unless it is there."""
+        """Write the results of a file beside, unless they are there."""
         begin = time.perf_counter()
-        target, content = self.target(file), content_of(file)
+        content, names = content_of(file), self.names(file)
         noted = self.journal.of_output.get(file.name, [])
-        if is_there(target):
-            found = digest(target) if target.is_file() else ""
-            for entry in noted:
-                if (entry["input"], entry["sha256"]) == (content.digest, found):
-                    return Made(file, entry, None, time.perf_counter() - begin)
-            if not self.job.overwrite and found not in [entry["sha256"] for entry in noted]:
-                raise ImageError(f"{target} was changed since it was written; --overwrite replaces it")
-        part = self.journal.folder / f"part{len(self.made)}"
-        self.write(file, part)
+        found = self.digests(file)
+        for entry in noted:
+            if (entry["input"], entry["sha256"]) == (content.digest, joined(found)) and "" not in found:
+                return Made(file, entry, [], time.perf_counter() - begin)
+        known = [digests for entry in noted if len(digests := digests_of(entry)) == len(names)]
+        for index, kind in enumerate(self.kinds(file)):
+            if kind and not self.job.overwrite and found[index] not in [digests[index] for digests in known]:
+                path = self.job.out / self.paths(file)[index]
+                raise ImageError(f"{path} was changed since it was written; --overwrite replaces it")
+        parts = [f"part{len(self.made)}.{index}" for index in range(len(names))]
+        self.write(file, parts)
         check_same(file, content)
-        entry = {"output": file.name, "input": content.digest, "sha256": digest(part)}
-        return Made(file, entry, part, time.perf_counter() - begin)
+        digests = [digest_in(self.journal.folder, part) for part in parts]
+        entry = {"output": file.name, "input": content.digest, "sha256": joined(digests)}
+        if len(digests) > 1:
+            entry["kernels"] = digests
+        return Made(file, entry, parts, time.perf_counter() - begin)
 
-    def write(self, file: ImageFile, part: Path) -> None:
+    def digests(self, file: ImageFile) -> list[str]:
+        """Return the digests of the results that are there, "" for each that is not."""
+        try:
+            with self.folder_of(file) as folder:
+                return [digest_in(folder, name) for name in self.names(file)]
+        except FileNotFoundError:
+            return [""] * len(self.names(file))
+        except NotOurs:
+            raise
+        except OSError as error:
+            raise ImageError(f"{self.job.out / self.paths(file)[0]}: {error.strerror}") from error
+
+    def write(self, file: ImageFile, parts: Sequence[str]) -> None:
         """Write the responses of a file."""
         with open_images(file.path, self.job.layout, self.job.alpha) as images:
             responses = self.job.responder.responses(images)
             responses = dataclasses.replace(responses, parts=self.told(responses))
-            with part.open("wb") as opened:
-                if self.job.form == "sheet":
-                    write_sheet(opened, images, responses, self.job.look)
-                else:
-                    write_responses(opened, responses, self.job.form)
+            if self.job.form == "png":
+                for part, picture in zip(parts, pictures_of(responses), strict=True):
+                    with self.journal.folder.create(part) as opened:
+                        write_png(opened, picture)
+                told = ""
+            else:
+                with self.journal.folder.create(parts[0]) as opened:
+                    if self.job.form == "sheet":
+                        write_sheet(opened, images, responses, self.job.look)
+                        told = IN_A_BATCH.format(responses.axes.letters) if responses.axes else ""
+                    else:
+                        told = write_responses(opened, responses, self.job.form)
+            self.summary.note([*images.notes, *filter(None, [told])], file.name)
 
 
-def is_caseless(folder: Path) -> bool:
+def joined(digests: Sequence[str]) -> str:
+    """Return the digest that stands for all: of one itself."""
+    return digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode("ascii")).hexdigest()
+
+
+def digests_of(entry: Entry) -> list[str]:
+    """Return the digests of an entry's results."""
+    return list(entry.get("kernels", [entry["sha256"]]))
+
+
+def is_caseless(folder: Folder) -> bool:
     """Whether the disk takes names for the same that differ in small and capital letters; the folder has a lock."""
-    return (folder / "LOCK").exists()
+    return bool(folder.kind("LOCK"))

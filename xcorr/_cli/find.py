@@ -5,13 +5,18 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from xcorr._cli.images import KINDS, library_for
 
 __all__ = ["Found", "ImageFile", "find_images"]
 
-IN_FOLDERS = re.compile(r"\.(png|jpe?g|tiff?|npy|idx(\.gz)?)$|[-.]idx[2-9]-ubyte(\.gz)?$", re.IGNORECASE)
+IN_FOLDERS = re.compile(
+    r"\.(png|jpe?g|tiff?|bmp|webp|p[bgpn]m|npy|idx(\.gz)?)$|[-.]idx[2-9]-ubyte(\.gz)?$", re.IGNORECASE
+)
 """Names that are read in folders. A file that is named itself may have any name."""
 
 
@@ -23,12 +28,22 @@ class ImageFile:
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Found:
-    """The image files in order, and how many other files there were in the folders."""
+    """The image files in order, how many other files there were in the folders, and the first names of these."""
 
     files: list[ImageFile]
-    n_others: int
+    others: list[str]
+    n_others: int = 0
+
+    def pass_over(self, name: str) -> None:
+        """Count another file."""
+        self.n_others += 1
+        if len(self.others) < MOST_OTHERS:
+            self.others.append(name)
+
+
+MOST_OTHERS = 16
 
 
 def find_images(arguments: Iterable[str], out: Path) -> Found:
@@ -37,8 +52,8 @@ def find_images(arguments: Iterable[str], out: Path) -> Found:
     Parameters
     ----------
     arguments : iterable of str
-        A file, a folder (read with all folders in it, in the order of the names; links to folders and hidden names are
-        passed over), or a pattern for these where no file has that very name.
+        A file, a folder (read with all folders in it, in the order of the names, as people count: 2 before 10; links to
+        folders and hidden names are passed over), or a pattern for these where no file has that very name.
     out : Path
         Where results go: never read as images.
 
@@ -48,16 +63,20 @@ def find_images(arguments: Iterable[str], out: Path) -> Found:
         Nothing is there, or no image is in a folder, or two files would have the same name.
     """
     files: dict[str, ImageFile] = {}
-    n_others = 0
+    found = Found([], [])
     for argument in arguments:
-        found: list[ImageFile] = []
+        n_before = len(found.files)
         for path in matches(argument, out):
-            n_others += take_folder(path, out, found) if path.is_dir() else take_file(path, found)
-        if not found:
-            raise ValueError(f"got {argument!r}; no image is in it (PNG, JPEG, TIFF, .npy, IDX)")
-        for file in found:
-            add(files, file)
-    return Found(list(files.values()), n_others)
+            if path.is_dir():
+                take_folder(path, out, found)
+            else:
+                found.files.append(ImageFile(path, path.name))
+        if len(found.files) == n_before:
+            raise ValueError(f"got {argument!r}; no image is in it ({KINDS})")
+    for file in found.files:
+        add(files, file)
+    found.files = list(files.values())
+    return found
 
 
 def matches(argument: str, out: Path) -> list[Path]:
@@ -69,27 +88,30 @@ def matches(argument: str, out: Path) -> list[Path]:
         return [path]
     if not glob.has_magic(argument):
         raise ValueError(f"got {argument!r}; there is no such file or folder")
-    found = sorted(glob.glob(argument, recursive=True), key=os.fsencode)
+    order = counting()
+    found = sorted(glob.glob(argument, recursive=True), key=lambda match: [order(part) for part in Path(match).parts])
     paths = [Path(match) for match in found if not is_inside(Path(match), out)]
     if not paths:
         raise ValueError(f"got {argument!r}; no file matches it")
     return paths
 
 
-def take_file(path: Path, found: list[ImageFile]) -> int:
-    found.append(ImageFile(path, path.name))
-    return 0
-
-
-def take_folder(folder: Path, out: Path, found: list[ImageFile]) -> int:
-    """Add a folder's image files, and return how many others are in it."""
-    n_others = 0
+def take_folder(folder: Path, out: Path, found: Found) -> None:
+    """Add a folder's image files, and count the others in it."""
     for path in walk(folder, out):
+        name = path.relative_to(folder).as_posix()
         if IN_FOLDERS.search(path.name):
-            found.append(ImageFile(path, path.relative_to(folder).as_posix()))
+            found.files.append(ImageFile(path, name))
         else:
-            n_others += 1
-    return n_others
+            found.pass_over(name)
+
+
+def counting() -> Callable[[str], Any]:
+    """Return the order of names that have numbers in them: by the numbers, and where these are equal by the bytes."""
+    with library_for("the order of names", "cli"):
+        from natsort import natsort_keygen
+    of_numbers = natsort_keygen()
+    return lambda name: (of_numbers(name), os.fsencode(name))
 
 
 def walk(folder: Path, out: Path) -> Iterator[Path]:
@@ -98,10 +120,11 @@ def walk(folder: Path, out: Path) -> Iterator[Path]:
     def fail(error: OSError) -> None:
         raise ValueError(f"{error.filename!r}: {error.strerror}")
 
+    order = counting()
     for place, inner, names in os.walk(folder, onerror=fail):
-        visible = sorted((name for name in inner if not name.startswith(".")), key=os.fsencode)
+        visible = sorted((name for name in inner if not name.startswith(".")), key=order)
         inner[:] = [name for name in visible if not is_inside(Path(place, name), out)]
-        for name in sorted((name for name in names if not name.startswith(".")), key=os.fsencode):
+        for name in sorted((name for name in names if not name.startswith(".")), key=order):
             if not is_inside(Path(place, name), out):
                 yield Path(place, name)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xcorr._cli.files import digest, state
 from xcorr._cli.find import ImageFile
+from xcorr._cli.folder import Folder
 from xcorr._cli.images import ImageError
 from xcorr._cli.journal import Journal
 from xcorr._cli.respond import Responder
@@ -29,6 +30,7 @@ __all__ = [
     "check_same",
     "content_of",
     "differences",
+    "is_same",
 ]
 
 STACKED = ("stack", "zarr")
@@ -63,19 +65,35 @@ class Job:
     parameters: dict[str, Any]
 
     @property
-    def folder(self) -> Path:
-        """Where the journal is, and what is not whole yet."""
-        return self.out.with_name(f".{self.out.name}.xcorr") if self.form in STACKED else self.out / ".xcorr"
+    def home(self) -> Path:
+        """The folder of the results."""
+        return self.out.parent if self.form in STACKED else self.out
+
+    @property
+    def folder(self) -> str:
+        """The name in it of a folder of the job's own, where the journal is, and what is not whole yet."""
+        return f".{self.out.name}.xcorr" if self.form in STACKED else ".xcorr"
 
 
 @dataclass
 class Summary:
-    """Image files that were done now, that were done before, that failed; and images that were done now."""
+    """Image files that were done now, that were done before, that failed; and images that were done now.
+
+    `notes` has what was done with files that they do not say themselves, and the names of these files.
+    """
 
     n_done: int = 0
     n_before: int = 0
     n_failed: int = 0
     n_images: int = 0
+    notes: dict[str, list[str]] = field(default_factory=dict)
+
+    def note(self, notes: Iterable[str], name: str) -> None:
+        """Note what was done with a file, once."""
+        for note in notes:
+            names = self.notes.setdefault(note, [])
+            if name not in names[-1:]:
+                names.append(name)
 
 
 class Watch(Protocol):
@@ -91,17 +109,40 @@ class Watch(Protocol):
         """A file cannot be done."""
 
 
+def is_same(before: dict[str, Any] | None, now: dict[str, Any]) -> bool:
+    """Whether results of these parameters are also those of the others."""
+    return before is not None and not differing(before, now)
+
+
 def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
     """Name the parameters that differ."""
-    names = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
-    return ", ".join(f"{name} {before.get(name)!r} then and {now.get(name)!r} now" for name in names)
+    told = []
+    for name in differing(before, now):
+        then, at_present = (shown(parameters.get(name)) for parameters in (before, now))
+        several = then != at_present
+        told.append(f"{name} {then} then and {at_present} now" if several else f"{name} {then}, which has changed")
+    return ", ".join(told)
+
+
+def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return the names of the parameters that differ; that of a bank has a name, which does not count."""
+    names = sorted(before.keys() | now.keys())
+    return [name for name in names if content_in(before.get(name)) != content_in(now.get(name))]
+
+
+def content_in(parameter: Any) -> Any:
+    return parameter.get("sha256") if isinstance(parameter, dict) else parameter
+
+
+def shown(parameter: Any) -> str:
+    return repr(parameter.get("name") if isinstance(parameter, dict) else parameter)
 
 
 class Run:
     """What the runs of both kinds share: each file in turn, and what becomes of one that fails."""
 
-    def __init__(self, job: Job, journal: Journal, watch: Watch) -> None:
-        self.job, self.journal, self.watch = job, journal, watch
+    def __init__(self, job: Job, home: Folder, journal: Journal, watch: Watch) -> None:
+        self.job, self.home, self.journal, self.watch = job, home, journal, watch
         self.summary = Summary()
 
     def fail(self, file: ImageFile, error: ImageError) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+import re
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from xcorr._cli.files import sync, whole_file
+from xcorr._cli.files import whole_file
+from xcorr._cli.folder import Folder, NotOurs, is_plain_name
 
 try:
     import fcntl
@@ -22,61 +22,80 @@ __all__ = ["Busy", "Entry", "Journal", "locked"]
 Entry = dict[str, Any]
 """Of one image file: ``output``, ``input`` and ``sha256``, the last two as digests; of a stack also ``rows``."""
 
+LOCK, JOURNAL = "lock", "journal.jsonl"
+
+SWEPT = re.compile(rf"(part\d*|old)(\.\d+)*|\.{re.escape(JOURNAL)}\.part")
+"""Names of what killed runs leave. Whatever else is in a job's folder is nobody's to remove."""
+
+MOST_LINE_BYTES = 1 << 24
+"""Of a journal's line: more than the names and digests of an image file's results take."""
+
 
 class Busy(Exception):
     """Another run is at work on the same results."""
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[Path]:
-    """Hold a job's folder, made if it is absent, for this run alone; the lock ends with the process at the latest."""
-    path = folder / "lock"
-    descriptor = take_lock(path)
-    try:
-        yield folder
-    finally:
-        if fcntl is None:  # an open file has to keep its name on Windows; elsewhere another run could lock in between
-            os.close(descriptor)
-        path.unlink(missing_ok=True)
-        if fcntl is not None:
-            os.close(descriptor)
-        with contextlib.suppress(OSError):  # there is a journal in it, but where nothing was begun
-            folder.rmdir()
+def locked(home: Folder, name: str) -> Iterator[Folder]:
+    """Hold a job's folder in another one, made if it is absent, for this run alone.
 
-
-def take_lock(path: Path) -> int:
-    """Return the descriptor of the lock; `Busy` if it is taken."""
-    busy = Busy(f"{path.parent}: another run is at work on it")
-    if fcntl is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    The lock ends with the process at the latest.
+    """
+    folder, descriptor = take_lock(home, name)
+    with folder:
         try:
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_TEMPORARY", 0))
-        except FileExistsError:
-            raise Busy(f"{busy}, or {path.name} in it was left by one that was killed: remove it") from None
+            yield folder
+        finally:
+            if fcntl is None:  # an open file has to keep its name on Windows; elsewhere another run could lock between
+                os.close(descriptor)
+            folder.unlink(LOCK)
+            if fcntl is not None:
+                os.close(descriptor)
+            with contextlib.suppress(OSError):  # there is a journal in it, but where nothing was begun
+                home.remove_empty(name)
+
+
+def take_lock(home: Folder, name: str) -> tuple[Folder, int]:
+    """Return the job's folder and the descriptor of the lock in it; `Busy` if it is taken."""
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = home.inner(name, make=True)
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = lock_in(folder)
         except FileNotFoundError:  # its last holder removed the empty folder in between
+            folder.close()
             continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if is_still(descriptor, path):
-                return descriptor
-        except BlockingIOError:
-            os.close(descriptor)
-            raise busy from None
         except BaseException:
-            os.close(descriptor)
+            folder.close()
             raise
+        if is_still(descriptor, folder):
+            return folder, descriptor
         os.close(descriptor)  # its last holder removed it in between
+        folder.close()
 
 
-def is_still(descriptor: int, path: Path) -> bool:
+def lock_in(folder: Folder) -> int:
+    """Return the descriptor of a lock in the folder, which may have lost its name by now."""
+    busy = f"{folder.path}: another run is at work on it"
+    if fcntl is None:
+        try:
+            return folder.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_TEMPORARY", 0))
+        except FileExistsError:
+            raise Busy(f"{busy}, or {LOCK} in it was left by one that was killed: remove it") from None
+    descriptor = folder.open(LOCK, os.O_RDWR | os.O_CREAT)
     try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Busy(busy) from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def is_still(descriptor: int, folder: Folder) -> bool:
+    found = folder.state(LOCK)
+    return found is not None and os.path.samestat(os.fstat(descriptor), found)
 
 
 class Journal:
@@ -85,10 +104,9 @@ class Journal:
     Lines are appended. A last line that a killed run left torn does not count.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self.path = folder / "journal.jsonl"
-        lines = read_lines(self.path)
+        lines = read_lines(folder)
         first = lines[0].get("job") if lines else None
         self.job: dict[str, Any] | None = first if isinstance(first, dict) else None
         self.entries: list[Entry] = []
@@ -101,35 +119,40 @@ class Journal:
         for entry in entries:
             self.of_output.setdefault(entry["output"], []).append(entry)
 
-    def sweep(self, keep: Iterable[Path] = ()) -> None:
+    def sweep(self, keep: Collection[str] = ()) -> None:
         """Remove the parts that killed runs left."""
-        kept = {self.path, self.folder / "lock", *keep}
-        for place in self.folder.iterdir():
-            if place not in kept:
-                remove(place)
+        for name in self.folder.names():
+            if SWEPT.fullmatch(name) and name not in keep:
+                self.folder.remove(name)
 
     def write(self, job: dict[str, Any], entries: list[Entry]) -> None:
         """Begin anew with these."""
         lines = [{"job": job}, *entries]
-        with whole_file(self.path) as file:
+        with whole_file(self.folder, JOURNAL) as file:
             file.write("".join(json.dumps(line, sort_keys=True) + "\n" for line in lines).encode("ascii"))
         self.job, self.entries, self.of_output = job, [], {}
         self.note(entries)
 
     def append(self, entries: list[Entry], lasting: bool) -> None:
         """Add entries, which count from then on; lasting ones survive a loss of power."""
-        with self.path.open("ab") as file:
+        with self.folder.append(JOURNAL) as file:
             file.write("".join(json.dumps(entry, sort_keys=True) + "\n" for entry in entries).encode("ascii"))
         if lasting:
-            sync(self.path)
+            self.sync()
         self.note(entries)
 
+    def sync(self) -> None:
+        """Have it on the disk."""
+        self.folder.sync(JOURNAL)
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the lines that are whole."""
+
+def read_lines(folder: Folder) -> list[dict[str, Any]]:
+    """Return the lines that are whole; `NotOurs` if the file cannot be a journal."""
     lines = []
-    with contextlib.suppress(FileNotFoundError):
-        for line in path.read_bytes().split(b"\n"):
+    with contextlib.suppress(FileNotFoundError), folder.read(JOURNAL) as file:
+        while line := file.readline(MOST_LINE_BYTES + 1):
+            if len(line) > MOST_LINE_BYTES:
+                raise NotOurs(folder.path / JOURNAL, f"a file with a line over {MOST_LINE_BYTES} bytes", "a journal")
             with contextlib.suppress(ValueError, RecursionError):
                 lines.append(json.loads(line))
     return [line for line in lines if isinstance(line, dict)]
@@ -137,14 +160,17 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def is_entry(line: dict[str, Any]) -> bool:
     rows = line.get("rows", [0, 0])
-    return all(isinstance(line.get(name), str) for name in ("output", "input", "sha256")) and (
-        isinstance(rows, list) and len(rows) == 2 and all(isinstance(row, int) for row in rows)
+    return (
+        all(isinstance(line.get(name), str) for name in ("output", "input", "sha256"))
+        and is_below(line["output"])
+        and (isinstance(rows, list) and len(rows) == 2 and all(isinstance(row, int) for row in rows))
     )
 
 
-def remove(place: Path) -> None:
-    """Remove a file, or a folder with all that is in it."""
-    if place.is_dir() and not place.is_symlink():
-        shutil.rmtree(place)
-    else:
-        place.unlink(missing_ok=True)
+def is_below(path: str) -> bool:
+    """Whether a path leads to a file in a folder, and not out of it: a journal may be anybody's."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return all(map(is_plain_name, path.split("/")))

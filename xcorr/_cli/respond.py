@@ -15,7 +15,7 @@ from xcorr._correlator import Correlator
 from xcorr._plan import plan_for, read_settings
 from xcorr._typing import Layout
 
-__all__ = ["CHANNELS", "Responder"]
+__all__ = ["CHANNELS", "SCALES", "SETTINGS", "Responder"]
 
 Array = NDArray[Any]
 
@@ -25,8 +25,12 @@ CHANNELS = ("each", "sum", "grey")
 BRIGHTNESS = (0.299, 0.587, 0.114)
 """Of red, green and blue: luma of ITU-R BT.601."""
 
+SCALES = ("unit", "stretch", "middle")
+"""Beside none: integers stand for 0 to 1, of images and of results; a response's least and greatest are the ends of the
+results' range; 0 is in its middle and the largest magnitude at an end."""
+
 SETTINGS = {"padding": "valid", "boundary": "constant", "stride": 1, "dilation": 1, "method": "auto"}
-SETTINGS |= {"precision": "standard", "dtype": None}
+SETTINGS |= {"precision": "standard", "overflow": "raise", "dtype": None}
 
 
 @dataclass(frozen=True)
@@ -39,20 +43,29 @@ class Responder:
         (kh, kw), (K, kh, kw) or, with channels, (K, kh, kw, C).
     channels : {"each", "sum", "grey"}
         For images with channels, where the bank has none.
-    scale : bool
-        Whether integers are divided by the largest value of their type.
+    scale : {None, "unit", "stretch", "middle"}
+        How numbers of images and results become others, one of `SCALES`.
     keywords : dict
         Keywords of `correlate` but `layout`, `fill_value` among them.
     workers : int or None
         Threads.
+    pictures : bool
+        Whether results are pictures of 8 or 16 bits: as `keywords` says or, where it does not, of 8 bits for images of
+        8 bits, else of 16.
     """
 
     bank: Array
     channels: str
-    scale: bool
+    scale: str | None
     keywords: dict[str, Any]
     workers: int | None = None
-    correlators: dict[tuple[int, ...], Correlator] = field(default_factory=dict, compare=False, repr=False)
+    pictures: bool = False
+    correlators: dict[tuple[Any, ...], Correlator] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def n_kernels(self) -> int:
+        """How many responses one plane of an image has."""
+        return 1 if self.bank.ndim == 2 else len(self.bank)
 
     def responses(self, images: Images) -> Responses:
         """Plan the responses of a file's images, which are computed when the parts are asked for.
@@ -69,7 +82,7 @@ class Responder:
         has_channels = len(images.shape) == 3 and self.bank.ndim < 4 and self.channels == "each"
         n_bytes = max(1, int(np.prod(shape, dtype=object)) * dtype.itemsize, alike)
         parts = self.parts(images, max(1, PART_BYTES // n_bytes))
-        return Responses(shape, dtype, images.n_images, images.has_batch, has_channels, parts)
+        return Responses(shape, dtype, images.n_images, images.has_batch, has_channels, parts, images.axes)
 
     def parts(self, images: Images, at_once: int) -> Iterator[Array]:
         """Compute the responses of some images after the other."""
@@ -82,36 +95,61 @@ class Responder:
             yield part
 
     def form(self, images: Images) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-        """Return shape and type of one image's response, and the bytes of one image as it is correlated."""
+        """Return shape and type of one image's response, and the bytes of image or response as they are correlated."""
         one = np.broadcast_to(np.zeros((), images.dtype), (0, *images.shape))
         prepared = self.prepared(one)
         layout, bank = self.pair(prepared)
         n_channels = prepared.shape[-1] if layout == "NHW" and prepared.ndim == 4 else 0
         height, width = prepared.shape[1:3]
         axes = (1, height, width) if layout == "NHW" else (1, *prepared.shape[1:])
-        asked = {name: self.keywords.get(name, value) for name, value in SETTINGS.items()}
+        words, result = self.words(images.dtype)
+        asked = {name: words.get(name, value) for name, value in SETTINGS.items()}
         settings = read_settings(layout=layout, groups=1, conjugate=True, flip=False, **asked)
         plan = plan_for(settings, axes, prepared.dtype, bank.shape, bank.dtype)
         plan.check_it_fits()
         rows, columns, *kernels = plan.one_response[1:]
         channels = (n_channels,) if n_channels else ()
-        n_bytes = int(np.prod(prepared.shape[1:], dtype=object)) * prepared.dtype.itemsize
-        return (rows, columns, *channels, *kernels), plan.types.response, n_bytes
+        shape = (rows, columns, *channels, *kernels)
+        sizes = [(prepared.shape[1:], prepared.dtype), (shape, plan.types.response)]
+        n_bytes = max(int(np.prod(one, dtype=object)) * dtype.itemsize for one, dtype in sizes)
+        return shape, result or plan.types.response, n_bytes
 
     def __call__(self, batch: Array) -> Array:
         """Correlate images (n, H, W) or (n, H, W, C): (n, rows, columns) with the channels and the kernels behind."""
+        words, result = self.words(batch.dtype)
         prepared = self.prepared(batch)
         layout, bank = self.pair(prepared)
         if layout == "NHWC" or prepared.ndim == 3:
-            return self.correlate(prepared, layout, bank)
-        n_images, height, width, n_channels = prepared.shape
-        planes = np.moveaxis(prepared, 3, 1).reshape(n_images * n_channels, height, width)
-        response = self.correlate(planes, layout, bank)
-        return np.moveaxis(response.reshape(n_images, n_channels, *response.shape[1:]), 1, 3)
+            response = self.correlate(prepared, layout, bank, words)
+        else:
+            n_images, height, width, n_channels = prepared.shape
+            planes = np.moveaxis(prepared, 3, 1).reshape(n_images * n_channels, height, width)
+            response = self.correlate(planes, layout, bank, words)
+            response = np.moveaxis(response.reshape(n_images, n_channels, *response.shape[1:]), 1, 3)
+        return response if result is None else self.painted(response, result)
+
+    def words(self, images_dtype: np.dtype[Any]) -> tuple[dict[str, Any], np.dtype[Any] | None]:
+        """Return the keywords for images of a type, and the type that responses are made after, None if they stay."""
+        words, asked = self.keywords, self.keywords.get("dtype")
+        if self.pictures and asked is None:
+            asked = "uint8" if images_dtype in (np.bool_, np.uint8) else "uint16"
+        is_whole = asked is not None and np.dtype(asked).kind in "iu"
+        if self.scale is not None and is_whole:
+            return {**words, "dtype": None, "overflow": "raise"}, np.dtype(asked)
+        return {**words, "dtype": asked}, None
+
+    def painted(self, response: Array, dtype: np.dtype[Any]) -> Array:
+        """Spread responses (n, rows, columns, ...) over the range of a type as `scale` says."""
+        has_kernels = self.bank.ndim > 2
+        planes = np.moveaxis(response, -1, 1) if has_kernels else response[:, np.newaxis]
+        found = np.empty(planes.shape, dtype)
+        for place in np.ndindex(planes.shape[:2]):
+            found[place] = spread(planes[place], str(self.scale), dtype)
+        return np.moveaxis(found, 1, -1) if has_kernels else found[:, 0]
 
     def prepared(self, batch: Array) -> Array:
         """Images as they are correlated: scaled, their brightness, with an axis for the one channel of a bank."""
-        if self.scale and batch.dtype.kind in "biu":
+        if self.scale == "unit" and batch.dtype.kind in "biu":
             largest = 1 if batch.dtype.kind == "b" else np.iinfo(batch.dtype).max
             real = np.dtype(np.float32 if batch.dtype.itemsize <= 2 else np.float64)
             batch = batch.astype(real) / real.type(largest)
@@ -127,11 +165,12 @@ class Responder:
             return "NHWC", np.broadcast_to(self.bank[..., np.newaxis], (*self.bank.shape, prepared.shape[3]))
         return "NHW", self.bank
 
-    def correlate(self, images: Array, layout: Layout, bank: Array) -> Array:
-        """By a prepared bank, one for each of its shapes."""
-        prepared = self.correlators.get(bank.shape)
+    def correlate(self, images: Array, layout: Layout, bank: Array, words: dict[str, Any]) -> Array:
+        """By a prepared bank, one for each of its shapes and each type of responses."""
+        key = bank.shape, words["dtype"]
+        prepared = self.correlators.get(key)
         if prepared is None:
-            prepared = self.correlators[bank.shape] = Correlator(bank, layout=layout, **self.keywords)
+            prepared = self.correlators[key] = Correlator(bank, layout=layout, **words)
         return prepared(images, workers=self.workers)
 
 
@@ -142,3 +181,24 @@ def brightness(batch: Array) -> Array:
     real = np.result_type(batch.dtype, np.float32)
     red, green, blue = (real.type(share) * batch[..., channel].astype(real) for channel, share in enumerate(BRIGHTNESS))
     return np.asarray(red + green + blue)
+
+
+def spread(response: Array, scale: str, dtype: np.dtype[Any]) -> Array:
+    """Return one response as integers of a type: rounded to nearest, ties to even, and kept within it."""
+    if response.dtype.kind == "c":
+        raise TypeError("--scale: got complex responses; allowed for integers are real ones")
+    numbers = response.astype(np.float64)
+    if np.isnan(numbers).any():
+        raise ValueError("--scale: a response is not a number; allowed for integers are numbers")
+    least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+    if scale == "unit":
+        return np.clip(np.rint(np.clip(numbers, -2, 2) * most), least, most).astype(dtype)
+    finite = np.isfinite(numbers)
+    numbers /= np.abs(numbers, where=finite, out=np.zeros_like(numbers)).max(initial=0) or 1  # so that no sum overflows
+    if scale == "stretch":
+        low, high = numbers.min(where=finite, initial=np.inf), numbers.max(where=finite, initial=-np.inf)
+        numbers = (numbers - low) * ((most - least) / (high - low or 1)) + least
+    else:
+        middle = (least + most + 1) // 2
+        numbers = numbers * (most - middle) + middle
+    return np.clip(np.rint(numbers), least, most).astype(dtype)

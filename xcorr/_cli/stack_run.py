@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from xcorr._cli.files import put, sync
+from xcorr._cli.files import put
 from xcorr._cli.find import ImageFile
 from xcorr._cli.images import ImageError, open_images
-from xcorr._cli.job import Content, JobError, Refused, Run, Summary, check_same, content_of, differences
-from xcorr._cli.journal import Entry, remove
-from xcorr._cli.responses import Rows, open_finished, open_rows, rows_digest
+from xcorr._cli.job import Content, JobError, Refused, Run, Summary, check_same, content_of, differences, is_same
+from xcorr._cli.journal import Entry
+from xcorr._cli.responses import IN_A_BATCH
+from xcorr._cli.rows import Rows, open_finished, open_rows, rows_digest
 
 __all__ = ["StackRun"]
+
+PART, OLD = "part", "old"
+"""Names in the job's folder of what is not whole yet, and of a folder that is replaced."""
+
+OF_KIND = {"stack": "file", "zarr": "folder"}
 
 
 @dataclass(frozen=True)
@@ -33,14 +38,16 @@ class StackRun(Run):
 
     def run(self) -> Summary:
         """Do what is left of the job."""
-        job, journal = self.job, self.journal
-        if os.path.lexists(job.out) and not job.overwrite and journal.job != job.parameters:
+        job, journal, home, name = self.job, self.journal, self.home, self.job.out.name
+        same, found = is_same(journal.job, job.parameters), home.kind(name)
+        if found not in ("", "link", OF_KIND[job.form]):
+            raise Refused(f"{job.out} is a {found}; it cannot be the result")
+        if found and not job.overwrite and not same:
             told = f": {differences(journal.job, job.parameters)}" if journal.job else ""
             raise Refused(f"{job.out} is there, and not of this job{told}; --overwrite replaces it")
         shape, dtype, surveyed = self.survey()
-        same = journal.job == job.parameters
-        if os.path.lexists(job.out) and same:
-            with open_finished(job.out, job.form, shape, dtype) as rows:
+        if found and same:
+            with open_finished(home, name, job.form, shape, dtype) as rows:
                 entries = None if rows is None else self.finished(rows, surveyed)
             if entries is not None:
                 journal.sweep()
@@ -48,16 +55,17 @@ class StackRun(Run):
                 return self.summary
             if not job.overwrite:
                 raise Refused(f"{job.out} is there, and not of these files as they are; --overwrite replaces it")
-        part = journal.folder / "part"
-        journal.sweep([part] if same else [])
+        goes_on = same and journal.folder.kind(PART) == OF_KIND[job.form]
+        journal.sweep([PART] if goes_on else [])
         journal.write(job.parameters, journal.entries if same else [])
-        with open_rows(part, job.form, sum(found.n_images for found in surveyed), shape, dtype) as rows:
+        n_rows = sum(one.n_images for one in surveyed)
+        with open_rows(journal.folder, PART, job.form, n_rows, shape, dtype) as rows:
             entries = self.fill(rows, surveyed)
-        if job.out.is_dir():
-            os.replace(job.out, journal.folder / "old")
-        sync(journal.path)  # before the result has its name, or the next run would not know it for this job's
-        put(part, job.out)
-        remove(journal.folder / "old")
+        journal.sync()  # before the result has its name, or the next run would not know it for this job's
+        if job.form == "zarr" and home.kind(name):  # a folder takes no other's name
+            home.rename(name, journal.folder, OLD)
+        put(journal.folder, PART, home, name)
+        journal.folder.remove(OLD)
         journal.write(job.parameters, entries)
         return self.summary
 
@@ -144,8 +152,10 @@ class StackRun(Run):
                 rows.write(first, part)
                 total.update(np.ascontiguousarray(part).data)
                 first += len(part)
+            notes = [*images.notes, *([IN_A_BATCH.format(images.axes.letters)] if images.axes else [])]
         check_same(found.file, content)
         place = [position, first]
         entry = {"output": found.file.name, "input": content.digest, "sha256": total.hexdigest(), "rows": place}
+        self.summary.note(notes, found.file.name)
         self.journal.append([entry], lasting=False)  # whether the rows are there is known from their digest
         return entry

@@ -16,6 +16,7 @@ from rich.table import Table
 from xcorr import _fft, _memory, _workers
 from xcorr._bank import Bank
 from xcorr._cli.timing import best_seconds
+from xcorr._cli.units import count_word, readable
 from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, check_element, largest_magnitude, named_dtype
 from xcorr._info import info
 from xcorr._job import NO_PANELS, WORK_PER_WORKER, Job
@@ -36,10 +37,7 @@ MEASURED_SECONDS, MEASURED_BYTES = 1.0, 2**28
 
 def print_facts(facts: dict[str, Any], title: str) -> None:
     """Print a table on a terminal, and lines "key: value" elsewhere."""
-    console = Console(highlight=False)
-    words = {
-        name: ", ".join(map(str, value)) if isinstance(value, list) else str(value) for name, value in facts.items()
-    }
+    console, words = Console(highlight=False), readable(facts)
     if not console.is_terminal:
         for name, value in words.items():
             print(f"{name}: {value}")
@@ -169,9 +167,11 @@ def why(plan: Plan) -> str:
     if taps < SMALLEST_TRANSFORMED:
         return f"the frequency domain is for kernels of {SMALLEST_TRANSFORMED} taps in a channel and more"
     cost = _fft.cheapest(plan.sizes)[1]
-    direct = geometry.work * plan.parts
-    costs = f"of one image, the frequency domain costs as much as {cost:,} multiply-adds, direct sums have {direct:,}"
-    return costs if cost else f"no tile of the frequency domain fits the workspace; direct sums have {direct:,}"
+    direct = count_word(geometry.work * plan.parts)
+    if not cost:
+        return f"no tile of the frequency domain fits the workspace; direct sums have {direct} multiply-adds"
+    costs = f"the frequency domain costs as much as {count_word(cost)} multiply-adds"
+    return f"of one image, {costs}, direct sums have {direct}"
 
 
 # --- time -------------------------------------------------------------------------------------------------------------
@@ -200,8 +200,8 @@ def predicted(
     seconds = plan.work * n_images / rate
     return {
         "predicted time, s": round(seconds, 9),
-        "predicted from": f"work like {plan.work * n_images:,} multiply-adds, and {rate:.3g} a second measured now on "
-        "a 3x3 layer of 64 channels at its best; --measure times the call itself",
+        "predicted from": f"work like {count_word(plan.work * n_images)} multiply-adds, and {count_word(rate)} a "
+        "second measured now on a 3x3 layer of 64 channels at its best; --measure times the call itself",
     }
 
 

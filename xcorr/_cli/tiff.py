@@ -5,22 +5,21 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import math
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from xcorr._cli.images import ImageError, Images, colours_of, upright
+from xcorr._cli.pixels import ImageError, Images, check_expanded, colours_of, upright
+from xcorr._cli.tiff_axes import axes_of
+from xcorr._cli.tiff_pieces import check_holes, check_pieces, missing_bytes
 
 __all__ = ["tiff_images", "write_pages"]
 
 Array = NDArray[Any]
-
-MOST_EXPANDED = 4096
-"""Times that a page may be as large as its file: more than compressions give, but for empty pages."""
 
 KINDS = ("MINISBLACK", "MINISWHITE", "RGB", "PALETTE")
 """Of pixels that are taken; of YCbCr also what is compressed as JPEG, which is decoded to RGB."""
@@ -30,7 +29,7 @@ PLAIN: dict[str, Any] = {f"is_{kind}": False for kind in ("ome", "mmstack", "ndt
 
 
 @contextlib.contextmanager
-def tiff_images(path: Path, alpha: str) -> Iterator[Images]:
+def tiff_images(file: BinaryIO, alpha: str) -> Iterator[Images]:
     """Open a TIFF: every page is an image of its batch; pages of reduced resolution are passed over.
 
     Raises
@@ -38,14 +37,13 @@ def tiff_images(path: Path, alpha: str) -> Iterator[Images]:
     ImageError
         The file is damaged, or its pages differ in shape or kind or hold what is not taken.
     """
-    with complaints() as heard, tifffile.TiffFile(path, **PLAIN) as tiff:
+    with complaints() as heard, tifffile.TiffFile(file, **PLAIN) as tiff:
         pages = [page for page in all_pages(tiff) if not page.is_reduced]
         refuse(heard)
         if not pages:
             raise ImageError("a TIFF without pages")
-        size = path.stat().st_size
         for page in pages:
-            check_page(page, size)
+            check_page(page, tiff.filehandle.size)
         kinds = {(page.shape, page.dtype, page.axes, page.photometric, orientation(page)) for page in pages}
         if len(kinds) > 1:
             raise ImageError(
@@ -53,14 +51,19 @@ def tiff_images(path: Path, alpha: str) -> Iterator[Images]:
             )
         if len(pages) == 1 and tiff.series and tiff.series[0].size > pages[0].size:
             raise ImageError("images that have no page of their own (a large ImageJ stack); allowed is a page for each")
+        shape, dtype = page_form(pages[0], alpha)
+        check_expanded(len(pages) * max(pages[0].nbytes, math.prod(shape) * dtype.itemsize), tiff.filehandle.size)
+        check_holes(sum(map(missing_bytes, pages)), tiff.filehandle.size)
+        notes: list[str] = []
 
         def read(first: int, end: int) -> Array:
-            found = [pixels(page, alpha) for page in pages[first:end]]
+            found = [pixels(page, alpha, notes) for page in pages[first:end]]
             refuse(heard)
             return np.stack(found) if found else np.empty((0, *shape), dtype)
 
-        shape, dtype = page_form(pages[0], alpha)
-        yield Images(shape, dtype, len(pages), len(pages) > 1, read)
+        n_samples = pages[0].shape[pages[0].axes.index("S")] if "S" in pages[0].axes else 1
+        axes = axes_of(tiff.imagej_metadata, pages[0].description, len(pages), n_samples)
+        yield Images(shape, dtype, len(pages), len(pages) > 1, read, axes, notes)
 
 
 def all_pages(tiff: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
@@ -107,8 +110,7 @@ def check_page(page: tifffile.TiffPage, file_bytes: int) -> None:
     """ImageError for a page of another kind than those that are taken, or one that the file cannot hold."""
     if page.dtype is None or page.axes not in ("YX", "YXS", "SYX"):
         raise ImageError(f"a page of shape {page.shape} and type {page.dtype}; allowed are rows, columns and samples")
-    if page.nbytes > MOST_EXPANDED * file_bytes:
-        raise ImageError(f"a page of {page.nbytes} bytes in a file of {file_bytes}")
+    check_expanded(page.nbytes, file_bytes)
     end = max((sum(part) for part in zip(page.dataoffsets, page.databytecounts, strict=False)), default=0)
     if end > file_bytes:
         raise ImageError(f"byte {file_bytes}: the TIFF ends early, {end} bytes must be there")
@@ -136,7 +138,7 @@ def page_form(page: tifffile.TiffPage, alpha: str) -> tuple[tuple[int, ...], np.
     samples = page.shape[page.axes.index("S")] if "S" in page.axes else 1
     dtype = np.dtype(page.dtype)
     if photometric(page) == "PALETTE":
-        samples, dtype = 3, np.dtype(np.uint16)
+        samples, dtype = 3, palette(page).dtype
     elif has_alpha(page) and alpha != "keep":
         samples -= 1
     if orientation(page) in (5, 6, 7, 8):
@@ -144,8 +146,9 @@ def page_form(page: tifffile.TiffPage, alpha: str) -> tuple[tuple[int, ...], np.
     return (height, width) if samples == 1 else (height, width, samples), dtype
 
 
-def pixels(page: tifffile.TiffPage, alpha: str) -> Array:
-    """Return a page's pixels, the right way up, white as the largest value and palettes as 16-bit colours."""
+def pixels(page: tifffile.TiffPage, alpha: str, notes: list[str]) -> Array:
+    """Return a page's pixels, the right way up, white as the largest value and palettes as colours."""
+    check_pieces(page, page.parent.filehandle)
     try:
         found: Array = np.asarray(page.asarray())
     except ValueError as error:
@@ -156,15 +159,27 @@ def pixels(page: tifffile.TiffPage, alpha: str) -> Array:
         found = np.moveaxis(found, 0, -1)
     kind = photometric(page)
     if kind == "PALETTE":
-        if page.colormap is None:
-            raise ImageError("a palette without colours")
-        found = np.moveaxis(np.asarray(page.colormap)[:, found], 0, -1)
+        found = np.moveaxis(palette(page)[:, found], 0, -1)
     elif kind == "MINISWHITE":
         if found.dtype.kind not in "bu":
             raise ImageError(f"{found.dtype} with 0 as white; allowed are unsigned integers")
         found = ~found if found.dtype.kind == "b" else np.iinfo(found.dtype).max - found
     found = upright(found, orientation(page))
-    return colours_of(found, alpha) if has_alpha(page) else found
+    return colours_of(found, alpha, notes) if has_alpha(page) else found
+
+
+def palette(page: tifffile.TiffPage) -> Array:
+    """Return a palette's colours: uint8 if they are colours of 8 bits, as those of other formats are, else uint16.
+
+    TIFF has 16 bits for each, whose lower half repeats the upper one or is 0; some programs write 0 to 255.
+    """
+    if page.colormap is None:
+        raise ImageError("a palette without colours")
+    colours: Array = np.asarray(page.colormap)
+    upper, lower = colours >> 8, colours & 255
+    if not upper.any():
+        return colours.astype(np.uint8)
+    return upper.astype(np.uint8) if ((lower == 0) | (lower == upper)).all() else colours
 
 
 class PlainFile(io.BufferedWriter):
@@ -177,9 +192,15 @@ class PlainFile(io.BufferedWriter):
         raise io.UnsupportedOperation
 
 
-def write_pages(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype[Any], pages: Iterator[Array]) -> None:
-    """Write pages, one response to one kernel each; `shape` is that of all together, rows and columns last."""
+def write_pages(
+    file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype[Any], pages: Iterator[Array], words: dict[str, Any]
+) -> None:
+    """Write pages, one response to one kernel each; `shape` is that of all together, rows and columns last.
+
+    `words` are tifffile's of what the axes before these are, and of colours, which come last then.
+    """
     n_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    words: dict[str, Any] = {"photometric": "minisblack", "bigtiff": n_bytes > 2**32 - 2**25, "software": False}
+    is_big = n_bytes > 2**32 - 2**25
+    words = {"photometric": "minisblack", "bigtiff": is_big, "software": False, **words}
     with PlainFile(io.FileIO(file.fileno(), "wb", closefd=False)) as plain:
         tifffile.imwrite(plain, pages, shape=shape, dtype=dtype, **words)
