@@ -25,6 +25,7 @@ with contextlib.suppress(ImportError):
     forms["zarr"] = "all.zarr"
 MIB, SECONDS = 1 << 20, 10
 KINDS = ("folder link", "file link", "dangling link", "device link", "pipe", "socket", "hard link", "folder")
+NO_FILES = ("device link", "pipe", "socket")
 STEPS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.listdir", "os.scandir")
 OWN = ["lock", "journal.jsonl", ".journal.jsonl.part", "part", "part0.0", "part1.0", "old", ".xcorr", "more", "c",
        "zarr.json", "0", ".all.npy.xcorr", ".all.zarr.xcorr", ".responses.npz.part", *forms.values()]
@@ -117,16 +118,19 @@ def begin(form, base, home, how, step=0, more=()):
             return
         busy = True
         if os.sep in name:
-            near = [Path(name), *Path(name).relative_to(base.parent).parents]
+            near = [Path(name), *(place for place in Path(name).parents if base in place.parents)]
         else:
             name = draw.choice(OWN) if name.isdigit() else name
             near = [place / name for place in folders_of(base)]
-        if draw.random() < 0.1 and kind in ("device link", "pipe", "socket"):
+        if draw.random() < 0.1 and kind in NO_FILES:
             target = base / draw.choice(["images/0.png", "images/more/2.png"])
+        elif kind == "folder link" and draw.random() < 0.7:
+            target = draw.choice([*folders_of(base)[1:], *near])
         else:
             target = draw.choice(near if draw.random() < 0.7 else own_places(base) or near)
-        if base not in target.parents or target == base / "images":
-            return
+        is_image = base / "images" in (target, *target.parents)
+        if base not in target.parents or (is_image and kind not in NO_FILES):
+            return  # an image may be a link, which is read
         (base.parent / "aim").write_text(str(target))
         with contextlib.suppress(OSError):
             if os.path.lexists(target):
@@ -212,10 +216,13 @@ def attempt(form, how, step, target, prepared):
     differ = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     if differ:
         wrong.append(f"{case}: {differ[:4]} in another folder were read, written or removed")
-    if how == "folder" and target and "keep.txt" not in [place.name for place in base.rglob("*")]:
-        if not (more or Path(target).name in ("part", "old", "part0.0", "part1.0", "lock")):
+    if how == "folder" and target and not more and ".xcorr/" not in target:
+        if "keep.txt" not in [place.name for place in base.rglob("*")]:
             wrong.append(f"{case}: a folder of somebody's is gone")
-    shutil.rmtree(base / "images")
+    if (base / "images").is_dir() and not (base / "images").is_symlink():
+        shutil.rmtree(base / "images")  # which would wait for a pipe
+    else:
+        (base / "images").unlink(missing_ok=True)
     shutil.copytree(folder / "images", base / "images")
     sweep(base)
     last = end(begin(form, base, home, "", 0, ("--overwrite",) if form != "demo" else ()))
@@ -262,7 +269,8 @@ while n_cases < most and (time.monotonic() < until or n_cases < len(forms)):
         problems += attempt(form, kind, 0, place, prepared)
     else:
         form = list(forms)[n_cases // 2 % len(forms)]
-        problems += attempt(form, chance.choice(KINDS), chance.randint(1, n_steps[form]), "", chance.random() < 0.5)
+        kind, step = chance.choice((*KINDS, "folder link", "file link")), chance.randint(1, n_steps[form])
+        problems += attempt(form, kind, step, "", chance.random() < 0.5)
     n_cases += 1
 print(json.dumps([n_cases, problems]))
 """

@@ -1,6 +1,7 @@
 """The command's own files: no link is followed, nothing but a plain file or folder is opened, nothing waits."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -167,8 +168,6 @@ def test_only_what_killed_runs_leave_is_swept(images):
     "output", ["../home/thesis.txt", "/etc/passwd", "a/../../home/thesis.txt", "", ".", "a\0b", "\ud800", "a//b"]
 )
 def test_a_journal_that_names_files_elsewhere_has_no_such_entries(images, home, output):
-    import json
-
     apply("same")
     path = Path("out/.xcorr/journal.jsonl")
     before = path.read_bytes()
@@ -176,6 +175,17 @@ def test_a_journal_that_names_files_elsewhere_has_no_such_entries(images, home, 
     path.write_bytes(before + json.dumps(entry).encode() + b"\n")
     assert "2 done before" in apply("same").output
     assert path.read_bytes() == before
+
+
+def test_a_journal_that_notes_nothing_as_a_result_does_not_stand_for_one(images):
+    apply("same")
+    before = tree("out")
+    path = Path("out/.xcorr/journal.jsonl")
+    job, *entries = map(json.loads, path.read_text().splitlines())
+    path.write_text("\n".join(json.dumps(line) for line in (job, *({**entry, "sha256": ""} for entry in entries))))
+    Path("out/1.png.npy").unlink()
+    apply("same", "--overwrite")
+    assert tree("out") == before
 
 
 def test_a_journal_of_one_endless_line_is_refused(images):

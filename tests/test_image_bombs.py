@@ -57,7 +57,7 @@ def sparse_tiff(side, tile, n_pages=1, compression=1):
 @pytest.mark.parametrize("compression", [1, 8])
 @pytest.mark.parametrize(("side", "n_pages"), [(12_000, 1), (2000, 9), (65_000, 1)])
 def test_sparse_tiff_is_refused_before_it_takes_memory(taken, side, n_pages, compression):
-    body = sparse_tiff(side, 128, n_pages, compression)
+    body = sparse_tiff(side, 256, n_pages, compression)
     assert len(body) < side * side / 256
     told = frugal(lambda: refusal(taken, body), 16 * MIB)
     assert "bytes" in told

@@ -14,6 +14,7 @@ from encoding import chunk, encoded, npy, pages_of, png, refusal, tiff
 from formats import idx_bytes
 from PIL import Image, ImageOps
 
+import xcorr
 from xcorr._cli import images
 from xcorr._cli.images import ImageError, open_images
 
@@ -40,8 +41,27 @@ def test_png_of_16_grey_bits_is_its_numbers(taken, rng):
 
 
 @pytest.mark.parametrize(("kind", "n_channels"), [(2, 3), (4, 2), (6, 4)])
-def test_png_of_16_bits_that_would_become_8_is_refused(taken, kind, n_channels):
-    assert "16-bit" in refusal(taken, png(1, 1, 16, kind, [bytes(2 * n_channels)]))
+def test_png_of_16_bits_with_colours_or_alpha_is_its_numbers(taken, rng, kind, n_channels):
+    pytest.importorskip("imagecodecs")
+    pixels = rng.integers(0, 65535, (3, 4, n_channels), dtype=np.uint16)
+    body = png(4, 3, 16, kind, [row.astype(">u2").tobytes() for row in pixels])
+    np.testing.assert_array_equal(taken(body, alpha="keep"), pixels)
+    expected = {2: pixels, 4: pixels[..., 0], 6: pixels[..., :3]}[kind]
+    np.testing.assert_array_equal(taken(body), expected)
+    assert len(taken.notes) == (kind != 2)
+
+
+def test_png_of_16_bits_with_a_transparent_colour_has_alpha(taken):
+    pytest.importorskip("imagecodecs")
+    body = png(2, 1, 16, 2, [bytes([0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6])], chunk(b"tRNS", bytes([0, 1, 0, 2, 0, 3])))
+    np.testing.assert_array_equal(taken(body), [[[1, 2, 3], [4, 5, 6]]])
+    np.testing.assert_array_equal(taken(body, alpha="keep")[..., 3], [[0, 65535]])
+
+
+@pytest.mark.parametrize(("kind", "n_channels"), [(2, 3), (4, 2), (6, 4)])
+def test_png_of_16_bits_that_would_become_8_is_refused(taken, monkeypatch, kind, n_channels):
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    assert 'pip install "xcorr[tiff]"' in refusal(taken, png(1, 1, 16, kind, [bytes(2 * n_channels)]))
 
 
 @pytest.mark.parametrize(("depth", "row", "values"), [(1, b"\xa0", [255, 0, 255]), (2, b"\xe4", [255, 170, 85, 0])])
@@ -109,6 +129,13 @@ def test_every_truncated_and_every_changed_png_is_refused(taken, rng):
         assert refusal(taken, body[:length])
     for place in range(8 + int(rng.integers(3)), len(body), 3):
         assert refusal(taken, body[:place] + bytes([body[place] ^ 4]) + body[place + 1 :])
+
+
+def test_png_whose_header_is_not_where_it_should_be_is_refused(taken):
+    body = png(1, 1, 8, 0, [b"\5"])
+    header = body[8:33]
+    for wrong in (body[:8] + chunk(b"tEXt", b"a\0b") + body[8:], body[:33] + header + body[33:]):
+        assert "allowed is one header" in refusal(taken, wrong)
 
 
 def test_truncated_jpeg_is_refused(taken, rng):
@@ -357,6 +384,17 @@ def test_what_is_no_file_is_refused(tmp_path):
     for name, reason in (("pipe", "not a regular file"), ("loop", "symbolic links"), ("absent", "No such file")):
         with pytest.raises(ImageError, match=reason), open_images(tmp_path / name):
             pass
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="without pipes that have names")
+def test_a_file_that_becomes_a_pipe_before_it_is_opened_is_refused_and_not_waited_for(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    facts = os.stat(__file__)
+    monkeypatch.setattr(os, "stat", lambda *arguments, **words: facts)
+    with pytest.raises(ImageError, match="not a regular file"), open_images(tmp_path / "pipe"):
+        pass
+    with pytest.raises(xcorr.DataFormatError, match="not a regular file"):
+        xcorr.datasets.load_idx(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize(("library", "start"), [("PIL", b"\xff\xd8\xff"), ("tifffile", b"II*\0")])

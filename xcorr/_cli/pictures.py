@@ -42,6 +42,7 @@ def picture_images(file: BinaryIO, alpha: str) -> Images:
     with library_for("reading PNG, JPEG, BMP and WebP", "cli"):
         from PIL import Image
     start, file_bytes, n_scans = file.read(30), os.fstat(file.fileno()).st_size, 1
+    is_wide = start.startswith(PNG_START) and start[24] == 16 and start[25] != 0
     file.seek(0)
     if start.startswith(PNG_START):
         check_png(file, file_bytes)
@@ -53,12 +54,16 @@ def picture_images(file: BinaryIO, alpha: str) -> Images:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large images, which are refused from twice that size on; of odd EXIF
         with Image.open(file, formats=("PNG", "JPEG", "BMP", "WEBP")) as image:
-            check_expanded(bytes_of(image) * -(-n_scans // USUAL_SCANS), file_bytes)
+            check_expanded(bytes_of(image) * (1 + is_wide) * -(-n_scans // USUAL_SCANS), file_bytes)
             if getattr(image, "n_frames", 1) > 1 and image.format == "WEBP":
                 raise ImageError("an animation; allowed are WebP files of one image")
-            image.load()
             notes: list[str] = []
-            pixels = pixels_of(image, alpha, notes)
+            if is_wide:
+                pixels = wide_pixels(file)
+                pixels = colours_of(pixels, alpha, notes) if pixels.shape[2] in (2, 4) else pixels
+            else:
+                image.load()
+                pixels = pixels_of(image, alpha, notes)
             return one_image(upright(pixels, image.getexif().get(0x0112, 1)), notes)
 
 
@@ -92,7 +97,7 @@ def with_alpha(values: Array, transparent: int) -> Array:
 def check_png(file: BinaryIO, file_bytes: int) -> None:
     """ImageError unless all chunks are whole, and hold what Pillow keeps.
 
-    Pillow itself reads colours of 16 bits as 8, the first image of an animation, and pixels whose checksum is wrong.
+    Pillow itself reads the first image of an animation, and pixels whose checksum is wrong.
     """
     offset, kind = len(PNG_START), b""
     while kind != b"IEND":
@@ -107,13 +112,23 @@ def check_png(file: BinaryIO, file_bytes: int) -> None:
             total, left = zlib.crc32(piece, total), left - len(piece)
         if total != int.from_bytes(file.read(4), "big"):
             raise ImageError(f"byte {offset}: a damaged chunk, whose checksum is wrong")
-        if kind == b"IHDR" and first[8:9] == b"\x10" and first[9] != 0:
-            raise ImageError(
-                "16-bit colours or alpha in a PNG, which would be read as 8 bits; allowed is a TIFF of them"
-            )
+        if (kind == b"IHDR") != (offset == len(PNG_START)):
+            raise ImageError(f"byte {offset}: a chunk {kind!r}; allowed is one header, before all others")
         if kind == b"acTL":
             raise ImageError("an animation; allowed are PNG files of one image")
         offset = end + 4
+
+
+def wide_pixels(file: BinaryIO) -> Array:
+    """Return the pixels of a PNG of 16 bits with colours or alpha, which Pillow reads as 8 bits."""
+    try:
+        from imagecodecs import png_decode
+    except ImportError:
+        raise ImageError(
+            'colours of 16 bits in a PNG need imagecodecs: pip install "xcorr[tiff]"; allowed without is a TIFF of them'
+        ) from None
+    file.seek(0)
+    return np.asarray(png_decode(file.read()))
 
 
 def count_scans(file: BinaryIO) -> int:

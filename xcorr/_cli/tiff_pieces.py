@@ -10,8 +10,9 @@ import math
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from typing import Any
+
+import tifffile
 
 from xcorr._cli.headers import Size, jpeg_2000_size, jpeg_size, webp_size
 from xcorr._cli.pixels import ImageError
@@ -76,7 +77,8 @@ def check_holes(n_bytes: int, file_bytes: int) -> None:
 
 
 def has_decoders() -> bool:
-    return find_spec("imagecodecs") is not None
+    """Whether tifffile decodes with imagecodecs; Python's decoders, its own otherwise, give all that a piece has."""
+    return getattr(getattr(tifffile.tifffile, "imagecodecs", None), "__name__", "") == "imagecodecs"
 
 
 def piece_sizes(page: Any) -> Size:
