@@ -365,6 +365,21 @@ def test_names_are_in_lines_that_have_room(text, is_cut):
     assert not any(line[0].isdigit() for line in lines), "a number stays with the word before it"
 
 
+@pytest.mark.parametrize(
+    ("least", "greatest", "text"),
+    [
+        (0.25, 0.5, "0.25 to 0.5"),
+        (1234, 5678, "1,234 to 5,678"),
+        (-8.88e-05, -4.44e-05, "-9e-05 to -4e-05"),
+        (9.87e-05, 0.000123, "9.9e-05 to 0.00012"),
+        (8888888, 9999999, "8.9e+06 to 1e+07"),
+    ],
+)
+def test_two_numbers_have_room_beside_a_kernel(least, greatest, text):
+    assert tiles.range_text(least, greatest) == text
+    assert sheet.Pen().font.getlength(text) <= sheet.NARROWEST - tiles.THUMB - sheet.GAP
+
+
 @pytest.mark.parametrize("options", [[], ["--one-scale"]])
 @pytest.mark.parametrize("name", [*banks.BANKS, "bank.npy"])
 @pytest.mark.parametrize("n_images", [1, 3])

@@ -373,13 +373,13 @@ def test_usage_errors_come_before_the_work(quick, arguments, message):
 def test_page_is_written_whole_or_not_at_all(quick, monkeypatch):
     Path("report.html").write_text("old")
 
-    def full_disk(*arguments):
+    def full_disk(*arguments, **folders):
         raise OSError("no space left")
 
     genuine = os.replace
 
-    def replace_all_but_pages(part, path):
-        (full_disk if path.suffix == ".html" else genuine)(part, path)
+    def replace_all_but_pages(part, path, **folders):
+        (full_disk if Path(path).suffix == ".html" else genuine)(part, path, **folders)
 
     monkeypatch.setattr(os, "replace", replace_all_but_pages)
     result = run()

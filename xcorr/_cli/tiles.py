@@ -21,6 +21,7 @@ __all__ = [
     "kernel_pictures",
     "number_text",
     "painted",
+    "range_text",
     "response_tile",
 ]
 
@@ -35,6 +36,9 @@ COLOURS = {
 NOT_FINITE = (255, 0, 255)
 BEYOND = 1 / 200
 """Of a response's pixels, those that are beyond the ends of its own scale."""
+
+LONGEST_NOTE = 18
+"""Letters for which there is room beside a kernel."""
 
 THUMB = 40
 """Pixels of a kernel's longer side."""
@@ -103,7 +107,7 @@ def response_tile(response: Array, title: str, kernel: Array, look: Look, scale:
         kind, note = "signs", f"\N{PLUS-MINUS SIGN}{number_text(end)}"
     elif not look.one_scale:
         numbers, end = numbers - (least + greatest) / 2, (greatest - least) / 2
-        kind, note = "range", f"{number_text(least)} to {number_text(greatest)}"
+        kind, note = "range", range_text(least, greatest)
         if not end:
             kind, note = "constant", number_text(least)
     pixels = np.clip(numbers / (end or 1.0), -1, 1).astype(np.float32)
@@ -116,9 +120,15 @@ def usual_end(values: Array) -> float:
     return float(np.quantile(finite, 1 - BEYOND)) if finite.size else 0.0
 
 
-def number_text(value: float) -> str:
-    """Write a number with three digits or more, without an exponent as far as that is short."""
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}"
+def number_text(value: float, n_digits: int = 3) -> str:
+    """Write a number with three digits or more, without an exponent as far as that is short; or with fewer digits."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 and n_digits == 3 else f"{value:.{n_digits}g}"
+
+
+def range_text(least: float, greatest: float) -> str:
+    """Write two numbers, with the most digits that leave room beside a kernel."""
+    texts = [f"{number_text(least, n_digits)} to {number_text(greatest, n_digits)}" for n_digits in (3, 2, 1)]
+    return next((text for text in texts if len(text) <= LONGEST_NOTE), texts[-1])
 
 
 def image_tile(image: Array, title: str, scale: float) -> Tile:
