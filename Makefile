@@ -4,23 +4,32 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := setup.py pyproject.toml $(wildcard pyx/* xcorr/*.py xcorr/*/*.py xcorr/py.typed xcorr/_samples/*)
-
-# What setuptools keeps of a build, and would use again.
-BUILT := build/lib* build/temp* build/bdist* build/cython build/wheels
+.NOTPARALLEL: # the compiler runs on all cores by itself
 
 .PHONY: help
 help:
 	@echo "make <target>, with PYTHON=python3.x for another interpreter than python3:"
 	@sed -n 's/^\([a-z-]*\):.*## /  \1 - /p' $(MAKEFILE_LIST)
 
-# A stamp is newer than what it was made from, so that a second run builds nothing. What an earlier build left behind is
-# removed: setuptools would install modules that are gone, and keep objects that were compiled with other flags.
-.venv/package: $(SOURCES)
+# What pip would install beside, each time anew: the build is told to take these.
+.venv/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and \
+	    "xcorr: Python 3.10 or newer is wanted, PYTHON=python3.x names it; $(PYTHON) is %d.%d" % sys.version_info[:2])'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	rm -rf $(BUILT)
-	@echo "compiling: some minutes, without a word"
-	$(BIN)/pip install -q '.[cli,plot]'
+	$(BIN)/pip install -q $$(sed -n '/^requires = /{s/.*\[//;s/\]//;s/", "/" "/g;s/"//g;p}' pyproject.toml)
 	@touch $@
+
+# Compiled before pip is called, which would show nothing of it; pip then only links and copies. The build looks at
+# contents, so that it compiles what has changed; the stamps are newer than the sources, so that a second run of make does
+# not ask it. Tests want all levels that this machine runs: where they are, they stay.
+INSTALL = $(BIN)/python setup.py -q build_ext && $(BIN)/pip install -q --no-build-isolation '.[cli,plot]'
+.venv/package: $(SOURCES) .venv/ready
+	$(if $(wildcard .venv/levels),export XCORR_LEVELS=$${XCORR_LEVELS:-runnable} &&) $(INSTALL)
+	@touch $@ $(wildcard .venv/levels)
+
+.venv/levels: $(SOURCES) .venv/ready
+	export XCORR_LEVELS=$${XCORR_LEVELS:-runnable} && $(INSTALL)
+	@touch .venv/package $@
 
 # The package is there already: of the name with an extra, pip only adds the extra's libraries.
 .venv/tools-%: .venv/package
@@ -33,7 +42,7 @@ demo: .venv/package ## correlate sample images, compare every response with SciP
 
 # In tests/ and by the script, because `python -m` and `python -c` would find this folder's uncompiled xcorr first.
 .PHONY: test
-test: .venv/tools-test ## test the installed package; ARGS="-k layout" selects
+test: .venv/levels .venv/tools-test ## test the installed package; ARGS="-k layout" selects
 	cd tests && ../$(BIN)/pytest $(ARGS)
 
 # Beside the package's modules are built those that gcc's sanitizers watch, and found before them. Python leaks by design;
@@ -41,8 +50,7 @@ test: .venv/tools-test ## test the installed package; ARGS="-k layout" selects
 # memory refused.
 .PHONY: sanitize
 sanitize: .venv/tools-test ## test a build with the sanitizers of addresses and undefined behaviour; ARGS="-k ..." selects
-	$(BIN)/pip install -q 'setuptools>=77' 'Cython>=3.1,<4'
-	XCORR_SANITIZE=1 CFLAGS="$(CFLAGS) -Wno-array-bounds" \
+	XCORR_SANITIZE=1 XCORR_LEVELS=all CFLAGS="$(CFLAGS) -Wno-array-bounds" \
 	    $(BIN)/python setup.py -q build --build-base build/sanitize --build-lib build/sanitize/lib
 	cd tests && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so.6)" \
 	    ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:allocator_may_return_null=1 \
@@ -58,12 +66,12 @@ sanitize: .venv/tools-test ## test a build with the sanitizers of addresses and 
 # It knows no AVX-512, so it shows the package a processor of level v3.
 MEMCHECK ?= test_definition.py test_tiles.py test_strips_and_blocks.py -k v3
 .PHONY: valgrind
-valgrind: .venv/tools-test ## test the installed package under valgrind's memcheck; MEMCHECK="test_bits.py -k ..." selects
+valgrind: .venv/levels .venv/tools-test ## test the installed package under valgrind's memcheck; MEMCHECK="test_bits.py -k ..." selects
 	cd reliability && ../$(BIN)/python memcheck.py $(MEMCHECK)
 
 # In tests/ as above; where a test starts a process, that one is watched too.
 .PHONY: coverage
-coverage: .venv/tools-coverage ## which lines and branches of xcorr/*.py the tests reach; at least 98 % have to be
+coverage: .venv/levels .venv/tools-coverage ## which lines and branches of xcorr/*.py the tests reach; at least 98 % have to be
 	cd tests && ../$(BIN)/coverage erase --rcfile=../pyproject.toml
 	cd tests && ../$(BIN)/coverage run --rcfile=../pyproject.toml -m pytest $(ARGS)
 	cd tests && ../$(BIN)/coverage combine -q --rcfile=../pyproject.toml
@@ -110,7 +118,7 @@ render: .venv/tools-examples ## run the notebooks and keep what they show, with 
 
 LEVEL ?= v3
 .PHONY: bench-level
-bench-level: ## the same at one level of xcorr; at LEVEL=v3 torch is held to AVX2 as well
+bench-level: .venv/levels ## the same at one level of xcorr; at LEVEL=v3 torch is held to AVX2 as well
 	XCORR_LEVEL=$(LEVEL) $(if $(filter v3,$(LEVEL)),ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2) $(MAKE) bench
 
 .PHONY: lint
@@ -132,10 +140,10 @@ docs: .venv/tools-docs ## the documentation as a site, in build/docs/
 PYTHONS ?= $(PYTHON)
 .PHONY: wheel
 wheel: .venv/tools-build ## the sdist, and manylinux wheels made from it, checked, in dist/; PYTHONS="python3.10 python3.13" selects
-	rm -rf $(BUILT) dist
+	rm -rf build/wheels dist
 	$(BIN)/pyproject-build --sdist --outdir dist
 	set -e; for python in $(PYTHONS); do \
-	    LDSHARED="$(CC) -shared" $(BIN)/pip --python "$$(command -v $$python)" wheel --no-deps -w build/wheels dist/*.gz; \
+	    XCORR_LEVELS=all LDSHARED="$(CC) -shared" $(BIN)/pip --python "$$(command -v $$python)" wheel --no-deps -w build/wheels dist/*.gz; \
 	done
 	PATH="$(CURDIR)/$(BIN):$$PATH" auditwheel repair --strip -w dist build/wheels/*.whl
 	$(MAKE) check-wheels
@@ -148,17 +156,13 @@ check-wheels: .venv/tools-build ## what dist/ holds: metadata, contents, size, w
 
 # In reliability/, like the tests, so that the installed xcorr is found.
 .PHONY: scoreboard
-scoreboard: .venv/tools-test ## run the reliability scoreboard; ARGS="--seconds 60 --only R1" selects
+scoreboard: .venv/levels .venv/tools-test ## run the reliability scoreboard; ARGS="--seconds 60 --only R1" selects
 	cd reliability && ../$(BIN)/python scoreboard.py $(ARGS)
 
-# setup.py knows the directives, which decide what is yellow; asking it for the name translates and compiles nothing.
+# setup.py knows the directives, which decide what is yellow.
 .PHONY: annotate
-annotate: .venv/tools-lint ## Cython's annotated sources, in build/annotate/
-	$(BIN)/pip install -q 'setuptools>=77'
-	rm -rf build/cython build/annotate
-	XCORR_ANNOTATE=1 $(BIN)/python setup.py -q --name
-	mkdir -p build/annotate
-	mv build/cython/pyx/*.html build/annotate
+annotate: .venv/ready ## Cython's annotated sources, in build/annotate/
+	$(BIN)/python setup.py -q annotate
 
 .PHONY: clean
 clean: ## remove everything that was built, .venv included

@@ -4,17 +4,15 @@ A module is translated by Cython where what it was translated from has changed, 
 from has changed: told by contents, not by times or folders, which are others each time that pip builds. So nothing is
 made twice, and nothing that was made otherwise is used.
 
-``XCORR_LEVELS=all`` makes all levels that the compiler knows; else there are ``base`` and the best one that this
-machine runs. ``XCORR_DEBUG=1`` builds with Cython's run-time checks and debug symbols, ``XCORR_SANITIZE=1`` with the
-compiler's sanitizers of addresses and of undefined behaviour.
+``XCORR_LEVELS=all`` makes all levels that the compiler knows, ``XCORR_LEVELS=runnable`` those that this machine runs;
+else there are ``base`` and the best of these. ``XCORR_DEBUG=1`` builds with Cython's run-time checks and debug symbols,
+``XCORR_SANITIZE=1`` with the compiler's sanitizers of addresses and of undefined behaviour.
 On Windows clang-cl compiles, which knows what MSVC does not: vector types, and atomic operations on plain integers.
 Everything else (metadata, extras, tools) stands in pyproject.toml.
 """
 
 import concurrent.futures
-import functools
 import hashlib
-import importlib.util
 import os
 import re
 import shutil
@@ -25,6 +23,10 @@ import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+# pip says so itself, in a line, once it has asked for the metadata.
+if sys.version_info < (3, 10) and not {"egg_info", "dist_info"} & set(sys.argv):
+    sys.exit(f"xcorr: Python 3.10 or newer is wanted; this is {sys.version.split()[0]}")
 
 from setuptools import Command, Extension, setup
 from setuptools.command.build import build
@@ -47,12 +49,9 @@ LEVELS = {
 if not X86_64:
     LEVELS = {"base": LEVELS["base"]}
 
-# A level is linked from its table and these.
-PARTS = ("part_columns_f32", "part_columns_f64", "part_kernels", "part_staging", "part_transforms")
-MODULES = ("_cpu", "_engine", "_indices", "_integers", "_memory")
-
-# What the compiler takes longest for begins first, so that no core waits for another in the end.
-LONGEST_FIRST = ("part_kernels", "part_columns_f64", "part_columns_f32", "part_staging", "_engine", "part_transforms")
+# A level is linked from its table and these parts. What takes longest stands first, so that no core waits in the end.
+PARTS = ("part_columns_f64", "part_columns_f32", "part_staging", "part_kernels", "part_transforms")
+MODULES = ("_engine", "_integers", "_indices", "_memory", "_cpu")
 
 # Wanted of every compiler, each probed alone and left out where unknown. Contraction makes a product and the sum it
 # feeds one fused multiply-add wherever the level has it, so that all forms round alike; a tile is a loop of literal
@@ -83,7 +82,6 @@ DIRECTIVES = {
     "initializedcheck": DEBUG,
     "cdivision": not DEBUG,
     "embedsignature": True,
-    "binding": True,
 }
 
 # Declared inline means inlined. Of NumPy's C interface what the oldest NumPy that runs it has: without, NumPy 2.2's
@@ -131,12 +129,13 @@ def put(made, target, digest):
 
 def read_by(source):
     """The files that Cython reads for a module: itself, what it includes, and the declarations that it takes."""
-    found, waiting = set(), [source]
+    found, waiting = set(), [source, source.with_suffix(".pxd")]
     while waiting:
         path = waiting.pop()
         if path.exists() and path not in found:
             found.add(path)
-            for included, taken in re.findall(r'^include "(.+)"|^(?:from|cimport) (\w+)', path.read_text(), re.M):
+            text = path.read_text("utf-8")
+            for included, taken in re.findall(r'^include "(.+)"|^(?:from|cimport) (\w+)', text, re.M):
                 waiting.append(SOURCES / (included or f"{taken}.pxd"))
     return sorted(found)
 
@@ -207,8 +206,6 @@ class BuildCore(build_ext):
             self.parallel = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
     def run(self):
-        if sys.version_info < (3, 10):  # noqa: UP036 - pip looks for itself, this file does not
-            raise PlatformError(f"xcorr: Python 3.10 or newer is wanted; this is {sys.version.split()[0]}")
         names = {extension.name for extension in self.extensions}
         super().run()
         for name in names - {extension.name for extension in self.extensions}:
@@ -221,8 +218,7 @@ class BuildCore(build_ext):
             folder.mkdir(parents=True, exist_ok=True)
         self.probe()
         levels = self.wanted_levels()
-        made_by_default = "" if len(levels) == len(LEVELS) else "; XCORR_LEVELS=all makes all"
-        say(f"level{'s' * (len(levels) > 1)} {', '.join(levels)}{made_by_default}")
+        say(f"levels {', '.join(levels)}" + "; XCORR_LEVELS=all makes all" * (len(levels) < len(LEVELS)))
         left_out = set(LEVEL_EXTENSIONS) - {f"xcorr._level_{level}" for level in levels}
         self.extensions = [extension for extension in self.extensions if extension.name not in left_out]
         self.make(self.extensions, say)
@@ -230,15 +226,19 @@ class BuildCore(build_ext):
     def make(self, extensions, tell):
         """Translates, compiles and links."""
         units = [unit for extension in extensions for unit in self.units_of(extension)]
-        units.sort(key=lambda unit: (*LONGEST_FIRST, unit.name).index(unit.name))
+        units.sort(key=lambda unit: (*PARTS, *MODULES, unit.name).index(unit.name))
         with concurrent.futures.ThreadPoolExecutor(self.parallel) as pool:
-            list(pool.map(translate, dict.fromkeys(unit.name for unit in units)))
-            digests = {unit.object: self.digest_of(unit) for unit in units}
-            changed = [unit for unit in units if not is_made(unit.object, digests[unit.object])]
-            tell(f"to compile are {len(changed)} of {len(units)} modules and parts, {self.parallel} at a time")
-            compiled = [pool.submit(self.compile, unit, digests[unit.object]) for unit in changed]
-            for done, future in enumerate(concurrent.futures.as_completed(compiled), 1):
-                tell(f"compiled {future.result()}; {len(changed) - done} left")
+            try:
+                list(pool.map(translate, dict.fromkeys(unit.name for unit in units)))
+                digests = {unit.object: self.digest_of(unit) for unit in units}
+                changed = [unit for unit in units if not is_made(unit.object, digests[unit.object])]
+                tell(f"{len(changed)} of {len(units)} modules and parts to compile, {self.parallel} at a time")
+                compiled = [pool.submit(self.compile, unit, digests[unit.object]) for unit in changed]
+                for done, future in enumerate(concurrent.futures.as_completed(compiled), 1):
+                    tell(f"compiled {future.result()}; {len(changed) - done} left")
+            except BaseException:  # an error, or an interrupt
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         for extension in extensions:
             self.link(extension, [str(unit.object) for unit in units if unit.extension is extension])
 
@@ -258,16 +258,8 @@ class BuildCore(build_ext):
         """Of all that a unit is compiled from and by."""
         import numpy
 
-        by = self.compiler_itself(), unit.flags, unit.macros, sys.version, numpy.__version__
+        by = self.compiler_itself, unit.flags, unit.macros, sys.version, numpy.__version__
         return digest_of(*by, translated(unit.name), *sorted(SOURCES.glob("*.h")))
-
-    @functools.cache  # noqa: B019 - there is one such command
-    def compiler_itself(self):
-        """How the compiler is called, and what it says of itself."""
-        command = list(getattr(self.compiler, "compiler_so", None) or [self.compiler.cc])
-        called = [part for part in command if not part.startswith("-")]
-        said = subprocess.run([*called, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return command, said.stdout
 
     def compile(self, unit, digest):
         """Compiles a unit, and says so."""
@@ -307,26 +299,32 @@ class BuildCore(build_ext):
             if self.level_flags[level] is None:
                 say(f"this compiler cannot build level {level}: it is left out")
         asked = os.environ.get("XCORR_LEVELS", "")
-        if asked == "all" or SANITIZE:
+        if asked == "all":
             wanted = tuple(LEVELS)
+        elif asked == "runnable":
+            wanted = self.runnable_levels()
         elif asked:
             wanted = asked.split(",")
         else:
             wanted = self.runnable_levels()[-1:]
         if not set(wanted) <= set(LEVELS):
-            raise PlatformError(f"XCORR_LEVELS: got {asked!r}; allowed are 'all' and names of {', '.join(LEVELS)}")
+            allowed = f"'all', 'runnable' and names of {', '.join(LEVELS)} with commas"
+            raise PlatformError(f"XCORR_LEVELS: got {asked!r}; allowed are {allowed}")
         return [level for level in LEVELS if self.level_flags[level] is not None and level in ("base", *wanted)]
 
     def runnable_levels(self):
         """The levels that this machine runs and the compiler knows, as the package will find them."""
         self.make([extension for extension in EXTENSIONS if extension.name == "xcorr._cpu"], lambda line: None)
-        spec = importlib.util.spec_from_file_location("xcorr._cpu", self.get_ext_fullpath("xcorr._cpu"))
-        try:
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-        except ImportError:  # built for another system
+        code = (
+            "import importlib.util, sys; spec = importlib.util.spec_from_file_location('xcorr._cpu', sys.argv[1]);"
+            "module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module);"
+            "print(*module.supported_levels())"
+        )
+        command = [sys.executable, "-c", code, self.get_ext_fullpath("xcorr._cpu")]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        if done.returncode:  # built for another system
             return tuple(LEVELS)
-        return tuple(level for level in module.supported_levels() if self.level_flags.get(level) is not None)
+        return tuple(level for level in done.stdout.split() if self.level_flags.get(level) is not None)
 
     def compile_with_clang(self):
         """Has clang-cl compile; libraries, headers and the linker stay those of Visual Studio."""
@@ -344,7 +342,11 @@ class BuildCore(build_ext):
         return [f"/clang:{flag}" for flag in flags] if self.compiler.compiler_type == "msvc" else flags
 
     def probe(self):
-        """Finds out which flags the compiler knows."""
+        """Finds out what the compiler is, and which flags it knows."""
+        command = list(getattr(self.compiler, "compiler_so", None) or [self.compiler.cc])
+        version = [*(part for part in command if not part.startswith("-")), "--version"]
+        said = subprocess.run(version, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+        self.compiler_itself = command, said
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "probe.c")
             source.write_text("int probe(int x) { return x; }\n")
@@ -377,13 +379,10 @@ class BuildAfresh(build):
 class Annotate(Command):
     """Writes Cython's annotated sources into build/annotate."""
 
-    description, user_options = "write Cython's annotated sources into build/annotate", []
+    description, user_options = __doc__, []
 
-    def initialize_options(self):
-        pass
-
-    def finalize_options(self):
-        pass
+    def initialize_options(self): ...
+    def finalize_options(self): ...
 
     def run(self):
         folder = Path("build", "annotate")

@@ -1,5 +1,6 @@
 """A run of `xcorr apply`, in this process or in its own, and what it leaves."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,10 +39,15 @@ def tree(place):
 
 
 def command(*arguments, **keywords):
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "xcorr", "apply", *map(str, arguments)],
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **keywords},
-    )
+    """Begins in a process that an interrupt ends: of tests in the background it would inherit that none is taken."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "xcorr", "apply", *map(str, arguments)],
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **keywords},
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def each_channel(images, **keywords):
