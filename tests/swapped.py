@@ -122,6 +122,7 @@ def begin(form, base, home, how, step=0, more=()):
         else:
             name = draw.choice(OWN) if name.isdigit() else name
             near = [place / name for place in folders_of(base)]
+            near = [place for place in near if os.path.lexists(place)] or near
         if draw.random() < 0.1 and kind in NO_FILES:
             target = base / draw.choice(["images/0.png", "images/more/2.png"])
         elif kind == "folder link" and draw.random() < 0.7:
