@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xcorr._file_places import MAX_BYTES, checked_max_bytes, checked_path, found_file
+from xcorr._file_places import MAX_BYTES, checked_max_bytes, checked_path, found_file, is_folder
 from xcorr._reader import TAR_BLOCK, DataFormatError, Reader, open_file, tar_header
 from xcorr._unpickle import Array, unpickle
 
@@ -133,7 +133,7 @@ def load_cifar10(folder_or_tar_gz: str | os.PathLike[str], *, max_bytes: int = M
     path, max_bytes = checked_path("folder_or_tar_gz", folder_or_tar_gz), checked_max_bytes(max_bytes)
     if os.path.basename(path) in _FILES:
         bodies = _batch_bodies(path, max_bytes)
-    elif os.path.isdir(path):
+    elif is_folder(path):
         bodies = _folder_bodies(path, max_bytes)
     else:
         bodies = _archive_bodies(path, max_bytes)

@@ -138,7 +138,7 @@ def open_file(path: str, max_bytes: int) -> Iterator[Reader]:
     try:
         stream = open_regular(path)
     except OSError as error:
-        if error.errno:
+        if error.errno or not refuses(error):
             raise
         raise DataFormatError(path, 0, str(error.strerror)) from None
     with stream:
