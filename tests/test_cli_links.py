@@ -155,6 +155,28 @@ def test_what_a_stopped_run_of_zarr_left_is_taken_for_its_own_only_if_it_is_plai
         assert f"{part} is a " in apply("same", "--format", "zarr", out="all.zarr", status=1).stderr
 
 
+def test_a_chunk_that_would_be_larger_than_a_row_is_not_decompressed(images):
+    pytest.importorskip("zarr")
+    apply("same", "--format", "zarr", out="all.zarr")
+    chunk, header = Path("all.zarr/c/0/0/0/0"), Path("all.zarr/zarr.json")
+    sound, told = chunk.read_bytes(), "not of these files as they are"
+    size = (1 << 40).to_bytes(8, "little")
+    for body in (b"\x28\xb5\x2f\xfd\xe0" + size + sound[6:], sound + bytes(3 << 20)):
+        chunk.write_bytes(body)
+        assert told in apply("same", "--format", "zarr", out="all.zarr", status=2).stderr
+    chunk.write_bytes(sound)
+    assert "2 done before" in apply("same", "--format", "zarr", out="all.zarr").output
+    header.write_text(header.read_text().replace('"zstd"', '"gzip"'))
+    assert told in apply("same", "--format", "zarr", out="all.zarr", status=2).stderr
+
+
+def test_zarr_of_no_images_is_an_array_of_none():
+    zarr = pytest.importorskip("zarr")
+    np.save("none.npy", np.zeros((0, 9, 8, 1), np.float32))
+    apply("none.npy", "--format", "zarr", out="all.zarr")
+    assert zarr.open_array("all.zarr", mode="r").shape == (0, 7, 5, 1, 6)
+
+
 def test_only_what_killed_runs_leave_is_swept(images):
     apply("same")
     Path("out/.xcorr/notes.txt").write_text("mine")
