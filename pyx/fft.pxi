@@ -17,7 +17,9 @@ cdef extern from "simd.h" nogil:
         LARGEST_RADIX "XCORR_LARGEST_RADIX"
 
 cdef enum:
-    COLUMNS_PUT = 4  # vectors of columns of responses that are put into the array at once
+    COLUMNS_PUT = 4         # vectors of columns of responses that are put into the array at once
+    BLOCK_DEPTH = 4         # channels in a block of the sum of products
+    POINTS_SUMMED = 32      # over all channels, one after the other
 
 cdef inline vector scaled(double scalar, vector value) noexcept nogil:
     if vector is f32v:
@@ -308,39 +310,79 @@ cdef inline void forward(const Fourier* fourier, const real* first, const real* 
 
 
 cdef inline void add_products(const real* spectrum, const real* kernel, Py_ssize_t channel_pitch, Py_ssize_t n_points,
-                              real* points, bint add, Py_ssize_t n_channels, vector like) noexcept nogil:
-    """points (+)= the sum of some channels' products with the conjugate of the kernel's."""
-    cdef Py_ssize_t place, channel
-    cdef vector re, im, re_image, im_image, re_kernel, im_kernel
+                              real* points, vector* lost, bint first, bint carried, Py_ssize_t n_blocks,
+                              Py_ssize_t n_channels, vector like) noexcept nogil:
+    """points (+)= the sum of some blocks of channels' products with the conjugate of the kernel's.
+
+    Where `carried`, what the rounding of a total loses begins the next block's sum (Kahan, 1965).
+    """
+    cdef Py_ssize_t place, block, channel
+    cdef vector re, im, re_image, im_image, re_kernel, im_kernel, re_total, im_total, re_lost, im_lost, re_new, im_new
     for place in range(n_points):
-        re = im = broadcast(a_zero, like)
-        if add:
-            re = (<const vector*> points)[2 * place]
-            im = (<const vector*> points)[2 * place + 1]
-        for channel in range(n_channels):
-            re_image = (<const vector*> (spectrum + channel * channel_pitch))[2 * place]
-            im_image = (<const vector*> (spectrum + channel * channel_pitch))[2 * place + 1]
-            re_kernel = (<const vector*> (kernel + channel * channel_pitch))[2 * place]
-            im_kernel = (<const vector*> (kernel + channel * channel_pitch))[2 * place + 1]
-            re = re + re_image * re_kernel + im_image * im_kernel
-            im = im + im_image * re_kernel - re_image * im_kernel
-        (<vector*> points)[2 * place] = re
-        (<vector*> points)[2 * place + 1] = im
+        re_total = im_total = re_lost = im_lost = broadcast(a_zero, like)
+        if not first:
+            re_total = (<const vector*> points)[2 * place]
+            im_total = (<const vector*> points)[2 * place + 1]
+            if carried:
+                re_lost = lost[2 * place]
+                im_lost = lost[2 * place + 1]
+        for block in range(n_blocks):
+            re, im = re_lost, im_lost
+            for channel in range(block * n_channels, (block + 1) * n_channels):
+                re_image = (<const vector*> (spectrum + channel * channel_pitch))[2 * place]
+                im_image = (<const vector*> (spectrum + channel * channel_pitch))[2 * place + 1]
+                re_kernel = (<const vector*> (kernel + channel * channel_pitch))[2 * place]
+                im_kernel = (<const vector*> (kernel + channel * channel_pitch))[2 * place + 1]
+                re = re + re_image * re_kernel + im_image * im_kernel
+                im = im + im_image * re_kernel - re_image * im_kernel
+            re_new = re_total + re
+            im_new = im_total + im
+            if carried:
+                re_lost = re - (re_new - re_total)
+                im_lost = im - (im_new - im_total)
+            re_total, im_total = re_new, im_new
+        (<vector*> points)[2 * place] = re_total
+        (<vector*> points)[2 * place + 1] = im_total
+        if carried:
+            lost[2 * place] = re_lost
+            lost[2 * place + 1] = im_lost
 
 
 cdef inline void sum_of_products(const Fourier* fourier, const real* spectra, const real* kernel, real* points,
-                                 vector like) noexcept nogil:
-    """Of all channels, some at once."""
-    cdef Py_ssize_t pitch = 2 * fourier.height * fourier.width, channel = 0
-    while channel < fourier.depth:
-        if channel + 4 <= fourier.depth:
-            add_products(spectra + channel * pitch, kernel + channel * pitch, pitch, fourier.width, points,
-                         channel > 0, 4, like)
-            channel += 4
-        else:
-            add_products(spectra + channel * pitch, kernel + channel * pitch, pitch, fourier.width, points,
-                         channel > 0, 1, like)
-            channel += 1
+                                 bint carried, vector like) noexcept nogil:
+    """Of all channels, at most two blocks at once, for some points, which stay in the first cache with what they lose.
+
+    Blocks and their order follow from the number of channels alone.
+    """
+    cdef vector[2 * POINTS_SUMMED] lost
+    cdef Py_ssize_t pitch = 2 * fourier.height * fourier.width, place = 0, channel, n_points, n
+    cdef const real* image
+    cdef const real* own
+    cdef bint first
+    while place < fourier.width:
+        n_points = min(POINTS_SUMMED, fourier.width - place)
+        image = spectra + 2 * place * n_lanes(like)
+        own = kernel + 2 * place * n_lanes(like)
+        channel = 0
+        while channel < fourier.depth:
+            first = channel == 0
+            n = min(2 * BLOCK_DEPTH, fourier.depth - channel)
+            if n == 2 * BLOCK_DEPTH:
+                add_products(image, own, pitch, n_points, points, <vector*> lost, first, carried, 2, BLOCK_DEPTH, like)
+            elif n >= BLOCK_DEPTH:
+                n = BLOCK_DEPTH
+                add_products(image, own, pitch, n_points, points, <vector*> lost, first, carried, 1, BLOCK_DEPTH, like)
+            elif n == 3:
+                add_products(image, own, pitch, n_points, points, <vector*> lost, first, carried, 1, 3, like)
+            elif n == 2:
+                add_products(image, own, pitch, n_points, points, <vector*> lost, first, carried, 1, 2, like)
+            else:
+                add_products(image, own, pitch, n_points, points, <vector*> lost, first, carried, 1, 1, like)
+            image += n * pitch
+            own += n * pitch
+            channel += n
+        place += n_points
+        points += 2 * n_points * n_lanes(like)
 
 
 cdef inline void backward(const Fourier* fourier, const real* spectra, const real* kernel, const Responses* responses,
@@ -355,7 +397,10 @@ cdef inline void backward(const Fourier* fourier, const real* spectra, const rea
         if fourier.depth == 1:
             backward_passes(&fourier.across, &source, points, True, like)
         else:
-            sum_of_products(fourier, spectra + first, kernel + first, points, like)
+            if fourier.depth > 2 * BLOCK_DEPTH:
+                sum_of_products(fourier, spectra + first, kernel + first, points, True, like)
+            else:
+                sum_of_products(fourier, spectra + first, kernel + first, points, False, like)
             backward_passes(&fourier.across, &source, points, False, like)
         for across in range((n_columns + lanes - 1) // lanes):
             transposed(points + 2 * across * lanes * lanes, plane + across * line + 2 * down * lanes * lanes, like)

@@ -2,6 +2,7 @@
 
 cdef Py_ssize_t STRIP_BYTES = 192 * 1024  # of a strip's image rows: they stay in the second-level cache
 cdef Py_ssize_t TILES_BYTES = 512 * 1024  # of winograd's transformed pixels: they stay there beside a panel
+cdef Py_ssize_t BLOCKS_PER_TOTAL = 6      # of winograd's sums: where there are more, the totals are carried
 cdef Py_ssize_t MOST_TILES = 112          # of winograd at once: eight of the largest tiles over kernels
 cdef Py_ssize_t KERNELS_AT_ONCE = 16      # whose responses leave a strip together: a cache line of floats
 cdef Py_ssize_t SLOTS_BYTES = 16 << 20    # that they take at most
@@ -397,6 +398,7 @@ cdef class Layout:
         sum.dense = geometry.depth == 1 and geometry.column_dilation == 1 and self.loops.staging.n_phases == 1
         self.loops.rows.window_row_pitch = geometry.row_stride * self.loops.row_pitch if geometry.rows > 1 else 0
         sum.compensated = geometry.compensated
+        sum.carried = self.engine.lanes_over == WINOGRAD and pieces > BLOCKS_PER_TOTAL
         for row in range(kernel_height):
             row_closes = ((row + 1) % geometry.rows_per_block == 0 or row == kernel_height - 1)
             for piece in range(pieces):
@@ -410,6 +412,7 @@ cdef class Layout:
                         segment.offset += first // geometry.depth * (geometry.column_dilation - 1) * geometry.depth
                     segment.n_taps = stop - first
                     segment.closes_block = stop == end and (pieces > 1 or row_closes)
+                    segment.closes_total = (piece + 1) % BLOCKS_PER_TOTAL == 0
                     sum.n_segments += 1
                     first = stop
 

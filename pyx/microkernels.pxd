@@ -23,6 +23,7 @@ cdef struct Segment:
     Py_ssize_t offset        # of the first tap from the window's origin, in elements
     Py_ssize_t n_taps
     bint closes_block        # after this segment the block's sum is added to the total
+    bint closes_total        # and the total, where it is carried, to the carried total
 
 # A block is `rows_per_block` kernel rows, or one of `pieces` nearly equal parts of a kernel row's run of taps.
 cdef struct Sum:
@@ -31,6 +32,7 @@ cdef struct Sum:
     Py_ssize_t rows_per_block
     Py_ssize_t pieces
     bint compensated                 # totals carry their rounding errors along (long sums)
+    bint carried                     # totals of some blocks are added to others, and carry on what is lost (winograd)
     const Segment* segments          # lanes over kernels and over channels: the whole sum
     Py_ssize_t n_segments
     Py_ssize_t tap_pitch             # lanes over channels: from a tap of a segment to the next, in elements

@@ -38,6 +38,7 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
     cdef vector first_taps, second_taps, zero = broadcast(a_zero, like)
     cdef Py_ssize_t lanes = n_lanes(like), pitch = rows.window_pitch
     cdef Py_ssize_t segment_index = 0, tap, column, part
+    cdef bint carried = sum.carried if not compensated and not own_channels else False
     cdef const real* taps
     cdef const real* pixel
     for column in range(n_columns):
@@ -47,6 +48,9 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
             prefetch_to_write(response + column * rows.column_pitch + part * lanes)
             if compensated:
                 errors[column * n_vectors + part] = zero
+    if carried:
+        for part in range(n_columns * n_vectors):
+            errors[part] = zero
     while True:
         taps = image + sum.segments[segment_index].offset
         if shared_run > 0:
@@ -75,6 +79,10 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
         if sum.segments[segment_index - 1].closes_block:
             close_block(sums, totals, errors, n_columns * n_vectors, compensated,
                         not compensated and n_columns * n_vectors <= TILE_COLUMNS, like)
+            if carried and sum.segments[segment_index - 1].closes_total:
+                carry_totals(totals, errors, n_columns * n_vectors, like)
+    if carried:
+        last_total(sums, totals, errors, n_columns * n_vectors, like)
     if compensated:
         close_block(sums, totals, errors, n_columns * n_vectors, True, False, like)
     if rows.n_kernels >= n_vectors * lanes:

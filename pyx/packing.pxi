@@ -37,7 +37,10 @@ cdef void pack_taps(const real* kernels, Py_ssize_t kernel_pitch, real* packed, 
 
 cdef void pack_transformed(const real* kernels, Py_ssize_t depth, real* packed, Py_ssize_t width,
                            Py_ssize_t n_kernels) noexcept nogil:
-    """packed[(place * depth + channel) * width + kernel] = G g G^T of winograd, one rounding of sums in float64."""
+    """packed[(place * depth + channel) * width + kernel] = G g G^T of winograd, one rounding of sums in float64.
+
+    Times four, without the halves of G: the least taps there are keep their value, too.
+    """
     cdef real[16 * 4 * 16] block  # 16 places of four kernels and some channels
     cdef double[12] done
     cdef double first, second, third
@@ -53,16 +56,16 @@ cdef void pack_transformed(const real* kernels, Py_ssize_t depth, real* packed, 
                     for column in range(3):
                         first, second = taps[column * depth], taps[(3 + column) * depth]
                         third = taps[(6 + column) * depth]
-                        done[column] = first
-                        done[3 + column] = 0.5 * (first + third + second)
-                        done[6 + column] = 0.5 * (first + third - second)
-                        done[9 + column] = third
+                        done[column] = 2 * first
+                        done[3 + column] = first + third + second
+                        done[6 + column] = first + third - second
+                        done[9 + column] = 2 * third
                     for row in range(4):
                         first, second, third = done[3 * row], done[3 * row + 1], done[3 * row + 2]
-                        block[((4 * row + 0) * 4 + index) * 16 + place] = <real> first
-                        block[((4 * row + 1) * 4 + index) * 16 + place] = <real> (0.5 * (first + third + second))
-                        block[((4 * row + 2) * 4 + index) * 16 + place] = <real> (0.5 * (first + third - second))
-                        block[((4 * row + 3) * 4 + index) * 16 + place] = <real> third
+                        block[((4 * row + 0) * 4 + index) * 16 + place] = <real> (2 * first)
+                        block[((4 * row + 1) * 4 + index) * 16 + place] = <real> (first + third + second)
+                        block[((4 * row + 2) * 4 + index) * 16 + place] = <real> (first + third - second)
+                        block[((4 * row + 3) * 4 + index) * 16 + place] = <real> (2 * third)
             for row in range(16):
                 pack_taps(block + row * 64, 16, packed + (row * depth + channel) * width + kernel, width,
                           min(4, n_kernels - kernel), n_channels)

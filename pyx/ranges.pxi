@@ -54,6 +54,17 @@ cdef inline bits least_of(const bits* found, Py_ssize_t n, bits least) noexcept 
     return least
 
 
+cdef inline int exponent_of(bits magnitude, int n_fraction) noexcept nogil:
+    """Of a magnitude, with its bias; of subnormal ones as if the range went on, of 0 below all of them."""
+    cdef int exponent = <int> (magnitude >> n_fraction)
+    if exponent == 0:
+        exponent = -n_fraction
+        while magnitude != 0:
+            magnitude >>= 1
+            exponent += 1
+    return exponent
+
+
 cdef inline void examine(const Fourier* fourier, const real* tile, bits* of_columns, bits magnitude, int n_fraction,
                          Range* found, vector like) noexcept nogil:
     """Magnitudes as bits: of rows, of columns of a block, of blocks at every column."""
@@ -83,8 +94,8 @@ cdef inline void examine(const Fourier* fourier, const real* tile, bits* of_colu
                 of_blocks = largest_in_reach(of_columns, of_row, width, fourier.block_width, 1, 1)
                 least = least_of(of_blocks, width - fourier.block_width + 1, least)
     found.finite = largest < magnitude - ((<bits> 1 << n_fraction) - 1)
-    found.largest = <int> (largest >> n_fraction)
-    found.least = <int> (least >> n_fraction) if fourier.block_height > 0 else 0
+    found.largest = exponent_of(largest, n_fraction)
+    found.least = exponent_of(least if fourier.block_height > 0 else <bits> 0, n_fraction)
     found.exponent = 0
     if found.finite and largest > 0:
         found.exponent = exponent_of_norm(fourier, tile, squares, found.largest)
@@ -112,7 +123,7 @@ cdef inline void examine_windows(const Fourier* fourier, const real* tile, bits*
         for column in range(n_columns):
             one = magnitudes[row * n_columns + column]
             least = one if 0 < one < least else least
-    found.least = <int> (least >> n_fraction)
+    found.least = exponent_of(least, n_fraction)
 
 
 cdef inline void add_squares(const real* row, Py_ssize_t width, double scale, vector* squares,

@@ -66,6 +66,29 @@ cdef inline void close_block(vector* sums, vector* totals, vector* errors, Py_ss
         sums[index] = zero
 
 
+cdef inline void carry_totals(vector* totals, vector* carried, Py_ssize_t n_sums, vector like) noexcept nogil:
+    """carried += totals; what the rounding of that loses begins the next total (Kahan, 1965).
+
+    An infinite one becomes not a number: only for sums whose responses are looked at.
+    """
+    cdef Py_ssize_t index
+    cdef vector total
+    in_memory(carried)
+    for index in range(n_sums):
+        total = carried[index] + totals[index]
+        totals[index] = totals[index] - (total - carried[index])
+        carried[index] = total
+
+
+cdef inline void last_total(vector* sums, vector* totals, const vector* carried, Py_ssize_t n_sums,
+                            vector like) noexcept nogil:
+    """The last total takes the place of its last block, and the carried one that of the total."""
+    cdef Py_ssize_t index
+    for index in range(n_sums):
+        sums[index] = totals[index] + sums[index]
+        totals[index] = carried[index]
+
+
 cdef inline vector total_of(const vector* totals, const vector* errors, Py_ssize_t index,
                             bint compensated) noexcept nogil:
     # the error of an infinite total is not a number and does not count

@@ -5,6 +5,9 @@
 # Dilated kernels pair responses that are as far apart as their taps are: rows 0 and d, 1 and d + 1, and so on up to
 # 2 d, then the next ones.
 #
+# Kernels are transformed without the halves of the textbook's matrix, so that no tap becomes subnormal, and responses
+# are a quarter of what comes out. Sums over channels go by short blocks (`_winograd.py`).
+#
 # A response is made of those places alone that its own window reaches: the sums of a window of zeros are zeros, and
 # what is not finite outside of a window does not come into it.
 #
@@ -92,10 +95,11 @@ cdef inline void tiles_in(const Tiles* tiles, const real* pixels, real* transfor
 
 cdef inline bint tiles_out(const Tiles* tiles, const real* sums, const real* bias, real* response,
                            vector like) noexcept nogil:
-    """A^T m A + bias of some tiles and one panel of kernels."""
+    """A^T m A / 4 + bias of some tiles and one panel of kernels."""
     cdef Py_ssize_t lanes = n_lanes(like), tile, part, panel_vector, index, row, column, n_kept = tiles.n_kernels
     cdef vector[8] done
     cdef vector first, second, third, fourth, own_bias, left, right, zero = broadcast(a_zero, like)
+    cdef vector quarter = broadcast(<real> 0.25, like)
     cdef vector beyond = zero  # becomes not a number when something is not finite
     cdef const real* place
     cdef real* target
@@ -116,8 +120,10 @@ cdef inline bint tiles_out(const Tiles* tiles, const real* sums, const real* bia
             target = response + row * tiles.row_pitch + column * tiles.column_pitch
             for index in range(2):
                 if row + index * tiles.row_dilation < tiles.n_rows:
-                    left = done[4 * index] + done[4 * index + 1] + done[4 * index + 2] + own_bias
-                    right = done[4 * index + 1] - done[4 * index + 2] - done[4 * index + 3] + own_bias
+                    left = done[4 * index] + done[4 * index + 1] + done[4 * index + 2]
+                    right = done[4 * index + 1] - done[4 * index + 2] - done[4 * index + 3]
+                    left = left * quarter + own_bias
+                    right = right * quarter + own_bias
                     beyond = beyond + left * zero
                     store_lanes(target, left, part, n_kept)
                     if column + tiles.column_dilation < tiles.n_columns:

@@ -22,7 +22,7 @@ import xcorr
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # whose helpers the rows share
 
-MODULES = ("exactness", "bits", "memory", "processes", "arguments", "files", "jobs")
+MODULES = ("exactness", "channels", "bits", "memory", "processes", "arguments", "files", "jobs")
 MOST_REMARKS = 20
 
 

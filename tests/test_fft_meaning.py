@@ -117,6 +117,33 @@ def test_a_special_tap_leaves_the_bits_of_other_kernels(case, value):
         assert_same_bits(by_fft(images, bank, **keywords)[..., others], clean[..., others])
 
 
+@pytest.mark.parametrize(
+    "value", [complex(NAN, 1), complex(1, NAN), complex(INF, 1), complex(1, -INF), complex(NAN, INF)]
+)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_special_part_of_a_complex_tap_is_not_forgotten(value, groups):
+    """The other part, the taps that follow and the other kernels are finite."""
+    rng = random_generator("parts", value, groups)
+    images = whole_numbers(rng, (1, 25, 26, 2), "complex64")
+    for place in ((0, 0, 0, 0), (1, 3, 8, 0), (3, -1, -1, -1)):
+        kernels = whole_numbers(rng, (4, 9, 11, 2 // groups), "complex64") + np.complex64(10 + 10j)
+        kernels[place] = value
+        response = by_fft(images, kernels, groups=groups)
+        assert_same_specials(response, images, kernels, groups=groups)
+        assert np.isfinite(response).all(axis=(0, 1, 2)).tolist() == [kernel != place[0] for kernel in range(4)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+@pytest.mark.parametrize("value", [NAN, INF])
+def test_a_special_tap_is_not_forgotten_in_any_piece_of_a_kernel(value, dtype, monkeypatch):
+    monkeypatch.setattr("xcorr._arrays.PIECE", 50)
+    images = np.ones((20, 21), dtype)
+    for place in ((0, 0), (7, 3), (15, 15)):
+        kernel = np.ones((16, 16), dtype)
+        kernel[place] = value
+        assert not np.isfinite(by_fft(images, kernel, layout="NHW")).any()
+
+
 def test_a_nan_image_or_channel_does_not_reach_its_neighbours():
     images, kernels, keywords = nasty_problem(NASTY[3], "float32")
     clean = by_fft(images, kernels, **keywords)
@@ -326,6 +353,20 @@ def test_subnormal_numbers_are_kept(case, dtype):
     tiny = np.finfo(dtype).smallest_subnormal
     np.testing.assert_array_equal(by_fft(images * tiny, kernels, **keywords), expected * tiny)
     np.testing.assert_array_equal(by_fft(images, kernels * tiny, **keywords), expected * tiny)
+
+
+@over_reals
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_faint_windows_among_subnormal_pixels_are_as_accurate_as_among_others(dtype, dilation):
+    """Their exponents differ as much as the bits of their significands; a large kernel makes them count."""
+    tiny, large = np.finfo(dtype).smallest_subnormal, 2.0 ** (50 if dtype == "float32" else 200)
+    images = np.full((1, 60, 61, 1), 3, dtype)
+    images[:, :20] = 0
+    images[0, 40:, 40:] = 2.0 ** (np.finfo(dtype).nmant - 1)
+    kernels = np.full((1, 9, 8, 1), large, dtype)
+    expected = fast_correlate(images, np.ones(kernels.shape), dilation=dilation)
+    response = by_fft(images * tiny, kernels, dilation=dilation)
+    np.testing.assert_allclose(response, expected * (tiny * np.float64(large)), rtol=2.0**-12, atol=0)
 
 
 def test_float_sums_beyond_the_range_are_infinite_without_a_warning():

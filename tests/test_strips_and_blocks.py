@@ -87,7 +87,7 @@ def test_sums_that_no_blocks_fit_are_compensated():
 
 @pytest.mark.parametrize("height", [*range(1, 40), 64, 127, 500])
 def test_blocks_of_a_sum_keep_the_bound_in_the_worst_case(height):
-    for run in [*range(1, 200), 255, 576, 1536, 4608]:
+    for run in [*range(1, 200), 255, 576, 1536, 4608, 8192, 3 * 8192, 14 * 8191]:
         rows_per_block, pieces, compensated = sum_blocks(height, run)
         longest = -(-run // pieces) if pieces > 1 else min(rows_per_block, height) * run
         n_blocks = height * pieces if pieces > 1 else -(-height // rows_per_block)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cases import Case
 from checks import assert_equal, assert_same_bits, fast_correlate, random_generator, real_numbers, whole_numbers
+from quads import allowed_error
 
 import xcorr
 
@@ -43,40 +44,6 @@ def by_winograd(images, kernels, **keywords):
     return xcorr.correlate(images, kernels, method="winograd", **keywords)
 
 
-def partners(length, dilation):
-    """The other row or column of each one's tile, or itself where there is none."""
-    own = np.arange(length)
-    other = np.where(own % (2 * dilation) < dilation, own + dilation, own - dilation)
-    return np.where(other < length, other, own)
-
-
-def allowed_error(images, kernels, keywords):
-    """16 u times the sum over channels of max |tile| sum |kernel|, a complex tap counting as two."""
-    groups = keywords.get("groups", 1)
-    flat = {name: value for name, value in keywords.items() if name in ("padding", "boundary", "dilation")}
-    magnitudes = np.abs(images.astype(np.result_type(images, np.float64)))
-    tiles = []
-    for channel in range(images.shape[3]):  # the largest pixel of each window, then of each tile's four
-        windows = xcorr.correlate(magnitudes[..., channel : channel + 1], np.eye(9).reshape(9, 3, 3, 1), **flat)
-        tiles.append(windows.max(axis=-1))
-    tiles = np.stack(tiles, axis=-1)
-    for axis, dilation in zip((1, 2), np.broadcast_to(keywords.get("dilation", 1), 2)):
-        tiles = np.maximum(tiles, tiles.take(partners(tiles.shape[axis], dilation), axis))
-    depth, n_kernels = kernels.shape[3], len(kernels) // groups
-    sums = np.abs(kernels).astype(np.float64).sum(axis=(1, 2))
-    bound = np.concatenate(
-        [
-            tiles[..., group * depth : (group + 1) * depth] @ sums[group * n_kernels : (group + 1) * n_kernels].T
-            for group in range(groups)
-        ],
-        axis=-1,
-    )
-    bias = keywords.get("bias")
-    bound = bound if bias is None else bound + np.abs(bias)
-    unit = np.finfo(images.dtype).eps / 2
-    return 16 * unit * bound * (2 if images.dtype.kind == "c" else 1)
-
-
 @over_geometries
 @pytest.mark.parametrize("dtype", ["float32", "complex64"])
 def test_error_is_within_its_bound(case, dtype):
@@ -99,8 +66,8 @@ def test_error_is_within_its_bound_for_equal_numbers(depth):
 @over_dtypes
 def test_whole_numbers_are_exact(case, dtype):
     images, kernels, keywords = problem(case, dtype, whole_numbers)
-    expected = fast_correlate(images, 4 * kernels, **keywords)  # a quarter of these taps is the least there is
-    assert_equal(by_winograd(images, 4 * kernels, **keywords), expected, dtype)
+    expected = fast_correlate(images, kernels, **keywords)
+    assert_equal(by_winograd(images, kernels, **keywords), expected, dtype)
 
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
@@ -181,6 +148,36 @@ def test_kernel_that_is_not_finite_concerns_its_own_responses():
     response = by_winograd(images, kernels)
     assert_same_bits(response[..., [0, 1, 3, 4]], clean[..., [0, 1, 3, 4]])
     assert_same_bits(response[..., 2], xcorr.correlate(images, kernels, method="direct")[..., 2])
+
+
+@over_dtypes
+@pytest.mark.parametrize("power", [0, 1, 2, 3, 20])
+def test_taps_that_are_subnormal_or_nearly_so_keep_their_value(dtype, power):
+    """Bright pixels make them count; whole numbers of the least magnitudes there are, and of the least normal ones."""
+    limits, rng = np.finfo(dtype), random_generator("subnormal", dtype, power)
+    bright = 2.0 ** (limits.maxexp - 12)
+    images, kernels = whole_numbers(rng, (1, 7, 6, 33), dtype), whole_numbers(rng, (20, 3, 3, 33), dtype)
+    expected = fast_correlate(images, kernels)
+    for unit in (float(limits.smallest_subnormal) * 2.0**power, float(limits.smallest_normal) * 2.0**power):
+        response = by_winograd(images * bright, (kernels * unit).astype(dtype))
+        assert_equal(response, expected * (bright * unit), dtype)
+
+
+def test_bits_do_not_depend_on_a_subnormal_kernel_in_the_bank():
+    rng = random_generator("beside subnormal")
+    images, kernels = real_numbers(rng, (2, 8, 8, 40), "float32"), real_numbers(rng, (21, 3, 3, 40), "float32")
+    clean = by_winograd(images, kernels)
+    kernels[4] *= np.float32(1e-42)
+    others = np.arange(21) != 4
+    assert_same_bits(by_winograd(images, kernels)[..., others], clean[..., others])
+
+
+def test_taps_so_large_that_their_transforms_overflow_are_done_directly():
+    images, kernels = np.full((1, 6, 6, 16), 1e-3, np.float32), np.full((2, 3, 3, 16), 1e38, np.float32)
+    kernels[0] = 1
+    response = by_winograd(images, kernels)
+    assert np.isfinite(response).all()
+    assert_same_bits(response[..., 1], xcorr.correlate(images, kernels, method="direct")[..., 1])
 
 
 def test_sums_of_pixels_that_overflow_are_done_directly():

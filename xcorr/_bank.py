@@ -217,8 +217,7 @@ def largest_tap(kernel: Array) -> float:
     largest = 0.0
     for (piece,) in in_pieces(kernel):
         for part in (piece.real, piece.imag) if piece.dtype.kind == "c" else (piece,):
-            magnitude = float(np.abs(part.astype(np.float64)).max())
-            largest = magnitude if not magnitude <= largest else largest
+            largest = float(np.abs(part.astype(np.float64)).max(initial=largest))  # not a number once it is none
     return largest
 
 

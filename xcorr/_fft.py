@@ -39,6 +39,15 @@ WORTH_SHARING, IDLE = 10_000_000, 0.03
 pairs count as dearer, whoever does them in the end.
 """
 
+SUMMED = 16
+"""Units of rounding of the magnitudes' sum that a sum of complex products over any number of channels may err by.
+
+A part of it is one of two products a channel. Each is rounded at most 9 times in its block of 4 channels (8 additions,
+and the product itself without fused multiply-adds), and totals of any number of blocks, which carry what they lose, err
+by 2 u (Kahan's sum: Higham, "Accuracy and Stability of Numerical Algorithms", section 4.3): both parts together err by
+less than sqrt(2) 11 u.
+"""
+
 SECOND_CACHE, THIRD_CACHE = 2**20, 2**24
 """Bytes: of one core, and what a core may hope for of the one that they share."""
 
@@ -200,13 +209,13 @@ def rounds_right(bound: int, sizes: Sizes, tile: Tile) -> bool:
     """Whether whole numbers come out exactly when they are rounded, where no response exceeds `bound`.
 
     A pass of a transform errs by less than 8 u for each factor of two of its radix, relative to the 2-norm (Higham,
-    "Accuracy and Stability of Numerical Algorithms", theorem 24.2, has 6.7), a product by less than 4 u and a sum over
-    channels by depth u. By Cauchy's inequality an error of a spectrum reaches a response at most times the norms of the
-    tiles and of the kernel, one of the backward pass at most times the norm of all responses: the tiles' norm times the
-    sum of the kernel's magnitudes. So with z for both tiles all errors are below (24 log2(points) + depth + 8) u |z|_2
-    |kernel|_1, and |z|_2 |kernel|_1 <= sqrt(2 points depth) `bound`. A quarter is left to spare.
+    theorem 24.2, has 6.7), the sum over channels by less than SUMMED u, scaling a response by 3 u. By Cauchy's
+    inequality an error of a spectrum reaches a response at most times the norms of the tiles and of the kernel, one of
+    the backward pass at most times the norm of all responses: the tiles' norm times the sum of the kernel's magnitudes.
+    So with z for both tiles all errors are below (24 log2(points) + SUMMED + 3) u |z|_2 |kernel|_1, and |z|_2
+    |kernel|_1 <= sqrt(2 points depth) `bound`, in which the channels count. A quarter is left to spare.
     """
     points = tile.height * tile.width
     unit = float(np.finfo(np.float64).eps) / 2
-    errors = (24 * np.log2(points) + sizes.depth + 8) * unit * np.sqrt(2.0 * points * sizes.depth) * float(bound)
+    errors = (24 * np.log2(points) + SUMMED + 3) * unit * np.sqrt(2.0 * points * sizes.depth) * float(bound)
     return bool(errors < 0.25)
