@@ -15,7 +15,7 @@ from applying import BANK, STACKS, apply, names, read_stack, same_size, tree
 from checks import SEED
 
 import xcorr
-from xcorr._cli import files
+from xcorr._cli import files, zarr_rows
 from xcorr._cli.folder import Folder, NotOurs
 
 posix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="without pipes that have names")
@@ -160,9 +160,10 @@ def test_a_chunk_that_would_be_larger_than_a_row_is_not_decompressed(images):
     apply("same", "--format", "zarr", out="all.zarr")
     chunk, header = Path("all.zarr/c/0/0/0/0"), Path("all.zarr/zarr.json")
     sound, told = chunk.read_bytes(), "not of these files as they are"
-    size = (1 << 40).to_bytes(8, "little")
-    for body in (b"\x28\xb5\x2f\xfd\xe0" + size + sound[6:], sound + bytes(3 << 20)):
+    for body in (sound[:4] + b"\xe0" + (1 << 30).to_bytes(8, "little") + sound[6:], sound + bytes(3 << 20)):
         chunk.write_bytes(body)
+        with Folder.named(Path("all.zarr")) as folder, pytest.raises(KeyError):
+            zarr_rows.Files(folder, 10 * 12 * 6 * 4)["c/0/0/0/0"]
         assert told in apply("same", "--format", "zarr", out="all.zarr", status=2).stderr
     chunk.write_bytes(sound)
     assert "2 done before" in apply("same", "--format", "zarr", out="all.zarr").output
