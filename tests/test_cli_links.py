@@ -15,7 +15,7 @@ from applying import BANK, STACKS, apply, names, read_stack, same_size, tree
 from checks import SEED
 
 import xcorr
-from xcorr._cli import files
+from xcorr._cli import files, zarr_rows
 from xcorr._cli.folder import Folder, NotOurs
 
 posix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="without pipes that have names")
@@ -153,6 +153,29 @@ def test_what_a_stopped_run_of_zarr_left_is_taken_for_its_own_only_if_it_is_plai
         np.testing.assert_array_equal(read_stack("zarr", "all.zarr"), xcorr.correlate(images, BANK, layout="NHW"))
     else:
         assert f"{part} is a " in apply("same", "--format", "zarr", out="all.zarr", status=1).stderr
+
+
+def test_a_chunk_that_would_be_larger_than_a_row_is_not_decompressed(images):
+    pytest.importorskip("zarr")
+    apply("same", "--format", "zarr", out="all.zarr")
+    chunk, header = Path("all.zarr/c/0/0/0/0"), Path("all.zarr/zarr.json")
+    sound, told = chunk.read_bytes(), "not of these files as they are"
+    for body in (sound[:4] + b"\xe0" + (1 << 30).to_bytes(8, "little") + sound[6:], sound + bytes(3 << 20)):
+        chunk.write_bytes(body)
+        with Folder.named(Path("all.zarr")) as folder, pytest.raises(KeyError):
+            zarr_rows.Files(folder, 10 * 12 * 6 * 4)["c/0/0/0/0"]
+        assert told in apply("same", "--format", "zarr", out="all.zarr", status=2).stderr
+    chunk.write_bytes(sound)
+    assert "2 done before" in apply("same", "--format", "zarr", out="all.zarr").output
+    header.write_text(header.read_text().replace('"zstd"', '"gzip"'))
+    assert told in apply("same", "--format", "zarr", out="all.zarr", status=2).stderr
+
+
+def test_zarr_of_no_images_is_an_array_of_none():
+    zarr = pytest.importorskip("zarr")
+    np.save("none.npy", np.zeros((0, 9, 8, 1), np.float32))
+    apply("none.npy", "--format", "zarr", out="all.zarr")
+    assert zarr.open_array("all.zarr", mode="r").shape == (0, 7, 5, 1, 6)
 
 
 def test_only_what_killed_runs_leave_is_swept(images):

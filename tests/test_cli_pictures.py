@@ -277,6 +277,7 @@ HYPERSTACKS = [
     ("OME", "TZCYX", (2, 3, 2), "both.npy", "float64", "TZCYX", (2, 3, 4)),
     ("OME", "TCZYX", (2, 2, 3), "one.npy", None, "TCZYX", (2, 2, 3)),
     ("OME", "CTYX", (2, 3), "one.npy", "uint8", "CTYX", (2, 3)),
+    ("OME", "ZTYX", (2, 3), "both.npy", None, "ZTCYX", (2, 3, 2)),
 ]
 
 

@@ -13,7 +13,7 @@ from encoding import chunk, encoded, one_piece_tiff, png, refusal
 from formats import MIB
 from PIL import Image
 
-from xcorr._cli import tiff_pieces
+from xcorr._cli import headers, tiff_pieces, zarr_rows
 from xcorr._cli.bank_file import read_bank
 from xcorr._cli.images import ImageError, open_images
 
@@ -147,6 +147,36 @@ def test_piece_that_is_a_larger_image_than_its_page_is_refused(taken, form, code
     if form != "WEBP":
         assert np.ptp(taken(one_piece_tiff(code, small)).astype(int) - 200) <= 2
     assert "tells no size" in refusal(taken, one_piece_tiff(code, b"\xff\xd8\xff\xe0" + bytes(100)))
+
+
+def test_deflated_pieces_without_a_library_are_their_numbers_or_damaged(taken, monkeypatch):
+    monkeypatch.setattr(tiff_pieces, "has_decoders", lambda: False)
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    body = one_piece_tiff(8, zlib.compress(pixels.tobytes()))
+    np.testing.assert_array_equal(taken(body), pixels)
+    assert "a damaged piece" in refusal(taken, body.replace(b"\x78\x9c", b"\x78\x9d"))
+
+
+def test_sizes_in_headers_are_found_behind_what_stands_before_them():
+    size = b"\xff\xc2\0\x11\x08" + struct.pack(">HH", 7, 9) + bytes(10)
+    assert headers.jpeg_size(b"\xff\xd8\xff\xff\xe0\0\x04ab\xff\x01" + size) == (9, 7)
+    assert headers.jpeg_size(b"\xff\xd8\xff\xc4\0\x04ab" + size) == (9, 7)
+    for head in (b"", b"\xff\xd8", b"\xff\xd8" + size[:6], b"\xff\xd8\xff\xe0\0\0" + bytes(20), b"\xff" * 100):
+        assert headers.jpeg_size(head) is None
+    assert headers.jpeg_2000_size(b"\xff\x4f\xff\x51" + bytes(4)) is None
+    assert headers.webp_size(b"RIFF\0\0\0\0WEBPVP9 " + bytes(20)) is None
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, 255, 256, 65_791, 65_792, 2**33])
+@pytest.mark.parametrize("is_single", [True, False])
+def test_frames_of_zstandard_tell_their_size(n_bytes, is_single):
+    code = 0 if n_bytes < 256 else 1 if n_bytes < 65_792 else 2 if n_bytes < 2**32 else 3
+    field = (n_bytes - (256 if code == 1 else 0)).to_bytes(1 << code, "little")
+    if code == 0 and not is_single:
+        n_bytes, field = None, b""
+    head = zarr_rows.ZSTD_START + bytes([code << 6 | is_single << 5 | 1]) + (b"" if is_single else b"w") + b"d"
+    assert zarr_rows.decompressed_bytes(head + field) == n_bytes
+    assert zarr_rows.decompressed_bytes((head + field)[:-1] if field else head[:5]) is None
 
 
 def test_compression_of_no_known_bound_is_refused(taken):

@@ -334,6 +334,29 @@ def test_array_that_is_cut_while_it_is_read_is_refused_and_ends_no_process(tmp_p
             images.read(0, 1)
 
 
+@pytest.mark.parametrize(
+    ("version", "shape", "reason"),
+    [
+        ((1, 0), (3, 5, 6, 1), "the file ends early, an array of shape (3, 5, 6, 1)"),
+        ((1, 0), (2, -5, -6, 1), "the file ends early"),
+        ((2, 0), (3, 5, 6, 1), "the file ends early"),
+        ((3, 0), (2, 5, 6, 1), "a header of version (3, 0); allowed are 1.0 and 2.0"),
+    ],
+)
+def test_array_whose_header_lies_is_refused(taken, version, shape, reason):
+    facts = repr({"descr": "<f8", "fortran_order": False, "shape": shape}).encode() + b"\n"
+    length = len(facts).to_bytes(2 if version == (1, 0) else 4, "little")
+    body = b"\x93NUMPY" + bytes(version) + length + facts + bytes(8 * 60)
+    assert reason in refusal(taken, body)
+
+
+def test_array_with_a_long_header_is_its_numbers(taken, rng):
+    numbers = rng.random((2, 5, 6, 1))
+    file = io.BytesIO()
+    np.lib.format.write_array(file, numbers, version=(2, 0))
+    np.testing.assert_array_equal(taken(file.getvalue()), numbers)
+
+
 def test_array_larger_than_any_memory_is_refused(tmp_path):
     with (tmp_path / "a.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": (2**20, 2**20)})

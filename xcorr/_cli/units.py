@@ -40,11 +40,9 @@ def count_word(count: float) -> str:
 
 def in_units(number: float, units: tuple[tuple[float, str], ...], n_digits: int) -> str:
     """Return a number in the largest unit of which it is one or more, else in the smallest."""
-    for unit, word in units:
-        rounded = float(f"{number / unit:.{n_digits}g}")
-        if rounded >= 1 or (unit, word) == units[-1]:
-            return f"{rounded:,.10g} {word}"
-    raise AssertionError("a unit is the last one")
+    rounded = [(float(f"{number / unit:.{n_digits}g}"), word) for unit, word in units]
+    value, word = next((pair for pair in rounded if pair[0] >= 1), rounded[-1])
+    return f"{value:,.10g} {word}"
 
 
 def readable(facts: dict[str, Any]) -> dict[str, str]:

@@ -23,6 +23,10 @@ Array = NDArray[Any]
 
 HEADER = "zarr.json"
 MOST_HEADER_BYTES = 1 << 20
+
+MOST_LEVELS = 8
+"""Of folders in a folder in which zarr looks for files: more than chunks of responses have."""
+
 ZSTD_START = b"\x28\xb5\x2f\xfd"
 
 
@@ -68,10 +72,6 @@ class Files(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-
-MOST_LEVELS = 8
-"""Of folders in a folder in which zarr looks for files: more than chunks of responses have."""
 
 
 def decompressed_bytes(frame: bytes) -> int | None:
@@ -160,8 +160,8 @@ class ZarrRows:
 
     def is_own(self, path: tuple[str, ...], kind: str) -> bool:
         """Whether the array has such a file, ``zarr.json`` or ``c/ROW/0/...``, or a folder of such files."""
-        row = path[1] if len(path) > 1 else "0"
-        if not (row.isascii() and row.isdecimal() and row == str(int(row[:18])) and int(row) < self.array.shape[0]):
+        row = path[1] if len(path) > 1 else ""
+        if row and not (row.isascii() and row.isdecimal() and row == str(min(int(row[:18]), self.array.shape[0] - 1))):
             return False
         chunk = ("c", row, *("0" for _ in self.shape))
         if kind == "file":
