@@ -154,10 +154,9 @@ def chunk(tile: Tile, sizes: Sizes) -> Any:
 
 
 def least_bytes(sizes: Sizes) -> int:
-    """Of spectra and workspace, that no tile can do without."""
-    spans = max(sizes.row_span, SIZES[0]), max(sizes.column_span, SIZES[0])
-    smallest = Tile(*spans, *spans, 1, 1)
-    return int(max(workspace(smallest, sizes) + sizes.groups * spectrum_bytes(smallest, sizes), WORKSPACE_LIMIT + 1))
+    """The limit that the tile which needs least would need: one half for spectra, the other for a worker."""
+    tiles = all_tiles(sizes)
+    return int(2 * np.maximum(workspace(tiles, sizes), sizes.groups * spectrum_bytes(tiles, sizes)).min())
 
 
 # --- what they cost ---------------------------------------------------------------------------------------------------
