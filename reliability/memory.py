@@ -77,11 +77,11 @@ def early_refusals(seconds: float, seed: int) -> Outcome:
     for done in until(deadline, 8, len(cases)):
         index = int(drawn[done])
         name, kind = cases[index]
-        ended = run_to_the_end(STATUS + REFUSAL, REFUSED[name], kind, timeout=LONGEST_HANG)
+        ended = run_to_the_end(STATUS + REFUSAL, {name: REFUSED[name]}, kind, timeout=LONGEST_HANG)
         if ended.status != 0 or not ended.printed:
             remarks.append(told(index, f"{name}, {kind}", ended))
             continue
-        taken, allocated, touched = map(float, ended.printed.split())
+        taken, allocated, touched = map(float, ended.printed.split()[1:])
         slowest = max(slowest, taken)
         if taken > 1 or allocated > 160 or touched > 32:  # glibc reserves 128 MiB when NumPy asks for too much
             remarks.append(f"case {index}, {name}, {kind}: {taken:.2f} s, {allocated:.0f} MiB, {touched:.0f} touched")

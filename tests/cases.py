@@ -228,25 +228,26 @@ FAMILIAR = [
     Case("template", (1, 60, 70, 1), (1, 24, 31, 1)),
 ]
 
-CASES = [
-    *COLUMNS,
-    *STRIDED_COLUMNS,
-    *ROWS,
-    *BANKS,
-    *CHANNELS,
-    *DEPTHWISE,
-    *GROUPS,
-    *KERNEL_SIZES,
-    *TINY_IMAGES,
-    *LONG_SUMS,
-    *PADDED,
-    *BOUNDED,
-    *SAME_STRIDED,
-    *STRIDED,
-    *DEPTHWISE_STRIDED,
-    *EMPTY,
-    *FAMILIAR,
-]
+TABLES = {
+    "columns": COLUMNS,
+    "strided-columns": STRIDED_COLUMNS,
+    "rows": ROWS,
+    "banks": BANKS,
+    "channels": CHANNELS,
+    "depthwise": DEPTHWISE,
+    "groups": GROUPS,
+    "kernel-sizes": KERNEL_SIZES,
+    "tiny-images": TINY_IMAGES,
+    "long-sums": LONG_SUMS,
+    "padded": PADDED,
+    "bounded": BOUNDED,
+    "same-strided": SAME_STRIDED,
+    "strided": STRIDED,
+    "depthwise-strided": DEPTHWISE_STRIDED,
+    "empty": EMPTY,
+    "familiar": FAMILIAR,
+}
+CASES = [case for table in TABLES.values() for case in table]
 
 # A few of every kind, for tests that multiply by dtypes, layouts or workers.
 FEW = [

@@ -10,11 +10,12 @@ import numpy as np
 from xcorr import _reference
 
 SEED = int(os.environ.setdefault("XCORR_TEST_SEED", str(secrets.randbelow(2**32))))
-EXAMPLES = int(os.environ.get("XCORR_TEST_EXAMPLES", "400"))
+EXAMPLES = int(os.environ.get("XCORR_TEST_EXAMPLES", "200"))
 
 LAYOUTS = ("NHWC", "NCHW", "NHW")
 BOUNDARIES = ("constant", "edge", "reflect", "symmetric", "wrap")
 METHODS = ("direct", "matmul")
+ALL_OF_MATMUL = os.environ.get("XCORR_TEST_MATMUL", "") == "all"
 INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 FLOATS = ("float16", "float32", "float64")
 COMPLEXES = ("complex64", "complex128")
@@ -169,6 +170,20 @@ def assert_within_bound(response, images, kernels, *, work_dtype=None, **keyword
     errors = np.abs(response.astype(np.promote_types(response.dtype, expected.dtype)) - expected)
     worst = np.max(errors - allowed, initial=-1)
     assert worst <= 0, f"error exceeds the bound by {worst}; largest error {errors.max()}"
+
+
+def assert_each(check, cases):
+    """Checks every case; those that fail are named, with the error of the first."""
+    wrong = {}
+    for case in cases:
+        try:
+            check(case)
+        except Exception as error:
+            wrong[str(case)] = error
+    for first, error in wrong.items():
+        raise AssertionError(
+            f"{len(wrong)} of {len(cases)} cases fail: {', '.join(wrong)}\n{first}: {error}"
+        ) from error
 
 
 def assert_same_bits(response, other):

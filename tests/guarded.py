@@ -7,10 +7,10 @@ from unittest import mock
 
 import numpy as np
 from cases import FEW, Case
-from checks import random_generator, response_dtype, whole_numbers
+from checks import fast_correlate, random_generator, response_dtype, whole_numbers
 
 import xcorr
-from xcorr import _bank, _dispatch, _plan, _reference, _workers
+from xcorr import _bank, _dispatch, _plan, _workers
 
 LINE = 64  # bytes of a cache line
 
@@ -113,21 +113,22 @@ def guarding(guarded):
         yield
 
 
-def run(level, method, dtype, results):
-    """Every case between guard pages; a touched guard kills this process."""
-    with _dispatch.using_level(level):
-        for case in OF_METHOD.get(method, CASES):
+def run(method, dtype, results):
+    """Every case on every level between guard pages; a touched guard kills this process."""
+    for case in OF_METHOD.get(method, CASES):
+        rng = random_generator(case.id, dtype)
+        images, kernels = whole_numbers(rng, case.images, dtype), whole_numbers(rng, case.kernels, dtype)
+        kernels = 4 * kernels if method == "winograd" else kernels  # its quarters are exact
+        expected = fast_correlate(images, kernels, **case.keywords).astype(response_dtype(dtype))
+        for level in _dispatch.runnable_levels():
             for at_end, kernels_first in ((True, False), (False, False), (True, True)):
-                rng = random_generator(case.id, dtype)
-                images, kernels = whole_numbers(rng, case.images, dtype), whole_numbers(rng, case.kernels, dtype)
-                kernels = 4 * kernels if method == "winograd" else kernels  # its quarters are exact
-                expected = _reference.correlate(images, kernels, **case.keywords)
+                place = "page after" if at_end else "page before"
+                results.send(f"{level}, {case.id}, {place}, kernels first: {kernels_first}")
                 guarded = Guarded(at_end)
-                out = guarded(np.zeros(expected.shape, response_dtype(dtype)))
+                out = guarded(np.zeros(expected.shape, expected.dtype))
                 if kernels_first:  # in memory: responses go there by way of the workspace
                     out = np.moveaxis(out.reshape(np.moveaxis(expected, -1, 0).shape), 0, -1)
-                results.send(f"{case.id}, {'page after' if at_end else 'page before'}, kernels first: {kernels_first}")
-                with guarding(guarded):
+                with guarding(guarded), _dispatch.using_level(level):
                     xcorr.correlate(
                         guarded(images), guarded(kernels), out=out, method=method, workers=1, **case.keywords
                     )

@@ -113,25 +113,30 @@ LONG_CALLS = {  # images, kernels, their dtype, the images' value, keywords: sec
 }
 
 INTERRUPT = """
-image_shape, kernel_shape, dtype, value, keywords, workers, delay = eval(sys.argv[1])
-long = np.broadcast_to(np.full(image_shape[1:], value, dtype), image_shape), np.ones(kernel_shape, dtype)
+long_calls, workers, delay = eval(sys.argv[1])
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if os.fork() == 0:
-    time.sleep(delay)
-    print(time.monotonic(), flush=True)
-    os.kill(os.getppid(), signal.SIGINT)
-    os._exit(0)
-try:
-    xcorr.correlate(*long, workers=workers, **keywords)
-except KeyboardInterrupt:
-    print(time.monotonic())
-time.sleep(0.1)
-before = time.process_time()
-time.sleep(0.2)
-print(time.process_time() - before)
-print(all(right(name, workers) for name in calls))
+for name, (image_shape, kernel_shape, dtype, value, keywords) in long_calls.items():
+    long = np.broadcast_to(np.full(image_shape[1:], value, dtype), image_shape), np.ones(kernel_shape, dtype)
+    beyond, ours = os.pipe()
+    if os.fork() == 0:
+        time.sleep(delay)
+        os.write(ours, str(time.monotonic()).encode())
+        os.kill(os.getppid(), signal.SIGINT)
+        os._exit(0)
+    caught = 0
+    try:
+        xcorr.correlate(*long, workers=workers, **keywords)
+    except KeyboardInterrupt:
+        caught = time.monotonic()
+    os.wait()
+    time.sleep(0.05)
+    before = time.process_time()
+    time.sleep(0.1)
+    computed = time.process_time() - before
+    late = caught - float(os.read(beyond, 99))
+    print(name, late, computed, all(right(name, workers) for name in calls), flush=True)
 """
-"""A long call, interrupted after the delay: when it was asked to stop, when it did, CPU seconds after that, `right`."""
+"""Long calls, each interrupted after the delay: its name, when it stopped after that, CPU seconds then, `right`."""
 
 STATUS = """
 import ctypes, os, pickle, re, resource, signal, sys, threading, time
@@ -206,14 +211,20 @@ def correlate(image_shape, kernel_shape, **keywords):
     return xcorr.correlate(images, kernels, method=method, **keywords)
 
 correlate((9, 9), (2, 2))
-size, resident, begin = mebibytes("VmSize"), mebibytes("VmRSS"), time.monotonic()
-try:
-    eval(f"correlate({sys.argv[1]})")
-except (MemoryError, ValueError) as error:
-    assert re.search(r"[0-9]{8}.* bytes|bytes.* [0-9]{8}|[KMGTPE]iB", str(error)), error
-    print(time.monotonic() - begin, mebibytes("VmPeak") - size, mebibytes("VmHWM") - resident)
+for name, call in eval(sys.argv[1]).items():
+    if os.fork() != 0:  # so that none is told of another's peak
+        os.wait()
+        continue
+    size, resident, begin = mebibytes("VmSize"), mebibytes("VmRSS"), time.monotonic()
+    try:
+        eval(f"correlate({call})")
+    except (MemoryError, ValueError) as error:
+        seconds = time.monotonic() - begin
+        assert re.search(r"[0-9]{8}.* bytes|bytes.* [0-9]{8}|[KMGTPE]iB", str(error)), error
+        print(name, seconds, mebibytes("VmPeak") - size, mebibytes("VmHWM") - resident)
+    break
 """
-"""A call of arrays without memory: seconds until it refused, mebibytes that were allocated and touched until then."""
+"""Calls of arrays without memory: of each seconds until it refused, mebibytes allocated and touched until then."""
 
 KEPT = """
 image, kernel, bank = numbers((12, 13), "f4"), numbers((3, 3), "f4"), numbers((9, 3, 2), "f4")

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from cases import CASES
-from checks import assert_same_bits, random_generator, real_numbers
+from cases import TABLES
+from checks import assert_each, assert_same_bits, random_generator, real_numbers
 
 import xcorr
 from xcorr import _memory, _workers
@@ -160,14 +160,17 @@ def test_an_array_of_the_handler_can_be_pickled_copied_and_viewed():
 
 
 @pytest.mark.usefixtures("level")
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_nothing_depends_on_what_a_workspace_held_before(case, monkeypatch):
-    rng = random_generator(case.id)
-    images, kernels = real_numbers(rng, case.images, "float32"), real_numbers(rng, case.kernels, "float32")
-    expected = xcorr.correlate(images, kernels, workers=1, **case.keywords)
-
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_nothing_depends_on_what_a_workspace_held_before(table, monkeypatch):
     def poisoned(shape, dtype):
         return np.full(shape, -1, dtype)  # as floats: not a number
 
-    monkeypatch.setattr(_workers, "empty", poisoned)
-    assert_same_bits(xcorr.correlate(images, kernels, workers=1, **case.keywords), expected)
+    def check(case):
+        rng = random_generator(case.id)
+        images, kernels = real_numbers(rng, case.images, "float32"), real_numbers(rng, case.kernels, "float32")
+        expected = xcorr.correlate(images, kernels, workers=1, **case.keywords)
+        with monkeypatch.context() as patch:
+            patch.setattr(_workers, "empty", poisoned)
+            assert_same_bits(xcorr.correlate(images, kernels, workers=1, **case.keywords), expected)
+
+    assert_each(check, table)

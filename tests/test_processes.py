@@ -79,14 +79,16 @@ time.sleep(0.2)
 
 @linux
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("call", LONG_CALLS.values(), ids=LONG_CALLS)
-def test_an_interrupt_is_answered_at_once(call, workers):
-    sent, caught, computed, right = run_script(CALLS + INTERRUPT, (*call, workers, 0.3)).split()
-    seconds = float(caught) - float(sent)
-    print(f"answered within {seconds:.3f} s")
-    assert right == "True", "the next call was wrong"
-    assert float(computed) < 0.05, "a thread went on computing"
-    assert seconds <= 0.5  # 0.25 s are promised; the rest is for a busy machine
+def test_an_interrupt_is_answered_at_once(workers):
+    answers = {}
+    for line in run_script(CALLS + INTERRUPT, (LONG_CALLS, workers, 0.15), timeout=120).splitlines():
+        name, *numbers, right = line.split()
+        answers[name] = seconds, computed = tuple(map(float, numbers))
+        print(f"{name}: answered within {seconds:.3f} s")
+        assert 0 <= seconds <= 0.5, name  # 0.25 s are promised; the rest is for a busy machine
+        assert computed < 0.05, f"{name}: a thread went on computing"
+        assert right == "True", f"{name}: the next call was wrong"
+    assert set(answers) == set(LONG_CALLS)
 
 
 # --- signals' handlers ------------------------------------------------------------------------------------------------
@@ -155,7 +157,7 @@ def handle():
         frame = frame.f_back
 
 begin = time.monotonic()
-while time.monotonic() < begin + (4 if stopped > 100 else 20):  # until enough calls were stopped
+while time.monotonic() < begin + (2 if stopped > 100 else 20):  # until enough calls were stopped
     try:
         storm(np.random.uniform(0.0001, 0.003))
         xcorr.correlate(images, kernels, method=method, out=out, workers=int(sys.argv[2]))
