@@ -278,9 +278,8 @@ def whole_call(draw: Draw) -> Call:
         shapes = draw_shapes(draw, method, 1_000_000 if method == "fft" else 100_000 if draw.one_in(30) else 10_000)
     images_dtype, kernels_dtype, asked = draw_dtypes(draw, method)
     largest = largest_whole(draw, shapes.n_taps, images_dtype, kernels_dtype, asked, method)
-    step = 4 if method == "winograd" else 1  # so that its quarters of taps are whole numbers too
     images = whole_numbers(draw.rng, shapes.images, images_dtype, largest)
-    kernels = whole_numbers(draw.rng, shapes.kernels, kernels_dtype, largest, step)
+    kernels = whole_numbers(draw.rng, shapes.kernels, kernels_dtype, largest)
     keywords = dict(shapes.keywords)
     if asked:
         keywords["dtype"] = asked
@@ -322,8 +321,8 @@ def largest_whole(draw: Draw, n_taps: int, images: np.dtype, kernels: np.dtype, 
     return max(4, isqrt(exact // (products * (16 if method == "winograd" else 1))))
 
 
-def whole_numbers(rng: np.random.Generator, shape: Any, dtype: Any, largest: int, step: int = 1) -> np.ndarray:
-    """Multiples of `step` up to `largest`, as far as the dtype holds them."""
+def whole_numbers(rng: np.random.Generator, shape: Any, dtype: Any, largest: int) -> np.ndarray:
+    """Up to `largest`, as far as the dtype holds them."""
     dtype = np.dtype(dtype)
     if dtype.kind in "iu":
         largest = min(largest, int(np.iinfo(dtype).max))
@@ -331,10 +330,9 @@ def whole_numbers(rng: np.random.Generator, shape: Any, dtype: Any, largest: int
         largest = min(largest, 2 ** (np.finfo(dtype).nmant + 1))
     elif dtype.kind == "b":
         return rng.integers(0, 2, shape).astype(dtype)
-    largest //= step
-    values = rng.integers(0 if dtype.kind == "u" else -largest, largest + 1, shape) * step
+    values = rng.integers(0 if dtype.kind == "u" else -largest, largest + 1, shape)
     if dtype.kind == "c":
-        values = values + 1j * (rng.integers(-largest, largest + 1, shape) * step)
+        values = values + 1j * rng.integers(-largest, largest + 1, shape)
     return np.asarray(values).astype(dtype)
 
 

@@ -268,7 +268,7 @@ def check_special_values(draw: Draw) -> None:
     kernels_dtype = np.dtype(draw.of(dtypes))
     images_dtype = kernels_dtype if draw.one_in(2) else np.dtype(draw.of(FLOATS + COMPLEXES))
     images = whole_numbers(draw.rng, shapes.images, images_dtype, 4)
-    kernels = whole_numbers(draw.rng, shapes.kernels, kernels_dtype, 8, 4)
+    kernels = whole_numbers(draw.rng, shapes.kernels, kernels_dtype, 8)
     bias = whole_numbers(draw.rng, shapes.kernels[:1], response_dtype(images, kernels), 4)
     keywords = dict(shapes.keywords)
     place_specials(draw, images)

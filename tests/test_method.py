@@ -58,7 +58,7 @@ def test_a_forced_method_is_taken(method):
     [
         (layer(8, 64, 64, 5), "f4", "standard", "kernels of 5x5: they have to be 3x3"),
         (layer(9, 64, 64, stride=2), "f4", "standard", "stride (2, 2): it has to be 1"),
-        (layer(8, 64, 64), "i4", "standard", "responses of int64: its halves are not exact in integers"),
+        (layer(8, 64, 64), "i4", "standard", "responses of int64: its sums are not proven to be exact"),
         (
             layer(8, 64, 64),
             "f2",

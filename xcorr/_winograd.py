@@ -11,7 +11,7 @@ LONGEST_BLOCK = 11
 The magnitudes of the places that make a response come to at most 10 times what the bound of 16 u is of, to 5.5 times if
 pixels and taps are of one sign (found by looking at all signs, and at all pixels of 0 and 1), so that few roundings are
 allowed where all channels are alike and err alike. Such channels of one sign, searched for the worst, reach 0.96 of
-the bound with blocks of 11, 1.3 with 16, 2.5 with 32. Beside one block of 32 channels and two of 64 it takes 0.8 and
+the bound with blocks of 11, 1.3 with 16, 2.5 with 32. Beside one block of 32 channels and two of 64 it takes 0.85 and
 1.03 times as long at level v4, 1.05 and 1.03 at v3, with more channels 1.04 to 1.1 times; blocks of 8 cost 5 % more
 (2026-11-26, AMD EPYC (Zen 5), 1 worker, 32 to 512 channels of 56x56 to 14x14 through `Correlator`).
 """
@@ -24,7 +24,7 @@ def cannot(geometry: Geometry, types: Types) -> str:
     if (geometry.row_stride, geometry.column_stride) != (1, 1):
         return f"stride {(geometry.row_stride, geometry.column_stride)}: it has to be 1"
     if types.exact:
-        return f"responses of {types.response}: its halves are not exact in integers"
+        return f"responses of {types.response}: its sums are not proven to be exact"
     if np.empty(0, types.stored).real.dtype != types.work:
         return f"responses of {types.response} from sums in {types.work}: both have to be of one precision"
     return ""
