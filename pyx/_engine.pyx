@@ -275,8 +275,8 @@ cdef class Engine:
              Py_ssize_t workspace_limit, Py_ssize_t first_kernel=0, int[::1] exponents=None):
         """A `Call` of these arrays; the axes are positions of (image, row, column, channel) or -1.
 
-        With `limits` (least, greatest, saturate), responses outside of them set `overflowed`, or are rounded and brought
-        inside, and set it only where they are no numbers; with `discard` none is stored.
+        With `limits` (least, greatest, saturate), responses outside of them set `overflowed`, or are rounded and
+        brought inside, and set it only where they are no numbers; with `discard` none is stored.
         `repaired` is empty, or has a byte for each image: of those with 1 the responses that are not finite in `out`,
         which has the loops' own type, are replaced, and nothing else is done. "fft" does some kernels of each group,
         whose spectra, divided by 2**exponent, are `packed`: as many as there are exponents, from `first_kernel` on.

@@ -201,8 +201,8 @@ cdef struct Storing:
 ctypedef void (*StoreF32)(const Storing*, const float* strip, char* target) noexcept nogil
 ctypedef void (*StoreF64)(const Storing*, const double* strip, char* target) noexcept nogil
 
-# One row of responses in place: rounded to the nearest whole numbers, ties to even, and kept within [low, high]. Whether
-# all of them are numbers.
+# One row of responses in place: rounded to the nearest whole numbers, ties to even, and kept within [low, high].
+# Whether all of them are numbers.
 ctypedef bint (*SaturateF32)(const Storing*, float* strip, float low, float high) noexcept nogil
 ctypedef bint (*SaturateF64)(const Storing*, double* strip, double low, double high) noexcept nogil
 

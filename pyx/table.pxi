@@ -1,5 +1,5 @@
-# What a level exports: its table, in a capsule, filled by the level's parts. These are modules for Cython alone: they are
-# linked into the level, and never imported.
+# What a level exports: its table, in a capsule, filled by the level's parts. These are modules for Cython alone: they
+# are linked into the level, and never imported.
 
 from cpython.pycapsule cimport PyCapsule_New
 
