@@ -237,7 +237,7 @@ class BuildCore(build_ext):
                 for done, future in enumerate(concurrent.futures.as_completed(compiled), 1):
                     tell(f"compiled {future.result()}; {len(changed) - done} left")
             except BaseException:  # an error, or an interrupt
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(cancel_futures=True)  # what is running ends by itself
                 raise
         for extension in extensions:
             self.link(extension, [str(unit.object) for unit in units if unit.extension is extension])

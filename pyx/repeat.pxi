@@ -54,7 +54,7 @@ cdef class Repeat:
     def __cinit__(self, Call call, cnp.ndarray images, cnp.ndarray response):
         cdef Py_ssize_t axis
         if call.loops.check or call.loops.saturate or call.engine.lanes_over == WINOGRAD or images.ndim > 4:
-            raise ValueError("call: one of integers or by winograd is not repeated")
+            raise ValueError("call: one that is checked or saturated, or by winograd, is not repeated")
         self.call = call
         self.images_dtype = images.dtype
         self.response_dtype = response.dtype

@@ -171,6 +171,15 @@ def test_a_chunk_that_would_be_larger_than_a_row_is_not_decompressed(images):
     assert told in apply("same", "--format", "zarr", out="all.zarr", status=2).stderr
 
 
+@pytest.mark.parametrize("name", ["{a}", "{}", "{0.__class__}", "%s"])
+def test_a_folder_of_any_name_is_removed_whole(tmp_path, name):
+    (tmp_path / name / "inner" / "{b}").mkdir(parents=True)
+    (tmp_path / name / "inner" / "{b}" / "file").write_text("left")
+    with Folder.named(tmp_path) as folder:
+        folder.remove(name)
+    assert [path.name for path in tmp_path.iterdir()] == ["bank.npy"]
+
+
 def test_zarr_of_no_images_is_an_array_of_none():
     zarr = pytest.importorskip("zarr")
     np.save("none.npy", np.zeros((0, 9, 8, 1), np.float32))

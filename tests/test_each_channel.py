@@ -135,9 +135,10 @@ def test_errors_about_sizes_say_which_axes_were_read_as_what():
 
 
 def test_channels_first_without_layout_are_told_of_it():
-    assert "torch has them, are layout='NCHW'" in message_of((2, 3, 32, 32), (8, 3, 5, 5))
-    assert "torch has them, are layout='NCHW'" in message_of((2, 6, 32, 32), (8, 3, 5, 5), groups=2)
+    assert "torch has them, say layout='NCHW'" in message_of((2, 3, 32, 32), (8, 3, 5, 5))
+    assert "torch has them, say layout='NCHW'" in message_of((2, 6, 32, 32), (8, 3, 5, 5), groups=2)
     assert "NCHW" not in message_of((2, 32, 32, 3), (8, 5, 5, 4))
+    assert "NCHW" not in message_of((5, 5, 3), (5, 5, 1), layout="NHWC")  # no kernel axis: rows are alike by chance
 
 
 def test_a_plane_for_each_channel_has_no_groups():

@@ -40,6 +40,7 @@ class Bank:
         self.kernels = ordered.reshape(sizes_of(kernels.shape, plan.layout.kernels))
         if plan.layout.each_channel:
             self.kernels = np.broadcast_to(self.kernels, (geometry.n_kernels, *self.kernels.shape[1:]))
+        self.different = self.kernels[:1] if plan.layout.each_channel else self.kernels
         if plan.settings.flip:
             self.kernels = self.kernels[:, ::-1, ::-1]
         self.bias = plan.no_bias
@@ -154,7 +155,8 @@ class Bank:
     def untransformed(self, engine: Engine) -> Array:
         """(groups, kernels) of bool: those with taps that are not finite, or so large that sums might not be."""
         if self.direct_ones is None:
-            largest = np.array([largest_tap(kernel) for kernel in self.kernels], dtype=np.float64)
+            largest = np.array([largest_tap(kernel) for kernel in self.different], dtype=np.float64)
+            largest = np.broadcast_to(largest, len(self.kernels))
             with np.errstate(invalid="ignore"):
                 alone = ~(largest < 2.0**engine.largest_exponent)
             parts = 2 if self.types.is_complex else 1
@@ -186,14 +188,14 @@ class Bank:
     def float_reach(self) -> float:
         """A bound on the sum of a kernel's magnitudes and its bias'; infinite or not a number if a tap or bias is."""
         with np.errstate(all="ignore"):
-            sums = [sum_of_magnitudes(kernel) for kernel in self.kernels]
+            sums = [sum_of_magnitudes(kernel) for kernel in self.different]
             biases = np.abs(self.bias.astype(np.float64))
         largest = float(np.max(sums, initial=0.0)) + float(np.max(biases, initial=0.0))  # of NaN: NaN
         return largest * (1 + 1e-6)
 
     def integer_reach(self) -> tuple[int, int]:
         """The largest sum of a kernel's magnitudes, rounded up, and the largest magnitude of a bias."""
-        sums = map(sum_of_magnitudes, self.kernels)
+        sums = map(sum_of_magnitudes, self.different)
         return ceil(max(sums, default=0.0) * (1 + 1e-6)), max((abs(int(value)) for value in self.bias.flat), default=0)
 
 

@@ -32,14 +32,14 @@ class Types(NamedTuple):
         return self.images.kind == "c" or self.kernels.kind == "c"
 
     @property
-    def saturates(self) -> bool:
+    def rounds_floats(self) -> bool:
         """Whether sums of floats are rounded to integers."""
         return self.response.kind in "iu" and not self.exact
 
     @property
     def of_bias(self) -> np.dtype[Any]:
         """The type whose kind a bias must not exceed."""
-        return self.work if self.saturates else self.response
+        return self.work if self.rounds_floats else self.response
 
     @property
     def stored(self) -> np.dtype[Any]:

@@ -418,8 +418,9 @@ def reading_of(images_shape: Sequence[int], kernels_shape: Sequence[int], layout
     _, *kernel = sizes_of(kernels_shape, layout.kernels)
     if "C" not in layout.word or layout.each_channel or kernel[2] * groups == image[2]:
         return text
-    if layout.word == "NHWC" and images_shape[-3] == kernels_shape[-3] * groups:
-        return f"{text}; channels before rows and columns, as torch has them, are layout='NCHW'"
+    four_axes = has_images and has_kernels
+    if layout.word == "NHWC" and four_axes and images_shape[1] == kernels_shape[1] * groups:
+        return f"{text}; if channels come before rows and columns, as torch has them, say layout='NCHW'"
     if not has_kernels:
         n_channels = image[2]
         return (

@@ -325,7 +325,7 @@ class Plan:
         job = Job(self, images, bank, fill, workers)
         if self.types.exact:
             job.correlate_integers(result, own=result is not target)
-        elif self.types.saturates:
+        elif self.types.rounds_floats:
             job.correlate_saturated(result, own=result is not target)
         elif self.types.stored == self.types.response:
             job.correlate(result, self.types.work == np.float64)

@@ -21,7 +21,7 @@ from xcorr._cli.find import ImageFile
 from xcorr._cli.folder import Folder, NotOurs, name_and_folders
 from xcorr._cli.images import ImageError, open_images
 from xcorr._cli.job import Job, Refused, Run, Summary, Watch, check_same, content_of, differences, is_same
-from xcorr._cli.journal import Entry, Journal
+from xcorr._cli.journal import LOCK, Entry, Journal
 from xcorr._cli.png import pictures_of, write_png
 from xcorr._cli.responses import IN_A_BATCH, result_names, write_responses
 from xcorr._cli.sheet import write_sheet
@@ -252,4 +252,4 @@ def digests_of(entry: Entry) -> list[str]:
 
 def is_caseless(folder: Folder) -> bool:
     """Whether the disk takes names for the same that differ in small and capital letters; the folder has a lock."""
-    return bool(folder.kind("LOCK"))
+    return bool(folder.kind(LOCK.upper()))

@@ -216,7 +216,7 @@ class Folder:
         Folders in a folder are moved up first: however deep they lie, one at a time is open.
         """
         pending = [name]
-        free = (place for place in map(f"{name}.{{}}".format, itertools.count()) if not self.kind(place))
+        free = (place for place in (f"{name}.{number}" for number in itertools.count()) if not self.kind(place))
         while pending:
             place = pending.pop()
             if self.kind(place) != "folder":
