@@ -164,7 +164,7 @@ def cython_command(source, target):
 
 
 def translated(name):
-    """Where the C of a module lies."""
+    """The place of a module's C."""
     return TRANSLATED / f"{name}.c"
 
 
@@ -255,7 +255,7 @@ class BuildCore(build_ext):
             yield Unit(name, extension, flags, macros + PART_MACROS * (name in PARTS), path)
 
     def digest_of(self, unit):
-        """Of all that a unit is compiled from and by."""
+        """The digest of all that a unit is compiled from and by."""
         import numpy
 
         by = self.compiler_itself, unit.flags, unit.macros, sys.version, numpy.__version__

@@ -350,7 +350,7 @@ cdef inline void add_products(const real* spectrum, const real* kernel, Py_ssize
 
 cdef inline void sum_of_products(const Fourier* fourier, const real* spectra, const real* kernel, real* points,
                                  bint carried, vector like) noexcept nogil:
-    """Of all channels, at most two blocks at once, for some points, which stay in the first cache with what they lose.
+    """The sum over all channels, two blocks at once, for some points, which stay in the first cache with their losses.
 
     Blocks and their order follow from the number of channels alone.
     """

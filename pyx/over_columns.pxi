@@ -93,7 +93,7 @@ cdef inline void add_taps(const Sum* sum, const real* pixels, Py_ssize_t overlap
 
 
 cdef inline Py_ssize_t row_after(const Sum* sum, Py_ssize_t in_block) noexcept nogil:
-    """Of a kernel row that is row `in_block` of its block, what the next one is: counted, as divisions take longer."""
+    """The place in its block of the kernel row after row `in_block`: counted, as divisions take longer."""
     return in_block + 1 if in_block + 1 < sum.rows_per_block else 0
 
 

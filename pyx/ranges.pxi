@@ -55,7 +55,7 @@ cdef inline bits least_of(const bits* found, Py_ssize_t n, bits least) noexcept 
 
 
 cdef inline int exponent_of(bits magnitude, int n_fraction) noexcept nogil:
-    """Of a magnitude, with its bias; of subnormal ones as if the range went on, of 0 below all of them."""
+    """The biased exponent of a magnitude; subnormal ones count as if the range went on, 0 is below all of them."""
     cdef int exponent = <int> (magnitude >> n_fraction)
     if exponent == 0:
         exponent = -n_fraction

@@ -90,12 +90,12 @@ class Bank:
             self.count_kept()
 
     def panel_bytes(self, engine: Engine) -> int:
-        """Of the panels for an engine."""
+        """The bytes of the panels for an engine."""
         n_elements = engine.groups * engine.padded_kernels * engine.n_taps
         return int(n_elements * (8 if engine.double else 4))
 
     def converted_bytes(self, n_kernels: int, work: np.dtype[Any]) -> int:
-        """Of that many kernels beside the original ones, while they become numbers of the sum's type and order."""
+        """The bytes of that many kernels while they become numbers of the sum's type and order, beside the originals."""
         if self.types.is_complex:
             return 3 * n_kernels * self.n_taps * work.itemsize  # both parts, and all taps
         flags = self.kernels[:n_kernels].flags
@@ -181,7 +181,7 @@ class Bank:
         return found
 
     def matrix_bytes(self, work: np.dtype[Any], width: int) -> int:
-        """Of `weights`."""
+        """The bytes of `weights`."""
         return work.itemsize * self.n_groups * -(-self.n_kernels // width) * self.n_taps * width
 
     @functools.cached_property
@@ -210,7 +210,7 @@ def spectra_key(engine: Engine, level: str) -> Hashable:
 
 
 def sum_of_magnitudes(kernel: Array) -> float:
-    """In float64, a piece of a large kernel after the other."""
+    """The sum in float64, a piece of a large kernel after the other."""
     return sum(float(np.abs(piece.astype(np.float64)).sum()) for (piece,) in in_pieces(kernel))
 
 

@@ -1,4 +1,4 @@
-"""Where the readers of files read, and how much at most: their arguments, and files by their names."""
+"""Places that the readers of files read, and how much at most: their arguments, and files by their names."""
 
 import operator
 import os

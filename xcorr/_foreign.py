@@ -19,7 +19,7 @@ BRACKETS: dict[type[Any], tuple[str, str]] = {
 MOST_ITEMS, MOST_LEVELS = 6, 3
 LONGEST = 80
 MOST_BITS = 2000
-"""Of an int that is shown: Python's limit on digits is at least 640, https://docs.python.org/3/library/sys.html."""
+"""Bits of an int that is shown: Python's limit on digits is at least 640, https://docs.python.org/3/library/sys.html."""
 
 
 def refuses(error: Exception, *libraries: str) -> bool:

@@ -63,7 +63,7 @@ class Job:
             self.n_workers = min(useful, _workers.count_workers(workers), _workers.most_threads())
 
     def correlate(self, result: Array, double: bool, limits: Limits | None = None, discard: bool = False) -> bool:
-        """By the plan's method in float64 or float32; false if a response lay outside of the limits, or is no number.
+        """Correlate by the plan's method in float64 or float32; false if a response is outside of the limits or NaN.
 
         With `discard` nothing is written.
         """
@@ -270,7 +270,7 @@ class Job:
         self.integers(result, bound, None if surely else limits, False)
 
     def limits(self) -> Limits:
-        """Of the response's type, and what is done with sums outside of them."""
+        """The limits of the response's type, and what is done with sums outside of them."""
         return Limits(*integer_range(self.plan.types.response), self.plan.settings.overflow == "saturate")
 
     def integers(self, result: Array, bound: int, limits: Limits | None, discard: bool) -> None:

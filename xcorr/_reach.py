@@ -47,7 +47,7 @@ def reached(images: npt.NDArray[Any], geometry: Geometry, boundary: str) -> Iter
 
 
 def places(length: int, windows: tuple[int, int], taps: tuple[int, int], before: int, boundary: str) -> list[slice]:
-    """Where windows reach along an axis of `length` with padding `before`; `windows` and `taps` are (count, distance).
+    """Places that windows reach on an axis of `length` with padding `before`; `windows`, `taps` are (count, distance).
 
     One slice where they leave little out, else one for each window or for each tap, whichever are fewer. What reaches
     into a padding that repeats the image is looked at as far in as the padding is wide.

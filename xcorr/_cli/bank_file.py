@@ -32,7 +32,7 @@ OTHERS: dict[str, bytes | tuple[bytes, ...]] = {
     "MATLAB": b"MATLAB",
     "PDF": b"%PDF",
 }
-"""Of files that are none: their kind and first bytes."""
+"""Kinds of files that are no banks, and their first bytes."""
 
 
 def bank_names() -> list[str]:

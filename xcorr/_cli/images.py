@@ -28,7 +28,7 @@ __all__ = ["ALPHAS", "KINDS", "ImageError", "Images", "MissingLibrary", "library
 Array = NDArray[Any]
 
 KINDS = "PNG, JPEG, TIFF, BMP, WebP, PGM, PPM, PBM, .npy and IDX"
-"""Of files that are read, in words."""
+"""Kinds of files that are read, in words."""
 
 PICTURE_STARTS = (PNG_START, JPEG_START, BMP_START)
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

@@ -28,7 +28,7 @@ SWEPT = re.compile(rf"(part\d*|old)(\.\d+)*|\.{re.escape(JOURNAL)}\.part")
 """Names of what killed runs leave. Whatever else is in a job's folder is nobody's to remove."""
 
 MOST_LINE_BYTES = 1 << 24
-"""Of a journal's line: more than the names and digests of an image file's results take."""
+"""Bytes of a journal's line: more than the names and digests of an image file's results take."""
 
 
 class Busy(Exception):

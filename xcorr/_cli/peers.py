@@ -94,7 +94,7 @@ def torch_calls(step: Step, workers: int) -> list[Call]:
 Ways = Callable[[Step, int], list[Call]]
 
 OTHERS: dict[str, tuple[str, Ways]] = {"OpenCV": ("cv2", opencv_calls), "torch": ("torch", torch_calls)}
-"""By name: the module, and the function that lists the ways to do a step with so many threads at most."""
+"""Libraries by name: the module, and the function that lists the ways to do a step with so many threads at most."""
 
 
 class Peers:

@@ -23,13 +23,13 @@ PNG_START, JPEG_START, BMP_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"
 CHUNK_BYTES = 1 << 20
 
 WHOLE_MODES = {"1": "L", "P": "RGB", "PA": "RGBA"}
-"""Of Pillow, what becomes of images of fewer than 8 bits (0 to 255 then) and of palettes (colours then)."""
+"""Modes of Pillow: what becomes of images of fewer than 8 bits (0 to 255 then) and of palettes (colours then)."""
 
 SPARE_BYTES = 1 << 24
-"""That a file of a few pixels may have for what is told of them."""
+"""Bytes that a file of a few pixels may take for what else it tells."""
 
 USUAL_SCANS = 10
-"""Of a progressive JPEG: each one passes over all pixels."""
+"""Scans of a progressive JPEG: each one passes over all pixels."""
 
 
 def is_webp(start: bytes) -> bool:

@@ -19,7 +19,7 @@ __all__ = ["pictures_of", "write_png"]
 Array = NDArray[Any]
 
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
-"""Of channels: grey, grey and alpha, RGB, RGB and alpha; PNG specification, 11.2.1."""
+"""Numbers of channels: grey, grey and alpha, RGB, RGB and alpha; PNG specification, 11.2.1."""
 
 
 def pictures_of(responses: Responses) -> Iterator[Array]:

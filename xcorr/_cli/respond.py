@@ -23,7 +23,7 @@ CHANNELS = ("each", "sum", "grey")
 """With a bank without channels: each channel by itself, the sum of all channels' responses, or the brightness."""
 
 BRIGHTNESS = (0.299, 0.587, 0.114)
-"""Of red, green and blue: luma of ITU-R BT.601."""
+"""Shares of red, green and blue: luma of ITU-R BT.601."""
 
 SCALES = ("unit", "stretch", "middle")
 """Beside none: integers stand for 0 to 1, of images and of results; a response's least and greatest are the ends of the
@@ -166,7 +166,7 @@ class Responder:
         return "NHW", self.bank
 
     def correlate(self, images: Array, layout: Layout, bank: Array, words: dict[str, Any]) -> Array:
-        """By a prepared bank, one for each of its shapes and each type of responses."""
+        """Responses by a prepared bank, one for each of its shapes and each type of responses."""
         key = bank.shape, words["dtype"]
         prepared = self.correlators.get(key)
         if prepared is None:

@@ -20,7 +20,7 @@ __all__ = ["Rows", "open_finished", "open_rows", "rows_digest"]
 Array = NDArray[Any]
 
 HEADER_BYTES = 256
-"""Of a stacked ``.npy`` file: the number of images in it, known at the end only, has room there."""
+"""Bytes of the header of a stacked ``.npy`` file: the number of images, known at the end only, has room there."""
 
 
 class Rows(Protocol):

@@ -44,7 +44,7 @@ NARROWEST, SMALLEST, HIGHEST = 160, 96, 1000
 """Pixels of a tile's place for the sake of its name, of a tile that is not enlarged, of a tile's height."""
 
 MOST_LINES = 4
-"""Of a tile's name."""
+"""Lines of a tile's name."""
 
 
 def write_sheet(file: BinaryIO, images: Images, responses: Responses, look: Look) -> None:
@@ -144,7 +144,7 @@ def largest_of(rows: Sequence[Row]) -> float:
 
 
 class Places(NamedTuple):
-    """Where tiles stand: those of each image in lines of its own."""
+    """The places of tiles: those of each image in lines of its own."""
 
     columns: int
     lines: int  # of an image
@@ -157,7 +157,7 @@ class Places(NamedTuple):
 
     @property
     def pitch(self) -> tuple[int, int]:
-        """From one place to the next one in both directions."""
+        """The distance from one place to the next one in both directions."""
         return self.width + GAP, self.header + self.height + GAP
 
     @property

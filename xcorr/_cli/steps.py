@@ -13,13 +13,13 @@ from xcorr._cli.outcome import Step
 __all__ = ["demo_steps", "photograph"]
 
 BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
-"""Of red, green and blue: luma of ITU-R BT.601."""
+"""Shares of red, green and blue: luma of ITU-R BT.601."""
 
 TEXTURES: dict[str, Any] = {"size": 15, "wavelengths": [6], "orientations": 4}
-"""Of the Gabor kernels: a quarter turn in steps, waves of six pixels."""
+"""Parameters of the Gabor kernels: a quarter turn in steps, waves of six pixels."""
 
 BLUR: dict[str, Any] = {"sigma": 3, "size": 19}
-"""Of the Gaussian, which reaches three standard deviations."""
+"""The size of the Gaussian, which reaches three standard deviations."""
 
 DIGIT_KERNEL_NAMES = (*banks.names("sobel"), *banks.names("laplacian", neighbours=4), "sharpening")
 SHARPENING = [[[0, -1, 0], [-1, 5, -1], [0, -1, 0]]]

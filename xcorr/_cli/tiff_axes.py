@@ -19,7 +19,7 @@ IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 OME_TYPES = (*IMAGEJ_TYPES, "int8", "int16", "int32", "uint32", "float64", "complex64", "complex128")
 
 IMAGEJ_BYTES = 2**32 - 2**25
-"""Of all pages: ImageJ's TIFF is the classic one."""
+"""Bytes of all pages: ImageJ's TIFF is the classic one."""
 
 
 def axes_of(imagej: dict[str, Any] | None, description: str, n_pages: int, n_samples: int) -> Axes | None:

@@ -29,7 +29,7 @@ SIZES: dict[int, Callable[[bytes], Size | None]] = {
     **dict.fromkeys((33003, 33004, 33005, 34712), jpeg_2000_size),
     50001: webp_size,
 }
-"""Of compressions that are images themselves: what reads their size."""
+"""Compressions that are images themselves, and what reads their size."""
 
 HEAD_BYTES = 1 << 16
 

@@ -31,11 +31,11 @@ COLOURS = {
     "grey": ((0, 0, 0), (128, 128, 128), (255, 255, 255)),
     "diverging": ((33, 60, 160), (255, 255, 255), (165, 20, 30)),
 }
-"""Of the least response, of 0 and of the greatest."""
+"""Colours of the least response, of 0 and of the greatest."""
 
 NOT_FINITE = (255, 0, 255)
 BEYOND = 1 / 200
-"""Of a response's pixels, those that are beyond the ends of its own scale."""
+"""The share of a response's pixels that are beyond the ends of its own scale."""
 
 LONGEST_NOTE = 18
 """Letters for which there is room beside a kernel."""

@@ -25,7 +25,7 @@ HEADER = "zarr.json"
 MOST_HEADER_BYTES = 1 << 20
 
 MOST_LEVELS = 8
-"""Of folders in a folder in which zarr looks for files: more than chunks of responses have."""
+"""Levels of folders in which zarr looks for files: more than chunks of responses have."""
 
 ZSTD_START = b"\x28\xb5\x2f\xfd"
 
