@@ -95,7 +95,7 @@ class Bank:
         return int(n_elements * (8 if engine.double else 4))
 
     def converted_bytes(self, n_kernels: int, work: np.dtype[Any]) -> int:
-        """The bytes of that many kernels while they become numbers of the sum's type and order, beside the originals."""
+        """The bytes of that many kernels while they become numbers of the sum's type and order, beside those given."""
         if self.types.is_complex:
             return 3 * n_kernels * self.n_taps * work.itemsize  # both parts, and all taps
         flags = self.kernels[:n_kernels].flags
