@@ -355,7 +355,7 @@ def as_given(
     elif bias is not None:
         keywords["bias"] = in_memory(draw, bias)
     dimensions = images.ndim, kernels.ndim
-    inferred = 4 in dimensions if layout == "NHWC" else layout == "NHW" and 2 in dimensions
+    inferred = 4 in dimensions if layout == "NHWC" else layout == "NHW" and images.ndim == 2
     if not inferred or draw.one_in(2):
         keywords["layout"] = layout
     keywords["workers"] = draw.of((None, 1, 2, 3, 5))
