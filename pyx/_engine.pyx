@@ -59,7 +59,7 @@ cdef class Engine:
     double : whether the arithmetic is in float64 (else float32).
     form : where lanes run: over "kernels", "columns" or "channels"; or "winograd", whose sum is one over channels, or
         "fft".
-    boundary : name of the padding's boundary.
+    boundary : names of the padding's boundary above and below, and on the sides.
     tile : of "fft": its height and width, the points of its transforms down and across (1: none along that axis), and
         how many rows and columns of windows it gives.
     rounded : of "fft": whether responses are whole numbers.
@@ -79,12 +79,13 @@ cdef class Engine:
     cdef Py_ssize_t first_inside, end_inside, first_source
     cdef Fourier fourier                             # of "fft" alone
     cdef void* twiddles
-    cdef int boundary
+    cdef int row_boundary
 
-    def __cinit__(self, table, tuple sizes, bint double, str form, str boundary, tuple tile=None, bint rounded=False):
+    def __cinit__(self, table, tuple sizes, bint double, str form, tuple boundary, tuple tile=None, bint rounded=False):
         cdef Geometry* geometry = &self.geometry
         cdef Py_ssize_t index
-        self.boundary = BOUNDARIES[boundary]
+        cdef int column_boundary
+        self.row_boundary, column_boundary = BOUNDARIES[boundary[0]], BOUNDARIES[boundary[1]]
         self.capsule = table
         self.table = <const Table*> PyCapsule_GetPointer(table, TABLE_NAME)
         self.double = double
@@ -112,7 +113,7 @@ cdef class Engine:
                                 + (geometry.kernel_width - 1) * geometry.column_dilation + 1)
         self.column_source = <Py_ssize_t*> allocated(self.reached_columns, sizeof(Py_ssize_t))
         for index in range(self.reached_columns):
-            self.column_source[index] = source_index(index - geometry.left, geometry.width, self.boundary)
+            self.column_source[index] = source_index(index - geometry.left, geometry.width, column_boundary)
         self.first_inside = max(0, min(geometry.left, self.reached_columns))
         self.end_inside = min(geometry.left + geometry.width, self.reached_columns)
         self.first_source = max(0, -geometry.left)

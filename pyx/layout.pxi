@@ -153,7 +153,7 @@ cdef class Layout:
         loops.n_panels = engine.n_panels
         loops.padded_kernels = engine.padded_kernels
         loops.form = engine.lanes_over
-        loops.boundary = engine.boundary
+        loops.row_boundary = engine.row_boundary
         if engine.lanes_over == FOURIER:
             self.lay_out_pairs(n_workers)
         elif engine.lanes_over == OVER_COLUMNS:

@@ -114,7 +114,7 @@ cdef inline void fetch_row(const Staging* staging, const char* source) noexcept 
 
 cdef inline const char* source_row_of(const Loops* loops, Py_ssize_t image, Py_ssize_t row) noexcept nogil:
     """The first column of an image's row, given the padded one; NULL for a row of fill values."""
-    cdef Py_ssize_t source_row = source_index(row - loops.geometry.top, loops.geometry.height, loops.boundary)
+    cdef Py_ssize_t source_row = source_index(row - loops.geometry.top, loops.geometry.height, loops.row_boundary)
     if source_row < 0:
         return NULL
     return loops.images + image * loops.image_bytes + source_row * loops.row_bytes

@@ -39,7 +39,7 @@ cdef struct Loops:
     Py_ssize_t n_panels
     Py_ssize_t padded_kernels         # widths of a group's panels together
     int form                          # a Form
-    int boundary                      # of the padding, a Boundary
+    int row_boundary                  # of the padding above and below, a Boundary
     bint in_place                     # windows are read from the image itself, without a strip
     bint direct_store                 # responses are written to `out` without a strip
     bint rows_join_in                 # the image's rows follow each other without a gap, and so do the strip's
@@ -360,7 +360,7 @@ cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
         joined = 1
         if row_is_reached(loops.geometry, row):
             source = NULL
-            source_row = source_index(row - loops.geometry.top, loops.geometry.height, loops.boundary)
+            source_row = source_index(row - loops.geometry.top, loops.geometry.height, loops.row_boundary)
             if source_row >= 0:
                 source = loops.images + image * loops.image_bytes + source_row * loops.row_bytes
                 if loops.rows_join_in and source_row == row - loops.geometry.top:

@@ -279,8 +279,9 @@ def test_what_is_no_padding_is_refused(kind, value):
 
 def test_boundaries_are_five_words():
     words = ("constant", "edge", "reflect", "symmetric", "wrap")
-    assert tuple(map(_geometry.read_boundary, words)) == words
-    allowed = "allowed are 'constant', 'edge', 'reflect', 'symmetric', 'wrap'"
+    assert tuple(map(_geometry.read_boundary, words)) == tuple((word, word) for word in words)
+    assert _geometry.read_boundary(["edge", "wrap"]) == ("edge", "wrap")
+    allowed = "allowed are 'constant', 'edge', 'reflect', 'symmetric', 'wrap' and a pair (rows, columns) of them"
     assert message_of(ValueError, _geometry.read_boundary, "zeros") == f"boundary: got 'zeros'; {allowed}"
     assert message_of(TypeError, _geometry.read_boundary, 0) == f"boundary: got 0; {allowed}"
 

@@ -11,6 +11,8 @@ from xcorr._dtypes import check_element
 from xcorr._engine import hold
 from xcorr._foreign import refuses, shown
 
+Fill = int | float | complex
+
 DLPACK_CPU = 1
 PIECE = 2**22
 """Elements that are read or written at one go: some milliseconds."""
@@ -106,31 +108,51 @@ def copied(value: Any, argument: str) -> npt.NDArray[Any]:
     return array.copy()
 
 
-def read_fill(fill_value: Any) -> int | float | complex:
-    """`fill_value` as a Python number; TypeError if it is none."""
+def read_fill(fill_value: Any) -> Fill | tuple[Fill, ...]:
+    """`fill_value` as a Python number, or several, one for each channel; TypeError if it is none."""
     if type(fill_value) in (int, float, complex):
         return fill_value  # type: ignore[no-any-return]
-    scalar = None
+    array = None
     if not isinstance(fill_value, (str, bytes)) and not is_masked(fill_value):
         try:
-            scalar = np.asarray(fill_value)
+            array = np.asarray(fill_value)
         except Exception as error:
             if not refuses(error):
                 raise
-    number = scalar.item() if scalar is not None and not scalar.ndim and scalar.dtype.kind in "biufcO" else None
-    if not isinstance(number, (int, float, complex)):
-        raise TypeError(f"fill_value: got {shown(fill_value)}; allowed is a number that the images' dtype has")
-    return number
+    if array is not None and array.ndim <= 1 and array.dtype.kind in "biufcO":
+        numbers = array.reshape(-1).tolist()
+        if all(isinstance(number, (int, float, complex)) for number in numbers):
+            return tuple(numbers) if array.ndim else numbers[0]
+    raise TypeError(
+        f"fill_value: got {shown(fill_value)}; allowed is a number that the images' dtype has, or one for each channel"
+    )
 
 
-def take_fill(fill_value: Any, images: np.dtype[Any], boundary: str) -> int | float | complex:
-    """`fill_value` as a Python number; ValueError unless the images' dtype has it (floats: but for rounding)."""
+def take_fill(
+    fill_value: Any, images: np.dtype[Any], boundary: tuple[str, str], n_channels: int | None = None
+) -> tuple[Fill, ...]:
+    """`fill_value` as Python numbers, one or `n_channels`; ValueError unless the images' dtype has them.
+
+    A float may be rounded to one that it has.
+    """
     if type(fill_value) is int and fill_value == 0:
-        return 0
-    number = read_fill(fill_value)
-    allowed = f"a value of the images' dtype {images}"
-    if boundary != "constant" and number != 0:
-        raise ValueError(f"fill_value: got {shown(number)} with boundary {boundary!r}; only 'constant' uses one")
+        return (0,)
+    found = read_fill(fill_value)
+    if not isinstance(found, tuple):
+        found = (found,)
+    elif n_channels is not None and len(found) != n_channels:
+        raise ValueError(
+            f"fill_value: got {len(found)} numbers for images with {n_channels} channels; "
+            "allowed is one number, or one for each channel"
+        )
+    if "constant" not in boundary and any(number != 0 for number in found):
+        word = boundary[0] if boundary[0] == boundary[1] else boundary
+        raise ValueError(f"fill_value: got {shown(fill_value)} with boundary {word!r}; only 'constant' uses one")
+    return tuple(fitting(number, images) for number in found)
+
+
+def fitting(number: Fill, images: np.dtype[Any]) -> Fill:
+    """A fill value as the images' dtype has it; ValueError if it does not."""
     if images.kind == "c":
         fits = fits_float(number.real, images) and fits_float(number.imag, images)
     elif isinstance(number, complex):
@@ -142,7 +164,7 @@ def take_fill(fill_value: Any, images: np.dtype[Any], boundary: str) -> int | fl
     else:
         fits = fits_float(number, images)
     if not fits:
-        raise ValueError(f"fill_value: got {shown(number)}; allowed is {allowed}")
+        raise ValueError(f"fill_value: got {shown(number)}; allowed is a value of the images' dtype {images}")
     return int(number) if images.kind in "biu" and not isinstance(number, complex) else rounded(number, images)
 
 

@@ -31,6 +31,7 @@ from xcorr._typing import (
     AnyElement,
     Array,
     Boundary,
+    Fill,
     Inexact,
     Keywords,
     Layout,
@@ -39,7 +40,6 @@ from xcorr._typing import (
     Padding,
     Pair,
     Precision,
-    Scalar,
     Whole,
 )
 
@@ -100,7 +100,7 @@ def correlate(
     layout: Layout | None = None,
     padding: Padding = "valid",
     boundary: Boundary = "constant",
-    fill_value: Scalar = 0,
+    fill_value: Fill = 0,
     stride: Pair = 1,
     dilation: Pair = 1,
     groups: SupportsIndex = 1,
@@ -131,10 +131,11 @@ def correlate(
     padding : {"valid", "same", "full"}, int, (rows, columns) or ((top, bottom), (left, right))
         What is added around the images, in pixels. "same" gives ceil(H / stride) rows, the smaller half first; "full"
         adds the kernel's effective size less one on each side.
-    boundary : {"constant", "edge", "reflect", "symmetric", "wrap"}
-        What the padding holds, by `numpy.pad`'s names, at any width.
-    fill_value : scalar
-        The value of the constant padding, one that the images' dtype has.
+    boundary : {"constant", "edge", "reflect", "symmetric", "wrap"} or (rows, columns)
+        What the padding holds, by `numpy.pad`'s names, at any width; of a pair the first word is for the rows above and
+        below. ``("edge", "wrap")`` suits a map whose longitudes go around.
+    fill_value : scalar or array_like, (C,)
+        The value of the constant padding, or one for each channel, that the images' dtype has.
     stride, dilation : int or (rows, columns)
         The sampling interval between windows; the distance between the taps of a kernel. In pixels, at least 1.
     groups : int
@@ -302,7 +303,7 @@ def convolve(
     layout: Layout | None = None,
     padding: Padding = "valid",
     boundary: Boundary = "constant",
-    fill_value: Scalar = 0,
+    fill_value: Fill = 0,
     stride: Pair = 1,
     dilation: Pair = 1,
     groups: SupportsIndex = 1,

@@ -13,7 +13,7 @@ from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Repeat
 from xcorr._geometry import check_is_no_row, read_array_shape
 from xcorr._plan import CACHED_PLANS, Plan, plan_for, read_settings
-from xcorr._typing import AnyArray, Array, Boundary, Layout, Method, Overflow, Padding, Pair, Precision, Scalar
+from xcorr._typing import AnyArray, Array, Boundary, Fill, Layout, Method, Overflow, Padding, Pair, Precision
 
 
 class Correlator:
@@ -65,7 +65,7 @@ class Correlator:
         layout: Layout | None = None,
         padding: Padding = "valid",
         boundary: Boundary = "constant",
-        fill_value: Scalar = 0,
+        fill_value: Fill = 0,
         stride: Pair = 1,
         dilation: Pair = 1,
         groups: SupportsIndex = 1,
@@ -186,6 +186,8 @@ class Correlator:
         settings = {name: value for name, value in self._settings._asdict().items() if value != getattr(usual, name)}
         four_axes = "NHWC" if self._kernels.ndim == 4 else None  # which means that layout alone
         layout, method = settings.pop("layout", four_axes), settings.pop("method", None)
+        if (boundary := settings.get("boundary")) and boundary[0] == boundary[1]:
+            settings["boundary"] = boundary[0]
         parts = [
             f"kernels {self._kernels.shape} of {self._kernels.dtype}",
             f"layout {layout}" if layout else "layout by the images' axes",

@@ -22,8 +22,8 @@ def run(
     bank: Bank,
     out: npt.NDArray[Any] | None,
     geometry: Geometry,
-    boundary: str,
-    fill: int,
+    boundary: tuple[str, str],
+    fill: tuple[int, ...],
     limits: tuple[int, int, bool],
 ) -> bool:
     """Writes the responses of `images` (N, H, W, C) to `out` (N, rows, columns, K); without `out` it only looks.
@@ -40,14 +40,16 @@ def run(
     bank.make_room(kernel_bytes + workspace)
     gathered = np.empty((blocks.rows * blocks.columns, blocks.n_taps), dtype=wide)
     at_once = max(1, min(WIDTHS[0], WORK_AT_ONCE // gathered.size))
-    columns = sources(-geometry.left, blocks.strip_columns, geometry.width, boundary)
+    columns = sources(-geometry.left, blocks.strip_columns, geometry.width, boundary[1])
     for group in range(geometry.groups):
         kernels = bank.real_kernels(group, 0, bank.n_kernels, kernel_type)
         bias = tuple(int(value) for value in bank.bias[group])
         for image, first_row in product(range(len(images)), blocks.first_rows()):
             first = first_row * geometry.row_stride - geometry.top
-            rows = sources(first, blocks.strip_rows, geometry.height, boundary)
-            strip = padded(images[image, :, :, group * depth : (group + 1) * depth], rows, columns, fill, wide)
+            rows = sources(first, blocks.strip_rows, geometry.height, boundary[0])
+            channels = slice(group * depth, (group + 1) * depth)
+            own_fill = fill[channels] if len(fill) > 1 else fill
+            strip = padded(images[image, :, :, channels], rows, columns, own_fill, wide)
             for first_column in blocks.first_columns():
                 windows = blocks.windows(strip, first_column)
                 gathered.reshape(windows.shape)[...] = windows
@@ -81,7 +83,11 @@ def sources(first: int, count: int, length: int, boundary: str) -> npt.NDArray[n
 
 
 def padded(
-    image: npt.NDArray[Any], rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], fill: int, wide: np.dtype[Any]
+    image: npt.NDArray[Any],
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+    fill: tuple[int, ...],
+    wide: np.dtype[Any],
 ) -> npt.NDArray[Any]:
     """The rows and columns of an image (height, width, depth), flat, as the 64-bit type."""
     # not by index arrays in brackets: NumPy 2.4 crashes where these are refused memory

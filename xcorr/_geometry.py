@@ -272,13 +272,23 @@ def read_padding(padding: Any) -> Padding:
     return (top, bottom), (left, right)
 
 
-def read_boundary(boundary: Any) -> str:
-    allowed = ", ".join(map(repr, BOUNDARIES))
-    if not isinstance(boundary, str):
-        raise TypeError(f"boundary: got {shown(boundary)}; allowed are {allowed}")
-    if boundary not in BOUNDARIES:
-        raise ValueError(f"boundary: got {shown(boundary)}; allowed are {allowed}")
-    return plain(boundary, BOUNDARIES)
+def read_boundary(boundary: Any) -> tuple[str, str]:
+    """The words for rows and for columns, from one for both or a pair."""
+    words = ", ".join(map(repr, BOUNDARIES))
+    problem = f"boundary: got {shown(boundary)}; allowed are {words} and a pair (rows, columns) of them"
+    if isinstance(boundary, str):
+        pair: tuple[Any, ...] = (boundary, boundary)
+    elif is_sequence(boundary):
+        pair = items_of(boundary, "boundary", 2, f"{words} and a pair (rows, columns) of them")
+    else:
+        raise TypeError(problem)
+    if len(pair) != 2:
+        raise ValueError(problem)
+    if not all(isinstance(word, str) for word in pair):
+        raise TypeError(problem)
+    if not all(word in BOUNDARIES for word in pair):
+        raise ValueError(problem)
+    return plain(pair[0], BOUNDARIES), plain(pair[1], BOUNDARIES)
 
 
 def read_overflow(overflow: Any) -> str:

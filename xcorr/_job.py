@@ -46,7 +46,7 @@ class Limits(NamedTuple):
 class Job:
     """The arrays of one call and what was asked."""
 
-    def __init__(self, plan: "Plan", images: Array, bank: Bank, fill: complex, workers: Any) -> None:
+    def __init__(self, plan: "Plan", images: Array, bank: Bank, fill: tuple[complex, ...], workers: Any) -> None:
         self.plan = plan
         self.images = images
         self.bank = bank
@@ -236,9 +236,10 @@ class Job:
         """The engine's call of these arrays."""
         plan = self.plan
         fill = plan.no_fill
-        if self.fill != 0:
-            parts = (self.fill.real, self.fill.imag) if plan.types.images.kind == "c" else (self.fill.real,)
-            fill = np.tile(np.array(parts, dtype=np.float64), len(fill) // len(parts))
+        if any(number != 0 for number in self.fill):
+            parts = ("real", "imag") if plan.types.images.kind == "c" else ("real",)
+            numbers = [getattr(number, part) for number in self.fill for part in parts]
+            fill = np.tile(np.array(numbers, dtype=np.float64), len(fill) // len(numbers))
         return engine.call(
             self.images if images is None else images,
             plan.layout.images,
@@ -294,7 +295,7 @@ class Job:
         if magnitude * kernel_reach + bias_reach > EXACT_FLOAT64:
             pixels = in_order(self.images, self.plan.layout.images)
             magnitude = _reach.largest_magnitude(pixels, self.plan.geometry, self.plan.settings.boundary)
-            magnitude = max(magnitude, abs(int(self.fill.real)))
+            magnitude = max(magnitude, *(abs(int(number.real)) for number in self.fill))
         return magnitude * kernel_reach + bias_reach
 
     def correlate_exactly(self, result: Array | None) -> bool:
@@ -306,7 +307,7 @@ class Job:
             None if result is None else in_order(result, plan.layout.response),
             plan.geometry,
             plan.settings.boundary,
-            int(self.fill.real),
+            tuple(int(number.real) for number in self.fill),
             self.limits(),
         )
 

@@ -62,7 +62,7 @@ class Settings(NamedTuple):
 
     layout: str | None
     padding: Padding
-    boundary: str
+    boundary: tuple[str, str]
     stride: tuple[int, int]
     dilation: tuple[int, int]
     groups: int
@@ -312,7 +312,7 @@ class Plan:
         """
         n_images = images.shape[self.layout.images[0]] if self.layout.images[0] >= 0 else 1
         shape = self.response_shape(n_images)
-        fill = take_fill(fill_value, self.types.images, self.settings.boundary)
+        fill = take_fill(fill_value, self.types.images, self.settings.boundary, self.geometry.channels)
         if workers is not None:
             workers = _workers.count_workers(workers)
         target, _held = (None, []) if out is None else check_out(out, shape, self.types.response)

@@ -9,7 +9,7 @@ from xcorr._arrays import in_pieces
 from xcorr._geometry import Geometry
 
 
-def largest_magnitude(images: npt.NDArray[Any], geometry: Geometry, boundary: str) -> int:
+def largest_magnitude(images: npt.NDArray[Any], geometry: Geometry, boundary: tuple[str, str]) -> int:
     """The largest absolute value of the integers of `images` (N, H, W, C) that a window reaches, 0 if none does."""
     ends = [0]
     for view in reached(images, geometry, boundary):
@@ -18,7 +18,7 @@ def largest_magnitude(images: npt.NDArray[Any], geometry: Geometry, boundary: st
     return max(map(abs, ends))
 
 
-def reached(images: npt.NDArray[Any], geometry: Geometry, boundary: str) -> Iterator[npt.NDArray[Any]]:
+def reached(images: npt.NDArray[Any], geometry: Geometry, boundary: tuple[str, str]) -> Iterator[npt.NDArray[Any]]:
     """Views that together hold every pixel which a window reaches, and few others; of broadcast axes one place."""
     once = images[tuple(slice(0, 1) if pitch == 0 else slice(None) for pitch in images.strides)]
     rows = [slice(None)]
@@ -28,7 +28,7 @@ def reached(images: npt.NDArray[Any], geometry: Geometry, boundary: str) -> Iter
             (geometry.rows, geometry.row_stride),
             (geometry.kernel_height, geometry.row_dilation),
             geometry.top,
-            boundary,
+            boundary[0],
         )
     columns = [slice(None)]
     if once.shape[2] > 1:
@@ -37,7 +37,7 @@ def reached(images: npt.NDArray[Any], geometry: Geometry, boundary: str) -> Iter
             (geometry.columns, geometry.column_stride),
             (geometry.kernel_width, geometry.column_dilation),
             geometry.left,
-            boundary,
+            boundary[1],
         )
     for row_places in rows:
         for column_places in columns:

@@ -130,20 +130,21 @@ def _pad(images, pads, boundary, fill_value):
     """The images with a border; the names of the boundaries are those of numpy.pad."""
     (top, bottom), (left, right) = pads
     n_images, height, width, depth = images.shape
-    if boundary == "constant":
-        padded = np.full((n_images, top + height + bottom, left + width + right, depth), fill_value, images.dtype)
-        padded[:, top : top + height, left : left + width] = images
-        return padded
-    rows = [_inside(index, height, boundary) for index in range(-top, height + bottom)]
-    columns = [_inside(index, width, boundary) for index in range(-left, width + right)]
-    return images[:, rows][:, :, columns]
+    of_rows, of_columns = (boundary, boundary) if isinstance(boundary, str) else boundary
+    filled = np.full((n_images, height + 1, width + 1, depth), fill_value, images.dtype)
+    filled[:, :height, :width] = images
+    rows = [_inside(index, height, of_rows) for index in range(-top, height + bottom)]
+    columns = [_inside(index, width, of_columns) for index in range(-left, width + right)]
+    return filled[:, rows][:, :, columns]
 
 
 def _inside(index, length, boundary):
-    """The pixel that an index outside 0 .. length - 1 means, as in numpy.pad.
+    """The pixel that an index outside 0 .. length - 1 means, as in numpy.pad; `length` is where the fill value lies.
 
-    edge aa|abc|cc, wrap bc|abc|ab, symmetric ba|abc|cb, reflect cb|abc|ba.
+    constant __|abc|__, edge aa|abc|cc, wrap bc|abc|ab, symmetric ba|abc|cb, reflect cb|abc|ba.
     """
+    if boundary == "constant":
+        return index if 0 <= index < length else length
     if boundary == "edge":
         return min(max(index, 0), length - 1)
     if boundary == "wrap":

@@ -1,5 +1,6 @@
 """Types that signatures are made of. The words are spelled out, so that a type checker knows one that is misspelled."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, SupportsIndex, TypedDict, TypeVar
 
 import numpy as np
@@ -7,13 +8,14 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Layout = Literal["NHWC", "NCHW", "NHW"]
-Boundary = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
+BoundaryWord = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
+Boundary = BoundaryWord | tuple[BoundaryWord, BoundaryWord]
 Method = Literal["auto", "direct", "matmul", "fft", "winograd"]
 Precision = Literal["standard", "strict"]
 Overflow = Literal["raise", "saturate"]
 Pair = SupportsIndex | tuple[SupportsIndex, SupportsIndex]
 Padding = Literal["valid", "same", "full"] | Pair | tuple[tuple[SupportsIndex, SupportsIndex], ...]
-Scalar = complex | np.number[Any] | np.bool_
+Fill = complex | np.number[Any] | np.bool_ | Sequence[complex] | npt.NDArray[Any]
 
 AnyArray = TypeVar("AnyArray", bound=Array)
 AnyElement = TypeVar("AnyElement", bound=np.generic)
@@ -27,7 +29,7 @@ class Keywords(TypedDict, total=False):
     layout: Layout | None
     padding: Padding
     boundary: Boundary
-    fill_value: Scalar
+    fill_value: Fill
     stride: Pair
     dilation: Pair
     groups: SupportsIndex

@@ -284,7 +284,7 @@ def engine_bytes(plan: Plan, images: tuple[int, ...], n_images: int, double: boo
     batch = np.broadcast_to(np.zeros((), plan.types.images), images)
     response = unwritten(plan.response_shape(n_images), plan.types.stored)
     kernels = np.broadcast_to(np.zeros((), plan.types.kernels), (0,) * 4)
-    job = Job(plan, batch, as_bank(kernels), 0, n_workers)
+    job = Job(plan, batch, as_bank(kernels), (0,), n_workers)
     job.beside += n_elements * work.itemsize
     call = job.call(engine, response, NO_PANELS, None, False, n_workers)
     try:
