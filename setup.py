@@ -91,14 +91,18 @@ NUMPY_MACRO = ("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION")
 PART_MACROS = [("CYTHON_NO_PYINIT_EXPORT", None)]
 
 SOURCES = Path("pyx")
+DECLARED = SOURCES / "level"  # the folder of what is taken by name: declarations and C headers
+PLACES = {path.stem: path for path in sorted(SOURCES.rglob("*.pyx"))}
 TRANSLATED = Path("build", "cython")
-EXTENSIONS = [Extension(f"xcorr.{name}", [f"pyx/{name}.pyx"]) for name in MODULES]
-LEVEL_EXTENSIONS = {
-    f"xcorr._level_{level}": Extension(
-        f"xcorr._level_{level}", [f"pyx/_level_{level}.pyx", *(f"pyx/{part}.pyx" for part in PARTS)]
-    )
-    for level in LEVELS
-}
+
+
+def extension_of(*names):
+    """A module of the package, the first name, linked from these sources."""
+    return Extension(f"xcorr.{names[0]}", [PLACES[name].as_posix() for name in names])
+
+
+EXTENSIONS = [extension_of(name) for name in MODULES]
+LEVEL_EXTENSIONS = {f"xcorr._level_{level}": extension_of(f"_level_{level}", *PARTS) for level in LEVELS}
 
 
 # --- what was made of what --------------------------------------------------------------------------------------------
@@ -136,7 +140,7 @@ def read_by(source):
             found.add(path)
             text = path.read_text("utf-8")
             for included, taken in re.findall(r'^include "(.+)"|^(?:from|cimport) (\w+)', text, re.M):
-                waiting.append(SOURCES / (included or f"{taken}.pxd"))
+                waiting.append(path.parent / included if included else DECLARED / f"{taken}.pxd")
     return sorted(found)
 
 
@@ -160,7 +164,8 @@ def cython_command(source, target):
     """How a module is translated; what pip calls the build in lies in another folder each time, and is not told."""
     name = source.stem if source.stem in PARTS else f"xcorr.{source.stem}"
     directives = (part for item in DIRECTIVES.items() for part in ("-X", "{}={}".format(*item)))
-    return [sys.executable, "-m", "cython", "-3", "--module-name", name, *directives, str(source), "-o", str(target)]
+    command = [sys.executable, "-m", "cython", "-3", "--module-name", name, "-I", str(DECLARED), *directives]
+    return [*command, str(source), "-o", str(target)]
 
 
 def translated(name):
@@ -173,7 +178,7 @@ def translate(name):
     import Cython
     import numpy
 
-    source, target = SOURCES / f"{name}.pyx", translated(name)
+    source, target = PLACES[name], translated(name)
     digest = digest_of(Cython.__version__, numpy.__version__, cython_command(source, target)[1:], *read_by(source))
     if not is_made(target, digest):
         made = target.with_name(f"{name}.part.c")
@@ -259,7 +264,7 @@ class BuildCore(build_ext):
         import numpy
 
         by = self.compiler_itself, unit.flags, unit.macros, sys.version, numpy.__version__
-        return digest_of(*by, translated(unit.name), *sorted(SOURCES.glob("*.h")))
+        return digest_of(*by, translated(unit.name), *sorted(DECLARED.glob("*.h")))
 
     def compile(self, unit, digest):
         """Compiles a unit, and says so."""
@@ -271,7 +276,7 @@ class BuildCore(build_ext):
                 [str(translated(unit.name))],
                 output_dir=folder,
                 macros=unit.macros,
-                include_dirs=[str(SOURCES), numpy.get_include(), *self.include_dirs],
+                include_dirs=[str(DECLARED), numpy.get_include(), *self.include_dirs],
                 extra_postargs=self.spelled(unit.flags),
             )
             put(Path(made), unit.object, digest)
@@ -387,7 +392,7 @@ class Annotate(Command):
     def run(self):
         folder = Path("build", "annotate")
         folder.mkdir(parents=True, exist_ok=True)
-        for source in sorted(SOURCES.glob("*.pyx")):
+        for source in PLACES.values():
             run([*cython_command(source, folder / f"{source.stem}.c"), "--annotate"], f"translating {source}")
             (folder / f"{source.stem}.c").unlink()
 

@@ -36,15 +36,15 @@ def names(paths):
 
 def test_every_module_of_cython_is_built(built):
     levels = [f"_level_{level}" for level in ("base", "v3", "v4")]
-    assert {path.stem for path in Path("pyx").glob("*.pyx")} == {*built["MODULES"], *built["PARTS"], *levels}
+    assert {path.stem for path in Path("pyx").rglob("*.pyx")} == {*built["MODULES"], *built["PARTS"], *levels}
 
 
 def test_what_a_module_includes_and_takes_belongs_to_it(built):
-    read = names(built["read_by"](Path("pyx/part_transforms.pyx")))
+    read = names(built["read_by"](Path("pyx/level/part_transforms.pyx")))
     assert {"part_transforms.pyx", "fft.pxi", "winograd.pxi", "vectors.pxi", "microkernels.pxd", "simd.pxd"} <= read
     assert "staging.pxi" not in read
-    modules = [names(built["read_by"](path)) for path in Path("pyx").glob("*.pyx")]
-    assert set().union(*modules) == {path.name for path in Path("pyx").iterdir() if path.suffix != ".h"}
+    modules = [names(built["read_by"](path)) for path in Path("pyx").rglob("*.pyx")]
+    assert set().union(*modules) == {path.name for path in Path("pyx").rglob("*.p*")}
 
 
 def test_only_other_contents_or_flags_are_compiled_again(built, tmp_path):

@@ -6,7 +6,7 @@ from xcorr._dtypes import Types
 from xcorr._geometry import Geometry
 
 LONGEST_BLOCK = 11
-"""Channels of a block of the sum. Block sums are added up; totals of more than six (`layout.pxi`) carry what they lose.
+"""Channels of a block of the sum. Block sums are added up; totals of more than six (`binding.pxi`) carry what is lost.
 
 The magnitudes of the places that make a response come to at most 10 times what the bound of 16 u is of, to 5.5 times if
 pixels and taps are of one sign (found by looking at all signs, and at all pixels of 0 and 1), so that few roundings are

@@ -16,7 +16,7 @@ from xcorr._memory import empty_lines
 # One module; in files of their own are the loops, packing, waiting, the layout of a call, the call itself,
 # and small calls again.
 include "strips.pxi"
-include "pairs.pxi"
+include "fourier_pairs.pxi"
 include "packing.pxi"
 include "waiting.pxi"
 
@@ -314,6 +314,6 @@ cdef void* allocated(Py_ssize_t count, size_t size) except NULL:
     return memory
 
 
-include "layout.pxi"
+include "binding.pxi"
 include "call.pxi"
 include "repeat.pxi"

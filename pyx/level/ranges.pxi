@@ -1,7 +1,7 @@
 # The range of a tile: how bright its brightest pixel is, how faint the brightest of its faintest window, and its norm.
 #
 # A transform spreads the rounding errors of the brightest pixels over all of the tile: by the range found here the gate
-# decides whether the windows keep enough bits, or are done directly (`pairs.pxi`).
+# decides whether the windows keep enough bits, or are done directly (`fourier_pairs.pxi`).
 
 from libc.math cimport frexp, ldexp, sqrt
 
