@@ -6,17 +6,13 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import arrays
 import children
 import numpy as np
 from rows import Outcome, Row
-
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
-import malformed
-from memory_orders import LYING
+from support import malformed, memory_orders
 
 import xcorr
 from xcorr import _dispatch
@@ -180,7 +176,7 @@ def garbage(generator: random.Random) -> Any:
         lambda: itertools.count(),
         malformed.Raises,
         lambda: Lies(generator.choice((number, None, text, (), -1, floating))),
-        lambda: generator.choice(list(LYING.values()))(np.zeros((3, 3))),
+        lambda: generator.choice(list(memory_orders.LYING.values()))(np.zeros((3, 3))),
         lambda: os,
     )
     return generator.choice(makers)()

@@ -3,20 +3,14 @@
 import contextlib
 import itertools
 import math
-import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from children import Clock, Count
-
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from cases import FEW
-from checks import response_dtype, whole_numbers
-from memory_orders import LYING, MEMORY, OnlyArray, OnlyDLPack
+from support import cases, checks, memory_orders
 
 import xcorr
 from xcorr import _dispatch
@@ -42,7 +36,14 @@ def mapped(array: Any) -> Any:
 
 def of_any_kind(count: Count, clock_seconds: float, seed: int) -> None:
     """Operands of each memory order and kind in turn, by a random method and level: the bits of plain arrays."""
-    kinds = {**MEMORY, **LYING, "dlpack": OnlyDLPack, "array": OnlyArray, "memoryview": memoryview, "memmap": mapped}
+    kinds = {
+        **memory_orders.MEMORY,
+        **memory_orders.LYING,
+        "dlpack": memory_orders.OnlyDLPack,
+        "array": memory_orders.OnlyArray,
+        "memoryview": memoryview,
+        "memmap": mapped,
+    }
     clock = Clock(clock_seconds)
     for index, kind in enumerate(itertools.cycle(kinds)):
         if not clock and index >= 4 * len(kinds):
@@ -50,11 +51,11 @@ def of_any_kind(count: Count, clock_seconds: float, seed: int) -> None:
         generator = np.random.default_rng([seed, index])
         choices = DTYPES, METHODS[1:3], _dispatch.runnable_levels()
         dtype, method, level = (str(generator.choice(words)) for words in choices)
-        case = FEW[generator.integers(len(FEW))]
+        case = cases.FEW[generator.integers(len(cases.FEW))]
         keywords = {name: value for name, value in case.keywords.items() if name != "fill_value" or dtype != "bool"}
         name = f"{kind} {dtype} {method} {level} {case.id} {seed}-{index}"
         count.begin(name)
-        images, kernels = (whole_numbers(generator, shape, dtype) for shape in (case.images, case.kernels))
+        images, kernels = (checks.whole_numbers(generator, shape, dtype) for shape in (case.images, case.kernels))
         with _dispatch.using_level(level):
             expected = xcorr.correlate(images, kernels, method=method, **keywords)
             pairs = [(images, kernels)] * 3
@@ -68,7 +69,7 @@ def of_any_kind(count: Count, clock_seconds: float, seed: int) -> None:
                     if not same(xcorr.correlate(*pair, method=method, **keywords), expected):
                         count.wrong(name, "other bits")
                 except (TypeError, ValueError) as error:
-                    if kind not in LYING or not str(error).startswith(("images: ", "kernels: ")):
+                    if kind not in memory_orders.LYING or not str(error).startswith(("images: ", "kernels: ")):
                         count.wrong(name, f"{type(error).__name__}: {error}")
 
 
@@ -128,10 +129,10 @@ def random_overlap(generator: np.random.Generator) -> Overlap:
     padding = str(generator.choice(("valid", "same", "full")))
     n_kernels *= groups
     shapes = ((n_images, *image, depth * groups), (n_kernels, *kernel, depth), (n_kernels,))
-    response = response_dtype(dtype)
+    response = checks.response_dtype(dtype)
     response_shape = (n_images, *xcorr.response_shape(image, kernel, padding=padding), n_kernels)
     n_bytes = 3 * response.itemsize * max(math.prod(shape) for shape in (*shapes, response_shape))
-    numbers = whole_numbers(generator, n_bytes // np.dtype(dtype).itemsize, dtype)
+    numbers = checks.whole_numbers(generator, n_bytes // np.dtype(dtype).itemsize, dtype)
     if dtype == "int64" and generator.random() < 0.5:
         numbers <<= 24  # sums that float64 does not hold
     elif numbers.dtype.kind in "fc" and generator.random() < 0.2:

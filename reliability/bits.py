@@ -18,8 +18,8 @@ from calls import (
     shifted,
     whole_numbers,
 )
-from checks import assert_same_bits, real_numbers
 from rows import Outcome, Row
+from support import checks
 
 WORKERS = (2, 3, 4, 7, 8, 16)
 LARGE = 12_000_000
@@ -49,7 +49,7 @@ def draw_bits_call(draw: Draw, budget: int, n_images: int, verb: str | None = No
 
 def full_numbers(draw: Draw, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     if dtype.kind in "fc":
-        return real_numbers(draw.rng, shape, dtype)
+        return checks.real_numbers(draw.rng, shape, dtype)
     return whole_numbers(draw.rng, shape, dtype, 100)
 
 
@@ -60,7 +60,7 @@ def check_workers(draw: Draw) -> None:
     call = draw_bits_call(draw, LARGE if draw.one_in(50) else 30_000, draw.of((1, 1, 2, 3, 5)))
     alone = call.run(workers=1)
     for workers in WORKERS:
-        assert_same_bits(call.run(workers=workers), alone)
+        checks.assert_same_bits(call.run(workers=workers), alone)
 
 
 # --- R8 ---------------------------------------------------------------------------------------------------------------
@@ -78,12 +78,12 @@ def check_batch_and_bank(draw: Draw) -> None:
 def check_batch(draw: Draw, call: Call, together: np.ndarray) -> None:
     images = call.images
     which = draw.up_to(len(images) - 1)
-    assert_same_bits(call._replace(images=images[which]).run(), together[which])
-    assert_same_bits(call._replace(images=images[which:]).run(), together[which:])
-    assert_same_bits(call._replace(images=images[::-1]).run(), together[::-1])
+    checks.assert_same_bits(call._replace(images=images[which]).run(), together[which])
+    checks.assert_same_bits(call._replace(images=images[which:]).run(), together[which:])
+    checks.assert_same_bits(call._replace(images=images[::-1]).run(), together[::-1])
     more = np.broadcast_to(images[which], (draw.of((2, 17, 40)), *images.shape[1:]))
     response = call._replace(images=more).run()
-    assert_same_bits(response, np.broadcast_to(together[which], response.shape))
+    checks.assert_same_bits(response, np.broadcast_to(together[which], response.shape))
 
 
 def check_bank(draw: Draw, call: Call, together: np.ndarray) -> None:
@@ -93,7 +93,7 @@ def check_bank(draw: Draw, call: Call, together: np.ndarray) -> None:
     def assert_same_of(which: np.ndarray) -> None:
         chosen, bias = call._replace(kernels=call.kernels[which]), call.keywords.get("bias")
         response = chosen.run() if bias is None else chosen.run(bias=bias[which])
-        assert_same_bits(response, together.take(which, axis))
+        checks.assert_same_bits(response, together.take(which, axis))
 
     bank = n_kernels // groups
     assert_same_of((np.arange(groups)[:, None] * bank + draw.rng.permutation(bank)).ravel())
@@ -111,17 +111,17 @@ def check_memory_and_repetition(draw: Draw) -> None:
     call = draw_bits_call(draw, 10_000, draw.up_to(3), "correlate")
     expected = call.run()
     for _ in range(3):
-        assert_same_bits(call.run(workers=None), expected)
+        checks.assert_same_bits(call.run(workers=None), expected)
     for _ in range(6):
         other = call._replace(images=in_other_memory(draw, call.images), kernels=in_other_memory(draw, call.kernels))
         other, out = draw_out(draw, other, expected.shape)
-        assert_same_bits(other.run(out=out), expected)
-    assert_same_bits(call._replace(verb="Correlator").run(), expected)
+        checks.assert_same_bits(other.run(out=out), expected)
+    checks.assert_same_bits(call._replace(verb="Correlator").run(), expected)
     for offset in (1, 2, 3, 4, 5, 12, 33):
         out = shifted(expected, offset)
         out[...] = 0
         call._replace(images=shifted(call.images, offset), kernels=shifted(call.kernels, offset)).run(out=out)
-        assert_same_bits(out, expected)
+        checks.assert_same_bits(out, expected)
 
 
 def in_other_memory(draw: Draw, array: np.ndarray) -> np.ndarray:

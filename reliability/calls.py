@@ -4,28 +4,24 @@ Case `index` of a seed is made of these two numbers alone. `check(Draw(seed, ind
 """
 
 import os
-import sys
 import time
 import warnings
 from collections.abc import Callable
 from math import isqrt, prod
-from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
 from rows import Outcome
+from support import checks
 
 import xcorr
 from xcorr import _dispatch, _job
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from checks import BOUNDARIES, COMPLEXES, FLOATS, INTEGERS, response_dtype, window_view
-
 LEVELS = (
     (_dispatch.current(),) if os.environ.get("XCORR_LEVEL") else tuple(map(_dispatch.load, _dispatch.runnable_levels()))
 )
-DTYPES = (*INTEGERS, *FLOATS, *FLOATS, *FLOATS, *COMPLEXES, *COMPLEXES)
+DTYPES = (*checks.INTEGERS, *checks.FLOATS, *checks.FLOATS, *checks.FLOATS, *checks.COMPLEXES, *checks.COMPLEXES)
 FULL_DTYPES = ("float32", "float64", "complex64", "complex128")
 """Those whose sums are of their own precision, as winograd needs; fft has no others but float16."""
 TRANSFORMED = ("winograd", "fft")
@@ -128,7 +124,7 @@ class Call(NamedTuple):
         return response if self.images.ndim == len(self.layout) else response[0]
 
     def dtype(self) -> np.dtype:
-        return np.dtype(self.keywords.get("dtype") or response_dtype(self.images, self.kernels))
+        return np.dtype(self.keywords.get("dtype") or checks.response_dtype(self.images, self.kernels))
 
     def exact(self) -> np.ndarray:
         """The response of whole numbers, whose sums and those of their parts have to be within int64."""
@@ -150,7 +146,7 @@ class Call(NamedTuple):
         n_kernels, height, width, depth = kernels.shape
         groups, conjugate = keywords.pop("groups"), keywords.pop("conjugate")
         bias = keywords.pop("bias", np.zeros(n_kernels, kernels.dtype))
-        windows = window_view(images, (height, width), **keywords)
+        windows = checks.window_view(images, (height, width), **keywords)
         shape = *windows.shape[:3], n_kernels
         windows = windows.reshape(*windows.shape[:5], groups, depth).transpose(5, 0, 1, 2, 3, 4, 6)
         kernels = kernels.reshape(groups, n_kernels // groups, height * width * depth).swapaxes(1, 2)
@@ -223,7 +219,7 @@ def draw_shapes(draw: Draw, method: str, budget: int) -> Shapes:
         else:
             break
     keywords = {"padding": padding, "stride": stride, "dilation": dilation, "groups": groups}
-    keywords["boundary"] = draw.of(BOUNDARIES) if padding != "valid" else "constant"
+    keywords["boundary"] = draw.of(checks.BOUNDARIES) if padding != "valid" else "constant"
     return Shapes((n_images, *size, groups * depth), (groups * bank, *kernel, depth), keywords)
 
 
@@ -284,7 +280,7 @@ def whole_call(draw: Draw) -> Call:
     if asked:
         keywords["dtype"] = asked
     if not draw.one_in(3):
-        bias_dtype = draw_bias_dtype(draw, np.dtype(asked or response_dtype(images, kernels)))
+        bias_dtype = draw_bias_dtype(draw, np.dtype(asked or checks.response_dtype(images, kernels)))
         keywords["bias"] = whole_numbers(draw.rng, shapes.kernels[:1], bias_dtype, largest)
     if keywords["boundary"] == "constant" and draw.one_in(2):
         keywords["fill_value"] = whole_numbers(draw.rng, (), images_dtype, largest).item()
@@ -297,17 +293,26 @@ def draw_dtypes(draw: Draw, method: str) -> tuple[np.dtype, np.dtype, str | None
     images = kernels if draw.one_in(2) else np.dtype(draw.of(DTYPES))
     asked = None
     if draw.one_in(4):
-        natural = response_dtype(images, kernels)
+        natural = checks.response_dtype(images, kernels)
         if method in TRANSFORMED:
             kinds = (natural.name, np.result_type(natural, np.complex64).name)
         else:
-            kinds = {"i": INTEGERS[1:] + FLOATS + COMPLEXES, "f": FLOATS + COMPLEXES, "c": COMPLEXES}[natural.kind]
+            kinds = {
+                "i": checks.INTEGERS[1:] + checks.FLOATS + checks.COMPLEXES,
+                "f": checks.FLOATS + checks.COMPLEXES,
+                "c": checks.COMPLEXES,
+            }[natural.kind]
         asked = draw.of(kinds)
     return images, kernels, asked
 
 
 def draw_bias_dtype(draw: Draw, response: np.dtype) -> str:
-    kinds = {"i": INTEGERS, "u": INTEGERS, "f": INTEGERS + FLOATS, "c": INTEGERS + FLOATS + COMPLEXES}[response.kind]
+    kinds = {
+        "i": checks.INTEGERS,
+        "u": checks.INTEGERS,
+        "f": checks.INTEGERS + checks.FLOATS,
+        "c": checks.INTEGERS + checks.FLOATS + checks.COMPLEXES,
+    }[response.kind]
     return draw.of((response.name, draw.of(kinds)))
 
 

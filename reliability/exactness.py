@@ -17,12 +17,11 @@ from calls import (
     draw_out,
     draw_shapes,
     long_shapes,
-    response_dtype,
     whole_call,
     whole_numbers,
 )
-from checks import COMPLEXES, FLOATS, INTEGERS, padded_images
 from rows import Outcome, Row
+from support import checks
 
 import xcorr
 from xcorr import _dispatch
@@ -228,7 +227,7 @@ def check_transform_error(draw: Draw) -> float:
     expected = call.arranged(naive_sums(operands, wide))
     groups, height, width = words["groups"], *kernels.shape[1:3]
     padding = {name: words[name] for name in ("padding", "boundary", "stride", "dilation")}
-    padded = padded_images(images, (height, width), **padding)
+    padded = checks.padded_images(images, (height, width), **padding)
     padded = padded.reshape(*padded.shape[:3], groups, padded.shape[3] // groups)
     norms = norm(padded, (1, 2, 4), wide)[:, :, None] * norm(kernels, (1, 2, 3), wide).reshape(groups, -1)
     norms = np.broadcast_to(norms.reshape(len(images), 1, 1, len(kernels)), operands.shape)
@@ -265,12 +264,12 @@ def check_special_values(draw: Draw) -> None:
     is_long = method not in TRANSFORMED and draw.one_in(40)
     budget = 300_000 if method == "fft" else 3_000
     shapes = long_shapes(draw, 10_000, 40_000) if is_long else draw_shapes(draw, method, budget)
-    dtypes = FLOATS[1:] + COMPLEXES if method in TRANSFORMED else FLOATS + COMPLEXES
+    dtypes = checks.FLOATS[1:] + checks.COMPLEXES if method in TRANSFORMED else checks.FLOATS + checks.COMPLEXES
     kernels_dtype = np.dtype(draw.of(dtypes))
-    images_dtype = kernels_dtype if draw.one_in(2) else np.dtype(draw.of(FLOATS + COMPLEXES))
+    images_dtype = kernels_dtype if draw.one_in(2) else np.dtype(draw.of(checks.FLOATS + checks.COMPLEXES))
     images = whole_numbers(draw.rng, shapes.images, images_dtype, 4)
     kernels = whole_numbers(draw.rng, shapes.kernels, kernels_dtype, 8)
-    bias = whole_numbers(draw.rng, shapes.kernels[:1], response_dtype(images, kernels), 4)
+    bias = whole_numbers(draw.rng, shapes.kernels[:1], checks.response_dtype(images, kernels), 4)
     keywords = dict(shapes.keywords)
     place_specials(draw, images)
     if draw.one_in(4) and not (images_dtype.kind == "f" and kernels_dtype.kind == "c"):
@@ -306,15 +305,15 @@ def place_specials(draw: Draw, array: np.ndarray) -> None:
 def check_integers(draw: Draw) -> None:
     method = draw.of(("auto", "direct", "matmul"))
     shapes = draw_shapes(draw, method, 600)
-    images_dtype = np.dtype(draw.of(INTEGERS))
-    kernels_dtype = images_dtype if draw.one_in(3) else np.dtype(draw.of(INTEGERS))
+    images_dtype = np.dtype(draw.of(checks.INTEGERS))
+    kernels_dtype = images_dtype if draw.one_in(3) else np.dtype(draw.of(checks.INTEGERS))
     keywords = dict(shapes.keywords)
     images = limit_numbers(draw, shapes.images, images_dtype)
     kernels = limit_numbers(draw, shapes.kernels, kernels_dtype)
     if draw.one_in(2):
-        keywords["bias"] = limit_numbers(draw, shapes.kernels[:1], np.dtype(draw.of(INTEGERS)))
+        keywords["bias"] = limit_numbers(draw, shapes.kernels[:1], np.dtype(draw.of(checks.INTEGERS)))
     if draw.one_in(2):
-        keywords["dtype"] = draw.of(INTEGERS[1:])
+        keywords["dtype"] = draw.of(checks.INTEGERS[1:])
     if keywords["boundary"] == "constant" and draw.one_in(3):
         keywords["fill_value"] = limit_numbers(draw, (1,), images_dtype)[0].item()
     call = as_given(draw, images, kernels, keywords, method)

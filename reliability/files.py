@@ -16,17 +16,14 @@ from typing import Any
 import children
 import numpy as np
 from rows import Outcome, Row
-
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
-import formats
-from formats import MEMBER, MIB
+from support import formats
 
 from xcorr import datasets
 
 SECONDS = 5.0
 """The most that reading any one of these files may take."""
 
-PEAK = 8 * MIB
+PEAK = 8 * formats.MIB
 """The most memory that any of them may take."""
 
 HARMLESS = ("os.listdir", "os.scandir", "object.__getattr__")
@@ -103,7 +100,8 @@ def run_watched(count: children.Count, part: Callable[..., None], seconds: float
 
 def outcome(parts: tuple[Callable[..., None], ...], seconds: float, seed: int) -> Outcome:
     results = [
-        children.counted(run_watched, part, seconds / len(parts), seed, address_space=256 * MIB) for part in parts
+        children.counted(run_watched, part, seconds / len(parts), seed, address_space=256 * formats.MIB)
+        for part in parts
     ]
     return children.outcome(results, "violations")
 
@@ -151,8 +149,13 @@ def hostile_files(watch: Watch, clock: children.Clock, seed: int) -> None:
     header = formats.idx_bytes(8, (1 << 30,), b"")
     cases += [
         ("header that lies", "bomb", header + b"abc", None),
-        ("header that lies, compressed", "bomb", gzip.compress(header + random.Random(seed).randbytes(MIB)), None),
-        ("deflated zeros", "bomb", gzip.compress(formats.idx_bytes(8, (4,), bytes(64 * MIB)), 1), None),
+        (
+            "header that lies, compressed",
+            "bomb",
+            gzip.compress(header + random.Random(seed).randbytes(formats.MIB)),
+            None,
+        ),
+        ("deflated zeros", "bomb", gzip.compress(formats.idx_bytes(8, (4,), bytes(64 * formats.MIB)), 1), None),
         ("no such shape", "bomb", formats.idx_bytes(14, (0xFFFFFFFF,) * 32, b"abc"), None),
     ]
     for protocol in range(6):
@@ -160,11 +163,11 @@ def hostile_files(watch: Watch, clock: children.Clock, seed: int) -> None:
             body = pickle.dumps(content, protocol=protocol)
             cases.append((f"execution {number} of protocol {protocol}", "test_batch", body, None))
     for kind in formats.KINDS:
-        for members, n_images in (([(MEMBER, kind)], 0), ([("other", kind), (MEMBER, batch)], 1)):
+        for members, n_images in (([(formats.MEMBER, kind)], 0), ([("other", kind), (formats.MEMBER, batch)], 1)):
             body = formats.tar_bytes(members, mode="w:gz")
             cases.append((f"{[name for name, _ in members]} of kind {kind!r}", "set.tar", body, images[:n_images]))
     for place in formats.OTHER_PLACES:
-        for members, n_images in (([(place, batch)], 0), ([(place, batch), (MEMBER, batch)], 1)):
+        for members, n_images in (([(place, batch)], 0), ([(place, batch), (formats.MEMBER, batch)], 1)):
             body = formats.tar_bytes(members, mode="w:gz")
             cases.append((f"{[name for name, _ in members]}", "set.tar", body, images[:n_images]))
     for case, name, body, expected in cases:
@@ -229,7 +232,7 @@ def seeds_of_damage() -> list[bytes]:
     images, labels = formats.random_images(2)
     bodies = [file.body for file in formats.small_files()]
     bodies += [write(images, labels) for _, write in formats.WRITERS.values()]
-    bodies += [formats.tar_bytes([(MEMBER, body), (MEMBER + "x", body)]) for body in bodies[:4]]
+    bodies += [formats.tar_bytes([(formats.MEMBER, body), (formats.MEMBER + "x", body)]) for body in bodies[:4]]
     bodies.append("\n".join(formats.NAMES).encode())
     bodies.append(pickle.dumps({b"label_names": [name.encode() for name in formats.NAMES]}, protocol=2))
     return bodies

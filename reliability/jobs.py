@@ -1,15 +1,10 @@
 """R23 and R24: jobs of the command line that are killed, and that find links, pipes and devices."""
 
 import os
-import sys
 import tempfile
-from pathlib import Path
 
 from rows import Outcome, Row
-
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
-import killed
-import swapped
+from support import killed, swapped
 
 MEMORY = "/dev/shm"
 """Where waiting for a disk does not take the time of the kills."""

@@ -20,8 +20,6 @@ from rows import Row
 
 import xcorr
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))  # whose helpers the rows share
-
 MODULES = ("exactness", "channels", "bits", "memory", "processes", "arguments", "files", "jobs")
 MOST_REMARKS = 20
 

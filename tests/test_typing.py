@@ -10,7 +10,7 @@ import pytest
 
 import xcorr
 
-SAMPLE = Path(__file__).with_name("typing_sample.py")
+SAMPLE = Path(__file__).parent / "support" / "typing_sample.py"
 
 
 def test_a_type_checker_knows_right_calls_from_wrong_ones(tmp_path):

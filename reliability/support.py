@@ -1,0 +1,15 @@
+"""Helpers of the tests, which the rows share: `from support import checks`."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
+import cases
+import checks
+import formats
+import killed
+import malformed
+import memory_orders
+import swapped
+
+__all__ = ["cases", "checks", "formats", "killed", "malformed", "memory_orders", "swapped"]
