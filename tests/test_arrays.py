@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from cases import FEW
 from checks import assert_equal, assert_same_bits, random_generator, response_dtype, whole_numbers
+from looping import for_each
 from memory_orders import LYING, MEMORY, OnlyArray, OnlyDLPack, Tensor, misaligned
 from xcorr._engine import hold
 
@@ -25,8 +26,8 @@ def problem(dtype="float32", images=(2, 7, 9, 3), kernels=(5, 3, 2, 3)):
     return images, kernels, _reference.correlate(images, kernels)
 
 
+@for_each("dtype", DTYPES)
 @pytest.mark.parametrize("order", MEMORY)
-@pytest.mark.parametrize("dtype", DTYPES)
 def test_memory_order_of_the_operands_does_not_matter(method, order, dtype):
     images, kernels, expected = problem(dtype)
     other_images, other_kernels = MEMORY[order](images), MEMORY[order](kernels)
@@ -35,8 +36,8 @@ def test_memory_order_of_the_operands_does_not_matter(method, order, dtype):
         assert_equal(xcorr.correlate(*pair, method=method), expected, response_dtype(dtype))
 
 
+@for_each("case", FEW[2:12])
 @pytest.mark.parametrize("order", MEMORY)
-@pytest.mark.parametrize("case", FEW[2:12], **by_id)
 def test_memory_order_does_not_matter_with_any_keyword(method, order, case):
     rng = random_generator(case.id)
     images, kernels = whole_numbers(rng, case.images, "float32"), whole_numbers(rng, case.kernels, "float32")
@@ -46,8 +47,8 @@ def test_memory_order_does_not_matter_with_any_keyword(method, order, case):
     assert_equal(response, expected, np.float32)
 
 
+@for_each("dtype", DTYPES)
 @pytest.mark.parametrize("axes", [(0,), (1,), (2,), (3,), (0, 1, 2, 3), (1, 2)], ids=str)
-@pytest.mark.parametrize("dtype", DTYPES)
 def test_broadcast_operands_are_read_as_what_they_show(method, axes, dtype):
     images, kernels, _ = problem(dtype)
     first = tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(4))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import for_each
 
 import xcorr
 from xcorr import banks
@@ -9,7 +10,7 @@ from xcorr import banks
 DTYPES = ["?", "i1", "u2", "i4", "i8", "f2", "f4", "f8", "c8", ">f4"]
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3, 7])
+@for_each("channels", [1, 2, 3, 7])
 @pytest.mark.parametrize("n_kernels", [0, 1, 4])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_each_tap_is_where_it_belongs_in_the_banks_dtype(channels, n_kernels, dtype):

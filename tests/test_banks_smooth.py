@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from looping import for_each
 from taps import UNIT, assert_rounded, gaussian, offsets, plane, unit
 
 import xcorr
@@ -83,8 +84,8 @@ def test_gaussian_is_scipys(level, sigma):
 # --- Laplacian of the Gaussian ----------------------------------------------------------------------------------------
 
 
+@for_each("size", [3, 9, 31])
 @pytest.mark.parametrize("sigma", SIGMAS)
-@pytest.mark.parametrize("size", [3, 9, 31])
 @pytest.mark.parametrize("normalized", [False, True])
 @pytest.mark.parametrize("zero_mean", [False, True])
 def test_laplacian_of_gaussian_is_the_formula(sigma, size, normalized, zero_mean):

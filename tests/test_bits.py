@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from cases import Case
 from checks import assert_same_bits, random_generator, real_numbers
+from looping import for_each
 
 import xcorr
 
@@ -38,8 +39,8 @@ def problem(case, dtype="float32"):
     return images, kernels, dict(case.keywords, bias=real_numbers(rng, case.kernels[0], dtype) if case.bias else None)
 
 
+@for_each("dtype", DTYPES)
 @over_geometries
-@pytest.mark.parametrize("dtype", DTYPES)
 def test_response_does_not_depend_on_workers(method, case, dtype):
     images, kernels, keywords = problem(case, dtype)
     for batch in (images, images[:1]):
@@ -48,8 +49,8 @@ def test_response_does_not_depend_on_workers(method, case, dtype):
             assert_same_bits(xcorr.correlate(batch, kernels, method=method, workers=workers, **keywords), alone)
 
 
+@for_each("dtype", DTYPES)
 @over_geometries
-@pytest.mark.parametrize("dtype", DTYPES)
 def test_response_does_not_depend_on_batch_position(method, case, dtype):
     images, kernels, keywords = problem(case, dtype)
     together = xcorr.correlate(images, kernels, method=method, **keywords)
@@ -69,8 +70,8 @@ def test_response_does_not_depend_on_the_axis_of_images(method, case):
     assert_same_bits(xcorr.correlate(images[3], kernels, layout="NHWC", method=method, **keywords), together[3])
 
 
+@for_each("dtype", DTYPES)
 @over_geometries
-@pytest.mark.parametrize("dtype", DTYPES)
 def test_response_does_not_depend_on_bank_position(method, case, dtype):
     images, kernels, keywords = problem(case, dtype)
     together = xcorr.correlate(images, kernels, method=method, **keywords)
@@ -82,8 +83,8 @@ def test_response_does_not_depend_on_bank_position(method, case, dtype):
     assert_same_bits(xcorr.correlate(images, kernels[order], method=method, **keywords), together[..., order])
 
 
+@for_each("dtype", DTYPES)
 @over_geometries
-@pytest.mark.parametrize("dtype", DTYPES)
 def test_response_does_not_depend_on_bank_size_within_a_forced_method(method, case, dtype):
     if method == "auto" or case.groups > 1:
         pytest.skip("auto may choose by the size of the bank")
@@ -102,8 +103,8 @@ def test_response_does_not_depend_on_bank_size_within_a_forced_method(method, ca
         assert_same_bits(alone, with_bias[..., 1:2])
 
 
+@for_each("dtype", DTYPES)
 @over_geometries
-@pytest.mark.parametrize("dtype", DTYPES)
 def test_response_does_not_depend_on_memory_order(method, case, dtype):
     images, kernels, keywords = problem(case, dtype)
     expected = xcorr.correlate(images, kernels, method=method, **keywords)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cases import FEW
 from checks import assert_same_bits, random_generator, whole_numbers
+from looping import for_each
 
 import xcorr
 
@@ -32,8 +33,8 @@ FORMS = {  # images, kernels, keywords: each form of the loops, in a strip and n
 OTHERS = ("bool", "int8", "uint8", "int64", "float16", "float32", "float64", "complex64")
 
 
+@for_each("other", OTHERS)
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("method", ["direct", "matmul", "fft"])
 def test_bools_count_once_whatever_their_bytes(form, other, method):
     images_shape, kernels_shape, keywords = FORMS[form]

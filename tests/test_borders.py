@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from checks import BOUNDARIES, assert_same_bits, random_generator, real_numbers, to_layout, whole_numbers
+from looping import for_each
 
 import xcorr
 from xcorr import _reference
@@ -78,8 +79,8 @@ def test_a_fill_value_needs_a_constant_axis():
         xcorr.correlate(images, kernel, padding=1, boundary=("wrap", "edge"), fill_value=5)
 
 
+@for_each("dtype", ["bool", "uint8", "int64", "uint64", "float32", "complex64"])
 @pytest.mark.parametrize("method", ["auto", "direct", "matmul", "fft"])
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "uint64", "float32", "complex64"])
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 def test_every_channel_has_a_fill_value_of_its_own(layout, dtype, method):
     rng = random_generator(layout, dtype, method)

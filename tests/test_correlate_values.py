@@ -19,6 +19,7 @@ from checks import (
     to_layout,
     whole_numbers,
 )
+from looping import for_each
 
 import xcorr
 from xcorr import _reference
@@ -45,8 +46,8 @@ def real_problem(case, dtype):
     return images, kernels, dict(case.keywords, bias=bias)
 
 
+@for_each("dtype", ["int8", "float32", "complex64"])
 @pytest.mark.parametrize("case", FEW, **by_id)
-@pytest.mark.parametrize("dtype", ["int8", "float32", "complex64"])
 def test_the_two_oracles_agree(case, dtype):
     rng = random_generator(case.id, dtype)
     images, kernels = whole_numbers(rng, case.images, dtype), whole_numbers(rng, case.kernels, dtype)
@@ -110,9 +111,9 @@ def test_integers_give_the_exact_response(level, method, table):
     assert_each(check, table[::3])
 
 
+@for_each("dtype", ["float32", "float64", "complex64", "int32", "float16"])
 @pytest.mark.parametrize("case", FEW, **by_id)
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "int32", "float16"])
 def test_every_layout_gives_the_exact_response(level, method, case, layout, dtype):
     if layout == "NHW" and case.groups > 1:
         pytest.skip("one channel has no groups")
@@ -135,8 +136,8 @@ def test_every_layout_gives_the_exact_response(level, method, case, layout, dtyp
         check(images[0], kernels[0], None if bias is None else bias[0])
 
 
+@for_each("dtype", FLOATS + COMPLEXES)
 @pytest.mark.parametrize("case", SPLIT, **by_id)
-@pytest.mark.parametrize("dtype", FLOATS + COMPLEXES)
 def test_error_stays_under_the_bound(level, method, case, dtype):
     images, kernels, keywords = real_problem(case, dtype)
     response = xcorr.correlate(images, kernels, method=method, **keywords)

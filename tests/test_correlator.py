@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cases import CASES, FEW, TABLES
 from checks import assert_each, assert_equal, assert_same_bits, random_generator, whole_numbers
+from looping import for_each
 
 import xcorr
 from xcorr import _dispatch, _geometry, _method, _plan, _reference
@@ -67,8 +68,8 @@ def test_a_kernel_of_one_axis_is_shown_the_way():
         xcorr.Correlator(np.ones(3), layout="NHW")
 
 
+@for_each("dtype", ["float32", "complex128", "uint8", "float16"])
 @pytest.mark.parametrize("case", FEW, **by_id)
-@pytest.mark.parametrize("dtype", ["float32", "complex128", "uint8", "float16"])
 def test_correlator_gives_the_exact_response(level, method, case, dtype):
     images, kernels, keywords = problem(case, dtype)
     bank = xcorr.Correlator(kernels, method=method, **keywords)

@@ -15,6 +15,7 @@ from checks import (
     response_dtype,
     whole_numbers,
 )
+from looping import for_each
 
 import xcorr
 from xcorr import _reference
@@ -33,8 +34,8 @@ def problem(images_dtype, kernels_dtype, n_kernels=3):
 # The table of response dtypes.
 
 
+@for_each("kernels_dtype", ALL)
 @pytest.mark.parametrize("images_dtype", ALL)
-@pytest.mark.parametrize("kernels_dtype", ALL)
 def test_response_dtype_follows_from_the_operands(method, images_dtype, kernels_dtype):
     images, kernels = problem(images_dtype, kernels_dtype)
     response = xcorr.correlate(images, kernels, method=method)

@@ -13,6 +13,7 @@ import warnings
 import numpy as np
 import pages
 import pytest
+from looping import for_each
 
 import xcorr
 
@@ -82,7 +83,7 @@ def test_every_table_is_read():
         assert convention_rows(*header)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@for_each("size", SIZES)
 @pytest.mark.parametrize(("page", "theirs", "ours"), page_rows(same=True))
 def test_both_calls_give_the_same(page, theirs, ours, size):
     peer(PEERS[page][1])
@@ -136,7 +137,7 @@ def names_in(code, **operands):
     return operands | {name: importlib.import_module(library) for name, library in used.items()}
 
 
-@pytest.mark.parametrize("k", [1, 2, 3, 4, 5, 6])
+@for_each("k", [1, 2, 3, 4, 5, 6])
 @pytest.mark.parametrize(("call", "before", "after", "kernel"), convention_rows(*ALIGNMENT))
 def test_same_pads_as_stated(call, before, after, kernel, k):
     rng = np.random.default_rng(k)

@@ -9,6 +9,7 @@ from math import log2
 import numpy as np
 import pytest
 from checks import assert_same_bits, fast_correlate, random_generator, real_numbers, to_layout, whole_numbers
+from looping import for_each
 from memory_orders import MEMORY
 from scipy import fft as scipy_fft
 from spectral_cases import (
@@ -48,15 +49,15 @@ def frequencies(radices, length):
     return found
 
 
+@for_each("size", [(length, 16) for length in _fft.SIZES] + [(16, length) for length in _fft.SIZES if length > 16])
 @over_reals
-@pytest.mark.parametrize("size", [(length, 16) for length in _fft.SIZES] + [(16, length) for length in _fft.SIZES])
 def test_transforms_are_those_of_scipy(size, dtype):
     height, width = size
     level, double = _dispatch.current(), dtype == "float64"
     rng = random_generator("transforms", size, dtype)
     for kernel_height, kernel_width in ((height, width), (height // 2 + 1, 3), (1, width - 3)):
         sizes = (kernel_height, kernel_width, 1, 1, 1, kernel_height, kernel_width, 0, 0, *(1,) * 8, False)
-        engine = Engine(level.table, sizes, double, "fft", "constant", (height, width, height, width, 1, 1))
+        engine = Engine(level.table, sizes, double, "fft", ("constant",) * 2, (height, width, height, width, 1, 1))
         kernels = real_numbers(rng, (1, kernel_height * kernel_width), dtype)
         spectra, exponents = np.empty((1, 2 * height * width), dtype), np.empty(1, np.intc)
         engine.transform(kernels, spectra, exponents)
@@ -84,8 +85,8 @@ def test_error_is_within_its_bound(case, dtype):
     assert_within_bound(response, images, kernels, **keywords)
 
 
+@for_each("dtype", ["float32", "float64"])
 @over_some_geometries
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_error_is_within_its_bound_for_equal_numbers(case, dtype):
     """Every rounding of such a sum goes the same way."""
     images, kernels = np.full(case.images, 0.1, dtype), np.full(case.kernels, 0.1, dtype)
@@ -94,11 +95,11 @@ def test_error_is_within_its_bound_for_equal_numbers(case, dtype):
     assert_within_bound(by_fft(images, kernels, **case.keywords), images, kernels, expected, **case.keywords)
 
 
-@over_some_geometries
-@pytest.mark.parametrize(
+@for_each(
     ("images_dtype", "kernels_dtype"),
     [("float32", "complex64"), ("complex64", "float32"), ("float16", "float32"), ("complex64", "float64")],
 )
+@over_some_geometries
 def test_dtypes_may_be_mixed(case, images_dtype, kernels_dtype):
     images, _, keywords = problem(case, images_dtype)
     kernels = problem(case, kernels_dtype)[1]
@@ -109,16 +110,16 @@ def test_dtypes_may_be_mixed(case, images_dtype, kernels_dtype):
         assert_within_bound(response, images, kernels, conjugate=conjugate, **keywords)
 
 
+@for_each("dtype", ["complex64", "complex128"])
 @over_some_geometries
-@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
 def test_complex_kernels_are_conjugated_or_not(case, dtype):
     images, kernels, keywords = problem(case, dtype)
     response = by_fft(images, kernels, conjugate=False, **keywords)
     assert_within_bound(response, images, kernels, conjugate=False, **keywords)
 
 
+@for_each("dtype", ["float64", "complex64", "float16"])
 @over_some_geometries
-@pytest.mark.parametrize("dtype", ["float64", "complex64", "float16"])
 def test_another_dtype_of_the_response(case, dtype):
     images, kernels, keywords = problem(case, "float32")
     response = by_fft(images, kernels, dtype=dtype, **keywords)
@@ -145,7 +146,7 @@ def test_layouts_do_not_change_bits(case):
         assert_same_bits(by_fft(images, kernels[-1], layout="NHWC", bias=bias, **keywords), expected[..., -1])
 
 
-@pytest.mark.parametrize("order", MEMORY.values(), ids=MEMORY)
+@for_each("order", MEMORY.values(), ids=MEMORY)
 @pytest.mark.parametrize("dtype", ["float32", "complex64", "float16"])
 def test_memory_order_does_not_change_bits(order, dtype):
     images, kernels, keywords = problem(GEOMETRIES[5], dtype)
@@ -156,7 +157,7 @@ def test_memory_order_does_not_change_bits(order, dtype):
 OUTS = {name: MEMORY[name] for name in MEMORY if "byte-order" not in name and name not in ("read-only", "subclass")}
 
 
-@pytest.mark.parametrize("order", OUTS.values(), ids=OUTS)
+@for_each("order", OUTS.values(), ids=OUTS)
 @pytest.mark.parametrize("dtype", ["float32", "complex64"])
 def test_out_of_any_strides_does_not_change_bits(order, dtype):
     images, kernels, keywords = problem(GEOMETRIES[5], dtype)
@@ -238,8 +239,8 @@ def test_large_images_and_kernels(images, kernels, keywords):
 # --- the same bits ------------------------------------------------------------------------------------------------
 
 
+@for_each("dtype", ["float32", "complex128", "float16"])
 @over_geometries
-@pytest.mark.parametrize("dtype", ["float32", "complex128", "float16"])
 def test_bits_do_not_depend_on_workers(case, dtype, monkeypatch):
     monkeypatch.setattr("xcorr._job.WORK_PER_WORKER", 1)
     images, kernels, keywords = problem(case, dtype)
@@ -249,8 +250,8 @@ def test_bits_do_not_depend_on_workers(case, dtype, monkeypatch):
             assert_same_bits(by_fft(batch, kernels, workers=workers, **keywords), alone)
 
 
+@for_each("dtype", ["float32", "complex128", "float16"])
 @over_geometries
-@pytest.mark.parametrize("dtype", ["float32", "complex128", "float16"])
 def test_bits_do_not_depend_on_the_batch(case, dtype):
     images, kernels, keywords = problem(case, dtype)
     together = by_fft(images, kernels, **keywords)
@@ -445,16 +446,16 @@ def test_no_images_or_no_kernels_give_an_empty_response():
 # --- the other verbs ----------------------------------------------------------------------------------------------
 
 
+@for_each("dtype", ["float32", "complex64"])
 @over_some_geometries
-@pytest.mark.parametrize("dtype", ["float32", "complex64"])
 def test_convolve_flips_the_kernels(case, dtype):
     images, kernels, keywords = problem(case, dtype)
     response = xcorr.convolve(images, kernels, method="fft", **keywords)
     assert_same_bits(response, by_fft(images, kernels[:, ::-1, ::-1], conjugate=False, **keywords))
 
 
+@for_each("dtype", ["float32", "complex64"])
 @over_geometries
-@pytest.mark.parametrize("dtype", ["float32", "complex64"])
 def test_correlators_have_the_bits_of_correlate(case, dtype):
     images, kernels, keywords = problem(case, dtype)
     expected = by_fft(images, kernels, **keywords)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cases import Case
 from checks import assert_same_bits, fast_correlate, random_generator, real_numbers, whole_numbers
+from looping import for_each
 from spectral_cases import (
     GEOMETRIES,
     INF,
@@ -70,8 +71,8 @@ def test_special_pixels_reach_the_windows_that_contain_them(case, dtype):
             assert_same_bits(response[:1], by_fft(images[:1], kernels, **keywords))
 
 
+@for_each("share", [0.001, 0.01, 0.2])
 @over_nasty
-@pytest.mark.parametrize("share", [0.001, 0.01, 0.2])
 def test_many_special_pixels_reach_the_windows_that_contain_them(case, share):
     images, kernels, keywords = nasty_problem(case, "float32")
     rng = random_generator("many", case.id)
@@ -97,8 +98,8 @@ def special_taps(case, value):
         yield marked, tap[0] % len(kernels)
 
 
+@for_each("value", [NAN, INF, -INF])
 @over_nasty
-@pytest.mark.parametrize("value", [NAN, INF, -INF])
 def test_a_special_tap_reaches_the_responses_of_its_kernel_only(case, value):
     images, _, keywords = nasty_problem(case, "float32")
     for kernels, _ in special_taps(case, value):
@@ -184,8 +185,8 @@ def test_a_huge_pixel_leaves_other_windows_as_accurate_as_without_it(case, dtype
         assert_within_bound(response, marked, kernels, **keywords)
 
 
+@for_each(("dtype", "factor"), [("float32", 1e6), ("float32", 1e20), ("float64", 1e15)])
 @pytest.mark.parametrize("axis", [1, 2])
-@pytest.mark.parametrize(("dtype", "factor"), [("float32", 1e6), ("float32", 1e20), ("float64", 1e15)])
 @pytest.mark.parametrize("case", NASTY[:4], ids=lambda case: case.id)
 def test_a_loud_half_leaves_windows_of_the_quiet_half_accurate(case, dtype, factor, axis):
     images, kernels, keywords = problem(case, dtype)
@@ -258,10 +259,10 @@ SPARSE = [
 ]
 
 
-@pytest.mark.parametrize("case", SPARSE, ids=lambda case: case.id)
-@pytest.mark.parametrize(
+@for_each(
     ("dtype", "zero"), [("float32", 0.0), ("float32", -0.0), ("float64", 0.0), ("complex64", -0.0), ("float16", 0.0)]
 )
+@pytest.mark.parametrize("case", SPARSE, ids=lambda case: case.id)
 def test_windows_of_zeros_give_exactly_zero_or_the_bias(case, dtype, zero):
     """A window has a pixel where its taps are: between those of a dilated kernel there may be others."""
     _, kernels, keywords = problem(case, dtype)
@@ -281,8 +282,8 @@ def test_windows_of_zeros_give_exactly_zero_or_the_bias(case, dtype, zero):
             assert_within_bound(response, images, kernels, **keywords)
 
 
+@for_each("dtype", ["float32", "complex128", "float16"])
 @over_geometries
-@pytest.mark.parametrize("dtype", ["float32", "complex128", "float16"])
 def test_images_and_kernels_of_zeros_give_exactly_the_bias(case, dtype):
     images, kernels, keywords = problem(case, dtype)
     keywords["fill_value"] = 0
@@ -324,9 +325,7 @@ SCALES = {  # of images and kernels; the products are within the range
 }
 
 
-@pytest.mark.parametrize(
-    ("dtype", "scales"), [(dtype, scales) for dtype, pairs in SCALES.items() for scales in pairs], ids=str
-)
+@for_each(("dtype", "scales"), [(dtype, scales) for dtype, pairs in SCALES.items() for scales in pairs])
 @pytest.mark.parametrize("case", NASTY[:3:2], ids=lambda case: case.id)
 def test_what_is_near_the_ends_of_the_range_neither_overflows_nor_vanishes(case, dtype, scales):
     images, kernels, keywords = problem(case, dtype)
@@ -379,8 +378,8 @@ def test_float_sums_beyond_the_range_are_infinite_without_a_warning():
     assert (by_fft(images, kernels) == -INF).all()
 
 
+@for_each("workers", [1, 2, 3, 7])
 @over_nasty
-@pytest.mark.parametrize("workers", [1, 2, 3, 7])
 def test_bits_of_nasty_images_do_not_depend_on_workers_or_batch(case, workers, monkeypatch):
     monkeypatch.setattr("xcorr._job.WORK_PER_WORKER", 1)
     images, kernels, keywords = problem(case, "float32")

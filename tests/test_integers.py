@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cases import FEW
 from checks import COMPLEXES, FLOATS, INTEGERS, assert_equal, random_generator, whole_numbers
+from looping import for_each
 
 import xcorr
 from xcorr import _reference
@@ -14,10 +15,8 @@ by_id = {"ids": lambda value: getattr(value, "id", str(value))}
 INT64, UINT64 = np.iinfo(np.int64), np.iinfo(np.uint64)
 
 
+@for_each("dtypes", [("uint8", "int8"), ("int16", "uint16"), ("int64", "int64"), ("uint32", "bool")])
 @pytest.mark.parametrize("case", FEW, **by_id)
-@pytest.mark.parametrize(
-    "dtypes", [("uint8", "int8"), ("int16", "uint16"), ("int64", "int64"), ("uint32", "bool")], **by_id
-)
 def test_integers_of_full_range_are_exact(method, case, dtypes):
     rng = random_generator(case.id, dtypes)
 
@@ -169,8 +168,8 @@ def test_int32_with_float32_is_computed_in_float64(method):
 # dtype=
 
 
+@for_each("asked", [*FLOATS, *COMPLEXES, *INTEGERS[1:]])
 @pytest.mark.parametrize("operands", INTEGERS)
-@pytest.mark.parametrize("asked", [*FLOATS, *COMPLEXES, *INTEGERS[1:]])
 def test_integers_can_be_asked_for_in_any_number_dtype(method, operands, asked):
     rng = random_generator(operands, asked)
     images = whole_numbers(rng, (1, 5, 6, 1), operands, 2)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cases import Case
 from checks import assert_same_bits, random_generator, real_numbers
+from looping import for_each
 from many_channels import NUMBERS, Alike, alike
 
 import xcorr
@@ -19,14 +20,14 @@ SIZES = {  # of image and kernel
     "fft": ((12, 14), (11, 9)),
 }
 by_method = pytest.mark.parametrize("method", SIZES)
-over_numbers = pytest.mark.parametrize("numbers", NUMBERS)
+over_numbers = for_each("numbers", NUMBERS)
 over_dtypes = pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
 
 
+@for_each("depth", DEPTHS)
 @by_method
 @over_dtypes
 @over_numbers
-@pytest.mark.parametrize("depth", DEPTHS)
 def test_error_of_a_method_is_within_its_bound(method, dtype, numbers, depth):
     rng = random_generator(method, dtype, numbers, depth)
     if dtype == "complex128":

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from checks import assert_same_bits, random_generator, real_numbers
+from looping import for_each
 
 import xcorr
 from xcorr import _correlate, _dispatch
@@ -39,8 +40,8 @@ def afresh(images, kernels, **keywords):
     return xcorr.correlate(images, kernels, out=np.full_like(first, 7), **keywords)
 
 
+@for_each("dtype", DTYPES)
 @over_calls
-@pytest.mark.parametrize("dtype", DTYPES)
 def test_each_call_again_gives_the_same_bits_in_memory_of_its_own(name, dtype):
     images, kernels, keywords = operands(name, dtype)
     expected = afresh(images, kernels, **keywords)

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from checks import INTEGERS, LAYOUTS, assert_same_bits, fast_correlate, random_generator, to_layout, whole_numbers
+from looping import for_each
 
 import xcorr
 from xcorr import _reference
@@ -16,7 +17,7 @@ METHODS = ("auto", "direct", "matmul", "fft")
 HALVES = np.array([0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 3.25, -3.75, 1e9, -1e9, 1e30, -1e30, np.inf, -np.inf])
 
 
-@pytest.mark.parametrize("images_dtype", ["float16", "float32", "float64"])
+@for_each("images_dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("dtype", RESPONSES)
 def test_floats_are_rounded_to_even_and_kept_inside(dtype, images_dtype):
     with np.errstate(over="ignore"):
@@ -63,8 +64,8 @@ def test_sums_of_quarters_are_saturated_by_every_method_layout_and_form(dtype, m
         assert np.array_equal(turned, expected)
 
 
+@for_each("images_dtype", ["bool", "uint8", "int16", "int64", "uint64"])
 @pytest.mark.parametrize("dtype", RESPONSES)
-@pytest.mark.parametrize("images_dtype", ["bool", "uint8", "int16", "int64", "uint64"])
 def test_integers_are_summed_exactly_and_then_kept_inside(images_dtype, dtype):
     rng = random_generator(images_dtype, dtype)
     largest = np.iinfo(images_dtype).max if images_dtype != "bool" else 1

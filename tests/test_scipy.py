@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from checks import assert_equal, assert_within_bound, random_generator, real_numbers, whole_numbers
+from looping import for_each
 from scipy import ndimage, signal
 
 import xcorr
@@ -19,9 +20,9 @@ def numbers(image, kernel, dtype="float64"):
     return whole_numbers(rng, image, dtype), whole_numbers(rng, kernel, dtype)
 
 
+@for_each("dtype", ["float32", "float64", "complex64", "complex128", "int64"])
 @pytest.mark.parametrize("size", KERNEL_SIZES)
 @pytest.mark.parametrize("mode", ["valid", "same", "full"])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128", "int64"])
 def test_correlate2d_summed_over_channels(method, size, mode, dtype):
     images, kernels = numbers((2, 10, 12, 3), (4, *size, 3), dtype)
     expected = np.stack(
@@ -37,9 +38,9 @@ def test_correlate2d_summed_over_channels(method, size, mode, dtype):
     assert_equal(response, np.moveaxis(expected, 1, -1), dtype)
 
 
+@for_each("boundary", SIGNAL_BOUNDARIES)
 @pytest.mark.parametrize("size", KERNEL_SIZES)
 @pytest.mark.parametrize("mode", ["same", "full"])
-@pytest.mark.parametrize("boundary", SIGNAL_BOUNDARIES)
 def test_boundaries_of_correlate2d(method, size, mode, boundary):
     image, kernel = numbers((9, 11), size)
     fill = 3 if boundary == "constant" else 0
@@ -48,8 +49,8 @@ def test_boundaries_of_correlate2d(method, size, mode, boundary):
     assert_equal(response, expected, np.float64)
 
 
+@for_each("boundary", NDIMAGE_MODES)
 @pytest.mark.parametrize("size", [size for size in KERNEL_SIZES if size[0] % 2 and size[1] % 2] + [(7, 13), (13, 5)])
-@pytest.mark.parametrize("boundary", NDIMAGE_MODES)
 @pytest.mark.parametrize("image", [(9, 11), (3, 4), (2, 5)])
 def test_ndimage_correlate_with_odd_kernels(method, size, boundary, image):
     image, kernel = numbers(image, size)
@@ -58,8 +59,8 @@ def test_ndimage_correlate_with_odd_kernels(method, size, boundary, image):
     assert_equal(response, expected, np.float64)
 
 
+@for_each("boundary", NDIMAGE_MODES)
 @pytest.mark.parametrize("size", [(2, 2), (4, 3), (3, 4), (6, 2), (5, 5)])
-@pytest.mark.parametrize("boundary", NDIMAGE_MODES)
 def test_ndimage_alignment_of_even_kernels_by_explicit_padding(method, size, boundary):
     image, kernel = numbers((9, 11), size)
     expected = ndimage.correlate(image, kernel, mode=NDIMAGE_MODES[boundary])

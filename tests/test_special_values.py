@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from cases import FEW, Case
 from checks import random_generator, whole_numbers
+from looping import for_each
 
 import xcorr
 from xcorr import _reference
@@ -72,8 +73,8 @@ def many_special_pixels(case):
     return answers, kernels, keywords
 
 
+@for_each("dtype", ["float32", "float64", "float16"])
 @pytest.mark.parametrize("case", GEOMETRIES, **by_id)
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 @pytest.mark.parametrize("problems", [one_special_pixel, many_special_pixels])
 def test_special_pixels_reach_the_windows_that_contain_them(method, case, dtype, problems):
     answers, kernels, keywords = problems(case)
@@ -83,8 +84,8 @@ def test_special_pixels_reach_the_windows_that_contain_them(method, case, dtype,
             np.testing.assert_array_equal(response, expected)
 
 
+@for_each("value", [NAN, INF, -INF])
 @pytest.mark.parametrize("case", GEOMETRIES, **by_id)
-@pytest.mark.parametrize("value", [NAN, INF, -INF])
 def test_a_special_tap_reaches_the_responses_of_its_kernel_only(method, case, value):
     images, kernels, keywords = problem(case, "float32")
     for which in {0, len(kernels) // 2, len(kernels) - 1}:
@@ -129,8 +130,8 @@ def test_bias_may_be_special(method, value):
     assert_same_specials(xcorr.correlate(images, kernels, method=method, **keywords), images, kernels, **keywords)
 
 
+@for_each("dtype", ["float32", "float64", "float16", "complex64"])
 @pytest.mark.parametrize("case", GEOMETRIES, **by_id)
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "complex64"])
 def test_what_lies_around_the_operands_in_memory_is_not_read_into_the_response(method, case, dtype):
     images, kernels, keywords = problem(case, dtype)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from checks import assert_same_bits, random_generator, real_numbers
+from looping import for_each
 
 import xcorr
 
@@ -17,9 +18,9 @@ SUMS = {  # height, width and channels of the kernels, by how the blocks of thei
 }
 
 
+@for_each("n_kernels", [8, 13, 16, 18, 32, 37])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("sum_of", SUMS)
-@pytest.mark.parametrize("n_kernels", [8, 13, 16, 18, 32, 37])
 def test_bits_of_every_tile_width_are_those_of_one_kernel_alone(dtype, sum_of, n_kernels):
     height, width, channels = SUMS[sum_of]
     rng = random_generator(sum_of, n_kernels, dtype)

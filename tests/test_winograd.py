@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cases import Case
 from checks import assert_equal, assert_same_bits, fast_correlate, random_generator, real_numbers, whole_numbers
+from looping import for_each
 from quads import allowed_error
 
 import xcorr
@@ -31,7 +32,7 @@ GEOMETRIES = [
 ]
 DTYPES = ("float32", "float64", "complex64", "complex128")
 over_geometries = pytest.mark.parametrize("case", GEOMETRIES, ids=lambda case: case.id)
-over_dtypes = pytest.mark.parametrize("dtype", DTYPES)
+over_dtypes = for_each("dtype", DTYPES)
 
 
 def problem(case, dtype, draw=real_numbers):
@@ -44,8 +45,8 @@ def by_winograd(images, kernels, **keywords):
     return xcorr.correlate(images, kernels, method="winograd", **keywords)
 
 
+@for_each("dtype", ["float32", "complex64"])
 @over_geometries
-@pytest.mark.parametrize("dtype", ["float32", "complex64"])
 def test_error_is_within_its_bound(case, dtype):
     images, kernels, keywords = problem(case, dtype)
     expected = fast_correlate(images, kernels, **keywords)
@@ -85,8 +86,8 @@ def test_layouts_views_and_out_do_not_change_bits(layout):
             assert target is None or response is target
 
 
+@for_each("dtype", ["float32", "complex128"])
 @over_geometries
-@pytest.mark.parametrize("dtype", ["float32", "complex128"])
 def test_bits_do_not_depend_on_workers_batch_or_bank(case, dtype):
     images, kernels, keywords = problem(case, dtype)
     together = by_winograd(images, kernels, workers=1, **keywords)

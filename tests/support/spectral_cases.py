@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from cases import Case
 from checks import fast_correlate, padded_images, random_generator, real_numbers
+from looping import for_each
 
 import xcorr
 from xcorr import _plan
@@ -39,7 +40,7 @@ GEOMETRIES = [
 DTYPES = ("float32", "float64", "complex64", "complex128", "float16")
 over_geometries = pytest.mark.parametrize("case", GEOMETRIES, ids=lambda case: case.id)
 over_some_geometries = pytest.mark.parametrize("case", GEOMETRIES[3::3], ids=lambda case: case.id)
-over_dtypes = pytest.mark.parametrize("dtype", DTYPES)
+over_dtypes = for_each("dtype", DTYPES)
 over_reals = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
