@@ -20,13 +20,13 @@ WORK_AT_ONCE = 2**23
 def run(
     images: npt.NDArray[Any],
     bank: Bank,
-    out: npt.NDArray[Any] | None,
+    out: npt.NDArray[Any],
     geometry: Geometry,
     boundary: tuple[str, str],
     fill: tuple[int, ...],
     limits: tuple[int, int, bool],
 ) -> bool:
-    """Writes the responses of `images` (N, H, W, C) to `out` (N, rows, columns, K); without `out` it only looks.
+    """Writes the responses of `images` (N, H, W, C) to `out` (N, rows, columns, K).
 
     `limits` are the least and the greatest value and whether others are brought inside. If they are not, false is
     returned at the first; what was written by then is of no use.
@@ -58,9 +58,8 @@ def run(
                     sums = np.empty((len(gathered), len(bias[chosen])), dtype=np.uint64)
                     if not exact_products(gathered, kernels[chosen], bias[chosen], sums, *limits):
                         return False
-                    if out is not None:
-                        place = out[image, first_row:, first_column:, group * bank.n_kernels + first :]
-                        put(place[: blocks.rows, : blocks.columns, : sums.shape[1]], sums, limits)
+                    place = out[image, first_row:, first_column:, group * bank.n_kernels + first :]
+                    put(place[: blocks.rows, : blocks.columns, : sums.shape[1]], sums, limits)
     return True
 
 

@@ -1,5 +1,6 @@
 """One call of a plan: its arrays, the arithmetic that they need, and how many workers they are worth."""
 
+import functools
 import itertools
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +13,7 @@ from xcorr._arrays import copy_in_pieces
 from xcorr._bank import Bank, panels_key, spectra_key
 from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, integer_range, largest_magnitude
 from xcorr._engine import Engine
+from xcorr._foreign import refuses
 from xcorr._memory import empty
 
 if TYPE_CHECKING:
@@ -62,11 +64,37 @@ class Job:
         if not self.is_small:
             self.n_workers = min(useful, _workers.count_workers(workers), _workers.most_threads())
 
-    def correlate(self, result: Array, double: bool, limits: Limits | None = None, discard: bool = False) -> bool:
-        """Correlate by the plan's method in float64 or float32; false if a response is outside of the limits or NaN.
+    def respond(self, shape: tuple[int, ...], target: Array | None) -> Array:
+        """The response in `target`, or in memory of its own.
 
-        With `discard` nothing is written.
+        A response that may be refused, and one in the place of an operand, is copied from there when it is known.
         """
+        plan, types = self.plan, self.plan.types
+        result: Array = empty(shape, types.response) if target is None or not self.may_store(target) else target
+        if types.exact:
+            self.correlate_integers(result)
+        elif types.rounds_floats:
+            self.correlate_saturated(result)
+        elif types.stored == types.response:
+            self.correlate(result, types.work == np.float64)
+        else:
+            self.correlate(result.real, types.work == np.float64)
+            copy_in_pieces(in_order(result.imag, plan.layout.response), self.bank.imaginary_bias)
+        if target is not None and result is not target:
+            copy_in_pieces(target, result)
+        return result
+
+    def may_store(self, target: Array) -> bool:
+        """Whether responses may be written to `target` one by one: none will be refused, and no operand lies there."""
+        types = self.plan.types
+        if types.exact and not (self.surely_fits or self.limits.saturate):
+            return False
+        if types.rounds_floats and not self.surely_numbers():
+            return False
+        return not any(may_overlap(target, other) for other in (self.images, self.bank.original))
+
+    def correlate(self, result: Array, double: bool, limits: Limits | None = None) -> bool:
+        """Correlate by the plan's method in float64 or float32; false if a response is outside of the limits or NaN."""
         plan = self.plan
         engine = plan.engine(double)
         if plan.method == "matmul":
@@ -77,23 +105,23 @@ class Job:
             _workers.refuse_too_large("images", "workspace", blocks.workspace_bytes, n_bytes, "matrices")
             weights, bias = self.bank.weights(work, width)
             self.bank.make_room(blocks.workspace_bytes, (work.str, width))
-            call = self.call(engine, result, (weights, bias), limits, discard, 1)
+            call = self.call(engine, result, (weights, bias), limits, 1)
             _matmul.run(call, blocks, weights, bias, self.n_images)
         elif plan.method == "fft" and not plan.types.exact:
-            return self.correlate_tiles(result, engine, limits, discard)
+            return self.correlate_tiles(result, engine, limits)
         else:
             if plan.method == "fft":
                 engine = plan.engine(double, "direct")
-            call = self.run(engine, result, limits, discard)
+            call = self.run(engine, result, limits)
             if plan.method == "winograd" and (infinite := call.infinite):
                 call.close()  # and with it the transformed kernels
-                self.run(plan.engine(double, "direct"), result, limits, discard, infinite)
+                self.run(plan.engine(double, "direct"), result, limits, infinite)
             repeatable = limits is None and not plan.types.exact and plan.types.stored == plan.types.response
             if plan.method == "direct" and repeatable:
                 self.call_done = call
         return not call.overflowed
 
-    def correlate_tiles(self, result: Array, engine: Engine, limits: Limits | None, discard: bool) -> bool:
+    def correlate_tiles(self, result: Array, engine: Engine, limits: Limits | None) -> bool:
         """In the frequency domain, as many kernels at once as may be; then what has to be done directly."""
         plan, bank = self.plan, self.bank
         bias = np.ascontiguousarray(bank.bias, np.float64 if engine.double else np.float32)
@@ -104,20 +132,18 @@ class Job:
             end = min(first + at_once, bank.n_kernels)
             spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once)
             self.beside, self.packed_as = plan.table_bytes + spectra.nbytes, spectra_key(engine, plan.level.name)
-            call = self.call(engine, result, (spectra, bias), limits, discard, self.n_workers, b"", first, exponents)
+            call = self.call(engine, result, (spectra, bias), limits, self.n_workers, b"", first, exponents)
             self.work_on(call)
             overflowed, refused = overflowed or call.overflowed, call.refused
             del spectra, call  # before the next ones are made
         if refused:
-            overflowed |= not self.correlate_refused(result, engine, refused, limits, discard)
+            overflowed |= not self.correlate_refused(result, engine, refused, limits)
         alone = bank.untransformed(engine).reshape(-1)[:: plan.parts]
         if alone.any():
-            overflowed |= not self.correlate_untransformed(result, engine, np.flatnonzero(alone), limits, discard)
+            overflowed |= not self.correlate_untransformed(result, engine, np.flatnonzero(alone), limits)
         return not overflowed
 
-    def correlate_refused(
-        self, result: Array, engine: Engine, refused: bytes, limits: Limits | None, discard: bool
-    ) -> bool:
+    def correlate_refused(self, result: Array, engine: Engine, refused: bytes, limits: Limits | None) -> bool:
         """Tiles of floats by the direct method, those next to each other at once."""
         geometry, tile = self.plan.geometry, self.plan.tile[0]
         tiles_down, tiles_across = engine.n_tiles
@@ -130,12 +156,10 @@ class Job:
             for first, end in zip(edges[::2], edges[1::2], strict=True):
                 columns = part(int(first), int(end), tile.valid_columns // geometry.column_stride, geometry.columns)
                 target = placed(result, self.plan.layout.response, image, rows, columns)
-                fits &= self.correlate_region(target, engine.double, image, rows, columns, limits, discard)
+                fits &= self.correlate_region(target, engine.double, image, rows, columns, limits)
         return fits
 
-    def correlate_untransformed(
-        self, result: Array, engine: Engine, kernels: Array, limits: Limits | None, discard: bool
-    ) -> bool:
+    def correlate_untransformed(self, result: Array, engine: Engine, kernels: Array, limits: Limits | None) -> bool:
         """Some kernels by the direct method: rows at once of all of them, in memory of their own."""
         plan = self.plan
         columns = slice(0, plan.geometry.columns)
@@ -148,21 +172,13 @@ class Job:
             own = empty(target.shape, result.dtype)
             self.own_bytes = own.nbytes
             fits &= self.correlate_region(own, engine.double, image, rows, columns, limits)
-            if not discard:
-                target, own = (in_order(array, plan.layout.response) for array in (target, own))
-                for kernel in kernels:
-                    copy_in_pieces(target[..., kernel], own[..., kernel])
+            target, own = (in_order(array, plan.layout.response) for array in (target, own))
+            for kernel in kernels:
+                copy_in_pieces(target[..., kernel], own[..., kernel])
         return fits
 
     def correlate_region(
-        self,
-        target: Array,
-        double: bool,
-        image: int,
-        rows: slice,
-        columns: slice,
-        limits: Limits | None,
-        discard: bool = False,
+        self, target: Array, double: bool, image: int, rows: slice, columns: slice, limits: Limits | None
     ) -> bool:
         """Some rows and columns of an image's response, directly, with the same panels as all of it."""
         plan = self.plan
@@ -170,16 +186,14 @@ class Job:
         images = placed(self.images, plan.layout.images, image, slice(None), slice(None))
         call = self.laid_out(
             plan.engine(double, "direct"),
-            lambda packed: self.call(region, target, packed, limits, discard, self.n_workers, images=images),
+            lambda packed: self.call(region, target, packed, limits, self.n_workers, images=images),
         )
         self.work_on(call)
         return not call.overflowed
 
-    def run(self, engine: Engine, result: Array, limits: Limits | None, discard: bool, repaired: bytes = b"") -> Any:
+    def run(self, engine: Engine, result: Array, limits: Limits | None, repaired: bytes = b"") -> Any:
         """The engine's call, done by as many workers as it is worth; with `repaired`, only those responses."""
-        call = self.laid_out(
-            engine, lambda packed: self.call(engine, result, packed, limits, discard, self.n_workers, repaired)
-        )
+        call = self.laid_out(engine, lambda packed: self.call(engine, result, packed, limits, self.n_workers, repaired))
         self.work_on(call)
         return call
 
@@ -226,7 +240,6 @@ class Job:
         result: Array,
         packed: tuple[Array, Array],
         limits: Limits | None,
-        discard: bool,
         n_workers: int,
         repaired: bytes = b"",
         first_kernel: int = 0,
@@ -251,7 +264,6 @@ class Job:
             *packed,
             fill,
             None if limits is None else tuple(limits),
-            discard,
             repaired,
             n_workers,
             max(0, _workers.WORKSPACE_LIMIT - self.beside),
@@ -261,32 +273,36 @@ class Job:
 
     # Integers: in float32 or float64 where these hold every sum exactly, else in 128 bits.
 
-    def correlate_integers(self, result: Array, own: bool) -> None:
-        """Exact, or OverflowError; then an array that is not our own is as it was."""
-        limits = self.limits()
-        bound = self.largest_response()
-        surely = bound <= limits.greatest and (limits.least < 0 or bound == 0)
-        if not (own or surely or limits.saturate):
-            self.integers(result, bound, limits, True)
-        self.integers(result, bound, None if surely else limits, False)
-
-    def limits(self) -> Limits:
-        """The limits of the response's type, and what is done with sums outside of them."""
-        return Limits(*integer_range(self.plan.types.response), self.plan.settings.overflow == "saturate")
-
-    def integers(self, result: Array, bound: int, limits: Limits | None, discard: bool) -> None:
-        if self.plan.method == "fft" and _fft.rounds_right(bound, self.plan.sizes, self.plan.tile[0]):
-            fits = self.correlate_tiles(result, self.plan.engine(True), limits, discard)
-        elif bound <= EXACT_FLOAT64:
-            fits = self.correlate(result, bound > EXACT_FLOAT32, limits, discard)
+    def correlate_integers(self, result: Array) -> None:
+        """Exact, or OverflowError."""
+        limits = None if self.surely_fits else self.limits
+        if self.plan.method == "fft" and _fft.rounds_right(self.bound, self.plan.sizes, self.plan.tile[0]):
+            fits = self.correlate_tiles(result, self.plan.engine(True), limits)
+        elif self.bound <= EXACT_FLOAT64:
+            fits = self.correlate(result, self.bound > EXACT_FLOAT32, limits)
         else:
-            fits = self.correlate_exactly(None if discard else result)
+            fits = self.correlate_exactly(result)
         if not fits:
             low, high = integer_range(self.plan.types.response)
             raise OverflowError(
                 f"dtype: a response does not fit {self.plan.types.response} ({low} to {high}); "
                 "allowed is a type that holds every response"
             )
+
+    @functools.cached_property
+    def limits(self) -> Limits:
+        """The limits of the response's type, and what is done with sums outside of them."""
+        return Limits(*integer_range(self.plan.types.response), self.plan.settings.overflow == "saturate")
+
+    @functools.cached_property
+    def surely_fits(self) -> bool:
+        """Whether the bound on integer responses is within their type's limits."""
+        return self.bound <= self.limits.greatest and (self.limits.least < 0 or self.bound == 0)
+
+    @functools.cached_property
+    def bound(self) -> int:
+        """The largest magnitude that any integer response may have."""
+        return self.largest_response()
 
     def largest_response(self) -> int:
         """A bound on the magnitude of every response, from the images' type alone if that is enough."""
@@ -298,26 +314,24 @@ class Job:
             magnitude = max(magnitude, *(abs(int(number.real)) for number in self.fill))
         return magnitude * kernel_reach + bias_reach
 
-    def correlate_exactly(self, result: Array | None) -> bool:
+    def correlate_exactly(self, result: Array) -> bool:
         """In 128 bits."""
         plan = self.plan
         return _exact.run(
             in_order(self.images, plan.layout.images),
             self.bank,
-            None if result is None else in_order(result, plan.layout.response),
+            in_order(result, plan.layout.response),
             plan.geometry,
             plan.settings.boundary,
             tuple(int(number.real) for number in self.fill),
-            self.limits(),
+            self.limits,
         )
 
     # Floats as integers: rounded and brought inside the type's limits.
 
-    def correlate_saturated(self, result: Array, own: bool) -> None:
-        """Rounded sums, or ValueError if one is no number; then an array that is not our own is as it was."""
-        double, limits = self.plan.types.work == np.float64, self.limits()
-        fits = own or self.surely_numbers() or self.correlate(result, double, limits, discard=True)
-        if not (fits and self.correlate(result, double, limits)):
+    def correlate_saturated(self, result: Array) -> None:
+        """Rounded sums, or ValueError if one is no number."""
+        if not self.correlate(result, self.plan.types.work == np.float64, self.limits):
             raise ValueError(
                 f"overflow: a response is NaN, which 'saturate' cannot turn into {self.plan.types.response}; "
                 "allowed are images and kernels whose responses are numbers"
@@ -329,6 +343,18 @@ class Job:
             return False
         bound = largest_magnitude(self.plan.types.images) * self.bank.float_reach
         return bool(bound < float(np.finfo(self.plan.types.work).max) / 2)
+
+
+def may_overlap(first: Array, second: Array) -> bool:
+    """Whether two arrays share memory, or it would take long or more memory than there is to know."""
+    if not np.may_share_memory(first, second):
+        return False
+    try:
+        return np.shares_memory(first, second, max_work=100_000)  # type: ignore[arg-type] # any number is allowed
+    except RuntimeError as error:  # a TooHardError is one, too
+        if not refuses(error):
+            raise
+        return True
 
 
 def in_order(array: Array, axes: tuple[int, int, int, int]) -> Array:

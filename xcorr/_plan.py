@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr import _dispatch, _fft, _method, _winograd, _workers
-from xcorr._arrays import check_out, copy_in_pieces, take_fill
+from xcorr._arrays import check_out, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import choose_types, read_dtype
 from xcorr._engine import Engine, Repeat, lanes_of
-from xcorr._foreign import refuses, shown
+from xcorr._foreign import shown
 from xcorr._geometry import (
     Geometry,
     Layout,
@@ -36,8 +36,7 @@ from xcorr._geometry import (
     sum_blocks,
     whole_number,
 )
-from xcorr._job import Job, in_order
-from xcorr._memory import empty
+from xcorr._job import Job
 from xcorr._threads import RLock
 from xcorr._workers import refuse_too_large
 
@@ -318,40 +317,14 @@ class Plan:
         target, _held = (None, []) if out is None else check_out(out, shape, self.types.response)
         if 0 in shape:
             return np.empty(shape, self.types.response) if out is None else out
-        if target is None or any(may_overlap(target, other) for other in (images, bank.original)):
-            result: Array = empty(shape, self.types.response)
-        else:
-            result = target
         job = Job(self, images, bank, fill, workers)
-        if self.types.exact:
-            job.correlate_integers(result, own=result is not target)
-        elif self.types.rounds_floats:
-            job.correlate_saturated(result, own=result is not target)
-        elif self.types.stored == self.types.response:
-            job.correlate(result, self.types.work == np.float64)
-        else:
-            job.correlate(result.real, self.types.work == np.float64)
-            copy_in_pieces(in_order(result.imag, self.layout.response), bank.imaginary_bias)
-        if target is None:
-            if repeats is not None and job.call_done is not None and job.is_small:
-                repeats[:] = [Repeat(job.call_done, images, result), *repeats[:3]]
-            return result
-        if result is not target:
-            copy_in_pieces(target, result)
-        returned: Array = out
-        return returned
-
-
-def may_overlap(first: Array, second: Array) -> bool:
-    """Whether two arrays share memory, or it would take long or more memory than there is to know."""
-    if not np.may_share_memory(first, second):
-        return False
-    try:
-        return np.shares_memory(first, second, max_work=100_000)  # type: ignore[arg-type] # any number is allowed
-    except RuntimeError as error:  # a TooHardError is one, too
-        if not refuses(error):
-            raise
-        return True
+        result = job.respond(shape, target)
+        if target is not None:
+            returned: Array = out
+            return returned
+        if repeats is not None and job.call_done is not None and job.is_small:
+            repeats[:] = [Repeat(job.call_done, images, result), *repeats[:3]]
+        return result
 
 
 # --- the cache --------------------------------------------------------------------------------------------------------

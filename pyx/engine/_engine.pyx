@@ -272,12 +272,12 @@ cdef class Engine:
                 for index in range(self.n_panels)]
 
     def call(self, images, tuple image_axes, str image_element, bint swapped, out, tuple out_axes, str out_element,
-             packed, bias, double[::1] fill, tuple limits, bint discard, bytes repaired, Py_ssize_t n_workers,
+             packed, bias, double[::1] fill, tuple limits, bytes repaired, Py_ssize_t n_workers,
              Py_ssize_t workspace_limit, Py_ssize_t first_kernel=0, int[::1] exponents=None):
         """A `Call` of these arrays; the axes are positions of (image, row, column, channel) or -1.
 
         With `limits` (least, greatest, saturate), responses outside of them set `overflowed`, or are rounded and
-        brought inside, and set it only where they are no numbers; with `discard` none is stored.
+        brought inside, and set it only where they are no numbers.
         `repaired` is empty, or has a byte for each image: of those with 1 the responses that are not finite in `out`,
         which has the loops' own type, are replaced, and nothing else is done. "fft" does some kernels of each group,
         whose spectra, divided by 2**exponent, are `packed`: as many as there are exponents, from `first_kernel` on.
@@ -293,7 +293,6 @@ cdef class Engine:
         if limits is not None:
             call.loops.low, call.loops.high, call.loops.saturate = limits
             call.loops.check = not call.loops.saturate
-            call.loops.discard = discard
         if repaired:
             call.repaired = repaired
             call.loops.repaired = repaired

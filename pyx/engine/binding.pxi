@@ -266,7 +266,7 @@ cdef class Layout:
         loops.staging.channel_pitch = fourier.height * fourier.pitch
         loops.direct_store = (self.out_is_work and self.out_column_bytes == size and loops.out_row_bytes % size == 0
                               and geometry.row_stride == 1 and geometry.column_stride == 1
-                              and not loops.check and not loops.saturate and not loops.discard)
+                              and not loops.check and not loops.saturate)
         loops.rows.row_pitch = loops.out_row_bytes // size
         loops.rows.column_pitch = geometry.column_stride
         loops.rows.kernel_pitch = fourier.valid_rows * fourier.valid_columns

@@ -73,7 +73,7 @@ cdef struct Loops:
     Py_ssize_t strip_elements         # an image strip's size
     Py_ssize_t response_elements      # a response strip's size
     Py_ssize_t n_images, strip_rows, n_strips, tasks_per_claim
-    bint check, discard               # responses against the limits; whether they are stored at all
+    bint check                        # responses against the limits
     bint saturate                     # instead of a check: rounds, and brings inside of the limits what is outside
     double low, high                  # limits of the response's integer type
     char* infinite                    # winograd: of each image, whether a response was not finite
@@ -416,7 +416,7 @@ cdef void store_rows(Loops* loops, const Storing* storing, real* responses, Py_s
             write_flag(&loops.overflowed, 1)
         elif loops.repaired != NULL:
             repair_row(storing, responses, target)
-        elif not loops.discard:
+        else:
             if real is double and loops.saturate and (storing.element == INT64 or storing.element == UINT64):
                 store_64_bits(loops, storing, responses, target)
             elif real is float:

@@ -286,7 +286,7 @@ def engine_bytes(plan: Plan, images: tuple[int, ...], n_images: int, double: boo
     kernels = np.broadcast_to(np.zeros((), plan.types.kernels), (0,) * 4)
     job = Job(plan, batch, as_bank(kernels), (0,), n_workers)
     job.beside += n_elements * work.itemsize
-    call = job.call(engine, response, NO_PANELS, None, False, n_workers)
+    call = job.call(engine, response, NO_PANELS, None, n_workers)
     try:
         return n_elements * work.itemsize, int(call.workspace_bytes)
     finally:
