@@ -4,6 +4,7 @@ import os
 import runpy
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -47,22 +48,89 @@ def test_what_a_module_includes_and_takes_belongs_to_it(built):
     assert set().union(*modules) == {path.name for path in Path("pyx").rglob("*.p*")}
 
 
-def test_only_other_contents_or_flags_are_compiled_again(built, tmp_path):
-    source, target = tmp_path / "source", tmp_path / "target"
-    digest_of, is_made = built["digest_of"], built["is_made"]
-    source.write_text("one")
-    before = digest_of(["-O3"], source)
-    assert not is_made(target, before)
-    made = tmp_path / "made"
-    made.write_text("object")
-    built["put"](made, target, before)
-    os.utime(source, (0, 0))
-    assert is_made(target, digest_of(["-O3"], source))
-    assert not is_made(target, digest_of(["-O1"], source))
-    source.write_text("two")
-    assert not is_made(target, digest_of(["-O3"], source))
-    target.unlink()
-    assert not is_made(target, before)
+@pytest.fixture
+def places(built, monkeypatch, tmp_path):
+    """Has setup.py read and write beside each other in a folder of the test's own."""
+    variables = built["translate"].__globals__
+    (tmp_path / "level").mkdir()
+    (tmp_path / "build").mkdir()
+    monkeypatch.setitem(variables, "DECLARED", tmp_path / "level")
+    monkeypatch.setitem(variables, "TRANSLATED", tmp_path / "build")
+    monkeypatch.setitem(variables, "PLACES", {"part_staging": tmp_path / "level" / "part_staging.pyx"})
+    return tmp_path
+
+
+@pytest.fixture
+def build(built, places):
+    """A build that knows its compiler."""
+    build = built["BuildCore"](setuptools.Distribution())
+    build.build_temp, build.compiler = str(places / "build"), SimpleNamespace(obj_extension=".o")
+    build.compiler_itself, build.known, build.level_flags = "gcc 12", ["-O3"], {"base": ["-msse2"]}
+    return build
+
+
+def test_a_unit_is_compiled_again_where_anything_is_other_that_it_is_made_of(built, build, places):
+    text, header = places / "build" / "part_staging.c", places / "level" / "simd.h"
+    text.write_text("int one;")
+    header.write_text("/* one */")
+    units = {unit.name: unit for unit in build.units_of(built["LEVEL_EXTENSIONS"]["xcorr._level_base"])}
+    unit, is_made = units["part_staging"], built["is_made"]
+    assert "-msse2" in unit.flags
+
+    (places / "made").write_text("object")
+    built["put"](places / "made", unit.object, build.digest_of(unit))
+    os.utime(text, (0, 0))
+    assert is_made(unit.object, build.digest_of(unit))
+    for other in (
+        unit._replace(flags=[*unit.flags, "-g"]),
+        unit._replace(flags=unit.flags[1:]),
+        unit._replace(macros=unit.macros[1:]),
+        unit._replace(macros=[*unit.macros, ("XCORR_VECTOR_BYTES", "64")]),
+    ):
+        assert not is_made(unit.object, build.digest_of(other))
+    for path in (text, header):
+        before = path.read_text()
+        path.write_text(before.replace("one", "two"))
+        assert not is_made(unit.object, build.digest_of(unit))
+        path.write_text(before)
+    build.compiler_itself = "gcc 13"
+    assert not is_made(unit.object, build.digest_of(unit))
+    build.compiler_itself = "gcc 12"
+    assert is_made(unit.object, build.digest_of(unit))
+    unit.object.unlink()
+    assert not is_made(unit.object, build.digest_of(unit))
+
+
+def test_a_module_is_translated_again_where_anything_is_other_that_cython_reads(built, places, monkeypatch):
+    variables, commands = built["translate"].__globals__, []
+
+    def run(command, what):
+        commands.append(command)
+        Path(command[-1]).write_text("C")
+
+    monkeypatch.setitem(variables, "run", run)
+    texts = {"part_staging.pyx": 'include "staging.pxi"\ncimport simd\n', "staging.pxi": "one", "simd.pxd": "one"}
+    for name, text in texts.items():
+        (places / "level" / name).write_text(text)
+
+    def is_translated_again():
+        before = len(commands)
+        built["translate"]("part_staging")
+        return len(commands) > before
+
+    assert is_translated_again()
+    assert not is_translated_again()
+    for name in texts:
+        path = places / "level" / name
+        path.write_text(path.read_text() + "\n# two")
+        assert is_translated_again(), name
+        assert not is_translated_again(), name
+    monkeypatch.setitem(variables, "DIRECTIVES", {**variables["DIRECTIVES"], "boundscheck": True})
+    assert is_translated_again()
+    monkeypatch.setattr("Cython.__version__", "0")
+    assert is_translated_again()
+    (places / "level" / "fft.pxi").write_text("nobody reads it")
+    assert not is_translated_again()
 
 
 def wanted_levels(built, known=("base", "v3", "v4"), runnable=("base", "v3")):
