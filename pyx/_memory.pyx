@@ -47,7 +47,7 @@ SMALLEST = 1 << 16
 """Bytes from which on an array's memory is worth keeping."""
 
 KEPT_BYTES = 1 << 28
-"""That are kept at most."""
+"""Bytes that are kept at most."""
 
 cdef enum:
     SLOTS = 16
@@ -88,7 +88,7 @@ cdef void advise_inside(Block block, int advice, size_t page) noexcept nogil:
 
 
 cdef void offer(Block block) noexcept nogil:
-    """Lets the system take the block's huge pages back. That costs a short call a tenth which wants them again."""
+    """Offers the block's huge pages to the system. A short call that reuses the block then takes a tenth longer."""
     if not block.offered:
         advise_inside(block, MADV_FREE, HUGE_PAGE)
         block.offered = True
@@ -240,5 +240,5 @@ def empty_lines(Py_ssize_t n_bytes):
 
 
 def kept_bytes():
-    """Of the memory that is kept now."""
+    """Bytes of the memory that is kept now."""
     return n_kept_bytes

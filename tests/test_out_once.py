@@ -1,4 +1,4 @@
-"""Responses that may be refused: computed once whether `out` is given or not, and `out` is written only when all fit."""
+"""Responses that may be refused: computed once, with `out` or without, and `out` is written only when all fit."""
 
 import numpy as np
 import pytest

@@ -121,7 +121,7 @@ class Bank:
         return panels, panel_bias
 
     def spectra(self, engine: Engine, level: str, first: int, end: int, room: int) -> tuple[Array, Array]:
-        """Of kernels [first, end) of each group, divided by 2**exponent, and the exponents.
+        """Spectra of kernels [first, end) of each group, divided by 2**exponent, and the exponents.
 
         The last ones are kept if they are of all kernels. Kernels that have to be done directly count as zeros. Memory
         is taken for `room` kernels, so that one chunk's does for the next.

@@ -75,7 +75,7 @@ def put(place: npt.NDArray[Any], sums: npt.NDArray[Any], limits: tuple[int, int,
 
 
 def sources(first: int, count: int, length: int, boundary: str) -> npt.NDArray[np.intp]:
-    """Which index of an axis each of `count` padded positions from `first` on is, -1 for the fill value."""
+    """The index of the pixel at each of `count` padded positions from `first` on, or -1 where the fill value is."""
     indices = np.empty(count, dtype=np.intp)
     fill_source_indices(indices, first, length, boundary)
     return indices

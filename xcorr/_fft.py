@@ -29,14 +29,16 @@ v4, 1 worker, benchmarks/fourier.py.
 """
 
 FIRST_CACHE_POINTS = 256
-"""Of a line: as many pairs of vectors of 64 bytes."""
+"""Points of a line that the first-level cache holds; a point is two vectors (real, imaginary) of 64 bytes."""
 
 KERNELS = 16
-"""For which a tile is chosen, whatever their number is: the bits of a response do not depend on the bank."""
+"""Kernels that a tile is chosen for, whatever their number is: a response's bits do not depend on the bank."""
 
 WORTH_SHARING, IDLE = 10_000_000, 0.03
-"""A call that costs more has work for several workers, who take a pair of tiles each: a share of the cost by which few
-pairs count as dearer, whoever does them in the end.
+"""Multiply-adds above which a call is worth several workers, and what a tile is charged for those that idle.
+
+Workers take pairs of tiles, and some idle where pairs are few: such a tile is charged IDLE / n_pairs more, whatever the
+number of workers.
 """
 
 SUMMED = 16
@@ -144,7 +146,7 @@ def workspace(tile: Tile, sizes: Sizes) -> Any:
 
 
 def spectrum_bytes(tile: Tile, sizes: Sizes) -> Any:
-    """Of all channels of one kernel."""
+    """Bytes of the spectra of one kernel, all channels together."""
     return 2 * sizes.item * sizes.depth * tile.height * tile.width
 
 
@@ -163,7 +165,7 @@ def least_bytes(sizes: Sizes) -> int:
 
 
 def cost(tile: Tile, sizes: Sizes) -> Any:
-    """Of one image, in multiply-adds of the direct method."""
+    """Cost of one image, in multiply-adds of the direct method."""
     constants = PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE, SPILL
     return np.tensordot(constants, counts(tile, sizes), axes=1)
 

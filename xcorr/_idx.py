@@ -185,7 +185,7 @@ def prefixes_of(split: str | None) -> tuple[str, str]:
 
 
 def chosen_prefixes(folder: str, split: str | None) -> tuple[str, str]:
-    """Those of MNIST or of the split that is asked for, or of the only one that is there."""
+    """The prefixes of MNIST, of the split that is asked for, or of the only one that is there."""
 
     def is_there(split: str | None) -> bool:
         stems = [(f"{prefix}-{kind}", axes) for prefix in prefixes_of(split) for kind, axes in _KINDS]

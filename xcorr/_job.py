@@ -29,7 +29,7 @@ Two are faster from 1.6 to 9.4 million multiply-adds on, by the kind of the call
 """
 
 REGION_BYTES = 2**24
-"""Of responses that are computed beside the array."""
+"""Bytes of responses that are computed beside the array."""
 
 LARGE_PANELS = 2**20
 """Bytes from which on it is looked whether there is room for the call beside them, before they are packed."""
@@ -122,7 +122,7 @@ class Job:
         return not call.overflowed
 
     def correlate_tiles(self, result: Array, engine: Engine, limits: Limits | None) -> bool:
-        """In the frequency domain, as many kernels at once as may be; then what has to be done directly."""
+        """Correlates in the frequency domain, as many kernels at once as may be; then does directly what has to be."""
         plan, bank = self.plan, self.bank
         bias = np.ascontiguousarray(bank.bias, np.float64 if engine.double else np.float32)
         n_chunks = -(-bank.n_kernels // int(_fft.chunk(plan.tile[0], plan.sizes)))
@@ -222,7 +222,7 @@ class Job:
         _workers.refuse_too_large("images", what, call.workspace_bytes, self.beside, "kernels and tables")
 
     def work_on(self, call: Any) -> None:
-        """By as many workers as it is worth and there is workspace for."""
+        """Runs a call by as many workers as it is worth and there is workspace for."""
         self.check_room(call)
         limit = _workers.WORKSPACE_LIMIT - self.beside
         if self.plan.method == "fft":
@@ -315,7 +315,7 @@ class Job:
         return magnitude * kernel_reach + bias_reach
 
     def correlate_exactly(self, result: Array) -> bool:
-        """In 128 bits."""
+        """Sums in 128 bits."""
         plan = self.plan
         return _exact.run(
             in_order(self.images, plan.layout.images),

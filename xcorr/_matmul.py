@@ -21,14 +21,14 @@ WIDTHS = (32, 16, 8, 4, 2, 1)
 """Kernels in one product, the most first."""
 
 BLOCK_BYTES = 2 * 2**20
-"""Of the windows and the responses of one product, which stay in the second- or third-level cache."""
+"""Bytes of the windows and the responses of one product, which stay in the second- or third-level cache."""
 
 _lock = RLock()
 """A BLAS with threads of its own is not called from several threads at once, nor forked while it works."""
 
 
 def _forget_lock() -> None:
-    """In a forked child, which has none of the threads that wait for the lock."""
+    """Makes a lock for a forked child, which has none of the threads that wait for the old one."""
     global _lock
     _lock = RLock()
 
@@ -103,7 +103,7 @@ class Blocks:
 
 
 def starts(length: int, block: int) -> list[int]:
-    """Where blocks begin that cover `length`; the last one ends there and may lie over the one before."""
+    """The beginnings of blocks that cover `length`; the last block ends there and may lie over the one before."""
     return [min(first, length - block) for first in range(0, length, block)]
 
 

@@ -46,7 +46,7 @@ SMALLEST_TRANSFORMED = 25
 """Taps of one channel below which the frequency domain is not looked at: it never was the faster one."""
 
 THIN = 2
-"""By how much kernels of one row or one column take longer directly than their multiply-adds say: 1.3 to 3.7 times.
+"""How many times as long kernels of one row or one column take directly as their multiply-adds say: 1.3 to 3.7.
 
 2026-11-25, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/fourier.py.
 """
@@ -58,7 +58,7 @@ ALLOWED = f"'auto', {', '.join(map(repr, METHODS))}"
 
 
 def check_words(method: Any, precision: Any) -> tuple[str, str]:
-    """Both as str; TypeError or ValueError unless they are words that are known and can be done."""
+    """Returns both words as str; TypeError or ValueError unless they are known and can be done."""
     if not isinstance(method, str):
         raise TypeError(f"method: got {shown(method)}; allowed are {ALLOWED}")
     if method not in ("auto", *METHODS):
@@ -83,7 +83,7 @@ def choose(geometry: Geometry, types: Types, method: Any, precision: Any) -> str
 
 
 def fastest(geometry: Geometry, types: Types, precision: str) -> str:
-    """Of the methods that the precision allows.
+    """The fastest of the methods that the precision allows.
 
     matmul never is: of 200 random geometries it was faster in none, at best 1.1 times slower, since its products have
     to stop at every block of the sum. 2026-11-24, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/crossover.py.
@@ -113,7 +113,7 @@ def fastest(geometry: Geometry, types: Types, precision: str) -> str:
 
 
 def form(geometry: Geometry, n_kernels: int, lanes: int) -> str:
-    """Where the direct method's lanes run: over "kernels", "columns" or "channels"; the bits are the same.
+    """What the direct method's lanes run over: "kernels", "columns" or "channels"; the bits are the same.
 
     Parameters
     ----------

@@ -215,7 +215,7 @@ class Plan:
         return tile, cost
 
     def form(self, double: bool) -> str:
-        """Where the direct method's lanes run."""
+        """What the direct method's lanes run over."""
         return _method.form(self.geometry, self.n_kernels, lanes_of(self.level.table, double))
 
     @functools.cached_property
@@ -361,7 +361,7 @@ def plan_for(
 
 
 def _forget_plans() -> None:
-    """In a forked child: the lock may be held by a thread that did not come along."""
+    """Makes a lock for a forked child: the old one may be held by a thread that did not come along."""
     global _plans_lock
     _plans_lock = RLock()
     _plans.clear()

@@ -65,6 +65,6 @@ def places(length: int, windows: tuple[int, int], taps: tuple[int, int], before:
 
 
 def clipped(first: int, step: int, count: int, length: int) -> slice:
-    """Those of `count` places from `first` on that an axis has."""
+    """The places that an axis has, of `count` from `first` on."""
     first, stop = first + max(0, -(first // step)) * step, first + (count - 1) * step + 1
     return slice(first, max(0, min(stop, length)), step)

@@ -1,4 +1,4 @@
-"""Where winograd F(2x2, 3x3) can be taken, and how it cuts its sums over channels."""
+"""Winograd F(2x2, 3x3): what it can do, and how it cuts its sums over channels."""
 
 import numpy as np
 

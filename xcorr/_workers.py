@@ -244,7 +244,7 @@ _pool = Pool()
 
 
 def _forget_pool() -> None:
-    """In a forked child: its threads did not come along, and its lock may be held by one that did not."""
+    """Makes a pool for a forked child: the threads did not come along, and one of them may hold the old lock."""
     global _pool
     _pool = Pool()
     forked()

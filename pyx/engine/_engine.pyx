@@ -37,7 +37,7 @@ cdef Py_ssize_t LARGE = 1 << 60  # what products of sizes saturate at: no memory
 
 
 cdef Py_ssize_t product(Py_ssize_t first, Py_ssize_t second) noexcept:
-    """Of two sizes, or `LARGE`."""
+    """Product of two sizes, or `LARGE`."""
     return LARGE if <double> first * <double> second > <double> LARGE else first * second
 
 
@@ -185,13 +185,13 @@ cdef class Engine:
 
     @property
     def radices(self):
-        """Of the forward passes down and across."""
+        """Radices of the forward passes down and across."""
         return (tuple([self.fourier.down.radices[index] for index in range(self.fourier.down.n_radices)]),
                 tuple([self.fourier.across.radices[index] for index in range(self.fourier.across.n_radices)]))
 
     @property
     def spectrum_elements(self):
-        """Of all channels of a kernel."""
+        """Elements of the spectra of one kernel, all channels together."""
         return 2 * self.fourier.height * self.fourier.width * self.fourier.depth
 
     @property
@@ -203,12 +203,12 @@ cdef class Engine:
 
     @property
     def largest_exponent(self):
-        """Of a kernel that may be transformed."""
+        """Largest exponent of a kernel that may be transformed."""
         return LARGEST_EXPONENT_F64 if self.double else LARGEST_EXPONENT_F32
 
     @property
     def n_tiles(self):
-        """Of one image, down and across."""
+        """Numbers of tiles of one image, down and across."""
         return self.fourier.tiles_down, self.fourier.tiles_across
 
     def transform(self, kernels, spectra, int[::1] exponents):

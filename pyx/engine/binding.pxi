@@ -51,7 +51,7 @@ cdef class Layout:
         PyMem_Free(self.refused)
 
     cdef let_go(self):
-        """Of the images and the response, where only the layout is wanted any more."""
+        """Release the images and the response, where only the layout is wanted any more."""
         if self.has_images:
             PyBuffer_Release(&self.images)
         if self.has_out:
@@ -59,7 +59,7 @@ cdef class Layout:
         self.has_images = self.has_out = False
 
     cdef let_panels_go(self):
-        """Of the kernels, too, where nothing more is done: a helper that stays still has the call for a moment."""
+        """Release the panels and the bias: a helper that lingers holds the Call, which must not keep the kernels."""
         if self.has_packed:
             PyBuffer_Release(&self.packed)
         if self.has_bias:
@@ -126,7 +126,7 @@ cdef class Layout:
         self.loops.bias = self.bias.buf
 
     cdef choose_kernels(self, Py_ssize_t first, int[::1] exponents):
-        """Of the frequency domain: kernels from `first` on, of each group as many as there are exponents for it."""
+        """Take kernels from `first` on for the frequency domain, of each group as many as it has exponents for."""
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Loops* loops = &self.loops
         cdef const Fourier* fourier = &self.engine.fourier

@@ -217,7 +217,7 @@ cdef inline void set_scales(const Loops* loops, int exponent, double* scaled, do
 
 
 cdef inline char* target_of(const Loops* loops, Py_ssize_t image, Py_ssize_t tile) noexcept nogil:
-    """Where a tile's first response lies in the array, but for the kernel."""
+    """The place of a tile's first response in the array, but for the kernel."""
     cdef const Fourier* fourier = &loops.fourier
     return (loops.out + image * loops.response_bytes
             + tile // fourier.tiles_across * (fourier.valid_rows // loops.geometry.row_stride) * loops.out_row_bytes

@@ -115,7 +115,7 @@ cdef double[16] ZEROS  # the bias of sums that have none, for any panel
 
 
 cdef Py_ssize_t source_index(Py_ssize_t position, Py_ssize_t length, int boundary) noexcept nogil:
-    """Where a padded position lies in an axis of `length`, for any distance; -1 for the fill value."""
+    """The index of a padded position in an axis of `length`, for any distance; -1 for the fill value."""
     cdef Py_ssize_t period
     if 0 <= position < length:
         return position

@@ -41,13 +41,13 @@ cdef unsigned int n_forks = 0      # that this process comes from, as far as it 
 
 
 def forked():
-    """In the child of a fork: the threads that were in a call did not come along."""
+    """Note that this process is the child of a fork: the threads that were in a call did not come along."""
     global n_forks
     n_forks += 1
 
 
 cdef bint becomes_zero(unsigned int* counter) noexcept nogil:
-    """Whether it is, after a moment at most."""
+    """Whether a counter has become zero, after a moment at most."""
     cdef int pauses = 0
     while look(counter) and pauses < MOST_PAUSES:
         pause()
@@ -56,7 +56,7 @@ cdef bint becomes_zero(unsigned int* counter) noexcept nogil:
 
 
 cdef bint becomes_zero_soon(unsigned int* counter) noexcept nogil:
-    """Whether it is, after some milliseconds at most and with sleep."""
+    """Whether a counter has become zero, after some milliseconds at most and with sleep."""
     cdef int slept = 0
     while look(counter) and slept < 5_000:
         slept += doze()
@@ -64,7 +64,7 @@ cdef bint becomes_zero_soon(unsigned int* counter) noexcept nogil:
 
 
 cdef void wait_for_call(unsigned int seen) noexcept nogil:
-    """A moment, until another call than those `seen` is announced."""
+    """Wait for a moment, until another call than those `seen` is announced."""
     cdef int pauses = 0
     while look(&n_announced) == seen and pauses < MOST_PAUSES:
         pause()

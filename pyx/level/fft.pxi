@@ -54,7 +54,7 @@ cdef inline void points_3(vector* re, vector* im, vector like) noexcept nogil:
 
 
 cdef inline void points_4(vector* re, vector* im, Py_ssize_t a, vector like) noexcept nogil:
-    """Of points a to a + 3."""
+    """Transform of points a to a + 3."""
     cdef vector re_even, im_even, re_odd, im_odd
     points_2(re, im, a, a + 2)
     points_2(re, im, a + 1, a + 3)
@@ -113,7 +113,7 @@ cdef inline void points_8(vector* re, vector* im, vector like) noexcept nogil:
 
 
 cdef inline Py_ssize_t left_at(Py_ssize_t point, Py_ssize_t radix) noexcept nogil:
-    """Where a point of a small transform is left."""
+    """The place where a point of a small transform is left."""
     return point // 2 + point % 2 * 4 if radix == 8 else point
 
 
@@ -171,7 +171,7 @@ cdef inline void load_point(const Source* source, const real* points, Py_ssize_t
 cdef inline void butterflies(const Source* source, real* points, Py_ssize_t first, Py_ssize_t n_points, Py_ssize_t n,
                              const real* twiddles, Py_ssize_t radix, bint turned, bint backward, int origin,
                              vector like) noexcept nogil:
-    """Those of one pass that begin at `first` and every `n` points from there on, with the same twiddles."""
+    """Butterflies of one pass that begin at `first` and every `n` points from there on, with the same twiddles."""
     cdef vector[8] re, im
     cdef Py_ssize_t index, place, lanes = n_lanes(like), pitch = n // radix
     cdef const real* own
@@ -283,7 +283,7 @@ cdef inline void transpose_block(const real* source, real* target, vector like) 
 
 
 cdef inline void transposed(const real* source, real* target, vector like) noexcept nogil:
-    """Both parts of a block."""
+    """Transpose both parts of a block."""
     transpose_block(source, target, like)
     transpose_block(source + n_lanes(like), target + n_lanes(like), like)
 

@@ -1,4 +1,4 @@
-# The range of a tile: how bright its brightest pixel is, how faint the brightest of its faintest window, and its norm.
+# The range of a tile: its largest magnitude, the smallest of its windows' largest magnitudes, and its norm.
 #
 # A transform spreads the rounding errors of the brightest pixels over all of the tile: by the range found here the gate
 # decides whether the windows keep enough bits, or are done directly (`fourier_pairs.pxi`).
@@ -28,7 +28,7 @@ cdef inline void larger(bits* found, const bits* others, bits magnitude, Py_ssiz
 
 cdef inline bits* largest_in_reach(bits* found, bits* other, Py_ssize_t n, Py_ssize_t reach, Py_ssize_t step,
                                    Py_ssize_t pitch) noexcept nogil:
-    """For i < n - (reach - 1) * step the largest of `reach` from i on, `step` apart, each of `pitch` numbers.
+    """The largest of `reach` from i on, `step` apart, each of `pitch` numbers, for i < n - (reach - 1) * step.
 
     Found by doubling what each has looked at, in turns in `found` and in `other`; the result is in the one returned.
     """
@@ -144,7 +144,7 @@ cdef inline void add_squares(const real* row, Py_ssize_t width, double scale, ve
 
 
 cdef inline int exponent_of_norm(const Fourier* fourier, const real* tile, vector squares, int largest) noexcept nogil:
-    """Of the tile with that sum of squares and that biased exponent of the largest magnitude."""
+    """Exponent of a tile's norm, from its sum of squares and the biased exponent of its largest magnitude."""
     cdef int bias = 127 if real is float else 1023, exponent, down = 0
     cdef double total = 0
     cdef Py_ssize_t lane, row

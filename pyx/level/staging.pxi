@@ -97,7 +97,7 @@ cdef inline void turn_few(const real* source, Py_ssize_t source_pitch, real* tar
 
 cdef inline void turn_block(const real* source, Py_ssize_t source_pitch, real* target, Py_ssize_t target_pitch,
                             Py_ssize_t first, Py_ssize_t end, vector like) noexcept nogil:
-    """As many rows as a vector has lanes, of columns [first, end): whole cache lines at the level that has such."""
+    """Turn as many rows as a vector has lanes, of columns [first, end): whole cache lines where vectors are so long."""
     cdef vector[16] rows
     cdef Py_ssize_t column = first, index, lanes = n_lanes(like)
     while column + lanes <= end:
@@ -296,7 +296,7 @@ cdef inline void save(real number, char* target, element like) noexcept nogil:
 
 cdef inline void store_transposed(const Storing* storing, const real* strip, char* target,
                                   element like) noexcept nogil:
-    """From interleaved kernels to kernel by kernel or the other way, a block at a time."""
+    """Store interleaved kernels kernel by kernel, or the other way, a block at a time."""
     cdef real[BLOCK] block
     cdef Py_ssize_t kernel = 0, n_kernels, first, n_positions, index
     cdef const real* values

@@ -109,7 +109,7 @@ cdef inline void zip_halves(const vector* source, vector* target, Py_ssize_t n, 
 
 
 cdef inline void transpose_vectors(vector* rows, vector like) noexcept nogil:
-    """As many vectors as each has lanes, by a perfect shuffle for each bit of a lane's number."""
+    """Transpose as many vectors as each has lanes, by a perfect shuffle for each bit of a lane's number."""
     cdef vector[16] turned
     cdef Py_ssize_t index, lanes = n_lanes(like)
     if lanes >= 2:

@@ -94,7 +94,7 @@ def leung_malik_recipe(size: int, large: bool, zero_mean_gaussians: bool) -> Rec
 
 
 def leung_malik_kernels(size: int, scales: list[float], zero_mean_gaussians: bool) -> Iterator[Plane]:
-    """In the order of the bank. Constant factors are left out, `unit` divides by them."""
+    """Kernels in the order of the bank. Constant factors are left out, `unit` divides by them."""
     for order in (1, 2):
         for scale in scales[:3]:
             for step in range(6):

@@ -1,4 +1,4 @@
-"""From the options of ``xcorr apply`` to its job, and from the job's end to a status."""
+"""Runs of ``xcorr apply``: from its options to a job, and from the job's end to a status."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
         return top if not others else numbers if len(others) == 1 else ((top, others[0]), (others[1], others[2]))
 
     def is_number(self, part: str) -> bool:
-        """Whether it is digits, not so many that Python would not read them."""
+        """Whether a word is digits, and not more of them than Python reads."""
         return part.isascii() and part.isdigit() and len(part) <= MOST_DIGITS
 
     def refuse(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> None:
@@ -107,7 +107,7 @@ class ScaledCommand(click.Command):
     """A command whose option --scale is one word without a word, too, wherever it stands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click does it, with "unit" put behind a --scale that no other word follows."""
+        """Parse as click does, with "unit" put behind a --scale that no other word follows."""
         words: list[str] = []
         for index, word in enumerate(args):
             words.append(word)
@@ -129,14 +129,20 @@ def options_of_correlate(command: Command) -> Command:
             "--padding", type=PADDING, default="valid", show_default=True, help="valid, same, full, or pixels."
         ),
         click.option(
-            "--boundary", type=words(BOUNDARIES), default="constant", show_default=True, help="In the padding."
+            "--boundary", type=words(BOUNDARIES), default="constant", show_default=True, help="Pixels of the padding."
         ),
         click.option("--stride", type=PAIR, default=1, show_default=True, help="Pixels between windows."),
         click.option("--dilation", type=PAIR, default=1, show_default=True, help="Pixels between taps."),
         click.option(
-            "--dtype", type=DType(), help="Of the responses; by default int64 for integers, else NumPy's rule."
+            "--dtype", type=DType(), help="Type of the responses; default: int64 for integers, else NumPy's rule."
         ),
-        click.option("--method", type=words(("auto", *METHODS)), default="auto", show_default=True, help="How."),
+        click.option(
+            "--method",
+            type=words(("auto", *METHODS)),
+            default="auto",
+            show_default=True,
+            help="Way to compute the sums.",
+        ),
         click.option("--precision", type=words(PRECISIONS), default="standard", show_default=True, help="Error bound."),
         click.option("--workers", type=click.IntRange(min=1), help="Threads; default: the CPUs this process may use."),
     ]
@@ -167,12 +173,12 @@ class Commands(click.Group):
     """A group whose usage errors are one line, and whose interrupts end with 130."""
 
     def make_context(self, *arguments: Any, **keywords: Any) -> click.Context:
-        """As click does it."""
+        """Make the context, as click does."""
         with in_one_line():
             return super().make_context(*arguments, **keywords)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As click does it."""
+        """Run the command, as click does."""
         with in_one_line():
             return super().invoke(ctx)
 
@@ -240,10 +246,12 @@ def demo(
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder, or for stack and zarr the file.")
 @click.option(
-    "--format", "form", type=click.Choice(list(SUFFIXES)), default="npy", show_default=True, help="Of results."
+    "--format", "form", type=click.Choice(list(SUFFIXES)), default="npy", show_default=True, help="Kind of results."
 )
-@click.option("--channels", type=click.Choice(CHANNELS), help="Of colour images, with a bank without: default each.")
-@click.option("--alpha", type=click.Choice(ALPHAS), default="drop", show_default=True, help="Of transparency.")
+@click.option(
+    "--channels", type=click.Choice(CHANNELS), help="Use of colours by a bank without channels; default: each."
+)
+@click.option("--alpha", type=click.Choice(ALPHAS), default="drop", show_default=True, help="Use of transparency.")
 @click.option(
     "--scale",
     type=click.Choice(SCALES),
@@ -251,16 +259,20 @@ def demo(
     "its greatest white; middle: 0 is grey. Default: numbers as they are. Without a word it is unit.",
 )
 @click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the arrays in .npy and IDX files.")
-@click.option("--colours", type=click.Choice(list(COLOURS)), default="grey", show_default=True, help="Of sheets.")
-@click.option("--one-scale", is_flag=True, help="Of sheets: all responses on one scale; default: each on its own.")
-@options_of_correlate
-@click.option("--fill-value", type=Number(), default=0, show_default=True, help="In a constant padding.")
 @click.option(
-    "--overflow", type=click.Choice(OVERFLOWS), help="Of integers; default: saturate in pictures, raise in arrays."
+    "--colours", type=click.Choice(list(COLOURS)), default="grey", show_default=True, help="Colours of sheets."
+)
+@click.option("--one-scale", is_flag=True, help="Draw all responses of a sheet on one scale; default: each on its own.")
+@options_of_correlate
+@click.option("--fill-value", type=Number(), default=0, show_default=True, help="Value of a constant padding.")
+@click.option(
+    "--overflow",
+    type=click.Choice(OVERFLOWS),
+    help="What integers beyond their type do; default: saturate in pictures, raise in arrays.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace results that are not of this job.")
 @click.option(
-    "--on-error", type=click.Choice(("skip", "stop")), help="At a bad file; default: skip, in one array stop."
+    "--on-error", type=click.Choice(("skip", "stop")), help="What follows a bad file; default: skip, in one array stop."
 )
 @click.option("--quiet", is_flag=True, help="Tell errors only.")
 def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> None:
@@ -299,7 +311,7 @@ def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> No
 
 
 @commands.command(name="info")
-@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def tell_info(as_json: bool) -> None:
     """Tell what this installation and this machine are."""
     from xcorr._cli.tell import facts, print_facts
@@ -311,17 +323,19 @@ def tell_info(as_json: bool) -> None:
 
 
 @commands.command()
-@click.option("--images", required=True, type=SHAPE, metavar="SIZES", help="Their shape, as 8x224x224x3.")
-@click.option("--kernels", required=True, type=SHAPE, metavar="SIZES", help="Their shape, as 64x7x7x3.")
-@click.option("--layout", type=click.Choice(LAYOUTS), help="The images' axes.")
-@click.option("--groups", type=click.IntRange(min=1), default=1, show_default=True, help="Of channels and kernels.")
-@click.option("--images-dtype", default="float32", show_default=True, help="Of the images.")
-@click.option("--kernels-dtype", default="float32", show_default=True, help="Of the kernels.")
+@click.option("--images", required=True, type=SHAPE, metavar="SIZES", help="Shape of the images, as 8x224x224x3.")
+@click.option("--kernels", required=True, type=SHAPE, metavar="SIZES", help="Shape of the bank, as 64x7x7x3.")
+@click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the images.")
+@click.option(
+    "--groups", type=click.IntRange(min=1), default=1, show_default=True, help="Groups of channels and of kernels."
+)
+@click.option("--images-dtype", default="float32", show_default=True, help="Type of the images.")
+@click.option("--kernels-dtype", default="float32", show_default=True, help="Type of the kernels.")
 @options_of_correlate
 @click.option(
     "--measure", is_flag=True, help="Time the call itself instead of predicting, on as many images as take 1 s."
 )
-@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def explain(measure: bool, as_json: bool, **options: Any) -> None:
     """Tell how a call would be done: method, why, time and memory.
 

@@ -171,7 +171,7 @@ def report(
 
 
 def page_path(page: Path | None, no_page: bool) -> Path | None:
-    """Where the page of pictures goes; None if none is wanted, or if it cannot be drawn and nobody asked for it."""
+    """Path of the page of pictures; None if none is wanted, or if it cannot be drawn and nobody asked for it."""
     import click
 
     if page is not None and no_page:

@@ -20,7 +20,7 @@ except ImportError:  # Windows, which removes the lock of a run that was killed 
 __all__ = ["Busy", "Entry", "Journal", "locked"]
 
 Entry = dict[str, Any]
-"""Of one image file: ``output``, ``input`` and ``sha256``, the last two as digests; of a stack also ``rows``."""
+"""Notes on one image file: ``output``, and ``input`` and ``sha256``, which are digests; of a stack also ``rows``."""
 
 LOCK, JOURNAL = "lock", "journal.jsonl"
 

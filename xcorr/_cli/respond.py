@@ -20,7 +20,7 @@ __all__ = ["CHANNELS", "SCALES", "SETTINGS", "Responder"]
 Array = NDArray[Any]
 
 CHANNELS = ("each", "sum", "grey")
-"""With a bank without channels: each channel by itself, the sum of all channels' responses, or the brightness."""
+"""Ways of a bank without channels: each channel by itself, the sum of all channels' responses, the brightness."""
 
 BRIGHTNESS = (0.299, 0.587, 0.114)
 """Shares of red, green and blue: luma of ITU-R BT.601."""

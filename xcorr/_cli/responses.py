@@ -18,7 +18,7 @@ __all__ = ["IN_A_BATCH", "PART_BYTES", "SUFFIXES", "Responses", "planes_first", 
 Array = NDArray[Any]
 
 SUFFIXES = {"npy": ".npy", "png": ".png", "tif": ".tif", "sheet": ".sheet.png", "stack": ".npy", "zarr": ".zarr"}
-"""Of the formats: what an image file's name gets, or what ``--out`` has to end in."""
+"""What an image file's name gets in each format, or what ``--out`` has to end in."""
 
 PART_BYTES = 1 << 26
 """Bytes of responses that are in memory at once, unless those of one image are more."""
@@ -50,7 +50,7 @@ class Responses:
 
     @property
     def whole_shape(self) -> tuple[int, ...]:
-        """Of all of them."""
+        """Shape of all responses together."""
         return (self.n_images, *self.shape) if self.has_batch else self.shape
 
 

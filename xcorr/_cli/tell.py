@@ -29,7 +29,7 @@ __all__ = ["explanation", "facts", "print_facts"]
 Array = NDArray[Any]
 
 TIMED_SECONDS = 0.2
-"""That timing goes on for, where a call takes less."""
+"""Seconds that timing goes on for, where a call takes less."""
 
 MEASURED_SECONDS, MEASURED_BYTES = 1.0, 2**28
 """Images are measured at once as far as they take that time, and that memory."""

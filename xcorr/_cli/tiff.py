@@ -22,7 +22,7 @@ __all__ = ["tiff_images", "write_pages"]
 Array = NDArray[Any]
 
 KINDS = ("MINISBLACK", "MINISWHITE", "RGB", "PALETTE")
-"""Of pixels that are taken; of YCbCr also what is compressed as JPEG, which is decoded to RGB."""
+"""Kinds of pixels that are taken; of YCbCr also what is compressed as JPEG, which is decoded to RGB."""
 
 PLAIN: dict[str, Any] = {f"is_{kind}": False for kind in ("ome", "mmstack", "ndtiff", "scanimage")}
 """Kinds for which tifffile would read other files that this one names, or guess pages instead of reading them."""

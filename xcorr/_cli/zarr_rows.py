@@ -114,7 +114,7 @@ class ZarrRows:
     """An array in a folder, which has a header already unless it is made now."""
 
     def __init__(self, folder: Folder, n_rows: int | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        """With rows for writing, else for reading."""
+        """Open the array: for writing, if the number of its rows is given, else for reading."""
         header = header_of(n_rows or 0, shape, dtype)
         import zarr
         from zarr.storage import MemoryStore

@@ -113,12 +113,12 @@ class Places(NamedTuple):
 
     @property
     def plot_width(self) -> float:
-        """From the left side of the first column to the right side of the last one."""
+        """Width from the left side of the first column to the right side of the last one."""
         return self.columns * (self.width + GAP) - GAP
 
     @property
     def plot_height(self) -> float:
-        """From above the first row's titles to below the last row's facets."""
+        """Height from above the first row's titles to below the last row's facets."""
         return self.rows * (self.height + self.lines * LINE + GAP) - GAP
 
     def box(self, index: int) -> tuple[float, float, float, float]:
@@ -161,7 +161,7 @@ def lattice(facets: Sequence[Facet], group: int, width: int) -> Places:
 
 
 def even(count: int, most: int) -> int:
-    """Of at most `most` columns as few as keep the number of rows."""
+    """The fewest columns, at most `most`, that keep the number of rows."""
     return -(-count // -(-count // most))
 
 
