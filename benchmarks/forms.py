@@ -46,7 +46,7 @@ def compare(groups: int, n_kernels: int, channels: int, side: int, size: int, dt
     kernels = random.standard_normal((groups * n_kernels, side, side, channels)).astype(dtype)
     level = _dispatch.current()
     geometry = _plan.make_geometry(images.shape[1:], kernels.shape, groups=groups, padding="same")
-    taken = _method.form(geometry, n_kernels, lanes_of(level.table, dtype is np.float64))
+    taken = _method.form(geometry, n_kernels, lanes_of(level.table, np.dtype(dtype).str[1:]))
     times = {form: time_form(kernels, images, groups, form) for form in forms}
     figures = "  ".join(f"{form}{'*' if form == taken else ' '} {times[form]:7.3f} ms" for form in forms)
     print(
@@ -60,7 +60,7 @@ def main() -> None:
     for level in _dispatch.runnable_levels():
         for dtype in (np.float32, np.float64):
             with _dispatch.using_level(level):
-                lanes = lanes_of(_dispatch.current().table, dtype is np.float64)
+                lanes = lanes_of(_dispatch.current().table, np.dtype(dtype).str[1:])
                 for n_kernels in sorted({max(1, lanes * eighths // 8) for eighths in (4, 5, 6, 8)}):
                     for channels, side, size in FILLED:
                         compare(1, n_kernels, channels, side, size, dtype, ["kernels", "columns"])

@@ -53,16 +53,16 @@ def frequencies(radices, length):
 @over_reals
 def test_transforms_are_those_of_scipy(size, dtype):
     height, width = size
-    level, double = _dispatch.current(), dtype == "float64"
+    level, summed = _dispatch.current(), np.dtype(dtype).str[1:]
     rng = random_generator("transforms", size, dtype)
     for kernel_height, kernel_width in ((height, width), (height // 2 + 1, 3), (1, width - 3)):
         sizes = (kernel_height, kernel_width, 1, 1, 1, kernel_height, kernel_width, 0, 0, *(1,) * 8, False)
-        engine = Engine(level.table, sizes, double, "fft", ("constant",) * 2, (height, width, height, width, 1, 1))
+        engine = Engine(level.table, sizes, summed, "fft", ("constant",) * 2, (height, width, height, width, 1, 1))
         kernels = real_numbers(rng, (1, kernel_height * kernel_width), dtype)
         spectra, exponents = np.empty((1, 2 * height * width), dtype), np.empty(1, np.intc)
         engine.transform(kernels, spectra, exponents)
 
-        lanes = lanes_of(level.table, double)
+        lanes = lanes_of(level.table, summed)
         parts = spectra.astype(np.longdouble).reshape(height // lanes, width, 2, lanes)
         values = (parts[:, :, 0] + 1j * parts[:, :, 1]).transpose(0, 2, 1).reshape(height, width)
         found = np.empty_like(values)

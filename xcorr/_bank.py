@@ -92,7 +92,7 @@ class Bank:
     def panel_bytes(self, engine: Engine) -> int:
         """The bytes of the panels for an engine."""
         n_elements = engine.groups * engine.padded_kernels * engine.n_taps
-        return int(n_elements * (8 if engine.double else 4))
+        return int(n_elements * np.dtype(engine.summed).itemsize)
 
     def converted_bytes(self, n_kernels: int, work: np.dtype[Any]) -> int:
         """The bytes of that many kernels while they become numbers of the sum's type and order, beside those given."""
@@ -103,7 +103,7 @@ class Bank:
         return 0 if as_they_are else n_kernels * self.n_taps * work.itemsize
 
     def pack(self, engine: Engine) -> tuple[Array, Array]:
-        work = np.dtype(np.float64 if engine.double else np.float32)
+        work = np.dtype(engine.summed)
         n_bytes = self.panel_bytes(engine)
         widest = max((end - first for first, end in engine.panel_ranges()), default=0)
         converted = self.converted_bytes(widest, work)
@@ -131,7 +131,7 @@ class Bank:
         if found is None or kept != key or end - first < self.n_kernels:
             self.kept_spectra = None, None  # not two of them at once
             self.count_kept()
-            work = np.dtype(np.float64 if engine.double else np.float32)
+            work = np.dtype(engine.summed)
             n_kernels = end - first
             n_bytes = work.itemsize * self.n_groups * engine.spectrum_elements
             self.make_room(n_bytes * room)
@@ -201,12 +201,12 @@ class Bank:
 
 def panels_key(engine: Engine, level: str) -> Hashable:
     """What panels depend on, beside the bank."""
-    return level, engine.double, engine.form
+    return level, engine.summed, engine.form
 
 
 def spectra_key(engine: Engine, level: str) -> Hashable:
     """What spectra depend on, beside the bank."""
-    return level, engine.double, engine.tile
+    return level, engine.summed, engine.tile
 
 
 def sum_of_magnitudes(kernel: Array) -> float:

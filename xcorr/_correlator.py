@@ -230,7 +230,7 @@ def explained(plan: Plan, image_shape: tuple[int, ...]) -> str:
         f"level {plan.level.name}",
     ]
     if plan.method == "direct" and geometry.n_kernels and not types.exact:
-        lines.append(f"lanes over {plan.form(types.work == np.float64)}, sums in {types.work}")
+        lines.append(f"lanes over {plan.form(types.summed)}, sums in {types.work}")
     if plan.method == "fft":
         tile = plan.tile[0]
         lines.append(f"tiles of {tile.height}x{tile.width} pixels for {tile.valid_rows}x{tile.valid_columns} windows")

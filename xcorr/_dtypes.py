@@ -27,6 +27,11 @@ class Types(NamedTuple):
         return self.work.kind == "i"
 
     @property
+    def summed(self) -> str:
+        """The type of the loops' sums, as the engine calls it; exact ones begin with the smallest."""
+        return "f8" if self.work == np.float64 else "f4"
+
+    @property
     def is_complex(self) -> bool:
         """Whether an operand is complex; `dtype=` alone can make a response so, whose imaginary part is the bias'."""
         return self.images.kind == "c" or self.kernels.kind == "c"

@@ -76,9 +76,9 @@ class Job:
         elif types.rounds_floats:
             self.correlate_saturated(result)
         elif types.stored == types.response:
-            self.correlate(result, types.work == np.float64)
+            self.correlate(result, types.summed)
         else:
-            self.correlate(result.real, types.work == np.float64)
+            self.correlate(result.real, types.summed)
             copy_in_pieces(in_order(result.imag, plan.layout.response), self.bank.imaginary_bias)
         if target is not None and result is not target:
             copy_in_pieces(target, result)
@@ -93,12 +93,12 @@ class Job:
             return False
         return not any(may_overlap(target, other) for other in (self.images, self.bank.original))
 
-    def correlate(self, result: Array, double: bool, limits: Limits | None = None) -> bool:
-        """Correlate by the plan's method in float64 or float32; false if a response is outside of the limits or NaN."""
+    def correlate(self, result: Array, summed: str, limits: Limits | None = None) -> bool:
+        """Correlate by the plan's method, in sums of that type; false if a response is outside of the limits or NaN."""
         plan = self.plan
-        engine = plan.engine(double)
+        engine = plan.engine(summed)
         if plan.method == "matmul":
-            work = np.dtype(np.float64 if double else np.float32)
+            work = np.dtype(summed)
             blocks = _matmul.Blocks(plan.geometry, plan.depth, work.itemsize)
             width = _matmul.panel_width(blocks, work)
             n_bytes = self.bank.matrix_bytes(work, width)
@@ -111,11 +111,11 @@ class Job:
             return self.correlate_tiles(result, engine, limits)
         else:
             if plan.method == "fft":
-                engine = plan.engine(double, "direct")
+                engine = plan.engine(summed, "direct")
             call = self.run(engine, result, limits)
             if plan.method == "winograd" and (infinite := call.infinite):
                 call.close()  # and with it the transformed kernels
-                self.run(plan.engine(double, "direct"), result, limits, infinite)
+                self.run(plan.engine(summed, "direct"), result, limits, infinite)
             repeatable = limits is None and not plan.types.exact and plan.types.stored == plan.types.response
             if plan.method == "direct" and repeatable:
                 self.call_done = call
@@ -124,7 +124,7 @@ class Job:
     def correlate_tiles(self, result: Array, engine: Engine, limits: Limits | None) -> bool:
         """Correlates in the frequency domain, as many kernels at once as may be; then does directly what has to be."""
         plan, bank = self.plan, self.bank
-        bias = np.ascontiguousarray(bank.bias, np.float64 if engine.double else np.float32)
+        bias = np.ascontiguousarray(bank.bias, engine.summed)
         n_chunks = -(-bank.n_kernels // int(_fft.chunk(plan.tile[0], plan.sizes)))
         overflowed, refused = False, b""
         at_once = -(-bank.n_kernels // n_chunks)
@@ -156,7 +156,7 @@ class Job:
             for first, end in zip(edges[::2], edges[1::2], strict=True):
                 columns = part(int(first), int(end), tile.valid_columns // geometry.column_stride, geometry.columns)
                 target = placed(result, self.plan.layout.response, image, rows, columns)
-                fits &= self.correlate_region(target, engine.double, image, rows, columns, limits)
+                fits &= self.correlate_region(target, engine.summed, image, rows, columns, limits)
         return fits
 
     def correlate_untransformed(self, result: Array, engine: Engine, kernels: Array, limits: Limits | None) -> bool:
@@ -171,21 +171,21 @@ class Job:
             target = placed(result, plan.layout.response, image, rows, columns)
             own = empty(target.shape, result.dtype)
             self.own_bytes = own.nbytes
-            fits &= self.correlate_region(own, engine.double, image, rows, columns, limits)
+            fits &= self.correlate_region(own, engine.summed, image, rows, columns, limits)
             target, own = (in_order(array, plan.layout.response) for array in (target, own))
             for kernel in kernels:
                 copy_in_pieces(target[..., kernel], own[..., kernel])
         return fits
 
     def correlate_region(
-        self, target: Array, double: bool, image: int, rows: slice, columns: slice, limits: Limits | None
+        self, target: Array, summed: str, image: int, rows: slice, columns: slice, limits: Limits | None
     ) -> bool:
         """Some rows and columns of an image's response, directly, with the same panels as all of it."""
         plan = self.plan
-        region = plan.region(double, rows, columns)
+        region = plan.region(summed, rows, columns)
         images = placed(self.images, plan.layout.images, image, slice(None), slice(None))
         call = self.laid_out(
-            plan.engine(double, "direct"),
+            plan.engine(summed, "direct"),
             lambda packed: self.call(region, target, packed, limits, self.n_workers, images=images),
         )
         self.work_on(call)
@@ -277,9 +277,9 @@ class Job:
         """Exact, or OverflowError."""
         limits = None if self.surely_fits else self.limits
         if self.plan.method == "fft" and _fft.rounds_right(self.bound, self.plan.sizes, self.plan.tile[0]):
-            fits = self.correlate_tiles(result, self.plan.engine(True), limits)
+            fits = self.correlate_tiles(result, self.plan.engine("f8"), limits)
         elif self.bound <= EXACT_FLOAT64:
-            fits = self.correlate(result, self.bound > EXACT_FLOAT32, limits)
+            fits = self.correlate(result, "f4" if self.bound <= EXACT_FLOAT32 else "f8", limits)
         else:
             fits = self.correlate_exactly(result)
         if not fits:
@@ -331,7 +331,7 @@ class Job:
 
     def correlate_saturated(self, result: Array) -> None:
         """Rounded sums, or ValueError if one is no number."""
-        if not self.correlate(result, self.plan.types.work == np.float64, self.limits):
+        if not self.correlate(result, self.plan.types.summed, self.limits):
             raise ValueError(
                 f"overflow: a response is NaN, which 'saturate' cannot turn into {self.plan.types.response}; "
                 "allowed are images and kernels whose responses are numbers"

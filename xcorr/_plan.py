@@ -172,7 +172,7 @@ class Plan:
         sizes = (1, self.geometry.rows, self.geometry.columns, self.geometry.n_kernels)
         self.one_response = arranged(sizes, self.layout.response)
         self.response_bytes = prod(sizes) * self.types.response.itemsize
-        self.engines: dict[tuple[bool, str], Engine] = {}
+        self.engines: dict[tuple[str, str], Engine] = {}
         self.surely_fits = False
         self.small_bank: tuple[bytes, Bank] | None = None
         reached = (self.geometry.columns - 1) * self.geometry.column_stride + 1
@@ -188,7 +188,7 @@ class Plan:
         work = self.geometry.work * self.parts
         if self.method == "winograd":
             return work * 16 // 36  # for each of a 3x3 kernel's 2x2 responses
-        if self.method == "direct" and self.form(self.types.work == np.float64) == "channels":
+        if self.method == "direct" and self.form(self.types.summed) == "channels":
             return work * 2  # each waits for a load of its own
         return work
 
@@ -214,9 +214,9 @@ class Plan:
             )
         return tile, cost
 
-    def form(self, double: bool) -> str:
+    def form(self, summed: str) -> str:
         """What the direct method's lanes run over."""
-        return _method.form(self.geometry, self.n_kernels, lanes_of(self.level.table, double))
+        return _method.form(self.geometry, self.n_kernels, lanes_of(self.level.table, summed))
 
     @functools.cached_property
     def no_bias(self) -> Array:
@@ -263,15 +263,15 @@ class Plan:
             checked(n_images * self.response_bytes, "images", f"the bytes of a response of shape {shape}")
         return shape
 
-    def engine(self, double: bool, method: str | None = None) -> Engine:
-        """The loops' constants for arithmetic in float64 or float32, by the plan's method or another one."""
+    def engine(self, summed: str, method: str | None = None) -> Engine:
+        """The loops' constants for sums of that type ("f4", "f8"), by the plan's method or another one."""
         method = method or self.method
-        engine = self.engines.get((double, method))
+        engine = self.engines.get((summed, method))
         if engine is None:
             geometry = self.geometry
             form, blocks = "kernels", sum_blocks(geometry.kernel_height, geometry.kernel_width * self.depth)
             if method == "direct":
-                form = self.form(double)
+                form = self.form(summed)
             elif method == "winograd":
                 form, blocks = "winograd", _winograd.sum_blocks(self.depth)
             elif method == "fft":
@@ -285,11 +285,11 @@ class Plan:
             )
             tile = tuple(self.tile[0]) if method == "fft" else None
             rounded = method == "fft" and self.types.exact
-            engine = Engine(self.level.table, sizes, double, form, self.settings.boundary, tile, rounded)
-            self.engines[double, method] = engine
+            engine = Engine(self.level.table, sizes, summed, form, self.settings.boundary, tile, rounded)
+            self.engines[summed, method] = engine
         return engine
 
-    def region(self, double: bool, rows: slice, columns: slice) -> Engine:
+    def region(self, summed: str, rows: slice, columns: slice) -> Engine:
         """The direct engine of some rows and columns of the response; its panels are those of the whole."""
         geometry = self.geometry
         sizes = (
@@ -300,7 +300,7 @@ class Plan:
             *(rows.stop - rows.start, columns.stop - columns.start),
             *sum_blocks(geometry.kernel_height, geometry.kernel_width * self.depth),
         )
-        return Engine(self.level.table, sizes, double, self.form(double), self.settings.boundary)
+        return Engine(self.level.table, sizes, summed, self.form(summed), self.settings.boundary)
 
     def run(
         self, images: Array, bank: Bank, fill_value: Any, out: Any, workers: Any, repeats: list[Repeat] | None = None

@@ -9,15 +9,16 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
+cimport numpy as cnp
+from libc.string cimport memcpy, memset
 from microkernels cimport *
 
 from xcorr._memory import empty_lines
 
-# One module; in files of their own are the loops, packing, waiting, the layout of a call, the call itself,
+# One module; in files of their own are the loops, waiting, the layout of a call, the call itself,
 # and small calls again.
 include "strips.pxi"
 include "fourier_pairs.pxi"
-include "packing.pxi"
 include "waiting.pxi"
 
 cdef extern from *:
@@ -31,8 +32,11 @@ FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "channels": OVER_CHAN
 BOUNDARIES = {"constant": CONSTANT, "edge": EDGE, "reflect": REFLECT, "symmetric": SYMMETRIC, "wrap": WRAP}
 ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4": INT32, "u4": UINT32, "i8": INT64,
             "u8": UINT64, "f2": FLOAT16, "f4": FLOAT32, "f8": FLOAT64, "c8": FLOAT32, "c16": FLOAT64}
+SUMMED = {"f4": IN_FLOAT32, "f8": IN_FLOAT64}
 
 cdef Py_ssize_t ALIGNMENT = 64
+cdef Py_ssize_t PACKED_TAPS = 64         # that are packed at once: what they are written to stays in the first cache
+cdef Py_ssize_t SIGNAL_BLOCKS = 1 << 11  # of taps, between two looks for a signal
 cdef Py_ssize_t LARGE = 1 << 60  # what products of sizes saturate at: no memory is that large
 
 
@@ -56,7 +60,7 @@ cdef class Engine:
     ----------
     table : capsule of the level.
     sizes : the integers of the C struct `Geometry`, in its order.
-    double : whether the arithmetic is in float64 (else float32).
+    summed : the type that sums are kept in, "f4" or "f8".
     form : where lanes run: over "kernels", "columns" or "channels"; or "winograd", whose sum is one over channels, or
         "fft".
     boundary : names of the padding's boundary above and below, and on the sides.
@@ -65,10 +69,10 @@ cdef class Engine:
     rounded : of "fft": whether responses are whole numbers.
     """
     cdef object capsule
-    cdef const Table* table
+    cdef const Routines* routines
+    cdef int number                                  # of the summed dtype, as NumPy counts them
     cdef Geometry geometry
-    cdef readonly bint double
-    cdef readonly str form
+    cdef readonly str summed, form
     cdef readonly Py_ssize_t groups                  # over channels 1, whatever the geometry's
     cdef readonly Py_ssize_t n_panels, padded_kernels, n_taps, reached_rows, reached_columns
     cdef int lanes_over                              # a Form
@@ -78,17 +82,18 @@ cdef class Engine:
     cdef Py_ssize_t* column_source
     cdef Py_ssize_t first_inside, end_inside, first_source
     cdef Fourier fourier                             # of "fft" alone
-    cdef void* twiddles
+    cdef char* twiddles
     cdef int row_boundary
 
-    def __cinit__(self, table, tuple sizes, bint double, str form, tuple boundary, tuple tile=None, bint rounded=False):
+    def __cinit__(self, table, tuple sizes, str summed, str form, tuple boundary, tuple tile=None, bint rounded=False):
         cdef Geometry* geometry = &self.geometry
         cdef Py_ssize_t index
         cdef int column_boundary
         self.row_boundary, column_boundary = BOUNDARIES[boundary[0]], BOUNDARIES[boundary[1]]
         self.capsule = table
-        self.table = <const Table*> PyCapsule_GetPointer(table, TABLE_NAME)
-        self.double = double
+        self.routines = routines_of(table, summed)
+        self.number = (<cnp.dtype> cnp.dtype(summed)).num
+        self.summed = summed
         self.form = form
         self.lanes_over = FORMS[form]
         (geometry.height, geometry.width, geometry.depth, geometry.groups, geometry.n_kernels, geometry.kernel_height,
@@ -127,7 +132,7 @@ cdef class Engine:
 
     def _deal_panels(self):
         """The group's kernels dealt out to panels of the widths that the tiles know."""
-        cdef Py_ssize_t lanes = self.table.lanes_f64 if self.double else self.table.lanes_f32
+        cdef Py_ssize_t lanes = self.routines.lanes
         cdef Py_ssize_t n_kernels = self.geometry.n_kernels, first = 0, width, left
         self.panels = <Panel*> allocated(n_kernels, sizeof(Panel))
         while first < n_kernels:
@@ -160,19 +165,14 @@ cdef class Engine:
         fourier.tiles_down = ceiling((geometry.rows - 1) * geometry.row_stride + 1, fourier.valid_rows)
         fourier.tiles_across = ceiling((geometry.columns - 1) * geometry.column_stride + 1, fourier.valid_columns)
         fourier.rounded = rounded
-        plan_transform(&fourier.down, fourier.height, n_down == 1, self.table.largest_radix)
-        plan_transform(&fourier.across, fourier.width, n_across == 1, self.table.largest_radix)
+        plan_transform(&fourier.down, fourier.height, n_down == 1, self.routines.largest_radix)
+        plan_transform(&fourier.across, fourier.width, n_across == 1, self.routines.largest_radix)
         of_down = twiddles_of(&fourier.down)
-        self.twiddles = allocated(of_down + twiddles_of(&fourier.across), 8 if self.double else 4)
-        if self.double:
-            fill_twiddles(&fourier.down, <double*> self.twiddles)
-            fill_twiddles(&fourier.across, <double*> self.twiddles + of_down)
-            fourier.across.twiddles = <double*> self.twiddles + of_down
-        else:
-            fill_twiddles(&fourier.down, <float*> self.twiddles)
-            fill_twiddles(&fourier.across, <float*> self.twiddles + of_down)
-            fourier.across.twiddles = <float*> self.twiddles + of_down
+        self.twiddles = <char*> allocated(of_down + twiddles_of(&fourier.across), self.routines.item_bytes)
         fourier.down.twiddles = self.twiddles
+        fourier.across.twiddles = self.twiddles + of_down * self.routines.item_bytes
+        self.routines.fill_twiddles(&fourier.down, self.twiddles)
+        self.routines.fill_twiddles(&fourier.across, self.twiddles + of_down * self.routines.item_bytes)
         self.n_panels = 0
         self.padded_kernels = geometry.n_kernels
 
@@ -204,34 +204,37 @@ cdef class Engine:
     @property
     def largest_exponent(self):
         """Largest exponent of a kernel that may be transformed."""
-        return LARGEST_EXPONENT_F64 if self.double else LARGEST_EXPONENT_F32
+        return self.routines.largest_exponent
 
     @property
     def n_tiles(self):
         """Numbers of tiles of one image, down and across."""
         return self.fourier.tiles_down, self.fourier.tiles_across
 
-    def transform(self, kernels, spectra, int[::1] exponents):
-        """Spectra (kernels, channels, points) of `kernels` (kernels, taps), each divided by 2**exponent."""
-        if self.double:
-            self._transform[double](kernels, spectra, exponents)
-        else:
-            self._transform[float](kernels, spectra, exponents)
+    cdef char* elements_of(self, cnp.ndarray array, str name, bint written=False) except NULL:
+        """The array's elements, which are of the summed type and in C order."""
+        if cnp.PyArray_TYPE(array) != self.number or not (
+                cnp.PyArray_ISCARRAY(array) if written else cnp.PyArray_ISCARRAY_RO(array)):
+            raise ValueError(f"{name}: they are not {self.summed} in C order")
+        return cnp.PyArray_BYTES(array)
 
-    cdef _transform(self, const real[:, ::1] kernels, real[:, ::1] spectra, int[::1] exponents):
+    def transform(self, cnp.ndarray kernels, cnp.ndarray spectra, int[::1] exponents):
+        """Spectra (kernels, channels, points) of `kernels` (kernels, taps), each divided by 2**exponent."""
         cdef const Fourier* fourier = &self.fourier
-        cdef Py_ssize_t elements = fourier.height * fourier.pitch, kernel
-        cdef real[::1] memory = empty_lines(
-            (elements + 2 * MOST_LANES * max(fourier.height, fourier.width)) * sizeof(real)
-        ).view("f8" if real is double else "f4")
-        if (spectra.shape[0] != kernels.shape[0] or exponents.shape[0] != kernels.shape[0]
-                or kernels.shape[1] != self.n_taps
-                or spectra.shape[1] != 2 * fourier.height * fourier.width * fourier.depth):
+        cdef Py_ssize_t elements = fourier.height * fourier.pitch, size = self.routines.item_bytes, kernel
+        cdef const char* taps = self.elements_of(kernels, "kernels")
+        cdef char* points = self.elements_of(spectra, "spectra", True)
+        cdef char[::1] memory = empty_lines((elements + 2 * MOST_LANES * max(fourier.height, fourier.width)) * size)
+        if (spectra.ndim != 2 or kernels.ndim != 2
+                or spectra.shape[0] != kernels.shape[0] or exponents.shape[0] != kernels.shape[0]
+                or kernels.shape[1] != self.n_taps or spectra.shape[1] != self.spectrum_elements):
             raise ValueError("spectra: they are not of these kernels")
         for kernel in range(kernels.shape[0]):
             with nogil:
-                transform_kernel(self.table, fourier, &self.geometry, &kernels[kernel, 0], &memory[0],
-                                 &memory[elements], &spectra[kernel, 0], &exponents[kernel])
+                self.routines.transform_kernel(fourier, taps, &memory[0], &memory[elements * size], points,
+                                               &exponents[kernel])
+            taps += self.n_taps * size
+            points += 2 * fourier.height * fourier.width * fourier.depth * size
             if kernel % 16 == 15 or elements > 1 << 18:
                 PyErr_CheckSignals()
 
@@ -240,31 +243,26 @@ cdef class Engine:
         PyMem_Free(self.panels)
         PyMem_Free(self.column_source)
 
-    def pack(self, kernels, bias, panel_index, panels, panel_bias):
+    def pack(self, cnp.ndarray kernels, cnp.ndarray bias, Py_ssize_t panel_index, cnp.ndarray panels,
+             cnp.ndarray panel_bias):
         """Writes the panel's `kernels` (kernels, taps) and their `bias` into one group's zeroed panels, tap-major."""
-        if self.double:
-            self._pack[double](kernels, bias, panel_index, panels, panel_bias)
-        else:
-            self._pack[float](kernels, bias, panel_index, panels, panel_bias)
-
-    cdef _pack(self, const real[:, ::1] kernels, const real[::1] bias, Py_ssize_t panel_index, real[::1] panels,
-               real[::1] panel_bias):
         cdef const Panel* panel = &self.panels[panel_index]
-        cdef Py_ssize_t kernel, first, block
-        cdef real* packed = &panels[panel.offset * self.n_taps]
+        cdef Py_ssize_t size = self.routines.item_bytes, first, block
+        cdef const char* taps = self.elements_of(kernels, "kernels")
+        cdef const char* own_bias = self.elements_of(bias, "bias")
+        cdef char* packed = self.elements_of(panels, "panels", True) + panel.offset * self.n_taps * size
+        memcpy(self.elements_of(panel_bias, "bias", True) + panel.offset * size, own_bias, panel.n_kernels * size)
         with nogil:
-            for kernel in range(panel.n_kernels):
-                panel_bias[panel.offset + kernel] = bias[kernel]
             if self.lanes_over == WINOGRAD:
-                pack_transformed(&kernels[0, 0], self.geometry.depth, packed, panel.width, panel.n_kernels)
+                self.routines.pack_transformed(taps, self.geometry.depth, packed, panel.width, panel.n_kernels)
             else:
                 for block in range(ceiling(self.n_taps, PACKED_TAPS)):
                     if block % SIGNAL_BLOCKS == SIGNAL_BLOCKS - 1:
                         with gil:
                             PyErr_CheckSignals()
                     first = block * PACKED_TAPS
-                    pack_taps(&kernels[0, first], self.n_taps, packed + first * panel.width, panel.width,
-                              panel.n_kernels, min(PACKED_TAPS, self.n_taps - first))
+                    self.routines.pack(taps + first * size, self.n_taps, packed + first * panel.width * size,
+                                       panel.width, panel.n_kernels, min(PACKED_TAPS, self.n_taps - first))
 
     def panel_ranges(self):
         """First and last kernel (exclusive) of each panel of a group."""
@@ -300,10 +298,14 @@ cdef class Engine:
         return call
 
 
-def lanes_of(table, bint double):
+cdef const Routines* routines_of(table, str summed) except NULL:
+    """A level's row for the summed type, given the level's capsule."""
+    return <const Routines*> PyCapsule_GetPointer(table, TABLE_NAME) + <Py_ssize_t> SUMMED[summed]
+
+
+def lanes_of(table, str summed):
     """Elements of a vector at a level, given its capsule."""
-    cdef const Table* levels = <const Table*> PyCapsule_GetPointer(table, TABLE_NAME)
-    return levels.lanes_f64 if double else levels.lanes_f32
+    return routines_of(table, summed).lanes
 
 
 cdef void* allocated(Py_ssize_t count, size_t size) except NULL:

@@ -7,9 +7,6 @@ cdef Py_ssize_t MOST_TILES = 112          # of winograd at once: eight of the la
 cdef Py_ssize_t KERNELS_AT_ONCE = 16      # whose responses leave a strip together: a cache line of floats
 cdef Py_ssize_t SLOTS_BYTES = 16 << 20    # that they take at most
 cdef Py_ssize_t KERNELS_PER_PART = 8      # for which the image's tiles are transformed again
-cdef int MOST_EXPONENTS_F32 = 10          # a window fainter than 2**-10 of its tile keeps 13 of 24 bits, or it is
-cdef int MOST_EXPONENTS_F64 = 39          # done directly
-LARGEST_EXPONENT_F32, LARGEST_EXPONENT_F64 = 54, 500  # of a tile's norm and of a kernel: their sums are finite
 cdef Py_ssize_t TASK_WORK = 1 << 20       # multiply-adds below which tasks are claimed several at once
 
 
@@ -89,7 +86,7 @@ cdef class Layout:
         loops.channel_bytes = self.channel_bytes
         loops.staging.element = ELEMENTS[element]
         loops.staging.swapped = swapped
-        self.images_are_work = (loops.staging.element == (FLOAT64 if self.engine.double else FLOAT32) and not swapped
+        self.images_are_work = (loops.staging.element == self.engine.routines.element and not swapped
                                 and aligned(&self.images, self.item_bytes))
 
     cdef take_out(self, out, tuple axes, str element):
@@ -114,7 +111,7 @@ cdef class Layout:
         loops.storing.n_columns = geometry.columns
         loops.storing.n_kernels = geometry.n_kernels
         loops.storing.adjacent = adjacent(self.kernel_bytes, geometry.n_kernels, item_bytes)
-        self.out_is_work = (loops.storing.element == (FLOAT64 if self.engine.double else FLOAT32)
+        self.out_is_work = (loops.storing.element == self.engine.routines.element
                             and aligned(&self.out, item_bytes))
 
     cdef take_panels(self, packed, bias):
@@ -122,8 +119,8 @@ cdef class Layout:
         self.has_packed = True
         PyObject_GetBuffer(bias, &self.bias, PyBUF_STRIDES)
         self.has_bias = True
-        self.loops.packed = self.packed.buf
-        self.loops.bias = self.bias.buf
+        self.loops.packed = <const char*> self.packed.buf
+        self.loops.bias = <const char*> self.bias.buf
 
     cdef choose_kernels(self, Py_ssize_t first, int[::1] exponents):
         """Take kernels from `first` on for the frequency domain, of each group as many as it has exponents for."""
@@ -134,7 +131,7 @@ cdef class Layout:
         loops.n_chosen = exponents.shape[0] // geometry.groups
         if (first < 0 or loops.n_chosen < 1 or first + loops.n_chosen > geometry.n_kernels
                 or self.packed.len != (exponents.shape[0] * geometry.depth * 2 * fourier.height * fourier.width
-                                       * (8 if self.engine.double else 4))):
+                                       * self.engine.routines.item_bytes)):
             raise ValueError("first_kernel: these kernels are not in the bank")
         self.exponents = exponents
         loops.kernel_exponents = &self.exponents[0]
@@ -147,7 +144,9 @@ cdef class Layout:
         """
         cdef Loops* loops = &self.loops
         cdef Engine engine = self.engine
-        loops.table = engine.table
+        loops.routines = engine.routines
+        loops.item_bytes = engine.routines.item_bytes
+        loops.correlate = self.microkernels()
         loops.geometry = &engine.geometry
         loops.panels = engine.panels
         loops.n_panels = engine.n_panels
@@ -176,6 +175,14 @@ cdef class Layout:
             if engine.lanes_over == WINOGRAD:
                 self.lay_out_tiles()
 
+    cdef CorrelateRows microkernels(self) noexcept:
+        """Those of the form; winograd's sums over channels have their lanes over kernels."""
+        if self.engine.lanes_over == OVER_COLUMNS:
+            return self.engine.routines.over_columns
+        if self.engine.lanes_over == OVER_CHANNELS:
+            return self.engine.routines.over_channels
+        return self.engine.routines.over_kernels
+
     cdef bint padded(self):
         cdef const Geometry* geometry = &self.engine.geometry
         return (geometry.top != 0 or geometry.left != 0 or self.engine.reached_rows > geometry.height
@@ -186,7 +193,7 @@ cdef class Layout:
         cdef Loops* loops = &self.loops
         cdef Engine engine = self.engine
         cdef const Geometry* geometry = &engine.geometry
-        cdef Py_ssize_t size = 8 if engine.double else 4
+        cdef Py_ssize_t size = engine.routines.item_bytes
         cdef Py_ssize_t column_pitch = engine.pixel, kernel
         loops.in_place = (
             self.images_are_work and not self.padded()
@@ -220,8 +227,8 @@ cdef class Layout:
     cdef lay_out_over_columns(self):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t size = 8 if self.engine.double else 4
-        cdef Py_ssize_t lanes = self.engine.table.lanes_f64 if self.engine.double else self.engine.table.lanes_f32
+        cdef Py_ssize_t size = self.engine.routines.item_bytes
+        cdef Py_ssize_t lanes = self.engine.routines.lanes
         loops.in_place = (
             self.images_are_work and not self.padded() and geometry.column_stride == 1 and geometry.columns >= lanes
             and self.column_bytes == size and self.images.itemsize == size
@@ -249,7 +256,7 @@ cdef class Layout:
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Fourier* fourier = &loops.fourier
-        cdef Py_ssize_t size = 8 if self.engine.double else 4
+        cdef Py_ssize_t size = self.engine.routines.item_bytes
         cdef Py_ssize_t n_pairs, slot_bytes
         loops.fourier = self.engine.fourier
         loops.reached_rows = self.engine.reached_rows
@@ -260,8 +267,6 @@ cdef class Layout:
             loops.over_points /= fourier.height
         if fourier.across.radices[0] != 1:
             loops.over_points /= fourier.width
-        loops.most_exponents = MOST_EXPONENTS_F64 if self.engine.double else MOST_EXPONENTS_F32
-        loops.largest_exponent = LARGEST_EXPONENT_F64 if self.engine.double else LARGEST_EXPONENT_F32
         loops.staging.n_phases = 1
         loops.staging.channel_pitch = fourier.height * fourier.pitch
         loops.direct_store = (self.out_is_work and self.out_column_bytes == size and loops.out_row_bytes % size == 0
@@ -298,7 +303,7 @@ cdef class Layout:
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Staging* staging = &loops.staging
-        cdef Py_ssize_t size = 8 if self.engine.double else 4, column, tap
+        cdef Py_ssize_t size = self.engine.routines.item_bytes, column, tap
         staging.channel_pitch = (self.channel_pitch_bytes // size if loops.in_place
                                  else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
         if not loops.direct_store:
@@ -359,7 +364,7 @@ cdef class Layout:
         cdef Loops* loops = &self.loops
         cdef Tiles* tiles = &loops.tiles
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t size = 8 if self.engine.double else 4, width, strip_tiles
+        cdef Py_ssize_t size = self.engine.routines.item_bytes, width, strip_tiles
         cdef Py_ssize_t n_tiles = TILES_BYTES // (16 * size) // geometry.depth
         if self.engine.lanes_over != WINOGRAD:
             return 0
@@ -420,7 +425,7 @@ cdef class Layout:
         """How many rows a task takes: a strip that stays in cache, tasks enough for the workers, within the limit."""
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t size = 8 if self.engine.double else 4
+        cdef Py_ssize_t size = self.engine.routines.item_bytes
         cdef Py_ssize_t span = (geometry.kernel_height - 1) * geometry.row_dilation + 1
         cdef Py_ssize_t bytes_per_row = product(self.engine.reached_columns, self.engine.pixel * size)
         cdef Py_ssize_t rows, n_tasks = 4 * n_workers if n_workers > 1 else 1
@@ -476,10 +481,10 @@ cdef class Layout:
 
     cdef Py_ssize_t workspace_of(self, Py_ssize_t rows):
         if self.engine.lanes_over == FOURIER:
-            return product(self.workspace_of_pairs(), 8 if self.engine.double else 4) + ALIGNMENT
+            return product(self.workspace_of_pairs(), self.engine.routines.item_bytes) + ALIGNMENT
         rows = self.whole_tiles(rows)
         return product(self.strip_of(rows) + self.response_of(rows) + self.elements_of_tiles(rows),
-                       8 if self.engine.double else 4) + ALIGNMENT
+                       self.engine.routines.item_bytes) + ALIGNMENT
 
     @property
     def workspace_bytes(self):

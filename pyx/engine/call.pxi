@@ -43,7 +43,6 @@ cdef class Call(Layout):
         """
         cdef char[::1] workspace
         cdef char* memory
-        cdef bint double = self.engine.double
         cdef Py_ssize_t n_workers = len(self.workspaces)
         cdef unsigned int seen
         cdef int failed = 0
@@ -60,7 +59,7 @@ cdef class Call(Layout):
                 add(&n_announced, 1)
             add(&self.n_inside, 1)
             if not look(&self.closed):
-                failed = run_tasks(&self.loops, memory, double, worker == 0)
+                failed = run_tasks(&self.loops, memory, worker == 0)
             seen = look(&n_announced)
             add(&self.n_inside, -1)
             if stays:
@@ -99,13 +98,12 @@ cdef class Call(Layout):
     def stage(self, char[::1] strip, Py_ssize_t image, Py_ssize_t group, Py_ssize_t first_row, Py_ssize_t n_rows):
         """Lays the padded rows [first_row, first_row + n_rows) that windows reach into `strip`, channel-last."""
         cdef Py_ssize_t row_pitch = self.engine.reached_columns * self.engine.geometry.depth
-        cdef bint double = self.engine.double
         if (not (0 <= image < self.loops.n_images and 0 <= group < self.engine.geometry.groups)
                 or not 0 <= first_row <= self.engine.reached_rows - n_rows
-                or strip.shape[0] < n_rows * row_pitch * (8 if double else 4)):
+                or strip.shape[0] < n_rows * row_pitch * self.loops.item_bytes):
             raise ValueError("strip: it lies outside of the padded images, or is too small")
         with nogil:
-            stage_strip(&self.loops, image, group, first_row, n_rows, row_pitch, &strip[0], double)
+            stage_rows(&self.loops, image, group, first_row, n_rows, row_pitch, &strip[0])
 
     def store(self, char[:, :, ::1] strip, Py_ssize_t image, Py_ssize_t group, Py_ssize_t first_row,
               Py_ssize_t first_column, Py_ssize_t first_kernel):
@@ -114,8 +112,7 @@ cdef class Call(Layout):
         Saturated, they change in the strip, too.
         """
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef bint double = self.engine.double
-        cdef Py_ssize_t n_kernels = strip.shape[2] // (8 if double else 4)
+        cdef Py_ssize_t n_kernels = strip.shape[2] // self.loops.item_bytes
         cdef Storing storing = self.loops.storing
         cdef char* target = (self.loops.out + image * self.loops.response_bytes
                              + first_row * self.loops.out_row_bytes + first_column * self.out_column_bytes)
@@ -130,5 +127,4 @@ cdef class Call(Layout):
         storing.kernel_pitch = 1
         storing.kernel_bytes = self.kernel_bytes + group * geometry.n_kernels + first_kernel
         with nogil:
-            store_strip(&self.loops, &storing, &strip[0, 0, 0], strip.shape[0], storing.n_columns * n_kernels, target,
-                        double)
+            store_rows(&self.loops, &storing, &strip[0, 0, 0], strip.shape[0], storing.n_columns * n_kernels, target)

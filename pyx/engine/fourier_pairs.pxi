@@ -1,10 +1,8 @@
 # The loops of the frequency domain: a task is a pair of tiles of one image and a part of the bank.
 
-from libc.math cimport cos, frexp, ldexp, sin
-from libc.string cimport memset
+from libc.math cimport ldexp
 
 cdef enum:
-    MOST_LANES = 16
     ROWS_AHEAD = 4  # that are fetched while one is staged
 
 cdef extern from *:
@@ -18,7 +16,7 @@ cdef extern from *:
     void prefetch "xcorr_prefetch"(const void* place) nogil
 
 
-cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* workspace, Py_ssize_t* work,
+cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, char* workspace, Py_ssize_t* work,
                         bint watch_signals) noexcept nogil:
     """All groups of one pair and one part of the kernels."""
     cdef const Fourier* fourier = &loops.fourier
@@ -26,8 +24,10 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* w
     cdef Py_ssize_t first = loops.n_chosen * part // loops.n_parts, end = loops.n_chosen * (part + 1) // loops.n_parts
     cdef Py_ssize_t n_tiles = fourier.tiles_down * fourier.tiles_across, group
     cdef Py_ssize_t staged_elements = fourier.depth * fourier.height * fourier.pitch
-    cdef real* spectra = workspace + 2 * staged_elements
-    cdef real* plane = spectra + 2 * fourier.depth * fourier.height * fourier.width
+    cdef Py_ssize_t staged_bytes = staged_elements * loops.item_bytes
+    cdef Py_ssize_t half_plane = fourier.height * fourier.width * loops.item_bytes
+    cdef char* spectra = workspace + 2 * staged_bytes
+    cdef char* plane = spectra + 2 * fourier.depth * half_plane
     cdef Range found
     cdef int status, side
     cdef int[2] exponents
@@ -37,8 +37,8 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* w
         for side in range(2):
             wanted[side] = has_zeros[side] = False
             if 2 * pair + side < n_tiles:
-                stage_tile(loops, image, group, 2 * pair + side, workspace + side * staged_elements, &found)
-                wanted[side] = examined(loops, workspace + side * staged_elements, plane, &found)
+                stage_tile(loops, image, group, 2 * pair + side, workspace + side * staged_bytes, &found)
+                wanted[side] = examined(loops, workspace + side * staged_bytes, plane, &found)
                 exponents[side] = found.exponent
                 has_zeros[side] = found.n_zeros >= fourier.kernel_height * fourier.kernel_width
                 if not wanted[side]:
@@ -51,18 +51,18 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* w
                 responses.n_columns[side] = min(fourier.valid_columns, loops.n_positions_across
                                                 - (2 * pair + side) % fourier.tiles_across * fourier.valid_columns)
             if wanted[side] and has_zeros[side]:
-                count_zeros(fourier, workspace + side * staged_elements,
-                            <int*> plane + side * fourier.height * fourier.width)
+                loops.routines.count_zeros(fourier, workspace + side * staged_bytes,
+                                           <int*> plane + side * fourier.height * fourier.width)
         work[0] += 2 * staged_elements * STAGING_WORK
         if not (wanted[0] or wanted[1]):
             continue
-        transform_pair(loops, workspace, wanted, exponents, spectra, plane + 2 * fourier.height * fourier.width)
+        transform_pair(loops, workspace, wanted, exponents, spectra, plane + 2 * half_plane)
         for side in range(2):  # the staged tiles are not needed any more
             if wanted[side] and has_zeros[side]:
-                responses.runs[side] = <Run*> (workspace + side * staged_elements)
+                responses.runs[side] = <Run*> (workspace + side * staged_bytes)
                 responses.n_runs[side] = find_runs(
                     fourier, <const int*> plane + side * fourier.height * fourier.width, responses.n_rows[side],
-                    responses.n_columns[side], <Run*> (workspace + side * staged_elements))
+                    responses.n_columns[side], responses.runs[side])
         status = correlate_spectra(loops, image, group, pair, first, end, wanted, exponents, &responses, spectra, plane,
                                    work, watch_signals)
         if status != DONE:
@@ -70,15 +70,15 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* w
     return DONE
 
 
-cdef void stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t tile, real* staged,
+cdef void stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t tile, char* staged,
                      Range* found) noexcept nogil:
     """Channel by channel; zeros beyond what windows reach."""
     cdef const Fourier* fourier = &loops.fourier
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t top = tile // fourier.tiles_across * fourier.valid_rows
     cdef Py_ssize_t left = tile % fourier.tiles_across * fourier.valid_columns
-    cdef Py_ssize_t n_rows = min(fourier.height, loops.reached_rows - top), row, channel, first
-    cdef Py_ssize_t plane = fourier.height * fourier.pitch
+    cdef Py_ssize_t n_rows = min(fourier.height, loops.reached_rows - top), row, channel, staged_columns
+    cdef Py_ssize_t row_bytes = fourier.pitch * loops.item_bytes, plane_bytes = fourier.height * row_bytes
     cdef Staging staging = loops.staging
     staging.columns = min(fourier.width, loops.staging.columns - left)
     staging.first_inside = max(0, min(loops.staging.first_inside - left, staging.columns))
@@ -89,17 +89,14 @@ cdef void stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
     staging.fill = loops.staging.fill + group * staging.depth
     for row in range(n_rows):
         fetch_row(&staging, source_row_of(loops, image, top + row + ROWS_AHEAD))
-        if real is float:
-            loops.table.stage_f32(&staging, source_row_of(loops, image, top + row), staged + row * fourier.pitch)
-        else:
-            loops.table.stage_f64(&staging, source_row_of(loops, image, top + row), staged + row * fourier.pitch)
+        loops.routines.stage(&staging, source_row_of(loops, image, top + row), staged + row * row_bytes)
+    staged_columns = staging.columns * loops.item_bytes
     for channel in range(fourier.depth):
         if staging.columns < fourier.width:
             for row in range(n_rows):
-                first = channel * plane + row * fourier.pitch + staging.columns
-                memset(staged + first, 0, (fourier.width - staging.columns) * sizeof(real))
-        memset(staged + channel * plane + n_rows * fourier.pitch, 0,
-               (fourier.height - n_rows) * fourier.pitch * sizeof(real))
+                memset(staged + channel * plane_bytes + row * row_bytes + staged_columns, 0,
+                       fourier.width * loops.item_bytes - staged_columns)
+        memset(staged + channel * plane_bytes + n_rows * row_bytes, 0, (fourier.height - n_rows) * row_bytes)
     found.n_rows, found.n_columns = n_rows, staging.columns
 
 
@@ -120,7 +117,7 @@ cdef inline const char* source_row_of(const Loops* loops, Py_ssize_t image, Py_s
     return loops.images + image * loops.image_bytes + source_row * loops.row_bytes
 
 
-cdef bint examined(Loops* loops, const real* staged, real* plane, Range* found) noexcept nogil:
+cdef bint examined(Loops* loops, const char* staged, char* plane, Range* found) noexcept nogil:
     """Whether a tile may be transformed: it is finite, its sums surely are, and no window is too faint beside it.
 
     Blocks are looked at first, and windows themselves only where a block is too faint.
@@ -130,74 +127,58 @@ cdef bint examined(Loops* loops, const real* staged, real* plane, Range* found) 
     found.n_zeros = 0
     if fourier.rounded:  # whole numbers whose sums are exact
         return True
-    examine_tile(loops, staged, plane, False, found)
-    if not found.finite or found.exponent > loops.largest_exponent:
+    loops.routines.examine(fourier, staged, plane, False, found)
+    if not found.finite or found.exponent > loops.routines.largest_exponent:
         return False
-    if found.largest - found.least > loops.most_exponents:
-        examine_tile(loops, staged, plane, True, found)
-    return found.largest - found.least <= loops.most_exponents
+    if found.largest - found.least > loops.routines.most_exponents:
+        loops.routines.examine(fourier, staged, plane, True, found)
+    return found.largest - found.least <= loops.routines.most_exponents
 
 
-cdef inline void examine_tile(const Loops* loops, const real* staged, real* plane, bint windows,
-                              Range* found) noexcept nogil:
-    if real is float:
-        loops.table.examine_f32(&loops.fourier, staged, plane, windows, found)
-    else:
-        loops.table.examine_f64(&loops.fourier, staged, plane, windows, found)
-
-
-cdef void transform_pair(Loops* loops, const real* staged, const bint* wanted, const int* exponents, real* spectra,
-                         real* points) noexcept nogil:
+cdef void transform_pair(Loops* loops, const char* staged, const bint* wanted, const int* exponents, char* spectra,
+                         char* points) noexcept nogil:
     """The spectra of all channels. A tile that is not wanted counts as zeros."""
     cdef const Fourier* fourier = &loops.fourier
-    cdef Py_ssize_t elements = fourier.height * fourier.pitch, channel
-    cdef const real* first = staged if wanted[0] else staged + fourier.depth * elements
-    cdef const real* second = staged + fourier.depth * elements if wanted[1] else staged
+    cdef Py_ssize_t plane_bytes = fourier.height * fourier.pitch * loops.item_bytes, channel
+    cdef const char* first = staged if wanted[0] else staged + fourier.depth * plane_bytes
+    cdef const char* second = staged + fourier.depth * plane_bytes if wanted[1] else staged
     cdef double first_scale = ldexp(1, -exponents[0]) if wanted[0] else 0
     cdef double second_scale = ldexp(1, -exponents[1]) if wanted[1] else 0
     for channel in range(fourier.depth):
-        if real is float:
-            loops.table.forward_f32(fourier, first, second, fourier.pitch, fourier.width, <float> first_scale,
-                                    <float> second_scale, spectra, points)
-        else:
-            loops.table.forward_f64(fourier, first, second, fourier.pitch, fourier.width, first_scale, second_scale,
-                                    spectra, points)
-        first += elements
-        second += elements
-        spectra += 2 * fourier.height * fourier.width
+        loops.routines.forward(fourier, first, second, fourier.pitch, fourier.width, first_scale, second_scale,
+                               spectra, points)
+        first += plane_bytes
+        second += plane_bytes
+        spectra += 2 * fourier.height * fourier.width * loops.item_bytes
 
 
 cdef int correlate_spectra(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t pair, Py_ssize_t first,
                            Py_ssize_t end, const bint* wanted, const int* exponents, Responses* responses,
-                           const real* spectra, real* plane, Py_ssize_t* work, bint watch_signals) noexcept nogil:
+                           const char* spectra, char* plane, Py_ssize_t* work, bint watch_signals) noexcept nogil:
     """The responses of kernels [first, end) among the chosen ones, stored some at once."""
     cdef const Fourier* fourier = &loops.fourier
     cdef Py_ssize_t spectrum = 2 * fourier.height * fourier.width
-    cdef Py_ssize_t slot_elements = fourier.valid_rows * fourier.valid_columns
-    cdef real* points = plane + spectrum
-    cdef real* slots = points + 2 * MOST_LANES * max(fourier.height, fourier.width)
+    cdef Py_ssize_t size = loops.item_bytes, slot_bytes = fourier.valid_rows * fourier.valid_columns * size
+    cdef char* points = plane + spectrum * size
+    cdef char* slots = points + 2 * MOST_LANES * max(fourier.height, fourier.width) * size
     cdef Py_ssize_t kernel, place, slot = 0, status
     cdef int side
     responses.pitch = loops.rows.row_pitch if loops.direct_store else fourier.valid_columns
     for kernel in range(first, end):
         place = group * loops.n_chosen + kernel
-        responses.bias = (<const real*> loops.bias)[group * loops.geometry.n_kernels + loops.first_chosen + kernel]
+        responses.bias = loops.bias + (group * loops.geometry.n_kernels + loops.first_chosen + kernel) * size
         for side in range(2):
             responses.targets[side] = NULL
             if wanted[side]:
-                responses.targets[side] = <char*> (slots + (side * loops.kernels_at_once + slot) * slot_elements)
+                responses.targets[side] = slots + (side * loops.kernels_at_once + slot) * slot_bytes
                 if loops.direct_store:
                     responses.targets[side] = (
                         target_of(loops, image, 2 * pair + side)
                         + loops.kernel_bytes[group * loops.geometry.n_kernels + loops.first_chosen + kernel])
                 set_scales(loops, exponents[side] + loops.kernel_exponents[place], &responses.scaled[side],
                            &responses.further[side])
-        if real is float:
-            loops.table.backward_f32(fourier, spectra, <const float*> loops.packed + place * fourier.depth * spectrum,
-                                     responses, plane, points)
-        else:
-            loops.table.backward_f64(fourier, spectra, <const double*> loops.packed + place * fourier.depth * spectrum,
-                                     responses, plane, points)
+        loops.routines.backward(fourier, spectra, loops.packed + place * fourier.depth * spectrum * size, responses,
+                                plane, points)
         slot += 1
         if not loops.direct_store and (slot == loops.kernels_at_once or kernel == end - 1):
             store_slots(loops, image, group, pair, kernel + 1 - slot, slot, responses, slots)
@@ -226,10 +207,11 @@ cdef inline char* target_of(const Loops* loops, Py_ssize_t image, Py_ssize_t til
 
 
 cdef void store_slots(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t pair, Py_ssize_t first,
-                      Py_ssize_t n_kernels, const Responses* responses, real* slots) noexcept nogil:
+                      Py_ssize_t n_kernels, const Responses* responses, char* slots) noexcept nogil:
     """Some kernels' responses in both tiles: of every stride the first."""
     cdef const Fourier* fourier = &loops.fourier
     cdef const Geometry* geometry = loops.geometry
+    cdef Py_ssize_t slot_bytes = fourier.valid_rows * fourier.valid_columns * loops.item_bytes
     cdef Storing storing = loops.storing
     cdef int side
     storing.n_kernels = n_kernels
@@ -237,37 +219,12 @@ cdef void store_slots(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize
     for side in range(2):
         if responses.targets[side] != NULL:
             storing.n_columns = ceiling(responses.n_columns[side], geometry.column_stride)
-            store_rows(loops, &storing,
-                       slots + side * loops.kernels_at_once * fourier.valid_rows * fourier.valid_columns,
+            store_rows(loops, &storing, slots + side * loops.kernels_at_once * slot_bytes,
                        ceiling(responses.n_rows[side], geometry.row_stride),
                        geometry.row_stride * fourier.valid_columns, target_of(loops, image, 2 * pair + side))
 
 
 # --- windows of zeros -------------------------------------------------------------------------------------------------
-
-
-cdef void count_zeros(const Fourier* fourier, const real* tile, int* counts) noexcept nogil:
-    """counts[y, x] = how many rows of taps from pixel (y, x) downwards are zeros, as many as a kernel has in each."""
-    cdef Py_ssize_t width = fourier.width, row, column, channel
-    cdef Py_ssize_t plane = fourier.height * fourier.pitch
-    cdef int* own
-    cdef const real* pixels
-    for row in range(fourier.height - 1, -1, -1):
-        own = counts + row * width
-        for channel in range(fourier.depth):
-            pixels = tile + channel * plane + row * fourier.pitch
-            for column in range(width):
-                own[column] = pixels[column] == 0 and (channel == 0 or own[column])
-        for column in range(width - fourier.column_dilation - 1, -1, -1):
-            if own[column]:
-                own[column] += own[column + fourier.column_dilation]
-        for column in range(width):
-            if own[column] < fourier.kernel_width:
-                own[column] = 0
-            elif row + fourier.row_dilation < fourier.height:
-                own[column] = 1 + own[column + fourier.row_dilation * width]
-            else:
-                own[column] = 1
 
 
 cdef Py_ssize_t find_runs(const Fourier* fourier, const int* counts, Py_ssize_t n_rows, Py_ssize_t n_columns,
@@ -329,52 +286,3 @@ cdef Py_ssize_t twiddles_of(const Transform* transform) noexcept:
         count += 2 * (n // transform.radices[index] - 1) * (transform.radices[index] - 1)
         n //= transform.radices[index]
     return count
-
-
-cdef void fill_twiddles(const Transform* transform, real* twiddles) noexcept:
-    cdef Py_ssize_t n = transform.n_points, index, place, factor, radix
-    cdef double angle
-    for index in range(transform.n_radices):
-        radix = transform.radices[index]
-        for place in range(1, n // radix):
-            for factor in range(1, radix):
-                angle = 6.283185307179586477 * (place * factor % n) / n
-                twiddles[0], twiddles[1] = <real> cos(angle), <real> sin(angle)
-                twiddles += 2
-        n //= radix
-
-
-cdef void transform_kernel(const Table* table, const Fourier* fourier, const Geometry* geometry, const real* taps,
-                           real* tile, real* points, real* spectrum, int* exponent) noexcept nogil:
-    """The spectra of one kernel's channels, divided by 2**exponent. Where an axis is not transformed it is repeated."""
-    cdef Py_ssize_t row, column, channel, y, x, n_columns
-    cdef Py_ssize_t n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
-    cdef double largest = 0
-    cdef real scale
-    for x in range(n_taps):
-        largest = max(largest, abs(taps[x]))
-    frexp(largest, exponent)
-    exponent[0] = max(min(exponent[0], 126 if real is float else 1022), -126 if real is float else -1022)
-    scale = <real> ldexp(1, -exponent[0])
-    n_columns = (geometry.kernel_width - 1) * geometry.column_dilation + 1
-    if fourier.across.radices[0] == 1:
-        n_columns = fourier.width
-    for channel in range(geometry.depth):
-        memset(tile, 0, fourier.height * fourier.pitch * sizeof(real))
-        for row in range(geometry.kernel_height):
-            for column in range(geometry.kernel_width):
-                tile[row * geometry.row_dilation * fourier.pitch + column * geometry.column_dilation] = (
-                    taps[(row * geometry.kernel_width + column) * geometry.depth + channel])
-        if fourier.across.radices[0] == 1:
-            for y in range(fourier.height):
-                for x in range(1, fourier.width):
-                    tile[y * fourier.pitch + x] = tile[y * fourier.pitch]
-        if fourier.down.radices[0] == 1:
-            for y in range(1, fourier.height):
-                for x in range(fourier.width):
-                    tile[y * fourier.pitch + x] = tile[x]
-        if real is float:
-            table.forward_f32(fourier, tile, tile, fourier.pitch, n_columns, scale, 0, spectrum, points)
-        else:
-            table.forward_f64(fourier, tile, tile, fourier.pitch, n_columns, scale, 0, spectrum, points)
-        spectrum += 2 * fourier.height * fourier.width

@@ -119,7 +119,7 @@ cdef class Repeat:
         return response
 
     cdef int run(self, Loops* loops, char* memory) noexcept nogil:
-        return run_tasks(loops, memory + ALIGNMENT - <Py_ssize_t> memory % ALIGNMENT, self.call.engine.double, True)
+        return run_tasks(loops, memory + ALIGNMENT - <Py_ssize_t> memory % ALIGNMENT, True)
 
     def __call__(self, images):
         """`respond`, where `images` are of the kind that it takes."""

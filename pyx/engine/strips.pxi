@@ -1,9 +1,6 @@
 # The engine's loops: over tasks, over a strip's groups and panels, over its rows. Pointers and sizes in; no Python but
 # for signals.
 
-from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memcpy
-
 cdef enum Form:  # where the lanes go
     OVER_KERNELS, OVER_COLUMNS, OVER_CHANNELS
     WINOGRAD                         # over channels and over kernels, between its transforms
@@ -33,7 +30,9 @@ cdef struct Panel:
 
 # Everything that the loops of one call read.
 cdef struct Loops:
-    const Table* table
+    const Routines* routines          # of the summed type
+    Py_ssize_t item_bytes             # of an element of it
+    CorrelateRows correlate           # the micro-kernels of the form
     const Geometry* geometry
     const Panel* panels
     Py_ssize_t n_panels
@@ -50,8 +49,8 @@ cdef struct Loops:
     char* out
     Py_ssize_t response_bytes, out_row_bytes
     const Py_ssize_t* kernel_bytes    # groups * n_kernels
-    const void* packed                # panels
-    const void* bias
+    const char* packed                # panels
+    const char* bias
     Staging staging
     Storing storing
     Sum sum
@@ -65,8 +64,6 @@ cdef struct Loops:
     Py_ssize_t kernels_at_once        # in the response's strip
     Py_ssize_t n_positions_down, n_positions_across  # windows without stride
     Py_ssize_t reached_rows
-    int most_exponents                # between the largest magnitude of a tile and that of any window
-    int largest_exponent              # of a tile's norm
     double over_points                # 1 over the points of a transform
     char* refused                     # of each image's tiles, whether one has to be done directly
     Py_ssize_t row_pitch              # of the strip (or of the image in place), in elements
@@ -111,7 +108,7 @@ cdef Py_ssize_t SIGNAL_WORK = 1 << 24
 cdef Py_ssize_t MOST_WORK = 1 << 28  # at one go that few windows may take: a tenth of a second at `base`
 cdef Py_ssize_t STAGING_WORK = 16    # that take the time of an element laid into a strip
 
-cdef double[16] ZEROS  # the bias of sums that have none, for any panel
+cdef double[MOST_LANES] ZEROS  # the bias of sums that have none, for any panel of any type
 
 
 cdef Py_ssize_t source_index(Py_ssize_t position, Py_ssize_t length, int boundary) noexcept nogil:
@@ -137,7 +134,7 @@ cdef Py_ssize_t source_index(Py_ssize_t position, Py_ssize_t length, int boundar
     return period - position if boundary == REFLECT else period - 1 - position
 
 
-cdef int run_tasks(Loops* loops, char* workspace, bint double, bint watch_signals) noexcept nogil:
+cdef int run_tasks(Loops* loops, char* workspace, bint watch_signals) noexcept nogil:
     """Claims and does tasks until none is left. Non-zero if a signal's handler raised: the exception is set."""
     cdef Py_ssize_t n_tasks = loops.n_images * loops.n_strips
     cdef Py_ssize_t task, end, work = 0
@@ -150,26 +147,23 @@ cdef int run_tasks(Loops* loops, char* workspace, bint double, bint watch_signal
         while task < end:
             if loops.repaired != NULL and not loops.repaired[task // loops.n_strips]:
                 status = DONE
-            elif double:
-                status = correlate_task(loops, task // loops.n_strips, task % loops.n_strips, <double*> workspace,
-                                        &work, watch_signals)
             else:
-                status = correlate_task(loops, task // loops.n_strips, task % loops.n_strips, <float*> workspace,
-                                        &work, watch_signals)
+                status = correlate_task(loops, task // loops.n_strips, task % loops.n_strips, workspace, &work,
+                                        watch_signals)
             if status:
                 return status == RAISED
             task += 1
     return 0
 
 
-cdef inline int correlate_task(Loops* loops, Py_ssize_t image, Py_ssize_t task, real* workspace, Py_ssize_t* work,
+cdef inline int correlate_task(Loops* loops, Py_ssize_t image, Py_ssize_t task, char* workspace, Py_ssize_t* work,
                                bint watch_signals) noexcept nogil:
     if loops.form == FOURIER:
         return correlate_pair(loops, image, task, workspace, work, watch_signals)
     return correlate_strip(loops, image, task, workspace, work, watch_signals)
 
 
-cdef int correlate_strip(Loops* loops, Py_ssize_t image, Py_ssize_t strip, real* workspace, Py_ssize_t* work,
+cdef int correlate_strip(Loops* loops, Py_ssize_t image, Py_ssize_t strip, char* workspace, Py_ssize_t* work,
                          bint watch_signals) noexcept nogil:
     """All groups and panels of one strip. `work` counts the multiply-adds since the last look for a signal."""
     cdef const Geometry* geometry = loops.geometry
@@ -177,27 +171,27 @@ cdef int correlate_strip(Loops* loops, Py_ssize_t image, Py_ssize_t strip, real*
     cdef Py_ssize_t n_rows = min(loops.strip_rows, geometry.rows - first_row)
     cdef Py_ssize_t group, n_staged
     cdef int status
-    cdef const real* windows
-    cdef real* responses
+    cdef const char* windows
+    cdef char* responses
+    cdef char* after_images = workspace + loops.strip_elements * loops.item_bytes
     cdef Storing storing = loops.storing
     cdef char* target = loops.out + image * loops.response_bytes + first_row * loops.out_row_bytes
     for group in range(geometry.groups):
         if loops.in_place:
-            windows = <const real*> (loops.images + image * loops.image_bytes
-                                     + first_row * geometry.row_stride * loops.row_bytes
-                                     + loops.channel_bytes[group * geometry.depth])
+            windows = (loops.images + image * loops.image_bytes + first_row * geometry.row_stride * loops.row_bytes
+                       + loops.channel_bytes[group * geometry.depth])
         else:
             windows = workspace
             n_staged = (n_rows - 1) * geometry.row_stride + (geometry.kernel_height - 1) * geometry.row_dilation + 1
             stage_rows(loops, image, group, first_row * geometry.row_stride, n_staged, loops.row_pitch, workspace)
             work[0] += n_staged * loops.staging.columns * loops.staging.depth * STAGING_WORK
         if loops.direct_store:
-            responses = <real*> (target + loops.kernel_bytes[group * geometry.n_kernels])
+            responses = target + loops.kernel_bytes[group * geometry.n_kernels]
         else:
-            responses = workspace + loops.strip_elements
+            responses = after_images
         if loops.form == WINOGRAD:
             status = correlate_tiles(loops, image, group, n_rows, windows, responses,
-                                     workspace + loops.strip_elements + loops.response_elements, work, watch_signals)
+                                     after_images + loops.response_elements * loops.item_bytes, work, watch_signals)
         else:
             status = correlate_panels(loops, group, n_rows, windows, responses, work, watch_signals)
         if status != DONE:
@@ -210,7 +204,7 @@ cdef int correlate_strip(Loops* loops, Py_ssize_t image, Py_ssize_t strip, real*
     return DONE
 
 
-cdef int correlate_panels(Loops* loops, Py_ssize_t group, Py_ssize_t n_rows, const real* windows, real* responses,
+cdef int correlate_panels(Loops* loops, Py_ssize_t group, Py_ssize_t n_rows, const char* windows, char* responses,
                           Py_ssize_t* work, bint watch_signals) noexcept nogil:
     cdef Py_ssize_t panel
     cdef int status
@@ -221,8 +215,8 @@ cdef int correlate_panels(Loops* loops, Py_ssize_t group, Py_ssize_t n_rows, con
     return DONE
 
 
-cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, Py_ssize_t n_rows, const real* windows,
-                        real* responses, Py_ssize_t* work, bint watch_signals) noexcept nogil:
+cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, Py_ssize_t n_rows, const char* windows,
+                        char* responses, Py_ssize_t* work, bint watch_signals) noexcept nogil:
     """One panel's responses in a strip: rows at one go, or a few and some of their columns, as the work allows."""
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
@@ -232,14 +226,15 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, Py_s
     cdef Py_ssize_t few_columns = max(8, min(64, MOST_WORK // window_work // 4))
     cdef Py_ssize_t rows_at_once = max(few_rows, SIGNAL_WORK // window_work // geometry.columns)
     cdef Py_ssize_t columns_at_once = max(few_columns, SIGNAL_WORK // window_work // 4)
-    cdef Py_ssize_t y = 0, x
+    cdef Py_ssize_t y = 0, x, size = loops.item_bytes
+    cdef Py_ssize_t window_pitch = 1 if loops.form == OVER_COLUMNS else loops.rows.window_pitch
     cdef int status
     cdef Rows rows = loops.rows
     rows.n_kernels = panel.n_kernels
     rows.width = panel.width
-    responses += panel.first * rows.kernel_pitch
+    responses += panel.first * rows.kernel_pitch * size
     if loops.form == OVER_CHANNELS:
-        windows += panel.first
+        windows += panel.first * size
     while y < n_rows:
         rows.n_rows = min(n_rows - y, rows_at_once)
         x = 0
@@ -247,29 +242,29 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, Py_s
             rows.n_columns = geometry.columns - x
             if rows.n_columns >= 2 * columns_at_once:
                 rows.n_columns = columns_at_once
-            call_microkernel(loops, &rows, windows + (x if loops.form == OVER_COLUMNS else x * rows.window_pitch),
-                             <const real*> loops.packed + first * n_taps, <const real*> loops.bias + first,
-                             responses + x * rows.column_pitch)
+            loops.correlate(&loops.sum, &rows, windows + x * window_pitch * size, loops.packed + first * n_taps * size,
+                            loops.bias + first * size, responses + x * rows.column_pitch * size)
             x += rows.n_columns
             work[0] += rows.n_rows * rows.n_columns * window_work
             status = looked_for_signals(loops, work, watch_signals)
             if status != DONE:
                 return status
         y += rows.n_rows
-        windows += rows.n_rows * rows.window_row_pitch
-        responses += rows.n_rows * rows.row_pitch
+        windows += rows.n_rows * rows.window_row_pitch * size
+        responses += rows.n_rows * rows.row_pitch * size
     return DONE
 
 
-cdef int correlate_tiles(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t n_rows, const real* windows,
-                         real* responses, real* transformed, Py_ssize_t* work, bint watch_signals) noexcept nogil:
+cdef int correlate_tiles(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t n_rows, const char* windows,
+                         char* responses, char* transformed, Py_ssize_t* work, bint watch_signals) noexcept nogil:
     """A group's responses in a strip by winograd: some tiles at once, whose transforms stay in the second cache."""
     cdef const Geometry* geometry = loops.geometry
     cdef Tiles tiles = loops.tiles
     cdef Py_ssize_t n_tiles = pairs(n_rows, geometry.row_dilation) * tiles.tiles_per_row
     cdef Py_ssize_t n_chunks = ceiling(n_tiles, loops.tiles_at_once), chunk, index, place, first
-    cdef real* sums = transformed + 16 * tiles.plane_pitch
-    cdef const real* packed
+    cdef Py_ssize_t size = loops.item_bytes
+    cdef char* sums = transformed + 16 * tiles.plane_pitch * size
+    cdef const char* packed
     cdef bint finite = True
     cdef int status
     cdef const Panel* panel
@@ -282,26 +277,19 @@ cdef int correlate_tiles(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ss
     for chunk in range(n_chunks):
         tiles.first = n_tiles * chunk // n_chunks
         tiles.n_tiles = rows.n_columns = n_tiles * (chunk + 1) // n_chunks - tiles.first
-        if real is float:
-            loops.table.winograd_in_f32(&tiles, windows, transformed)
-        else:
-            loops.table.winograd_in_f64(&tiles, windows, transformed)
+        loops.routines.winograd_in(&tiles, windows, transformed)
         for index in range(loops.n_panels):
             panel = &loops.panels[index]
             first = group * loops.padded_kernels + panel.offset
-            packed = <const real*> loops.packed + 16 * geometry.depth * first
+            packed = loops.packed + 16 * geometry.depth * first * size
             tiles.width = rows.width = rows.n_kernels = rows.column_pitch = panel.width
             tiles.n_kernels = panel.n_kernels
             for place in range(16):
-                call_microkernel(loops, &rows, transformed + place * tiles.plane_pitch,
-                                 packed + place * geometry.depth * panel.width, <const real*> ZEROS,
-                                 sums + place * tiles.sums_pitch)
-            if real is float:
-                finite &= loops.table.winograd_out_f32(&tiles, sums, <const float*> loops.bias + first,
-                                                       responses + panel.first)
-            else:
-                finite &= loops.table.winograd_out_f64(&tiles, sums, <const double*> loops.bias + first,
-                                                       responses + panel.first)
+                loops.correlate(&loops.sum, &rows, transformed + place * tiles.plane_pitch * size,
+                                packed + place * geometry.depth * panel.width * size, ZEROS,
+                                sums + place * tiles.sums_pitch * size)
+            finite &= loops.routines.winograd_out(&tiles, sums, loops.bias + first * size,
+                                                  responses + panel.first * size)
             work[0] += 16 * tiles.n_tiles * geometry.depth * panel.width
             status = looked_for_signals(loops, work, watch_signals)
             if status != DONE:
@@ -321,24 +309,6 @@ cdef inline int looked_for_signals(Loops* loops, Py_ssize_t* work, bint watch_si
     return RAISED if watch_signals and signal_raised(loops) else DONE
 
 
-cdef inline void call_microkernel(const Loops* loops, const Rows* rows, const real* windows, const real* packed,
-                                  const real* bias, real* responses) noexcept nogil:
-    if real is float:
-        if loops.form == OVER_KERNELS or loops.form == WINOGRAD:
-            loops.table.over_kernels_f32(&loops.sum, rows, windows, packed, bias, responses)
-        elif loops.form == OVER_CHANNELS:
-            loops.table.over_channels_f32(&loops.sum, rows, windows, packed, bias, responses)
-        else:
-            loops.table.over_columns_f32(&loops.sum, rows, windows, packed, bias, responses)
-    else:
-        if loops.form == OVER_KERNELS or loops.form == WINOGRAD:
-            loops.table.over_kernels_f64(&loops.sum, rows, windows, packed, bias, responses)
-        elif loops.form == OVER_CHANNELS:
-            loops.table.over_channels_f64(&loops.sum, rows, windows, packed, bias, responses)
-        else:
-            loops.table.over_columns_f64(&loops.sum, rows, windows, packed, bias, responses)
-
-
 cdef bint signal_raised(Loops* loops) noexcept nogil:
     """Lets pending signal handlers run; true, with the call cancelled and the exception set aside, if one raised."""
     cdef int status
@@ -350,7 +320,8 @@ cdef bint signal_raised(Loops* loops) noexcept nogil:
 
 
 cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t first, Py_ssize_t n_rows,
-                     Py_ssize_t row_pitch, real* strip) noexcept nogil:
+                     Py_ssize_t row_pitch, char* strip) noexcept nogil:
+    """Lays padded rows of an image's group into a strip, in the loops' order of axes."""
     cdef Staging staging = loops.staging
     cdef const char* source
     cdef Py_ssize_t row = first, end = first + n_rows, source_row, joined
@@ -367,12 +338,9 @@ cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
                     joined = min(end - row, loops.geometry.height - source_row)
             staging.columns = joined * loops.staging.columns
             staging.end_inside = loops.staging.end_inside + (joined - 1) * loops.staging.columns
-            if real is float:
-                loops.table.stage_f32(&staging, source, strip)
-            else:
-                loops.table.stage_f64(&staging, source, strip)
+            loops.routines.stage(&staging, source, strip)
         row += joined
-        strip += joined * row_pitch
+        strip += joined * row_pitch * loops.item_bytes
 
 
 cdef bint row_is_reached(const Geometry* geometry, Py_ssize_t row) noexcept nogil:
@@ -387,89 +355,21 @@ cdef bint row_is_reached(const Geometry* geometry, Py_ssize_t row) noexcept nogi
     return False
 
 
-cdef void stage_strip(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t first, Py_ssize_t n_rows,
-                      Py_ssize_t row_pitch, char* strip, bint double) noexcept nogil:
-    """Lays padded rows of an image's group into a strip, in the loops' order of axes."""
-    if double:
-        stage_rows(loops, image, group, first, n_rows, row_pitch, <double*> strip)
-    else:
-        stage_rows(loops, image, group, first, n_rows, row_pitch, <float*> strip)
-
-
-cdef void store_strip(Loops* loops, const Storing* storing, char* strip, Py_ssize_t n_rows, Py_ssize_t row_pitch,
-                      char* target, bint double) noexcept nogil:
-    """Writes a strip's rows of responses to the array from `target` on, and checks them if the loops do."""
-    if double:
-        store_rows(loops, storing, <double*> strip, n_rows, row_pitch, target)
-    else:
-        store_rows(loops, storing, <float*> strip, n_rows, row_pitch, target)
-
-
-cdef void store_rows(Loops* loops, const Storing* storing, real* responses, Py_ssize_t n_rows,
+cdef void store_rows(Loops* loops, const Storing* storing, char* responses, Py_ssize_t n_rows,
                      Py_ssize_t row_pitch, char* target) noexcept nogil:
     """Rows with a response that the type cannot hold are not stored: one outside of the limits, or no number."""
+    cdef const Routines* routines = loops.routines
     cdef Py_ssize_t _
     for _ in range(n_rows):
-        if loops.saturate and not saturate_row(loops, storing, responses):
+        if loops.saturate and not routines.saturate(storing, responses, loops.low, loops.high):
             write_flag(&loops.overflowed, 1)
-        elif loops.check and not within_limits(loops, storing, responses):
+        elif loops.check and not routines.within(storing, responses, loops.low, loops.high):
             write_flag(&loops.overflowed, 1)
         elif loops.repaired != NULL:
-            repair_row(storing, responses, target)
+            routines.repair(storing, responses, target)
+        elif loops.saturate:
+            routines.store_saturated(storing, responses, loops.high, target)
         else:
-            if real is double and loops.saturate and (storing.element == INT64 or storing.element == UINT64):
-                store_64_bits(loops, storing, responses, target)
-            elif real is float:
-                loops.table.store_f32(storing, responses, target)
-            else:
-                loops.table.store_f64(storing, responses, target)
-        responses += row_pitch
+            routines.store(storing, responses, target)
+        responses += row_pitch * loops.item_bytes
         target += loops.out_row_bytes
-
-
-cdef bint saturate_row(const Loops* loops, const Storing* storing, real* responses) noexcept nogil:
-    """Whether a row's responses are numbers, which are whole ones inside of the limits then."""
-    if real is float:
-        return loops.table.saturate_f32(storing, responses, loops.low, loops.high)
-    else:
-        return loops.table.saturate_f64(storing, responses, loops.low, loops.high)
-
-
-cdef void store_64_bits(const Loops* loops, const Storing* storing, const double* responses,
-                        char* target) noexcept nogil:
-    """Stores a row of whole numbers from a lower limit to `high`, the power of two after the type's largest value."""
-    cdef Py_ssize_t kernel, column
-    cdef double value
-    cdef uint64_t bits
-    for kernel in range(storing.n_kernels):
-        for column in range(storing.n_columns):
-            value = responses[kernel * storing.kernel_pitch + column * storing.column_pitch]
-            if value >= loops.high:
-                bits = ~<uint64_t> 0 >> (storing.element == INT64)
-            else:
-                bits = <uint64_t> <int64_t> value if storing.element == INT64 else <uint64_t> value
-            memcpy(target + storing.kernel_bytes[kernel] + column * storing.column_bytes, &bits, sizeof(bits))
-
-
-cdef void repair_row(const Storing* storing, const real* responses, char* target) noexcept nogil:
-    """Writes those responses of a row where the array holds a number that is not finite."""
-    cdef Py_ssize_t kernel, column
-    cdef real value
-    cdef char* place
-    for kernel in range(storing.n_kernels):
-        for column in range(storing.n_columns):
-            place = target + storing.kernel_bytes[kernel] + column * storing.column_bytes
-            memcpy(&value, place, sizeof(real))
-            if value - value != 0:
-                memcpy(place, &responses[kernel * storing.kernel_pitch + column * storing.column_pitch], sizeof(real))
-
-
-cdef bint within_limits(const Loops* loops, const Storing* storing, const real* responses) noexcept nogil:
-    cdef Py_ssize_t kernel, column
-    cdef real value
-    cdef bint within = True
-    for kernel in range(storing.n_kernels):
-        for column in range(storing.n_columns):
-            value = responses[kernel * storing.kernel_pitch + column * storing.column_pitch]
-            within &= loops.low <= value <= loops.high
-    return within

@@ -423,7 +423,7 @@ cdef inline void put_columns(const Fourier* fourier, const Responses* responses,
     """One of the two parts of some columns of responses, row by row: lines of an array are filled while near."""
     cdef Py_ssize_t lanes = n_lanes(like), row, column
     cdef Py_ssize_t line = 2 * fourier.height
-    cdef vector value, bias = broadcast(<real> responses.bias, like), zero = broadcast(a_zero, like)
+    cdef vector value, bias = broadcast((<const real*> responses.bias)[0], like), zero = broadcast(a_zero, like)
     cdef vector scale = zero + broadcast(<real> responses.scaled[part], like)
     cdef vector further = zero + broadcast(<real> responses.further[part], like)
     cdef vector whole = broadcast(<real> 6755399441055744.0, like)  # 3 * 2**51, whose last bit counts ones
@@ -454,26 +454,30 @@ cdef inline void put_runs(const Responses* responses, Py_ssize_t part, real* tar
     for index in range(responses.n_runs[part]):
         run = &responses.runs[part][index]
         for column in range(run.first, run.end):
-            target[run.row * responses.pitch + column] = <real> responses.bias
+            target[run.row * responses.pitch + column] = (<const real*> responses.bias)[0]
 
 
-cdef void forward_f32(const Fourier* fourier, const float* first, const float* second, Py_ssize_t pitch,
-                      Py_ssize_t n_columns, float first_scale, float second_scale, float* spectrum,
-                      float* points) noexcept nogil:
-    forward(fourier, first, second, pitch, n_columns, first_scale, second_scale, spectrum, points, f32v_broadcast(0))
+cdef void forward_f32(const Fourier* fourier, const void* first, const void* second, Py_ssize_t pitch,
+                      Py_ssize_t n_columns, double first_scale, double second_scale, void* spectrum,
+                      void* points) noexcept nogil:
+    forward(fourier, <const float*> first, <const float*> second, pitch, n_columns, <float> first_scale,
+            <float> second_scale, <float*> spectrum, <float*> points, f32v_broadcast(0))
 
 
-cdef void forward_f64(const Fourier* fourier, const double* first, const double* second, Py_ssize_t pitch,
-                      Py_ssize_t n_columns, double first_scale, double second_scale, double* spectrum,
-                      double* points) noexcept nogil:
-    forward(fourier, first, second, pitch, n_columns, first_scale, second_scale, spectrum, points, f64v_broadcast(0))
+cdef void forward_f64(const Fourier* fourier, const void* first, const void* second, Py_ssize_t pitch,
+                      Py_ssize_t n_columns, double first_scale, double second_scale, void* spectrum,
+                      void* points) noexcept nogil:
+    forward(fourier, <const double*> first, <const double*> second, pitch, n_columns, first_scale, second_scale,
+            <double*> spectrum, <double*> points, f64v_broadcast(0))
 
 
-cdef void backward_f32(const Fourier* fourier, const float* spectra, const float* kernel, const Responses* responses,
-                       float* plane, float* points) noexcept nogil:
-    backward(fourier, spectra, kernel, responses, plane, points, f32v_broadcast(0))
+cdef void backward_f32(const Fourier* fourier, const void* spectra, const void* kernel, const Responses* responses,
+                       void* plane, void* points) noexcept nogil:
+    backward(fourier, <const float*> spectra, <const float*> kernel, responses, <float*> plane, <float*> points,
+             f32v_broadcast(0))
 
 
-cdef void backward_f64(const Fourier* fourier, const double* spectra, const double* kernel,
-                       const Responses* responses, double* plane, double* points) noexcept nogil:
-    backward(fourier, spectra, kernel, responses, plane, points, f64v_broadcast(0))
+cdef void backward_f64(const Fourier* fourier, const void* spectra, const void* kernel, const Responses* responses,
+                       void* plane, void* points) noexcept nogil:
+    backward(fourier, <const double*> spectra, <const double*> kernel, responses, <double*> plane, <double*> points,
+             f64v_broadcast(0))

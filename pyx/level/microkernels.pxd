@@ -1,7 +1,8 @@
 """The contract between the engine, which knows images and strips, and a level, which knows tiles and lanes.
 
-A level exports one `Table` in a capsule named `TABLE_NAME`. Everything in it is `noexcept nogil`, allocates nothing,
-cannot fail, and reads and writes only what is stated here.
+A level exports a table in a capsule named `TABLE_NAME`: `Routines` for each type that sums are kept in. Everything in
+it is `noexcept nogil`, allocates nothing, cannot fail, and reads and writes only what is stated here. Pointers to
+`void` point to elements of the summed type: the engine moves them by `item_bytes` and never looks at an element.
 
 The sum. Each response is `bias + sum over the taps`, the taps in the order kernel row, kernel column, channel: one
 chain of multiply-adds (fused where the level has that) for each of the sum's blocks, and one addition for each block.
@@ -17,6 +18,14 @@ cdef extern from *:
 ctypedef fused real:
     float
     double
+
+# The types that sums are kept in: each has its row in a level's table.
+cdef enum:
+    IN_FLOAT32, IN_FLOAT64
+    N_SUMMED
+
+cdef enum:
+    MOST_LANES = 16  # of a vector, at any level
 
 # A run of taps that lie next to each other in memory and belong to one block of the sum.
 cdef struct Segment:
@@ -62,10 +71,12 @@ cdef struct Rows:
 #   over columns: column_pitch is 1, width 1, 2 or 4; tap t of kernel row i for window (y, x) is at
 #     image[y * window_row_pitch + i * kernel_row_pitch + tap_offsets[t] + x], readable for x < n_columns, and for
 #     those of one vector.
-ctypedef void (*RowsF32)(const Sum*, const Rows*, const float* image, const float* panel, const float* bias,
-                         float* response) noexcept nogil
-ctypedef void (*RowsF64)(const Sum*, const Rows*, const double* image, const double* panel, const double* bias,
-                         double* response) noexcept nogil
+ctypedef void (*CorrelateRows)(const Sum*, const Rows*, const void* image, const void* panel, const void* bias,
+                               void* response) noexcept nogil
+
+# packed[tap * width + kernel] = kernels[kernel * kernel_pitch + tap] for the kernels that exist.
+ctypedef void (*Pack)(const void* kernels, Py_ssize_t kernel_pitch, void* packed, Py_ssize_t width,
+                      Py_ssize_t n_kernels, Py_ssize_t n_taps) noexcept nogil
 
 # Some tiles of winograd, in the order of rows, of one strip: each is 2x2 responses from 4x4 pixels, all of them as far
 # apart as the dilation says.
@@ -87,12 +98,14 @@ cdef struct Tiles:
     Py_ssize_t row_pitch             # of the response, as the next one
     Py_ssize_t column_pitch
 
-ctypedef void (*TilesInF32)(const Tiles*, const float* pixels, float* transformed) noexcept nogil
-ctypedef void (*TilesInF64)(const Tiles*, const double* pixels, double* transformed) noexcept nogil
+ctypedef void (*WinogradIn)(const Tiles*, const void* pixels, void* transformed) noexcept nogil
 
 # Whether every response is finite.
-ctypedef bint (*TilesOutF32)(const Tiles*, const float* sums, const float* bias, float* response) noexcept nogil
-ctypedef bint (*TilesOutF64)(const Tiles*, const double* sums, const double* bias, double* response) noexcept nogil
+ctypedef bint (*WinogradOut)(const Tiles*, const void* sums, const void* bias, void* response) noexcept nogil
+
+# packed[(place * depth + channel) * width + kernel] = the transforms of kernels (kernels, 3, 3, depth).
+ctypedef void (*PackTransformed)(const void* kernels, Py_ssize_t depth, void* packed, Py_ssize_t width,
+                                 Py_ssize_t n_kernels) noexcept nogil
 
 # A transform of so many points along one axis, as passes of these radices; without any the axis is left alone.
 cdef struct Transform:
@@ -134,31 +147,36 @@ cdef struct Responses:
     Py_ssize_t[2] n_rows, n_columns
     Py_ssize_t pitch
     double[2] scaled, further
-    double bias
+    const void* bias                 # the element
     Run* runs[2]               # whose responses are the bias
     Py_ssize_t[2] n_runs
 
 # spectrum = the transform of first * first_scale + i * second * second_scale, whose elements lie at y * pitch + x and
 # are zero for x >= n_columns. Its points stand in the order that the passes leave: blocks of lanes rows, in these the
 # columns, for each the vector of real and that of imaginary parts. `points` holds 2 * lanes * max(height, width).
-ctypedef void (*ForwardF32)(const Fourier*, const float* first, const float* second, Py_ssize_t pitch,
-                            Py_ssize_t n_columns, float first_scale, float second_scale, float* spectrum,
-                            float* points) noexcept nogil
-ctypedef void (*ForwardF64)(const Fourier*, const double* first, const double* second, Py_ssize_t pitch,
-                            Py_ssize_t n_columns, double first_scale, double second_scale, double* spectrum,
-                            double* points) noexcept nogil
+ctypedef void (*Forward)(const Fourier*, const void* first, const void* second, Py_ssize_t pitch, Py_ssize_t n_columns,
+                         double first_scale, double second_scale, void* spectrum, void* points) noexcept nogil
 
 # The responses whose spectrum is the sum over the channels of an image's times the conjugate of a kernel's. `plane`
 # holds a spectrum.
-ctypedef void (*BackwardF32)(const Fourier*, const float* spectra, const float* kernel, const Responses*, float* plane,
-                             float* points) noexcept nogil
-ctypedef void (*BackwardF64)(const Fourier*, const double* spectra, const double* kernel, const Responses*,
-                             double* plane, double* points) noexcept nogil
+ctypedef void (*Backward)(const Fourier*, const void* spectra, const void* kernel, const Responses*, void* plane,
+                          void* points) noexcept nogil
+
+# The turns of a transform's passes, from twiddles on, as many as `Transform` says.
+ctypedef void (*FillTwiddles)(const Transform*, void* twiddles) noexcept nogil
+
+# The spectra of a kernel's channels, divided by 2**exponent, from its taps (rows, columns, channels). An axis that is
+# not transformed repeats what it holds. `tile` holds a staged one, `points` as above.
+ctypedef void (*TransformKernel)(const Fourier*, const void* taps, void* tile, void* points, void* spectra,
+                                 int* exponent) noexcept nogil
 
 # The range of a staged tile; `plane` as above, overwritten. With `windows` only `least` is found, of the windows' own
 # largest magnitudes, those of windows of zeros left out.
-ctypedef void (*ExamineF32)(const Fourier*, const float* tile, float* plane, bint windows, Range*) noexcept nogil
-ctypedef void (*ExamineF64)(const Fourier*, const double* tile, double* plane, bint windows, Range*) noexcept nogil
+ctypedef void (*Examine)(const Fourier*, const void* tile, void* plane, bint windows, Range*) noexcept nogil
+
+# counts[y, x] = how many rows of taps from pixel (y, x) of a staged tile downwards are zeros in all channels, each as
+# many taps as a kernel's row has.
+ctypedef void (*CountZeros)(const Fourier*, const void* tile, int* counts) noexcept nogil
 
 # Codes of the element types that staging reads and storing writes; complex types are two of these.
 cdef enum Element:
@@ -184,8 +202,7 @@ cdef struct Staging:
     const double* fill               # of each channel
 
 # source is the row's first column, or NULL for a row of fill values.
-ctypedef void (*StageF32)(const Staging*, const char* source, float* strip) noexcept nogil
-ctypedef void (*StageF64)(const Staging*, const char* source, double* strip) noexcept nogil
+ctypedef void (*Stage)(const Staging*, const char* source, void* strip) noexcept nogil
 
 # One row of responses as it leaves the strip for an array of another dtype or order.
 cdef struct Storing:
@@ -198,37 +215,45 @@ cdef struct Storing:
     const Py_ssize_t* kernel_bytes   # offset of each kernel in the array
     bint adjacent                    # the array's kernels lie next to each other
 
-ctypedef void (*StoreF32)(const Storing*, const float* strip, char* target) noexcept nogil
-ctypedef void (*StoreF64)(const Storing*, const double* strip, char* target) noexcept nogil
+ctypedef void (*Store)(const Storing*, const void* strip, char* target) noexcept nogil
 
 # One row of responses in place: rounded to the nearest whole numbers, ties to even, and kept within [low, high].
 # Whether all of them are numbers.
-ctypedef bint (*SaturateF32)(const Storing*, float* strip, float low, float high) noexcept nogil
-ctypedef bint (*SaturateF64)(const Storing*, double* strip, double low, double high) noexcept nogil
+ctypedef bint (*Saturate)(const Storing*, void* strip, double low, double high) noexcept nogil
 
-cdef struct Table:
-    Py_ssize_t lanes_f32
-    Py_ssize_t lanes_f64
-    RowsF32 over_kernels_f32
-    RowsF64 over_kernels_f64
-    RowsF32 over_columns_f32
-    RowsF64 over_columns_f64
-    RowsF32 over_channels_f32
-    RowsF64 over_channels_f64
-    TilesInF32 winograd_in_f32
-    TilesInF64 winograd_in_f64
-    TilesOutF32 winograd_out_f32
-    TilesOutF64 winograd_out_f64
+# As `Store`, of a row that was saturated: `high` may be the power of two after the type's largest value.
+ctypedef void (*StoreSaturated)(const Storing*, const void* strip, double high, char* target) noexcept nogil
+
+# Whether one row of responses lies within [low, high]: what is no number does not.
+ctypedef bint (*Within)(const Storing*, const void* strip, double low, double high) noexcept nogil
+
+# As `Store`, of an array of the summed type, but only where it holds what is not finite.
+ctypedef void (*Repair)(const Storing*, const void* strip, char* target) noexcept nogil
+
+# What a level has for sums of one type.
+cdef struct Routines:
+    Element element                  # of arrays that need not be converted
+    Py_ssize_t item_bytes
+    Py_ssize_t lanes                 # elements of a vector
+    CorrelateRows over_kernels
+    CorrelateRows over_columns
+    CorrelateRows over_channels
+    Pack pack
+    WinogradIn winograd_in
+    WinogradOut winograd_out
+    PackTransformed pack_transformed
     Py_ssize_t largest_radix
-    ForwardF32 forward_f32
-    ForwardF64 forward_f64
-    BackwardF32 backward_f32
-    BackwardF64 backward_f64
-    ExamineF32 examine_f32
-    ExamineF64 examine_f64
-    StageF32 stage_f32
-    StageF64 stage_f64
-    StoreF32 store_f32
-    StoreF64 store_f64
-    SaturateF32 saturate_f32
-    SaturateF64 saturate_f64
+    int most_exponents               # between the largest magnitude of a tile and that of any window
+    int largest_exponent             # of a tile's norm and of a kernel: their sums are finite
+    Forward forward
+    Backward backward
+    FillTwiddles fill_twiddles
+    TransformKernel transform_kernel
+    Examine examine
+    CountZeros count_zeros
+    Stage stage
+    Store store
+    Saturate saturate
+    StoreSaturated store_saturated
+    Within within
+    Repair repair

@@ -1,4 +1,4 @@
-"""What lies between arrays and strips: a part of every level."""
+"""What lies between arrays and strips, and between kernels and panels: a part of every level."""
 
 from microkernels cimport *
 from simd cimport *
@@ -9,13 +9,18 @@ ctypedef fused vector:
 
 include "vectors.pxi"
 include "staging.pxi"
-include "saturating.pxi"
+include "checking.pxi"
+include "packing.pxi"
 
 
-cdef public void xcorr_fill_staging(Table* table) noexcept nogil:
-    table.stage_f32 = stage_f32
-    table.stage_f64 = stage_f64
-    table.store_f32 = store_f32
-    table.store_f64 = store_f64
-    table.saturate_f32 = saturate_f32
-    table.saturate_f64 = saturate_f64
+cdef public void xcorr_fill_staging(Routines* table) noexcept nogil:
+    cdef Routines* f32 = &table[IN_FLOAT32]
+    cdef Routines* f64 = &table[IN_FLOAT64]
+    f32.pack, f64.pack = pack_f32, pack_f64
+    f32.pack_transformed, f64.pack_transformed = pack_transformed_f32, pack_transformed_f64
+    f32.stage, f64.stage = stage_f32, stage_f64
+    f32.store, f64.store = store_f32, store_f64
+    f32.saturate, f64.saturate = saturate_f32, saturate_f64
+    f32.store_saturated, f64.store_saturated = store_f32_saturated, store_f64_saturated
+    f32.within, f64.within = within_f32, within_f64
+    f32.repair, f64.repair = repair_f32, repair_f64

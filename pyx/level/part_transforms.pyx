@@ -12,18 +12,21 @@ ctypedef fused vector:
 include "vectors.pxi"
 include "winograd.pxi"
 include "fft.pxi"
+include "spectra.pxi"
 include "ranges.pxi"
 
 
-cdef public void xcorr_fill_transforms(Table* table) noexcept nogil:
-    table.winograd_in_f32 = winograd_in_f32
-    table.winograd_in_f64 = winograd_in_f64
-    table.winograd_out_f32 = winograd_out_f32
-    table.winograd_out_f64 = winograd_out_f64
-    table.largest_radix = LARGEST_RADIX
-    table.forward_f32 = forward_f32
-    table.forward_f64 = forward_f64
-    table.backward_f32 = backward_f32
-    table.backward_f64 = backward_f64
-    table.examine_f32 = examine_f32
-    table.examine_f64 = examine_f64
+cdef public void xcorr_fill_transforms(Routines* table) noexcept nogil:
+    cdef Routines* f32 = &table[IN_FLOAT32]
+    cdef Routines* f64 = &table[IN_FLOAT64]
+    f32.winograd_in, f64.winograd_in = winograd_in_f32, winograd_in_f64
+    f32.winograd_out, f64.winograd_out = winograd_out_f32, winograd_out_f64
+    f32.largest_radix = f64.largest_radix = LARGEST_RADIX
+    f32.most_exponents, f64.most_exponents = MOST_EXPONENTS_F32, MOST_EXPONENTS_F64
+    f32.largest_exponent, f64.largest_exponent = LARGEST_EXPONENT_F32, LARGEST_EXPONENT_F64
+    f32.forward, f64.forward = forward_f32, forward_f64
+    f32.backward, f64.backward = backward_f32, backward_f64
+    f32.fill_twiddles, f64.fill_twiddles = fill_twiddles_f32, fill_twiddles_f64
+    f32.transform_kernel, f64.transform_kernel = transform_kernel_f32, transform_kernel_f64
+    f32.examine, f64.examine = examine_f32, examine_f64
+    f32.count_zeros, f64.count_zeros = count_zeros_f32, count_zeros_f64

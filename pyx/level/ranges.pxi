@@ -13,6 +13,14 @@ ctypedef fused bits:
     bits32
     bits64
 
+# A window may be so many powers of two fainter than the brightest pixel of its tile; in float32 it then keeps 13 of 24
+# bits. Fainter ones are done directly. And tiles and kernels whose norm is larger: sums of their products are finite.
+cdef enum:
+    MOST_EXPONENTS_F32 = 10
+    MOST_EXPONENTS_F64 = 39
+    LARGEST_EXPONENT_F32 = 54
+    LARGEST_EXPONENT_F64 = 500
+
 
 cdef inline void larger(bits* found, const bits* others, bits magnitude, Py_ssize_t n, bint begin) noexcept nogil:
     """found = the larger of found, or of 0 where it begins, and the others' magnitudes."""
@@ -159,17 +167,48 @@ cdef inline int exponent_of_norm(const Fourier* fourier, const real* tile, vecto
     return max(min(exponent - 1 + down, bias - 1), 1 - bias)
 
 
-cdef void examine_f32(const Fourier* fourier, const float* tile, float* plane, bint windows,
-                      Range* found) noexcept nogil:
+cdef void examine_f32(const Fourier* fourier, const void* tile, void* plane, bint windows, Range* found) noexcept nogil:
     if windows:
-        examine_windows(fourier, tile, <bits32*> plane, <bits32> 0x7fffffff, 23, found)
+        examine_windows(fourier, <const float*> tile, <bits32*> plane, <bits32> 0x7fffffff, 23, found)
     else:
-        examine(fourier, tile, <bits32*> plane, <bits32> 0x7fffffff, 23, found, f32v_broadcast(0))
+        examine(fourier, <const float*> tile, <bits32*> plane, <bits32> 0x7fffffff, 23, found, f32v_broadcast(0))
 
 
-cdef void examine_f64(const Fourier* fourier, const double* tile, double* plane, bint windows,
-                      Range* found) noexcept nogil:
+cdef void examine_f64(const Fourier* fourier, const void* tile, void* plane, bint windows, Range* found) noexcept nogil:
     if windows:
-        examine_windows(fourier, tile, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found)
+        examine_windows(fourier, <const double*> tile, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found)
     else:
-        examine(fourier, tile, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found, f64v_broadcast(0))
+        examine(fourier, <const double*> tile, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found,
+                f64v_broadcast(0))
+
+
+cdef void count_zeros(const Fourier* fourier, const real* tile, int* counts) noexcept nogil:
+    """counts[y, x] = how many rows of taps from pixel (y, x) downwards are zeros, as many as a kernel has in each."""
+    cdef Py_ssize_t width = fourier.width, row, column, channel
+    cdef Py_ssize_t plane = fourier.height * fourier.pitch
+    cdef int* own
+    cdef const real* pixels
+    for row in range(fourier.height - 1, -1, -1):
+        own = counts + row * width
+        for channel in range(fourier.depth):
+            pixels = tile + channel * plane + row * fourier.pitch
+            for column in range(width):
+                own[column] = pixels[column] == 0 and (channel == 0 or own[column])
+        for column in range(width - fourier.column_dilation - 1, -1, -1):
+            if own[column]:
+                own[column] += own[column + fourier.column_dilation]
+        for column in range(width):
+            if own[column] < fourier.kernel_width:
+                own[column] = 0
+            elif row + fourier.row_dilation < fourier.height:
+                own[column] = 1 + own[column + fourier.row_dilation * width]
+            else:
+                own[column] = 1
+
+
+cdef void count_zeros_f32(const Fourier* fourier, const void* tile, int* counts) noexcept nogil:
+    count_zeros(fourier, <const float*> tile, counts)
+
+
+cdef void count_zeros_f64(const Fourier* fourier, const void* tile, int* counts) noexcept nogil:
+    count_zeros(fourier, <const double*> tile, counts)

@@ -428,17 +428,17 @@ cdef inline void store_element(const Storing* storing, const real* strip, char* 
         store(storing, strip, target, zero)
 
 
-cdef void stage_f32(const Staging* staging, const char* source, float* strip) noexcept nogil:
-    stage_element(staging, source, strip)
+cdef void stage_f32(const Staging* staging, const char* source, void* strip) noexcept nogil:
+    stage_element(staging, source, <float*> strip)
 
 
-cdef void stage_f64(const Staging* staging, const char* source, double* strip) noexcept nogil:
-    stage_element(staging, source, strip)
+cdef void stage_f64(const Staging* staging, const char* source, void* strip) noexcept nogil:
+    stage_element(staging, source, <double*> strip)
 
 
-cdef void store_f32(const Storing* storing, const float* strip, char* target) noexcept nogil:
-    store_element(storing, strip, target)
+cdef void store_f32(const Storing* storing, const void* strip, char* target) noexcept nogil:
+    store_element(storing, <const float*> strip, target)
 
 
-cdef void store_f64(const Storing* storing, const double* strip, char* target) noexcept nogil:
-    store_element(storing, strip, target)
+cdef void store_f64(const Storing* storing, const void* strip, char* target) noexcept nogil:
+    store_element(storing, <const double*> strip, target)

@@ -14,9 +14,6 @@
 # Both transforms are bound by loads and stores: 16 of each for 32 additions, and 20 for 28. At 64 channels they take
 # about a tenth of the time, less with more.
 
-cdef enum:
-    MOST_LANES = 16
-
 cdef inline void tile_in(const real* pixels, const Py_ssize_t* rows, const Py_ssize_t* columns, real* transformed,
                          Py_ssize_t plane_pitch, vector like) noexcept nogil:
     """B^T d B of one tile and one vector of channels."""
@@ -146,18 +143,17 @@ cdef inline bint is_number(vector value) noexcept nogil:
     return every
 
 
-cdef void winograd_in_f32(const Tiles* tiles, const float* pixels, float* transformed) noexcept nogil:
-    tiles_in(tiles, pixels, transformed, f32v_broadcast(0))
+cdef void winograd_in_f32(const Tiles* tiles, const void* pixels, void* transformed) noexcept nogil:
+    tiles_in(tiles, <const float*> pixels, <float*> transformed, f32v_broadcast(0))
 
 
-cdef void winograd_in_f64(const Tiles* tiles, const double* pixels, double* transformed) noexcept nogil:
-    tiles_in(tiles, pixels, transformed, f64v_broadcast(0))
+cdef void winograd_in_f64(const Tiles* tiles, const void* pixels, void* transformed) noexcept nogil:
+    tiles_in(tiles, <const double*> pixels, <double*> transformed, f64v_broadcast(0))
 
 
-cdef bint winograd_out_f32(const Tiles* tiles, const float* sums, const float* bias, float* response) noexcept nogil:
-    return tiles_out(tiles, sums, bias, response, f32v_broadcast(0))
+cdef bint winograd_out_f32(const Tiles* tiles, const void* sums, const void* bias, void* response) noexcept nogil:
+    return tiles_out(tiles, <const float*> sums, <const float*> bias, <float*> response, f32v_broadcast(0))
 
 
-cdef bint winograd_out_f64(const Tiles* tiles, const double* sums, const double* bias,
-                           double* response) noexcept nogil:
-    return tiles_out(tiles, sums, bias, response, f64v_broadcast(0))
+cdef bint winograd_out_f64(const Tiles* tiles, const void* sums, const void* bias, void* response) noexcept nogil:
+    return tiles_out(tiles, <const double*> sums, <const double*> bias, <double*> response, f64v_broadcast(0))

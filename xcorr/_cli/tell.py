@@ -247,20 +247,20 @@ def memory_of(plan: Plan, images: tuple[int, ...], n_images: int, n_workers: int
     told["response, bytes"] = plan.response_bytes * n_images
     if not arithmetic:
         return {**told, "workspace at most, bytes": _workers.WORKSPACE_LIMIT}
-    double = arithmetic == "float64"
+    summed = np.dtype(arithmetic).str[1:]
     if plan.method == "fft":
         tile, sizes = plan.tile[0], plan.sizes
         bank = int(_fft.chunk(tile, sizes) * _fft.spectrum_bytes(tile, sizes)) * sizes.groups
         workspace = int(_fft.workspace(tile, sizes))
     elif plan.method == "matmul":
-        blocks = Blocks(plan.geometry, plan.depth, 8 if double else 4)
+        blocks = Blocks(plan.geometry, plan.depth, np.dtype(summed).itemsize)
         bank, workspace = (
             blocks.item_bytes * blocks.n_taps * plan.n_kernels * plan.geometry.groups,
             blocks.workspace_bytes,
         )
         n_workers = 1
     else:
-        bank, workspace = engine_bytes(plan, images, n_images, double, n_workers)
+        bank, workspace = engine_bytes(plan, images, n_images, summed, n_workers)
     return {**told, "prepared bank, bytes": bank, "workspace at most, bytes": workspace * n_workers}
 
 
@@ -274,10 +274,10 @@ def summed_in(plan: Plan) -> str:
     return "float32" if bound <= EXACT_FLOAT32 else "float64" if bound <= EXACT_FLOAT64 else ""
 
 
-def engine_bytes(plan: Plan, images: tuple[int, ...], n_images: int, double: bool, n_workers: int) -> tuple[int, int]:
+def engine_bytes(plan: Plan, images: tuple[int, ...], n_images: int, summed: str, n_workers: int) -> tuple[int, int]:
     """Return the bytes of the panels and of one workspace, from a call that is laid out but not run."""
-    engine = plan.engine(double)
-    work = np.dtype(np.float64 if double else np.float32)
+    engine = plan.engine(summed)
+    work = np.dtype(summed)
     n_elements = engine.groups * engine.padded_kernels * engine.n_taps
     if n_images == 0 or 0 in plan.one_response:
         return n_elements * work.itemsize, 0

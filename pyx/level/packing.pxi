@@ -1,15 +1,8 @@
 # Kernels turned around into panels, tap-major, for the direct method and for winograd.
 
-cdef extern from "simd.h" nogil:
-    void transpose_4x4_f32 "xcorr_transpose_4x4_f32"(const float*, Py_ssize_t, float*, Py_ssize_t)
-    void transpose_4x4_f64 "xcorr_transpose_4x4_f64"(const double*, Py_ssize_t, double*, Py_ssize_t)
 
-cdef Py_ssize_t PACKED_TAPS = 64    # that are packed at once: what they are written to stays in the first cache
-cdef Py_ssize_t SIGNAL_BLOCKS = 1 << 11  # of taps, between two looks for a signal
-
-
-cdef void pack_taps(const real* kernels, Py_ssize_t kernel_pitch, real* packed, Py_ssize_t width, Py_ssize_t n_kernels,
-                    Py_ssize_t n_taps) noexcept nogil:
+cdef void pack(const real* kernels, Py_ssize_t kernel_pitch, real* packed, Py_ssize_t width, Py_ssize_t n_kernels,
+               Py_ssize_t n_taps) noexcept nogil:
     """packed[tap * width + kernel] = kernels[kernel * kernel_pitch + tap], in blocks of 4x4 and one by one."""
     cdef Py_ssize_t kernel = 0, tap, place
     while kernel + 4 <= n_kernels:
@@ -67,7 +60,27 @@ cdef void pack_transformed(const real* kernels, Py_ssize_t depth, real* packed, 
                         block[((4 * row + 2) * 4 + index) * 16 + place] = <real> (first + third - second)
                         block[((4 * row + 3) * 4 + index) * 16 + place] = <real> (2 * third)
             for row in range(16):
-                pack_taps(block + row * 64, 16, packed + (row * depth + channel) * width + kernel, width,
-                          min(4, n_kernels - kernel), n_channels)
+                pack(block + row * 64, 16, packed + (row * depth + channel) * width + kernel, width,
+                     min(4, n_kernels - kernel), n_channels)
             channel += n_channels
         kernel += 4
+
+
+cdef void pack_f32(const void* kernels, Py_ssize_t kernel_pitch, void* packed, Py_ssize_t width, Py_ssize_t n_kernels,
+                   Py_ssize_t n_taps) noexcept nogil:
+    pack(<const float*> kernels, kernel_pitch, <float*> packed, width, n_kernels, n_taps)
+
+
+cdef void pack_f64(const void* kernels, Py_ssize_t kernel_pitch, void* packed, Py_ssize_t width, Py_ssize_t n_kernels,
+                   Py_ssize_t n_taps) noexcept nogil:
+    pack(<const double*> kernels, kernel_pitch, <double*> packed, width, n_kernels, n_taps)
+
+
+cdef void pack_transformed_f32(const void* kernels, Py_ssize_t depth, void* packed, Py_ssize_t width,
+                               Py_ssize_t n_kernels) noexcept nogil:
+    pack_transformed(<const float*> kernels, depth, <float*> packed, width, n_kernels)
+
+
+cdef void pack_transformed_f64(const void* kernels, Py_ssize_t depth, void* packed, Py_ssize_t width,
+                               Py_ssize_t n_kernels) noexcept nogil:
+    pack_transformed(<const double*> kernels, depth, <double*> packed, width, n_kernels)

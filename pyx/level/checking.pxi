@@ -1,0 +1,119 @@
+# What is asked of a row of responses before it is stored: to be whole numbers that an integer type holds, or to lie
+# within limits.
+
+from libc.math cimport rint, rintf
+
+
+cdef inline real nearest(real value) noexcept nogil:
+    """The nearest whole number, the even one of two."""
+    if real is float:
+        return rintf(value)
+    else:
+        return rint(value)
+
+
+cdef inline bint saturate_run(real* values, Py_ssize_t count, Py_ssize_t pitch, real low, real high) noexcept nogil:
+    """Whether all of them are numbers."""
+    cdef Py_ssize_t index
+    cdef real value
+    cdef bint numbers = True
+    for index in range(count):
+        value = values[index * pitch]
+        numbers &= value == value
+        value = nearest(value)
+        value = value if value > low else low
+        values[index * pitch] = value if value < high else high
+    return numbers
+
+
+cdef inline bint saturate(const Storing* storing, real* strip, real low, real high) noexcept nogil:
+    """A row of responses in place, in runs as long as there are."""
+    cdef Py_ssize_t column, kernel
+    cdef bint numbers = True
+    if storing.kernel_pitch == 1 and storing.column_pitch == storing.n_kernels:
+        return saturate_run(strip, storing.n_columns * storing.n_kernels, 1, low, high)
+    if storing.kernel_pitch == 1:
+        for column in range(storing.n_columns):
+            numbers &= saturate_run(strip + column * storing.column_pitch, storing.n_kernels, 1, low, high)
+    elif storing.column_pitch == 1:
+        for kernel in range(storing.n_kernels):
+            numbers &= saturate_run(strip + kernel * storing.kernel_pitch, storing.n_columns, 1, low, high)
+    else:
+        for kernel in range(storing.n_kernels):
+            numbers &= saturate_run(strip + kernel * storing.kernel_pitch, storing.n_columns, storing.column_pitch, low,
+                                    high)
+    return numbers
+
+
+cdef bint saturate_f32(const Storing* storing, void* strip, double low, double high) noexcept nogil:
+    return saturate(storing, <float*> strip, <float> low, <float> high)
+
+
+cdef bint saturate_f64(const Storing* storing, void* strip, double low, double high) noexcept nogil:
+    return saturate(storing, <double*> strip, low, high)
+
+
+cdef void store_64_bits(const Storing* storing, const double* responses, double high, char* target) noexcept nogil:
+    """Stores a row of whole numbers up to `high`, which may be the power of two after the type's largest value."""
+    cdef Py_ssize_t kernel, column
+    cdef double value
+    cdef uint64_t bits
+    for kernel in range(storing.n_kernels):
+        for column in range(storing.n_columns):
+            value = responses[kernel * storing.kernel_pitch + column * storing.column_pitch]
+            if value >= high:
+                bits = ~<uint64_t> 0 >> (storing.element == INT64)
+            else:
+                bits = <uint64_t> <int64_t> value if storing.element == INT64 else <uint64_t> value
+            memcpy(target + storing.kernel_bytes[kernel] + column * storing.column_bytes, &bits, sizeof(bits))
+
+
+cdef bint within(const Storing* storing, const real* responses, double low, double high) noexcept nogil:
+    cdef Py_ssize_t kernel, column
+    cdef real value
+    cdef bint inside = True
+    for kernel in range(storing.n_kernels):
+        for column in range(storing.n_columns):
+            value = responses[kernel * storing.kernel_pitch + column * storing.column_pitch]
+            inside &= low <= value <= high
+    return inside
+
+
+cdef void repair(const Storing* storing, const real* responses, char* target) noexcept nogil:
+    """Writes those responses of a row where the array holds a number that is not finite."""
+    cdef Py_ssize_t kernel, column
+    cdef real value
+    cdef char* place
+    for kernel in range(storing.n_kernels):
+        for column in range(storing.n_columns):
+            place = target + storing.kernel_bytes[kernel] + column * storing.column_bytes
+            memcpy(&value, place, sizeof(real))
+            if value - value != 0:
+                memcpy(place, &responses[kernel * storing.kernel_pitch + column * storing.column_pitch], sizeof(real))
+
+
+cdef void store_f32_saturated(const Storing* storing, const void* strip, double high, char* target) noexcept nogil:
+    store_f32(storing, strip, target)  # no sum that float32 holds exactly comes near the limits of 64 bits
+
+
+cdef void store_f64_saturated(const Storing* storing, const void* strip, double high, char* target) noexcept nogil:
+    if storing.element == INT64 or storing.element == UINT64:
+        store_64_bits(storing, <const double*> strip, high, target)
+    else:
+        store_f64(storing, strip, target)
+
+
+cdef bint within_f32(const Storing* storing, const void* strip, double low, double high) noexcept nogil:
+    return within(storing, <const float*> strip, low, high)
+
+
+cdef bint within_f64(const Storing* storing, const void* strip, double low, double high) noexcept nogil:
+    return within(storing, <const double*> strip, low, high)
+
+
+cdef void repair_f32(const Storing* storing, const void* strip, char* target) noexcept nogil:
+    repair(storing, <const float*> strip, target)
+
+
+cdef void repair_f64(const Storing* storing, const void* strip, char* target) noexcept nogil:
+    repair(storing, <const double*> strip, target)
