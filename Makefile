@@ -79,7 +79,7 @@ coverage: .venv/levels .venv/tools-coverage ## which lines and branches of xcorr
 
 # mutmut changes a copy, and wants the package and the tests beside it.
 .PHONY: mutants
-mutants: .venv/tools-mutants ## change xcorr/_geometry.py and xcorr/_method.py in small ways that the tests must notice
+mutants: .venv/tools-mutants ## change the geometry and the choice of a method in small ways that the tests must notice
 	rm -rf build/mutants
 	mkdir -p build/mutants
 	cd tests && cp -r . ../build/mutants/tests && cp ../pyproject.toml ../build/mutants

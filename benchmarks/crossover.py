@@ -18,7 +18,7 @@ import numpy as np
 from timing import Case, best_of_turns, hold_threads, prepared_call, provenance
 
 import xcorr
-from xcorr._method import METHODS
+from xcorr._reading import METHODS
 
 NEAR = 1.15
 """Times the best method's time within which "auto" counts as right."""

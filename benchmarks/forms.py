@@ -13,7 +13,7 @@ from timing import best_time
 from xcorr._engine import lanes_of
 
 import xcorr
-from xcorr import _dispatch, _method, _plan
+from xcorr import _axes, _cache, _dispatch, _method
 
 FILLED = ((1, 3, 512), (1, 5, 512), (3, 3, 512), (4, 3, 256), (16, 3, 64))
 """Channels, side of the kernels and of the images, for banks that fill 4, 5, 6 and 8 eighths of a vector."""
@@ -28,7 +28,7 @@ DEPTHWISE = (
 def time_form(kernels: np.ndarray, images: np.ndarray, groups: int, form: str | None) -> float:
     """Best milliseconds with that form forced; None for the one that is taken."""
     chosen = _method.form
-    _plan._forget_plans()
+    _cache.clear_caches()
     try:
         if form is not None:
             _method.form = lambda *_: form
@@ -37,7 +37,7 @@ def time_form(kernels: np.ndarray, images: np.ndarray, groups: int, form: str | 
         return best_time(partial(prepared, images, out=out, workers=1), rounds=50) * 1e3
     finally:
         _method.form = chosen
-        _plan._forget_plans()
+        _cache.clear_caches()
 
 
 def compare(groups: int, n_kernels: int, channels: int, side: int, size: int, dtype: type, forms: list[str]) -> None:
@@ -45,7 +45,7 @@ def compare(groups: int, n_kernels: int, channels: int, side: int, size: int, dt
     images = random.standard_normal((1, size, size, groups * channels)).astype(dtype)
     kernels = random.standard_normal((groups * n_kernels, side, side, channels)).astype(dtype)
     level = _dispatch.current()
-    geometry = _plan.make_geometry(images.shape[1:], kernels.shape, groups=groups, padding="same")
+    geometry = _axes.make_geometry(images.shape[1:], kernels.shape, groups=groups, padding="same")
     taken = _method.form(geometry, n_kernels, lanes_of(level.table, np.dtype(dtype).str[1:]))
     times = {form: time_form(kernels, images, groups, form) for form in forms}
     figures = "  ".join(f"{form}{'*' if form == taken else ' '} {times[form]:7.3f} ms" for form in forms)

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import nnls
 from timing import Case, best_of_turns, hold_threads, prepared_call, provenance
 
-from xcorr import _fft, _plan
+from xcorr import _cache, _fft
 from xcorr._dtypes import choose_types
 
 MOST_TILES = 12
@@ -62,7 +62,7 @@ def fitted(factors: np.ndarray) -> np.ndarray:
 def with_tile(case: Case, tile: _fft.Tile, n_workers: int) -> Any:
     """The case's call with that tile; the plan keeps it."""
     choose = _fft.cheapest
-    _plan._forget_plans()
+    _cache.clear_caches()
     _fft.cheapest = lambda sizes: (tile, int(_fft.cost(tile, sizes)))  # type: ignore[assignment]
     try:
         return prepared_call(case, n_workers, "fft")

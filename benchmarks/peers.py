@@ -361,10 +361,9 @@ FAMILIES: tuple[Family, ...] = (
 
 def forget_plans() -> None:
     """Leave no plan of an earlier row, or of another contender, to the next call of xcorr."""
-    from xcorr import _plan
+    from xcorr import _cache
 
-    _plan.settings_of.cache_clear()
-    _plan._forget_plans()
+    _cache.clear_caches()
 
 
 def contenders_for(work: Workload) -> tuple[dict[str, Contender], dict[str, float]]:

@@ -13,7 +13,7 @@ import numpy as np
 from bench import processor, turn
 
 import xcorr
-from xcorr._geometry import Geometry, make_geometry
+from xcorr._axes import Geometry, make_geometry
 
 Call = Callable[[], Any]
 View = Callable[[np.ndarray], np.ndarray]

@@ -242,3 +242,9 @@ def empty_lines(Py_ssize_t n_bytes):
 def kept_bytes():
     """Bytes of the memory that is kept now."""
     return n_kept_bytes
+
+
+def free_kept_memory():
+    """Give all of the kept memory back to the system."""
+    with nogil:
+        free_kept()

@@ -12,7 +12,7 @@ from memory_orders import LYING, MEMORY, OnlyArray, OnlyDLPack, Tensor, misalign
 from xcorr._engine import hold
 
 import xcorr
-from xcorr import _arrays, _plan, _reference
+from xcorr import _arrays, _reference, _run
 
 pytestmark = pytest.mark.usefixtures("level")
 
@@ -347,14 +347,14 @@ def test_arrays_in_use_cannot_be_resized(monkeypatch, method, dtype):
     out = np.empty(expected.shape, response_dtype(images, kernels))
     owners = (images, kernels, out)
 
-    class Resizing(_plan.Job):
+    class Resizing(_run.Job):
         def __init__(self, *arguments):
             super().__init__(*arguments)
             for owner in owners:
                 with pytest.raises(ValueError, match="cannot resize"):
                     owner.resize((1,), refcheck=False)
 
-    monkeypatch.setattr(_plan, "Job", Resizing)
+    monkeypatch.setattr(_run, "Job", Resizing)
     xcorr.correlate(images[:], memoryview(kernels), out=out, method=method)
     assert_equal(out, expected, out.dtype)
     for owner in owners:

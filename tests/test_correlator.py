@@ -12,7 +12,7 @@ from checks import assert_each, assert_equal, assert_same_bits, random_generator
 from looping import for_each
 
 import xcorr
-from xcorr import _dispatch, _geometry, _method, _plan, _reference
+from xcorr import _axes, _cache, _dispatch, _method, _reference
 
 METHODS = ("direct", "matmul", "fft", "winograd")
 by_id = {"ids": lambda value: getattr(value, "id", str(value))}
@@ -363,7 +363,7 @@ def test_kernels_of_equal_bytes_in_another_order_or_type_are_other_kernels(level
      (3, 4, 16, True), (16, 16, 1, True), (17, 16, 64, True), (16, 32, 1, False)],
 )  # fmt: skip
 def test_lanes_go_over_kernels_that_fill_enough_of_their_vectors(n_kernels, lanes, channels, over_kernels):
-    geometry = _geometry.make_geometry((9, 9, channels), (n_kernels, 3, 3, channels))
+    geometry = _axes.make_geometry((9, 9, channels), (n_kernels, 3, 3, channels))
     assert (_method.form(geometry, n_kernels, lanes) == "kernels") is over_kernels
 
 
@@ -374,7 +374,7 @@ def test_lanes_go_over_kernels_that_fill_enough_of_their_vectors(n_kernels, lane
      (64, 2, 1, 16, "columns"), (32, 4, 4, 16, "columns"), (32, 11, 4, 16, "kernels"), (1, 1, 1, 16, "columns")],
 )  # fmt: skip
 def test_lanes_go_over_channels_where_depthwise_layers_fill_vectors(groups, multiplier, depth, lanes, form):
-    geometry = _geometry.make_geometry((9, 9, groups * depth), (groups * multiplier, 3, 3, depth), groups=groups)
+    geometry = _axes.make_geometry((9, 9, groups * depth), (groups * multiplier, 3, 3, depth), groups=groups)
     assert _method.form(geometry, multiplier, lanes) == form
 
 
@@ -389,9 +389,9 @@ def test_forms_of_a_depthwise_layer_give_the_same_bits(level, monkeypatch, group
     responses = []
     for form in ("channels", "columns", "kernels"):
         monkeypatch.setattr(_method, "form", lambda *_, form=form: form)
-        _plan._forget_plans()
+        _cache.clear_caches()
         responses.append(xcorr.correlate(images, kernels, groups=groups, bias=bias, **keywords))
-    _plan._forget_plans()
+    _cache.clear_caches()
     assert_same_bits(responses[1], responses[0])
     assert_same_bits(responses[2], responses[0])
 

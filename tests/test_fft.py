@@ -28,7 +28,7 @@ from spectral_cases import (
 from xcorr._engine import Engine, lanes_of
 
 import xcorr
-from xcorr import _dispatch, _fft, _plan
+from xcorr import _cache, _dispatch, _fft
 from xcorr._bank import Bank
 
 pytestmark = pytest.mark.usefixtures("level")
@@ -305,10 +305,10 @@ def limit_spectra(monkeypatch):
     def limit(n_bytes):
         monkeypatch.setattr(_fft, "SPECTRA_LIMIT", n_bytes)
         monkeypatch.setattr(_fft, "cheapest", as_ever)
-        _plan._plans.clear()
+        _cache.clear_caches()
 
     yield limit
-    _plan._plans.clear()
+    _cache.clear_caches()
 
 
 @pytest.mark.parametrize("groups", [1, 3])

@@ -7,8 +7,8 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from xcorr import _geometry
-from xcorr._geometry import Geometry, make_geometry
+from xcorr import _axes, _layouts, _reading
+from xcorr._axes import Axis, Geometry, make_geometry
 
 LARGEST = sys.maxsize
 PADDINGS = "'valid', 'same', 'full', an integer >= 0, (rows, columns) or ((top, bottom), (left, right))"
@@ -45,7 +45,7 @@ def message_of(kind, call, *arguments, **keywords):
     ],
 )
 def test_a_layout_says_where_each_axis_is(images, kernels, layout, expected):
-    read = _geometry.read_layout((5,) * len(images), (5,) * len(kernels), layout)
+    read = _layouts.read_layout((5,) * len(images), (5,) * len(kernels), layout)
     assert read == (layout, *expected, "C" in layout and kernels == "HW")
 
 
@@ -54,7 +54,7 @@ def test_a_layout_says_where_each_axis_is(images, kernels, layout, expected):
     [(2, 2, "NHW"), (2, 3, "NHW"), (4, 4, "NHWC"), (3, 4, "NHWC"), (4, 3, "NHWC"), (4, 2, "NHWC")],
 )
 def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
-    assert _geometry.read_layout((5,) * images, (5,) * kernels, None).word == word
+    assert _layouts.read_layout((5,) * images, (5,) * kernels, None).word == word
 
 
 @pytest.mark.parametrize(
@@ -143,15 +143,15 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
     ],
 )
 def test_a_layout_that_is_none_is_refused(kind, images, kernels, layout, message):
-    assert message_of(kind, _geometry.read_layout, images, kernels, layout) == message
+    assert message_of(kind, _layouts.read_layout, images, kernels, layout) == message
 
 
 def test_sizes_are_arranged_as_they_were_found():
     axes = (0, 2, 3, 1)
-    assert _geometry.sizes_of((2, 3, 5, 7), axes) == (2, 5, 7, 3)
-    assert _geometry.arranged((2, 5, 7, 3), axes) == (2, 3, 5, 7)
-    assert _geometry.sizes_of((5, 7), (-1, 0, 1, -1)) == (1, 5, 7, 1)
-    assert _geometry.arranged((9, 5, 7, 8), (-1, 0, 1, -1)) == (5, 7)
+    assert _layouts.sizes_of((2, 3, 5, 7), axes) == (2, 5, 7, 3)
+    assert _layouts.arranged((2, 5, 7, 3), axes) == (2, 3, 5, 7)
+    assert _layouts.sizes_of((5, 7), (-1, 0, 1, -1)) == (1, 5, 7, 1)
+    assert _layouts.arranged((9, 5, 7, 8), (-1, 0, 1, -1)) == (5, 7)
 
 
 # Numbers.
@@ -159,7 +159,7 @@ def test_sizes_are_arranged_as_they_were_found():
 
 @pytest.mark.parametrize("value", [2, np.int8(2), np.uint64(2), np.array(2), LARGEST])
 def test_a_whole_number_is_one_of_any_integer_type(value):
-    number = _geometry.whole_number(value, "name", 2, "two or more")
+    number = _reading.whole_number(value, "name", 2, "two or more")
     assert type(number) is int
     assert number == int(value)
 
@@ -167,7 +167,7 @@ def test_a_whole_number_is_one_of_any_integer_type(value):
 @pytest.mark.parametrize("value", [True, np.True_, np.array(True), 2.0, "2", None, np.array([2]), np.array(2.0)])
 def test_what_is_no_integer_is_refused(value):
     message = f"name: got {value!r}; allowed is two or more"
-    assert message_of(TypeError, _geometry.whole_number, value, "name", 2, "two or more") == message
+    assert message_of(TypeError, _reading.whole_number, value, "name", 2, "two or more") == message
 
 
 def test_what_an_index_raises_comes_through_as_it_is():
@@ -175,7 +175,7 @@ def test_what_an_index_raises_comes_through_as_it_is():
         def __index__(self):
             raise TypeError("own words")
 
-    assert message_of(TypeError, _geometry.whole_number, Strange(), "name", 2, "two or more") == "own words"
+    assert message_of(TypeError, _reading.whole_number, Strange(), "name", 2, "two or more") == "own words"
 
 
 class Tensor:
@@ -189,25 +189,25 @@ class Tensor:
 
 
 def test_an_array_of_another_library_is_a_number_only_without_axes():
-    assert _geometry.whole_number(Tensor(0, "i"), "name", 2, "two or more") == 3
+    assert _reading.whole_number(Tensor(0, "i"), "name", 2, "two or more") == 3
     for tensor in (Tensor(1, "i"), Tensor(0, "b")):
-        message_of(TypeError, _geometry.whole_number, tensor, "name", 2, "two or more")
+        message_of(TypeError, _reading.whole_number, tensor, "name", 2, "two or more")
 
 
 @pytest.mark.parametrize("value", [1, -1, np.int8(1), -(2**70)])
 def test_a_number_below_the_least_is_refused(value):
     message = f"name: got {value!r}; allowed is two or more"
-    assert message_of(ValueError, _geometry.whole_number, value, "name", 2, "two or more") == message
+    assert message_of(ValueError, _reading.whole_number, value, "name", 2, "two or more") == message
     whole = f"name: got (7, {value!r}); allowed is two or more"
-    assert message_of(ValueError, _geometry.whole_number, value, "name", 2, "two or more", (7, value)) == whole
+    assert message_of(ValueError, _reading.whole_number, value, "name", 2, "two or more", (7, value)) == whole
 
 
 def test_a_number_beyond_an_index_is_refused():
     message = f"name: the number would be {LARGEST + 1}; at most {LARGEST} is possible"
-    assert message_of(ValueError, _geometry.whole_number, LARGEST + 1, "name", 2, "two or more") == message
-    assert _geometry.checked(LARGEST, "name", "it") == LARGEST
+    assert message_of(ValueError, _reading.whole_number, LARGEST + 1, "name", 2, "two or more") == message
+    assert _reading.checked(LARGEST, "name", "it") == LARGEST
     message = f"name: it would be {LARGEST + 1}; at most {LARGEST} is possible"
-    assert message_of(ValueError, _geometry.checked, LARGEST + 1, "name", "it") == message
+    assert message_of(ValueError, _reading.checked, LARGEST + 1, "name", "it") == message
 
 
 @pytest.mark.parametrize(
@@ -226,14 +226,14 @@ def test_a_number_beyond_an_index_is_refused():
     ],
 )
 def test_sequences_are_what_has_an_order(value, expected):
-    assert _geometry.is_sequence(value) is expected
+    assert _reading.is_sequence(value) is expected
 
 
 @pytest.mark.parametrize(
     ("value", "expected"), [(1, (1, 1)), (3, (3, 3)), ((1, 2), (1, 2)), ([2, 1], (2, 1)), (np.array([4, 5]), (4, 5))]
 )
 def test_a_pair_is_one_number_or_rows_and_columns(value, expected):
-    assert _geometry.read_pair(value, "stride") == expected
+    assert _reading.read_pair(value, "stride") == expected
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_a_pair_is_one_number_or_rows_and_columns(value, expected):
     ],
 )
 def test_what_is_no_pair_is_refused(kind, value):
-    assert message_of(kind, _geometry.read_pair, value, "stride") == f"stride: got {value!r}; allowed is {PAIRS}"
+    assert message_of(kind, _reading.read_pair, value, "stride") == f"stride: got {value!r}; allowed is {PAIRS}"
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_what_is_no_pair_is_refused(kind, value):
     ],
 )
 def test_padding_is_a_word_or_ends(value, expected):
-    assert _geometry.read_padding(value) == expected
+    assert _reading.read_padding(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -274,32 +274,32 @@ def test_padding_is_a_word_or_ends(value, expected):
     ],
 )
 def test_what_is_no_padding_is_refused(kind, value):
-    assert message_of(kind, _geometry.read_padding, value) == f"padding: got {value!r}; allowed is {PADDINGS}"
+    assert message_of(kind, _reading.read_padding, value) == f"padding: got {value!r}; allowed is {PADDINGS}"
 
 
 def test_boundaries_are_five_words():
     words = ("constant", "edge", "reflect", "symmetric", "wrap")
-    assert tuple(map(_geometry.read_boundary, words)) == tuple((word, word) for word in words)
-    assert _geometry.read_boundary(["edge", "wrap"]) == ("edge", "wrap")
+    assert tuple(map(_reading.read_boundary, words)) == tuple((word, word) for word in words)
+    assert _reading.read_boundary(["edge", "wrap"]) == ("edge", "wrap")
     allowed = "allowed are 'constant', 'edge', 'reflect', 'symmetric', 'wrap' and a pair (rows, columns) of them"
-    assert message_of(ValueError, _geometry.read_boundary, "zeros") == f"boundary: got 'zeros'; {allowed}"
-    assert message_of(TypeError, _geometry.read_boundary, 0) == f"boundary: got 0; {allowed}"
+    assert message_of(ValueError, _reading.read_boundary, "zeros") == f"boundary: got 'zeros'; {allowed}"
+    assert message_of(TypeError, _reading.read_boundary, 0) == f"boundary: got 0; {allowed}"
 
 
 def test_a_shape_has_one_of_the_numbers_of_axes():
-    assert _geometry.read_shape([3, np.int8(1)], "kernel_shape", (2, 3)) == (3, 1)
-    assert _geometry.read_shape((3, 4, 5), "kernel_shape", (2, 3)) == (3, 4, 5)
+    assert _reading.read_shape([3, np.int8(1)], "kernel_shape", (2, 3)) == (3, 1)
+    assert _reading.read_shape((3, 4, 5), "kernel_shape", (2, 3)) == (3, 4, 5)
     allowed = "allowed is a tuple of 2 or 3 integers >= 1"
     for kind, value in ((TypeError, 5), (ValueError, (5,)), (ValueError, (3, 0)), (TypeError, (3, 1.5))):
-        message = message_of(kind, _geometry.read_shape, value, "kernel_shape", (2, 3))
+        message = message_of(kind, _reading.read_shape, value, "kernel_shape", (2, 3))
         assert message == f"kernel_shape: got {value!r}; {allowed}"
 
 
 def test_the_shape_of_an_array_may_be_empty():
-    assert _geometry.read_array_shape([0, 4], "image_shape") == (0, 4)
-    assert _geometry.read_array_shape((), "image_shape") == ()
+    assert _reading.read_array_shape([0, 4], "image_shape") == (0, 4)
+    assert _reading.read_array_shape((), "image_shape") == ()
     for kind, value in ((TypeError, 5), (ValueError, (3, -1)), (TypeError, (3, 1.5))):
-        message = message_of(kind, _geometry.read_array_shape, value, "image_shape")
+        message = message_of(kind, _reading.read_array_shape, value, "image_shape")
         assert message == f"image_shape: got {value!r}; allowed is a tuple of integers >= 0"
 
 
@@ -320,36 +320,40 @@ def test_the_shape_of_an_array_may_be_empty():
     ],
 )
 def test_same_padding_is_what_the_last_window_needs(length, effective, stride, expected):
-    assert _geometry.axis_padding(length, effective, stride, "same", 0) == expected
-    assert _geometry.axis_padding(length, effective, stride, "same", 1) == expected
+    assert _axes.axis_padding(length, effective, stride, "same", 0) == expected
+    assert _axes.axis_padding(length, effective, stride, "same", 1) == expected
 
 
 def test_other_paddings_do_not_depend_on_the_length():
-    assert _geometry.axis_padding(7, 4, 2, "valid", 0) == (0, 0)
-    assert _geometry.axis_padding(7, 4, 2, "full", 1) == (3, 3)
+    assert _axes.axis_padding(7, 4, 2, "valid", 0) == (0, 0)
+    assert _axes.axis_padding(7, 4, 2, "full", 1) == (3, 3)
     ends = ((1, 2), (3, 4))
-    assert [_geometry.axis_padding(7, 4, 2, ends, axis) for axis in (0, 1)] == [(1, 2), (3, 4)]
+    assert [_axes.axis_padding(7, 4, 2, ends, axis) for axis in (0, 1)] == [(1, 2), (3, 4)]
 
 
 def test_a_geometry_holds_every_size():
     geometry = make_geometry(
         (11, 20, 6), (4, 2, 3, 3), padding=((1, 2), (3, 4)), stride=(2, 3), dilation=(4, 5), groups=2
     )
-    assert geometry == Geometry(11, 20, 6, 2, 4, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 5, 6)
+    assert geometry == Geometry((Axis(11, 2, 1, 2, 2, 4), Axis(20, 3, 3, 4, 3, 5)), 6, 2, 4)
+    assert geometry.outputs == (5, 6)
     # rows: 14 padded pixels, 5 reached by a kernel, a window at every second; columns: 27, 11, at every third
     assert geometry.n_taps == 2 * 3 * 3
-    assert geometry.work == 5 * 6 * 4 * 18
+    assert geometry.multiply_adds == 5 * 6 * 4 * 18
 
 
 def test_a_geometry_without_keywords_is_plain():
-    assert make_geometry((4, 5, 1), (2, 3, 2, 1)) == Geometry(4, 5, 1, 1, 2, 3, 2, 0, 0, 0, 0, 1, 1, 1, 1, 2, 4)
+    assert make_geometry((4, 5, 1), (2, 3, 2, 1)) == Geometry((Axis(4, 3, 0, 0, 1, 1), Axis(5, 2, 0, 0, 1, 1)), 1, 1, 2)
+    assert make_geometry((4, 5, 1), (2, 3, 2, 1)).outputs == (2, 4)
 
 
 def test_a_geometry_pads_each_axis_for_its_own_length():
     same = make_geometry((8, 5, 1), (1, 3, 2, 1), padding="same", stride=(2, 1), dilation=(1, 3))
-    assert same == Geometry(8, 5, 1, 1, 1, 3, 2, 0, 1, 1, 2, 2, 1, 1, 3, 4, 5)
+    assert same == Geometry((Axis(8, 3, 0, 1, 2, 1), Axis(5, 2, 1, 2, 1, 3)), 1, 1, 1)
+    assert same.outputs == (4, 5)
     full = make_geometry((8, 5, 1), (1, 3, 2, 1), padding="full", dilation=(1, 3))
-    assert full == Geometry(8, 5, 1, 1, 1, 3, 2, 2, 2, 3, 3, 1, 1, 1, 3, 10, 8)
+    assert full == Geometry((Axis(8, 3, 2, 2, 1, 1), Axis(5, 2, 3, 3, 1, 3)), 1, 1, 1)
+    assert full.outputs == (10, 8)
 
 
 @pytest.mark.parametrize("argument", ["stride", "dilation"])
@@ -359,8 +363,8 @@ def test_a_geometry_names_what_it_refuses(argument):
 
 
 def test_a_kernel_may_be_as_large_as_the_padded_image_and_no_larger():
-    assert make_geometry((4, 5, 1), (1, 4, 5, 1))[-2:] == (1, 1)
-    assert make_geometry((2, 5, 1), (1, 4, 5, 1), padding=(1, 0))[-2:] == (1, 1)
+    assert make_geometry((4, 5, 1), (1, 4, 5, 1)).outputs == (1, 1)
+    assert make_geometry((2, 5, 1), (1, 4, 5, 1), padding=(1, 0)).outputs == (1, 1)
     plain = message_of(ValueError, make_geometry, (2, 5, 1), (1, 3, 2, 1))
     assert plain == "kernels: spatial size (3, 2) is larger than the padded image (2, 5)"
     dilated = message_of(ValueError, make_geometry, (9, 7, 1), (1, 3, 3, 1), dilation=(1, 4), padding=(1, 0))
@@ -436,15 +440,15 @@ def test_groups_are_a_number(groups):
     ],
 )
 def test_no_operand_lacks_pixels(images, kernels, message):
-    layout = _geometry.read_layout(images, kernels, None)
-    assert message_of(ValueError, _geometry.operand_sizes, images, kernels, layout) == message
+    layout = _layouts.read_layout(images, kernels, None)
+    assert message_of(ValueError, _layouts.operand_sizes, images, kernels, layout) == message
 
 
 def test_operands_are_read_in_any_layout_and_may_have_no_image_or_kernel():
-    layout = _geometry.read_layout((0, 3, 8, 9), (0, 3, 4, 5), "NCHW")
-    assert _geometry.operand_sizes((0, 3, 8, 9), (0, 3, 4, 5), layout) == ((8, 9, 3), (0, 4, 5, 3))
-    layout = _geometry.read_layout((8, 9), (4, 5), None)
-    assert _geometry.operand_sizes((8, 9), (4, 5), layout) == ((8, 9, 1), (1, 4, 5, 1))
+    layout = _layouts.read_layout((0, 3, 8, 9), (0, 3, 4, 5), "NCHW")
+    assert _layouts.operand_sizes((0, 3, 8, 9), (0, 3, 4, 5), layout) == ((8, 9, 3), (0, 4, 5, 3))
+    layout = _layouts.read_layout((8, 9), (4, 5), None)
+    assert _layouts.operand_sizes((8, 9), (4, 5), layout) == ((8, 9, 1), (1, 4, 5, 1))
 
 
 # The sum's blocks.
@@ -475,21 +479,21 @@ def roundings(kernel_height, run, rows, pieces):
     ],
 )
 def test_blocks_of_these_kernels(kernel_height, run, expected):
-    assert _geometry.sum_blocks(kernel_height, run) == expected
+    assert _axes.sum_blocks(kernel_height, run) == expected
 
 
 def test_blocks_round_as_seldom_as_the_bound_says_and_are_as_long_as_that_allows():
     for kernel_height in (*range(1, 25), 31, 50, 64, 99, 128):
         for run in (*range(1, 70), 96, 100, 127, 128):
             most = 3 + isqrt(4 * kernel_height * run)
-            rows, pieces, compensated = _geometry.sum_blocks(kernel_height, run)
+            rows, pieces, compensated = _axes.sum_blocks(kernel_height, run)
             if compensated:
                 continue
             assert rows == 1 or pieces == 1
             assert roundings(kernel_height, run, rows, pieces) <= most
             longer = [(more, 1) for more in range(rows + 1, kernel_height + 1)]
             longer += [(1, fewer) for fewer in range(1, pieces)]
-            if run >= _geometry.LONG_ROW and pieces == 1:
+            if run >= _axes.LONG_ROW and pieces == 1:
                 assert rows == 1 or roundings(kernel_height, run, 1, 1) > most
                 continue
             assert all(roundings(kernel_height, run, *blocks) > most for blocks in longer)
@@ -499,7 +503,7 @@ def test_sums_that_no_blocks_suit_are_compensated():
     for kernel_height in range(1, 129):
         for run in range(1, 16384 // kernel_height + 1, 5):
             most = 3 + isqrt(4 * kernel_height * run)
-            rows, pieces, compensated = _geometry.sum_blocks(kernel_height, run)
+            rows, pieces, compensated = _axes.sum_blocks(kernel_height, run)
             if compensated:
                 every = [(more, 1) for more in range(1, kernel_height + 1)] + [
                     (1, fewer) for fewer in range(1, run + 1)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from xcorr import _method
+from xcorr._axes import make_geometry
 from xcorr._dtypes import choose_types
-from xcorr._geometry import make_geometry
+from xcorr._settings import read_settings
 
 SINGLE = choose_types(np.dtype("f4"), np.dtype("f4"), None)
 AVAILABLE = "'auto', 'direct', 'matmul', 'fft', 'winograd'"
@@ -25,7 +26,8 @@ def chosen(geometry, types=SINGLE, precision="standard"):
 @pytest.mark.parametrize("method", ["auto", "direct", "matmul", "fft", "winograd"])
 @pytest.mark.parametrize("precision", ["standard", "strict"])
 def test_words_that_are_known_pass(method, precision):
-    assert _method.check_words(method, precision) == (method, precision)
+    settings = read_settings({"method": method, "precision": precision})
+    assert (settings.method, settings.precision) == (method, precision)
 
 
 @pytest.mark.parametrize(
@@ -41,10 +43,7 @@ def test_words_that_are_known_pass(method, precision):
 )
 def test_words_that_are_not_known_are_refused(kind, method, precision, message):
     with pytest.raises(kind) as caught:
-        _method.check_words(method, precision)
-    assert str(caught.value) == message
-    with pytest.raises(kind) as caught:
-        _method.choose(layer(8, 64, 64), SINGLE, method, precision)
+        read_settings({"method": method, "precision": precision})
     assert str(caught.value) == message
 
 

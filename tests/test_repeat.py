@@ -10,7 +10,7 @@ from checks import assert_same_bits, random_generator, real_numbers
 from looping import for_each
 
 import xcorr
-from xcorr import _correlate, _dispatch
+from xcorr import _cache, _dispatch, _run
 
 pytestmark = pytest.mark.usefixtures("level")
 
@@ -35,9 +35,19 @@ def operands(name, dtype="float32"):
 
 
 def afresh(images, kernels, **keywords):
-    """The response of a call that cannot be a repeated one: it has `out`."""
-    first = xcorr.correlate(images, kernels, workers=1, **keywords)
-    return xcorr.correlate(images, kernels, out=np.full_like(first, 7), **keywords)
+    """The response of a call that repeats none."""
+    recent = _cache.recent_calls[:]
+    _cache.recent_calls.clear()
+    try:
+        return xcorr.correlate(images, kernels, **keywords)
+    finally:
+        _cache.recent_calls[:] = recent
+
+
+def n_repeated(call, times=4):
+    """The responses of a call done some times, and how many calls are remembered after."""
+    _cache.recent_calls.clear()
+    return [call() for _ in range(times)], len(_cache.recent_calls)
 
 
 @for_each("dtype", DTYPES)
@@ -57,12 +67,12 @@ def test_each_call_again_gives_the_same_bits_in_memory_of_its_own(name, dtype):
 
 def test_small_calls_are_repeated():
     images, kernels, _ = operands("plain")
-    _correlate._recent.clear()
+    _cache.recent_calls.clear()
     correlator = xcorr.Correlator(kernels)
     for _ in range(3):
         xcorr.correlate(images, kernels)
         correlator(images)
-    assert len(_correlate._recent) == 1
+    assert len(_cache.recent_calls) == 1
     assert len(correlator._repeats[_dispatch.current().name]) == 1
 
 
@@ -200,3 +210,257 @@ def test_a_correlator_serves_two_shapes_in_turn():
     for _ in range(4):
         for images in batch:
             assert_same_bits(correlator(images), afresh(images, kernels))
+
+
+# --- what is told in other words --------------------------------------------------------------------------------------
+
+WORDS = {
+    "tuples": {"stride": (2, 2), "padding": ((1, 2), (0, 1)), "dilation": (1, 2)},
+    "tuple-of-words": {"padding": 2, "boundary": ("edge", "wrap")},
+    "dtype": {"dtype": np.dtype("f8")},
+    "dtype-class": {"dtype": np.float64},
+    "dtype-name": {"dtype": "f8"},
+    "workers": {"workers": 1},
+    "all-workers": {"workers": -1},
+    "bias": {"bias": 1.5},
+    "bias-array": {"bias": np.array([-2.5], "f4")},
+    "bias-scalar": {"bias": np.float32(0.5)},
+    "numbers": {"stride": np.int64(2), "padding": np.uint8(1), "fill_value": np.float32(-3)},
+    "complex": {"dtype": "c8", "fill_value": 2.0, "padding": 1},
+    "flags": {"conjugate": np.True_, "groups": 1},
+    "none": {"layout": None, "bias": None, "out": None, "workers": None, "dtype": None},
+}
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_plain_words_of_every_kind_are_repeated(words):
+    images, kernels, _ = operands("plain")
+    keywords = WORDS[words]
+    responses, n_remembered = n_repeated(lambda: xcorr.correlate(images, kernels, **keywords))
+    assert n_remembered == (words != "complex")  # a real response with an imaginary part of zeros is not
+    for response in responses:
+        assert_same_bits(response, afresh(images, kernels, **keywords))
+
+
+@over_calls
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_calls_into_out_are_repeated(name, dtype):
+    images, kernels, keywords = operands(name, dtype)
+    expected = afresh(images, kernels, **keywords)
+    wide = np.zeros((*expected.shape[:-1], 2 * expected.shape[-1]), expected.dtype)
+    for out in (np.empty_like(expected), wide[..., ::2], np.empty(expected.shape[::-1], expected.dtype).T):
+        correlator = xcorr.Correlator(kernels, **keywords)
+        for call in (
+            lambda out=out: xcorr.correlate(images, kernels, out=out, **keywords),
+            lambda out=out, prepared=correlator: prepared(images, out=out, workers=1),
+        ):
+            for _ in range(4):
+                out[...] = 7
+                assert call() is out
+                assert_same_bits(np.ascontiguousarray(out), expected)
+    assert not wide[..., 1::2].any()
+
+
+def test_an_out_that_lies_otherwise_is_looked_at_anew():
+    images, kernels, _ = operands("plain")
+    expected = afresh(images, kernels)
+    correlator = xcorr.Correlator(kernels)
+    calls = (lambda out: xcorr.correlate(images, kernels, out=out), lambda out: correlator(images, out=out))
+    for call in calls:
+        for _ in range(4):
+            call(np.empty_like(expected))
+        frozen = np.empty_like(expected)
+        frozen.flags.writeable = False
+        for wrong, kind in (
+            (frozen, ValueError),
+            (np.empty((26, 27), "f4"), ValueError),
+            (np.empty(expected.shape), TypeError),
+            (np.broadcast_to(np.float32(0), expected.shape), ValueError),
+            (expected.tolist(), TypeError),
+        ):
+            with pytest.raises(kind, match="^out: "):
+                call(wrong)
+        unaligned = np.empty(expected.nbytes + 1, np.uint8)[1:].view("f4").reshape(expected.shape)
+        assert_same_bits(np.array(call(unaligned)), expected)
+        subclass = np.empty_like(expected).view(Subclass)
+        assert call(subclass) is subclass
+
+
+@pytest.mark.parametrize("shift", [0, 1, 27, 28, 29, 300])
+def test_an_out_over_the_images_does_not_count_as_apart(shift):
+    kernels = operands("plain")[1]
+    memory = real_numbers(random_generator("over"), 28 * 28 + 26 * 26 + 400, "float32")
+    images = memory[: 28 * 28].reshape(28, 28)
+    out = memory[shift : shift + 26 * 26].reshape(26, 26)
+    correlator = xcorr.Correlator(kernels)
+    for call in (
+        lambda images, out: xcorr.correlate(images, kernels, out=out),
+        lambda images, out: correlator(images, out=out),
+    ):
+        for _ in range(4):
+            call(images.copy(), np.empty((26, 26), "f4"))
+        memory[:] = real_numbers(random_generator("over", shift), memory.size, "float32")
+        expected = afresh(images.copy(), kernels)
+        assert_same_bits(call(images, out).copy(), expected)
+
+
+def test_a_bias_that_changes_is_read_anew():
+    images, kernels, keywords = operands("two-kernels")
+    bias = np.array([1, 2], "f4")
+    for turn in range(6):
+        bias[turn % 2] += turn
+        for _ in range(3):
+            response = xcorr.correlate(images, kernels, bias=bias, **keywords)
+            assert_same_bits(response, afresh(images, kernels, bias=bias.copy(), **keywords))
+    for other in (bias.astype("f8"), bias.tolist(), bias[::-1], (1, 2)):
+        assert_same_bits(
+            xcorr.correlate(images, kernels, bias=other, **keywords),
+            afresh(images, kernels, bias=np.array(other), **keywords),
+        )
+
+
+def test_zeros_of_both_signs_are_not_taken_for_each_other():
+    images, kernels = -np.ones((5, 6), "f4"), np.zeros((3, 3), "f4")
+    kernels[1, 1] = 1
+    for kind in (float, np.float32, np.float64):
+        for _ in range(3):
+            for fill_value in (kind(-0.0), kind(0.0)):
+                for _ in range(3):
+                    response = xcorr.correlate(images * 0, kernels, padding=1, fill_value=fill_value)
+                    assert_same_bits(response, afresh(images * 0, kernels, padding=1, fill_value=fill_value))
+
+
+# --- kernels that change ----------------------------------------------------------------------------------------------
+
+
+@over_calls
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("verb", ["correlate", "convolve"])
+def test_kernels_that_change_in_place_are_packed_anew(name, dtype, verb):
+    images, kernels, keywords = operands(name, dtype)
+    call = getattr(xcorr, verb)
+    bias = real_numbers(random_generator("bias"), 1 if kernels.ndim == 2 else len(kernels), dtype)
+    for more in ({}, {"bias": bias}):
+        _cache.recent_calls.clear()
+        for turn in range(6):
+            kernels += kernels.dtype.type(turn)
+            kernels[..., 0] *= -1
+            own = kernels if verb == "correlate" else turned(kernels, keywords.get("layout"))
+            assert_same_bits(call(images, kernels, **keywords, **more), afresh(images, own, **keywords, **more))
+        as_summed = name != "planes" and kernels.nbytes <= _run.LARGEST_KEPT_BANK - 100
+        assert len(_cache.recent_calls) == as_summed
+
+
+def turned(kernels, layout):
+    rows = -2 if layout in ("NCHW", "NHW") or kernels.ndim == 2 else -3
+    return np.flip(kernels, (rows, rows + 1))
+
+
+def test_kernels_that_are_not_finite_any_more_are_seen():
+    images, kernels, _ = operands("plain")
+    for value in (1, np.nan, 2, np.inf, 3):
+        kernels[0, 0] = value
+        for _ in range(3):
+            assert_same_bits(xcorr.correlate(images, kernels), afresh(images, kernels))
+
+
+# --- integers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+@pytest.mark.parametrize("into", [False, True])
+def test_integers_are_repeated_and_stay_exact(dtype, into):
+    rng = random_generator("integers", dtype)
+    largest = 1 if dtype == "bool" else np.iinfo(dtype).max
+    kernels = rng.integers(-30, 30, (5, 5))
+    kernels[0, 0] = 30
+    correlator = xcorr.Correlator(kernels)
+    images = np.zeros((20, 21), dtype)
+    out = np.empty((16, 17), np.int64) if into else None
+    _cache.recent_calls.clear()
+    for largest_pixel in (1, 100, 2**14, 2**20, 100, 2**40, 2**50, 2**62, 3, 2**63):
+        images[...] = rng.integers(0, min(largest, largest_pixel), images.shape, endpoint=True, dtype=np.uint64)
+        if largest_pixel % 100 == 0 and np.dtype(dtype).kind == "i":
+            images[::2] *= -1
+        exact = [
+            [int((images[y : y + 5, x : x + 5].astype(object) * kernels).sum()) for x in range(17)] for y in range(16)
+        ]
+        fits = all(abs(number) < 2**63 for row in exact for number in row)
+        for _ in range(3):
+            for call in (lambda: xcorr.correlate(images, kernels, out=out), lambda: correlator(images, out=out)):
+                if fits:
+                    assert call().tolist() == exact
+                else:
+                    with pytest.raises(OverflowError, match="int64"):
+                        call()
+    assert _cache.recent_calls
+
+
+def test_checked_and_saturated_integers_are_repeated_and_refused_as_before():
+    images, kernels = np.full((9, 9), 20, np.uint8), np.ones((3, 3), np.uint8)
+    for overflow in ("raise", "saturate"):
+        _cache.recent_calls.clear()
+        keywords = {"dtype": np.uint8, "overflow": overflow}
+        for _ in range(4):
+            assert (xcorr.correlate(images, kernels, **keywords) == 180).all()
+        assert len(_cache.recent_calls) == 1
+        bright = images.copy()
+        bright[4, 4] = 255
+        if overflow == "saturate":
+            assert xcorr.correlate(bright, kernels, **keywords).max() == 255
+        else:
+            with pytest.raises(OverflowError, match="uint8"):
+                xcorr.correlate(bright, kernels, **keywords)
+    clouds = np.full((9, 9), 20, np.float32)
+    for _ in range(4):
+        assert (xcorr.correlate(clouds, kernels, dtype="u1", overflow="saturate") == 180).all()
+    clouds[3, 3] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        xcorr.correlate(clouds, kernels, dtype="u1", overflow="saturate")
+
+
+# --- what is not taken ------------------------------------------------------------------------------------------------
+
+
+def test_a_keyword_that_there_is_not_is_refused():
+    images, kernels, _ = operands("plain")
+    for verb in (xcorr.correlate, xcorr.convolve):
+        for _ in range(3):
+            verb(images, kernels)
+            with pytest.raises(
+                TypeError, match=rf"{verb.__name__}\(\) got an unexpected keyword argument 'strides'; allowed"
+            ):
+                verb(images, kernels, strides=2)
+            with pytest.raises(TypeError, match="'flip'"):
+                verb(images, kernels, flip=True)
+    with pytest.raises(TypeError, match=r"Correlator\(\) got an unexpected keyword argument 'out'"):
+        xcorr.Correlator(kernels, out=None)
+    with pytest.raises(TypeError, match=r"choose_method\(\) got an unexpected keyword argument 'bias'"):
+        xcorr.choose_method((9, 9), (3, 3), bias=None)
+
+
+def test_forgetting_changes_no_response_and_gives_memory_back():
+    images, kernels, keywords = operands("colours")
+    large = np.ones((40, 300, 300), np.float32)
+    expected = afresh(images, kernels, **keywords)
+    for _ in range(3):
+        xcorr.correlate(large, kernels[0, :, :, 0], layout="NHW")
+        assert_same_bits(xcorr.correlate(images, kernels, **keywords), expected)
+    assert xcorr.info()["kept_bytes"] > 0
+    assert _cache.recent_calls
+    assert _cache.plans.values
+    xcorr.clear_caches()
+    assert xcorr.info()["kept_bytes"] == 0
+    assert not _cache.recent_calls
+    assert not _cache.plans.values
+    assert not _cache.banks.values
+    assert_same_bits(xcorr.correlate(images, kernels, **keywords), expected)
+
+
+def test_caches_are_bounded():
+    for size in range(1, 300):
+        xcorr.correlate(np.ones((size, 3)), np.ones((1, 1)))
+        xcorr.correlate(np.ones((size, 3)), np.ones((1, 1)))
+    assert len(_cache.plans.values) <= _cache.PLANS
+    assert len(_cache.banks.values) <= _cache.BANKS
+    assert len(_cache.recent_calls) <= _cache.RECENT_CALLS

@@ -7,7 +7,7 @@ from checks import assert_equal, fast_correlate, random_generator, whole_numbers
 
 import xcorr
 from xcorr import _job, _matmul, _reference
-from xcorr._geometry import sum_blocks
+from xcorr._axes import sum_blocks
 
 BEYOND = [
     Case("strips-in-place-many-kernels", (2, 120, 200, 8), (16, 3, 3, 8), stride=(2, 1)),

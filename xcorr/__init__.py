@@ -14,7 +14,8 @@ The edges of 500 digits, along the columns and along the rows:
 - `banks` has kernels for edges, texture and smoothing; ``banks.per_channel`` lays them out for colour images.
 - `datasets` reads MNIST and CIFAR-10, and has two small samples; `plot` draws images, kernels and responses.
 - `response_shape`, `windows`, `window_index`, `correlation_indices` and `choose_method` say what a call is made of.
-- `set_workers` and `get_workers` are about the number of threads, `info` tells of this installation and this machine.
+- `set_workers` and `get_workers` are about the number of threads, `info` tells of this installation and this machine,
+  `clear_caches` forgets what calls have left behind.
 """
 
 from importlib import import_module as _import_module
@@ -28,18 +29,13 @@ if _find_spec("xcorr._engine") is None:
     )
 
 from xcorr import banks, datasets
-from xcorr._correlate import (
-    choose_method,
-    convolve,
-    correlate,
-    correlation_indices,
-    response_shape,
-    window_index,
-    windows,
-)
+from xcorr._cache import clear_caches
+from xcorr._correlate import convolve, correlate
 from xcorr._correlator import Correlator
 from xcorr._info import info
 from xcorr._info import installed_version as _installed_version
+from xcorr._sizes import choose_method, response_shape
+from xcorr._windows import correlation_indices, window_index, windows
 from xcorr._workers import get_workers, set_workers
 from xcorr.datasets import DataFormatError
 
@@ -53,6 +49,7 @@ __all__ = [
     "DataFormatError",
     "banks",
     "choose_method",
+    "clear_caches",
     "convolve",
     "correlate",
     "correlation_indices",

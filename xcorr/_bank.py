@@ -12,7 +12,7 @@ from xcorr import _workers
 from xcorr._arrays import copy_in_pieces, in_pieces, take_bias
 from xcorr._dtypes import Types
 from xcorr._engine import Engine
-from xcorr._geometry import sizes_of
+from xcorr._layouts import sizes_of
 from xcorr._memory import empty_lines
 from xcorr._workers import refuse_too_large
 

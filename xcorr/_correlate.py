@@ -1,56 +1,22 @@
-"""The public verbs: validate, plan, run."""
+"""The verbs: a call is one of the last again, or its keywords are read, it is planned, and run."""
 
 from __future__ import annotations
 
-from math import prod
-from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-import xcorr._indices as _indices
-from xcorr import _dispatch
-from xcorr._arrays import copy_in_pieces, held, make_canonical, take_array
-from xcorr._dtypes import check_element, named_dtype
-from xcorr._engine import Recent, Repeat, repeated
-from xcorr._geometry import (
-    Geometry,
-    check_not_empty,
-    checked,
-    make_geometry,
-    read_array_shape,
-    read_layout,
-    read_layout_word,
-    read_pair,
-    read_shape,
-    sizes_of,
-)
-from xcorr._plan import PLAIN, names_dtype, plan_for, read_settings
-from xcorr._typing import (
-    AnyArray,
-    AnyElement,
-    Array,
-    Boundary,
-    Fill,
-    Inexact,
-    Keywords,
-    Layout,
-    Method,
-    Overflow,
-    Padding,
-    Pair,
-    Precision,
-    Whole,
-)
+from xcorr import _cache, _dispatch
+from xcorr._arrays import held, take_array
+from xcorr._engine import Recent, Repeat, can_be_told, repeated
+from xcorr._plan import plan_for
+from xcorr._run import bank_for, run, takes_taps_as_they_are
+from xcorr._settings import read_settings, split, takes_keywords
+from xcorr._typing import AnyArray, AnyElement, Array, Inexact, Keywords, Whole
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-RECENT_CALLS = 8
-_recent: list[Recent] = []
-
-UNCHANGING = PLAIN | {float, complex, _dispatch.Level}
-"""Types of words whose objects do not change."""
 
 
 @overload
@@ -93,26 +59,8 @@ def correlate(
     out: Array | None = None,
     **keywords: Unpack[Keywords],
 ) -> Array: ...
-def correlate(
-    images: npt.ArrayLike,
-    kernels: npt.ArrayLike,
-    *,
-    layout: Layout | None = None,
-    padding: Padding = "valid",
-    boundary: Boundary = "constant",
-    fill_value: Fill = 0,
-    stride: Pair = 1,
-    dilation: Pair = 1,
-    groups: SupportsIndex = 1,
-    bias: npt.ArrayLike | None = None,
-    conjugate: bool = True,
-    method: Method = "auto",
-    precision: Precision = "standard",
-    overflow: Overflow = "raise",
-    dtype: npt.DTypeLike | None = None,
-    out: Array | None = None,
-    workers: SupportsIndex | None = None,
-) -> Array:
+@takes_keywords()
+def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) -> Array:
     """Cross-correlate a batch of images with a bank of kernels.
 
     Parameters
@@ -252,8 +200,7 @@ def correlate(
     >>> blurred.shape, blurred[0, 0]
     ((6, 8, 3), array([200, 100,  50], dtype=uint8))
     """
-    words = (layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, overflow, dtype)
-    return _run(images, kernels, words, fill_value, bias, out, workers)
+    return _respond("correlate", images, kernels, keywords)
 
 
 @overload
@@ -296,26 +243,8 @@ def convolve(
     out: Array | None = None,
     **keywords: Unpack[Keywords],
 ) -> Array: ...
-def convolve(
-    images: npt.ArrayLike,
-    kernels: npt.ArrayLike,
-    *,
-    layout: Layout | None = None,
-    padding: Padding = "valid",
-    boundary: Boundary = "constant",
-    fill_value: Fill = 0,
-    stride: Pair = 1,
-    dilation: Pair = 1,
-    groups: SupportsIndex = 1,
-    bias: npt.ArrayLike | None = None,
-    conjugate: bool = True,
-    method: Method = "auto",
-    precision: Precision = "standard",
-    overflow: Overflow = "raise",
-    dtype: npt.DTypeLike | None = None,
-    out: Array | None = None,
-    workers: SupportsIndex | None = None,
-) -> Array:
+@takes_keywords()
+def convolve(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) -> Array:
     """Convolve a batch of images with a bank of kernels: `correlate` with the kernels flipped in both directions.
 
     Parameters
@@ -359,344 +288,26 @@ def convolve(
     >>> xcorr.correlate(np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 0.0]]), padding="full")
     array([[0., 1., 2., 3.]])
     """
-    words = (layout, padding, boundary, stride, dilation, groups, conjugate, True, method, precision, overflow, dtype)
-    return _run(images, kernels, words, fill_value, bias, out, workers)
+    return _respond("convolve", images, kernels, keywords)
 
 
-def _run(
-    images: Any, kernels: Any, words: tuple[Any, ...], fill_value: Any, bias: Any, out: Any, workers: Any
-) -> Array:
-    """Repeats a recent call where this is one again, else plans it; the second of equal small calls becomes recent."""
-    may_repeat = bias is None and out is None and workers is None
-    told = (*words, fill_value, _dispatch.current())
-    if may_repeat and (response := repeated(_recent, images, kernels, told)) is not None:
-        return response  # type: ignore[no-any-return]
-    settings = read_settings(*words)
+def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any]) -> Array:
+    """Repeat one of the last small calls if this is one again; else plan the call, and remember a small one."""
+    level = _dispatch.current()
+    response: Array | None = repeated(_cache.recent_calls, function, level, images, kernels, keywords)
+    if response is not None:
+        return response
+    words, operands = split(function, keywords)
+    settings = read_settings(words, flip=function == "convolve")
     image_array, _images_held = held(take_array(images, "images"))
     kernel_array, _kernels_held = held(take_array(kernels, "kernels"))
     plan = plan_for(settings, image_array.shape, image_array.dtype, kernel_array.shape, kernel_array.dtype)
-    before = plan.small_bank
-    bank = plan.bank(kernel_array, bias)
-    if not may_repeat or before is None or bank is not before[1] or not all(map(is_unchanging, told)):
-        return plan.run(image_array, bank, fill_value, out, workers)
-    repeats: list[Repeat] = []
-    response = plan.run(image_array, bank, fill_value, out, workers, repeats)
-    for repeat in repeats:
-        _recent[:] = [Recent(told, kernel_array, before[0], repeat), *_recent[: RECENT_CALLS - 1]]
-    return response
+    bank, before = bank_for(plan, kernel_array, operands.pop("bias"))
 
+    def remember(repeat: Repeat) -> None:
+        packs = takes_taps_as_they_are(plan, kernel_array)
+        is_known = before is not None and before.bank is bank
+        if (packs or is_known) and can_be_told(keywords, kernel_array):
+            _cache.remember_call(Recent(function, level, keywords, kernel_array, repeat, packs))
 
-def is_unchanging(word: Any) -> bool:
-    """Whether a word means the same as long as it is the same object."""
-    return type(word) in UNCHANGING or names_dtype(word)
-
-
-def response_shape(
-    image_shape: tuple[int, ...],
-    kernel_shape: tuple[int, ...],
-    *,
-    padding: Padding = "valid",
-    stride: Pair = 1,
-    dilation: Pair = 1,
-) -> tuple[int, int]:
-    """Rows and columns of a response.
-
-    Parameters
-    ----------
-    image_shape, kernel_shape : tuple of int
-        (H, W) and (kh, kw), in pixels; a third number, the channels, is allowed.
-    padding, stride, dilation
-        As for `correlate`.
-
-    Returns
-    -------
-    tuple of int
-        (rows, columns): ``floor((H + top + bottom - e) / stride) + 1`` with the effective size
-        ``e = (kh - 1) * dilation + 1``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a shape or keyword is not allowed, or the kernel is larger than the padded image.
-
-    See Also
-    --------
-    correlate : What has responses of this shape.
-
-    Examples
-    --------
-    >>> import xcorr
-    >>> xcorr.response_shape((28, 28), (3, 3))
-    (26, 26)
-    >>> xcorr.response_shape((28, 28), (3, 3), padding="same", stride=3)
-    (10, 10)
-    """
-    image = read_shape(image_shape, "image_shape", (2, 3))
-    kernel = read_shape(kernel_shape, "kernel_shape", (2, 3))
-    geometry = make_geometry(
-        (image[0], image[1], 1),
-        (1, kernel[0], kernel[1], 1),
-        padding=padding,
-        stride=stride,
-        dilation=dilation,
-        operands=("image_shape", "kernel_shape"),
-    )
-    return geometry.rows, geometry.columns
-
-
-def choose_method(
-    image_shape: tuple[int, ...],
-    kernels_shape: tuple[int, ...],
-    *,
-    dtype: npt.DTypeLike = np.float32,
-    layout: Layout | None = None,
-    padding: Padding = "valid",
-    boundary: Boundary = "constant",
-    stride: Pair = 1,
-    dilation: Pair = 1,
-    groups: SupportsIndex = 1,
-    conjugate: bool = True,
-    method: Method = "auto",
-    precision: Precision = "standard",
-) -> str:
-    """The method that `correlate` would take for operands of these shapes.
-
-    Parameters
-    ----------
-    image_shape, kernels_shape : tuple of int
-        Shapes of the operands, as `correlate` takes them.
-    dtype : dtype_like
-        Of both operands.
-    layout, padding, boundary, stride, dilation, groups, conjugate, method, precision
-        As for `correlate`.
-
-    Returns
-    -------
-    str
-        ``"direct"``, ``"matmul"``, ``"fft"`` or ``"winograd"``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `correlate`.
-
-    See Also
-    --------
-    Correlator.explain : More of what a call would do.
-
-    Examples
-    --------
-    >>> import xcorr
-    >>> xcorr.choose_method((1000, 28, 28), (2, 3, 3), layout="NHW")
-    'direct'
-    >>> xcorr.choose_method((1000, 512, 512), (2, 63, 63), layout="NHW")
-    'fft'
-    >>> xcorr.choose_method((1000, 512, 512), (2, 63, 63), layout="NHW", precision="strict")
-    'direct'
-    """
-    operand_dtype = named_dtype(dtype)
-    check_element("dtype", operand_dtype)
-    images, kernels = read_array_shape(image_shape, "image_shape"), read_array_shape(kernels_shape, "kernels_shape")
-    settings = read_settings(
-        layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, "raise", None
-    )
-    return plan_for(settings, images, operand_dtype, kernels, operand_dtype).method
-
-
-def window_index(
-    image_shape: tuple[int, ...], kernel_shape: tuple[int, ...], *, dilation: Pair = 1
-) -> npt.NDArray[np.intp]:
-    """Flat indices of the first window's taps in an image.
-
-    Parameters
-    ----------
-    image_shape : tuple of int
-        (H, W) or (H, W, C), in pixels.
-    kernel_shape : tuple of int
-        (kh, kw) or (kh, kw, C).
-    dilation
-        As for `correlate`.
-
-    Returns
-    -------
-    ndarray of intp, (taps,)
-        Ordered by kernel row, kernel column, channel.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a shape is not allowed or the kernel is larger than the image.
-
-    See Also
-    --------
-    correlation_indices : The same for every window.
-
-    Examples
-    --------
-    >>> import xcorr
-    >>> xcorr.window_index((28, 28), (3, 3)).tolist()
-    [0, 1, 2, 28, 29, 30, 56, 57, 58]
-    >>> xcorr.window_index((28, 28), (2, 2), dilation=3).tolist()
-    [0, 3, 84, 87]
-    """
-    width, depth, kernel, _ = _flat_sizes(image_shape, kernel_shape, 1, dilation)
-    index = np.empty(checked(kernel[0] * kernel[1] * depth, "kernel_shape", "the number of taps"), dtype=np.intp)
-    _indices.window_index(width, depth, kernel, read_pair(dilation, "dilation"), index)
-    return index
-
-
-def correlation_indices(
-    image_shape: tuple[int, ...], kernel_shape: tuple[int, ...], *, stride: Pair = 1, dilation: Pair = 1
-) -> npt.NDArray[np.intp]:
-    """Flat indices of every window's taps in an image: ``image.ravel()[indices] @ kernel.ravel()`` correlates.
-
-    Parameters
-    ----------
-    image_shape : tuple of int
-        (H, W) or (H, W, C), in pixels.
-    kernel_shape : tuple of int
-        (kh, kw) or (kh, kw, C).
-    stride, dilation
-        As for `correlate`.
-
-    Returns
-    -------
-    ndarray of intp, (positions, taps)
-        Positions row by row; taps ordered by kernel row, kernel column, channel. It takes 8 bytes for each.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a shape is not allowed or the kernel is larger than the image.
-
-    See Also
-    --------
-    windows : The pixels themselves.
-    correlate : The same responses without an array of indices.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import xcorr
-    >>> xcorr.correlation_indices((32, 32, 3), (5, 5, 3)).shape
-    (784, 75)
-    >>> image, kernel = np.arange(20).reshape(4, 5), np.arange(6).reshape(2, 3)
-    >>> indices = xcorr.correlation_indices(image.shape, kernel.shape)
-    >>> np.array_equal(image.ravel()[indices] @ kernel.ravel(), xcorr.correlate(image, kernel).ravel())
-    True
-    """
-    width, depth, _, positions = _flat_sizes(image_shape, kernel_shape, stride, dilation)
-    window = window_index(image_shape, kernel_shape, dilation=dilation)
-    n_positions = positions[0] * positions[1]
-    checked(8 * n_positions * len(window), "image_shape", "the bytes of the indices")
-    indices = np.empty((n_positions, len(window)), dtype=np.intp)
-    strides = read_pair(stride, "stride")
-    for row in range(positions[0]):
-        of_row = indices[row * positions[1] : (row + 1) * positions[1]]
-        _indices.correlation_indices(depth * strides[1], window + row * strides[0] * width * depth, of_row)
-    return indices
-
-
-def _flat_sizes(
-    image_shape: Any, kernel_shape: Any, stride: Any, dilation: Any
-) -> tuple[int, int, tuple[int, int], tuple[int, int]]:
-    """Width and depth of the image, (kh, kw), and the (rows, columns) of positions."""
-    image = read_shape(image_shape, "image_shape", (2, 3))
-    kernel = read_shape(kernel_shape, "kernel_shape", (2, 3))
-    if len(image) != len(kernel) and (len(kernel) > len(image) or image[2] != 1):
-        raise ValueError(f"kernel_shape: got {kernel} for an image of shape {image}; allowed are as many axes")
-    depth = image[2] if len(image) == 3 else 1
-    channels = kernel[2] if len(kernel) == 3 else 1
-    geometry = make_geometry(
-        (image[0], image[1], depth),
-        (1, kernel[0], kernel[1], channels),
-        stride=stride,
-        dilation=dilation,
-        operands=("image_shape", "kernel_shape"),
-    )
-    checked(image[0] * image[1] * depth, "image_shape", "the number of pixels")
-    return image[1], depth, (kernel[0], kernel[1]), (geometry.rows, geometry.columns)
-
-
-def windows(
-    images: npt.ArrayLike,
-    kernel_shape: tuple[int, ...],
-    *,
-    layout: Layout | None = None,
-    stride: Pair = 1,
-    dilation: Pair = 1,
-) -> Array:
-    """Every window of every image, copied out: the gather that the other functions do without.
-
-    It multiplies memory by the number of taps: the windows of 3x3 kernels take nine times the images. `correlate`
-    needs none of that.
-
-    Parameters
-    ----------
-    images : array_like
-        One image or a batch. Without `layout`, 2-D is (H, W) and 4-D is (N, H, W, C); 3-D needs the layout.
-    kernel_shape : tuple of int
-        (kh, kw), in pixels.
-    layout, stride, dilation
-        As for `correlate`.
-
-    Returns
-    -------
-    ndarray, (N, rows, columns, taps), or without N for a single image
-        Of the images' dtype in native byte order; taps ordered by kernel row, kernel column, channel in every layout.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not allowed or the kernel is larger than the images.
-
-    See Also
-    --------
-    correlation_indices : Where the windows' pixels lie.
-    numpy.lib.stride_tricks.sliding_window_view : A view of overlapping windows, without a copy.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import xcorr
-    >>> xcorr.windows(np.arange(6.0).reshape(2, 3), (2, 2))
-    array([[[0., 1., 3., 4.],
-            [1., 2., 4., 5.]]])
-    """
-    array, _held = held(take_array(images, "images"))
-    kernel = read_shape(kernel_shape, "kernel_shape", (2,))
-    if layout is None:
-        if array.ndim == 3:
-            raise ValueError(f"layout: images of shape {array.shape} need one: 'NHW', 'NHWC' or 'NCHW'")
-        layout = "NHW" if array.ndim < 4 else "NHWC"
-    read_layout_word(layout)
-    axes = read_layout(array.shape, (1,) * len(layout), layout).images
-    sizes = sizes_of(array.shape, axes)
-    check_not_empty(array.shape, sizes[1:], "images")
-    geometry = make_geometry(
-        (sizes[1], sizes[2], sizes[3]),
-        (1, kernel[0], kernel[1], sizes[3]),
-        stride=stride,
-        dilation=dilation,
-        operands=("images", "kernel_shape"),
-    )
-    shape = (sizes[0], geometry.rows, geometry.columns, *kernel, sizes[3])
-    checked(prod(shape) * array.itemsize, "images", "the windows' bytes")
-    gathered = np.empty(shape, array.dtype.newbyteorder("="))
-    copy_in_pieces(gathered, window_view(array, axes, shape, geometry))
-    if gathered.dtype.kind == "b":
-        make_canonical(gathered)
-    gathered = gathered.reshape(*shape[:3], shape[3] * shape[4] * shape[5])
-    result: Array = gathered if axes[0] >= 0 else gathered[0]
-    return result
-
-
-def window_view(array: Array, axes: tuple[int, ...], shape: tuple[int, ...], geometry: Geometry) -> Array:
-    """(N, rows, columns, kh, kw, C) over the images' own memory."""
-    strides = [array.strides[axis] if axis >= 0 else 0 for axis in axes]
-    steps = (1, geometry.row_stride, geometry.column_stride, geometry.row_dilation, geometry.column_dilation, 1)
-    axis_strides = (strides[0], strides[1], strides[2], strides[1], strides[2], strides[3])
-    pitches = [
-        step * stride if length > 1 else 0 for step, stride, length in zip(steps, axis_strides, shape, strict=True)
-    ]
-    return np.lib.stride_tricks.as_strided(array, shape, pitches, writeable=False)
+    return run(plan, bank, image_array, **operands, remember=remember if before else None)

@@ -6,14 +6,20 @@ from typing import Any, SupportsIndex, overload
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _dispatch
+from xcorr import _cache, _dispatch
 from xcorr._arrays import copied, held, read_fill, take_array, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import check_element, named_dtype
-from xcorr._engine import Repeat
-from xcorr._geometry import check_is_no_row, read_array_shape
-from xcorr._plan import CACHED_PLANS, Plan, plan_for, read_settings
-from xcorr._typing import AnyArray, Array, Boundary, Fill, Layout, Method, Overflow, Padding, Pair, Precision
+from xcorr._engine import Repeat, repeated_images
+from xcorr._layouts import check_is_no_row
+from xcorr._plan import Plan, plan_for
+from xcorr._reading import read_array_shape
+from xcorr._run import run
+from xcorr._settings import USUAL, read_settings, split, takes_keywords
+from xcorr._typing import AnyArray, Array
+
+REPEATS = 4
+"""Small calls of one bank that can be repeated."""
 
 
 class Correlator:
@@ -58,31 +64,14 @@ class Correlator:
     (7, 26, 26, 2)
     """
 
-    def __init__(
-        self,
-        kernels: npt.ArrayLike,
-        *,
-        layout: Layout | None = None,
-        padding: Padding = "valid",
-        boundary: Boundary = "constant",
-        fill_value: Fill = 0,
-        stride: Pair = 1,
-        dilation: Pair = 1,
-        groups: SupportsIndex = 1,
-        bias: npt.ArrayLike | None = None,
-        conjugate: bool = True,
-        method: Method = "auto",
-        precision: Precision = "standard",
-        overflow: Overflow = "raise",
-        dtype: npt.DTypeLike | None = None,
-    ) -> None:
-        self._settings = read_settings(
-            layout, padding, boundary, stride, dilation, groups, conjugate, False, method, precision, overflow, dtype
-        )
+    @takes_keywords("out", "workers")
+    def __init__(self, kernels: npt.ArrayLike, **keywords: Any) -> None:
+        words, operands = split("Correlator", keywords, "out", "workers")
+        self._settings = read_settings(words)
         self._kernels = copied(kernels, "kernels")
         check_bank(self._kernels, self._settings.layout)
-        self._bias = None if bias is None else copied(bias, "bias")
-        self._fill_value = read_fill(fill_value)
+        self._bias = None if operands["bias"] is None else copied(operands["bias"], "bias")
+        self._fill_value = read_fill(operands["fill_value"])
         take_fill(self._fill_value, np.dtype(np.complex128), self._settings.boundary)
         self._banks: dict[Hashable, Bank] = {}
         self._known: dict[Hashable, tuple[Plan, Bank]] = {}
@@ -118,20 +107,22 @@ class Correlator:
         """
         level = _dispatch.current().name
         repeats = self._repeats.setdefault(level, [])
-        if out is None and workers is None:
-            for repeat in repeats:
-                response: Array | None = repeat(images)
-                if response is not None:
-                    return response
+        response: Array | None = repeated_images(repeats, images, out, workers)
+        if response is not None:
+            return response
         array, _held = held(take_array(images, "images"))
         key = (level, array.shape, array.dtype)
         known = self._known.get(key)
-        if known is not None:
-            return known[0].run(array, known[1], self._fill_value, out, workers, repeats)
-        plan, bank = self._prepare(array)
-        if plan.is_small and len(self._known) < CACHED_PLANS:
-            self._known[key] = plan, bank
-        return plan.run(array, bank, self._fill_value, out, workers)
+        if known is None:
+            known = self._prepare(array)
+            if known[0].is_small and len(self._known) < _cache.PLANS:
+                self._known[key] = known
+            return run(*known, array, self._fill_value, out, workers)
+
+        def remember(repeat: Repeat) -> None:
+            repeats[:] = [repeat, *repeats[: REPEATS - 1]]
+
+        return run(*known, array, self._fill_value, out, workers, remember)
 
     def _prepare(self, images: Array) -> tuple[Plan, Bank]:
         plan = plan_for(self._settings, images.shape, images.dtype, self._kernels.shape, self._kernels.dtype)
@@ -180,10 +171,7 @@ class Correlator:
         return explained(plan, shape)
 
     def __repr__(self) -> str:
-        defaults: dict[str, Any] = Correlator.__init__.__kwdefaults__ or {}
-        words = {name: defaults[name] for name in self._settings._fields if name in defaults}
-        usual = read_settings(flip=False, **words)
-        settings = {name: value for name, value in self._settings._asdict().items() if value != getattr(usual, name)}
+        settings = {name: value for name, value in self._settings._asdict().items() if value != getattr(USUAL, name)}
         four_axes = "NHWC" if self._kernels.ndim == 4 else None  # which means that layout alone
         layout, method = settings.pop("layout", four_axes), settings.pop("method", None)
         if (boundary := settings.get("boundary")) and boundary[0] == boundary[1]:
@@ -225,7 +213,7 @@ def explained(plan: Plan, image_shape: tuple[int, ...]) -> str:
         f"images {image_shape} of {types.images}, layout {plan.layout.word}",
         f"response {plan.response_shape(n_images)} of {types.response}",
         f"taps {geometry.n_taps} in each of {geometry.n_kernels} kernels, "
-        f"{geometry.work * n_images * plan.parts} multiply-adds",
+        f"{geometry.multiply_adds * n_images * plan.parts} multiply-adds",
         f"method {plan.method} ({'as asked' if forced else 'chosen from the sizes of one image and the bank'})",
         f"level {plan.level.name}",
     ]

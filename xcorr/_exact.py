@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xcorr._axes import Geometry
 from xcorr._bank import Bank
 from xcorr._engine import fill_source_indices
-from xcorr._geometry import Geometry
 from xcorr._integers import exact_products
 from xcorr._matmul import WIDTHS, Blocks
 from xcorr._workers import refuse_too_large

@@ -1,13 +1,13 @@
 """What the frequency domain needs above the loops: its tiles, what they cost, and where integers come out exactly."""
 
-import functools
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from xcorr._axes import Geometry
+from xcorr._cache import remembered
 from xcorr._dtypes import Types
-from xcorr._geometry import Geometry
 from xcorr._workers import WORKSPACE_LIMIT
 
 SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 512, 640, 768, 1024, 1280, 1536, 2048)
@@ -99,7 +99,7 @@ def sizes_of(geometry: Geometry, types: Types) -> Sizes:
 # --- tiles ------------------------------------------------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=1024)
+@remembered(1024)
 def cheapest(sizes: Sizes) -> tuple[Tile | None, int]:
     """The cheapest tile for some kernels, and its cost in multiply-adds of the direct method; None if none fits."""
     few = sizes._replace(n_kernels=KERNELS)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from xcorr import _dispatch, _workers
+from xcorr import _dispatch, _memory, _workers
 
 
 def info() -> dict[str, Any]:
@@ -14,7 +14,8 @@ def info() -> dict[str, Any]:
     -------
     dict
         ``version`` of the package; ``level`` in use, ``levels`` that can run here, ``levels_built``; ``workers`` by
-        default and ``cpus`` that may be used; ``workspace_limit`` in bytes; ``python``, ``numpy``, ``machine``.
+        default and ``cpus`` that may be used; ``workspace_limit`` and ``kept_bytes`` of memory, which
+        `clear_caches` gives back; ``python``, ``numpy``, ``machine``.
 
     Examples
     --------
@@ -32,6 +33,7 @@ def info() -> dict[str, Any]:
         "workers": _workers.get_workers(),
         "cpus": _workers.usable_cpus(),
         "workspace_limit": _workers.WORKSPACE_LIMIT,
+        "kept_bytes": _memory.kept_bytes(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "machine": platform.machine(),

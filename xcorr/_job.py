@@ -56,7 +56,8 @@ class Job:
         self.n_images = images.shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
         useful = plan.work * self.n_images // WORK_PER_WORKER
         self.is_small = useful <= 1
-        self.call_done: Any = None  # the last one by the direct method, of floats
+        self.call_done: Any = None  # the last one by the direct method
+        self.most_magnitude: int | None = None  # of integer pixels, for which that is exact; None for any
         self.beside = plan.table_bytes  # bytes that are there beside the workspaces
         self.own_bytes = 0  # of responses beside the array
         self.packed_as: Hashable = None  # what the bank must not let go of
@@ -116,8 +117,7 @@ class Job:
             if plan.method == "winograd" and (infinite := call.infinite):
                 call.close()  # and with it the transformed kernels
                 self.run(plan.engine(summed, "direct"), result, limits, infinite)
-            repeatable = limits is None and not plan.types.exact and plan.types.stored == plan.types.response
-            if plan.method == "direct" and repeatable:
+            if plan.method == "direct" and plan.types.stored == plan.types.response:
                 self.call_done = call
         return not call.overflowed
 
@@ -279,7 +279,9 @@ class Job:
         if self.plan.method == "fft" and _fft.rounds_right(self.bound, self.plan.sizes, self.plan.tile[0]):
             fits = self.correlate_tiles(result, self.plan.engine("f8"), limits)
         elif self.bound <= EXACT_FLOAT64:
-            fits = self.correlate(result, "f4" if self.bound <= EXACT_FLOAT32 else "f8", limits)
+            summed, most = ("f4", EXACT_FLOAT32) if self.bound <= EXACT_FLOAT32 else ("f8", EXACT_FLOAT64)
+            fits = self.correlate(result, summed, limits)
+            self.limit_magnitudes(most if limits is not None else min(most, self.limits.greatest))
         else:
             fits = self.correlate_exactly(result)
         if not fits:
@@ -303,6 +305,12 @@ class Job:
     def bound(self) -> int:
         """The largest magnitude that any integer response may have."""
         return self.largest_response()
+
+    def limit_magnitudes(self, most: int) -> None:
+        """What a repeated call has to look at, so that no response exceeds `most`."""
+        kernel_reach, bias_reach = self.bank.reach
+        if largest_magnitude(self.plan.types.images) * kernel_reach + bias_reach > most:
+            self.most_magnitude = (most - bias_reach) // kernel_reach
 
     def largest_response(self) -> int:
         """A bound on the magnitude of every response, from the images' type alone if that is enough."""

@@ -5,7 +5,6 @@ matrices of another shape: positions of one image, taps of one block of the sum,
 ones). And it may round differently in another column, so a panel is only as wide as all of its columns round alike.
 """
 
-import functools
 import itertools
 import os
 from math import prod
@@ -14,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr._geometry import Geometry, sum_blocks
+from xcorr._axes import Geometry, sum_blocks
+from xcorr._cache import remembered
 from xcorr._threads import RLock
 
 WIDTHS = (32, 16, 8, 4, 2, 1)
@@ -114,7 +114,7 @@ def panel_width(blocks: Blocks, work: np.dtype[Any]) -> int:
         return min(width_for(blocks.rows * blocks.columns, length, work) for length in lengths)
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(4096)
 def width_for(n_positions: int, n_taps: int, work: np.dtype[Any]) -> int:
     """Found by multiplying equal columns of scattered numbers: where they round alike, so does every column."""
     windows = scattered(1, n_positions, n_taps)[0].astype(work)

@@ -1,14 +1,8 @@
 """Which method: a pure function of one image's sizes and the bank's, never of the batch or of the workers."""
 
-from typing import Any
-
 from xcorr import _fft, _winograd
+from xcorr._axes import Geometry
 from xcorr._dtypes import Types
-from xcorr._foreign import shown
-from xcorr._geometry import Geometry, plain
-
-METHODS = ("direct", "matmul", "fft", "winograd")
-PRECISIONS = ("standard", "strict")
 
 MANY_GROUPS = 6
 """Groups of one channel and one kernel from which on lanes go over channels although vectors are not nearly full.
@@ -54,32 +48,16 @@ THIN = 2
 STRIP_PIXELS = 2**23
 """Elements of the smallest strip above which winograd is not taken: dilation makes it taller than direct's."""
 
-ALLOWED = f"'auto', {', '.join(map(repr, METHODS))}"
 
-
-def check_words(method: Any, precision: Any) -> tuple[str, str]:
-    """Returns both words as str; TypeError or ValueError unless they are known and can be done."""
-    if not isinstance(method, str):
-        raise TypeError(f"method: got {shown(method)}; allowed are {ALLOWED}")
-    if method not in ("auto", *METHODS):
-        raise ValueError(f"method: got {shown(method)}; allowed are {ALLOWED}")
-    if not isinstance(precision, str):
-        raise TypeError(f"precision: got {shown(precision)}; allowed are 'standard' and 'strict'")
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision: got {shown(precision)}; allowed are 'standard' and 'strict'")
-    return plain(method, ("auto", *METHODS)), plain(precision, PRECISIONS)
-
-
-def choose(geometry: Geometry, types: Types, method: Any, precision: Any) -> str:
+def choose(geometry: Geometry, types: Types, method: str, precision: str) -> str:
     """The method that a call takes: the forced one if it can do the job, else the fastest."""
-    check_words(method, precision)
     if method in ("winograd", "fft"):
         obstacle = _winograd.cannot(geometry, types) if method == "winograd" else ""
         if precision == "strict":
             obstacle = "precision 'strict': its bound is normwise"
         if obstacle:
             raise ValueError(f"method: '{method}' cannot do this job, which has {obstacle}; allowed is 'auto'")
-    return fastest(geometry, types, precision) if method == "auto" else str(method)
+    return fastest(geometry, types, precision) if method == "auto" else method
 
 
 def fastest(geometry: Geometry, types: Types, precision: str) -> str:

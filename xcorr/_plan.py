@@ -1,142 +1,26 @@
-"""Plans: everything that can be prepared before the arrays come, and the cache of those made before."""
+"""Plans: everything that follows from sizes, types and keywords before the arrays come."""
 
 import functools
-import os
 import sys
-from collections import OrderedDict
-from collections.abc import Hashable
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _dispatch, _fft, _method, _winograd, _workers
-from xcorr._arrays import check_out, take_fill
-from xcorr._bank import Bank, make_bank
-from xcorr._dtypes import choose_types, read_dtype
-from xcorr._engine import Engine, Repeat, lanes_of
-from xcorr._foreign import shown
-from xcorr._geometry import (
-    Geometry,
-    Layout,
-    Padding,
-    arranged,
-    checked,
-    groups_of,
-    make_geometry,
-    operand_sizes,
-    read_boundary,
-    read_layout,
-    read_layout_word,
-    read_overflow,
-    read_padding,
-    read_pair,
-    reading_of,
-    sum_blocks,
-    whole_number,
-)
-from xcorr._job import Job
-from xcorr._threads import RLock
+from xcorr import _cache, _dispatch, _fft, _method, _winograd, _workers
+from xcorr._axes import Geometry, make_geometry, sum_blocks
+from xcorr._dtypes import choose_types
+from xcorr._engine import Engine, lanes_of
+from xcorr._layouts import Layout, arranged, groups_of, operand_sizes, read_layout, reading_of
+from xcorr._reading import checked
+from xcorr._settings import Settings
 from xcorr._workers import refuse_too_large
 
-CACHED_PLANS = 256
 LARGEST_CACHED = 2**16
 """Columns that the windows of a cached plan reach: its tables take that many numbers."""
 
-LARGEST_KEPT_BANK = 4096
-"""Bytes of the kernels that a plan keeps packed for the next call, which then has only to compare them."""
-
-PLAIN = frozenset((str, int, bool, type(None)))
-"""Types of keywords whose equal values are the same, where their types are."""
-
-SCALARS = frozenset((bool, int, float, complex, *(np.dtype(character).type for character in np.typecodes["All"])))
-"""Classes that are a dtype's name. What others mean may change: NumPy asks them for their `dtype`."""
-
 Array = npt.NDArray[Any]
-
-
-class Settings(NamedTuple):
-    """The keywords of a call, read and in one form each."""
-
-    layout: str | None
-    padding: Padding
-    boundary: tuple[str, str]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    groups: int
-    conjugate: bool
-    flip: bool
-    method: str
-    precision: str
-    overflow: str
-    dtype: str | None
-
-
-def read_settings(
-    layout: Any,
-    padding: Any,
-    boundary: Any,
-    stride: Any,
-    dilation: Any,
-    groups: Any,
-    conjugate: Any,
-    flip: bool,
-    method: Any,
-    precision: Any,
-    overflow: Any = "raise",
-    dtype: Any = None,
-) -> Settings:
-    """Every keyword checked by itself; what needs the shapes is checked when the plan is made.
-
-    With `flip` the kernels are turned around for a convolution, which never conjugates.
-    """
-    words = (layout, padding, boundary, stride, dilation, groups, conjugate, flip, method, precision, overflow, dtype)
-    for word in words:
-        if type(word) not in PLAIN and not names_dtype(word):
-            return settings_of.__wrapped__(*words)
-    return settings_of(*words)
-
-
-def names_dtype(word: Any) -> bool:
-    """Whether it is a class that means one dtype for ever."""
-    return type(word) is type and word in SCALARS
-
-
-@functools.lru_cache(maxsize=1024, typed=True)
-def settings_of(
-    layout: Any,
-    padding: Any,
-    boundary: Any,
-    stride: Any,
-    dilation: Any,
-    groups: Any,
-    conjugate: Any,
-    flip: bool,
-    method: Any,
-    precision: Any,
-    overflow: Any,
-    dtype: Any,
-) -> Settings:
-    """`read_settings` without the words that are equal to others of another type, as (1, 1) and (True, 1.0) are."""
-    if not isinstance(conjugate, (bool, np.bool_)):
-        raise TypeError(f"conjugate: got {shown(conjugate)}; allowed are True and False")
-    layout = read_layout_word(layout)
-    method, precision = _method.check_words(method, precision)
-    return Settings(
-        layout,
-        read_padding(padding),
-        read_boundary(boundary),
-        read_pair(stride, "stride"),
-        read_pair(dilation, "dilation"),
-        whole_number(groups, "groups", 1, "an integer >= 1"),
-        bool(conjugate) and not flip,
-        flip,
-        method,
-        precision,
-        read_overflow(overflow),
-        None if dtype is None else read_dtype(dtype).str,
-    )
 
 
 class Plan:
@@ -174,9 +58,7 @@ class Plan:
         self.response_bytes = prod(sizes) * self.types.response.itemsize
         self.engines: dict[tuple[str, str], Engine] = {}
         self.surely_fits = False
-        self.small_bank: tuple[bytes, Bank] | None = None
-        reached = (self.geometry.columns - 1) * self.geometry.column_stride + 1
-        self.reached_columns = reached + (self.geometry.kernel_width - 1) * self.geometry.column_dilation
+        self.reached_columns = self.geometry.axes[-1].reached
         self.table_bytes = 8 * self.reached_columns
         self.is_small = self.reached_columns <= LARGEST_CACHED
 
@@ -246,16 +128,6 @@ class Plan:
             refuse_too_large("images", "workspace for one row of responses", n_bytes, others, "kernels and tables")
         self.surely_fits = True
 
-    def bank(self, kernels: Array, bias: Any) -> Bank:
-        """The bank of these kernels; a small one is the plan's last if its bytes are the same."""
-        if bias is not None or self.method == "fft" or not 0 < kernels.nbytes <= LARGEST_KEPT_BANK:
-            return make_bank(kernels, bias, self)
-        found, content = self.small_bank, kernels.tobytes()
-        if found is None or found[0] != content:
-            own = np.frombuffer(content, kernels.dtype).reshape(kernels.shape)
-            found = self.small_bank = content, make_bank(own, None, self)
-        return found[1]
-
     def response_shape(self, n_images: int) -> tuple[int, ...]:
         """The response's shape for that many images."""
         shape = self.one_response if self.layout.response[0] < 0 else (n_images, *self.one_response[1:])
@@ -302,36 +174,6 @@ class Plan:
         )
         return Engine(self.level.table, sizes, summed, self.form(summed), self.settings.boundary)
 
-    def run(
-        self, images: Array, bank: Bank, fill_value: Any, out: Any, workers: Any, repeats: list[Repeat] | None = None
-    ) -> Array:
-        """The response of `images`, which have this plan's shape but for their number.
-
-        A small call that can be repeated as it is comes first in `repeats`, in front of at most three others.
-        """
-        n_images = images.shape[self.layout.images[0]] if self.layout.images[0] >= 0 else 1
-        shape = self.response_shape(n_images)
-        fill = take_fill(fill_value, self.types.images, self.settings.boundary, self.geometry.channels)
-        if workers is not None:
-            workers = _workers.count_workers(workers)
-        target, _held = (None, []) if out is None else check_out(out, shape, self.types.response)
-        if 0 in shape:
-            return np.empty(shape, self.types.response) if out is None else out
-        job = Job(self, images, bank, fill, workers)
-        result = job.respond(shape, target)
-        if target is not None:
-            returned: Array = out
-            return returned
-        if repeats is not None and job.call_done is not None and job.is_small:
-            repeats[:] = [Repeat(job.call_done, images, result), *repeats[:3]]
-        return result
-
-
-# --- the cache --------------------------------------------------------------------------------------------------------
-
-_plans: OrderedDict[Hashable, Plan] = OrderedDict()
-_plans_lock = RLock()
-
 
 def plan_for(
     settings: Settings,
@@ -346,26 +188,9 @@ def plan_for(
     if len(image) == 4 or (len(image) == 3 and settings.layout == "NHW"):
         image = (1, *image[1:])
     key = (settings, level.name, image, images_dtype.str, kernels_shape, kernels_dtype.str)
-    with _plans_lock:
-        plan = _plans.get(key)
-        if plan is not None:
-            _plans.move_to_end(key)
-            return plan
-    plan = Plan(settings, level, images_shape, images_dtype, kernels_shape, kernels_dtype)
-    with _plans_lock:
+    plan: Plan | None = _cache.plans.find(key)
+    if plan is None:
+        plan = Plan(settings, level, images_shape, images_dtype, kernels_shape, kernels_dtype)
         if plan.is_small:
-            _plans[key] = plan
-        while len(_plans) > CACHED_PLANS:
-            _plans.popitem(last=False)
+            _cache.plans.keep(key, plan)
     return plan
-
-
-def _forget_plans() -> None:
-    """Makes a lock for a forked child: the old one may be held by a thread that did not come along."""
-    global _plans_lock
-    _plans_lock = RLock()
-    _plans.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_plans)

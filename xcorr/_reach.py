@@ -6,7 +6,7 @@ from typing import Any
 import numpy.typing as npt
 
 from xcorr._arrays import in_pieces
-from xcorr._geometry import Geometry
+from xcorr._axes import Geometry
 
 
 def largest_magnitude(images: npt.NDArray[Any], geometry: Geometry, boundary: tuple[str, str]) -> int:

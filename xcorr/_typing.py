@@ -1,5 +1,7 @@
 """Types that signatures are made of. The words are spelled out, so that a type checker knows one that is misspelled."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any, Literal, SupportsIndex, TypedDict, TypeVar
 
@@ -23,8 +25,8 @@ Inexact = TypeVar("Inexact", np.float16, np.float32, np.float64, np.complex64, n
 Whole = npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
 
 
-class Keywords(TypedDict, total=False):
-    """The keywords of `correlate` that its response's type does not depend on."""
+class BankKeywords(TypedDict, total=False):
+    """The keywords of `Correlator` that its response's type does not depend on, in the order of the signatures."""
 
     layout: Layout | None
     padding: Padding
@@ -38,4 +40,17 @@ class Keywords(TypedDict, total=False):
     method: Method
     precision: Precision
     overflow: Overflow
+
+
+class Keywords(BankKeywords, total=False):
+    """The keywords of `correlate` that its response's type does not depend on."""
+
+    workers: SupportsIndex | None
+
+
+class CallKeywords(BankKeywords, total=False):
+    """All keywords of `correlate`."""
+
+    dtype: npt.DTypeLike | None
+    out: Array | None
     workers: SupportsIndex | None

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from xcorr._axes import Geometry
 from xcorr._dtypes import Types
-from xcorr._geometry import Geometry
 
 LONGEST_BLOCK = 11
 """Channels of a block of the sum. Block sums are added up; totals of more than six (`binding.pxi`) carry what is lost.
@@ -49,5 +49,5 @@ def strip_pixels(geometry: Geometry) -> int:
 
 
 def sum_blocks(depth: int) -> tuple[int, int, bool]:
-    """How the sum over channels is cut, as `_geometry.sum_blocks` says it for a kernel of one row."""
+    """How the sum over channels is cut, as `_axes.sum_blocks` says it for a kernel of one row."""
     return 1, -(-depth // LONGEST_BLOCK), False

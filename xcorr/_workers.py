@@ -5,7 +5,6 @@ thread always works too, so a call is done even where no thread can be had. Who 
 by the engine.
 """
 
-import functools
 import itertools
 import os
 import sys
@@ -16,10 +15,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from xcorr._cache import remembered
 from xcorr._engine import forked
 from xcorr._foreign import refuses, shown
-from xcorr._geometry import whole_number
 from xcorr._memory import empty
+from xcorr._reading import whole_number
 from xcorr._threads import RLock, SimpleQueue, start_new_thread
 
 ALLOWED = "None, -1 (all) or an integer >= 1"
@@ -57,7 +57,7 @@ def usable_cpus() -> int:
     return max(1, n_cpus if quota is None else min(n_cpus, quota))
 
 
-@functools.cache
+@remembered(None)
 def cgroup_quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup") -> int | None:
     """The CPUs that the control group grants, rounded up; None without a limit (versions 2 and 1)."""
     quotas = []

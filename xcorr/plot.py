@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from xcorr._axes import make_geometry
 from xcorr._banks.arguments import read_flag
-from xcorr._correlate import windows as gather_windows
 from xcorr._figures.arguments import (
     in_order,
     layout_beside,
@@ -35,7 +35,9 @@ from xcorr._figures.arguments import (
 from xcorr._figures.differences import difference, difference_text
 from xcorr._figures.facets import Facet, Sheet, draw, draw_windows, need_plotly
 from xcorr._foreign import shown
-from xcorr._geometry import axes_of, make_geometry, read_layout, read_layout_word, read_pair, read_shape, whole_number
+from xcorr._layouts import axes_of, read_layout
+from xcorr._reading import read_layout_word, read_pair, read_shape, whole_number
+from xcorr._windows import windows as gather_windows
 from xcorr.banks import known_names
 
 if TYPE_CHECKING:

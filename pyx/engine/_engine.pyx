@@ -15,6 +15,8 @@ from microkernels cimport *
 
 from xcorr._memory import empty_lines
 
+cnp.import_array()
+
 # One module; in files of their own are the loops, waiting, the layout of a call, the call itself,
 # and small calls again.
 include "strips.pxi"
@@ -317,4 +319,5 @@ cdef void* allocated(Py_ssize_t count, size_t size) except NULL:
 
 include "binding.pxi"
 include "call.pxi"
+include "words.pxi"
 include "repeat.pxi"

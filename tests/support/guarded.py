@@ -10,7 +10,7 @@ from cases import FEW, Case
 from checks import fast_correlate, random_generator, response_dtype, whole_numbers
 
 import xcorr
-from xcorr import _bank, _dispatch, _plan, _workers
+from xcorr import _bank, _cache, _dispatch, _workers
 
 LINE = 64  # bytes of a cache line
 
@@ -102,7 +102,7 @@ class Guarded:
 @contextlib.contextmanager
 def guarding(guarded):
     """Workspaces, panels, and what they are packed from lie between guards; nothing is left from earlier calls."""
-    _plan._forget_plans()
+    _cache.clear_caches()
     real_kernels, pack = _bank.Bank.real_kernels, _bank.Bank.pack
     with (
         mock.patch.object(_workers, "empty", guarded.workspace),

@@ -10,7 +10,7 @@ REFUSE = """
 import ctypes, gc, json, os, re, sys, time
 import numpy as np
 import xcorr
-from xcorr import _correlate, _matmul, _memory, _plan
+from xcorr import _cache, _matmul, _memory
 
 library = ctypes.CDLL(os.environ["LD_PRELOAD"])
 refuse_in, refused, alive = (ctypes.c_long.in_dll(library, name) for name in ("refuse_in", "refused", "alive"))
@@ -59,17 +59,13 @@ CALLS = {
 }
 
 def forget():
-    _plan._plans.clear()
-    _plan.settings_of.cache_clear()
+    for cache in (_cache.plans, _cache.banks, _cache.recent_calls):
+        cache.clear()
     _matmul.width_for.cache_clear()
-    _correlate._recent.clear()
+    _memory.free_kept_memory()
     prepared._banks.clear()
     prepared._known.clear()
     prepared._repeats.clear()
-    try:
-        _memory.empty((2**60,), np.dtype("u1"))  # gives back what is kept
-    except MemoryError:
-        pass
 
 def outcome():
     "What a call gave: a copy of the response, or the kind of error."

@@ -9,7 +9,7 @@ from checks import fast_correlate, padded_images, random_generator, real_numbers
 from looping import for_each
 
 import xcorr
-from xcorr import _plan
+from xcorr import _plan, _settings
 
 NAN, INF = np.nan, np.inf
 GEOMETRIES = [
@@ -58,7 +58,8 @@ def tile_of(
     images, kernels, *, padding="valid", boundary="constant", stride=1, dilation=1, groups=1, fill_value=0, bias=None
 ):
     """The tile of a call of NHWC operands by fft."""
-    settings = _plan.read_settings("NHWC", padding, boundary, stride, dilation, groups, True, False, "fft", "standard")
+    keywords = {"padding": padding, "boundary": boundary, "stride": stride, "dilation": dilation, "groups": groups}
+    settings = _settings.read_settings({**keywords, "layout": "NHWC", "method": "fft"})
     return _plan.plan_for(settings, images.shape, images.dtype, kernels.shape, kernels.dtype).tile[0]
 
 

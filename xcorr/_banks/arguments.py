@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xcorr._foreign import refuses, shown
-from xcorr._geometry import is_sequence, items_of, whole_number
+from xcorr._reading import is_sequence, items_of, whole_number
 
 MAX_SIZE = 4095  # a kernel of 64 MB
 MOST_NUMBERS = 1024  # of wavelengths, orientations, phases or sigmas

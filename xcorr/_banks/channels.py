@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._arrays import take_array
-from xcorr._geometry import check_not_empty, checked, whole_number
+from xcorr._layouts import check_not_empty
+from xcorr._reading import checked, whole_number
 
 Bank = npt.NDArray[Any]
 

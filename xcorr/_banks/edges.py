@@ -5,7 +5,7 @@ import numpy as np
 from xcorr._banks.arguments import read_flag
 from xcorr._banks.recipe import Kernels, Recipe, made
 from xcorr._foreign import shown
-from xcorr._geometry import whole_number
+from xcorr._reading import whole_number
 
 SOBEL = [[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], [[-1, -2, -1], [0, 0, 0], [1, 2, 1]]]
 LAPLACIANS = {4: [[0, 1, 0], [1, -4, 1], [0, 1, 0]], 8: [[1, 1, 1], [1, -8, 1], [1, 1, 1]]}

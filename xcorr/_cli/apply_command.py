@@ -20,7 +20,7 @@ from xcorr._cli.respond import SETTINGS, Responder
 from xcorr._cli.responses import SUFFIXES
 from xcorr._cli.tiles import Look
 from xcorr._info import info
-from xcorr._plan import read_settings
+from xcorr._settings import read_settings
 
 __all__ = ["apply_files"]
 
@@ -135,7 +135,7 @@ def make_job(found: Found, out: Path, options: dict[str, Any]) -> Job:
 def check_keywords(keywords: dict[str, Any]) -> None:
     """TypeError or ValueError for what no image could be correlated with."""
     words = {name: keywords[name] for name in SETTINGS}
-    read_settings(layout=None, groups=1, conjugate=True, flip=False, **words)
+    read_settings(words)
 
 
 def counted(n: int, noun: str) -> str:

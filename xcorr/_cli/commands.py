@@ -16,9 +16,8 @@ from xcorr._cli.images import ALPHAS, MissingLibrary
 from xcorr._cli.respond import CHANNELS, SCALES
 from xcorr._cli.responses import SUFFIXES
 from xcorr._cli.tiles import COLOURS
-from xcorr._geometry import BOUNDARIES, LAYOUTS, OVERFLOWS, PADDING_WORDS
 from xcorr._info import info
-from xcorr._method import METHODS, PRECISIONS
+from xcorr._reading import BOUNDARIES, LAYOUTS, METHODS, OVERFLOWS, PADDING_WORDS, PRECISIONS
 
 __all__ = ["commands"]
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from xcorr._cli.images import ImageError, Images
 from xcorr._cli.responses import PART_BYTES, Responses
 from xcorr._correlator import Correlator
-from xcorr._plan import plan_for, read_settings
+from xcorr._plan import plan_for
+from xcorr._settings import read_settings
 from xcorr._typing import Layout
 
 __all__ = ["CHANNELS", "SCALES", "SETTINGS", "Responder"]
@@ -104,7 +105,7 @@ class Responder:
         axes = (1, height, width) if layout == "NHW" else (1, *prepared.shape[1:])
         words, result = self.words(images.dtype)
         asked = {name: words.get(name, value) for name, value in SETTINGS.items()}
-        settings = read_settings(layout=layout, groups=1, conjugate=True, flip=False, **asked)
+        settings = read_settings({"layout": layout, **asked})
         plan = plan_for(settings, axes, prepared.dtype, bank.shape, bank.dtype)
         plan.check_it_fits()
         rows, columns, *kernels = plan.one_response[1:]

@@ -22,7 +22,8 @@ from xcorr._info import info
 from xcorr._job import NO_PANELS, WORK_PER_WORKER, Job
 from xcorr._matmul import Blocks
 from xcorr._method import SMALLEST_TRANSFORMED
-from xcorr._plan import Plan, plan_for, read_settings
+from xcorr._plan import Plan, plan_for
+from xcorr._settings import read_settings
 
 __all__ = ["explanation", "facts", "print_facts"]
 
@@ -114,7 +115,7 @@ def explanation(
         As `correlate`.
     """
     types = [operand_dtype("images-dtype", images_dtype), operand_dtype("kernels-dtype", kernels_dtype)]
-    settings = read_settings(conjugate=True, flip=False, **keywords)
+    settings = read_settings(keywords)
     plan = plan_for(settings, images, types[0], kernels, types[1])
     plan.check_it_fits()
     n_images = images[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1

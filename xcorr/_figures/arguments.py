@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from xcorr._arrays import take_array
 from xcorr._foreign import shown
-from xcorr._geometry import is_sequence, items_of, sizes_of, whole_number
+from xcorr._layouts import sizes_of
+from xcorr._reading import is_sequence, items_of, whole_number
 
 Array = npt.NDArray[Any]
 

@@ -1,0 +1,248 @@
+"""The geometry of a call: its axes, channels, groups and kernels, and how the sum is cut into blocks. No arrays."""
+
+from collections.abc import Sequence
+from math import isqrt, prod
+from typing import Any, NamedTuple
+
+from xcorr._reading import Padding, checked, read_padding, read_pair, whole_number
+
+# Taps in one chain of multiply-adds of a long sum, and the number of taps from which a sum is long: from there on the
+# totals of the blocks carry their rounding errors along.
+LONG_BLOCK = 64
+LONG_SUM = 16384
+# Taps of a kernel row from which on it is a block by itself: with two rows in a block tiles over columns take twice the
+# time, for want of registers.
+LONG_ROW = 6
+
+
+class Axis(NamedTuple):
+    """One spatial axis of an image, and of the kernels that go along it; all in pixels."""
+
+    length: int
+    kernel: int
+    before: int = 0
+    behind: int = 0
+    stride: int = 1
+    dilation: int = 1
+
+    @property
+    def effective(self) -> int:
+        """The extent of a kernel with its dilation."""
+        return (self.kernel - 1) * self.dilation + 1
+
+    @property
+    def padded(self) -> int:
+        """The length with the padding."""
+        return self.before + self.length + self.behind
+
+    @property
+    def outputs(self) -> int:
+        """Windows along the axis."""
+        return (self.padded - self.effective) // self.stride + 1
+
+    @property
+    def span(self) -> int:
+        """Windows that there would be without stride, from the first to the last that is taken."""
+        return (self.outputs - 1) * self.stride + 1
+
+    @property
+    def reached(self) -> int:
+        """Padded pixels from the first to the last that a window holds."""
+        return self.span + self.effective - 1
+
+
+class Geometry(NamedTuple):
+    """The sizes of one image, the bank and one response."""
+
+    axes: tuple[Axis, ...]
+    channels: int
+    groups: int
+    n_kernels: int
+
+    @property
+    def kernel_shape(self) -> tuple[int, ...]:
+        """The taps of a kernel along each axis."""
+        return tuple(axis.kernel for axis in self.axes)
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The windows along each axis."""
+        return tuple(axis.outputs for axis in self.axes)
+
+    @property
+    def depth(self) -> int:
+        """Channels of a group."""
+        return self.channels // self.groups
+
+    @property
+    def n_taps(self) -> int:
+        """Taps of one kernel."""
+        return prod(self.kernel_shape) * self.depth
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of one image's responses."""
+        return prod(self.outputs) * self.n_kernels * self.n_taps
+
+    # COMPAT-BEGIN
+    @property
+    def height(self) -> int:
+        return self.axes[0].length
+
+    @property
+    def width(self) -> int:
+        return self.axes[1].length
+
+    @property
+    def kernel_height(self) -> int:
+        return self.axes[0].kernel
+
+    @property
+    def kernel_width(self) -> int:
+        return self.axes[1].kernel
+
+    @property
+    def top(self) -> int:
+        return self.axes[0].before
+
+    @property
+    def bottom(self) -> int:
+        return self.axes[0].behind
+
+    @property
+    def left(self) -> int:
+        return self.axes[1].before
+
+    @property
+    def right(self) -> int:
+        return self.axes[1].behind
+
+    @property
+    def row_stride(self) -> int:
+        return self.axes[0].stride
+
+    @property
+    def column_stride(self) -> int:
+        return self.axes[1].stride
+
+    @property
+    def row_dilation(self) -> int:
+        return self.axes[0].dilation
+
+    @property
+    def column_dilation(self) -> int:
+        return self.axes[1].dilation
+
+    @property
+    def rows(self) -> int:
+        return self.axes[0].outputs
+
+    @property
+    def columns(self) -> int:
+        return self.axes[1].outputs
+
+    @property
+    def work(self) -> int:
+        return self.multiply_adds
+
+    # COMPAT-END
+
+
+def axis_padding(length: int, effective: int, stride: int, padding: Padding, axis: int) -> tuple[int, int]:
+    """What is added before and behind one axis."""
+    if padding == "valid":
+        return 0, 0
+    if padding == "same":
+        total = max((-(-length // stride) - 1) * stride + effective - length, 0)
+        return total // 2, total - total // 2
+    if padding == "full":
+        return effective - 1, effective - 1
+    assert not isinstance(padding, str)
+    return padding[axis]
+
+
+def make_geometry(
+    image: tuple[int, int, int],
+    bank: tuple[int, int, int, int],
+    *,
+    padding: Any = "valid",
+    stride: Any = 1,
+    dilation: Any = 1,
+    groups: Any = 1,
+    operands: tuple[str, str] = ("images", "kernels"),
+    reading: str = "",
+) -> Geometry:
+    """The geometry from (height, width, channels) of the images and (kernels, height, width, channels) of the bank.
+
+    `operands` are the arguments' names for the errors, `reading` what they say of the operands' axes.
+    """
+    pads, strides, dilations = read_padding(padding), read_pair(stride, "stride"), read_pair(dilation, "dilation")
+    n_groups = whole_number(groups, "groups", 1, "an integer >= 1")
+    *lengths, channels = image
+    n_kernels, *kernel, _ = bank
+    check_groups(channels, bank, n_groups, operands, reading)
+    axes = []
+    for index, (length, taps) in enumerate(zip(lengths, kernel, strict=True)):
+        axis = Axis(length, taps, 0, 0, strides[index], dilations[index])
+        checked(axis.effective, "dilation", "the kernel's effective size")
+        before, behind = axis_padding(length, axis.effective, axis.stride, pads, index)
+        axis = axis._replace(before=before, behind=behind)
+        checked(8 * axis.padded, "padding", f"the bytes of {axis.padded} padded pixels")
+        axes.append(axis)
+    check_kernels_fit(axes, operands, reading)
+    geometry = Geometry(tuple(axes), channels, n_groups, n_kernels)
+    checked(prod(geometry.outputs) * max(n_kernels, 1), "padding", "the number of responses of one image")
+    return geometry
+
+
+def check_kernels_fit(axes: Sequence[Axis], operands: tuple[str, str], reading: str) -> None:
+    """ValueError if a kernel is longer than a padded axis."""
+    if all(axis.effective <= axis.padded for axis in axes):
+        return
+    effective, padded = tuple(axis.effective for axis in axes), tuple(axis.padded for axis in axes)
+    dilated = f" (dilated {effective})" if any(axis.dilation > 1 for axis in axes) else ""
+    raise ValueError(
+        f"{operands[1]}: spatial size {tuple(axis.kernel for axis in axes)}{dilated} is larger than the padded "
+        f"{operands[0].removesuffix('s')} {padded}{reading}"
+    )
+
+
+def check_groups(
+    channels: int, bank: tuple[int, int, int, int], groups: int, operands: tuple[str, str], reading: str
+) -> None:
+    if channels % groups:
+        raise ValueError(f"groups: {groups} does not divide the {channels} channels of the {operands[0]}{reading}")
+    if bank[0] % groups:
+        raise ValueError(f"groups: {groups} does not divide the {bank[0]} kernels{reading}")
+    if bank[3] * groups != channels:
+        of_group = "" if groups == 1 else f" in {groups} groups, which makes {channels // groups} for each kernel"
+        raise ValueError(
+            f"{operands[1]}: each has {bank[3]} {'channel' if bank[3] == 1 else 'channels'}; "
+            f"the {operands[0]} have {channels}{of_group}{reading}"
+        )
+
+
+# --- the order of the sum ---------------------------------------------------------------------------------------------
+
+
+def sum_blocks(kernel_height: int, run: int) -> tuple[int, int, bool]:
+    """How a kernel's sum is cut: (kernel rows in a block, pieces of a kernel row's run, compensated totals).
+
+    A chain of B multiply-adds and the additions of n/B blocks round at most B + n/B - 1 times on the way of any tap,
+    so with 3 + 2 sqrt(n) as the most allowed the bound (4 + 2 sqrt(n)) u S holds always, not only on average, the
+    bias' addition included. Blocks are one kernel row where that is long enough, else as long as that allows. Sums that
+    cannot be cut so, and long ones, compensate the additions of their blocks.
+    """
+    n_taps = kernel_height * run
+    if n_taps > LONG_SUM:
+        return max(1, LONG_BLOCK // run), -(-run // LONG_BLOCK), True
+    most = 3 + isqrt(4 * n_taps)
+    if run >= LONG_ROW and run + kernel_height - 1 <= most:
+        return 1, 1, False
+    for rows in range(kernel_height, 0, -1):
+        if rows * run + -(-kernel_height // rows) - 1 <= most:
+            return rows, 1, False
+    for pieces in range(1, run + 1):
+        if -(-run // pieces) + kernel_height * pieces - 1 <= most:
+            return 1, pieces, False
+    return max(1, most // (2 * run)), -(-2 * run // most), True

@@ -1,0 +1,111 @@
+"""What the process remembers between calls, all of it; `clear_caches` forgets it.
+
+Plans, packed small banks, recent small calls and the answers of slow questions are here; the memory of large responses
+is kept by `_memory`. What a `Correlator` has prepared is its own, and lives as long as it does.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+from xcorr import _memory
+from xcorr._threads import RLock
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PLANS = 256
+BANKS = 256
+"""Small banks that are kept packed: of a few kilobytes each."""
+
+RECENT_CALLS = 8
+"""Small calls that can be repeated. Each is looked at before a call is planned: some 20 ns."""
+
+
+class Cache:
+    """Holds at most `most` values, those that were kept last. Threads may share it, and handlers of signals."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.values: dict[Hashable, Any] = {}
+        self.lock = RLock()
+        _caches.append(self)
+
+    def find(self, key: Hashable) -> Any:
+        """Return the value of `key`, or None."""
+        return self.values.get(key)
+
+    def keep(self, key: Hashable, value: Any) -> None:
+        """Remember a value, at the cost of the one that was kept first."""
+        with self.lock:
+            self.values[key] = value
+            while len(self.values) > self.most:
+                self.values.pop(next(iter(self.values)), None)
+
+    def clear(self) -> None:
+        """Forget every value."""
+        with self.lock:
+            self.values.clear()
+
+    def renew(self) -> None:
+        """Forget every value in a forked child: a thread that did not come along may hold the lock."""
+        self.lock = RLock()
+        self.values.clear()
+
+
+def remembered(most: int | None) -> Callable[[Function], Function]:
+    """Remember at most so many answers of a function, as `functools.lru_cache` does."""
+
+    def remembering(function: Function) -> Function:
+        answers = functools.lru_cache(maxsize=most)(function)
+        _answers.append(answers)
+        return answers  # type: ignore[return-value]
+
+    return remembering
+
+
+_caches: list[Cache] = []
+_answers: list[Any] = []
+
+plans = Cache(PLANS)
+banks = Cache(BANKS)
+recent_calls: list[Any] = []
+
+
+def remember_call(call: Any) -> None:
+    """Put a call before the recent ones."""
+    recent_calls[:] = [call, *recent_calls[: RECENT_CALLS - 1]]
+
+
+def clear_caches() -> None:
+    """Forget what earlier calls have left behind, and give kept memory back to the system.
+
+    Calls remember their plans, small packed banks, the last few small calls and up to 256 MiB of memory of responses
+    that were let go of, so that later calls are faster. Nothing else depends on it: responses are the same after. What
+    a `Correlator` has prepared stays with it.
+
+    See Also
+    --------
+    info : What is kept now, among other things.
+
+    Examples
+    --------
+    >>> import xcorr
+    >>> xcorr.clear_caches()
+    """
+    for cache in _caches:
+        cache.clear()
+    for answers in _answers:
+        answers.cache_clear()
+    recent_calls.clear()
+    _memory.free_kept_memory()
+
+
+def _forked() -> None:
+    for cache in _caches:
+        cache.renew()
+    recent_calls.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

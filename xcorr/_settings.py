@@ -1,0 +1,119 @@
+"""The keywords of a call: each is a field here, with its default and how it is read; signatures are made of them."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from xcorr._dtypes import read_dtype
+from xcorr._foreign import shown
+from xcorr._reading import (
+    METHODS,
+    OVERFLOWS,
+    PRECISIONS,
+    Padding,
+    read_boundary,
+    read_layout_word,
+    read_padding,
+    read_pair,
+    read_word,
+    whole_number,
+)
+from xcorr._typing import CallKeywords
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Keyword(NamedTuple):
+    """A keyword's default, and what reads the value that is given into its one form."""
+
+    default: Any
+    read: Callable[[Any], Any]
+
+
+def read_groups(groups: Any) -> int:
+    """A number of groups."""
+    return whole_number(groups, "groups", 1, "an integer >= 1")
+
+
+def read_conjugate(conjugate: Any) -> bool:
+    """True or False, nothing that is only equal to them."""
+    if not isinstance(conjugate, (bool, np.bool_)):
+        raise TypeError(f"conjugate: got {shown(conjugate)}; allowed are True and False")
+    return bool(conjugate)
+
+
+def read_response_dtype(dtype: Any) -> str | None:
+    """The response's type by its name, which is the same for all spellings."""
+    return None if dtype is None else read_dtype(dtype).str
+
+
+class Settings(NamedTuple):
+    """The keywords of a call that say what is computed, read and in one form each."""
+
+    layout: Annotated[str | None, Keyword(None, read_layout_word)]
+    padding: Annotated[Padding, Keyword("valid", read_padding)]
+    boundary: Annotated[tuple[str, str], Keyword("constant", read_boundary)]
+    stride: Annotated[tuple[int, int], Keyword(1, partial(read_pair, argument="stride"))]
+    dilation: Annotated[tuple[int, int], Keyword(1, partial(read_pair, argument="dilation"))]
+    groups: Annotated[int, Keyword(1, read_groups)]
+    conjugate: Annotated[bool, Keyword(True, read_conjugate)]
+    method: Annotated[str, Keyword("auto", partial(read_word, argument="method", words=("auto", *METHODS)))]
+    precision: Annotated[str, Keyword("standard", partial(read_word, argument="precision", words=PRECISIONS))]
+    overflow: Annotated[str, Keyword("raise", partial(read_word, argument="overflow", words=OVERFLOWS))]
+    dtype: Annotated[str | None, Keyword(None, read_response_dtype)]
+    flip: bool = False  # no keyword: the kernels are turned around for a convolution, which never conjugates
+
+
+KEYWORDS: dict[str, Keyword] = {
+    name: annotation.__metadata__[0]
+    for name, annotation in Settings.__annotations__.items()
+    if hasattr(annotation, "__metadata__")
+}
+USUAL = Settings(**{name: keyword.read(keyword.default) for name, keyword in KEYWORDS.items()})
+
+OPERANDS = {"fill_value": 0, "bias": None, "out": None, "workers": None}
+"""Defaults of the keywords that hold numbers and arrays, or only say where and by how many it is computed."""
+
+
+def read_settings(keywords: Mapping[str, Any], *, flip: bool = False) -> Settings:
+    """Every keyword checked by itself; what needs the shapes is checked when the plan is made."""
+    read = {name: KEYWORDS[name].read(value) for name, value in keywords.items()}
+    if flip:
+        read["conjugate"] = False
+    return USUAL._replace(flip=flip, **read) if read or flip else USUAL
+
+
+def split(function: str, keywords: dict[str, Any], *left_out: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The keywords of `Settings`, and the others with their defaults; TypeError if one is neither, or is left out."""
+    settings, operands = {}, {name: default for name, default in OPERANDS.items() if name not in left_out}
+    for name, value in keywords.items():
+        if name in KEYWORDS and name not in left_out:
+            settings[name] = value
+        elif name in operands:
+            operands[name] = value
+        else:
+            names = ", ".join(known for known in CallKeywords.__annotations__ if known not in left_out)
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}; allowed are {names}")
+    return settings, operands
+
+
+def takes_keywords(*left_out: str) -> Callable[[Function], Function]:
+    """Give a function the signature that its ``**keywords`` stand for: all of `correlate` but those left out."""
+
+    def signed(function: Function) -> Function:
+        own = inspect.signature(function)
+        parameters = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]
+        for name, annotation in CallKeywords.__annotations__.items():
+            if name not in left_out:
+                default = KEYWORDS[name].default if name in KEYWORDS else OPERANDS[name]
+                word = getattr(annotation, "__forward_arg__", annotation)
+                parameters.append(
+                    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=word)
+                )
+        function.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return function
+
+    return signed
