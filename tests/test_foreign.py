@@ -40,6 +40,9 @@ READERS = [
     (xcorr.set_workers, "n"),
     *((load, name) for load in LOADERS for name in (next(iter(SOUND[load])), "max_bytes")),
 ]
+HIDDEN = ("dtype",) if np.__version__.startswith("1.") else ()
+"""The arguments whose own errors NumPy itself hides: before its second version that of an attribute `dtype`."""
+READERS = [(function, name) for function, name in READERS if name not in HIDDEN]
 NO_LISTS = ("groups", "workers", "n", "path", "folder", "folder_or_tar_gz", "max_bytes")
 by_name = {"ids": lambda value: getattr(value, "__name__", None)}
 
@@ -53,7 +56,7 @@ def test_what_an_objects_own_methods_raise_comes_through_as_it_is(function, name
 
 
 @pytest.mark.parametrize("kind", [TypeError, ValueError, RuntimeError, OverflowError, OSError, MemoryError])
-@pytest.mark.parametrize("name", ["__array__", "__index__", "dtype"])
+@pytest.mark.parametrize("name", [name for name in ("__array__", "__index__", "dtype") if name not in HIDDEN])
 def test_an_objects_own_error_is_its_own_whatever_the_kind(kind, name):
     def fails(*arguments, **keywords):
         raise kind("its own")

@@ -18,7 +18,9 @@ KNOWN = {"xcorr._bank", "xcorr._exact", "xcorr._job", "xcorr._plan"}
 
 
 def modules():
-    """The name and the syntax tree of each Python file."""
+    """The name and the syntax tree of each Python file; the compiled modules' are empty, as they import none of these."""
+    for path in (*PACKAGE.glob("*.so"), *PACKAGE.glob("*.pyd")):
+        yield f"xcorr.{path.name.partition('.')[0]}", ast.Module([], [])
     for path in sorted(PACKAGE.rglob("*.py")):
         name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         yield name.removesuffix(".__init__"), ast.parse(path.read_text(encoding="utf-8"))

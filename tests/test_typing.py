@@ -6,6 +6,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import xcorr
@@ -15,6 +16,8 @@ SAMPLE = Path(__file__).parent / "support" / "typing_sample.py"
 
 def test_a_type_checker_knows_right_calls_from_wrong_ones(tmp_path):
     pytest.importorskip("mypy")
+    if np.__version__.startswith("1."):
+        pytest.skip("NumPy's own hints are wider before its second version")
     if Path(xcorr.__file__).parents[1] != Path(sysconfig.get_path("platlib")):
         pytest.skip("a type checker looks at installed packages, and xcorr is not one")
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path}", SAMPLE]

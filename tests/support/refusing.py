@@ -77,7 +77,7 @@ def outcome():
 def same(first, second):
     return type(first) is type(second) and np.array_equal(first, second)
 
-handler = np._core.multiarray.get_handler_name() if hasattr(np, "_core") else None
+handler = np._core.multiarray.get_handler_name() if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else None
 settings = np.geterr()
 gc.disable()
 

@@ -16,7 +16,7 @@ def run_job(job: Job, watch: Watch) -> Summary:
 
     Raises
     ------
-    Refused
+    Conflict
         Results that are not this job's are in its way.
     JobError
         A result cannot be written, something else is where a file of the job's own should be, another run is at work

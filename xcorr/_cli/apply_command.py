@@ -14,7 +14,7 @@ import click
 from xcorr._cli.apply import run_job
 from xcorr._cli.bank_file import bank_digest, kernel_names, read_bank
 from xcorr._cli.find import IN_FOLDERS, Found, find_images
-from xcorr._cli.job import STACKED, Job, JobError, Refused, Summary
+from xcorr._cli.job import STACKED, Conflict, Job, JobError, Summary
 from xcorr._cli.progress import printable, watching
 from xcorr._cli.respond import SETTINGS, Responder
 from xcorr._cli.responses import SUFFIXES
@@ -49,7 +49,7 @@ def apply_files(images: Sequence[str], out: Path, quiet: bool, options: dict[str
     try:
         with watching(len(job.files), quiet) as watch:
             summary = run_job(job, watch)
-    except Refused as error:
+    except Conflict as error:
         raise click.UsageError(printable(f"--out: {error}")) from error
     except JobError as error:
         raise click.ClickException(printable(str(error))) from error

@@ -20,7 +20,7 @@ from xcorr._cli.files import digest_in
 from xcorr._cli.find import ImageFile
 from xcorr._cli.folder import Folder, NotOurs, name_and_folders
 from xcorr._cli.images import ImageError, open_images
-from xcorr._cli.job import Job, Refused, Run, Summary, Watch, check_same, content_of, differences, is_same
+from xcorr._cli.job import Conflict, Job, Run, Summary, Watch, check_same, content_of, differences, is_same
 from xcorr._cli.journal import LOCK, Entry, Journal
 from xcorr._cli.png import pictures_of, write_png
 from xcorr._cli.responses import IN_A_BATCH, result_names, write_responses
@@ -127,22 +127,22 @@ class FilesRun(Run):
     # What is in the way.
 
     def refuse_collisions(self) -> None:
-        """`Refused` if two results would have one name, or one the name of a folder, a pipe or a device."""
+        """`Conflict` if two results would have one name, or one the name of a folder, a pipe or a device."""
         caseless = is_caseless(self.journal.folder)
         results: dict[Path, ImageFile] = {}
         for file in self.job.files:
             for path, kind in zip(self.paths(file), self.known_kinds(file), strict=True):
                 if kind not in ("", "file", "link"):
-                    raise Refused(f"{self.job.out / path} is a {kind}; it cannot be the result of {file.name!r}")
+                    raise Conflict(f"{self.job.out / path} is a {kind}; it cannot be the result of {file.name!r}")
                 name = unicodedata.normalize("NFC", str(path)).casefold() if caseless else path
                 before = results.setdefault(Path(name), file)
                 if before is not file:
                     names = f"{before.name!r} and {file.name!r}"
-                    raise Refused(f"{names} are one name for this disk; allowed is one at a time")
+                    raise Conflict(f"{names} are one name for this disk; allowed is one at a time")
         for path, file in results.items():
             for folder in path.parents:
                 if folder in results:
-                    raise Refused(
+                    raise Conflict(
                         f"the result of {results[folder].name!r} has the name of the folder for {file.name!r}"
                     )
 
@@ -156,7 +156,7 @@ class FilesRun(Run):
             return [""] * len(self.names(file))
 
     def refuse_others(self) -> None:
-        """`Refused` if results of other parameters, or files that no run wrote, are where results go."""
+        """`Conflict` if results of other parameters, or files that no run wrote, are where results go."""
         if self.job.overwrite:
             return
         before = self.journal.job
@@ -164,13 +164,13 @@ class FilesRun(Run):
         if before is not None and not is_same(before, self.job.parameters):
             if any(map(self.is_there, noted)):
                 told = differences(before, self.job.parameters)
-                raise Refused(f"{self.job.out} holds responses of another job: {told}; --overwrite replaces them")
+                raise Conflict(f"{self.job.out} holds responses of another job: {told}; --overwrite replaces them")
             noted = set()
         for file in self.job.files:
             if file.name not in noted:
                 for path, kind in zip(self.paths(file), self.known_kinds(file), strict=True):
                     if kind:
-                        raise Refused(f"{self.job.out / path} is there, and not of this job; --overwrite replaces it")
+                        raise Conflict(f"{self.job.out / path} is there, and not of this job; --overwrite replaces it")
 
     def is_there(self, noted: str) -> bool:
         """Whether one of the results of a noted file is there, of the form that they had."""

@@ -76,14 +76,14 @@ class Folder:
         path = self.path / name
         if make:
             with contextlib.suppress(FileExistsError):
-                os.mkdir(self.place(name), dir_fd=self.descriptor)
+                os.mkdir(self.path_to(name), dir_fd=self.descriptor)
         if not BY_DESCRIPTOR:
             self.check(name, "folder")
             if not self.kind(name):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
             return Folder(path, None)
         try:
-            return Folder(path, os.open(self.place(name), _FOLDER | _NO_LINK, dir_fd=self.descriptor))
+            return Folder(path, os.open(self.path_to(name), _FOLDER | _NO_LINK, dir_fd=self.descriptor))
         except OSError:
             self.check(name, "folder")
             raise
@@ -108,7 +108,7 @@ class Folder:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def place(self, name: str) -> str | Path:
+    def path_to(self, name: str) -> str | Path:
         """Return what stands for a name in calls that are given the descriptor, too."""
         if not is_plain_name(name):
             raise ValueError(f"name: got {name!r}; allowed is one without folders")
@@ -119,7 +119,7 @@ class Folder:
     def state(self, name: str) -> os.stat_result | None:
         """Return what the system knows of a name, of a link itself; None if nothing has it."""
         try:
-            return os.stat(self.place(name), dir_fd=self.descriptor, follow_symlinks=False)
+            return os.stat(self.path_to(name), dir_fd=self.descriptor, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -153,7 +153,7 @@ class Folder:
         """Return the descriptor of a plain file; one that is written to has no other name by a hard link."""
         self.check(name, "file")  # a device is not even opened
         try:
-            descriptor = os.open(self.place(name), flags | _PLAIN, 0o666, dir_fd=self.descriptor)
+            descriptor = os.open(self.path_to(name), flags | _PLAIN, 0o666, dir_fd=self.descriptor)
         except OSError:
             self.check(name, "file")
             raise
@@ -198,17 +198,17 @@ class Folder:
 
     def rename(self, name: str, folder: Folder, new: str) -> None:
         """Give a file or folder a name in another folder, in place of the file that had it."""
-        places = self.place(name), folder.place(new)
+        places = self.path_to(name), folder.path_to(new)
         os.replace(*places, src_dir_fd=self.descriptor, dst_dir_fd=folder.descriptor)
 
     def unlink(self, name: str) -> None:
         """Remove a file, or a link itself; nothing if it is absent."""
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.place(name), dir_fd=self.descriptor)
+            os.unlink(self.path_to(name), dir_fd=self.descriptor)
 
     def remove_empty(self, name: str) -> None:
         """Remove a folder, OSError if something is in it."""
-        os.rmdir(self.place(name), dir_fd=self.descriptor)
+        os.rmdir(self.path_to(name), dir_fd=self.descriptor)
 
     def remove(self, name: str) -> None:
         """Remove a file, a link itself, or a folder with all that is in it.

@@ -20,10 +20,10 @@ from xcorr._cli.tiles import Look
 
 __all__ = [
     "STACKED",
+    "Conflict",
     "Content",
     "Job",
     "JobError",
-    "Refused",
     "Run",
     "Summary",
     "Watch",
@@ -37,7 +37,7 @@ STACKED = ("stack", "zarr")
 """Forms of one array for all images."""
 
 
-class Refused(ValueError):
+class Conflict(ValueError):
     """What is asked cannot be begun; nothing was changed."""
 
 

@@ -135,14 +135,14 @@ class Peers:
             try:
                 calls = ways(step, self.workers)
                 for call in calls if name != LOOP else ():
-                    check_same_work(np.asarray(call()), (step.n_images, *expected.shape), expected)
+                    check_same_responses(np.asarray(call()), (step.n_images, *expected.shape), expected)
             except Exception as error:
                 self.leave_out(name, error)
             else:
                 yield from ((name, call) for call in calls)
 
 
-def check_same_work(responses: NDArray[Any], shape: tuple[int, ...], expected: NDArray[Any]) -> None:
+def check_same_responses(responses: NDArray[Any], shape: tuple[int, ...], expected: NDArray[Any]) -> None:
     """ValueError if a library's responses are others."""
     if responses.shape != shape:
         raise ValueError(f"responses of shape {responses.shape} instead of {shape}")

@@ -68,7 +68,7 @@ def write_sheet(file: BinaryIO, images: Images, responses: Responses, look: Look
     places = places_for(shape, responses.n_images, 1 + len(kernels), header)
     rows = [
         row_of(image, f"image {index}" if responses.has_batch else "image", planes, kernels, look, places)
-        for index, (image, planes) in enumerate(islice(pairs(images, responses), places.n_images))
+        for index, (image, planes) in enumerate(islice(images_with_responses(images, responses), places.n_images))
     ]
     foot = foot_text(rows, look) + left_out(places, responses.n_images, len(kernels))
     drawn(rows, places, pen, foot, look).save(file, format="PNG")
@@ -86,7 +86,7 @@ def titled_kernels(look: Look, responses: Responses) -> list[tuple[str, Array]]:
     ]
 
 
-def pairs(images: Images, responses: Responses) -> Iterator[tuple[Array, Array]]:
+def images_with_responses(images: Images, responses: Responses) -> Iterator[tuple[Array, Array]]:
     """Give each image with its responses (tiles, rows, columns)."""
     first = 0
     for part in responses.parts:

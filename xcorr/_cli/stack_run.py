@@ -12,7 +12,7 @@ import numpy as np
 from xcorr._cli.files import put
 from xcorr._cli.find import ImageFile
 from xcorr._cli.images import ImageError, open_images
-from xcorr._cli.job import Content, JobError, Refused, Run, Summary, check_same, content_of, differences, is_same
+from xcorr._cli.job import Conflict, Content, JobError, Run, Summary, check_same, content_of, differences, is_same
 from xcorr._cli.journal import Entry
 from xcorr._cli.responses import IN_A_BATCH
 from xcorr._cli.rows import Rows, open_finished, open_rows, rows_digest
@@ -41,10 +41,10 @@ class StackRun(Run):
         job, journal, home, name = self.job, self.journal, self.home, self.job.out.name
         same, found = is_same(journal.job, job.parameters), home.kind(name)
         if found not in ("", "link", OF_KIND[job.form]):
-            raise Refused(f"{job.out} is a {found}; it cannot be the result")
+            raise Conflict(f"{job.out} is a {found}; it cannot be the result")
         if found and not job.overwrite and not same:
             told = f": {differences(journal.job, job.parameters)}" if journal.job else ""
-            raise Refused(f"{job.out} is there, and not of this job{told}; --overwrite replaces it")
+            raise Conflict(f"{job.out} is there, and not of this job{told}; --overwrite replaces it")
         shape, dtype, surveyed = self.survey()
         if found and same:
             with open_finished(home, name, job.form, shape, dtype) as rows:
@@ -54,7 +54,7 @@ class StackRun(Run):
                 journal.write(job.parameters, entries)
                 return self.summary
             if not job.overwrite:
-                raise Refused(f"{job.out} is there, and not of these files as they are; --overwrite replaces it")
+                raise Conflict(f"{job.out} is there, and not of these files as they are; --overwrite replaces it")
         goes_on = same and journal.folder.kind(PART) == OF_KIND[job.form]
         journal.sweep([PART] if goes_on else [])
         journal.write(job.parameters, journal.entries if same else [])

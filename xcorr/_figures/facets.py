@@ -233,7 +233,7 @@ def draw_windows(title: str, tiles: Array, width: int) -> Figure:
     ends = colour_limits([tiles]) if scale == "colour" else limits(scale, [tiles])
     side = min((width - 2 * MARGIN - AXIS) / across, 1.5 * width / height, MOST_PIXEL)
     plot = (side * across, side * height)
-    layout = frame(title, *plot, width, (AXIS, AXIS), BAR if scale == "image" else 0)
+    layout = layout_of(title, *plot, width, (AXIS, AXIS), BAR if scale == "image" else 0)
     layout["coloraxis"] = colour_axis("image", ends, "image", (0, 1), plot, AXIS)
     layout["coloraxis"]["showscale"] = scale == "image"
     for axis, name in enumerate(("row", "column")):
@@ -318,7 +318,7 @@ def draw(sheet: Sheet) -> Figure:
         for index, facet in enumerate(facets)
         for trace in traces(facet, index, axis_of, ends[facet.scale], most, places.width)
     ]
-    layout = frame(title, places.plot_width, places.plot_height, sheet.width, (0, 0), BAR if scales else 0)
+    layout = layout_of(title, places.plot_width, places.plot_height, sheet.width, (0, 0), BAR if scales else 0)
     for index, facet in enumerate(facets):
         layout.update(axes(facet, index, places))
         layout["annotations"].append(facet_title(facet, index, places))
@@ -329,7 +329,7 @@ def draw(sheet: Sheet) -> Figure:
     return Figure(data, layout)
 
 
-def frame(
+def layout_of(
     title: str, plot_width: float, plot_height: float, width: int, axes: tuple[int, int], bars: int
 ) -> dict[str, Any]:
     """The layout around a plot: the title over the colour bars over the axes' labels, all from the left.
