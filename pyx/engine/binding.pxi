@@ -176,7 +176,7 @@ cdef class Layout:
                 self.lay_out_tiles()
 
     cdef CorrelateRows microkernels(self) noexcept:
-        """Pitches of the form; winograd's sums over channels have their lanes over kernels."""
+        """Micro-kernels of the form; winograd's sums over channels have their lanes over kernels."""
         if self.engine.lanes_over == OVER_COLUMNS:
             return self.engine.routines.over_columns
         if self.engine.lanes_over == OVER_CHANNELS:
