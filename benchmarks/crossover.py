@@ -1,9 +1,9 @@
 """Where the methods cross, and how often `method="auto"` takes the fastest.
 
-`xcorr._method.fastest` may name another method than direct only where this measures it faster. First a grid of
+`xcorr._methods.choice.choose` may name another method than direct only where this measures it faster. First a grid of
 geometries, with every method forced; then a random sample, on which "auto" is compared with the best forced method.
 Each line ends with the other methods' time over direct's (above 1: direct is faster). At the end stand the constants
-with their origin, as `_method.py` has them. Calls take turns; XCORR_LEVEL chooses the level.
+with their origin, as `_methods/` has them. Calls take turns; XCORR_LEVEL chooses the level.
 
     python benchmarks/crossover.py [--workers 1] [--random 200] [--seconds 0.4] [--seed 3] [--no-grid]
 """

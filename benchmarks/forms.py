@@ -1,6 +1,6 @@
 """Where the direct method's forms cross: the same work with lanes over kernels, over columns and over channels.
 
-`xcorr._method.form` says which form is taken; its constants come from these figures. Prints the milliseconds of each
+`xcorr.direct.form` says which form is taken; its constants come from these figures. Prints the milliseconds of each
 form for each level and type, one worker, and marks the one that is taken with a star.
 
     python benchmarks/forms.py
@@ -13,7 +13,8 @@ from timing import best_time
 from xcorr._engine import lanes_of
 
 import xcorr
-from xcorr import _axes, _cache, _dispatch, _method
+from xcorr import _axes, _cache, _dispatch
+from xcorr._methods import direct
 
 FILLED = ((1, 3, 512), (1, 5, 512), (3, 3, 512), (4, 3, 256), (16, 3, 64))
 """Channels, side of the kernels and of the images, for banks that fill 4, 5, 6 and 8 eighths of a vector."""
@@ -27,16 +28,16 @@ DEPTHWISE = (
 
 def time_form(kernels: np.ndarray, images: np.ndarray, groups: int, form: str | None) -> float:
     """Best milliseconds with that form forced; None for the one that is taken."""
-    chosen = _method.form
+    chosen = direct.form
     _cache.clear_caches()
     try:
         if form is not None:
-            _method.form = lambda *_: form
+            direct.form = lambda *_: form
         prepared = xcorr.Correlator(kernels, groups=groups, padding="same")
         out = prepared(images, workers=1)
         return best_time(partial(prepared, images, out=out, workers=1), rounds=50) * 1e3
     finally:
-        _method.form = chosen
+        direct.form = chosen
         _cache.clear_caches()
 
 
@@ -46,7 +47,7 @@ def compare(groups: int, n_kernels: int, channels: int, side: int, size: int, dt
     kernels = random.standard_normal((groups * n_kernels, side, side, channels)).astype(dtype)
     level = _dispatch.current()
     geometry = _axes.make_geometry(images.shape[1:], kernels.shape, groups=groups, padding="same")
-    taken = _method.form(geometry, n_kernels, lanes_of(level.table, np.dtype(dtype).str[1:]))
+    taken = direct.form(geometry, n_kernels, lanes_of(level.table, np.dtype(dtype).str[1:]))
     times = {form: time_form(kernels, images, groups, form) for form in forms}
     figures = "  ".join(f"{form}{'*' if form == taken else ' '} {times[form]:7.3f} ms" for form in forms)
     print(

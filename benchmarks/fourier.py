@@ -1,4 +1,4 @@
-"""What the frequency domain costs: times of many tiles and geometries, and `xcorr._fft`'s constants fitted to them.
+"""What the frequency domain costs: times of many tiles and geometries, and `xcorr._methods.fft`'s constants fitted to them.
 
 Each geometry is done with several tiles, forced, and by the direct method where it is at its best (64 kernels of 7x7 on
 16 channels), whose time per multiply-add is the unit. The constants are the least squares of the relative errors, none
@@ -15,8 +15,9 @@ import numpy as np
 from scipy.optimize import nnls
 from timing import Case, best_of_turns, hold_threads, prepared_call, provenance
 
-from xcorr import _cache, _fft
+from xcorr import _cache
 from xcorr._dtypes import choose_types
+from xcorr._methods import fft
 
 MOST_TILES = 12
 """Of a geometry: the ones that seem the best, and as many others."""
@@ -41,13 +42,13 @@ CASES = [
 ]
 
 
-def tiles_of(sizes: _fft.Sizes) -> list[_fft.Tile]:
+def tiles_of(sizes: fft.Sizes) -> list[fft.Tile]:
     """Those whose cost, as it is reckoned now, is not far from the least."""
-    every = _fft.all_tiles(sizes)
-    costs = _fft.cost(every, sizes)
+    every = fft.all_tiles(sizes)
+    costs = fft.tile_cost(every, sizes)
     near = np.argsort(costs, axis=None)[: np.count_nonzero(costs <= DEAR * costs.min())]
     chosen = [*near[:MOST_TILES], *near[MOST_TILES :: max(1, len(near) // MOST_TILES)]]
-    return [_fft.Tile(*(int(numbers.flat[index]) for numbers in every)) for index in chosen]
+    return [fft.Tile(*(int(numbers.flat[index]) for numbers in every)) for index in chosen]
 
 
 def fitted(factors: np.ndarray) -> np.ndarray:
@@ -59,15 +60,15 @@ def fitted(factors: np.ndarray) -> np.ndarray:
     return constants
 
 
-def with_tile(case: Case, tile: _fft.Tile, n_workers: int) -> Any:
+def with_tile(case: Case, tile: fft.Tile, n_workers: int) -> Any:
     """The case's call with that tile; the plan keeps it."""
-    choose = _fft.cheapest
+    choose = fft.cheapest
     _cache.clear_caches()
-    _fft.cheapest = lambda sizes: (tile, int(_fft.cost(tile, sizes)))  # type: ignore[assignment]
+    fft.cheapest = lambda sizes: (tile, int(fft.tile_cost(tile, sizes)))  # type: ignore[assignment]
     try:
         return prepared_call(case, n_workers, "fft")
     finally:
-        _fft.cheapest = choose
+        fft.cheapest = choose
 
 
 def main() -> None:
@@ -80,7 +81,7 @@ def main() -> None:
     rows, measured = [], []
     for case in CASES:
         types = choose_types(np.dtype(case.dtype), np.dtype(case.kernels_dtype), None)
-        sizes = _fft.sizes_of(case.geometry, types)
+        sizes = fft.sizes_of(case.geometry, types)
         tiles = tiles_of(sizes)
         calls: dict[Any, Any] = {tile: with_tile(case, tile, arguments.workers) for tile in tiles}
         calls["unit"] = prepared_call(UNIT, arguments.workers, "direct")
@@ -89,15 +90,15 @@ def main() -> None:
         unit = taken["unit"] / UNIT.multiply_adds
         found = [(tile, taken[tile] / unit) for tile in tiles]
         best, least = min(found, key=lambda pair: pair[1])
-        reckoned = int(np.argmin([_fft.cost(tile, sizes) for tile in tiles]))
+        reckoned = int(np.argmin([fft.tile_cost(tile, sizes) for tile in tiles]))
         measured.append((case, found, sizes))
-        rows += [(_fft.counts(tile, sizes), units) for tile, units in found]
+        rows += [(fft.counts(tile, sizes), units) for tile, units in found]
         print(
             f"{case!s:44} {unit * 1e12:5.1f} ps, direct {taken['direct'] * 1e3:8.3f} ms and "
             f"{taken['direct'] / unit / case.multiply_adds:5.2f} of its work, best {best.height:4}x{best.width:<4} "
             f"{least * unit * 1e3:8.3f} ms, "
             f"chosen {tiles[reckoned].height}x{tiles[reckoned].width}: {found[reckoned][1] / least:.2f}, "
-            f"reckoned {_fft.cost(tiles[reckoned], sizes) / found[reckoned][1]:.2f}",
+            f"reckoned {fft.tile_cost(tiles[reckoned], sizes) / found[reckoned][1]:.2f}",
             flush=True,
         )
     factors = np.array([counts / units for counts, units in rows])
@@ -108,11 +109,11 @@ def main() -> None:
     print(f"{len(rows)} times, reckoned at {np.percentile(errors, 5):.2f} to {np.percentile(errors, 95):.2f} of them")
     losses = []
     for _, found, sizes in measured:
-        costs = [_fft.counts(tile, sizes) @ constants for tile, _ in found]
-        few = sizes._replace(n_kernels=_fft.KERNELS)
-        chosen = int(np.argmin([_fft.counts(tile, few) @ constants for tile, _ in found]))
+        costs = [fft.counts(tile, sizes) @ constants for tile, _ in found]
+        few = sizes._replace(n_kernels=fft.KERNELS)
+        chosen = int(np.argmin([fft.counts(tile, few) @ constants for tile, _ in found]))
         losses.append((found[int(np.argmin(costs))][1], found[chosen][1], min(units for _, units in found)))
-    for index, words in enumerate(("these", f"these for {_fft.KERNELS} kernels, whatever their number")):
+    for index, words in enumerate(("these", f"these for {fft.KERNELS} kernels, whatever their number")):
         ratios = [loss[index] / loss[2] for loss in losses]
         print(
             f"tiles chosen by {words} take {np.mean(ratios):.2f} times the best ones' time, at most {max(ratios):.2f}"

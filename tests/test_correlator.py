@@ -12,7 +12,8 @@ from checks import assert_each, assert_equal, assert_same_bits, random_generator
 from looping import for_each
 
 import xcorr
-from xcorr import _axes, _cache, _dispatch, _method, _reference
+from xcorr import _axes, _cache, _dispatch, _reference
+from xcorr._methods import direct
 
 METHODS = ("direct", "matmul", "fft", "winograd")
 by_id = {"ids": lambda value: getattr(value, "id", str(value))}
@@ -364,7 +365,7 @@ def test_kernels_of_equal_bytes_in_another_order_or_type_are_other_kernels(level
 )  # fmt: skip
 def test_lanes_go_over_kernels_that_fill_enough_of_their_vectors(n_kernels, lanes, channels, over_kernels):
     geometry = _axes.make_geometry((9, 9, channels), (n_kernels, 3, 3, channels))
-    assert (_method.form(geometry, n_kernels, lanes) == "kernels") is over_kernels
+    assert (direct.form(geometry, n_kernels, lanes) == "kernels") is over_kernels
 
 
 @pytest.mark.parametrize(
@@ -375,7 +376,7 @@ def test_lanes_go_over_kernels_that_fill_enough_of_their_vectors(n_kernels, lane
 )  # fmt: skip
 def test_lanes_go_over_channels_where_depthwise_layers_fill_vectors(groups, multiplier, depth, lanes, form):
     geometry = _axes.make_geometry((9, 9, groups * depth), (groups * multiplier, 3, 3, depth), groups=groups)
-    assert _method.form(geometry, multiplier, lanes) == form
+    assert direct.form(geometry, multiplier, lanes) == form
 
 
 @pytest.mark.parametrize("groups", [12, 16, 17, 33])
@@ -388,7 +389,7 @@ def test_forms_of_a_depthwise_layer_give_the_same_bits(level, monkeypatch, group
     bias = random.standard_normal(groups).astype(np.float32)
     responses = []
     for form in ("channels", "columns", "kernels"):
-        monkeypatch.setattr(_method, "form", lambda *_, form=form: form)
+        monkeypatch.setattr(direct, "form", lambda *_, form=form: form)
         _cache.clear_caches()
         responses.append(xcorr.correlate(images, kernels, groups=groups, bias=bias, **keywords))
     _cache.clear_caches()

@@ -28,8 +28,9 @@ from spectral_cases import (
 from xcorr._engine import Engine, lanes_of
 
 import xcorr
-from xcorr import _cache, _dispatch, _fft
+from xcorr import _cache, _dispatch
 from xcorr._bank import Bank
+from xcorr._methods import fft
 
 pytestmark = pytest.mark.usefixtures("level")
 
@@ -49,7 +50,7 @@ def frequencies(radices, length):
     return found
 
 
-@for_each("size", [(length, 16) for length in _fft.SIZES] + [(16, length) for length in _fft.SIZES if length > 16])
+@for_each("size", [(length, 16) for length in fft.SIZES] + [(16, length) for length in fft.SIZES if length > 16])
 @over_reals
 def test_transforms_are_those_of_scipy(size, dtype):
     height, width = size
@@ -295,16 +296,16 @@ def test_bits_do_not_depend_on_the_place_in_a_group():
 @pytest.fixture
 def limit_spectra(monkeypatch):
     """Sets the bytes of spectra at once, but chooses tiles as ever: it is one number for all calls."""
-    before, cheapest = _fft.SPECTRA_LIMIT, _fft.cheapest.__wrapped__
+    before, cheapest = fft.SPECTRA_LIMIT, fft.cheapest.__wrapped__
 
     def as_ever(sizes):
         with monkeypatch.context() as patch:
-            patch.setattr(_fft, "SPECTRA_LIMIT", before)
+            patch.setattr(fft, "SPECTRA_LIMIT", before)
             return cheapest(sizes)
 
     def limit(n_bytes):
-        monkeypatch.setattr(_fft, "SPECTRA_LIMIT", n_bytes)
-        monkeypatch.setattr(_fft, "cheapest", as_ever)
+        monkeypatch.setattr(fft, "SPECTRA_LIMIT", n_bytes)
+        monkeypatch.setattr(fft, "cheapest", as_ever)
         _cache.clear_caches()
 
     yield limit

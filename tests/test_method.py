@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from xcorr import _method
 from xcorr._axes import make_geometry
 from xcorr._dtypes import choose_types
+from xcorr._methods import choice, direct
 from xcorr._settings import read_settings
 
 SINGLE = choose_types(np.dtype("f4"), np.dtype("f4"), None)
@@ -20,7 +20,7 @@ def layer(side, channels, n_kernels, size=3, **keywords):
 
 
 def chosen(geometry, types=SINGLE, precision="standard"):
-    return _method.choose(geometry, types, "auto", precision)
+    return choice.choose(geometry, types, "auto", precision)
 
 
 @pytest.mark.parametrize("method", ["auto", "direct", "matmul", "fft", "winograd"])
@@ -49,7 +49,7 @@ def test_words_that_are_not_known_are_refused(kind, method, precision, message):
 
 @pytest.mark.parametrize("method", ["direct", "matmul", "winograd"])
 def test_a_forced_method_is_taken(method):
-    assert _method.choose(layer(2, 1, 1), SINGLE, method, "standard") == method
+    assert choice.choose(layer(2, 1, 1), SINGLE, method, "standard") == method
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_forced_method_is_taken(method):
 def test_winograd_says_what_keeps_it_from_a_job(geometry, dtype, precision, obstacle):
     types = choose_types(np.dtype(dtype), np.dtype(dtype), None)
     with pytest.raises(ValueError) as caught:
-        _method.choose(geometry, types, "winograd", precision)
+        choice.choose(geometry, types, "winograd", precision)
     assert str(caught.value) == f"method: 'winograd' cannot do this job, which has {obstacle}; allowed is 'auto'"
     assert chosen(geometry, types, precision) == "direct"
 
@@ -127,13 +127,13 @@ def test_winograd_is_not_taken_for_strips_that_are_too_large():
 def test_lanes_go_over_kernels_that_fill_vectors(lanes):
     geometry = layer(8, 3, 1)
     for n_kernels in range(1, lanes + 1):
-        assert _method.fills_vectors(n_kernels, lanes) == (n_kernels / lanes > 5 / 8)
+        assert direct.fills_vectors(n_kernels, lanes) == (n_kernels / lanes > 5 / 8)
     for n_kernels in range(lanes + 1, 4 * lanes):
         padded = -(-n_kernels // lanes) * lanes
-        assert _method.fills_vectors(n_kernels, lanes) == (n_kernels / padded > 1 / 2)
+        assert direct.fills_vectors(n_kernels, lanes) == (n_kernels / padded > 1 / 2)
     for n_kernels in range(1, 3 * lanes):
-        expected = "kernels" if _method.fills_vectors(n_kernels, lanes) else "columns"
-        assert _method.form(geometry, n_kernels, lanes) == expected
+        expected = "kernels" if direct.fills_vectors(n_kernels, lanes) else "columns"
+        assert direct.form(geometry, n_kernels, lanes) == expected
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_lanes_go_over_kernels_that_fill_vectors(lanes):
 )
 def test_lanes_go_over_many_channels_of_depthwise_layers(groups, lanes, expected):
     geometry = make_geometry((6, 6, groups), (groups, 3, 3, 1), groups=groups)
-    assert _method.form(geometry, 1, lanes) == expected
+    assert direct.form(geometry, 1, lanes) == expected
 
 
 def test_lanes_go_over_columns_where_groups_have_more_channels_or_kernels():
-    assert _method.form(make_geometry((6, 6, 16), (8, 3, 3, 2), groups=8), 1, 16) == "columns"
-    assert _method.form(make_geometry((6, 6, 8), (16, 3, 3, 1), groups=8), 2, 16) == "columns"
+    assert direct.form(make_geometry((6, 6, 16), (8, 3, 3, 2), groups=8), 1, 16) == "columns"
+    assert direct.form(make_geometry((6, 6, 8), (16, 3, 3, 1), groups=8), 2, 16) == "columns"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import xcorr
-from xcorr import _exact, _matmul, _workers
+from xcorr import _workers
+from xcorr._methods import exact, matmul
 
 WHOLE = np.int16(np.arange(2 * 40 * 41 * 2) % 19).reshape(2, 40, 41, 2)
 BANK = np.int16(np.arange(3 * 7 * 6 * 2) % 5 - 2).reshape(3, 7, 6, 2)
@@ -24,7 +25,7 @@ over_kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def runs(monkeypatch):
     """Engine runs, products and 128-bit sums, each noted when it begins."""
     noted = []
-    for module in (_workers, _matmul, _exact):
+    for module in (_workers, matmul, exact):
 
         def note(*arguments, own=module.run, name=module.__name__, **keywords):
             noted.append(name)

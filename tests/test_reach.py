@@ -8,7 +8,8 @@ from checks import BOUNDARIES, random_generator
 from xcorr._engine import fill_source_indices
 
 import xcorr
-from xcorr import _exact, _reach
+from xcorr import _reach
+from xcorr._methods import exact
 
 
 def reached_by(length, windows, taps, before, boundary):
@@ -88,7 +89,7 @@ def test_what_no_window_reaches_does_not_decide_how_sums_are_taken(monkeypatch):
     images = np.full((100, 120), 2**62)
     for row, column in itertools.product((0, 1, 40, 41, 80, 81), (0, 50, 100)):
         images[row, column : column + 2] = 3
-    monkeypatch.setattr(_exact, "run", exactly)
+    monkeypatch.setattr(exact, "run", exactly)
     assert (xcorr.correlate(images, np.full((2, 2), 5), stride=(40, 50)) == 60).all()
     images[41, 51] = 2**62
     with pytest.raises(AssertionError, match="in 128 bits"):

@@ -6,8 +6,9 @@ from cases import Case
 from checks import assert_equal, fast_correlate, random_generator, whole_numbers
 
 import xcorr
-from xcorr import _job, _matmul, _reference
+from xcorr import _job, _reference
 from xcorr._axes import sum_blocks
+from xcorr._methods import matmul
 
 BEYOND = [
     Case("strips-in-place-many-kernels", (2, 120, 200, 8), (16, 3, 3, 8), stride=(2, 1)),
@@ -103,15 +104,15 @@ def test_float64_sums_are_rounded_to_float16_once(level, method):
 
 def test_widths_of_one_correlator_do_not_mix(monkeypatch):
     images, kernels = np.ones((1, 6, 7, 2), np.float32), np.ones((40, 3, 3, 2), np.float32)
-    bank, taken, run = xcorr.Correlator(kernels, method="matmul"), [], _matmul.run
+    bank, taken, run = xcorr.Correlator(kernels, method="matmul"), [], matmul.run
 
     def note_width(call, blocks, weights, *rest):
         taken.append(weights.shape[3])
         run(call, blocks, weights, *rest)
 
-    monkeypatch.setattr(_matmul, "run", note_width)
+    monkeypatch.setattr(matmul, "run", note_width)
     for width in (16, 1, 32):
-        monkeypatch.setattr(_matmul, "panel_width", lambda *_, width=width: width)
+        monkeypatch.setattr(matmul, "panel_width", lambda *_, width=width: width)
         assert (bank(images) == 18).all()
     assert taken == [16, 1, 32]
 

@@ -10,7 +10,8 @@ The edges of 500 digits, along the columns and along the rows:
 >>> xcorr.plot.responses(digits[:3], edges[:3], layout="NHW").show()  # doctest: +SKIP
 
 - `correlate` and `convolve` are one call: padding, boundary, stride, dilation, groups, bias, and every dtype.
-- `Correlator` is a bank that is prepared once and called often; its ``explain`` says what a call would do, and why.
+- `Correlator` is a bank that is prepared once and called often.
+- `explain` says what a call would do, how long it would take and why, as an `Explanation`.
 - `banks` has kernels for edges, texture and smoothing; ``banks.per_channel`` lays them out for colour images.
 - `datasets` reads MNIST and CIFAR-10, and has two small samples; `plot` draws images, kernels and responses.
 - `response_shape`, `windows`, `window_index`, `correlation_indices` and `choose_method` say what a call is made of.
@@ -32,6 +33,7 @@ from xcorr import banks, datasets
 from xcorr._cache import clear_caches
 from xcorr._correlate import convolve, correlate
 from xcorr._correlator import Correlator
+from xcorr._explain import Explanation, explain
 from xcorr._info import info
 from xcorr._info import installed_version as _installed_version
 from xcorr._sizes import choose_method, response_shape
@@ -47,6 +49,7 @@ __version__: str
 __all__ = [
     "Correlator",
     "DataFormatError",
+    "Explanation",
     "banks",
     "choose_method",
     "clear_caches",
@@ -54,6 +57,7 @@ __all__ = [
     "correlate",
     "correlation_indices",
     "datasets",
+    "explain",
     "get_workers",
     "info",
     "plot",

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
-from xcorr import _memory
+import xcorr._memory as _memory
 from xcorr._threads import RLock
 
 Function = TypeVar("Function", bound=Callable[..., Any])

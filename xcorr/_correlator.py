@@ -12,6 +12,7 @@ from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Repeat, repeated_images
 from xcorr._layouts import check_is_no_row
+from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan, plan_for
 from xcorr._reading import read_array_shape
 from xcorr._run import run
@@ -206,20 +207,18 @@ def check_bank(kernels: Array, layout: str | None) -> None:
 
 
 def explained(plan: Plan, image_shape: tuple[int, ...]) -> str:
-    geometry, types = plan.geometry, plan.types
-    n_images = image_shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
-    forced = plan.settings.method != "auto"
+    """The lines of `Correlator.explain`: sizes, types, method and reasons."""
+    types, n_images = plan.types, image_shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
+    how = "as asked" if plan.settings.method != "auto" else "chosen from the sizes of one image and the bank"
     lines = [
         f"images {image_shape} of {types.images}, layout {plan.layout.word}",
         f"response {plan.response_shape(n_images)} of {types.response}",
-        f"taps {geometry.n_taps} in each of {geometry.n_kernels} kernels, "
-        f"{geometry.multiply_adds * n_images * plan.parts} multiply-adds",
-        f"method {plan.method} ({'as asked' if forced else 'chosen from the sizes of one image and the bank'})",
+        f"taps {plan.geometry.n_taps} in each of {plan.geometry.n_kernels} kernels, "
+        f"{plan.multiply_adds * n_images} multiply-adds",
+        f"method {plan.method} ({how})",
         f"level {plan.level.name}",
+        *METHODS[plan.method].reasons(plan),
     ]
-    if plan.method == "direct" and geometry.n_kernels and not types.exact:
-        lines.append(f"lanes over {plan.form(types.summed)}, sums in {types.work}")
-    if plan.method == "fft":
-        tile = plan.tile[0]
-        lines.append(f"tiles of {tile.height}x{tile.width} pixels for {tile.valid_rows}x{tile.valid_columns} windows")
+    if not types.exact:
+        lines.append(f"sums in {types.work}")
     return "\n".join(lines)

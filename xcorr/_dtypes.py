@@ -37,6 +37,11 @@ class Types(NamedTuple):
         return self.images.kind == "c" or self.kernels.kind == "c"
 
     @property
+    def parts(self) -> int:
+        """Real numbers that a response is made of."""
+        return 2 if self.is_complex else 1
+
+    @property
     def rounds_floats(self) -> bool:
         """Whether sums of floats are rounded to integers."""
         return self.response.kind in "iu" and not self.exact

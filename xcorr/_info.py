@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from xcorr import _dispatch, _memory, _workers
+import xcorr._memory as _memory
+from xcorr import _dispatch, _workers
 
 
 def info() -> dict[str, Any]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _exact, _fft, _matmul, _reach, _workers
+from xcorr import _reach, _workers
 from xcorr._arrays import copy_in_pieces
 from xcorr._bank import Bank, panels_key, spectra_key
 from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, integer_range, largest_magnitude
 from xcorr._engine import Engine
 from xcorr._foreign import refuses
 from xcorr._memory import empty
+from xcorr._methods import exact, fft, matmul
 
 if TYPE_CHECKING:
     from xcorr._plan import Plan
@@ -54,7 +55,7 @@ class Job:
         self.bank = bank
         self.fill = fill
         self.n_images = images.shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
-        useful = plan.work * self.n_images // WORK_PER_WORKER
+        useful = plan.effort * self.n_images // WORK_PER_WORKER
         self.is_small = useful <= 1
         self.call_done: Any = None  # the last one by the direct method
         self.most_magnitude: int | None = None  # of integer pixels, for which that is exact; None for any
@@ -100,14 +101,14 @@ class Job:
         engine = plan.engine(summed)
         if plan.method == "matmul":
             work = np.dtype(summed)
-            blocks = _matmul.Blocks(plan.geometry, plan.depth, work.itemsize)
-            width = _matmul.panel_width(blocks, work)
+            blocks = matmul.Blocks(plan.geometry, plan.depth, work.itemsize)
+            width = matmul.panel_width(blocks, work)
             n_bytes = self.bank.matrix_bytes(work, width)
             _workers.refuse_too_large("images", "workspace", blocks.workspace_bytes, n_bytes, "matrices")
             weights, bias = self.bank.weights(work, width)
             self.bank.make_room(blocks.workspace_bytes, (work.str, width))
             call = self.call(engine, result, (weights, bias), limits, 1)
-            _matmul.run(call, blocks, weights, bias, self.n_images)
+            matmul.run(call, blocks, weights, bias, self.n_images)
         elif plan.method == "fft" and not plan.types.exact:
             return self.correlate_tiles(result, engine, limits)
         else:
@@ -125,7 +126,7 @@ class Job:
         """Correlates in the frequency domain, as many kernels at once as may be; then does directly what has to be."""
         plan, bank = self.plan, self.bank
         bias = np.ascontiguousarray(bank.bias, engine.summed)
-        n_chunks = -(-bank.n_kernels // int(_fft.chunk(plan.tile[0], plan.sizes)))
+        n_chunks = -(-bank.n_kernels // int(fft.chunk(plan.tile[0], plan.sizes)))
         overflowed, refused = False, b""
         at_once = -(-bank.n_kernels // n_chunks)
         for first in range(0, bank.n_kernels, at_once):
@@ -226,7 +227,7 @@ class Job:
         self.check_room(call)
         limit = _workers.WORKSPACE_LIMIT - self.beside
         if self.plan.method == "fft":
-            limit = min(limit, _fft.WORKERS_LIMIT)
+            limit = min(limit, fft.WORKERS_LIMIT)
         n_workers = min(self.n_workers, call.n_tasks)
         while n_workers > 1 and call.workspace_bytes * n_workers > limit:
             n_workers -= 1
@@ -276,7 +277,7 @@ class Job:
     def correlate_integers(self, result: Array) -> None:
         """Exact, or OverflowError."""
         limits = None if self.surely_fits else self.limits
-        if self.plan.method == "fft" and _fft.rounds_right(self.bound, self.plan.sizes, self.plan.tile[0]):
+        if self.plan.method == "fft" and fft.rounds_right(self.bound, self.plan.sizes, self.plan.tile[0]):
             fits = self.correlate_tiles(result, self.plan.engine("f8"), limits)
         elif self.bound <= EXACT_FLOAT64:
             summed, most = ("f4", EXACT_FLOAT32) if self.bound <= EXACT_FLOAT32 else ("f8", EXACT_FLOAT64)
@@ -325,7 +326,7 @@ class Job:
     def correlate_exactly(self, result: Array) -> bool:
         """Sums in 128 bits."""
         plan = self.plan
-        return _exact.run(
+        return exact.run(
             in_order(self.images, plan.layout.images),
             self.bank,
             in_order(result, plan.layout.response),

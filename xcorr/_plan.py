@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _cache, _dispatch, _fft, _method, _winograd, _workers
+from xcorr import _cache, _dispatch
 from xcorr._axes import Geometry, make_geometry, sum_blocks
 from xcorr._dtypes import choose_types
 from xcorr._engine import Engine, lanes_of
 from xcorr._layouts import Layout, arranged, groups_of, operand_sizes, read_layout, reading_of
+from xcorr._methods import direct, fft
+from xcorr._methods.choice import METHODS, choose
 from xcorr._reading import checked
 from xcorr._settings import Settings
 from xcorr._workers import refuse_too_large
@@ -49,8 +51,8 @@ class Plan:
             groups=groups_of(self.layout, image[2], settings.groups),
             reading=reading_of(images_shape, kernels_shape, self.layout, settings.groups),
         )
-        self.method = _method.choose(self.geometry, self.types, settings.method, settings.precision)
-        self.parts = 2 if self.types.is_complex else 1
+        self.method = choose(self.geometry, self.types, settings.method, settings.precision)
+        self.parts = self.types.parts
         self.depth = self.geometry.channels // self.geometry.groups * (2 if self.types.images.kind == "c" else 1)
         self.n_kernels = self.geometry.n_kernels // self.geometry.groups * self.parts
         sizes = (1, self.geometry.rows, self.geometry.columns, self.geometry.n_kernels)
@@ -63,42 +65,35 @@ class Plan:
         self.is_small = self.reached_columns <= LARGEST_CACHED
 
     @functools.cached_property
-    def work(self) -> int:
-        """Multiply-adds of one image, as many as take the time of the direct method's at its best."""
-        if self.method == "fft":
-            return self.tile[1]
-        work = self.geometry.work * self.parts
-        if self.method == "winograd":
-            return work * 16 // 36  # for each of a 3x3 kernel's 2x2 responses
-        if self.method == "direct" and self.form(self.types.summed) == "channels":
-            return work * 2  # each waits for a load of its own
-        return work
+    def multiply_adds(self) -> int:
+        """Multiply-adds of one image, in real numbers."""
+        return self.geometry.multiply_adds * self.parts
 
     @functools.cached_property
-    def sizes(self) -> _fft.Sizes:
+    def effort(self) -> int:
+        """The time of one image, as a number of multiply-adds of the direct method at its best."""
+        effort: int = METHODS[self.method].effort(self)
+        return effort
+
+    @functools.cached_property
+    def blocks(self) -> tuple[int, int, bool]:
+        """How the sum over taps is cut, whatever the method."""
+        height, width = self.geometry.kernel_shape
+        return sum_blocks(height, width * self.depth)
+
+    @functools.cached_property
+    def sizes(self) -> fft.Sizes:
         """What the frequency domain's tile depends on."""
-        return _fft.sizes_of(self.geometry, self.types)
+        return fft.sizes_of(self.geometry, self.types)
 
     @functools.cached_property
-    def tile(self) -> tuple[_fft.Tile, int]:
+    def tile(self) -> tuple[fft.Tile, int]:
         """The frequency domain's tile and what it costs; MemoryError if there is none."""
-        tile, cost = _fft.cheapest(self.sizes)
-        spans, longest = (self.sizes.row_span, self.sizes.column_span), _fft.SIZES[-1]
-        if tile is None and max(spans) > longest:
-            raise MemoryError(
-                f"method: 'fft' transforms tiles of at most {longest}x{longest} pixels; the kernels span "
-                f"{spans[0]}x{spans[1]}; allowed are kernels that fit a tile, and other methods"
-            )
-        if tile is None:
-            raise MemoryError(
-                f"method: 'fft' would need {_fft.least_bytes(self.sizes)} bytes of spectra and of workspace; "
-                f"at most {_workers.WORKSPACE_LIMIT} are allowed"
-            )
-        return tile, cost
+        return fft.taken_tile(self.sizes)
 
     def form(self, summed: str) -> str:
         """What the direct method's lanes run over."""
-        return _method.form(self.geometry, self.n_kernels, lanes_of(self.level.table, summed))
+        return direct.form(self.geometry, self.n_kernels, lanes_of(self.level.table, summed))
 
     @functools.cached_property
     def no_bias(self) -> Array:
@@ -140,39 +135,41 @@ class Plan:
         method = method or self.method
         engine = self.engines.get((summed, method))
         if engine is None:
-            geometry = self.geometry
-            form, blocks = "kernels", sum_blocks(geometry.kernel_height, geometry.kernel_width * self.depth)
-            if method == "direct":
-                form = self.form(summed)
-            elif method == "winograd":
-                form, blocks = "winograd", _winograd.sum_blocks(self.depth)
-            elif method == "fft":
-                form = "fft"
-            sizes = (
-                *(geometry.height, geometry.width, self.depth, geometry.groups, self.n_kernels),
-                *(geometry.kernel_height, geometry.kernel_width, geometry.top, geometry.left),
-                *(geometry.row_stride, geometry.column_stride, geometry.row_dilation, geometry.column_dilation),
-                *(geometry.rows, geometry.columns),
-                *blocks,
-            )
-            tile = tuple(self.tile[0]) if method == "fft" else None
-            rounded = method == "fft" and self.types.exact
-            engine = Engine(self.level.table, sizes, summed, form, self.settings.boundary, tile, rounded)
-            self.engines[summed, method] = engine
+            first, outputs = (axis.before for axis in self.geometry.axes), self.geometry.outputs
+            loops = METHODS[method].loops(self, summed)
+            engine = self.engines[summed, method] = self.engine_of(summed, tuple(first), outputs, **loops)
         return engine
 
     def region(self, summed: str, rows: slice, columns: slice) -> Engine:
         """The direct engine of some rows and columns of the response; its panels are those of the whole."""
-        geometry = self.geometry
+        chosen = tuple(zip(self.geometry.axes, (rows, columns), strict=True))
+        first = tuple(axis.before - part.start * axis.stride for axis, part in chosen)
+        outputs = tuple(part.stop - part.start for _, part in chosen)
+        return self.engine_of(summed, first, outputs, **direct.loops(self, summed))
+
+    def engine_of(
+        self,
+        summed: str,
+        before: tuple[int, ...],
+        outputs: tuple[int, ...],
+        form: str,
+        blocks: tuple[int, int, bool],
+        tile: tuple[int, ...] | None = None,
+        rounded: bool = False,
+    ) -> Engine:
+        """An engine of so many outputs, the first of which lies `before` pixels in front of the image."""
+        axes = self.geometry.axes
         sizes = (
-            *(geometry.height, geometry.width, self.depth, geometry.groups, self.n_kernels),
-            *(geometry.kernel_height, geometry.kernel_width),
-            *(geometry.top - rows.start * geometry.row_stride, geometry.left - columns.start * geometry.column_stride),
-            *(geometry.row_stride, geometry.column_stride, geometry.row_dilation, geometry.column_dilation),
-            *(rows.stop - rows.start, columns.stop - columns.start),
-            *sum_blocks(geometry.kernel_height, geometry.kernel_width * self.depth),
+            *(axis.length for axis in axes),
+            *(self.depth, self.geometry.groups, self.n_kernels),
+            *self.geometry.kernel_shape,
+            *before,
+            *(axis.stride for axis in axes),
+            *(axis.dilation for axis in axes),
+            *outputs,
+            *blocks,
         )
-        return Engine(self.level.table, sizes, summed, self.form(summed), self.settings.boundary)
+        return Engine(self.level.table, sizes, summed, form, self.settings.boundary, tile, rounded)
 
 
 def plan_for(

@@ -6,7 +6,7 @@
 # 2 d, then the next ones.
 #
 # Kernels are transformed without the halves of the textbook's matrix, so that no tap becomes subnormal, and responses
-# are a quarter of what comes out. Sums over channels go by short blocks (`_winograd.py`).
+# are a quarter of what comes out. Sums over channels go by short blocks (`_methods/winograd.py`).
 #
 # A response is made of those places alone that its own window reaches: the sums of a window of zeros are zeros, and
 # what is not finite outside of a window does not come into it.

@@ -13,17 +13,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from xcorr import _fft, _memory, _workers
-from xcorr._bank import Bank
+from xcorr import _memory, _workers
 from xcorr._cli.timing import best_seconds
-from xcorr._cli.units import count_word, readable
-from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, check_element, largest_magnitude, named_dtype
+from xcorr._dtypes import check_element, named_dtype
+from xcorr._explain import n_bytes, predicted_seconds, summed_in, workers_for
 from xcorr._info import info
-from xcorr._job import NO_PANELS, WORK_PER_WORKER, Job
-from xcorr._matmul import Blocks
-from xcorr._method import SMALLEST_TRANSFORMED
+from xcorr._methods import choice
 from xcorr._plan import Plan, plan_for
 from xcorr._settings import read_settings
+from xcorr._units import count_word, readable
 
 __all__ = ["explanation", "facts", "print_facts"]
 
@@ -119,15 +117,14 @@ def explanation(
     plan = plan_for(settings, images, types[0], kernels, types[1])
     plan.check_it_fits()
     n_images = images[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
-    n_workers = workers_of(plan, n_images, workers)
-    geometry = plan.geometry
+    n_workers = workers_for(plan, n_images, workers)
     return {
         "images": f"{shape_word(images)} of {plan.types.images}, layout {plan.layout.word}",
         "kernels": f"{shape_word(kernels)} of {plan.types.kernels}",
         "response": f"{shape_word(plan.response_shape(n_images))} of {plan.types.response}",
-        "multiply-adds": geometry.work * n_images * plan.parts,
+        "multiply-adds": plan.multiply_adds * n_images,
         "method": plan.method,
-        "why": why(plan),
+        "why": "; ".join(choice.reasons(plan)),
         "level": plan.level.name,
         "workers": n_workers,
         **(measured if measure else predicted)(plan, images, kernels, n_images, n_workers),
@@ -149,32 +146,6 @@ def shape_word(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
-def workers_of(plan: Plan, n_images: int, workers: int | None) -> int:
-    """Return how many a call would use, as `Job` decides it."""
-    useful = max(1, plan.work * n_images // WORK_PER_WORKER)
-    return int(min(useful, _workers.count_workers(workers), _workers.most_threads()))
-
-
-def why(plan: Plan) -> str:
-    """Say why the method is taken."""
-    geometry = plan.geometry
-    if plan.settings.method != "auto":
-        return "as asked"
-    if plan.method == "winograd":
-        return "3x3 kernels of many channels: 16 multiplications for 4 responses instead of 36"
-    taps = geometry.kernel_height * geometry.kernel_width
-    if plan.settings.precision == "strict":
-        return "precision strict: it has the error bound of every response by itself"
-    if taps < SMALLEST_TRANSFORMED:
-        return f"the frequency domain is for kernels of {SMALLEST_TRANSFORMED} taps in a channel and more"
-    cost = _fft.cheapest(plan.sizes)[1]
-    direct = count_word(geometry.work * plan.parts)
-    if not cost:
-        return f"no tile of the frequency domain fits the workspace; direct sums have {direct} multiply-adds"
-    costs = f"the frequency domain costs as much as {count_word(cost)} multiply-adds"
-    return f"of one image, {costs}, direct sums have {direct}"
-
-
 # --- time -------------------------------------------------------------------------------------------------------------
 
 
@@ -192,17 +163,12 @@ def numbers(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 def predicted(
     plan: Plan, images: tuple[int, ...], kernels: tuple[int, ...], n_images: int, n_workers: int
 ) -> dict[str, Any]:
-    """Return the time by the plan's count of work, at the rate of a call at its best that is timed now."""
-    from xcorr._correlate import correlate
-
-    operands = numbers((4, 58, 58, 64), plan.types.images), numbers((64, 3, 3, 64), plan.types.kernels)
-    work = 4 * 56 * 56 * 64 * 576 * plan.parts
-    rate = work / warm_seconds(lambda: correlate(*operands, method="direct", workers=n_workers))
-    seconds = plan.work * n_images / rate
+    """Return the time by the plan's count of multiply-adds and bytes, at rates of this machine."""
+    seconds = predicted_seconds(plan, n_images, n_workers)
     return {
         "predicted time, s": round(seconds, 9),
-        "predicted from": f"work like {count_word(plan.work * n_images)} multiply-adds, and {count_word(rate)} a "
-        "second measured now on a 3x3 layer of 64 channels at its best; --measure times the call itself",
+        "predicted from": f"what takes as long as {count_word(plan.effort * n_images)} multiply-adds, or the memory if "
+        "it takes longer, at rates measured now; --measure times the call itself",
     }
 
 
@@ -243,65 +209,9 @@ def with_images(plan: Plan, images: tuple[int, ...], n_images: int) -> tuple[int
 
 def memory_of(plan: Plan, images: tuple[int, ...], n_images: int, n_workers: int) -> dict[str, Any]:
     """Return the bytes of the response, of the prepared bank and of the workers' workspaces."""
-    arithmetic = summed_in(plan)
-    told: dict[str, Any] = {"sums in": arithmetic or "128-bit integers"}
+    bank, workspace = n_bytes(plan, images, n_workers)
+    told: dict[str, Any] = {"sums in": summed_in(plan) or "128-bit integers"}
     told["response, bytes"] = plan.response_bytes * n_images
-    if not arithmetic:
-        return {**told, "workspace at most, bytes": _workers.WORKSPACE_LIMIT}
-    summed = np.dtype(arithmetic).str[1:]
-    if plan.method == "fft":
-        tile, sizes = plan.tile[0], plan.sizes
-        bank = int(_fft.chunk(tile, sizes) * _fft.spectrum_bytes(tile, sizes)) * sizes.groups
-        workspace = int(_fft.workspace(tile, sizes))
-    elif plan.method == "matmul":
-        blocks = Blocks(plan.geometry, plan.depth, np.dtype(summed).itemsize)
-        bank, workspace = (
-            blocks.item_bytes * blocks.n_taps * plan.n_kernels * plan.geometry.groups,
-            blocks.workspace_bytes,
-        )
-        n_workers = 1
-    else:
-        bank, workspace = engine_bytes(plan, images, n_images, summed, n_workers)
-    return {**told, "prepared bank, bytes": bank, "workspace at most, bytes": workspace * n_workers}
-
-
-def summed_in(plan: Plan) -> str:
-    """Return the type of the sums; of integers for operands as large as their types allow, "" beyond float64."""
-    if not plan.types.exact:
-        return plan.types.work.name
-    bound = plan.geometry.n_taps * largest_magnitude(plan.types.images) * largest_magnitude(plan.types.kernels)
-    if plan.method == "fft":
-        return "float64"
-    return "float32" if bound <= EXACT_FLOAT32 else "float64" if bound <= EXACT_FLOAT64 else ""
-
-
-def engine_bytes(plan: Plan, images: tuple[int, ...], n_images: int, summed: str, n_workers: int) -> tuple[int, int]:
-    """Return the bytes of the panels and of one workspace, from a call that is laid out but not run."""
-    engine = plan.engine(summed)
-    work = np.dtype(summed)
-    n_elements = engine.groups * engine.padded_kernels * engine.n_taps
-    if n_images == 0 or 0 in plan.one_response:
-        return n_elements * work.itemsize, 0
-    batch = np.broadcast_to(np.zeros((), plan.types.images), images)
-    response = unwritten(plan.response_shape(n_images), plan.types.stored)
-    kernels = np.broadcast_to(np.zeros((), plan.types.kernels), (0,) * 4)
-    job = Job(plan, batch, as_bank(kernels), (0,), n_workers)
-    job.beside += n_elements * work.itemsize
-    call = job.call(engine, response, NO_PANELS, None, n_workers)
-    try:
-        return n_elements * work.itemsize, int(call.workspace_bytes)
-    finally:
-        call.close()
-
-
-def unwritten(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Stand for an array that nobody reads or writes."""
-    strides = [dtype.itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    return np.lib.stride_tricks.as_strided(np.empty(1, dtype), shape, strides)
-
-
-def as_bank(kernels: Array) -> Bank:
-    """Stand for a bank where its kernels are not looked at."""
-    bank = Bank.__new__(Bank)
-    bank.original = kernels
-    return bank
+    if summed_in(plan):
+        told["prepared bank, bytes"] = bank
+    return {**told, "workspace at most, bytes": workspace}

@@ -1,5 +1,6 @@
-"""What the frequency domain needs above the loops: its tiles, what they cost, and where integers come out exactly."""
+"""The frequency domain above the loops: its tiles, what they cost, and where integers come out exactly."""
 
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,13 @@ import numpy.typing as npt
 from xcorr._axes import Geometry
 from xcorr._cache import remembered
 from xcorr._dtypes import Types
+from xcorr._methods.asked import Plan
 from xcorr._workers import WORKSPACE_LIMIT
+
+BOUND = "normwise"
+
+SMALLEST_TRANSFORMED = 25
+"""Taps of one channel below which the frequency domain is not looked at: it never was the faster one."""
 
 SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 512, 640, 768, 1024, 1280, 1536, 2048)
 """Sides of tiles: products of 2, 3 and 5, and multiples of 16, the most lanes of a vector."""
@@ -96,6 +103,68 @@ def sizes_of(geometry: Geometry, types: Types) -> Sizes:
     )
 
 
+# --- the method -------------------------------------------------------------------------------------------------------
+
+
+def obstacle(geometry: Geometry, types: Types) -> str:
+    """None; where no tile fits, the plan says so."""
+    return ""
+
+
+def doubt(geometry: Geometry, types: Types) -> str:
+    """Small kernels, or large ones of which no tile fits the workspace."""
+    if prod(geometry.kernel_shape) < SMALLEST_TRANSFORMED:
+        return f"the frequency domain is for kernels of {SMALLEST_TRANSFORMED} taps in a channel and more"
+    if cheapest(sizes_of(geometry, types))[0] is None:
+        return "no tile of the frequency domain fits the workspace"
+    return ""
+
+
+def cost(geometry: Geometry, types: Types) -> int:
+    """The cost of the cheapest tile."""
+    return cheapest(sizes_of(geometry, types))[1]
+
+
+def effort(plan: Plan) -> int:
+    """The cost."""
+    of_tile: int = plan.tile[1]
+    return of_tile
+
+
+def loops(plan: Plan, summed: str) -> dict[str, Any]:
+    """Loops over pairs of tiles."""
+    return {"form": "fft", "blocks": plan.blocks, "tile": tuple(plan.tile[0]), "rounded": plan.types.exact}
+
+
+def n_bytes(plan: Plan, summed: str) -> tuple[int, int]:
+    """Bytes of the spectra that are there at once, and of one worker's workspace."""
+    tile, sizes = plan.tile[0], plan.sizes
+    return int(chunk(tile, sizes) * spectrum_bytes(tile, sizes)) * sizes.groups, int(workspace(tile, sizes))
+
+
+def reasons(plan: Plan) -> list[str]:
+    """Which tiles, for how many windows."""
+    tile = plan.tile[0]
+    return [f"tiles of {tile.height}x{tile.width} pixels for {tile.valid_rows}x{tile.valid_columns} windows"]
+
+
+def taken_tile(sizes: Sizes) -> tuple[Tile, int]:
+    """The cheapest tile and its cost; MemoryError if there is none."""
+    tile, of_tile = cheapest(sizes)
+    spans, longest = (sizes.row_span, sizes.column_span), SIZES[-1]
+    if tile is None and max(spans) > longest:
+        raise MemoryError(
+            f"method: 'fft' transforms tiles of at most {longest}x{longest} pixels; the kernels span "
+            f"{spans[0]}x{spans[1]}; allowed are kernels that fit a tile, and other methods"
+        )
+    if tile is None:
+        raise MemoryError(
+            f"method: 'fft' would need {least_bytes(sizes)} bytes of spectra and of workspace; "
+            f"at most {WORKSPACE_LIMIT} are allowed"
+        )
+    return tile, of_tile
+
+
 # --- tiles ------------------------------------------------------------------------------------------------------------
 
 
@@ -104,7 +173,7 @@ def cheapest(sizes: Sizes) -> tuple[Tile | None, int]:
     """The cheapest tile for some kernels, and its cost in multiply-adds of the direct method; None if none fits."""
     few = sizes._replace(n_kernels=KERNELS)
     tiles = all_tiles(few)
-    costs = cost(tiles, few)
+    costs = tile_cost(tiles, few)
     fits = (workspace(tiles, few) <= WORKERS_LIMIT) & (chunk(tiles, few) >= 1)
     if not fits.any():
         return None, 0
@@ -112,7 +181,7 @@ def cheapest(sizes: Sizes) -> tuple[Tile | None, int]:
         costs = costs * (1 + IDLE / n_pairs(tiles, few))
     best = int(np.argmin(np.where(fits, costs, np.inf)))
     tile = Tile(*(int(numbers.flat[best]) for numbers in tiles))
-    return tile, int(cost(tile, sizes))
+    return tile, int(tile_cost(tile, sizes))
 
 
 def all_tiles(sizes: Sizes) -> Tile:
@@ -164,7 +233,7 @@ def least_bytes(sizes: Sizes) -> int:
 # --- what they cost ---------------------------------------------------------------------------------------------------
 
 
-def cost(tile: Tile, sizes: Sizes) -> Any:
+def tile_cost(tile: Tile, sizes: Sizes) -> Any:
     """Cost of one image, in multiply-adds of the direct method."""
     constants = PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE, SPILL
     return np.tensordot(constants, counts(tile, sizes), axes=1)

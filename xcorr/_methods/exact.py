@@ -10,7 +10,7 @@ from xcorr._axes import Geometry
 from xcorr._bank import Bank
 from xcorr._engine import fill_source_indices
 from xcorr._integers import exact_products
-from xcorr._matmul import WIDTHS, Blocks
+from xcorr._methods.matmul import WIDTHS, Blocks
 from xcorr._workers import refuse_too_large
 
 WORK_AT_ONCE = 2**23

@@ -15,7 +15,11 @@ import numpy.typing as npt
 
 from xcorr._axes import Geometry, sum_blocks
 from xcorr._cache import remembered
+from xcorr._dtypes import Types
+from xcorr._methods.asked import Plan
 from xcorr._threads import RLock
+
+BOUND = "componentwise"
 
 WIDTHS = (32, 16, 8, 4, 2, 1)
 """Kernels in one product, the most first."""
@@ -37,6 +41,46 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=lambda: _lock.acquire(), after_in_parent=lambda: _lock.release(), after_in_child=_forget_lock
     )
+
+
+def obstacle(geometry: Geometry, types: Types) -> str:
+    """None."""
+    return ""
+
+
+def doubt(geometry: Geometry, types: Types) -> str:
+    """The measurement: of 200 random geometries it was faster in none, at best 1.1 times slower.
+
+    Its products have to stop at every block of the sum. 2026-11-24, AMD EPYC (Zen 4), level v4, 1 worker,
+    benchmarks/crossover.py.
+    """
+    return "it was measured to be the fastest nowhere"
+
+
+def cost(geometry: Geometry, types: Types) -> int:
+    """The multiply-adds of one image's responses."""
+    return geometry.multiply_adds * types.parts
+
+
+def effort(plan: Plan) -> int:
+    """The cost."""
+    return cost(plan.geometry, plan.types)
+
+
+def loops(plan: Plan, summed: str) -> dict[str, Any]:
+    """Loops that only lay pixels into strips and store responses."""
+    return {"form": "kernels", "blocks": plan.blocks}
+
+
+def n_bytes(plan: Plan, summed: str) -> tuple[int, int]:
+    """Bytes of the prepared bank, and of the workspace."""
+    slabs = Blocks(plan.geometry, plan.depth, np.dtype(summed).itemsize)
+    return slabs.item_bytes * slabs.n_taps * plan.n_kernels * plan.geometry.groups, slabs.workspace_bytes
+
+
+def reasons(plan: Plan) -> list[str]:
+    """How it goes."""
+    return ["windows are gathered and multiplied by NumPy's product"]
 
 
 class Blocks:

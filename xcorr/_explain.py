@@ -1,0 +1,234 @@
+"""What a call would do, and why: known from sizes, types and keywords before there are arrays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _workers
+from xcorr._cache import remembered
+from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, check_element, largest_magnitude, named_dtype
+from xcorr._job import NO_PANELS, WORK_PER_WORKER, Job
+from xcorr._methods import choice, fft, matmul
+from xcorr._plan import Plan, plan_for
+from xcorr._reading import read_array_shape
+from xcorr._run import bank_for, run
+from xcorr._settings import read_settings, split, takes_keywords
+from xcorr._units import size_word, time_word
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from xcorr._typing import BankKeywords
+
+CALL_SECONDS = 1e-6
+"""Seconds that the shortest call takes, whatever it computes."""
+
+TIMED_SECONDS = 0.02
+"""Seconds that a rate is measured for."""
+
+
+class Explanation(NamedTuple):
+    """How a call would be done; ``str()`` shows it in some lines.
+
+    Attributes
+    ----------
+    method : str
+        ``"direct"``, ``"matmul"``, ``"fft"`` or ``"winograd"``.
+    seconds : float
+        About how long the call would take with a prepared bank.
+    workspace_bytes : int
+        The memory that the call needs at most beside operands and response: the prepared bank and the workspaces of
+        all workers.
+    reasons : tuple of str
+        Why that method, and how it goes.
+    """
+
+    method: str
+    seconds: float
+    workspace_bytes: int
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = [
+            f"method {self.method}",
+            f"about {time_word(self.seconds)}",
+            f"workspace at most {size_word(self.workspace_bytes)}",
+            *self.reasons,
+        ]
+        return "\n".join(lines)
+
+
+@takes_keywords("dtype", "out", "workers")
+def explain(
+    images_shape: tuple[int, ...],
+    kernels_shape: tuple[int, ...],
+    *,
+    dtype: npt.DTypeLike = np.float32,
+    workers: SupportsIndex | None = None,
+    **keywords: Unpack[BankKeywords],
+) -> Explanation:
+    """Say what `correlate` would do with operands of these shapes, how long it would take and why.
+
+    Parameters
+    ----------
+    images_shape, kernels_shape : tuple of int
+        Shapes of the operands, as `correlate` takes them.
+    dtype : dtype_like
+        Type of both operands.
+    workers : int, optional
+        Threads to use at most, as for `correlate`.
+    **keywords
+        As for `correlate`. `bias` and `fill_value` are taken and change nothing.
+
+    Returns
+    -------
+    Explanation
+        With ``method``, ``seconds``, ``workspace_bytes`` and ``reasons``; ``str()`` of it is a few lines of text. The
+        time is what the method costs by its sizes, over rates of this machine that are measured at the first call.
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As `correlate`.
+
+    See Also
+    --------
+    choose_method : The method alone.
+    Correlator.explain : The same of a prepared bank, in words.
+
+    Examples
+    --------
+    >>> import xcorr
+    >>> told = xcorr.explain((1080, 1920), (31, 31))
+    >>> told.method
+    'fft'
+    >>> print(told)
+    method fft
+    about ...
+    workspace at most ...
+    of one image, fft costs as much as ...
+    """
+    operand_dtype = named_dtype(dtype)
+    check_element("dtype", operand_dtype)
+    images, kernels = read_array_shape(images_shape, "images_shape"), read_array_shape(kernels_shape, "kernels_shape")
+    words, _ = split("explain", dict(keywords), "dtype", "out", "workers")
+    plan = plan_for(read_settings(words), images, operand_dtype, kernels, operand_dtype)
+    plan.check_it_fits()
+    n_workers = workers_for(plan, images_in(plan, images), workers)
+    return explained(plan, images, n_workers)
+
+
+def explained(plan: Plan, images: tuple[int, ...], n_workers: int) -> Explanation:
+    """Say how a plan's call with images of that shape would be done by so many workers."""
+    bank, workspace = n_bytes(plan, images, n_workers)
+    level, summed = plan.level.name, summed_in(plan) or "integers of up to 128 bits"
+    reasons = [*choice.reasons(plan), f"sums in {summed}, level {level}, {n_workers} worker{'s' * (n_workers > 1)}"]
+    seconds = predicted_seconds(plan, images_in(plan, images), n_workers)
+    return Explanation(plan.method, seconds, bank + workspace, tuple(reasons))
+
+
+def images_in(plan: Plan, images: tuple[int, ...]) -> int:
+    """The number of images in a batch of that shape."""
+    return images[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
+
+
+def workers_for(plan: Plan, n_images: int, workers: Any) -> int:
+    """How many workers a call would have."""
+    useful = max(1, plan.effort * n_images // WORK_PER_WORKER)
+    return int(min(useful, _workers.count_workers(workers), _workers.most_threads()))
+
+
+# --- time -------------------------------------------------------------------------------------------------------------
+
+
+def predicted_seconds(plan: Plan, n_images: int, n_workers: int) -> float:
+    """The longer of what the arithmetic takes and what the memory takes, and the call itself."""
+    pixels = prod(axis.length for axis in plan.geometry.axes) * plan.geometry.channels
+    moved = n_images * (pixels * plan.types.images.itemsize + plan.response_bytes)
+    arithmetic = plan.effort * n_images / rate(plan.level.name, plan.types.summed, n_workers)
+    return CALL_SECONDS + max(arithmetic, moved / bandwidth())
+
+
+@remembered(64)
+def rate(level: str, summed: str, n_workers: int) -> float:
+    """Multiply-adds a second on a 3x3 layer of 64 channels at its best, measured now."""
+    images, kernels = np.ones((4, 58, 58, 64), summed), np.ones((64, 3, 3, 64), summed)
+    plan = plan_for(read_settings({"method": "direct"}), images.shape, images.dtype, kernels.shape, kernels.dtype)
+    bank, _ = bank_for(plan, kernels, None)
+    return plan.multiply_adds * len(images) / shortest(lambda: run(plan, bank, images, 0, None, n_workers))
+
+
+@remembered(None)
+def bandwidth() -> float:
+    """Bytes a second that are read or written where a batch does not fit the caches, measured now."""
+    source, target = np.ones(2**22, np.float32), np.empty(2**22, np.float32)
+    return 2 * source.nbytes / shortest(lambda: np.copyto(target, source))
+
+
+def shortest(call: Callable[[], object]) -> float:
+    """The shortest time of a call that has been made before."""
+    call()
+    times: list[float] = []
+    end = time.perf_counter() + TIMED_SECONDS
+    while not times or time.perf_counter() < end:
+        begin = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+def summed_in(plan: Plan) -> str:
+    """The type of the sums; of integers for operands as large as their types allow, "" beyond float64."""
+    if not plan.types.exact:
+        return plan.types.work.name
+    bound = plan.geometry.n_taps * largest_magnitude(plan.types.images) * largest_magnitude(plan.types.kernels)
+    if plan.method == "fft":
+        return "float64"
+    return "float32" if bound <= EXACT_FLOAT32 else "float64" if bound <= EXACT_FLOAT64 else ""
+
+
+def n_bytes(plan: Plan, images: tuple[int, ...], n_workers: int) -> tuple[int, int]:
+    """The bytes of the prepared bank, and of the workspaces of all workers at most."""
+    summed = summed_in(plan)
+    if not summed:
+        return 0, _workers.WORKSPACE_LIMIT
+    if plan.method == "fft":
+        bank, workspace = fft.n_bytes(plan, np.dtype(summed).str[1:])
+    elif plan.method == "matmul":
+        bank, workspace = matmul.n_bytes(plan, np.dtype(summed).str[1:])
+        n_workers = 1
+    else:
+        bank, workspace = loop_bytes(plan, images, np.dtype(summed), n_workers)
+    return bank, workspace * n_workers
+
+
+def loop_bytes(plan: Plan, images: tuple[int, ...], summed: np.dtype[Any], n_workers: int) -> tuple[int, int]:
+    """The bytes of the panels and of one workspace, from a call that is laid out but not run."""
+    engine, n_images = plan.engine(summed.str[1:]), images_in(plan, images)
+    bank = engine.groups * engine.padded_kernels * engine.n_taps * summed.itemsize
+    if n_images == 0 or 0 in plan.one_response:
+        return bank, 0
+    batch = np.broadcast_to(np.zeros((), plan.types.images), images)
+    nobody: Any = None
+    job = Job(plan, batch, nobody, (0,), n_workers)  # a bank is not looked at
+    job.beside += bank
+    call = job.call(engine, unwritten(plan.response_shape(n_images), plan.types.stored), NO_PANELS, None, n_workers)
+    try:
+        return bank, int(call.workspace_bytes)
+    finally:
+        call.close()
+
+
+def unwritten(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Stand for an array that nobody reads or writes."""
+    strides = [dtype.itemsize * prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    return np.lib.stride_tricks.as_strided(np.empty(1, dtype), shape, strides)

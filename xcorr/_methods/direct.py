@@ -1,0 +1,81 @@
+"""The direct method: every tap of every window, with the lanes over kernels, over columns or over channels."""
+
+from typing import Any
+
+from xcorr._axes import Geometry
+from xcorr._dtypes import Types
+from xcorr._methods.asked import Plan
+
+BOUND = "componentwise"
+
+MANY_GROUPS = 6
+"""Groups of one channel and one kernel from which on lanes go over channels although vectors are not nearly full.
+
+There they are 1.3 to 17 times as fast as over columns, 6 groups of 16 lanes 0.9 times and of 8 lanes 1.4 times; groups
+of more kernels gain nothing on the whole (0.5 to 1.25). 2026-11-25, AMD EPYC (Zen 5), levels v3 and v4, 1 worker,
+benchmarks/forms.py.
+"""
+
+THIN = 2
+"""How many times as long kernels of one row or one column take directly as their multiply-adds say: 1.3 to 3.7.
+
+2026-11-25, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/fourier.py.
+"""
+
+
+def obstacle(geometry: Geometry, types: Types) -> str:
+    """None."""
+    return ""
+
+
+def doubt(geometry: Geometry, types: Types) -> str:
+    """None."""
+    return ""
+
+
+def cost(geometry: Geometry, types: Types) -> int:
+    """The multiply-adds of one image's responses, twice those of thin kernels."""
+    return geometry.multiply_adds * types.parts * (THIN if min(geometry.kernel_shape) == 1 else 1)
+
+
+def effort(plan: Plan) -> int:
+    """The multiply-adds, twice those with lanes over channels: each waits for a load of its own."""
+    return plan.multiply_adds * (2 if plan.form(plan.types.summed) == "channels" else 1)
+
+
+def loops(plan: Plan, summed: str) -> dict[str, Any]:
+    """Tiles of the form that fits, and blocks of the sum as they are for every method that adds taps."""
+    return {"form": plan.form(summed), "blocks": plan.blocks}
+
+
+def reasons(plan: Plan) -> list[str]:
+    """The form: where the lanes run."""
+    return [f"lanes over {plan.form(plan.types.summed)}"] if plan.geometry.n_kernels and not plan.types.exact else []
+
+
+def form(geometry: Geometry, n_kernels: int, lanes: int) -> str:
+    """What the direct method's lanes run over: "kernels", "columns" or "channels"; the bits are the same.
+
+    Parameters
+    ----------
+    geometry : sizes of one image and the bank.
+    n_kernels : kernels of one group, in real elements.
+    lanes : elements of a vector.
+    """
+    if fills_vectors(n_kernels, lanes):
+        return "kernels"
+    groups = geometry.groups
+    depthwise = n_kernels == 1 and geometry.channels == groups > 1
+    if depthwise and (groups >= MANY_GROUPS or groups * 4 > -(-groups // lanes) * lanes * 3):
+        return "channels"
+    return "columns"
+
+
+def fills_vectors(n_kernels: int, lanes: int) -> bool:
+    """Whether kernels are more than five eighths of the group's one vector, or half of its several.
+
+    Of one vector at v3 and v4, lanes over columns take 0.4 to 0.8 of the time with half of it, 0.6 to 1.03 with five
+    eighths, 0.7 to 1.35 with three quarters, 0.8 to 1.8 with all. Measured with the constants above.
+    """
+    padded = -(-n_kernels // lanes) * lanes
+    return n_kernels * 8 > padded * (5 if padded == lanes else 4)

@@ -1,0 +1,121 @@
+"""Winograd F(2x2, 3x3): what it can do, and how it cuts its sums over channels."""
+
+from typing import Any
+
+import numpy as np
+
+from xcorr._axes import Geometry
+from xcorr._dtypes import Types
+from xcorr._methods.asked import Plan
+
+BOUND = "normwise"
+
+LONGEST_BLOCK = 11
+"""Channels of a block of the sum. Block sums are added up; totals of more than six (`binding.pxi`) carry what is lost.
+
+The magnitudes of the places that make a response come to at most 10 times what the bound of 16 u is of, to 5.5 times if
+pixels and taps are of one sign (found by looking at all signs, and at all pixels of 0 and 1), so that few roundings are
+allowed where all channels are alike and err alike. Such channels of one sign, searched for the worst, reach 0.96 of
+the bound with blocks of 11, 1.3 with 16, 2.5 with 32. Beside one block of 32 channels and two of 64 it takes 0.85 and
+1.03 times as long at level v4, 1.05 and 1.03 at v3, with more channels 1.04 to 1.1 times; blocks of 8 cost 5 % more
+(2026-11-26, AMD EPYC (Zen 5), 1 worker, 32 to 512 channels of 56x56 to 14x14 through `Correlator`).
+"""
+
+CHANNELS, SIDE = 32, 6
+"""Channels and kernels, and rows and columns of the response, from which on winograd is taken.
+
+From there on it is 1.2 to 2 times as fast as direct, at the threshold itself 0.95 to 1.4 times; with 24 channels 0.8 to
+1.4 times, with 5x5 responses (a third of the tiles' places is lost) 0.7 to 1.3 times. 2026-11-25, AMD EPYC (Zen 3),
+level v3, 1 worker, benchmarks/crossover.py.
+"""
+
+LARGE_BANK, LARGE_BANK_SIDE = 2**18, 10
+"""Products of channels and kernels from which on winograd waits for responses with that many rows and columns.
+
+A transformed bank is 16/9 as large, and a small response reads it for few tiles: 512 kernels of 512 channels are 0.8 to
+1.1 times as fast with 6 to 8 rows, 1.15 with 10 and 1.3 with 12. Measured with the constants above.
+"""
+
+USED_PLACES, USED_PLACES_OF_FEW, FEW = 0.6, 0.85, 64
+"""The share of the tiles' places that have to be responses, and the same with fewer channels or kernels than that.
+
+Odd sides lose a part, and so do sides that two dilations do not divide. From 64 channels on winograd is 1.2 times as
+fast as direct with 0.64 of the places, 1.4 times with 0.77; with 32 it is 0.8 to 0.95 times as fast with 0.77 at level
+v4, 1.2 to 1.4 times at v3, and 0.95 to 1.15 times at v4 with all. 2026-11-25, AMD EPYC (Zen 5), 1 worker,
+benchmarks/crossover.py.
+"""
+
+STRIP_PIXELS = 2**23
+"""Elements of the smallest strip above which winograd is not taken: dilation makes it taller than direct's."""
+
+
+def obstacle(geometry: Geometry, types: Types) -> str:
+    """What keeps winograd from doing the job, in words; empty if nothing does."""
+    if (geometry.kernel_height, geometry.kernel_width) != (3, 3):
+        return f"kernels of {geometry.kernel_height}x{geometry.kernel_width}: they have to be 3x3"
+    if (geometry.row_stride, geometry.column_stride) != (1, 1):
+        return f"stride {(geometry.row_stride, geometry.column_stride)}: it has to be 1"
+    if types.exact:
+        return f"responses of {types.response}: its sums are not proven to be exact"
+    if np.empty(0, types.stored).real.dtype != types.work:
+        return f"responses of {types.response} from sums in {types.work}: both have to be of one precision"
+    return ""
+
+
+def doubt(geometry: Geometry, types: Types) -> str:
+    """Few channels, kernels or responses, or squares of which too few places are responses."""
+    n_kernels = geometry.n_kernels // geometry.groups
+    side = SIDE if geometry.depth * n_kernels < LARGE_BANK else LARGE_BANK_SIDE
+    used = USED_PLACES if min(geometry.depth, n_kernels) >= FEW else USED_PLACES_OF_FEW
+    if min(geometry.depth, n_kernels) < CHANNELS:
+        return f"it is for {CHANNELS} channels and kernels and more"
+    if min(geometry.outputs) < side:
+        return f"it is for {side} rows and columns of responses and more here"
+    if used_places(geometry) < used:
+        return f"fewer than {used:.0%} of its places would be responses"
+    if strip_pixels(geometry) > STRIP_PIXELS:
+        return "its strips would be too large"
+    return ""
+
+
+def cost(geometry: Geometry, types: Types) -> int:
+    """16 multiply-adds for each 2x2 responses' 36."""
+    return geometry.multiply_adds * types.parts * 16 // 36
+
+
+def effort(plan: Plan) -> int:
+    """The cost."""
+    return cost(plan.geometry, plan.types)
+
+
+def loops(plan: Plan, summed: str) -> dict[str, Any]:
+    """Loops of its own."""
+    return {"form": "winograd", "blocks": sum_blocks(plan.depth)}
+
+
+def reasons(plan: Plan) -> list[str]:
+    """How many multiplications there are."""
+    return ["3x3 kernels of many channels: 16 multiplications for 4 responses instead of 36"]
+
+
+def pairs(length: int, dilation: int) -> int:
+    """Tiles across so many rows or columns of responses: each has two that are a dilation apart, if there are two."""
+    return length // (2 * dilation) * dilation + min(length % (2 * dilation), dilation)
+
+
+def used_places(geometry: Geometry) -> float:
+    """The share of the tiles' places that are responses."""
+    rows, columns = geometry.rows, geometry.columns
+    tiles = pairs(rows, geometry.row_dilation) * pairs(columns, geometry.column_dilation)
+    return rows * columns / (4 * tiles)
+
+
+def strip_pixels(geometry: Geometry) -> int:
+    """Elements of the smallest strip of whole tiles, in and around it."""
+    rows = 2 * geometry.row_dilation + min(geometry.rows, 2 * geometry.row_dilation)
+    return rows * (geometry.columns + 2 * geometry.column_dilation) * geometry.channels // geometry.groups
+
+
+def sum_blocks(depth: int) -> tuple[int, int, bool]:
+    """How the sum over channels is cut, as `_axes.sum_blocks` says it for a kernel of one row."""
+    return 1, -(-depth // LONGEST_BLOCK), False
