@@ -91,7 +91,7 @@ NUMPY_MACRO = ("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION")
 PART_MACROS = [("CYTHON_NO_PYINIT_EXPORT", None)]
 
 SOURCES = Path("pyx")
-DECLARED = SOURCES / "level"  # the folder of what is taken by name: declarations and C headers
+DECLARED = SOURCES, SOURCES / "engine", SOURCES / "level"  # where declarations and C headers are found by name
 PLACES = {path.stem: path for path in sorted(SOURCES.rglob("*.pyx"))}
 TRANSLATED = Path("build", "cython")
 
@@ -140,7 +140,7 @@ def read_by(source):
             found.add(path)
             text = path.read_text("utf-8")
             for included, taken in re.findall(r'^include "(.+)"|^(?:from|cimport) (\w+)', text, re.M):
-                waiting.append(path.parent / included if included else DECLARED / f"{taken}.pxd")
+                waiting += [path.parent / included] if included else [folder / f"{taken}.pxd" for folder in DECLARED]
     return sorted(found)
 
 
@@ -164,7 +164,8 @@ def cython_command(source, target):
     """How a module is translated; what pip calls the build in lies in another folder each time, and is not told."""
     name = source.stem if source.stem in PARTS else f"xcorr.{source.stem}"
     directives = (part for item in DIRECTIVES.items() for part in ("-X", "{}={}".format(*item)))
-    command = [sys.executable, "-m", "cython", "-3", "--module-name", name, "-I", str(DECLARED), *directives]
+    command = [sys.executable, "-m", "cython", "-3", "--module-name", name, *directives]
+    command += [f"-I{folder}" for folder in DECLARED]
     return [*command, str(source), "-o", str(target)]
 
 
@@ -264,7 +265,8 @@ class BuildCore(build_ext):
         import numpy
 
         by = self.compiler_itself, unit.flags, unit.macros, sys.version, numpy.__version__
-        return digest_of(*by, translated(unit.name), *sorted(DECLARED.glob("*.h")))
+        headers = (header for folder in DECLARED for header in sorted(folder.glob("*.h")))
+        return digest_of(*by, translated(unit.name), *headers)
 
     def compile(self, unit, digest):
         """Compiles a unit, and says so."""
@@ -276,7 +278,7 @@ class BuildCore(build_ext):
                 [str(translated(unit.name))],
                 output_dir=folder,
                 macros=unit.macros,
-                include_dirs=[str(DECLARED), numpy.get_include(), *self.include_dirs],
+                include_dirs=[*map(str, DECLARED), numpy.get_include(), *self.include_dirs],
                 extra_postargs=self.spelled(unit.flags),
             )
             put(Path(made), unit.object, digest)

@@ -9,6 +9,7 @@ kept, memory comes from the system and goes back there.
 import numpy as np
 
 cimport numpy as cnp
+from atomics cimport try_lock, unlock
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport uintptr_t
@@ -30,15 +31,11 @@ cdef extern from *:
     #ifndef MADV_FREE
     #define MADV_FREE 8
     #endif
-    #define xcorr_try_lock(flag) (!__atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE))
-    #define xcorr_unlock(flag) __atomic_store_n(flag, 0, __ATOMIC_RELEASE)
     """
     enum:
         MADV_HUGEPAGE
         MADV_FREE
     void advise "xcorr_advise"(void* start, size_t size, int advice) nogil
-    bint try_lock "xcorr_try_lock"(int* flag) nogil
-    void unlock "xcorr_unlock"(int* flag) nogil
 
 cdef extern from "numpy/arrayobject.h":
     PyObject* PyDataMem_DefaultHandler

@@ -2,6 +2,8 @@
 
 import os
 import runpy
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,7 +56,7 @@ def places(built, monkeypatch, tmp_path):
     variables = built["translate"].__globals__
     (tmp_path / "level").mkdir()
     (tmp_path / "build").mkdir()
-    monkeypatch.setitem(variables, "DECLARED", tmp_path / "level")
+    monkeypatch.setitem(variables, "DECLARED", (tmp_path / "level",))
     monkeypatch.setitem(variables, "TRANSLATED", tmp_path / "build")
     monkeypatch.setitem(variables, "PLACES", {"part_staging": tmp_path / "level" / "part_staging.pyx"})
     return tmp_path
@@ -131,6 +133,22 @@ def test_a_module_is_translated_again_where_anything_is_other_that_cython_reads(
     assert is_translated_again()
     (places / "level" / "fft.pxi").write_text("nobody reads it")
     assert not is_translated_again()
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no compiler")
+@pytest.mark.parametrize(("lanes", "compiles"), [(3, True), (7, False)])
+def test_a_shift_that_the_level_does_not_know_does_not_compile(built, lanes, compiles, tmp_path):
+    (tmp_path / "shift.c").write_text(
+        '#include "simd.h"\n'
+        "#if XCORR_VECTOR_BYTES == 64\n"
+        f"xcorr_f32v shift(xcorr_f32v low, xcorr_f32v high) {{ return xcorr_f32v_shifted(low, high, {lanes}); }}\n"
+        "#endif\n"
+    )
+    flags = built["LEVELS"].get("v4", [[]])[0]
+    command = ["gcc", "-O3", *flags, "-Ipyx/level", "-c", str(tmp_path / "shift.c"), "-o", str(tmp_path / "shift.o")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode == 0) == (compiles or not built["X86_64"])
+    assert compiles or not built["X86_64"] or "no case for this number of lanes" in done.stderr
 
 
 def wanted_levels(built, known=("base", "v3", "v4"), runnable=("base", "v3")):

@@ -11,7 +11,9 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 
 cimport numpy as cnp
 from libc.string cimport memcpy, memset
+from atomics cimport add, claim, look, read_flag, write_flag
 from microkernels cimport *
+from simd cimport prefetch
 
 from xcorr._memory import empty_lines
 

@@ -5,16 +5,6 @@ from libc.math cimport ldexp
 cdef enum:
     ROWS_AHEAD = 4  # that are fetched while one is staged
 
-cdef extern from *:
-    """
-    #if defined(__GNUC__) || defined(__clang__)
-    #define xcorr_prefetch(place) __builtin_prefetch(place)
-    #else
-    #define xcorr_prefetch(place) ((void)(place))
-    #endif
-    """
-    void prefetch "xcorr_prefetch"(const void* place) nogil
-
 
 cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, char* workspace, Py_ssize_t* work,
                         bint watch_signals) noexcept nogil:

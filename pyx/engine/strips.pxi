@@ -79,17 +79,6 @@ cdef struct Loops:
     int cancelled, overflowed
 
 
-cdef extern from *:
-    """
-    #define xcorr_claim(counter, count) __atomic_fetch_add(counter, count, __ATOMIC_RELAXED)
-    #define xcorr_read(flag) __atomic_load_n(flag, __ATOMIC_RELAXED)
-    #define xcorr_write(flag, value) __atomic_store_n(flag, value, __ATOMIC_RELAXED)
-    """
-    Py_ssize_t claim "xcorr_claim"(Py_ssize_t* counter, Py_ssize_t count) nogil
-    int read_flag "xcorr_read"(int* flag) nogil
-    void write_flag "xcorr_write"(int* flag, int value) nogil
-
-
 cdef inline Py_ssize_t ceiling(Py_ssize_t value, Py_ssize_t divisor) noexcept nogil:
     return value // divisor + (value % divisor != 0)
 

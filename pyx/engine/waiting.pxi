@@ -19,8 +19,6 @@ cdef extern from *:
         return 50;
     #endif
     }
-    #define xcorr_add(counter, n) __atomic_add_fetch(counter, n, __ATOMIC_SEQ_CST)
-    #define xcorr_look(counter) __atomic_load_n(counter, __ATOMIC_SEQ_CST)
     #if defined(__x86_64__) || defined(__i386__)
     #define xcorr_pause() __builtin_ia32_pause()
     #elif defined(__aarch64__)
@@ -29,8 +27,6 @@ cdef extern from *:
     #define xcorr_pause() ((void)0)
     #endif
     """
-    unsigned int add "xcorr_add"(unsigned int* counter, int n) nogil
-    unsigned int look "xcorr_look"(unsigned int* counter) nogil
     void pause "xcorr_pause"() nogil
     int doze "xcorr_doze"() nogil
 

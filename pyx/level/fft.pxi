@@ -12,10 +12,6 @@
 
 from libc.string cimport memset
 
-cdef extern from "simd.h" nogil:
-    enum:
-        LARGEST_RADIX "XCORR_LARGEST_RADIX"
-
 cdef enum:
     COLUMNS_PUT = 4         # vectors of columns of responses that are put into the array at once
     BLOCK_DEPTH = 4         # channels in a block of the sum of products

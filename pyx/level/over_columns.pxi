@@ -116,7 +116,7 @@ cdef inline void add_pixel_row(const Sum* sum, const real* image, Py_ssize_t ove
     cdef Py_ssize_t block = 3 if size == 3 else 2  # rows of it, where `size` says so
     cdef Py_ssize_t in_row = n_kernels * n_vectors
     cdef bint compensated = sum.compensated if size < 0 else False
-    cdef bint in_registers = TILE_COLUMNS == 14 and not compensated
+    cdef bint in_registers = REGISTERS == 32 and not compensated
     cdef Py_ssize_t piece, row, of_row
     for piece in range(pieces):
         add_taps(sum, image + pixel_row * sum.kernel_row_pitch, overlap, panel + pixel_row * run * n_kernels, sums,
@@ -233,7 +233,7 @@ cdef inline void sized_over_columns(const Sum* sum, const Rows* rows, const real
     cdef Py_ssize_t n_rows = 1
     if rows.window_row_pitch == sum.kernel_row_pitch:
         n_rows = min(rows.n_rows, sum.kernel_height + 1)
-    cdef bint one_block = TILE_COLUMNS == 14 and size == 3
+    cdef bint one_block = REGISTERS == 32 and size == 3
     if rows.width == 1 and n_rows >= 4:
         tiled_over_columns(sum, rows, image, panel, bias, response, size, 4, 1, like)
     elif rows.width == 1:

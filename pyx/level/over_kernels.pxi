@@ -133,28 +133,28 @@ cdef inline void some_over_kernels(const Sum* sum, const Rows* rows, const real*
     elif n_columns == 6:
         tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, False, own_channels,
                           shared_run, like)
-    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 7:
+    elif REGISTERS == 32 and not own_channels and n_columns == 7:
         tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, False, own_channels,
                           shared_run, like)
-    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 8:
+    elif REGISTERS == 32 and not own_channels and n_columns == 8:
         tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, False, own_channels,
                           shared_run, like)
-    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 9:
+    elif REGISTERS == 32 and not own_channels and n_columns == 9:
         tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, False, own_channels,
                           shared_run, like)
-    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 10:
+    elif REGISTERS == 32 and not own_channels and n_columns == 10:
         tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, False, own_channels,
                           shared_run, like)
-    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 11:
+    elif REGISTERS == 32 and not own_channels and n_columns == 11:
         tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, False, own_channels,
                           shared_run, like)
-    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 12:
+    elif REGISTERS == 32 and not own_channels and n_columns == 12:
         tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, False, own_channels,
                           shared_run, like)
-    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 13:
+    elif REGISTERS == 32 and not own_channels and n_columns == 13:
         tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, False, own_channels,
                           shared_run, like)
-    elif TILE_COLUMNS > 6 and not own_channels and n_columns == 14:
+    elif REGISTERS == 32 and not own_channels and n_columns == 14:
         tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, False, own_channels,
                           shared_run, like)
 
@@ -182,7 +182,7 @@ cdef inline bint has_short_blocks(const Sum* sum) noexcept nogil:
     peak of 117. 2026-11-24, AMD EPYC (Zen 4), level v4, 1 worker, both builds in turn on the rows pointwise and
     cifar_bank32 of benchmarks/bench.py. The 96 lies between these and the 192 taps of 64 channels; it was not tuned.
     """
-    return TILE_COLUMNS == 14 and sum.n_segments > 1 and sum.run * sum.rows_per_block < 96 * sum.pieces
+    return REGISTERS == 32 and sum.n_segments > 1 and sum.run * sum.rows_per_block < 96 * sum.pieces
 
 
 cdef inline void row_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,

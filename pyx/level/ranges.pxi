@@ -5,10 +5,6 @@
 
 from libc.math cimport frexp, ldexp, sqrt
 
-cdef extern from "simd.h" nogil:
-    ctypedef int bits32 "xcorr_bits32"
-    ctypedef long long bits64 "xcorr_bits64"
-
 ctypedef fused bits:
     bits32
     bits64

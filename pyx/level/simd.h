@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* clang-cl knows GNU C too, but passes for MSVC */
@@ -62,38 +63,74 @@ static inline xcorr_f32v xcorr_f32v_in_register(xcorr_f32v x) { XCORR_IN_REGISTE
 static inline xcorr_f64v xcorr_f64v_in_register(xcorr_f64v x) { XCORR_IN_REGISTER(x); return x; }
 
 /* Lanes n to n + lanes - 1 of two vectors one after the other, for the literals n of rows of 3 and 5 taps. Only at the
- * level where it costs less than a load across two cache lines; its instruction has no spelling in vector types. */
+ * level where it costs less than a load across two cache lines; its instruction has no spelling in vector types. Another
+ * literal does not compile, and what is no literal ends the process: neither may be a wrong sum. */
+#if defined(XCORR_GNU_C)
+extern void xcorr_unknown_shift(void) __attribute__((error("shifted: it has no case for this number of lanes")));
+#define XCORR_REFUSE_SHIFT(n) do { if (__builtin_constant_p(n)) xcorr_unknown_shift(); __builtin_trap(); } while (0)
+#else
+#define XCORR_REFUSE_SHIFT(n) abort()
+#endif
 #if defined(__AVX512F__) && XCORR_VECTOR_BYTES == 64
 #include <immintrin.h>
 #define XCORR_SHIFTS 1
-#define XCORR_SHIFT_CASE(bits, n) case n: return (xcorr_f32v)_mm512_alignr_epi##bits((__m512i)high, (__m512i)low, n);
+#define XCORR_SHIFT_CASE(type, bits, n)                                                                                \
+    case n: return (type)_mm512_alignr_epi##bits((__m512i)high, (__m512i)low, n);
 static inline xcorr_f32v xcorr_f32v_shifted(xcorr_f32v low, xcorr_f32v high, ptrdiff_t n) {
     switch (n) {
-        XCORR_SHIFT_CASE(32, 1) XCORR_SHIFT_CASE(32, 2) XCORR_SHIFT_CASE(32, 3) XCORR_SHIFT_CASE(32, 4)
-        XCORR_SHIFT_CASE(32, 12) XCORR_SHIFT_CASE(32, 14)
+        XCORR_SHIFT_CASE(xcorr_f32v, 32, 1)
+        XCORR_SHIFT_CASE(xcorr_f32v, 32, 2)
+        XCORR_SHIFT_CASE(xcorr_f32v, 32, 3)
+        XCORR_SHIFT_CASE(xcorr_f32v, 32, 4)
+        XCORR_SHIFT_CASE(xcorr_f32v, 32, 12)
+        XCORR_SHIFT_CASE(xcorr_f32v, 32, 14)
     }
+    XCORR_REFUSE_SHIFT(n);
     return low;
 }
-#undef XCORR_SHIFT_CASE
-#define XCORR_SHIFT_CASE(n) case n: return (xcorr_f64v)_mm512_alignr_epi64((__m512i)high, (__m512i)low, n);
 static inline xcorr_f64v xcorr_f64v_shifted(xcorr_f64v low, xcorr_f64v high, ptrdiff_t n) {
     switch (n) {
-        XCORR_SHIFT_CASE(1) XCORR_SHIFT_CASE(2) XCORR_SHIFT_CASE(3) XCORR_SHIFT_CASE(4) XCORR_SHIFT_CASE(6)
+        XCORR_SHIFT_CASE(xcorr_f64v, 64, 1)
+        XCORR_SHIFT_CASE(xcorr_f64v, 64, 2)
+        XCORR_SHIFT_CASE(xcorr_f64v, 64, 3)
+        XCORR_SHIFT_CASE(xcorr_f64v, 64, 4)
+        XCORR_SHIFT_CASE(xcorr_f64v, 64, 6)
     }
+    XCORR_REFUSE_SHIFT(n);
     return low;
 }
 #undef XCORR_SHIFT_CASE
 #else
 #define XCORR_SHIFTS 0
-static inline xcorr_f32v xcorr_f32v_shifted(xcorr_f32v low, xcorr_f32v high, ptrdiff_t n) { return low; }
-static inline xcorr_f64v xcorr_f64v_shifted(xcorr_f64v low, xcorr_f64v high, ptrdiff_t n) { return low; }
+static inline xcorr_f32v xcorr_f32v_shifted(xcorr_f32v low, xcorr_f32v high, ptrdiff_t n) {
+    (void)high;
+    XCORR_REFUSE_SHIFT(n);
+    return low;
+}
+static inline xcorr_f64v xcorr_f64v_shifted(xcorr_f64v low, xcorr_f64v high, ptrdiff_t n) {
+    (void)high;
+    XCORR_REFUSE_SHIFT(n);
+    return low;
+}
 #endif
 
-/* Tile limits: accumulators, the vectors in flight and one broadcast have to fit the register file. */
-#if defined(XCORR_VECTOR_BYTES) && XCORR_VECTOR_BYTES == 64 /* 32 registers: 14 x 2 + 2 + 1, 2 x 4 x 3 + 3 + 1 */
+/* Vector registers of the level: what a tile may hold. */
+#if !defined(XCORR_REGISTERS)
+#if defined(__aarch64__) || (defined(XCORR_VECTOR_BYTES) && XCORR_VECTOR_BYTES == 64)
+#define XCORR_REGISTERS 32
+#else
+#define XCORR_REGISTERS 16
+#endif
+#endif
+
+/* Tile limits: accumulators, the vectors in flight and one broadcast have to fit the register file. And the largest
+ * radix whose points fit it, real and imaginary parts in vectors of their own. */
+#if XCORR_REGISTERS == 32 /* 14 x 2 + 2 + 1, 2 x 4 x 3 + 3 + 1 */
 #define XCORR_TILE_COLUMNS 14
-#else /* 16 registers: 6 x 2 + 2 + 1, 4 x 3 + 3 + 1 */
+#define XCORR_LARGEST_RADIX 8
+#else /* 6 x 2 + 2 + 1, 4 x 3 + 3 + 1 */
 #define XCORR_TILE_COLUMNS 6
+#define XCORR_LARGEST_RADIX 4
 #endif
 #define XCORR_TILE_VECTORS 3
 #define XCORR_TILE_ACCUMULATORS 28
@@ -117,10 +154,13 @@ static inline const void *xcorr_opaque(const void *pointer) {
 #define xcorr_in_memory(array)
 #endif
 
-/* Fetches the line that a response will be written to while its sum is still computed. A hint: any address will do. */
+/* Fetches the line that is read soon, or that a response will be written to while its sum is still computed. Hints: any
+ * address will do. */
 #if defined(XCORR_GNU_C)
+#define xcorr_prefetch(place) __builtin_prefetch(place)
 #define xcorr_prefetch_to_write(place) __builtin_prefetch((place), 1, 3)
 #else
+#define xcorr_prefetch(place) ((void)(place))
 #define xcorr_prefetch_to_write(place) ((void)(place))
 #endif
 
@@ -134,24 +174,34 @@ static inline void xcorr_copy_part(void *target, const void *source, ptrdiff_t n
     if (n_bytes & 4) memcpy(to, from, 4);
 }
 
+/* Elements of two vectors by their indices: one instruction, spelled by gcc with a vector of integers. */
+#if defined(__clang__)
+#define XCORR_SHUFFLED(integers, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#elif defined(XCORR_GNU_C)
+#define XCORR_SHUFFLED(integers, a, b, ...) __builtin_shuffle(a, b, (integers){__VA_ARGS__})
+#endif
+
 /* target[c * target_pitch + r] = source[r * source_pitch + c] of a 4x4 block: pairs, then halves, by shuffles that are
  * one instruction each. gcc 12 makes scalars of vectors that are written element by element or copied by memcpy. */
 #if defined(XCORR_VECTOR_BYTES)
-#if defined(__clang__)
-#define XCORR_SHUFFLE(indices, a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
-#else
-#define XCORR_SHUFFLE(indices, a, b, i, j, k, l) __builtin_shuffle(a, b, (indices){i, j, k, l})
-#endif
-#define XCORR_TRANSPOSE_4X4(name, real, vector, indices)                                                               \
+#define XCORR_LOW_2 0, 2
+#define XCORR_LOW_4 0, 4, 1, 5
+#define XCORR_LOW_8 0, 8, 1, 9, 2, 10, 3, 11
+#define XCORR_LOW_16 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define XCORR_HIGH_2 1, 3
+#define XCORR_HIGH_4 2, 6, 3, 7
+#define XCORR_HIGH_8 4, 12, 5, 13, 6, 14, 7, 15
+#define XCORR_HIGH_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define XCORR_TRANSPOSE_4X4(name, real, vector, integers)                                                              \
     static inline void name(const real *source, ptrdiff_t source_pitch, real *target, ptrdiff_t target_pitch) {        \
         vector a = *(const vector *)source, b = *(const vector *)(source + source_pitch);                              \
         vector c = *(const vector *)(source + 2 * source_pitch), d = *(const vector *)(source + 3 * source_pitch);     \
-        vector ac = XCORR_SHUFFLE(indices, a, c, 0, 4, 1, 5), bd = XCORR_SHUFFLE(indices, b, d, 0, 4, 1, 5);           \
-        vector ca = XCORR_SHUFFLE(indices, a, c, 2, 6, 3, 7), db = XCORR_SHUFFLE(indices, b, d, 2, 6, 3, 7);           \
-        *(vector *)target = XCORR_SHUFFLE(indices, ac, bd, 0, 4, 1, 5);                                                \
-        *(vector *)(target + target_pitch) = XCORR_SHUFFLE(indices, ac, bd, 2, 6, 3, 7);                               \
-        *(vector *)(target + 2 * target_pitch) = XCORR_SHUFFLE(indices, ca, db, 0, 4, 1, 5);                           \
-        *(vector *)(target + 3 * target_pitch) = XCORR_SHUFFLE(indices, ca, db, 2, 6, 3, 7);                           \
+        vector ac = XCORR_SHUFFLED(integers, a, c, XCORR_LOW_4), bd = XCORR_SHUFFLED(integers, b, d, XCORR_LOW_4);     \
+        vector ca = XCORR_SHUFFLED(integers, a, c, XCORR_HIGH_4), db = XCORR_SHUFFLED(integers, b, d, XCORR_HIGH_4);   \
+        *(vector *)target = XCORR_SHUFFLED(integers, ac, bd, XCORR_LOW_4);                                             \
+        *(vector *)(target + target_pitch) = XCORR_SHUFFLED(integers, ac, bd, XCORR_HIGH_4);                           \
+        *(vector *)(target + 2 * target_pitch) = XCORR_SHUFFLED(integers, ca, db, XCORR_LOW_4);                        \
+        *(vector *)(target + 3 * target_pitch) = XCORR_SHUFFLED(integers, ca, db, XCORR_HIGH_4);                       \
     }
 typedef float xcorr_f32x4 __attribute__((vector_size(16), aligned(4), may_alias));
 typedef double xcorr_f64x4 __attribute__((vector_size(32), aligned(8), may_alias));
@@ -171,25 +221,12 @@ XCORR_TURN_4X4(xcorr_transpose_4x4_f64, double)
 
 /* The elements of two vectors in turn, from their low and from their high halves: transposes blocks in registers. */
 #if defined(XCORR_VECTOR_BYTES)
-#define XCORR_LOW_2 0, 2
-#define XCORR_LOW_4 0, 4, 1, 5
-#define XCORR_LOW_8 0, 8, 1, 9, 2, 10, 3, 11
-#define XCORR_LOW_16 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define XCORR_HIGH_2 1, 3
-#define XCORR_HIGH_4 2, 6, 3, 7
-#define XCORR_HIGH_8 4, 12, 5, 13, 6, 14, 7, 15
-#define XCORR_HIGH_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#if defined(__clang__)
-#define XCORR_SHUFFLED(indices, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define XCORR_SHUFFLED(indices, a, b, ...) __builtin_shuffle(a, b, (indices){__VA_ARGS__})
-#endif
-#define XCORR_ZIPS(name, vector, indices, lanes)                                                                       \
+#define XCORR_ZIPS(name, vector, integers, lanes)                                                                      \
     static inline vector name##_zip_low(vector a, vector b) {                                                          \
-        return XCORR_SHUFFLED(indices, a, b, XCORR_LOW_##lanes);                                                       \
+        return XCORR_SHUFFLED(integers, a, b, XCORR_LOW_##lanes);                                                      \
     }                                                                                                                  \
     static inline vector name##_zip_high(vector a, vector b) {                                                         \
-        return XCORR_SHUFFLED(indices, a, b, XCORR_HIGH_##lanes);                                                      \
+        return XCORR_SHUFFLED(integers, a, b, XCORR_HIGH_##lanes);                                                     \
     }
 #if XCORR_VECTOR_BYTES == 64
 XCORR_ZIPS(xcorr_f32v, xcorr_f32v, xcorr_i32v, 16)
@@ -208,13 +245,6 @@ static inline xcorr_f32v xcorr_f32v_zip_high(xcorr_f32v a, xcorr_f32v b) { (void
 static inline xcorr_f64v xcorr_f64v_zip_high(xcorr_f64v a, xcorr_f64v b) { (void)a; return b; }
 #endif
 
-/* The largest radix whose points fit the registers, real and imaginary parts in vectors of their own. */
-#if defined(XCORR_VECTOR_BYTES) && XCORR_VECTOR_BYTES == 64
-#define XCORR_LARGEST_RADIX 8
-#else
-#define XCORR_LARGEST_RADIX 4
-#endif
-
 /* Bits of a number, its sign apart: ordered as magnitudes are, infinity and what is not a number above all others. */
 #if defined(XCORR_GNU_C)
 typedef int32_t xcorr_bits32 __attribute__((may_alias));
@@ -223,50 +253,5 @@ typedef int64_t xcorr_bits64 __attribute__((may_alias));
 typedef int32_t xcorr_bits32;
 typedef int64_t xcorr_bits64;
 #endif
-
-/* IEEE binary16 as its bits: exact both ways but for one rounding to nearest even when narrowing. */
-typedef struct { uint16_t bits; } xcorr_half;
-
-static inline float xcorr_half_to_float(xcorr_half half) {
-    uint32_t magnitude = (uint32_t)(half.bits & 0x7fff) << 13, sign = (uint32_t)(half.bits & 0x8000) << 16, bits;
-    float value;
-    memcpy(&value, &magnitude, 4);
-    value *= 0x1p112f; /* moves the exponent's bias from 15 to 127, subnormals included */
-    memcpy(&bits, &value, 4);
-    bits |= sign | (magnitude >= 0x0f800000 ? 0x7f800000 : 0);
-    memcpy(&value, &bits, 4);
-    return value;
-}
-
-static inline xcorr_half xcorr_float_to_half(float value) {
-    uint32_t bits, sign;
-    xcorr_half half;
-    memcpy(&bits, &value, 4);
-    sign = bits & 0x80000000u;
-    bits ^= sign;
-    if (bits > 0x7f800000u) half.bits = 0x7e00;
-    else if (bits >= 0x477ff000u) half.bits = 0x7c00; /* 65520 and more round to infinity */
-    else if (bits < 0x38800000u) { /* below 2^-14: adding 0.5 leaves the subnormal's bits at the low end, rounded */
-        float magnitude;
-        memcpy(&magnitude, &bits, 4);
-        magnitude += 0.5f;
-        memcpy(&bits, &magnitude, 4);
-        half.bits = (uint16_t)(bits - 0x3f000000u);
-    } else half.bits = (uint16_t)((bits - 0x38000000u + 0x0fffu + ((bits >> 13) & 1)) >> 13);
-    half.bits |= (uint16_t)(sign >> 16);
-    return half;
-}
-
-static inline xcorr_half xcorr_double_to_half(double value) {
-    /* rounding to odd on the way through float keeps the second rounding right (Boldo and Melquiond, 2008) */
-    float narrow = (float)value;
-    uint32_t bits;
-    if (narrow == narrow && (double)narrow != value && narrow - narrow == 0) {
-        memcpy(&bits, &narrow, 4);
-        if (!(bits & 1)) bits += ((double)narrow < value) == (value > 0) ? 1 : -1;
-        memcpy(&narrow, &bits, 4);
-    }
-    return xcorr_float_to_half(narrow);
-}
 
 #endif

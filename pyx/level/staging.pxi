@@ -4,14 +4,7 @@
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-cdef extern from "simd.h" nogil:
-    ctypedef struct half "xcorr_half":
-        unsigned short bits
-    float half_to_float "xcorr_half_to_float"(half)
-    half float_to_half "xcorr_float_to_half"(float)
-    half double_to_half "xcorr_double_to_half"(double)
-    void transpose_4x4_f32 "xcorr_transpose_4x4_f32"(const float*, Py_ssize_t, float*, Py_ssize_t)
-    void transpose_4x4_f64 "xcorr_transpose_4x4_f64"(const double*, Py_ssize_t, double*, Py_ssize_t)
+from half cimport double_to_half, float_to_half, half, half_to_float
 
 ctypedef fused element:
     int8_t
