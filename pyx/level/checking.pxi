@@ -2,6 +2,10 @@
 # within limits.
 
 from libc.math cimport rint, rintf
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy
+
+from microkernels cimport INT64, UINT64, Storing, real
 
 
 cdef inline real nearest(real value) noexcept nogil:

@@ -12,17 +12,14 @@
 
 from libc.string cimport memset
 
+from microkernels cimport Fourier, Responses, Run, Transform, real
+from simd cimport LARGEST_RADIX, a_zero, f32v_broadcast, f64v_broadcast, opaque
+from vectors cimport broadcast, n_lanes, scaled, store_lanes, times, transpose_vectors, vector
+
 cdef enum:
     COLUMNS_PUT = 4         # vectors of columns of responses that are put into the array at once
     BLOCK_DEPTH = 4         # channels in a block of the sum of products
     POINTS_SUMMED = 32      # over all channels, one after the other
-
-cdef inline vector scaled(double scalar, vector value) noexcept nogil:
-    if vector is f32v:
-        return <float> scalar * value
-    else:
-        return scalar * value
-
 
 # --- one pass ---------------------------------------------------------------------------------------------------------
 

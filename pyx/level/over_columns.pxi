@@ -15,6 +15,10 @@
 # fast as a copy does, with 11x11 it reaches 60 to 70 % of the FMA peak, bound by loads. 2026-11-25, AMD EPYC (Zen 5),
 # 1 worker, benchmarks/bench.py --only fhd_3 fhd_5 fhd_11.
 
+from microkernels cimport Rows, Sum, real
+from simd cimport REGISTERS, SHIFTS, TILE_ACCUMULATORS, TILE_VECTORS, a_zero, opaque
+from vectors cimport broadcast, close_block, n_lanes, shifted, store_lanes, times, total_of, vector
+
 
 cdef inline void add_columns(const vector* columns, const real* panel, vector* sums, Py_ssize_t run,
                              Py_ssize_t first_row, Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,

@@ -8,6 +8,12 @@
 # v4 (2026-11-25, AMD EPYC, Zen 5, 286 GFLOP/s, benchmarks/bench.py --only stride2_56 resnet_conv1 pointwise). With one
 # vector of kernels each multiply-add takes a load: 73 % (lenet2); tiles of two rows there gained nothing (0.38 ms).
 
+from microkernels cimport Rows, Sum, real
+from simd cimport REGISTERS, TILE_ACCUMULATORS, TILE_COLUMNS, a_zero, prefetch_to_write
+from vectors cimport (
+    broadcast, carry_totals, close_block, in_register, last_total, n_lanes, store_lanes, times, total_of, vector
+)
+
 
 cdef inline void add_shared_run(const real* pixels, const real* panel, vector* sums, Py_ssize_t pitch,
                                 Py_ssize_t n_columns, Py_ssize_t n_vectors, Py_ssize_t run, vector like) noexcept nogil:

@@ -1,5 +1,8 @@
 # Kernels turned around into panels, tap-major, for the direct method and for winograd.
 
+from microkernels cimport real
+from simd cimport transpose_4x4_f32, transpose_4x4_f64
+
 
 cdef void pack(const real* kernels, Py_ssize_t kernel_pitch, real* packed, Py_ssize_t width, Py_ssize_t n_kernels,
                Py_ssize_t n_taps) noexcept nogil:

@@ -1,12 +1,8 @@
 """Lanes over columns in float32: a part of every level."""
 
-from microkernels cimport *
-from simd cimport *
+from microkernels cimport IN_FLOAT32, Routines, Rows, Sum
+from simd cimport f32v_broadcast
 
-ctypedef fused vector:
-    f32v
-
-include "vectors.pxi"
 include "over_columns.pxi"
 
 

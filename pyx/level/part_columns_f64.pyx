@@ -1,12 +1,8 @@
 """Lanes over columns in float64: a part of every level."""
 
-from microkernels cimport *
-from simd cimport *
+from microkernels cimport IN_FLOAT64, Routines, Rows, Sum
+from simd cimport f64v_broadcast
 
-ctypedef fused vector:
-    f64v
-
-include "vectors.pxi"
 include "over_columns.pxi"
 
 

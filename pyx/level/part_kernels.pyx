@@ -1,13 +1,8 @@
 """Lanes over kernels and over channels: a part of every level."""
 
-from microkernels cimport *
-from simd cimport *
+from microkernels cimport IN_FLOAT32, IN_FLOAT64, Routines, Rows, Sum
+from simd cimport f32v_broadcast, f64v_broadcast
 
-ctypedef fused vector:
-    f32v
-    f64v
-
-include "vectors.pxi"
 include "over_kernels.pxi"
 
 

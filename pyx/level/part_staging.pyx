@@ -1,13 +1,7 @@
 """What lies between arrays and strips, and between kernels and panels: a part of every level."""
 
-from microkernels cimport *
-from simd cimport *
+from microkernels cimport IN_FLOAT32, IN_FLOAT64, Routines
 
-ctypedef fused vector:
-    f32v
-    f64v
-
-include "vectors.pxi"
 include "staging.pxi"
 include "checking.pxi"
 include "packing.pxi"

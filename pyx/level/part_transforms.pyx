@@ -1,15 +1,8 @@
 """Winograd's transforms, Fourier's, and the ranges of tiles: a part of every level."""
 
-from libc.string cimport memcpy
+from microkernels cimport IN_FLOAT32, IN_FLOAT64, Routines
+from simd cimport LARGEST_RADIX
 
-from microkernels cimport *
-from simd cimport *
-
-ctypedef fused vector:
-    f32v
-    f64v
-
-include "vectors.pxi"
 include "winograd.pxi"
 include "fft.pxi"
 include "spectra.pxi"

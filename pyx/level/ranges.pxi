@@ -4,6 +4,11 @@
 # decides whether the windows keep enough bits, or are done directly (`fourier_pairs.pxi`).
 
 from libc.math cimport frexp, ldexp, sqrt
+from libc.string cimport memcpy
+
+from microkernels cimport Fourier, Range, real
+from simd cimport a_zero, bits32, bits64, f32v_broadcast, f64v_broadcast
+from vectors cimport broadcast, n_lanes, scaled, vector
 
 ctypedef fused bits:
     bits32

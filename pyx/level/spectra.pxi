@@ -1,6 +1,9 @@
 # What the frequency domain prepares: the turns of its passes, and the spectra of kernels.
 
 from libc.math cimport cos, frexp, ldexp, sin
+from libc.string cimport memset
+
+from microkernels cimport Fourier, Transform, real
 
 
 cdef void fill_twiddles(const Transform* transform, real* twiddles) noexcept nogil:

@@ -3,7 +3,7 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 
-from microkernels cimport *
+from microkernels cimport FLOAT32, FLOAT64, IN_FLOAT32, IN_FLOAT64, N_SUMMED, TABLE_NAME, Routines
 from simd cimport F32_LANES, F64_LANES
 
 cdef extern void xcorr_fill_columns_f32(Routines*) noexcept nogil

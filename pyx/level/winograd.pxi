@@ -14,6 +14,11 @@
 # Both transforms are bound by loads and stores: 16 of each for 32 additions, and 20 for 28. At 64 channels they take
 # about a tenth of the time, less with more.
 
+from microkernels cimport MOST_LANES, Tiles, real
+from simd cimport a_zero, f32v, f32v_broadcast, f64v_broadcast
+from vectors cimport broadcast, n_lanes, store_lanes, vector
+
+
 cdef inline void tile_in(const real* pixels, const Py_ssize_t* rows, const Py_ssize_t* columns, real* transformed,
                          Py_ssize_t plane_pitch, vector like) noexcept nogil:
     """B^T d B of one tile and one vector of channels."""

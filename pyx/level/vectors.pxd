@@ -1,5 +1,16 @@
 # What the parts of a level share: vectors of either type, and the blocks of a sum, which with the order of the taps
-# (microkernels.pxd) make all forms of the direct method give the same bits. A part says before which types `vector` is.
+# (microkernels.pxd) make all forms of the direct method give the same bits.
+
+from microkernels cimport real
+from simd cimport (
+    F32_LANES, F64_LANES, a_zero, copy_part, f32v, f32v_broadcast, f32v_in_register, f32v_number, f32v_shifted,
+    f32v_zip_high, f32v_zip_low, f64v, f64v_broadcast, f64v_in_register, f64v_number, f64v_shifted, f64v_zip_high,
+    f64v_zip_low, in_memory
+)
+
+ctypedef fused vector:
+    f32v
+    f64v
 
 
 cdef inline vector broadcast(real scalar, vector like) noexcept nogil:
@@ -29,6 +40,13 @@ cdef inline vector times(real scalar, vector value) noexcept nogil:
         return <float> scalar * value
     else:
         return <double> scalar * value
+
+
+cdef inline vector scaled(double scalar, vector value) noexcept nogil:
+    if vector is f32v:
+        return <float> scalar * value
+    else:
+        return scalar * value
 
 
 cdef inline vector shifted(vector low, vector high, Py_ssize_t n) noexcept nogil:
