@@ -1,4 +1,4 @@
-"""What the frequency domain costs: times of many tiles and geometries, and `xcorr._methods.fft`'s constants fitted to them.
+"""What the frequency domain costs: times of many tiles and geometries, and `_methods.fft`, whose constants fit them.
 
 Each geometry is done with several tiles, forced, and by the direct method where it is at its best (64 kernels of 7x7 on
 16 channels), whose time per multiply-add is the unit. The constants are the least squares of the relative errors, none

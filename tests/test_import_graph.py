@@ -15,7 +15,7 @@ PACKAGE = Path(xcorr.__file__).parent
 
 
 def modules():
-    """The name and the syntax tree of each Python file; the compiled modules' are empty, as they import none of these."""
+    """The name and syntax tree of each Python file; the compiled modules' are empty, as they import none of these."""
     for path in (*PACKAGE.glob("*.so"), *PACKAGE.glob("*.pyd")):
         yield f"xcorr.{path.name.partition('.')[0]}", ast.Module([], [])
     for path in sorted(PACKAGE.rglob("*.py")):

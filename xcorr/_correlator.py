@@ -1,7 +1,9 @@
 """A bank prepared for many calls."""
 
+from __future__ import annotations
+
 from collections.abc import Hashable
-from typing import Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,10 @@ from xcorr._plan import Plan, plan_for
 from xcorr._reading import read_array_shape
 from xcorr._run import run
 from xcorr._settings import USUAL, read_settings, split, takes_keywords
-from xcorr._typing import AnyArray, Array
+from xcorr._typing import AnyArray, Array, BankKeywords
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 REPEATS = 4
 """Small calls of one bank that can be repeated."""
@@ -66,8 +71,10 @@ class Correlator:
     """
 
     @takes_keywords("out", "workers")
-    def __init__(self, kernels: npt.ArrayLike, **keywords: Any) -> None:
-        words, operands = split("Correlator", keywords, "out", "workers")
+    def __init__(
+        self, kernels: npt.ArrayLike, *, dtype: npt.DTypeLike | None = None, **keywords: Unpack[BankKeywords]
+    ) -> None:
+        words, operands = split("Correlator", {**keywords, "dtype": dtype}, "out", "workers")
         self._settings = read_settings(words)
         self._kernels = copied(kernels, "kernels")
         check_bank(self._kernels, self._settings.layout)

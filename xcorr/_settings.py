@@ -107,7 +107,7 @@ def takes_keywords(*left_out: str) -> Callable[[Function], Function]:
         own = inspect.signature(function)
         parameters = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]
         for name, annotation in CallKeywords.__annotations__.items():
-            if name not in left_out:
+            if name not in left_out and name not in own.parameters:
                 default = KEYWORDS[name].default if name in KEYWORDS else OPERANDS[name]
                 word = getattr(annotation, "__forward_arg__", annotation)
                 parameters.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,10 @@ from xcorr._dtypes import check_element, named_dtype
 from xcorr._plan import plan_for
 from xcorr._reading import read_array_shape, read_shape
 from xcorr._settings import read_settings, split, takes_keywords
-from xcorr._typing import Padding, Pair
+from xcorr._typing import BankKeywords, Padding, Pair
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 LEFT_OUT = ("fill_value", "bias", "overflow", "dtype", "out", "workers")
 """Keywords of a call that its method does not depend on, or that `choose_method` has for both operands."""
@@ -74,7 +77,11 @@ def response_shape(
 
 @takes_keywords(*LEFT_OUT)
 def choose_method(
-    image_shape: tuple[int, ...], kernels_shape: tuple[int, ...], *, dtype: npt.DTypeLike = np.float32, **keywords: Any
+    image_shape: tuple[int, ...],
+    kernels_shape: tuple[int, ...],
+    *,
+    dtype: npt.DTypeLike = np.float32,
+    **keywords: Unpack[BankKeywords],
 ) -> str:
     """The method that `correlate` would take for operands of these shapes.
 
@@ -114,5 +121,5 @@ def choose_method(
     operand_dtype = named_dtype(dtype)
     check_element("dtype", operand_dtype)
     images, kernels = read_array_shape(image_shape, "image_shape"), read_array_shape(kernels_shape, "kernels_shape")
-    settings = read_settings(split("choose_method", keywords, *LEFT_OUT)[0])
+    settings = read_settings(split("choose_method", dict(keywords), *LEFT_OUT)[0])
     return plan_for(settings, images, operand_dtype, kernels, operand_dtype).method
