@@ -11,15 +11,12 @@ Beside the rows stand the machine's limits, measured in the same process.
 """
 
 import argparse
-import contextlib
 import json
 import math
 import os
-import platform
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from datetime import date
 from pathlib import Path
@@ -27,58 +24,12 @@ from typing import Any
 
 from limits import copy_bandwidth, fma_peak
 from outputs import headless_pyplot, new_parser, write_outputs, write_plain_numbers
-from peers import PREPARED, Contender, contenders_for
+from peers import PREPARED, contenders_for
+from turns import processor, turn
 from workloads import WORKLOADS, Workload
-
-UNTIMED = 0.02
-TIMED = 0.002
-"""Seconds of the two parts of a turn, each at least one call."""
-
-SHORT, BATCH = 50e-6, 100e-6
-"""Calls of fewer seconds than the first are timed in batches of about the second."""
 
 HOPELESS, SLOWEST = 1.0, 20
 """A peer whose first call took more seconds than the first, and so many times the quickest's, is called only once."""
-
-PATIENCE = 0.2
-"""Seconds after which a turn begins although another thread runs."""
-
-
-def other_threads_run() -> bool:
-    """Whether a thread of this process other than the caller is running; False where the system does not tell."""
-    for folder in Path("/proc/self/task").glob("*"):
-        with contextlib.suppress(OSError):  # the thread may have ended
-            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-            if state == "R" and folder.name != str(threading.get_native_id()):
-                return True
-    return False
-
-
-def wait_until_quiet() -> None:
-    """Sleep until the threads of the contender before, which spin for more work, have gone to sleep as well."""
-    give_up = time.perf_counter() + PATIENCE
-    while other_threads_run() and time.perf_counter() < give_up:
-        time.sleep(1e-3)
-
-
-def turn(contender: Contender) -> list[float]:
-    """Seconds of the timed calls of one turn."""
-    wait_until_quiet()
-    n_calls, begin = 0, time.perf_counter()
-    while n_calls == 0 or time.perf_counter() - begin < UNTIMED:
-        contender()
-        n_calls += 1
-    each = (time.perf_counter() - begin) / n_calls
-    batch = range(max(1, round(BATCH / each)) if each < SHORT else 1)
-    taken: list[float] = []
-    begin = ended = time.perf_counter()
-    while not taken or ended - begin < TIMED:
-        started = time.perf_counter()
-        for _ in batch:
-            contender()
-        ended = time.perf_counter()
-        taken.append((ended - started) / len(batch))
-    return taken
 
 
 def measure(work: Workload, seconds: float) -> dict[str, Any]:
@@ -116,14 +67,6 @@ def run_inside(names: list[str], seconds: float) -> dict[str, Any]:
     after = fma_peak(level, n_workers), copy_bandwidth(n_workers)
     peak = max(before[0] or 0, after[0] or 0) or None
     return {"level": level, "peak_gflops": peak, "copy_gbs": max(before[1], after[1]), "rows": rows}
-
-
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
 def ratio_of(row: dict[str, Any], prepared: bool) -> tuple[float, str, float]:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from bench import processor, turn
+from turns import processor, turn
 
 import xcorr
 from xcorr._axes import Geometry, make_geometry
@@ -20,7 +20,7 @@ View = Callable[[np.ndarray], np.ndarray]
 Name = TypeVar("Name", bound=Hashable)
 
 ROUNDS = 3
-"""Turns of each call at least; a turn (of bench.py) is some calls that are not timed and some that are."""
+"""Turns of each call at least; a turn is some calls that are not timed and some that are."""
 
 
 class Case(NamedTuple):

@@ -70,6 +70,7 @@ def a_bank_for_many_calls() -> None:
 def shapes_methods_indices_windows() -> None:
     assert_type(xcorr.response_shape(image.shape, (3, 3), padding="same", stride=2), tuple[int, int])
     assert_type(xcorr.choose_method(images.shape, kernels.shape, layout="NHW", dtype="f8"), str)
+    assert_type(xcorr.explain(images.shape, kernels.shape, layout="NHW", boundary=("edge", "wrap")), xcorr.Explanation)
     assert_type(xcorr.window_index((28, 28), (3, 3), dilation=2), npt.NDArray[np.intp])
     assert_type(xcorr.correlation_indices((32, 32, 3), (5, 5, 3), stride=4), npt.NDArray[np.intp])
     assert_type(xcorr.windows(pixels, (3, 3), layout="NHWC"), npt.NDArray[Any])
@@ -108,7 +109,7 @@ def wrong() -> None:
     xcorr.correlate(images, kernels, stride="2")  # type: ignore[call-overload]
     xcorr.correlate(images, kernels, dilation=(1, 2, 3))  # type: ignore[arg-type]
     xcorr.correlate(images, kernels, method="spectral")  # type: ignore[call-overload]
-    xcorr.correlate(images, kernels, fill_value="0")  # type: ignore[call-overload]
+    xcorr.correlate(images, kernels, fill_value="0")  # type: ignore[arg-type]
     xcorr.correlate(images, kernels, workers=2.0)  # type: ignore[call-overload]
     xcorr.correlate(images, kernels, strides=2)  # type: ignore[call-overload]
     xcorr.correlate(images, kernels, out=[[0.0]])  # type: ignore[call-overload]
