@@ -188,6 +188,21 @@ def check_borders(names):
         assert f"[{' '.join(map(str, line))}] {boundary}\n" in TASKS["Choose a border"].text
 
 
+@holds("Smooth a map that goes around the globe")
+def check_globe(names):
+    padded = np.pad(np.pad(names.world.astype(float), ((6, 6), (0, 0)), "edge"), ((0, 0), (6, 6)), "wrap")
+    expected = signal.correlate2d(padded, names.blur.astype(float), "valid")
+    close(names.smooth, expected, names.world, names.blur)
+
+
+@holds("Pad each colour with its own value")
+def check_fill_values(names):
+    for channel, value in enumerate(names.corner):
+        plane = names.photo[..., channel].astype(float)
+        expected = ndimage.correlate(plane, names.blur.astype(float), mode="constant", cval=float(value))
+        rounded(names.soft[..., channel], expected, np.uint8, plane, names.blur)
+
+
 @holds("Find the best three places of a template")
 def check_template(names):
     windows = np.lib.stride_tricks.sliding_window_view(names.scene.astype(float), names.template.shape)
