@@ -1,6 +1,7 @@
 """What setup.py decides: the levels, what is compiled again, and which Pythons may build at all."""
 
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -40,6 +41,14 @@ def names(paths):
 def test_every_module_of_cython_is_built(built):
     levels = [f"_level_{level}" for level in ("base", "v3", "v4")]
     assert {path.stem for path in Path("pyx").rglob("*.pyx")} == {*built["MODULES"], *built["PARTS"], *levels}
+
+
+def test_every_folder_of_the_package_is_installed():
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^packages = \[(.*)\]$", settings, re.MULTILINE)
+    folders = {path.parent for path in (ROOT / "xcorr").rglob("*") if path.suffix != ".pyc" and path.is_file()}
+    found = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    assert set(re.findall(r"[\w.]+", listed)) == found
 
 
 def test_what_a_module_includes_and_takes_belongs_to_it(built):
