@@ -24,8 +24,11 @@ cdef extern from *:
     """
     int x86_level "xcorr_x86_level"()
 
+LEVELS = ("base", "v3", "v4")
+"""Levels that there are, the plainest first: what else asks for their names reads them here."""
+
 
 def supported_levels():
     """The levels that this machine can run, the plainest first, whether or not they were built."""
-    level = x86_level()
-    return ("base",) + (("v3",) if level >= 3 else ()) + (("v4",) if level >= 4 else ())
+    needed = {"base": 0, "v3": 3, "v4": 4}
+    return tuple([name for name in LEVELS if x86_level() >= needed[name]])

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from xcorr import _cpu
+
 setuptools = pytest.importorskip("setuptools", "77")
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(not (ROOT / "setup.py").exists(), reason="setup.py is not beside the tests")
@@ -39,8 +41,9 @@ def names(paths):
 
 
 def test_every_module_of_cython_is_built(built):
-    levels = [f"_level_{level}" for level in ("base", "v3", "v4")]
+    levels = [f"_level_{level}" for level in _cpu.LEVELS]
     assert {path.stem for path in Path("pyx").rglob("*.pyx")} == {*built["MODULES"], *built["PARTS"], *levels}
+    assert tuple(built["LEVELS"]) == (_cpu.LEVELS if built["X86_64"] else _cpu.LEVELS[:1])
 
 
 def test_every_folder_of_the_package_is_installed():

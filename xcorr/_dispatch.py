@@ -20,7 +20,7 @@ class Level(NamedTuple):
 
 def built_levels() -> tuple[str, ...]:
     """The levels that this installation holds, the plainest first."""
-    return tuple(name for name in ("base", "v3", "v4") if importlib.util.find_spec(f"xcorr._level_{name}") is not None)
+    return tuple(name for name in _cpu.LEVELS if importlib.util.find_spec(f"xcorr._level_{name}") is not None)
 
 
 def runnable_levels() -> tuple[str, ...]:
