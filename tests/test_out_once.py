@@ -25,13 +25,14 @@ over_kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def runs(monkeypatch):
     """Engine runs, products and 128-bit sums, each noted when it begins."""
     noted = []
-    for module in (_workers, matmul, exact):
+    for module, name in ((_workers, "run"), (matmul, "multiply_blocks"), (exact, "run")):
+        own = getattr(module, name)
 
-        def note(*arguments, own=module.run, name=module.__name__, **keywords):
+        def note(*arguments, own=own, name=name, **keywords):
             noted.append(name)
             return own(*arguments, **keywords)
 
-        monkeypatch.setattr(module, "run", note)
+        monkeypatch.setattr(module, name, note)
     return noted
 
 

@@ -244,6 +244,12 @@ def copy_in_pieces(target: npt.NDArray[Any], source: Any) -> None:
         target_piece[...] = source_piece
 
 
+def in_order(array: npt.NDArray[Any], axes: tuple[int, int, int, int]) -> npt.NDArray[Any]:
+    """A view with all four axes in the order of `axes`, absent ones of length 1."""
+    present = array.transpose([axis for axis in axes if axis >= 0])
+    return present[tuple(slice(None) if axis >= 0 else np.newaxis for axis in axes)]
+
+
 def make_canonical(bools: npt.NDArray[Any]) -> None:
     """Bytes 1 in the place of others that are not 0."""
     for (piece,) in in_pieces(bools.view(np.uint8)):

@@ -1,9 +1,9 @@
 """The bank: kernels and bias as real numbers in the sum's order, packed for the forms that multiply by them."""
 
 import functools
-from collections.abc import Hashable
-from math import ceil
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Sequence
+from math import ceil, prod
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,63 +11,83 @@ import numpy.typing as npt
 from xcorr import _workers
 from xcorr._arrays import copy_in_pieces, in_pieces, take_bias
 from xcorr._dtypes import Types
-from xcorr._engine import Engine
+from xcorr._engine import HANDED_BACK, Engine
 from xcorr._layouts import sizes_of
 from xcorr._memory import empty_lines
 from xcorr._workers import refuse_too_large
 
-if TYPE_CHECKING:
-    from xcorr._plan import Plan
-
 Array = npt.NDArray[Any]
 
 
+class Reading(NamedTuple):
+    """How the operands of a plan become real kernels."""
+
+    axes: tuple[int, int, int, int]  # of the kernels: (kernel, row, column, channel), or -1
+    each_channel: bool  # one plane is a kernel for each channel by itself
+    n_kernels: int
+    groups: int
+    types: Types
+    conjugate: bool
+    flip: bool
+
+
 class Bank:
-    """The kernels and the bias of one plan, packed once for each form asked.
+    """Kernels and bias, packed once for each form asked.
 
     A view of the kernels is kept; what is packed is converted a panel at a time. Packing twice gives the same, so
     threads need no lock.
+
+    Parameters
+    ----------
+    kernels : (kernels, rows, columns, channels) in the order of the sum.
+    bias : (groups, real kernels of a group).
+    parts, components : real kernels of a complex one, and real channels of a complex one.
+    conjugate : whether complex kernels are conjugated.
     """
 
-    def __init__(self, kernels: Array, bias: Array | None, plan: "Plan") -> None:
-        geometry = plan.geometry
-        self.original = kernels
-        self.types: Types = plan.types
-        self.conjugate = plan.settings.conjugate
-        self.n_groups, self.n_kernels = geometry.groups, plan.n_kernels
-        self.n_taps = geometry.kernel_height * geometry.kernel_width * plan.depth
-        ordered = kernels.transpose([axis for axis in plan.layout.kernels if axis >= 0])
-        self.kernels = ordered.reshape(sizes_of(kernels.shape, plan.layout.kernels))
-        if plan.layout.each_channel:
-            self.kernels = np.broadcast_to(self.kernels, (geometry.n_kernels, *self.kernels.shape[1:]))
-        self.different = self.kernels[:1] if plan.layout.each_channel else self.kernels
-        if plan.settings.flip:
-            self.kernels = self.kernels[:, ::-1, ::-1]
-        self.bias = plan.no_bias
-        if bias is not None:
-            self.bias = real_bias(bias, plan.types).reshape(self.n_groups, self.n_kernels)
-        self.imaginary_bias = 0 if bias is None else bias.imag
+    def __init__(
+        self, kernels: Array, bias: Array, parts: int = 1, components: int = 1, conjugate: bool = True
+    ) -> None:
+        self.original = self.different = self.kernels = kernels
+        self.bias = bias
+        self.imaginary_bias: Any = 0
+        self.parts, self.components, self.conjugate = parts, components, conjugate
+        self.n_groups, self.n_kernels = bias.shape
+        self.n_taps = prod(kernels.shape[1:]) * components
         self.kept_spectra: tuple[Hashable, tuple[Array, Array] | None] = (None, None)
-        self.direct_ones: Array | None = None
+        self.untransformable: Array | None = None
         self.packs: dict[Hashable, tuple[Array, Array]] = {}
         self.kept_bytes = 0
-        self.reach = self.integer_reach() if plan.types.exact else (0, 0)
 
-    def real_kernels(self, group: int, first: int, end: int, work: npt.DTypeLike) -> Array:
+    @functools.cached_property
+    def reach(self) -> tuple[int, int]:
+        """The largest sum of an integer kernel's magnitudes, rounded up, and the largest magnitude of a bias."""
+        sums = map(sum_of_magnitudes, self.different)
+        return ceil(max(sums, default=0.0) * (1 + 1e-6)), max((abs(int(value)) for value in self.bias.flat), default=0)
+
+    def real_kernels(self, group: int, first: int, end: int, summed: npt.DTypeLike) -> Array:
         """Kernels [first, end) of a group, as (kernels, taps) of real numbers in C order."""
-        parts = 2 if self.types.is_complex else 1
+        parts = self.parts
         before = group * (self.n_kernels // parts)
         chosen = self.kernels[before + first // parts : before + -(-end // parts)]
-        taps = real_taps(chosen, self.types, self.conjugate, np.dtype(work))
+        taps = real_taps(chosen, parts, self.components, self.conjugate, np.dtype(summed))
         taps = taps.reshape(len(chosen) * parts, self.n_taps)
         return taps[first % parts : first % parts + end - first]
 
-    def packed(self, engine: Engine, level: str) -> tuple[Array, Array]:
-        """The panels and their bias as this engine's micro-kernels read them."""
+    def some(self, group: int, kernels: Sequence[int], summed: npt.DTypeLike, box: tuple[slice, slice]) -> "Bank":
+        """The bank of some real kernels of a group, with the taps of some of their rows and columns."""
+        shape = (1, *self.kernels.shape[1:3], -1)
+        taps = [self.real_kernels(group, kernel, kernel + 1, summed).reshape(shape) for kernel in kernels]
+        return Bank(
+            np.concatenate([own[:, box[0], box[1]] for own in taps]), self.bias[group : group + 1, list(kernels)]
+        )
+
+    def packed(self, engine: Engine, level: str, but: Hashable = None) -> tuple[Array, Array]:
+        """The panels and their bias as this engine's micro-kernels read them, beside what is kept for another key."""
         key = panels_key(engine, level)
         found = self.packs.get(key)
         if found is None:
-            found = self.keep(key, self.pack(engine))
+            found = self.keep(key, self.pack(engine, but))
         return found
 
     def keep(self, key: Hashable, pack: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -96,19 +116,18 @@ class Bank:
 
     def converted_bytes(self, n_kernels: int, work: np.dtype[Any]) -> int:
         """The bytes of that many kernels while they become numbers of the sum's type and order, beside those given."""
-        if self.types.is_complex:
+        if self.parts > 1:
             return 3 * n_kernels * self.n_taps * work.itemsize  # both parts, and all taps
         flags = self.kernels[:n_kernels].flags
         as_they_are = self.kernels.dtype == work and flags.c_contiguous and flags.aligned
         return 0 if as_they_are else n_kernels * self.n_taps * work.itemsize
 
-    def pack(self, engine: Engine) -> tuple[Array, Array]:
+    def pack(self, engine: Engine, but: Hashable = None) -> tuple[Array, Array]:
         work = np.dtype(engine.summed)
         n_bytes = self.panel_bytes(engine)
-        widest = max((end - first for first, end in engine.panel_ranges()), default=0)
-        converted = self.converted_bytes(widest, work)
+        converted = self.converted_bytes(widest_panel(engine), work)
         refuse_too_large("kernels", "panels", n_bytes, converted, "converted kernels")
-        self.make_room(n_bytes + converted)
+        self.make_room(n_bytes + converted, but)
         panels = empty_lines(n_bytes).view(work).reshape(engine.groups, -1)
         if engine.groups * engine.padded_kernels > self.n_groups * self.n_kernels:  # some do not exist
             copy_in_pieces(panels, 0)
@@ -123,8 +142,8 @@ class Bank:
     def spectra(self, engine: Engine, level: str, first: int, end: int, room: int) -> tuple[Array, Array]:
         """Spectra of kernels [first, end) of each group, divided by 2**exponent, and the exponents.
 
-        The last ones are kept if they are of all kernels. Kernels that have to be done directly count as zeros. Memory
-        is taken for `room` kernels, so that one chunk's does for the next.
+        The last ones are kept if they are of all kernels. Those handed back have an exponent that says so. Memory is
+        taken for `room` kernels, so that one chunk's does for the next.
         """
         key = spectra_key(engine, level)
         kept, found = self.kept_spectra
@@ -142,26 +161,28 @@ class Bank:
                 for kernel in range(0, n_kernels, 16):
                     some = slice(kernel, min(kernel + 16, n_kernels))
                     taps = self.real_kernels(group, first + some.start, first + some.stop, work)
-                    untransformed = self.untransformed(engine)[group, first + some.start : first + some.stop]
-                    if untransformed.any():
-                        taps = np.where(untransformed[:, np.newaxis], 0, taps)
-                    engine.transform(taps, spectra[group, some], exponents[group, some])
+                    left_out = self.handed_back(engine.largest_exponent)[group, first + some.start : first + some.stop]
+                    engine.transform(
+                        np.where(left_out[:, np.newaxis], 0, taps) if left_out.any() else taps,
+                        spectra[group, some],
+                        exponents[group, some],
+                    )
+                    exponents[group, some][left_out] = HANDED_BACK
             found = spectra.reshape(-1), exponents.reshape(-1)
             if n_kernels == self.n_kernels:
                 self.kept_spectra = key, found
                 self.count_kept()
         return found
 
-    def untransformed(self, engine: Engine) -> Array:
+    def handed_back(self, largest_exponent: int) -> Array:
         """(groups, kernels) of bool: those with taps that are not finite, or so large that sums might not be."""
-        if self.direct_ones is None:
+        if self.untransformable is None:
             largest = np.array([largest_tap(kernel) for kernel in self.different], dtype=np.float64)
             largest = np.broadcast_to(largest, len(self.kernels))
             with np.errstate(invalid="ignore"):
-                alone = ~(largest < 2.0**engine.largest_exponent)
-            parts = 2 if self.types.is_complex else 1
-            self.direct_ones = alone.repeat(parts).reshape(self.n_groups, self.n_kernels)
-        return self.direct_ones
+                too_large = ~(largest < 2.0**largest_exponent)
+            self.untransformable = too_large.repeat(self.parts).reshape(self.n_groups, self.n_kernels)
+        return self.untransformable
 
     def weights(self, work: np.dtype[Any], width: int) -> tuple[Array, Array]:
         """Matrices (groups, panels, taps, `width`), padded with zero kernels, and the bias, for the matmul method."""
@@ -182,7 +203,8 @@ class Bank:
 
     def matrix_bytes(self, work: np.dtype[Any], width: int) -> int:
         """The bytes of `weights`."""
-        return work.itemsize * self.n_groups * -(-self.n_kernels // width) * self.n_taps * width
+        n_panels = self.n_groups * -(-self.n_kernels // width)
+        return int(work.itemsize * n_panels * self.n_taps * width)
 
     @functools.cached_property
     def float_reach(self) -> float:
@@ -193,10 +215,10 @@ class Bank:
         largest = float(np.max(sums, initial=0.0)) + float(np.max(biases, initial=0.0))  # of NaN: NaN
         return largest * (1 + 1e-6)
 
-    def integer_reach(self) -> tuple[int, int]:
-        """The largest sum of a kernel's magnitudes, rounded up, and the largest magnitude of a bias."""
-        sums = map(sum_of_magnitudes, self.different)
-        return ceil(max(sums, default=0.0) * (1 + 1e-6)), max((abs(int(value)) for value in self.bias.flat), default=0)
+
+def widest_panel(engine: Engine) -> int:
+    """The most kernels that are packed at once."""
+    return max((end - first for first, end in engine.panel_ranges()), default=0)
 
 
 def panels_key(engine: Engine, level: str) -> Hashable:
@@ -223,21 +245,20 @@ def largest_tap(kernel: Array) -> float:
     return largest
 
 
-def real_taps(kernels: Array, types: Types, conjugate: bool, work: np.dtype[Any]) -> Array:
+def real_taps(kernels: Array, parts: int, components: int, conjugate: bool, summed: np.dtype[Any]) -> Array:
     """(K, kh, kw, C) in C order, every complex kernel as two real ones: for the response's real and imaginary part.
 
     With a = x + iy and b = u + iv, the parts of a * conj(b) are x u + y v and y u - x v; those of a * b are x u - y v
     and x v + y u. The channels of a complex image are x and y in turn, a real image has x alone.
     """
-    if not types.is_complex:
-        return np.require(kernels, work, ["C", "ALIGNED"])
-    u, v = kernels.real.astype(work), kernels.imag.astype(work)
+    if parts == 1:
+        return np.require(kernels, summed, ["C", "ALIGNED"])
+    u, v = kernels.real.astype(summed), kernels.imag.astype(summed)
     v = v if conjugate else -v
     n_kernels, height, width, channels = kernels.shape
-    parts = 2 if types.images.kind == "c" else 1
-    taps = np.empty((n_kernels, 2, height, width, channels, parts), dtype=work)
+    taps = np.empty((n_kernels, 2, height, width, channels, components), dtype=summed)
     taps[:, 0, ..., 0], taps[:, 1, ..., 0] = u, -v
-    if parts == 2:
+    if components == 2:
         taps[:, 0, ..., 1], taps[:, 1, ..., 1] = v, u
     return taps
 
@@ -251,12 +272,23 @@ def real_bias(bias: Array, types: Types) -> Array:
         return bias.real.astype(types.work)
 
 
-def make_bank(kernels: Array, bias: Any, plan: "Plan") -> Bank:
-    """The bank of a plan, from the operands as they were given."""
-    plan.check_it_fits()
-    has_kernel_axis = plan.layout.kernels[0] >= 0
-    n_kernels = 1 if plan.layout.each_channel else plan.geometry.n_kernels
-    own_bias = take_bias(bias, n_kernels, has_kernel_axis, plan.types.of_bias)
-    if own_bias is not None and plan.layout.each_channel:
-        own_bias = np.broadcast_to(own_bias, plan.geometry.n_kernels)
-    return Bank(kernels, own_bias, plan)
+def make_bank(kernels: Array, bias: Any, reading: Reading) -> Bank:
+    """The bank of the operands as they were given."""
+    types, n_own = reading.types, 1 if reading.each_channel else reading.n_kernels
+    parts, components = 2 if types.is_complex else 1, 2 if types.images.kind == "c" else 1
+    own_bias = take_bias(bias, n_own, reading.axes[0] >= 0, types.of_bias)
+    ordered = kernels.transpose([axis for axis in reading.axes if axis >= 0])
+    ordered = different = ordered.reshape(sizes_of(kernels.shape, reading.axes))
+    if reading.each_channel:
+        ordered = np.broadcast_to(ordered, (reading.n_kernels, *ordered.shape[1:]))
+        own_bias = None if own_bias is None else np.broadcast_to(own_bias, reading.n_kernels)
+    if reading.flip:
+        ordered = ordered[:, ::-1, ::-1]
+    if own_bias is None:
+        real = np.zeros(reading.n_kernels * parts, dtype=object if types.exact else types.work)
+    else:
+        real = real_bias(own_bias, types)
+    bank = Bank(ordered, real.reshape(reading.groups, -1), parts, components, reading.conjugate)
+    bank.original, bank.different = kernels, different
+    bank.imaginary_bias = 0 if own_bias is None else own_bias.imag
+    return bank

@@ -138,7 +138,7 @@ class Correlator:
         key = (plan.types, plan.layout.kernels, plan.geometry.channels if plan.layout.each_channel else 0)
         bank = self._banks.get(key)
         if bank is None:
-            bank = self._banks[key] = make_bank(self._kernels, self._bias, plan)
+            bank = self._banks[key] = make_bank(self._kernels, self._bias, plan.reading)
         return plan, bank
 
     def explain(self, image_shape: tuple[int, ...], *, dtype: npt.DTypeLike = np.float32) -> str:

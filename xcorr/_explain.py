@@ -221,7 +221,7 @@ def loop_bytes(plan: Plan, images: tuple[int, ...], summed: np.dtype[Any], n_wor
     nobody: Any = None
     job = Job(plan, batch, nobody, (0,), n_workers)  # a bank is not looked at
     job.beside += bank
-    call = job.call(engine, unwritten(plan.response_shape(n_images), plan.types.stored), NO_PANELS, None, n_workers)
+    call = job.call(engine, unwritten(plan.response_shape(n_images), plan.types.stored), NO_PANELS, n_workers=n_workers)
     try:
         return bank, int(call.workspace_bytes)
     finally:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from xcorr import _cache, _dispatch
 from xcorr._axes import Geometry, make_geometry, sum_blocks
+from xcorr._bank import Reading
 from xcorr._dtypes import choose_types
 from xcorr._engine import Engine, lanes_of
 from xcorr._layouts import Layout, arranged, groups_of, operand_sizes, read_layout, reading_of
@@ -96,11 +97,6 @@ class Plan:
         return direct.form(self.geometry, self.n_kernels, lanes_of(self.level.table, summed))
 
     @functools.cached_property
-    def no_bias(self) -> Array:
-        """The bias of calls without one, in real elements."""
-        return np.zeros((self.geometry.groups, self.n_kernels), dtype=object if self.types.exact else self.types.work)
-
-    @functools.cached_property
     def no_fill(self) -> Array:
         """The fill value 0 of every channel."""
         return np.zeros(self.geometry.groups * self.depth)
@@ -130,43 +126,53 @@ class Plan:
             checked(n_images * self.response_bytes, "images", f"the bytes of a response of shape {shape}")
         return shape
 
-    def engine(self, summed: str, method: str | None = None) -> Engine:
-        """The loops' constants for sums of that type ("f4", "f8"), by the plan's method or another one."""
-        method = method or self.method
-        engine = self.engines.get((summed, method))
+    @functools.cached_property
+    def reading(self) -> Reading:
+        """How kernels and bias become real kernels."""
+        layout, geometry = self.layout, self.geometry
+        conjugate, flip = self.settings.conjugate, self.settings.flip
+        return Reading(
+            layout.kernels, layout.each_channel, geometry.n_kernels, geometry.groups, self.types, conjugate, flip
+        )
+
+    def engine(self, summed: str, form: str = "") -> Engine:
+        """The loops' constants for sums of that type ("f4", "f8"), by the plan's method or a form of the direct one."""
+        engine = self.engines.get((summed, form))
         if engine is None:
-            first, outputs = (axis.before for axis in self.geometry.axes), self.geometry.outputs
-            loops = METHODS[method].loops(self, summed)
-            engine = self.engines[summed, method] = self.engine_of(summed, tuple(first), outputs, **loops)
+            loops = {"form": form, "blocks": self.blocks} if form else METHODS[self.method].loops(self, summed)
+            whole = tuple(slice(0, length) for length in self.geometry.kernel_shape)
+            engine = self.make_engine(summed, self.geometry.groups, self.n_kernels, whole, **loops)
+            self.engines[summed, form] = engine
         return engine
 
-    def region(self, summed: str, rows: slice, columns: slice) -> Engine:
-        """The direct engine of some rows and columns of the response; its panels are those of the whole."""
-        chosen = tuple(zip(self.geometry.axes, (rows, columns), strict=True))
-        first = tuple(axis.before - part.start * axis.stride for axis, part in chosen)
-        outputs = tuple(part.stop - part.start for _, part in chosen)
-        return self.engine_of(summed, first, outputs, **direct.loops(self, summed))
+    def engine_of_some(self, summed: str, n_kernels: int, box: tuple[slice, ...], form: str = "columns") -> Engine:
+        """The engine of some kernels of one group, and of some rows and columns of their taps."""
+        if form == "winograd":
+            return self.make_engine(summed, 1, n_kernels, box, **METHODS[form].loops(self, summed))
+        height, width = (part.stop - part.start for part in box)
+        return self.make_engine(summed, 1, n_kernels, box, form, sum_blocks(height, width * self.depth))
 
-    def engine_of(
+    def make_engine(
         self,
         summed: str,
-        before: tuple[int, ...],
-        outputs: tuple[int, ...],
+        groups: int,
+        n_kernels: int,
+        box: tuple[slice, ...],
         form: str,
         blocks: tuple[int, int, bool],
         tile: tuple[int, ...] | None = None,
         rounded: bool = False,
     ) -> Engine:
-        """An engine of so many outputs, the first of which lies `before` pixels in front of the image."""
+        """An engine of a box of the kernels' taps: its responses lie where those of all taps do."""
         axes = self.geometry.axes
         sizes = (
             *(axis.length for axis in axes),
-            *(self.depth, self.geometry.groups, self.n_kernels),
-            *self.geometry.kernel_shape,
-            *before,
+            *(self.depth, groups, n_kernels),
+            *(part.stop - part.start for part in box),
+            *(axis.before - part.start * axis.dilation for axis, part in zip(axes, box, strict=True)),
             *(axis.stride for axis in axes),
             *(axis.dilation for axis in axes),
-            *outputs,
+            *self.geometry.outputs,
             *blocks,
         )
         return Engine(self.level.table, sizes, summed, form, self.settings.boundary, tile, rounded)

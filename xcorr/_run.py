@@ -12,6 +12,7 @@ from xcorr._bank import Bank, make_bank
 from xcorr._engine import Repeat, is_plain
 from xcorr._job import Job
 from xcorr._plan import Plan
+from xcorr._respond import respond
 
 LARGEST_KEPT_BANK = 4096
 """Bytes of the kernels and the bias that are kept packed for the next call, which then has only to compare them."""
@@ -31,15 +32,21 @@ def bank_for(plan: Plan, kernels: Array, bias: Any) -> tuple[Bank, Known | None]
     """The bank of these kernels and this bias, and the plan's last one: the same if its operands were."""
     told = told_bias(bias)
     if told is None or plan.method == "fft" or not 0 < kernels.nbytes + told[2] <= LARGEST_KEPT_BANK:
-        return make_bank(kernels, bias, plan), None
+        return bank_of(plan, kernels, bias), None
     key, own_bias, _ = told
     content = kernels.tobytes()
     known: Known | None = _cache.banks.find(plan)
     if known is not None and known.kernels == content and known.bias == key:
         return known.bank, known
-    bank = make_bank(np.frombuffer(content, kernels.dtype).reshape(kernels.shape), own_bias, plan)
+    bank = bank_of(plan, np.frombuffer(content, kernels.dtype).reshape(kernels.shape), own_bias)
     _cache.banks.keep(plan, Known(content, key, bank))
     return bank, known
+
+
+def bank_of(plan: Plan, kernels: Array, bias: Any) -> Bank:
+    """A new bank, if a call by the plan may have room for it."""
+    plan.check_it_fits()
+    return make_bank(kernels, bias, plan.reading)
 
 
 def told_bias(bias: Any) -> tuple[Hashable, Any, int] | None:
@@ -85,7 +92,7 @@ def run(
     if 0 in shape:
         return np.empty(shape, plan.types.response) if out is None else out
     job = Job(plan, images, bank, fill, workers)
-    result = job.respond(shape, target)
+    result = respond(job, shape, target)
     repeatable = job.call_done is not None and job.is_small and (target is None or result is target)
     if remember is not None and repeatable:
         remember(Repeat(job.call_done, images, result, job.most_magnitude))

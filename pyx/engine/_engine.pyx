@@ -11,7 +11,7 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 
 cimport numpy as cnp
 from libc.string cimport memcpy, memset
-from atomics cimport add, claim, look, read_flag, write_flag
+from atomics cimport add, claim, is_published, look, publish, read_flag, write_flag
 from microkernels cimport *
 from simd cimport prefetch
 
@@ -21,7 +21,10 @@ cnp.import_array()
 
 # One module; in files of their own are the loops, waiting, the layout of a call, the call itself,
 # and small calls again.
+include "source.pxi"
+include "consumers.pxi"
 include "strips.pxi"
+include "winograd_strips.pxi"
 include "fourier_pairs.pxi"
 include "waiting.pxi"
 
@@ -273,32 +276,41 @@ cdef class Engine:
         return [(self.panels[index].first, self.panels[index].first + self.panels[index].n_kernels)
                 for index in range(self.n_panels)]
 
-    def call(self, images, tuple image_axes, str image_element, bint swapped, out, tuple out_axes, str out_element,
-             packed, bias, double[::1] fill, tuple limits, bytes repaired, Py_ssize_t n_workers,
-             Py_ssize_t workspace_limit, Py_ssize_t first_kernel=0, int[::1] exponents=None):
-        """A `Call` of these arrays; the axes are positions of (image, row, column, channel) or -1.
+    def call(self, tuple images, tuple out, tuple panels, double[::1] fill, *, Py_ssize_t n_workers,
+             Py_ssize_t workspace_limit, tuple limits=None, tuple spectra_of=None, Py_ssize_t[::1] kernels=None,
+             list areas=None, ask=None):
+        """A `Call` of these arrays.
 
-        With `limits` (least, greatest, saturate), responses outside of them set `overflowed`, or are rounded and
-        brought inside, and set it only where they are no numbers.
-        `repaired` is empty, or has a byte for each image: of those with 1 the responses that are not finite in `out`,
-        which has the loops' own type, are replaced, and nothing else is done. "fft" does some kernels of each group,
-        whose spectra, divided by 2**exponent, are `packed`: as many as there are exponents, from `first_kernel` on.
+        Parameters
+        ----------
+        images : (array, axes, element, whether its bytes are in the other order); the axes are positions of (image,
+            row, column, channel) or -1.
+        out : (array, axes, element); the axes are positions of (image, row, column, kernel) or -1.
+        panels : what is packed (or spectra), and the bias.
+        fill : value of each channel of the padding.
+        limits : (least, greatest, saturate). Responses outside of them set `overflowed`, or are rounded and brought
+            inside, and set it only where they are no numbers.
+        spectra_of : of "fft": (first, exponents). The panels are spectra, divided by 2**exponent, of as many kernels of
+            each group from the first on; those with the exponent `HANDED_BACK` are left out.
+        kernels : where each of the engine's kernels lies in `out`, among all groups'; None: in order.
+        areas : of the direct method, what is done: (image, group, first row, rows, first column, columns) each.
+        ask : of "winograd": called with the call for `take_direct`, if a response is handed back; false if there is no
+            room.
         """
         cdef Call call = Call.__new__(Call)
         call.engine = self
         call.forks_before = n_forks
-        call.take_images(images, image_axes, image_element, swapped, fill)
-        call.take_out(out, out_axes, out_element)
-        call.take_panels(packed, bias)
-        if exponents is not None:
-            call.choose_kernels(first_kernel, exponents)
+        call.ask = ask
+        call.loops.call = <void*> call
+        call.take_images(images[0], images[1], images[2], images[3], fill)
+        call.take_out(out[0], out[1], out[2], kernels)
+        call.take_panels(panels[0], panels[1])
+        if spectra_of is not None:
+            call.choose_kernels(spectra_of[0], spectra_of[1])
         if limits is not None:
-            call.loops.low, call.loops.high, call.loops.saturate = limits
-            call.loops.check = not call.loops.saturate
-        if repaired:
-            call.repaired = repaired
-            call.loops.repaired = repaired
-        call.lay_out(n_workers, workspace_limit)
+            call.loops.consumer.low, call.loops.consumer.high = limits[:2]
+            call.loops.consumer.kind = STORE_SATURATED if limits[2] else STORE_CHECKED
+        call.lay_out(n_workers, workspace_limit, areas)
         return call
 
 

@@ -26,9 +26,11 @@ cdef class Layout:
     cdef Segment* segments
     cdef Py_ssize_t slack                                      # elements behind the last row of an image's strip
     cdef bint images_are_work, out_is_work, fits
-    cdef char* infinite
-    cdef char* refused
-    cdef bytes repaired
+    cdef char* handed_back                                     # of the frequency domain: each image's groups' tiles
+    cdef Area* areas
+    cdef Py_buffer direct_packed, direct_bias                  # of winograd, once it hands something back
+    cdef bint has_direct_panels
+    cdef Segment* direct_segments
     cdef int[::1] exponents
 
     def __dealloc__(self):
@@ -44,8 +46,12 @@ cdef class Layout:
         PyMem_Free(self.kernel_bytes)
         PyMem_Free(self.tap_offsets)
         PyMem_Free(self.segments)
-        PyMem_Free(self.infinite)
-        PyMem_Free(self.refused)
+        PyMem_Free(self.handed_back)
+        PyMem_Free(self.areas)
+        PyMem_Free(self.direct_segments)
+        if self.has_direct_panels:
+            PyBuffer_Release(&self.direct_packed)
+            PyBuffer_Release(&self.direct_bias)
 
     cdef let_go(self):
         """Release the images and the response, where only the layout is wanted any more."""
@@ -61,7 +67,10 @@ cdef class Layout:
             PyBuffer_Release(&self.packed)
         if self.has_bias:
             PyBuffer_Release(&self.bias)
-        self.has_packed = self.has_bias = False
+        if self.has_direct_panels:
+            PyBuffer_Release(&self.direct_packed)
+            PyBuffer_Release(&self.direct_bias)
+        self.has_packed = self.has_bias = self.has_direct_panels = False
         self.exponents = None
 
     cdef take_images(self, images, tuple axes, str element, bint swapped, double[::1] fill):
@@ -71,10 +80,10 @@ cdef class Layout:
         cdef Py_ssize_t n_channels = geometry.groups * self.engine.staged
         PyObject_GetBuffer(images, &self.images, PyBUF_STRIDES)
         self.has_images = True
-        loops.images = <const char*> self.images.buf
+        loops.source.images = <const char*> self.images.buf
         loops.n_images = self.images.shape[<Py_ssize_t> axes[0]] if axes[0] >= 0 else 1
-        loops.image_bytes = pitch_of(&self.images, axes[0])
-        loops.row_bytes = pitch_of(&self.images, axes[1])
+        loops.source.image_bytes = pitch_of(&self.images, axes[0])
+        loops.source.row_bytes = pitch_of(&self.images, axes[1])
         self.column_bytes = pitch_of(&self.images, axes[2])
         self.channel_pitch_bytes = pitch_of(&self.images, axes[3])
         self.item_bytes = self.images.itemsize // components
@@ -83,35 +92,35 @@ cdef class Layout:
         for channel in range(n_channels):
             self.channel_bytes[channel] = (channel // components * self.channel_pitch_bytes
                                            + channel % components * self.item_bytes)
-        loops.channel_bytes = self.channel_bytes
-        loops.staging.element = ELEMENTS[element]
-        loops.staging.swapped = swapped
-        self.images_are_work = (loops.staging.element == self.engine.routines.element and not swapped
+        loops.source.channel_bytes = self.channel_bytes
+        loops.source.staging.element = ELEMENTS[element]
+        loops.source.staging.swapped = swapped
+        self.images_are_work = (loops.source.staging.element == self.engine.routines.element and not swapped
                                 and aligned(&self.images, self.item_bytes))
 
-    cdef take_out(self, out, tuple axes, str element):
+    cdef take_out(self, out, tuple axes, str element, Py_ssize_t[::1] kernels):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t components = 2 if element[0] == "c" else 1, kernel, item_bytes
+        cdef Py_ssize_t components = 2 if element[0] == "c" else 1, kernel, own, item_bytes
+        if kernels is not None and kernels.shape[0] != geometry.groups * geometry.n_kernels:
+            raise ValueError("kernels: they are not as many as the engine's")
         PyObject_GetBuffer(out, &self.out, PyBUF_STRIDES | PyBUF_WRITABLE)
         self.has_out = True
-        loops.out = <char*> self.out.buf
-        loops.response_bytes = pitch_of(&self.out, axes[0])
-        loops.out_row_bytes = pitch_of(&self.out, axes[1])
+        loops.consumer.out = <char*> self.out.buf
+        loops.consumer.response_bytes = pitch_of(&self.out, axes[0])
+        loops.consumer.row_bytes = pitch_of(&self.out, axes[1])
         self.out_column_bytes = pitch_of(&self.out, axes[2])
         self.out_kernel_bytes = pitch_of(&self.out, axes[3])
         item_bytes = self.out.itemsize // components
         self.kernel_bytes = <Py_ssize_t*> allocated(geometry.groups * geometry.n_kernels, sizeof(Py_ssize_t))
         for kernel in range(geometry.groups * geometry.n_kernels):
-            self.kernel_bytes[kernel] = (kernel // components * self.out_kernel_bytes
-                                         + kernel % components * item_bytes)
-        loops.kernel_bytes = self.kernel_bytes
-        loops.storing.element = ELEMENTS[element]
-        loops.storing.column_bytes = self.out_column_bytes
-        loops.storing.n_columns = geometry.columns
-        loops.storing.n_kernels = geometry.n_kernels
-        loops.storing.adjacent = adjacent(self.kernel_bytes, geometry.n_kernels, item_bytes)
-        self.out_is_work = (loops.storing.element == self.engine.routines.element
+            own = kernel if kernels is None else kernels[kernel]
+            self.kernel_bytes[kernel] = own // components * self.out_kernel_bytes + own % components * item_bytes
+        loops.consumer.kernel_bytes = self.kernel_bytes
+        loops.consumer.storing.element = ELEMENTS[element]
+        loops.consumer.storing.column_bytes = self.out_column_bytes
+        loops.consumer.storing.adjacent = adjacent(self.kernel_bytes, geometry.n_kernels, item_bytes)
+        self.out_is_work = (loops.consumer.storing.element == self.engine.routines.element
                             and aligned(&self.out, item_bytes))
 
     cdef take_panels(self, packed, bias):
@@ -136,7 +145,7 @@ cdef class Layout:
         self.exponents = exponents
         loops.kernel_exponents = &self.exponents[0]
 
-    cdef lay_out(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit):
+    cdef lay_out(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit, list areas):
         """Strips or arrays and their pitches; how many rows a task takes; then the sum's segments.
 
         Where even one row of responses needs more than `workspace_limit`, sizes may have saturated: nothing is laid
@@ -144,6 +153,7 @@ cdef class Layout:
         """
         cdef Loops* loops = &self.loops
         cdef Engine engine = self.engine
+        cdef const Geometry* geometry = &engine.geometry
         loops.routines = engine.routines
         loops.item_bytes = engine.routines.item_bytes
         loops.correlate = self.microkernels()
@@ -152,7 +162,7 @@ cdef class Layout:
         loops.n_panels = engine.n_panels
         loops.padded_kernels = engine.padded_kernels
         loops.form = engine.lanes_over
-        loops.row_boundary = engine.row_boundary
+        loops.source.row_boundary = engine.row_boundary
         if engine.lanes_over == FOURIER:
             self.lay_out_pairs(n_workers)
         elif engine.lanes_over == OVER_COLUMNS:
@@ -160,18 +170,19 @@ cdef class Layout:
         else:
             self.lay_out_interleaved()
         if engine.lanes_over != FOURIER:
-            self.split(n_workers, workspace_limit)
+            self.split(n_workers, workspace_limit, areas)
         self.fits = self.workspace_of(loops.strip_rows) <= workspace_limit
         if self.fits:
             if engine.lanes_over == OVER_COLUMNS:
                 self.place_planes()
             self.lay_out_staging()
             if engine.lanes_over == FOURIER:
-                self.refused = <char*> allocated(
-                    product(loops.n_images, loops.fourier.tiles_down * loops.fourier.tiles_across), 1)
-                loops.refused = self.refused
+                self.handed_back = <char*> allocated(
+                    product(loops.n_images * geometry.groups, loops.fourier.tiles_down * loops.fourier.tiles_across), 1)
+                loops.handed_back = self.handed_back
                 return
-            self.build_sum()
+            self.segments = self.build_sum(engine, &loops.sum)
+            loops.rows.window_row_pitch = geometry.row_stride * loops.row_pitch if geometry.rows > 1 else 0
             if engine.lanes_over == WINOGRAD:
                 self.lay_out_tiles()
 
@@ -197,7 +208,8 @@ cdef class Layout:
         cdef Py_ssize_t column_pitch = engine.pixel, kernel
         loops.in_place = (
             self.images_are_work and not self.padded()
-            and loops.row_bytes % size == 0 and self.column_bytes % size == 0 and loops.image_bytes % size == 0
+            and loops.source.row_bytes % size == 0 and self.column_bytes % size == 0
+            and loops.source.image_bytes % size == 0
             and (self.channel_pitch_bytes == self.images.itemsize
                  or geometry.groups * engine.staged * size == self.images.itemsize)
             and (geometry.kernel_width == 1 or self.column_bytes == geometry.depth * size
@@ -206,20 +218,20 @@ cdef class Layout:
             loops.in_place = loops.in_place and engine.padded_kernels == geometry.n_kernels
         if loops.in_place:
             column_pitch = self.column_bytes // size
-            loops.row_pitch = loops.row_bytes // size
+            loops.row_pitch = loops.source.row_bytes // size
         else:
             loops.row_pitch = product(engine.reached_columns, engine.pixel)
         loops.rows.window_pitch = column_pitch * geometry.column_stride if geometry.columns > 1 else 0
         loops.sum.tap_pitch = column_pitch * geometry.column_dilation
         loops.direct_store = (self.out_is_work and self.out_column_bytes % size == 0
-                              and loops.out_row_bytes % size == 0 and loops.response_bytes % size == 0)
+                              and loops.consumer.row_bytes % size == 0 and loops.consumer.response_bytes % size == 0)
         for kernel in range(geometry.groups * geometry.n_kernels):
             loops.direct_store = loops.direct_store and self.kernel_bytes[kernel] == kernel * size
-        loops.direct_store = loops.direct_store and loops.repaired == NULL
+        loops.direct_store = loops.direct_store and loops.consumer.kind == STORE
         loops.rows.kernel_pitch = 1
         if loops.direct_store:
             loops.rows.column_pitch = self.out_column_bytes // size
-            loops.rows.row_pitch = loops.out_row_bytes // size
+            loops.rows.row_pitch = loops.consumer.row_bytes // size
         else:
             loops.rows.column_pitch = geometry.n_kernels
             loops.rows.row_pitch = geometry.columns * geometry.n_kernels
@@ -232,22 +244,23 @@ cdef class Layout:
         loops.in_place = (
             self.images_are_work and not self.padded() and geometry.column_stride == 1 and geometry.columns >= lanes
             and self.column_bytes == size and self.images.itemsize == size
-            and self.channel_pitch_bytes % size == 0 and loops.row_bytes % size == 0 and loops.image_bytes % size == 0)
-        loops.staging.n_phases = 1
+            and self.channel_pitch_bytes % size == 0 and loops.source.row_bytes % size == 0
+            and loops.source.image_bytes % size == 0)
+        loops.source.staging.n_phases = 1
         if loops.in_place:
-            loops.row_pitch = loops.row_bytes // size
+            loops.row_pitch = loops.source.row_bytes // size
         else:
             self.slack = lanes  # a row of fewer columns reads on into the next row, the last one into this
-            loops.staging.n_phases = min(geometry.column_stride, self.engine.reached_columns)
-            loops.staging.phase_pitch = ceiling(self.engine.reached_columns, loops.staging.n_phases)
-            loops.row_pitch = loops.staging.phase_pitch * loops.staging.n_phases
+            loops.source.staging.n_phases = min(geometry.column_stride, self.engine.reached_columns)
+            loops.source.staging.phase_pitch = ceiling(self.engine.reached_columns, loops.source.staging.n_phases)
+            loops.row_pitch = loops.source.staging.phase_pitch * loops.source.staging.n_phases
         loops.direct_store = (self.out_is_work and self.out_column_bytes == size and self.out.itemsize == size
-                              and self.out_kernel_bytes % size == 0 and loops.out_row_bytes % size == 0
-                              and loops.response_bytes % size == 0 and loops.repaired == NULL)
+                              and self.out_kernel_bytes % size == 0 and loops.consumer.row_bytes % size == 0
+                              and loops.consumer.response_bytes % size == 0 and loops.consumer.kind == STORE)
         loops.rows.column_pitch = 1
         if loops.direct_store:
             loops.rows.kernel_pitch = self.out_kernel_bytes // size
-            loops.rows.row_pitch = loops.out_row_bytes // size
+            loops.rows.row_pitch = loops.consumer.row_bytes // size
         else:
             loops.rows.row_pitch = geometry.columns
 
@@ -267,17 +280,17 @@ cdef class Layout:
             loops.over_points /= fourier.height
         if fourier.across.radices[0] != 1:
             loops.over_points /= fourier.width
-        loops.staging.n_phases = 1
-        loops.staging.channel_pitch = fourier.height * fourier.pitch
-        loops.direct_store = (self.out_is_work and self.out_column_bytes == size and loops.out_row_bytes % size == 0
-                              and geometry.row_stride == 1 and geometry.column_stride == 1
-                              and not loops.check and not loops.saturate)
-        loops.rows.row_pitch = loops.out_row_bytes // size
+        loops.source.staging.n_phases = 1
+        loops.source.staging.channel_pitch = fourier.height * fourier.pitch
+        loops.direct_store = (self.out_is_work and self.out_column_bytes == size
+                              and loops.consumer.row_bytes % size == 0 and loops.consumer.kind == STORE
+                              and geometry.row_stride == 1 and geometry.column_stride == 1)
+        loops.rows.row_pitch = loops.consumer.row_bytes // size
         loops.rows.column_pitch = geometry.column_stride
         loops.rows.kernel_pitch = fourier.valid_rows * fourier.valid_columns
         slot_bytes = loops.rows.kernel_pitch * 2 * size
         loops.kernels_at_once = 1
-        if loops.storing.adjacent:
+        if loops.consumer.storing.adjacent:
             loops.kernels_at_once = max(1, min(KERNELS_AT_ONCE, loops.n_chosen, SLOTS_BYTES // slot_bytes))
         n_pairs = ceiling(fourier.tiles_down * fourier.tiles_across, 2)
         loops.n_parts = 1
@@ -287,6 +300,7 @@ cdef class Layout:
         loops.n_strips = product(n_pairs, loops.n_parts)
         loops.strip_rows = 1
         loops.tasks_per_claim = 1
+        loops.n_tasks = product(loops.n_images, loops.n_strips)
 
     cdef Py_ssize_t workspace_of_pairs(self):
         """Elements: two staged tiles, spectra of all channels, a plane, a line of points, responses."""
@@ -302,7 +316,7 @@ cdef class Layout:
         """Over columns: channel by channel in the image's strip, kernel by kernel in the response's."""
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Staging* staging = &loops.staging
+        cdef Staging* staging = &loops.source.staging
         cdef Py_ssize_t size = self.engine.routines.item_bytes, column, tap
         staging.channel_pitch = (self.channel_pitch_bytes // size if loops.in_place
                                  else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
@@ -317,7 +331,7 @@ cdef class Layout:
 
     cdef lay_out_staging(self):
         cdef Loops* loops = &self.loops
-        cdef Staging* staging = &loops.staging
+        cdef Staging* staging = &loops.source.staging
         cdef const Geometry* geometry = &self.engine.geometry
         staging.columns = self.engine.reached_columns
         staging.first_inside = self.engine.first_inside
@@ -334,22 +348,20 @@ cdef class Layout:
             staging.phase_pitch = 0
             staging.position_pitch = self.engine.pixel
             staging.channel_pitch = 1
-        loops.storing.column_pitch = loops.rows.column_pitch
-        loops.storing.kernel_pitch = loops.rows.kernel_pitch
-        loops.rows_join_in = (staging.n_phases == 1 and staging.columns == geometry.width
-                              and staging.first_inside == 0 and staging.end_inside == staging.columns
-                              and loops.row_bytes == staging.columns * self.column_bytes
-                              and (geometry.row_stride == 1 or geometry.row_dilation == 1)
-                              and geometry.kernel_height >= geometry.row_stride)
-        loops.rows_join_out = loops.out_row_bytes == geometry.columns * self.out_column_bytes
+        loops.source.skips_rows = self.engine.lanes_over != FOURIER
+        loops.source.rows_ahead = ROWS_AHEAD if self.engine.lanes_over == FOURIER else 0
+        loops.source.rows_join = (self.engine.lanes_over != FOURIER
+                                  and staging.n_phases == 1 and staging.columns == geometry.width
+                                  and staging.first_inside == 0 and staging.end_inside == staging.columns
+                                  and loops.source.row_bytes == staging.columns * self.column_bytes
+                                  and (geometry.row_stride == 1 or geometry.row_dilation == 1)
+                                  and geometry.kernel_height >= geometry.row_stride)
 
     cdef lay_out_tiles(self):
         cdef Loops* loops = &self.loops
         cdef Tiles* tiles = &loops.tiles
         cdef const Geometry* geometry = &self.engine.geometry
-        self.infinite = <char*> allocated(loops.n_images, 1)
-        loops.infinite = self.infinite
-        tiles.tiles_per_row = pairs(geometry.columns, geometry.column_dilation)
+        tiles.tiles_per_row = quads_across(geometry.columns, geometry.column_dilation)
         tiles.n_columns = geometry.columns
         tiles.row_dilation = geometry.row_dilation
         tiles.column_dilation = geometry.column_dilation
@@ -369,7 +381,8 @@ cdef class Layout:
         if self.engine.lanes_over != WINOGRAD:
             return 0
         width = self.engine.panels[0].width  # no panel is wider than the first one
-        strip_tiles = product(pairs(rows, geometry.row_dilation), pairs(geometry.columns, geometry.column_dilation))
+        strip_tiles = product(quads_across(rows, geometry.row_dilation),
+                              quads_across(geometry.columns, geometry.column_dilation))
         n_tiles = max(min(n_tiles, MOST_TILES) // 14 * 14, 14)
         # planes whose pitch is a multiple of 4096 bytes would all fall into the same sets of the first cache
         tiles.plane_pitch = product(n_tiles, geometry.depth) + 5 * 16
@@ -378,72 +391,103 @@ cdef class Layout:
         # of more tiles equal shares are done at once, which may be a little less than that many
         return product(16, tiles.plane_pitch) + 15 * tiles.sums_pitch + min(n_tiles, strip_tiles) * width
 
-    cdef build_sum(self):
-        """Segments: for each kernel row its run of taps (dilated over kernels: each column's), cut at the blocks."""
-        cdef const Geometry* geometry = &self.engine.geometry
-        cdef Sum* sum = &self.loops.sum
+    cdef Segment* build_sum(self, Engine engine, Sum* sum) except NULL:
+        """Segments: for each kernel row its run of taps (apart over kernels: each column's), cut at the blocks.
+
+        The engine is the call's own, or one over kernels for winograd's windows.
+        """
+        cdef const Geometry* geometry = &engine.geometry
         cdef Py_ssize_t run = geometry.kernel_width * geometry.depth, pieces = geometry.pieces_per_row
-        cdef bint over_channels = self.engine.lanes_over == OVER_CHANNELS
-        cdef bint dilated = (self.engine.lanes_over == OVER_KERNELS and geometry.column_dilation > 1
-                             and geometry.kernel_width > 1)
-        cdef Py_ssize_t kernel_height = geometry.kernel_height
-        cdef Py_ssize_t row, piece, first, end, stop
-        cdef bint row_closes
-        if self.engine.lanes_over == WINOGRAD:
-            kernel_height, run, dilated = 1, geometry.depth, False
-        cdef Segment* segment
-        self.segments = <Segment*> allocated(
-            kernel_height * (pieces + (geometry.kernel_width if dilated else 0)), sizeof(Segment))
-        sum.segments = self.segments
+        cdef Py_ssize_t kernel_height = geometry.kernel_height, tap_pitch = self.loops.sum.tap_pitch
+        cdef bint apart = (engine.lanes_over == OVER_KERNELS and geometry.kernel_width > 1
+                           and tap_pitch != geometry.depth)
+        cdef Segment* segments
+        if engine.lanes_over == WINOGRAD:
+            kernel_height, run = 1, geometry.depth
+        segments = <Segment*> allocated(kernel_height * (pieces + (geometry.kernel_width if apart else 0)),
+                                        sizeof(Segment))
+        sum.segments = segments
         sum.kernel_height = kernel_height
         sum.run = run
         sum.rows_per_block = geometry.rows_per_block
         sum.pieces = pieces
+        sum.tap_pitch = tap_pitch
         sum.kernel_row_pitch = geometry.row_dilation * self.loops.row_pitch if geometry.kernel_height > 1 else 0
-        sum.dense = geometry.depth == 1 and geometry.column_dilation == 1 and self.loops.staging.n_phases == 1
-        self.loops.rows.window_row_pitch = geometry.row_stride * self.loops.row_pitch if geometry.rows > 1 else 0
+        sum.dense = geometry.depth == 1 and geometry.column_dilation == 1 and self.loops.source.staging.n_phases == 1
         sum.compensated = geometry.compensated
-        sum.carried = self.engine.lanes_over == WINOGRAD and pieces > BLOCKS_PER_TOTAL
-        for row in range(kernel_height):
-            row_closes = ((row + 1) % geometry.rows_per_block == 0 or row == kernel_height - 1)
-            for piece in range(pieces):
-                first = run * piece // pieces
-                end = run * (piece + 1) // pieces
-                while first < end:
-                    stop = min(end, (first // geometry.depth + 1) * geometry.depth) if dilated else end
-                    segment = &self.segments[sum.n_segments]
-                    segment.offset = row * sum.kernel_row_pitch + first * (sum.tap_pitch if over_channels else 1)
-                    if dilated:
-                        segment.offset += first // geometry.depth * (geometry.column_dilation - 1) * geometry.depth
-                    segment.n_taps = stop - first
-                    segment.closes_block = stop == end and (pieces > 1 or row_closes)
-                    segment.closes_total = (piece + 1) % BLOCKS_PER_TOTAL == 0
-                    sum.n_segments += 1
-                    first = stop
+        sum.carried = engine.lanes_over == WINOGRAD and pieces > BLOCKS_PER_TOTAL
+        self.cut_sum(engine, sum, segments, apart)
+        return segments
 
-    cdef split(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit):
+    cdef cut_sum(self, Engine engine, Sum* sum, Segment* segments, bint apart):
+        """The segments of a sum: one for each piece of a kernel row's run, of taps apart one for each column."""
+        cdef Py_ssize_t depth = engine.geometry.depth, row, piece, first, end, stop
+        cdef Segment* segment = segments
+        cdef bint row_closes
+        for row in range(sum.kernel_height):
+            row_closes = (row + 1) % sum.rows_per_block == 0 or row == sum.kernel_height - 1
+            for piece in range(sum.pieces):
+                first = sum.run * piece // sum.pieces
+                end = sum.run * (piece + 1) // sum.pieces
+                while first < end:
+                    stop = min(end, (first // depth + 1) * depth) if apart else end
+                    segment.offset = row * sum.kernel_row_pitch + first // depth * sum.tap_pitch + first % depth
+                    segment.n_taps = stop - first
+                    segment.closes_block = stop == end and (sum.pieces > 1 or row_closes)
+                    segment.closes_total = (piece + 1) % BLOCKS_PER_TOTAL == 0
+                    segment += 1
+                    first = stop
+        sum.n_segments = segment - segments
+
+    cdef split(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit, list areas):
         """How many rows a task takes: a strip that stays in cache, tasks enough for the workers, within the limit."""
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t size = self.engine.routines.item_bytes
         cdef Py_ssize_t span = (geometry.kernel_height - 1) * geometry.row_dilation + 1
         cdef Py_ssize_t bytes_per_row = product(self.engine.reached_columns, self.engine.pixel * size)
-        cdef Py_ssize_t rows, n_tasks = 4 * n_workers if n_workers > 1 else 1
+        cdef Py_ssize_t rows, most_rows = geometry.rows, all_rows = product(geometry.rows, loops.n_images)
+        cdef Py_ssize_t n_tasks = 4 * n_workers if n_workers > 1 else 1
+        if areas is not None:
+            most_rows = max([area[3] for area in areas])
+            all_rows = sum([area[3] for area in areas])
         rows = max((STRIP_BYTES // bytes_per_row - span) // geometry.row_stride + 1,
                    min(8, ceiling(span, geometry.row_stride)))
-        rows = max(min(rows, ceiling(product(geometry.rows, loops.n_images), n_tasks), geometry.rows), 1)
+        rows = max(min(rows, ceiling(all_rows, n_tasks), most_rows), 1)
         while rows > 1 and self.workspace_of(rows) > workspace_limit // n_workers:
             rows = (rows + 1) // 2
-        loops.n_strips = ceiling(geometry.rows, rows)
-        loops.strip_rows = ceiling(geometry.rows, loops.n_strips)
+        loops.n_strips = ceiling(most_rows, rows)
+        loops.strip_rows = ceiling(most_rows, loops.n_strips)
         loops.strip_rows = self.whole_tiles(loops.strip_rows)
         loops.n_strips = ceiling(geometry.rows, loops.strip_rows)
+        loops.n_tasks = product(loops.n_images, loops.n_strips)
+        if areas is not None:
+            self.cut_areas(areas)
         loops.strip_elements = self.strip_of(loops.strip_rows)
         loops.response_elements = self.response_of(loops.strip_rows)
         cdef Py_ssize_t task_work = product(product(geometry.columns * loops.strip_rows, self.engine.n_taps),
                                             geometry.groups * geometry.n_kernels)
-        cdef Py_ssize_t fair = max(1, product(loops.n_images, loops.n_strips) // n_tasks)
+        cdef Py_ssize_t fair = max(1, loops.n_tasks // n_tasks)
         loops.tasks_per_claim = min(max(1, TASK_WORK // max(task_work, 1)), fair)
+
+    cdef cut_areas(self, list areas):
+        """A task for each strip of each area (image, group, first row, rows, first column, columns)."""
+        cdef Loops* loops = &self.loops
+        cdef Py_ssize_t image, group, first_row, n_rows, first_column, n_columns, row
+        cdef Area* area
+        loops.n_tasks = sum([ceiling(one[3], loops.strip_rows) for one in areas])
+        self.areas = area = <Area*> allocated(loops.n_tasks, sizeof(Area))
+        loops.areas = self.areas
+        for image, group, first_row, n_rows, first_column, n_columns in areas:
+            if not (0 <= image < loops.n_images and 0 <= group < self.engine.geometry.groups
+                    and 0 <= first_row <= self.engine.geometry.rows - n_rows
+                    and 0 <= first_column <= self.engine.geometry.columns - n_columns):
+                raise ValueError("areas: one lies outside of the response")
+            for row in range(first_row, first_row + n_rows, loops.strip_rows):
+                area.image, area.first_group, area.end_group = image, group, group + 1
+                area.first_row, area.n_rows = row, min(loops.strip_rows, first_row + n_rows - row)
+                area.first_column, area.n_columns = first_column, n_columns
+                area += 1
 
     cdef Py_ssize_t work(self):
         """Multiply-adds of all images, and pixels laid into strips."""

@@ -4,32 +4,79 @@
 cdef class Call(Layout):
     """A layout that is run. `run` may be entered by several threads at once."""
     cdef public list workspaces          # of each worker, `workspace_bytes`
+    cdef object ask                      # for the direct method's panels: given the call, false if there is no room
+    cdef object error                    # raised while it was asked
+
     cdef unsigned int n_inside, closed   # workers in the loops; none may come any more
     cdef unsigned int forks_before
 
     @property
     def n_tasks(self):
-        return self.loops.n_images * self.loops.n_strips
+        return self.loops.n_tasks
 
     @property
     def overflowed(self):
         """Whether a response lay outside of the limits."""
-        return read_flag(&self.loops.overflowed) != 0
+        return read_flag(&self.loops.consumer.overflowed) != 0
 
     @property
-    def infinite(self):
-        """A byte for each image: whether winograd left a response that is not finite; empty if none."""
-        cdef bytes found = self.infinite[:self.loops.n_images] if self.infinite != NULL else b""
-        return found if 1 in found else b""
+    def has_no_room(self):
+        """Whether responses were handed back, and there was no room for the direct method's panels."""
+        return read_flag(&self.loops.too_large) != 0
 
     @property
-    def refused(self):
-        """A byte for each tile of each image: whether it has to be done directly; empty if none."""
-        cdef bytes found = b""
-        if self.refused != NULL:
-            found = self.refused[:self.loops.n_images * self.loops.fourier.tiles_down
-                                 * self.loops.fourier.tiles_across]
-        return found if 1 in found else b""
+    def has_direct(self):
+        """Whether winograd has the direct method's panels."""
+        return is_published(&self.loops.has_direct) != 0
+
+    def areas(self, bint handed_back):
+        """Areas that the frequency domain handed back, or did; tiles next to each other are one.
+
+        An area is (image, group, first row, rows, first column, columns).
+        """
+        cdef const Fourier* fourier = &self.loops.fourier
+        cdef Py_ssize_t line, column, image, group
+        cdef const char* flags
+        cdef Finished first, last
+        cdef list found = []
+        for line in range(self.loops.n_images * self.engine.geometry.groups * fourier.tiles_down):
+            flags = self.handed_back + line * fourier.tiles_across
+            image, group = divmod(line // fourier.tiles_down, self.engine.geometry.groups)
+            column = 0
+            while column < fourier.tiles_across:
+                first = last = tile_of(&self.loops, image, line % fourier.tiles_down * fourier.tiles_across + column)
+                if flags[column] == handed_back:
+                    while column + 1 < fourier.tiles_across and flags[column + 1] == handed_back:
+                        column += 1
+                    last = tile_of(&self.loops, image, line % fourier.tiles_down * fourier.tiles_across + column)
+                    found.append((image, group, first.first_row, first.n_rows, first.first_column,
+                                  last.first_column + last.n_columns - first.first_column))
+                column += 1
+        return found
+
+    cdef int ask_for_direct(self):
+        """The Status after the direct method's panels were asked for; an exception is kept for `run` to raise."""
+        try:
+            if not self.loops.has_direct and not self.ask(self):
+                write_flag(&self.loops.too_large, 1)
+                return CANCELLED
+            return DONE
+        except BaseException as error:
+            self.error = error
+            return RAISED
+
+    def take_direct(self, Engine engine, packed, bias):
+        """Lets winograd have the panels of an engine over kernels, for what it hands back. Not from two threads."""
+        if (engine.lanes_over != OVER_KERNELS or engine.n_panels != self.engine.n_panels
+                or engine.padded_kernels != self.engine.padded_kernels):
+            raise ValueError("engine: its panels are not those of the call")
+        PyObject_GetBuffer(packed, &self.direct_packed, PyBUF_STRIDES)
+        PyObject_GetBuffer(bias, &self.direct_bias, PyBUF_STRIDES)
+        self.has_direct_panels = True
+        self.loops.direct.packed = <const char*> self.direct_packed.buf
+        self.loops.direct.bias = <const char*> self.direct_bias.buf
+        self.direct_segments = self.build_sum(engine, &self.loops.direct.sum)
+        publish(&self.loops.has_direct)
 
     def cancel(self):
         """Makes every thread in `run` return soon."""
@@ -64,6 +111,8 @@ cdef class Call(Layout):
             add(&self.n_inside, -1)
             if stays:
                 wait_for_call(seen)
+        if failed and self.error is not None:
+            raise self.error
         if failed:
             propagate()
 
@@ -89,6 +138,7 @@ cdef class Call(Layout):
         self.let_go()
         self.let_panels_go()
         self.workspaces = []
+        self.ask = None
         if error is not None:
             raise error
         if not all_left and not read_flag(&self.loops.cancelled):
@@ -103,7 +153,8 @@ cdef class Call(Layout):
                 or strip.shape[0] < n_rows * row_pitch * self.loops.item_bytes):
             raise ValueError("strip: it lies outside of the padded images, or is too small")
         with nogil:
-            stage_rows(&self.loops, image, group, first_row, n_rows, row_pitch, &strip[0])
+            stage_rows(&self.loops, image, group, first_row, n_rows, 0, self.engine.reached_columns, row_pitch,
+                       &strip[0])
 
     def store(self, char[:, :, ::1] strip, Py_ssize_t image, Py_ssize_t group, Py_ssize_t first_row,
               Py_ssize_t first_column, Py_ssize_t first_kernel):
@@ -112,19 +163,31 @@ cdef class Call(Layout):
         Saturated, they change in the strip, too.
         """
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t n_kernels = strip.shape[2] // self.loops.item_bytes
-        cdef Storing storing = self.loops.storing
-        cdef char* target = (self.loops.out + image * self.loops.response_bytes
-                             + first_row * self.loops.out_row_bytes + first_column * self.out_column_bytes)
+        cdef Finished finished
+        finished.image = image
+        finished.first_row, finished.n_rows = first_row, strip.shape[0]
+        finished.first_column, finished.n_columns = first_column, strip.shape[1]
+        finished.n_kernels = strip.shape[2] // self.loops.item_bytes
+        finished.first_kernel = group * geometry.n_kernels + first_kernel
         if (not (0 <= image < self.loops.n_images and 0 <= group < geometry.groups)
-                or not 0 <= first_row <= geometry.rows - strip.shape[0]
-                or not 0 <= first_column <= geometry.columns - strip.shape[1]
-                or not 0 <= first_kernel <= geometry.n_kernels - n_kernels):
+                or not 0 <= first_row <= geometry.rows - finished.n_rows
+                or not 0 <= first_column <= geometry.columns - finished.n_columns
+                or not 0 <= first_kernel <= geometry.n_kernels - finished.n_kernels):
             raise ValueError("strip: it lies outside of the response")
-        storing.n_columns = strip.shape[1]
-        storing.n_kernels = n_kernels
-        storing.column_pitch = n_kernels
-        storing.kernel_pitch = 1
-        storing.kernel_bytes = self.kernel_bytes + group * geometry.n_kernels + first_kernel
+        finished.responses = &strip[0, 0, 0]
+        finished.column_pitch = finished.n_kernels
+        finished.row_pitch = finished.n_columns * finished.n_kernels
+        finished.kernel_pitch = 1
         with nogil:
-            store_rows(&self.loops, &storing, &strip[0, 0, 0], strip.shape[0], storing.n_columns * n_kernels, target)
+            consume(self.loops.routines, &self.loops.consumer, &finished)
+
+
+cdef int direct_is_there(Loops* loops) noexcept nogil:
+    """DONE, with the direct method's panels there; they are asked for when the first response is handed back."""
+    cdef int status = DONE
+    if not is_published(&loops.has_direct):
+        with gil:
+            status = (<Call> loops.call).ask_for_direct()
+        if status != DONE:
+            write_flag(&loops.cancelled, 1)
+    return status

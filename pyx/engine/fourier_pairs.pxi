@@ -1,9 +1,12 @@
 # The loops of the frequency domain: a task is a pair of tiles of one image and a part of the bank.
 
+from libc.limits cimport INT_MAX
 from libc.math cimport ldexp
 
 cdef enum:
     ROWS_AHEAD = 4  # that are fetched while one is staged
+
+HANDED_BACK = INT_MAX  # in the place of a kernel's exponent: the direct method does it
 
 
 cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, char* workspace, Py_ssize_t* work,
@@ -32,7 +35,7 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, char* w
                 exponents[side] = found.exponent
                 has_zeros[side] = found.n_zeros >= fourier.kernel_height * fourier.kernel_width
                 if not wanted[side]:
-                    loops.refused[image * n_tiles + 2 * pair + side] = 1
+                    loops.handed_back[(image * loops.geometry.groups + group) * n_tiles + 2 * pair + side] = 1
         for side in range(2):
             responses.n_rows[side] = responses.n_columns[side] = responses.n_runs[side] = 0
             if wanted[side]:
@@ -64,47 +67,20 @@ cdef void stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
                      Range* found) noexcept nogil:
     """Channel by channel; zeros beyond what windows reach."""
     cdef const Fourier* fourier = &loops.fourier
-    cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t top = tile // fourier.tiles_across * fourier.valid_rows
     cdef Py_ssize_t left = tile % fourier.tiles_across * fourier.valid_columns
-    cdef Py_ssize_t n_rows = min(fourier.height, loops.reached_rows - top), row, channel, staged_columns
+    cdef Py_ssize_t n_rows = min(fourier.height, loops.reached_rows - top), row, channel, staged_bytes
+    cdef Py_ssize_t n_columns = min(fourier.width, loops.source.staging.columns - left)
     cdef Py_ssize_t row_bytes = fourier.pitch * loops.item_bytes, plane_bytes = fourier.height * row_bytes
-    cdef Staging staging = loops.staging
-    staging.columns = min(fourier.width, loops.staging.columns - left)
-    staging.first_inside = max(0, min(loops.staging.first_inside - left, staging.columns))
-    staging.end_inside = max(staging.first_inside, min(loops.staging.end_inside - left, staging.columns))
-    staging.first_source = max(0, left - loops.staging.first_inside) + loops.staging.first_source
-    staging.column_source = loops.staging.column_source + left
-    staging.channel_bytes = loops.channel_bytes + group * staging.depth
-    staging.fill = loops.staging.fill + group * staging.depth
-    for row in range(n_rows):
-        fetch_row(&staging, source_row_of(loops, image, top + row + ROWS_AHEAD))
-        loops.routines.stage(&staging, source_row_of(loops, image, top + row), staged + row * row_bytes)
-    staged_columns = staging.columns * loops.item_bytes
+    stage_rows(loops, image, group, top, n_rows, left, n_columns, fourier.pitch, staged)
+    staged_bytes = n_columns * loops.item_bytes
     for channel in range(fourier.depth):
-        if staging.columns < fourier.width:
+        if n_columns < fourier.width:
             for row in range(n_rows):
-                memset(staged + channel * plane_bytes + row * row_bytes + staged_columns, 0,
-                       fourier.width * loops.item_bytes - staged_columns)
+                memset(staged + channel * plane_bytes + row * row_bytes + staged_bytes, 0,
+                       fourier.width * loops.item_bytes - staged_bytes)
         memset(staged + channel * plane_bytes + n_rows * row_bytes, 0, (fourier.height - n_rows) * row_bytes)
-    found.n_rows, found.n_columns = n_rows, staging.columns
-
-
-cdef inline void fetch_row(const Staging* staging, const char* source) noexcept nogil:
-    """A hint, where pixels are near to each other: rows of a tile are too short to be fetched ahead without it."""
-    cdef Py_ssize_t place
-    if source != NULL and 0 < staging.column_bytes <= 16:
-        source += staging.first_source * staging.column_bytes
-        for place in range(((staging.end_inside - staging.first_inside) * staging.column_bytes + 63) // 64):
-            prefetch(source + place * 64)
-
-
-cdef inline const char* source_row_of(const Loops* loops, Py_ssize_t image, Py_ssize_t row) noexcept nogil:
-    """The first column of an image's row, given the padded one; NULL for a row of fill values."""
-    cdef Py_ssize_t source_row = source_index(row - loops.geometry.top, loops.geometry.height, loops.row_boundary)
-    if source_row < 0:
-        return NULL
-    return loops.images + image * loops.image_bytes + source_row * loops.row_bytes
+    found.n_rows, found.n_columns = n_rows, n_columns
 
 
 cdef bint examined(Loops* loops, const char* staged, char* plane, Range* found) noexcept nogil:
@@ -145,39 +121,53 @@ cdef void transform_pair(Loops* loops, const char* staged, const bint* wanted, c
 cdef int correlate_spectra(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t pair, Py_ssize_t first,
                            Py_ssize_t end, const bint* wanted, const int* exponents, Responses* responses,
                            const char* spectra, char* plane, Py_ssize_t* work, bint watch_signals) noexcept nogil:
-    """The responses of kernels [first, end) among the chosen ones, stored some at once."""
+    """The responses of kernels [first, end) among the chosen ones, consumed some at once; not those handed back."""
     cdef const Fourier* fourier = &loops.fourier
     cdef Py_ssize_t spectrum = 2 * fourier.height * fourier.width
-    cdef Py_ssize_t size = loops.item_bytes, slot_bytes = fourier.valid_rows * fourier.valid_columns * size
+    cdef Py_ssize_t size = loops.item_bytes
     cdef char* points = plane + spectrum * size
     cdef char* slots = points + 2 * MOST_LANES * max(fourier.height, fourier.width) * size
-    cdef Py_ssize_t kernel, place, slot = 0, status
-    cdef int side
-    responses.pitch = loops.rows.row_pitch if loops.direct_store else fourier.valid_columns
+    cdef const int* kernel_exponents = loops.kernel_exponents + group * loops.n_chosen
+    cdef Py_ssize_t before = group * loops.geometry.n_kernels + loops.first_chosen  # kernels of the bank
+    cdef Py_ssize_t kernel, slot = 0, status
     for kernel in range(first, end):
-        place = group * loops.n_chosen + kernel
-        responses.bias = loops.bias + (group * loops.geometry.n_kernels + loops.first_chosen + kernel) * size
-        for side in range(2):
-            responses.targets[side] = NULL
-            if wanted[side]:
-                responses.targets[side] = slots + (side * loops.kernels_at_once + slot) * slot_bytes
-                if loops.direct_store:
-                    responses.targets[side] = (
-                        target_of(loops, image, 2 * pair + side)
-                        + loops.kernel_bytes[group * loops.geometry.n_kernels + loops.first_chosen + kernel])
-                set_scales(loops, exponents[side] + loops.kernel_exponents[place], &responses.scaled[side],
-                           &responses.further[side])
-        loops.routines.backward(fourier, spectra, loops.packed + place * fourier.depth * spectrum * size, responses,
-                                plane, points)
-        slot += 1
-        if not loops.direct_store and (slot == loops.kernels_at_once or kernel == end - 1):
-            store_slots(loops, image, group, pair, kernel + 1 - slot, slot, responses, slots)
+        if kernel_exponents[kernel] != INT_MAX:
+            responses.bias = loops.bias + (before + kernel) * size
+            aim(loops, image, pair, before + kernel, slot, wanted, exponents, kernel_exponents[kernel], responses,
+                slots)
+            loops.routines.backward(fourier, spectra, loops.packed + ((group * loops.n_chosen + kernel) * fourier.depth
+                                                                      * spectrum * size), responses, plane, points)
+            slot += 1
+        if slot > 0 and not loops.direct_store and (slot == loops.kernels_at_once or kernel == end - 1
+                                                    or kernel_exponents[kernel + 1] == INT_MAX):
+            consume_slots(loops, image, pair, before + kernel + 1 - slot, slot, responses, slots)
+            slot = 0
         slot %= loops.kernels_at_once
         work[0] += spectrum * (16 + 2 * fourier.depth)
         status = looked_for_signals(loops, work, watch_signals)
         if status != DONE:
             return <int> status
     return DONE
+
+
+cdef inline void aim(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t kernel, Py_ssize_t slot,
+                     const bint* wanted, const int* exponents, int kernel_exponent, Responses* responses,
+                     char* slots) noexcept nogil:
+    """Where a kernel's responses go, in the slot or in the array, and by what they are multiplied."""
+    cdef const Fourier* fourier = &loops.fourier
+    cdef Py_ssize_t slot_bytes = fourier.valid_rows * fourier.valid_columns * loops.item_bytes
+    cdef Finished finished
+    cdef int side
+    responses.pitch = loops.rows.row_pitch if loops.direct_store else fourier.valid_columns
+    for side in range(2):
+        responses.targets[side] = NULL
+        if wanted[side]:
+            responses.targets[side] = slots + (side * loops.kernels_at_once + slot) * slot_bytes
+            if loops.direct_store:
+                finished = tile_of(loops, image, 2 * pair + side)
+                finished.first_kernel = kernel
+                responses.targets[side] = place_of(&loops.consumer, &finished)
+            set_scales(loops, exponents[side] + kernel_exponent, &responses.scaled[side], &responses.further[side])
 
 
 cdef inline void set_scales(const Loops* loops, int exponent, double* scaled, double* further) noexcept nogil:
@@ -187,31 +177,37 @@ cdef inline void set_scales(const Loops* loops, int exponent, double* scaled, do
     further[0] = ldexp(loops.over_points, exponent - half)
 
 
-cdef inline char* target_of(const Loops* loops, Py_ssize_t image, Py_ssize_t tile) noexcept nogil:
-    """The place of a tile's first response in the array, but for the kernel."""
-    cdef const Fourier* fourier = &loops.fourier
-    return (loops.out + image * loops.response_bytes
-            + tile // fourier.tiles_across * (fourier.valid_rows // loops.geometry.row_stride) * loops.out_row_bytes
-            + (tile % fourier.tiles_across * (fourier.valid_columns // loops.geometry.column_stride)
-               * loops.storing.column_bytes))
-
-
-cdef void store_slots(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t pair, Py_ssize_t first,
-                      Py_ssize_t n_kernels, const Responses* responses, char* slots) noexcept nogil:
-    """Some kernels' responses in both tiles: of every stride the first."""
+cdef inline Finished tile_of(const Loops* loops, Py_ssize_t image, Py_ssize_t tile) noexcept nogil:
+    """The rows and columns of responses that a tile gives: of every stride the first."""
     cdef const Fourier* fourier = &loops.fourier
     cdef const Geometry* geometry = loops.geometry
-    cdef Py_ssize_t slot_bytes = fourier.valid_rows * fourier.valid_columns * loops.item_bytes
-    cdef Storing storing = loops.storing
+    cdef Py_ssize_t rows = fourier.valid_rows // geometry.row_stride
+    cdef Py_ssize_t columns = fourier.valid_columns // geometry.column_stride
+    cdef Finished finished
+    finished.image = image
+    finished.first_row = tile // fourier.tiles_across * rows
+    finished.first_column = tile % fourier.tiles_across * columns
+    finished.n_rows = min(rows, geometry.rows - finished.first_row)
+    finished.n_columns = min(columns, geometry.columns - finished.first_column)
+    return finished
+
+
+cdef void consume_slots(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t first_kernel,
+                        Py_ssize_t n_kernels, const Responses* responses, char* slots) noexcept nogil:
+    """Some kernels' responses in both tiles."""
+    cdef const Fourier* fourier = &loops.fourier
+    cdef Py_ssize_t slot_elements = fourier.valid_rows * fourier.valid_columns
+    cdef Finished finished
     cdef int side
-    storing.n_kernels = n_kernels
-    storing.kernel_bytes = loops.kernel_bytes + group * geometry.n_kernels + loops.first_chosen + first
     for side in range(2):
         if responses.targets[side] != NULL:
-            storing.n_columns = ceiling(responses.n_columns[side], geometry.column_stride)
-            store_rows(loops, &storing, slots + side * loops.kernels_at_once * slot_bytes,
-                       ceiling(responses.n_rows[side], geometry.row_stride),
-                       geometry.row_stride * fourier.valid_columns, target_of(loops, image, 2 * pair + side))
+            finished = tile_of(loops, image, 2 * pair + side)
+            finished.first_kernel, finished.n_kernels = first_kernel, n_kernels
+            finished.responses = slots + side * loops.kernels_at_once * slot_elements * loops.item_bytes
+            finished.row_pitch = loops.geometry.row_stride * fourier.valid_columns
+            finished.column_pitch = loops.geometry.column_stride
+            finished.kernel_pitch = slot_elements
+            consume(loops.routines, &loops.consumer, &finished)
 
 
 # --- windows of zeros -------------------------------------------------------------------------------------------------

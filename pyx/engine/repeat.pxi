@@ -65,7 +65,7 @@ cdef class Repeat:
             self.response_sizes[axis] = response.shape[axis]
         self.response_bytes = response.nbytes
         self.is_fresh = cnp.PyArray_IS_C_CONTIGUOUS(response)
-        self.is_checked = call.loops.check or call.loops.saturate
+        self.is_checked = call.loops.consumer.kind != STORE
         self.magnitudes = 0 if most_magnitude is None else 1 << (int(most_magnitude) + 1).bit_length() - 1
         self.workspace_bytes = call.workspace_of(call.loops.strip_rows)
         self.is_short = call.work() <= SHORT_CALL
@@ -101,8 +101,8 @@ cdef class Repeat:
             response = empty(self.response_shape, self.response.dtype)
         if not self.serves(images, out) or (self.magnitudes and not all_below(images, self.magnitudes)):
             return None
-        loops.images = cnp.PyArray_BYTES(images)
-        loops.out = cnp.PyArray_BYTES(response)
+        loops.source.images = cnp.PyArray_BYTES(images)
+        loops.consumer.out = cnp.PyArray_BYTES(response)
         loops.next_task = 0
         if kernels is not None:
             panel_bytes = self.call.packed.len + kernels.nbytes + ALIGNMENT
@@ -119,7 +119,7 @@ cdef class Repeat:
         free(memory)
         if failed:
             propagate()
-        return None if self.is_checked and loops.overflowed else response
+        return None if self.is_checked and loops.consumer.overflowed else response
 
     cdef int run(self, Loops* loops, char* memory) noexcept nogil:
         return run_tasks(loops, memory + ALIGNMENT - <Py_ssize_t> memory % ALIGNMENT, True)

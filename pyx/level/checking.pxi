@@ -83,7 +83,7 @@ cdef bint within(const Storing* storing, const real* responses, double low, doub
     return inside
 
 
-cdef void repair(const Storing* storing, const real* responses, char* target) noexcept nogil:
+cdef void replace_infinite(const Storing* storing, const real* responses, char* target) noexcept nogil:
     """Writes those responses of a row where the array holds a number that is not finite."""
     cdef Py_ssize_t kernel, column
     cdef real value
@@ -115,9 +115,9 @@ cdef bint within_f64(const Storing* storing, const void* strip, double low, doub
     return within(storing, <const double*> strip, low, high)
 
 
-cdef void repair_f32(const Storing* storing, const void* strip, char* target) noexcept nogil:
-    repair(storing, <const float*> strip, target)
+cdef void replace_infinite_f32(const Storing* storing, const void* strip, char* target) noexcept nogil:
+    replace_infinite(storing, <const float*> strip, target)
 
 
-cdef void repair_f64(const Storing* storing, const void* strip, char* target) noexcept nogil:
-    repair(storing, <const double*> strip, target)
+cdef void replace_infinite_f64(const Storing* storing, const void* strip, char* target) noexcept nogil:
+    replace_infinite(storing, <const double*> strip, target)

@@ -228,7 +228,7 @@ ctypedef void (*StoreSaturated)(const Storing*, const void* strip, double high, 
 ctypedef bint (*Within)(const Storing*, const void* strip, double low, double high) noexcept nogil
 
 # As `Store`, of an array of the summed type, but only where it holds what is not finite.
-ctypedef void (*Repair)(const Storing*, const void* strip, char* target) noexcept nogil
+ctypedef void (*ReplaceInfinite)(const Storing*, const void* strip, char* target) noexcept nogil
 
 # What a level has for sums of one type.
 cdef struct Routines:
@@ -256,4 +256,4 @@ cdef struct Routines:
     Saturate saturate
     StoreSaturated store_saturated
     Within within
-    Repair repair
+    ReplaceInfinite replace_infinite

@@ -9,6 +9,7 @@ Every one has
 - ``effort(plan)``: the same where the plan is known, for the number of workers and for the time.
 - ``loops(plan, summed)``: how the engine's loops are made.
 - ``reasons(plan)``: how it goes, in words.
+- ``run(job, result, summed, limits)``: does a call; what it refuses it hands back to the direct method.
 
 `choice` has them by name.
 """

@@ -1,9 +1,38 @@
-"""What a method asks of a plan: methods are chosen while it is made, so they do not know its class."""
+"""What a method asks of a plan and of a call: methods are chosen while plans are made, so they know neither's class."""
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import numpy.typing as npt
 
 from xcorr._axes import Geometry
+from xcorr._bank import Bank
+from xcorr._dispatch import Level
 from xcorr._dtypes import Types
+from xcorr._engine import Engine
+from xcorr._layouts import Layout
+
+Array = npt.NDArray[Any]
+Box = tuple[slice, slice]
+"""Some rows and columns of taps."""
+
+Area = tuple[int, int, int, int, int, int]
+"""Some rows and columns of a group's response: (image, group, first row, rows, first column, columns)."""
+
+
+class Limits(NamedTuple):
+    """Least and greatest value of the response's integer type; whether what lies outside is brought inside."""
+
+    least: int
+    greatest: int
+    saturate: bool
+
+
+class Part(NamedTuple):
+    """Some kernels of one group, a bank of their own."""
+
+    bank: Bank
+    group: int
+    kernels: tuple[int, ...]  # which they are in the group, as real kernels
 
 
 class Plan(Protocol):
@@ -51,3 +80,43 @@ class Plan(Protocol):
 
     def form(self, summed: str) -> str:
         """What the direct method's lanes run over."""
+
+    @property
+    def layout(self) -> Layout:
+        """The order of axes."""
+
+    @property
+    def level(self) -> Level:
+        """The level of the loops."""
+
+    @property
+    def table_bytes(self) -> int:
+        """Bytes of the tables of columns."""
+
+    def engine(self, summed: str, form: str = "") -> Engine:
+        """The loops' constants, in the form of the plan's method or another one."""
+
+    def engine_of_some(self, summed: str, n_kernels: int, box: Box, form: str = "columns") -> Engine:
+        """The engine of some kernels of one group, and of some rows and columns of their taps."""
+
+
+class Job(Protocol):
+    """A call: what `_job.Job` has."""
+
+    plan: Any
+    images: Array
+    bank: Bank
+    fill: tuple[complex, ...]
+    n_images: int
+    beside: int
+    packed_as: Any
+    call_done: Any
+
+    def run(self, engine: Engine, result: Array, part: Part | None = None, **more: Any) -> Any:
+        """The engine's call with the bank's panels, or a part's, done by as many workers as it is worth."""
+
+    def call(self, engine: Engine, result: Array, panels: tuple[Array, Array], **more: Any) -> Any:
+        """The engine's call of these panels, laid out."""
+
+    def work_on(self, call: Any) -> None:
+        """Runs a call by as many workers as it is worth and there is workspace for."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from xcorr._axes import Geometry
 from xcorr._dtypes import Types
-from xcorr._methods.asked import Plan
+from xcorr._methods.asked import Area, Array, Box, Job, Limits, Part, Plan
 
 BOUND = "componentwise"
 
@@ -79,3 +79,31 @@ def fills_vectors(n_kernels: int, lanes: int) -> bool:
     """
     padded = -(-n_kernels // lanes) * lanes
     return n_kernels * 8 > padded * (5 if padded == lanes else 4)
+
+
+# --- the run ----------------------------------------------------------------------------------------------------------
+
+
+def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
+    """All responses; false if one is outside of the limits, or no number."""
+    plan = job.plan
+    call = job.run(plan.engine(summed, plan.form(summed)), result, limits=limits)
+    if plan.method == "direct" and plan.types.stored == plan.types.response:
+        job.call_done = call
+    return not call.overflowed
+
+
+def do_handed_back(job: Job, result: Array, summed: str, limits: Limits | None, areas: list[Area]) -> bool:
+    """The responses of all kernels in some areas that another method did not do; as `run`."""
+    form = job.plan.form(summed)  # over channels all groups are one
+    engine = job.plan.engine(summed, "columns" if form == "channels" else form)
+    return not job.run(engine, result, limits=limits, areas=areas).overflowed
+
+
+def do_kernels(
+    job: Job, result: Array, part: Part, limits: Limits | None, summed: str, box: Box, areas: list[Area] | None
+) -> bool:
+    """The responses of some kernels, whole or by some of their rows and columns of taps; as `run`."""
+    engine = job.plan.engine_of_some(summed, len(part.kernels), box)
+    own = None if areas is None else [(area[0], 0, *area[2:]) for area in areas if area[1] == part.group]
+    return own == [] or not job.run(engine, result, part, limits=limits, areas=own).overflowed

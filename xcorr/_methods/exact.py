@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr._axes import Geometry
-from xcorr._bank import Bank
+from xcorr._arrays import in_order
 from xcorr._engine import fill_source_indices
 from xcorr._integers import exact_products
+from xcorr._methods.asked import Job, Limits
 from xcorr._methods.matmul import WIDTHS, Blocks
 from xcorr._workers import refuse_too_large
 
@@ -17,20 +17,11 @@ WORK_AT_ONCE = 2**23
 """Multiply-adds between two looks for a signal: some milliseconds."""
 
 
-def run(
-    images: npt.NDArray[Any],
-    bank: Bank,
-    out: npt.NDArray[Any],
-    geometry: Geometry,
-    boundary: tuple[str, str],
-    fill: tuple[int, ...],
-    limits: tuple[int, int, bool],
-) -> bool:
-    """Writes the responses of `images` (N, H, W, C) to `out` (N, rows, columns, K).
-
-    `limits` are the least and the greatest value and whether others are brought inside. If they are not, false is
-    returned at the first; what was written by then is of no use.
-    """
+def run(job: Job, result: npt.NDArray[Any], limits: Limits) -> bool:
+    """All responses, in 128 bits; false at the first that is outside of the limits, if it is not brought inside."""
+    bank, geometry, boundary = job.bank, job.plan.geometry, job.plan.settings.boundary
+    images, out = in_order(job.images, job.plan.layout.images), in_order(result, job.plan.layout.response)
+    fill = tuple(int(number.real) for number in job.fill)
     depth = geometry.channels // geometry.groups
     wide, kernel_type = wide_type(images.dtype), wide_type(bank.kernels.dtype)
     blocks = Blocks(geometry, depth, 8)

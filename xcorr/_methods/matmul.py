@@ -16,8 +16,9 @@ import numpy.typing as npt
 from xcorr._axes import Geometry, sum_blocks
 from xcorr._cache import remembered
 from xcorr._dtypes import Types
-from xcorr._methods.asked import Plan
+from xcorr._methods.asked import Array, Job, Limits, Plan
 from xcorr._threads import RLock
+from xcorr._workers import refuse_too_large
 
 BOUND = "componentwise"
 
@@ -178,12 +179,25 @@ def scattered(*shape: int) -> npt.NDArray[np.float64]:
     return (np.arange(1.0, 1.0 + prod(shape)) * ((5**0.5 - 1) / 2) % 1 - 0.5).reshape(shape)
 
 
-def run(call: Any, blocks: Blocks, weights: npt.NDArray[Any], bias: npt.NDArray[Any], n_images: int) -> None:
+def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
+    """All responses; false if one is outside of the limits, or no number."""
+    plan, dtype = job.plan, np.dtype(summed)
+    blocks = Blocks(plan.geometry, plan.depth, dtype.itemsize)
+    width = panel_width(blocks, dtype)
+    n_bytes = job.bank.matrix_bytes(dtype, width)
+    refuse_too_large("images", "workspace", blocks.workspace_bytes, n_bytes, "matrices")
+    weights, bias = job.bank.weights(dtype, width)
+    job.bank.make_room(blocks.workspace_bytes, (dtype.str, width))
+    call = job.call(plan.engine(summed), result, (weights, bias), limits=limits, n_workers=1)
+    multiply_blocks(call, blocks, weights, bias, job.n_images)
+    return not call.overflowed
+
+
+def multiply_blocks(call: Any, blocks: Blocks, weights: Array, bias: Array, n_images: int) -> None:
     """Every response of the batch, one block of one image after the other."""
     n_groups, width = len(weights), weights.shape[3]
-    work = weights.dtype
-    strip = np.zeros(blocks.strip_rows * blocks.strip_columns * blocks.depth, dtype=work)
-    gathered = np.empty((blocks.rows * blocks.columns, blocks.n_taps), dtype=work)
+    strip = np.zeros(blocks.strip_rows * blocks.strip_columns * blocks.depth, dtype=weights.dtype)
+    gathered = np.empty((blocks.rows * blocks.columns, blocks.n_taps), dtype=weights.dtype)
     for image, group, first_row in itertools.product(range(n_images), range(n_groups), blocks.first_rows()):
         first = first_row * blocks.geometry.row_stride
         call.stage(strip.view(np.int8), image, group, first, blocks.strip_rows)

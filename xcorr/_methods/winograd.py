@@ -1,12 +1,17 @@
 """Winograd F(2x2, 3x3): what it can do, and how it cuts its sums over channels."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from xcorr import _workers
 from xcorr._axes import Geometry
+from xcorr._bank import Bank, panels_key, widest_panel
 from xcorr._dtypes import Types
-from xcorr._methods.asked import Plan
+from xcorr._engine import Engine
+from xcorr._methods.asked import Array, Job, Limits, Part, Plan
+from xcorr._threads import RLock
 
 BOUND = "normwise"
 
@@ -119,3 +124,58 @@ def strip_pixels(geometry: Geometry) -> int:
 def sum_blocks(depth: int) -> tuple[int, int, bool]:
     """How the sum over channels is cut, as `_axes.sum_blocks` says it for a kernel of one row."""
     return 1, -(-depth // LONGEST_BLOCK), False
+
+
+# --- the run ----------------------------------------------------------------------------------------------------------
+
+
+def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
+    """All responses. They need no check: they are floats."""
+    assert limits is None
+    direct = job.plan.engine(summed, "kernels")
+    call = job.run(job.plan.engine(summed), result, ask=asked(job, job.bank, direct))
+    if call.has_no_room:
+        call.close()  # and with it the transformed kernels
+        run_in_parts(job, result, summed)
+    return True
+
+
+def asked(job: Job, bank: Bank, direct: Engine) -> Callable[[Any], bool]:
+    """What gives a call the direct method's panels, packed when they are wanted first; false if there is no room."""
+    lock = RLock()
+
+    def ask(call: Any) -> bool:
+        level = job.plan.level.name
+        with lock:
+            if call.has_direct:
+                return True
+            found = bank.packs.get(panels_key(direct, level))
+            if found is None:
+                converted = bank.converted_bytes(widest_panel(direct), np.dtype(direct.summed))
+                n_bytes = bank.panel_bytes(direct) + converted + call.workspace_bytes * len(call.workspaces)
+                if job.beside + n_bytes > _workers.WORKSPACE_LIMIT:
+                    return False
+                found = bank.packed(direct, level, job.packed_as)
+            call.take_direct(direct, *found)
+        return True
+
+    return ask
+
+
+def run_in_parts(job: Job, result: Array, summed: str) -> None:
+    """Some kernels after the others, so few that there is room for their panels of both methods."""
+    plan, at_once, taps = job.plan, kernels_at_once(job, summed), (slice(0, 3), slice(0, 3))
+    job.bank.make_room(_workers.WORKSPACE_LIMIT)
+    for group in range(job.bank.n_groups):
+        for first in range(0, plan.n_kernels, at_once):
+            kernels = tuple(range(first, min(first + at_once, plan.n_kernels)))
+            part = Part(job.bank.some(group, kernels, summed, taps), group, kernels)
+            direct = plan.engine_of_some(summed, len(kernels), taps, "kernels")
+            engine = plan.engine_of_some(summed, len(kernels), taps, "winograd")
+            job.run(engine, result, part, ask=asked(job, part.bank, direct))
+
+
+def kernels_at_once(job: Job, summed: str) -> int:
+    """Kernels whose taps, transformed ones and panels of the direct method take half of the workspace."""
+    per_kernel = np.dtype(summed).itemsize * job.plan.depth * (2 * 9 + 16 + 9)
+    return int(max(1, (_workers.WORKSPACE_LIMIT - job.plan.table_bytes) // 2 // per_kernel))

@@ -1,0 +1,110 @@
+# What enters a strip: padded pixels of an image, of one group, in the summed type and in the loops' order of axes.
+#
+# One text for the strips of the direct method and of winograd, for the frequency domain's sections, for matmul's slabs,
+# and, as tables of indices, for exact sums (`_methods/exact.py`). The level's `stage` converts a row, turns its bytes
+# around, pads it on the sides and gives its padding the channels' fill values; rows are found here, those above and
+# below the image too.
+#
+# A shift for each channel (pixels less a mean) belongs to `Staging`, beside the fill values; a mask is another image
+# of the same axes, whose rows are found here; the planes of a kernel are channels, and `channel_bytes` says where each
+# one lies.
+
+cdef struct Loops
+
+cdef enum Boundary:
+    CONSTANT, EDGE, REFLECT, SYMMETRIC, WRAP
+
+cdef struct Source:
+    const char* images
+    Py_ssize_t image_bytes, row_bytes  # pitches
+    const Py_ssize_t* channel_bytes   # groups * depth
+    int row_boundary                  # of the padding above and below, a Boundary
+    bint rows_join                    # the image's rows follow each other without a gap, and so do the strip's
+    bint skips_rows                   # those that no window has a tap in are left as they are
+    Py_ssize_t rows_ahead             # that are fetched while one is staged
+    Staging staging                   # of all padded columns
+
+
+cdef Py_ssize_t source_index(Py_ssize_t position, Py_ssize_t length, int boundary) noexcept nogil:
+    """The index of a padded position in an axis of `length`, for any distance; -1 for the fill value."""
+    cdef Py_ssize_t period
+    if 0 <= position < length:
+        return position
+    if boundary == CONSTANT:
+        return -1
+    if boundary == EDGE:
+        return 0 if position < 0 else length - 1
+    if boundary == WRAP or length == 1:
+        period = length
+    elif boundary == REFLECT:
+        period = 2 * length - 2
+    else:
+        period = 2 * length
+    position = position % period
+    if position < 0:
+        position += period
+    if position < length:
+        return position
+    return period - position if boundary == REFLECT else period - 1 - position
+
+
+cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t top, Py_ssize_t n_rows,
+                     Py_ssize_t left, Py_ssize_t n_columns, Py_ssize_t row_pitch, char* strip) noexcept nogil:
+    """Lays padded rows from `top` and columns from `left` on into a strip; `left` is a multiple of the phases."""
+    cdef const Source* source = &loops.source
+    cdef Staging staging = source.staging
+    cdef Py_ssize_t row = top, end = top + n_rows, joined
+    cdef bint rows_join = source.rows_join and n_columns == staging.columns
+    cdef const char* pixels
+    staging.columns = n_columns
+    staging.first_inside = max(0, min(source.staging.first_inside - left, n_columns))
+    staging.end_inside = max(staging.first_inside, min(source.staging.end_inside - left, n_columns))
+    staging.first_source = max(0, left - source.staging.first_inside) + source.staging.first_source
+    staging.column_source = source.staging.column_source + left
+    staging.channel_bytes = source.channel_bytes + group * staging.depth
+    staging.fill = source.staging.fill + group * staging.depth
+    while row < end:
+        joined = 1
+        if not source.skips_rows or row_is_reached(loops.geometry, row):
+            pixels = row_of(loops, image, row)
+            if rows_join and pixels != NULL and 0 <= row - loops.geometry.top < loops.geometry.height:
+                joined = min(end - row, loops.geometry.height - (row - loops.geometry.top))
+                staging.columns = joined * n_columns
+                staging.end_inside = staging.columns
+            if source.rows_ahead > 0:
+                fetch_row(&staging, row_of(loops, image, row + source.rows_ahead))
+            loops.routines.stage(&staging, pixels, strip)
+            if joined > 1:
+                staging.columns = staging.end_inside = n_columns
+        row += joined
+        strip += joined * row_pitch * loops.item_bytes
+
+
+cdef inline const char* row_of(const Loops* loops, Py_ssize_t image, Py_ssize_t row) noexcept nogil:
+    """The first column of an image's row, given the padded one; NULL for a row of fill values."""
+    cdef const Source* source = &loops.source
+    cdef Py_ssize_t source_row = source_index(row - loops.geometry.top, loops.geometry.height, source.row_boundary)
+    if source_row < 0:
+        return NULL
+    return source.images + image * source.image_bytes + source_row * source.row_bytes
+
+
+cdef inline void fetch_row(const Staging* staging, const char* pixels) noexcept nogil:
+    """A hint, where pixels are near to each other: rows of a tile are too short to be fetched ahead without it."""
+    cdef Py_ssize_t place
+    if pixels != NULL and 0 < staging.column_bytes <= 16:
+        pixels += staging.first_source * staging.column_bytes
+        for place in range(((staging.end_inside - staging.first_inside) * staging.column_bytes + 63) // 64):
+            prefetch(pixels + place * 64)
+
+
+cdef bint row_is_reached(const Geometry* geometry, Py_ssize_t row) noexcept nogil:
+    """Whether any window has a tap in this padded row: strides and dilations leave rows out."""
+    cdef Py_ssize_t kernel_row, place
+    if geometry.row_stride == 1 or (geometry.row_dilation == 1 and geometry.kernel_height >= geometry.row_stride):
+        return True
+    for kernel_row in range(geometry.kernel_height):
+        place = row - kernel_row * geometry.row_dilation
+        if place >= 0 and place % geometry.row_stride == 0:
+            return True
+    return False

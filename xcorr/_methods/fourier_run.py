@@ -1,0 +1,90 @@
+"""The frequency domain's run: what it cannot transform it hands back to the direct method.
+
+Kernels with taps that are not finite, or so large that sums might not be, are left out of the call. Sections with
+pixels of that kind, or of too wide a range, are handed back by the loops for all kernels.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xcorr._bank import spectra_key
+from xcorr._methods import direct, fft
+from xcorr._methods.asked import Area, Array, Box, Job, Limits, Part
+
+TAPS_AT_ONCE = 2**23
+"""Taps of kernels that are done directly at once: copies of them are there beside the bank."""
+
+
+class Sections(NamedTuple):
+    """The areas that were handed back, and the others; `done` is None where none was."""
+
+    handed_back: list[Area]
+    done: list[Area] | None
+
+
+def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
+    """All responses; false if one is outside of the limits, or no number."""
+    left_out = job.bank.handed_back(job.plan.engine(summed).largest_exponent)
+    fits, sections = transform(job, result, summed, limits, bool(left_out.any()))
+    if sections.handed_back:
+        fits &= direct.do_handed_back(job, result, summed, limits, sections.handed_back)
+    for part, box in parts_of(job, left_out, summed):
+        fits &= direct.do_kernels(job, result, part, limits, summed, box, sections.done)
+    return fits
+
+
+def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_areas: bool) -> tuple[bool, Sections]:
+    """In the frequency domain, as many kernels at once as may be; and what it handed back."""
+    plan, bank = job.plan, job.bank
+    engine = plan.engine(summed)
+    bias = np.ascontiguousarray(bank.bias, summed)
+    n_chunks = -(-bank.n_kernels // int(fft.chunk(plan.tile[0], plan.sizes)))
+    at_once = -(-bank.n_kernels // n_chunks)
+    fits, sections = True, Sections([], None)
+    for first in range(0, bank.n_kernels, at_once):
+        end = min(first + at_once, bank.n_kernels)
+        spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once)
+        job.beside, job.packed_as = plan.table_bytes + spectra.nbytes, spectra_key(engine, plan.level.name)
+        call = job.call(engine, result, (spectra, bias), limits=limits, spectra_of=(first, exponents))
+        job.work_on(call)
+        fits &= not call.overflowed
+        if end == bank.n_kernels and (handed_back := call.areas(True)):
+            sections = Sections(handed_back, call.areas(False) if all_areas else None)
+        del spectra, call  # before the next ones are made
+    return fits, sections
+
+
+def parts_of(job: Job, left_out: Array, summed: str) -> Iterator[tuple[Part, Box]]:
+    """Kernels that are left out, some at once, with the rows and columns of the taps that decide their responses."""
+    found: dict[tuple[int, tuple[int, ...]], list[int]] = {}
+    for group, kernel in np.argwhere(left_out).tolist():
+        found.setdefault((group, decisive_taps(job, group, kernel, summed)), []).append(kernel)
+    for (group, (top, bottom, left, right)), kernels in found.items():
+        box = slice(top, bottom), slice(left, right)
+        at_once = max(1, TAPS_AT_ONCE // job.bank.n_taps)
+        for first in range(0, len(kernels), at_once):
+            some = tuple(kernels[first : first + at_once])
+            yield Part(job.bank.some(group, some, summed, box), group, some), box
+
+
+def decisive_taps(job: Job, group: int, kernel: int, summed: str) -> tuple[int, int, int, int]:
+    """The rows and columns of a kernel's taps that decide all of its responses, where pixels may be transformed.
+
+    A response with an infinite tap is no finite number, whatever finite pixels and taps it has beside, as long as sums
+    of these are finite, as the frequency domain's are. One with NaN is NaN.
+    """
+    bank, (height, width) = job.bank, job.bank.kernels.shape[1:3]
+    taps = bank.real_kernels(group, kernel, kernel + 1, summed).reshape(height, width, -1)
+    unknown: Any = np.isnan(taps).any(axis=2)
+    finite = np.isfinite(taps)
+    tame = np.all(np.abs(taps[finite]) < 2.0 ** job.plan.engine(summed).largest_exponent)
+    decisive: Any = unknown if unknown.any() else ~finite.all(axis=2)
+    if not tame or not decisive.any():
+        return 0, height, 0, width
+    if unknown.any():
+        row, column = np.argwhere(unknown)[0].tolist()
+        return row, row + 1, column, column + 1
+    rows, columns = np.flatnonzero(decisive.any(1)).tolist(), np.flatnonzero(decisive.any(0)).tolist()
+    return rows[0], rows[-1] + 1, columns[0], columns[-1] + 1

@@ -1,0 +1,150 @@
+"""The response of a call: by the plan's method, in sums that hold it, where it was asked for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _reach
+from xcorr._arrays import copy_in_pieces, in_order
+from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, integer_range, largest_magnitude
+from xcorr._foreign import refuses
+from xcorr._job import Job
+from xcorr._memory import empty
+from xcorr._methods import direct, exact, fft, fourier_run, matmul, winograd
+from xcorr._methods.asked import Limits
+
+Array = npt.NDArray[Any]
+
+RUNS: dict[str, Callable[[Job, Array, str, Limits | None], bool]] = {
+    "direct": direct.run,
+    "winograd": winograd.run,
+    "fft": fourier_run.run,
+    "matmul": matmul.run,
+}
+"""How a method does a call's responses in sums of a type; false if one is outside of the limits, or no number."""
+
+
+def respond(job: Job, shape: tuple[int, ...], target: Array | None) -> Array:
+    """The response in `target`, or in memory of its own.
+
+    A response that may be refused, and one in the place of an operand, is copied from there when it is known.
+    """
+    plan, types = job.plan, job.plan.types
+    bound = largest_response(job) if types.exact else 0
+    stores = target is not None and may_store(job, target, bound)
+    result: Array = empty(shape, types.response) if target is None or not stores else target
+    if types.exact:
+        correlate_integers(job, result, bound)
+    elif types.rounds_floats:
+        correlate_saturated(job, result)
+    elif types.stored == types.response:
+        RUNS[plan.method](job, result, types.summed, None)
+    else:
+        RUNS[plan.method](job, result.real, types.summed, None)
+        copy_in_pieces(in_order(result.imag, plan.layout.response), job.bank.imaginary_bias)
+    if target is not None and result is not target:
+        copy_in_pieces(target, result)
+    return result
+
+
+def may_store(job: Job, target: Array, bound: int) -> bool:
+    """Whether responses may be written to `target` one by one: none will be refused, and no operand lies there."""
+    types, limits = job.plan.types, limits_of(job)
+    if types.exact and not (limits is None or limits.saturate or surely_fits(bound, limits)):
+        return False
+    if types.rounds_floats and not surely_numbers(job):
+        return False
+    return not any(may_overlap(target, other) for other in (job.images, job.bank.original))
+
+
+def limits_of(job: Job) -> Limits | None:
+    """The limits of the response's type, and what is done with sums outside of them; None for floats."""
+    response = job.plan.types.response
+    if response.kind not in "iu":
+        return None
+    return Limits(*integer_range(response), job.plan.settings.overflow == "saturate")
+
+
+# --- integers: in float32 or float64 where these hold every sum exactly, else in 128 bits -----------------------------
+
+
+def correlate_integers(job: Job, result: Array, bound: int) -> None:
+    """Exact, or OverflowError."""
+    plan, limits = job.plan, limits_of(job)
+    assert limits is not None
+    checked = None if surely_fits(bound, limits) else limits
+    if plan.method == "fft" and fft.rounds_right(bound, plan.sizes, plan.tile[0]):
+        fits = fourier_run.run(job, result, "f8", checked)
+    elif bound <= EXACT_FLOAT64:
+        run = direct.run if plan.method == "fft" else RUNS[plan.method]
+        summed, most = ("f4", EXACT_FLOAT32) if bound <= EXACT_FLOAT32 else ("f8", EXACT_FLOAT64)
+        fits = run(job, result, summed, checked)
+        job.most_magnitude = largest_magnitude_of(job, most if checked else min(most, limits.greatest))
+    else:
+        fits = exact.run(job, result, limits)
+    if not fits:
+        raise OverflowError(
+            f"dtype: a response does not fit {plan.types.response} ({limits.least} to {limits.greatest}); "
+            "allowed is a type that holds every response"
+        )
+
+
+def surely_fits(bound: int, limits: Limits) -> bool:
+    """Whether responses of at most that magnitude are within the limits."""
+    return bound <= limits.greatest and (limits.least < 0 or bound == 0)
+
+
+def largest_response(job: Job) -> int:
+    """A bound on the magnitude of every response, from the images' type alone if that is enough."""
+    plan = job.plan
+    kernel_reach, bias_reach = job.bank.reach
+    magnitude = largest_magnitude(plan.types.images)
+    if magnitude * kernel_reach + bias_reach > EXACT_FLOAT64:
+        pixels = in_order(job.images, plan.layout.images)
+        magnitude = _reach.largest_magnitude(pixels, plan.geometry, plan.settings.boundary)
+        magnitude = max(magnitude, *(abs(int(number.real)) for number in job.fill))
+    return magnitude * kernel_reach + bias_reach
+
+
+def largest_magnitude_of(job: Job, most: int) -> int | None:
+    """The largest pixel with which no response exceeds `most`; None if that holds for any of its type."""
+    kernel_reach, bias_reach = job.bank.reach
+    if largest_magnitude(job.plan.types.images) * kernel_reach + bias_reach <= most:
+        return None
+    return (most - bias_reach) // kernel_reach
+
+
+# --- floats as integers: rounded and brought inside the type's limits -------------------------------------------------
+
+
+def correlate_saturated(job: Job, result: Array) -> None:
+    """Rounded sums, or ValueError if one is no number."""
+    types = job.plan.types
+    if not RUNS[job.plan.method](job, result, types.summed, limits_of(job)):
+        raise ValueError(
+            f"overflow: a response is NaN, which 'saturate' cannot turn into {types.response}; "
+            "allowed are images and kernels whose responses are numbers"
+        )
+
+
+def surely_numbers(job: Job) -> bool:
+    """Whether no response can be NaN: pixels are integers, and no sum of theirs comes near infinity."""
+    types = job.plan.types
+    if types.images.kind not in "biu":
+        return False
+    bound = largest_magnitude(types.images) * job.bank.float_reach
+    return bool(bound < float(np.finfo(types.work).max) / 2)
+
+
+def may_overlap(first: Array, second: Array) -> bool:
+    """Whether two arrays share memory, or it would take long or more memory than there is to know."""
+    if not np.may_share_memory(first, second):
+        return False
+    try:
+        return np.shares_memory(first, second, max_work=100_000)  # type: ignore[arg-type] # any number is allowed
+    except RuntimeError as error:  # a TooHardError is one, too
+        if not refuses(error):
+            raise
+        return True
