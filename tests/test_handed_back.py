@@ -1,0 +1,225 @@
+"""What a method hands back to the direct one: only that, in the same call, and before any of it has left the strip."""
+
+import numpy as np
+import pytest
+from cases import Case
+from checks import assert_same_bits, random_generator, real_numbers
+
+import xcorr
+from xcorr import _workers
+from xcorr._bank import Bank
+from xcorr._methods import direct
+from xcorr._methods import winograd as winograd_run
+
+pytestmark = pytest.mark.usefixtures("level")
+
+NAN, INF = np.nan, np.inf
+
+
+def problem(case, dtype="float32"):
+    rng = random_generator(case.id, dtype)
+    images, kernels = real_numbers(rng, case.images, dtype), real_numbers(rng, case.kernels, dtype)
+    return images, kernels, dict(case.keywords, bias=real_numbers(rng, case.kernels[:1], dtype))
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """The tasks of each engine run."""
+    noted, run = [], _workers.run
+    monkeypatch.setattr(_workers, "run", lambda call, n: [noted.append(call.n_tasks), run(call, n)][1])
+    return noted
+
+
+@pytest.fixture
+def packed(monkeypatch):
+    """The forms that banks are packed for."""
+    xcorr.clear_caches()  # and with them the small banks
+    noted, pack = [], Bank.pack
+    monkeypatch.setattr(
+        Bank, "pack", lambda bank, engine, *but: [noted.append(engine.form), pack(bank, engine, *but)][1]
+    )
+    return noted
+
+
+# --- winograd ---------------------------------------------------------------------------------------------------------
+
+LAYERS = [
+    Case("plain", (3, 26, 25, 40), (33, 3, 3, 40)),
+    Case("grouped", (2, 17, 19, 18), (15, 3, 3, 6), groups=3, padding="same"),
+    Case("dilated", (2, 24, 23, 5), (7, 3, 3, 5), dilation=(3, 2), padding=4, boundary="reflect"),
+    Case("few-channels", (2, 40, 33, 1), (2, 3, 3, 1)),
+]
+over_layers = pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.id)
+
+
+@over_layers
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_winograd_does_what_it_hands_back_in_the_same_run(case, workers, layout, runs, packed, monkeypatch):
+    monkeypatch.setattr("xcorr._job.WORK_PER_WORKER", 1)
+    images, kernels, keywords = problem(case)
+    dirty = images.copy()
+    dirty[:, 3, 5, -1], dirty[0, -2:, -3:, 0] = INF, NAN
+    if layout == "NCHW":
+        images, dirty, kernels = (np.ascontiguousarray(np.moveaxis(array, 3, 1)) for array in (images, dirty, kernels))
+    keywords.update(layout=layout, workers=workers)
+    clean = xcorr.correlate(images, kernels, method="winograd", **keywords)
+    assert ("kernels" in packed, len(runs)) == (False, 1)
+    response = xcorr.correlate(dirty, kernels, method="winograd", **keywords)
+    assert (packed.count("kernels"), len(runs)) == (1, 2)
+    expected = xcorr.correlate(dirty, kernels, method="direct", **keywords)
+    np.testing.assert_array_equal(np.isfinite(response), np.isfinite(expected))
+    assert_same_bits(response, np.where(np.isfinite(expected), clean, expected))
+
+
+def test_a_prepared_bank_keeps_the_panels_for_what_is_handed_back(packed):
+    images, kernels, keywords = problem(LAYERS[0])
+    images[1, 3, 4, 5] = INF
+    correlator = xcorr.Correlator(kernels, method="winograd", **keywords)
+    assert_same_bits(correlator(images), correlator(images))
+    assert packed == ["winograd", "kernels"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("kernels_at_once", [1, 5])
+@over_layers
+def test_banks_without_room_for_both_panels_have_the_same_bits(case, workers, kernels_at_once, monkeypatch):
+    monkeypatch.setattr("xcorr._job.WORK_PER_WORKER", 1)
+    images, kernels, keywords = problem(case)
+    images[-1, 2:9, 7, 0] = INF
+    expected = xcorr.correlate(images, kernels, method="winograd", **keywords)
+    asked = winograd_run.asked
+    refused = []
+
+    def no_room_for_all(job, bank, engine):
+        if bank is not job.bank:
+            return asked(job, bank, engine)
+        return lambda call: refused.append(call) is not None
+
+    monkeypatch.setattr(winograd_run, "asked", no_room_for_all)
+    monkeypatch.setattr(winograd_run, "kernels_at_once", lambda job, summed: kernels_at_once)
+    assert_same_bits(xcorr.correlate(images, kernels, method="winograd", workers=workers, **keywords), expected)
+    assert refused
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_an_error_while_the_panels_are_packed_is_raised_and_the_next_call_is_right(workers, monkeypatch):
+    monkeypatch.setattr("xcorr._job.WORK_PER_WORKER", 1)
+    images, kernels, keywords = problem(LAYERS[0])
+    images[:, 3, 4, 5] = INF
+    expected = xcorr.correlate(images, kernels, method="winograd", **keywords)
+    pack = Bank.pack
+
+    def pack_or_fail(bank, engine, *but):
+        if engine.form == "kernels":
+            raise MemoryError("no panels")
+        return pack(bank, engine, *but)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Bank, "pack", pack_or_fail)
+        with pytest.raises(MemoryError, match="no panels"):
+            xcorr.correlate(images, kernels, method="winograd", workers=workers, **keywords)
+    assert_same_bits(xcorr.correlate(images, kernels, method="winograd", workers=workers, **keywords), expected)
+
+
+# --- the frequency domain ---------------------------------------------------------------------------------------------
+
+TEMPLATES = [
+    Case("plain", (2, 90, 101, 1), (16, 13, 11, 1)),
+    Case("grouped", (2, 80, 95, 4), (6, 9, 10, 2), groups=2, padding="same"),
+    Case("depthwise", (1, 70, 75, 3), (3, 12, 11, 1), groups=3),
+    Case("strided", (1, 95, 81, 2), (5, 9, 8, 2), stride=(2, 3), dilation=(1, 2), padding=7, boundary="wrap"),
+]
+over_templates = pytest.mark.parametrize("case", TEMPLATES, ids=lambda case: case.id)
+
+
+@pytest.fixture
+def boxes(monkeypatch):
+    """The kernels that the direct method does alone, and the taps it takes of them."""
+    noted, do_kernels = [], direct.do_kernels
+
+    def note(job, result, part, limits, summed, box, areas):
+        noted.append((part.group, part.kernels, (box[0].start, box[0].stop, box[1].start, box[1].stop)))
+        return do_kernels(job, result, part, limits, summed, box, areas)
+
+    monkeypatch.setattr(direct, "do_kernels", note)
+    return noted
+
+
+@over_templates
+def test_kernels_that_cannot_be_transformed_are_left_out_and_only_their_decisive_taps_are_summed(case, boxes, runs):
+    images, kernels, keywords = problem(case)
+    clean = xcorr.correlate(images, kernels, method="fft", **keywords)
+    n_clean = len(runs)
+    kernels[1, 3, 4, 0], kernels[2, 2:4, 5:7] = -INF, NAN
+    n_kernels = len(kernels) // keywords.get("groups", 1)
+    response = xcorr.correlate(images, kernels, method="fft", **keywords)
+    expected = xcorr.correlate(images, kernels, method="direct", **keywords)
+    assert boxes == [(1 // n_kernels, (1 % n_kernels,), (3, 4, 4, 5)), (2 // n_kernels, (2 % n_kernels,), (2, 3, 5, 6))]
+    assert len(runs) == 2 * n_clean + 3
+    np.testing.assert_array_equal(response[..., 1:3], expected[..., 1:3])
+    others = np.arange(len(kernels)) % len(kernels) > 2
+    assert_same_bits(response[..., others], clean[..., others])
+
+
+@over_templates
+@pytest.mark.parametrize("tap", [1e30, INF, NAN])
+def test_special_taps_beside_special_pixels_are_summed_as_the_direct_method_does(case, tap):
+    images, kernels, keywords = problem(case)
+    images[0, 30, 40, 0], images[-1, 5, 6, -1] = INF, NAN
+    kernels[1, 3, 4, 0], kernels[1, 5, 6, 0] = tap, -tap
+    images[0, :20, :30] = 0  # windows whose products with infinity are NaN
+    response = xcorr.correlate(images, kernels, method="fft", **keywords)
+    expected = xcorr.correlate(images, kernels, method="direct", **keywords)
+    np.testing.assert_array_equal(response[..., 1], expected[..., 1])
+    np.testing.assert_array_equal(np.isfinite(response), np.isfinite(expected))
+
+
+def test_large_taps_are_summed_with_all_others(boxes):
+    images, kernels, keywords = problem(TEMPLATES[0])
+    kernels[3, 4, 5], kernels[9, 1, 2], kernels[5, 0, 0], kernels[5, 1, 1] = 1e30, 1e25, INF, 1e25
+    response = xcorr.correlate(images, kernels, method="fft", **keywords)
+    expected = xcorr.correlate(images, kernels, method="direct", **keywords)
+    assert boxes == [(0, (3, 5, 9), (0, 13, 0, 11))]
+    assert_same_bits(response[..., [3, 5, 9]], expected[..., [3, 5, 9]])
+
+
+@pytest.mark.parametrize("value", [NAN, INF, 1e30])
+def test_a_group_with_special_pixels_changes_no_bit_of_another(value):
+    images, kernels, keywords = problem(TEMPLATES[1])
+    clean = xcorr.correlate(images, kernels, method="fft", **keywords)
+    images[0, 30, 40, 2] = value
+    response = xcorr.correlate(images, kernels, method="fft", **keywords)
+    assert_same_bits(response[..., :3], clean[..., :3])
+    assert not np.array_equal(response[0, ..., 3:], clean[0, ..., 3:])
+
+
+@over_templates
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_sections_that_are_handed_back_are_done_in_one_run(case, workers, runs, monkeypatch):
+    monkeypatch.setattr("xcorr._job.WORK_PER_WORKER", 1)
+    images, kernels, keywords = problem(case)
+    xcorr.correlate(images, kernels, method="fft", workers=1, **keywords)
+    n_clean = len(runs)
+    images[:, ::41, ::37, 0] = 1e30
+    response = xcorr.correlate(images, kernels, method="fft", workers=workers, **keywords)
+    assert len(runs) == 2 * n_clean + 1
+    expected = xcorr.correlate(images, kernels, method="direct", **keywords)
+    loud = np.abs(expected) > 1e20
+    assert 0.01 < loud.mean() < 0.9
+    assert_same_bits(response[loud], expected[loud])
+    quiet = xcorr.correlate(np.where(images == 1e30, 0, images), kernels, method="direct", **keywords)
+    np.testing.assert_allclose(response[~loud], quiet[~loud], atol=1e-3)
+
+
+def test_rounded_responses_are_consumed_wherever_they_are_done():
+    images, kernels, _ = problem(TEMPLATES[0])
+    images[0, 30, 40], images[1, :, 50:] = INF, 1e20
+    kernels = np.abs(kernels)
+    kernels[4, 3, 3] = INF
+    words = {"dtype": np.uint8, "overflow": "saturate"}
+    images = np.abs(images) + 1  # no product of zero and infinity
+    response = xcorr.correlate(images, kernels, method="fft", **words)
+    expected = xcorr.correlate(images, kernels, method="direct", **words)
+    assert np.max(np.abs(response.astype(int) - expected)) <= 1
+    assert (response[..., 4] == 255).all()
