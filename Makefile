@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-SOURCES := setup.py pyproject.toml $(wildcard pyx/*.* pyx/*/* xcorr/*.py xcorr/*/*.py xcorr/py.typed xcorr/_samples/*)
+SOURCES := setup.py pyproject.toml $(wildcard pyx/*.* pyx/*/* xcorr/*.py xcorr/*/*.py xcorr/*.pyi xcorr/py.typed xcorr/_samples/*)
 .NOTPARALLEL: # the compiler runs on all cores by itself
 
 .PHONY: help

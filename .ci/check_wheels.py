@@ -18,7 +18,7 @@ NEEDED = {
     "xcorr/_samples/digits-labels-idx1-ubyte.gz", "licenses/LICENSE", "licenses/xcorr/_samples/LICENSES.md",
 }  # fmt: skip
 ALLOWED = re.compile(
-    r"xcorr/((_banks/|_cli/|_figures/|_methods/)?\w+\.py|\w+(\.[\w-]+)?\.(so|pyd)|py\.typed|_samples/[\w.-]+)|xcorr-[\w.]+\.dist-info/.+"
+    r"xcorr/((_banks/|_cli/|_figures/|_methods/)?\w+\.pyi?|\w+(\.[\w-]+)?\.(so|pyd)|py\.typed|_samples/[\w.-]+)|xcorr-[\w.]+\.dist-info/.+"
 )
 MODULES = {"_cpu", "_engine", "_indices", "_integers", "_memory", "_level_base"}
 X86_64_MODULES = MODULES | {path.stem for path in Path(__file__).parents[1].glob("pyx/level/_level_*.pyx")}

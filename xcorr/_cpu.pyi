@@ -1,0 +1,3 @@
+LEVELS: tuple[str, ...]
+
+def supported_levels() -> tuple[str, ...]: ...
