@@ -38,7 +38,7 @@ class Correlator:
     ----------
     kernels : array_like
         The bank, as for `correlate`.
-    layout, padding, boundary, fill_value, stride, dilation, groups, bias, conjugate, method, precision, overflow, dtype
+    dtype, layout, padding, boundary, fill_value, stride, dilation, groups, bias, conjugate, method, precision, overflow
         As for `correlate`.
 
     Raises

@@ -36,7 +36,7 @@ TIMED_SECONDS = 0.02
 class Explanation(NamedTuple):
     """How a call would be done; ``str()`` shows it in some lines.
 
-    Attributes
+    Parameters
     ----------
     method : str
         ``"direct"``, ``"matmul"``, ``"fft"`` or ``"winograd"``.
@@ -83,7 +83,7 @@ def explain(
         Type of both operands.
     workers : int, optional
         Threads to use at most, as for `correlate`.
-    **keywords
+    layout, padding, boundary, fill_value, stride, dilation, groups, bias, conjugate, method, precision, overflow
         As for `correlate`. `bias` and `fill_value` are taken and change nothing.
 
     Returns
