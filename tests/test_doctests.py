@@ -19,7 +19,7 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
 TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
 RUN = {"python", "pycon"}
-NOT_RUN = {"console", "{toctree}", "{include}"}
+NOT_RUN = {"console", "cython", "gas", "text", "{toctree}", "{include}"}
 OUTSIDE = ("http://", "https://", "mailto:")
 
 
