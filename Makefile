@@ -45,16 +45,22 @@ demo: .venv/package ## correlate sample images, compare every response with SciP
 test: .venv/levels .venv/tools-test ## test the installed package; ARGS="-k layout" selects
 	cd tests && ../$(BIN)/pytest $(ARGS)
 
-# Beside the package's modules are built those that gcc's sanitizers watch, and found before them. Python leaks by design;
-# gcc misaligns the stack's vectors where it looks for uses after return. Not run is what measures time or memory, or has
-# memory refused.
+# Beside the package's modules are built others, and found before them: CC and CFLAGS say of what kind.
+VARIANT ?= variant
+.PHONY: test-variant
+test-variant: .venv/tools-test ## test a build of its own kind, in build/VARIANT: CC=clang VARIANT=clang ARGS="-k ..."
+	$(BIN)/python setup.py -q build --build-base build/$(VARIANT) --build-lib build/$(VARIANT)/lib
+	cd tests && PYTHONPATH=$(CURDIR)/build/$(VARIANT)/lib ../$(BIN)/pytest $(ARGS)
+
+# A variant that gcc's sanitizers watch. Python leaks by design; gcc misaligns the stack's vectors where it looks for uses
+# after return. Not run is what measures time or memory, or has memory refused.
 .PHONY: sanitize
 sanitize: .venv/tools-test ## test a build with the sanitizers of addresses and undefined behaviour; ARGS="-k ..." selects
-	XCORR_SANITIZE=1 XCORR_LEVELS=all CFLAGS="$(CFLAGS) -Wno-array-bounds" \
+	XCORR_SANITIZE=1 XCORR_LEVELS="$${XCORR_LEVELS-all}" CFLAGS="$(CFLAGS) -Wno-array-bounds" \
 	    $(BIN)/python setup.py -q build --build-base build/sanitize --build-lib build/sanitize/lib
 	cd tests && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so.6)" \
 	    ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:allocator_may_return_null=1 \
-	    UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=../build/sanitize/lib XCORR_TEST_EXAMPLES=$${XCORR_TEST_EXAMPLES:-50} \
+	    UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=$(CURDIR)/build/sanitize/lib XCORR_TEST_EXAMPLES=$${XCORR_TEST_EXAMPLES:-50} \
 	    ../$(BIN)/pytest --capture=sys $(ARGS) \
 	    --deselect tests/test_memory.py::test_peak_memory_beside_the_arrays_is_bounded \
 	    --deselect tests/test_memory.py::test_no_memory_is_kept_by_many_calls_and_errors \
