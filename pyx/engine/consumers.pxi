@@ -34,7 +34,7 @@ cdef struct Finished:
 
 
 cdef inline char* place_of(const Consumer* consumer, const Finished* finished) noexcept nogil:
-    """Where the first of these responses lies in the array."""
+    """The place of the first of these responses in the array."""
     return (consumer.out + finished.image * consumer.response_bytes + finished.first_row * consumer.row_bytes
             + finished.first_column * consumer.storing.column_bytes + consumer.kernel_bytes[finished.first_kernel])
 

@@ -153,7 +153,7 @@ cdef int correlate_spectra(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
 cdef inline void aim(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t kernel, Py_ssize_t slot,
                      const bint* wanted, const int* exponents, int kernel_exponent, Responses* responses,
                      char* slots) noexcept nogil:
-    """Where a kernel's responses go, in the slot or in the array, and by what they are multiplied."""
+    """The place that a kernel's responses go to, in the slot or in the array, and by what they are multiplied."""
     cdef const Fourier* fourier = &loops.fourier
     cdef Py_ssize_t slot_bytes = fourier.valid_rows * fourier.valid_columns * loops.item_bytes
     cdef Finished finished

@@ -36,7 +36,7 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
 
 
 def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_areas: bool) -> tuple[bool, Sections]:
-    """In the frequency domain, as many kernels at once as may be; and what it handed back."""
+    """Correlates in the frequency domain, as many kernels at once as may be; and what it handed back."""
     plan, bank = job.plan, job.bank
     engine = plan.engine(summed)
     bias = np.ascontiguousarray(bank.bias, summed)
