@@ -464,3 +464,29 @@ def test_caches_are_bounded():
     assert len(_cache.plans.values) <= _cache.PLANS
     assert len(_cache.banks.values) <= _cache.BANKS
     assert len(_cache.recent_calls) <= _cache.RECENT_CALLS
+
+
+def test_operands_that_another_thread_changes_meanwhile_are_remembered_as_they_were_read(monkeypatch):
+    images, kernels, keywords = operands("two-kernels")
+    bias = np.array([1, 2], "f4")
+    expected = afresh(images, kernels.copy(), bias=bias.copy(), **keywords)
+    xcorr.correlate(images, kernels, bias=bias, **keywords)
+    empty = _run.Job.respond
+
+    def changing(job, shape, target):
+        response = empty(job, shape, target)
+        kernels[...] += 1
+        bias[...] += 1
+        return response
+
+    _cache.recent_calls.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(_run.Job, "respond", changing)
+        assert_same_bits(xcorr.correlate(images, kernels, bias=bias, **keywords), expected)
+    assert len(_cache.recent_calls) == 1
+    assert_same_bits(
+        xcorr.correlate(images, kernels, bias=bias, **keywords), afresh(images, kernels, bias=bias, **keywords)
+    )
+    kernels[...] -= 1
+    bias[...] -= 1
+    assert_same_bits(xcorr.correlate(images, kernels, bias=bias, **keywords), expected)

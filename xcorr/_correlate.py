@@ -302,12 +302,12 @@ def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any])
     image_array, _images_held = held(take_array(images, "images"))
     kernel_array, _kernels_held = held(take_array(kernels, "kernels"))
     plan = plan_for(settings, image_array.shape, image_array.dtype, kernel_array.shape, kernel_array.dtype)
-    bank, before = bank_for(plan, kernel_array, operands.pop("bias"))
+    bank, small, before = bank_for(plan, kernel_array, operands.pop("bias"))
 
     def remember(repeat: Repeat) -> None:
         packs = takes_taps_as_they_are(plan, kernel_array)
-        is_known = before is not None and before.bank is bank
-        if (packs or is_known) and can_be_told(keywords, kernel_array):
-            _cache.remember_call(Recent(function, level, keywords, kernel_array, repeat, packs))
+        if small and (packs or small is before) and can_be_told(keywords, kernel_array):
+            told = {**keywords, "bias": small.bias} if "bias" in keywords else keywords
+            _cache.remember_call(Recent(function, level, told, small.kernels, repeat, packs))
 
     return run(plan, bank, image_array, **operands, remember=remember if before else None)

@@ -20,27 +20,32 @@ LARGEST_KEPT_BANK = 4096
 Array = npt.NDArray[Any]
 
 
-class Known(NamedTuple):
-    """A small bank as it was last made for a plan: packed, with copies of its operands to compare others with."""
+class SmallBank(NamedTuple):
+    """A small bank as it was last made for a plan: packed, and the copies of the operands that it was made of."""
 
-    kernels: bytes
-    bias: Hashable
+    content: Hashable
+    kernels: Array
+    bias: Any
     bank: Bank
 
 
-def bank_for(plan: Plan, kernels: Array, bias: Any) -> tuple[Bank, Known | None]:
-    """The bank of these kernels and this bias, and the plan's last one: the same if its operands were."""
-    told = told_bias(bias)
-    if told is None or plan.method == "fft" or not 0 < kernels.nbytes + told[2] <= LARGEST_KEPT_BANK:
-        return bank_of(plan, kernels, bias), None
-    key, own_bias, _ = told
-    content = kernels.tobytes()
-    known: Known | None = _cache.banks.find(plan)
-    if known is not None and known.kernels == content and known.bias == key:
-        return known.bank, known
-    bank = bank_of(plan, np.frombuffer(content, kernels.dtype).reshape(kernels.shape), own_bias)
-    _cache.banks.keep(plan, Known(content, key, bank))
-    return bank, known
+def bank_for(plan: Plan, kernels: Array, bias: Any) -> tuple[Bank, SmallBank | None, SmallBank | None]:
+    """The bank of these kernels and this bias, itself and the plan's last one as small ones.
+
+    The two are the same if the operands were; None stands for a large bank, or for one that there was not.
+    """
+    copied = copy_of_bias(bias)
+    if copied is None or plan.method == "fft" or not 0 < kernels.nbytes + copied[2] <= LARGEST_KEPT_BANK:
+        return bank_of(plan, kernels, bias), None, None
+    own_bias, told, _ = copied
+    elements = kernels.tobytes()
+    before: SmallBank | None = _cache.banks.find(plan)
+    if before is not None and before.content == (elements, told):
+        return before.bank, before, before
+    own = np.frombuffer(elements, kernels.dtype).reshape(kernels.shape)
+    small = SmallBank((elements, told), own, own_bias, bank_of(plan, own, own_bias))
+    _cache.banks.keep(plan, small)
+    return small.bank, small, before
 
 
 def bank_of(plan: Plan, kernels: Array, bias: Any) -> Bank:
@@ -49,17 +54,14 @@ def bank_of(plan: Plan, kernels: Array, bias: Any) -> Bank:
     return make_bank(kernels, bias, plan.reading)
 
 
-def told_bias(bias: Any) -> tuple[Hashable, Any, int] | None:
-    """What a bias is known again by, a copy of it, and its bytes; None for one that is better read anew."""
+def copy_of_bias(bias: Any) -> tuple[Any, Hashable, int] | None:
+    """A copy of a bias, what it is known again by, and its bytes; None for one that is better read anew."""
     if bias is None or type(bias) in (bool, int, float, complex):
-        return (type(bias), repr(bias)), bias, 0
+        return bias, (type(bias), repr(bias)), 0
     if (type(bias) is np.ndarray and bias.dtype.kind in "biufc") or (isinstance(bias, np.generic) and is_plain(bias)):
-        content = bias.tobytes()
-        return (
-            (bias.dtype.str, bias.shape, content),
-            np.frombuffer(content, bias.dtype).reshape(bias.shape),
-            bias.nbytes,
-        )
+        elements = bias.tobytes()
+        own = np.frombuffer(elements, bias.dtype).reshape(bias.shape)
+        return own, (own.dtype.str, own.shape, elements), own.nbytes
     return None
 
 
