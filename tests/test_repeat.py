@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from checks import assert_same_bits, random_generator, real_numbers
+from checks import assert_same_bits, random_generator, real_numbers, whole_numbers
 from looping import for_each
 
 import xcorr
@@ -466,26 +466,28 @@ def test_caches_are_bounded():
     assert len(_cache.recent_calls) <= _cache.RECENT_CALLS
 
 
-def test_operands_that_another_thread_changes_meanwhile_are_remembered_as_they_were_read(monkeypatch):
-    images, kernels, keywords = operands("two-kernels")
-    bias = np.array([1, 2], "f4")
-    as_read = kernels.copy()
-    expected = afresh(images, as_read, bias=bias.copy(), **keywords)
-    xcorr.correlate(images, kernels, bias=bias, **keywords)
-    empty = _run.Job.respond
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+@pytest.mark.parametrize("changed", ["kernels", "bias"])
+def test_operands_that_another_thread_changes_meanwhile_are_remembered_as_they_were_read(monkeypatch, dtype, changed):
+    rng = random_generator("meanwhile", dtype)
+    images, kernels = (whole_numbers(rng, shape, dtype) for shape in ((28, 28), (2, 3, 3)))
+    bias = np.array([1, 2], dtype)
+    given = {"kernels": kernels, "bias": bias}[changed]
+    before, respond = given.copy(), _run.Job.respond
+    expected = afresh(images, kernels.copy(), bias=bias.copy(), layout="NHW")
 
     def changing(job, shape, target):
-        response = empty(job, shape, target)
-        kernels[...] += 1
-        bias[...] += 1
+        response = respond(job, shape, target)
+        given[...] += 1
         return response
 
+    xcorr.correlate(images, kernels, bias=bias, layout="NHW")
     _cache.recent_calls.clear()
     with monkeypatch.context() as patch:
         patch.setattr(_run.Job, "respond", changing)
-        assert_same_bits(xcorr.correlate(images, kernels, bias=bias, **keywords), expected)
+        assert_same_bits(xcorr.correlate(images, kernels, bias=bias, layout="NHW"), expected)
     assert len(_cache.recent_calls) == 1
-    assert_same_bits(
-        xcorr.correlate(images, kernels, bias=bias, **keywords), afresh(images, kernels, bias=bias, **keywords)
-    )
-    assert_same_bits(xcorr.correlate(images, as_read, bias=bias - 1, **keywords), expected)
+    changed_response = afresh(images, kernels.copy(), bias=bias.copy(), layout="NHW")
+    assert_same_bits(xcorr.correlate(images, kernels, bias=bias, layout="NHW"), changed_response)
+    given[...] = before
+    assert_same_bits(xcorr.correlate(images, kernels, bias=bias, layout="NHW"), expected)
