@@ -473,7 +473,7 @@ def test_operands_that_another_thread_changes_meanwhile_are_remembered_as_they_w
     images, kernels = (whole_numbers(rng, shape, dtype) for shape in ((28, 28), (2, 3, 3)))
     bias = np.array([1, 2], dtype)
     given = {"kernels": kernels, "bias": bias}[changed]
-    before, respond = given.copy(), _run.Job.respond
+    before, respond = given.copy(), _run.respond
     expected = afresh(images, kernels.copy(), bias=bias.copy(), layout="NHW")
 
     def changing(job, shape, target):
@@ -484,7 +484,7 @@ def test_operands_that_another_thread_changes_meanwhile_are_remembered_as_they_w
     xcorr.correlate(images, kernels, bias=bias, layout="NHW")
     _cache.recent_calls.clear()
     with monkeypatch.context() as patch:
-        patch.setattr(_run.Job, "respond", changing)
+        patch.setattr(_run, "respond", changing)
         assert_same_bits(xcorr.correlate(images, kernels, bias=bias, layout="NHW"), expected)
     assert len(_cache.recent_calls) == 1
     changed_response = afresh(images, kernels.copy(), bias=bias.copy(), layout="NHW")
