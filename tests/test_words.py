@@ -15,16 +15,7 @@ WHOLE = ("pairs", "place", "process", "handle")
 OTHER_THINGS = {"begin_frame", "check_frame"}
 """Of a pickle, whose parts are called so."""
 
-KNOWN = {
-    "work",
-    "work_on",
-    "weights",
-    "pairs",
-    "refused",
-    "untransformed",
-    "correlate_refused",
-    "correlate_untransformed",
-}
+KNOWN = {"work", "work_on", "weights", "pairs"}
 """Names that are to be changed still: what is gone is taken out of here."""
 
 
