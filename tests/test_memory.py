@@ -70,12 +70,17 @@ LARGE = {  # images, kernels, dtype, keywords: large kernels, whose parts all fi
     "Correlator": ((4001, 4001), (4000, 4000), "f2", {"prepared": True}),
     "matmul": ((1, 12, 12, 2048), (1024, 3, 3, 2048), "f4", {"method": "matmul"}),
     "direct, 8 workers": ((1, 12, 12, 2048), (2500, 3, 3, 2048), "f4", {"method": "direct", "workers": 8}),
-    "winograd, repaired": (
+    "winograd, handed back": (
         *((1, 12, 12, 2048), (1500, 3, 3, 2048), "f4"),
         {"method": "winograd", "pixel": np.inf, "workers": 1},
     ),
-    "fft, refused": ((1, 300, 300, 4), (300, 64, 64, 4), "f4", {"method": "fft", "pixel": np.inf, "prepared": True}),
-    "fft, untransformed": ((1, 150, 150, 4), (300, 64, 64, 4), "f4", {"method": "fft", "tap": np.inf}),
+    "fft, sections handed back": (
+        (1, 300, 300, 4),
+        (300, 64, 64, 4),
+        "f4",
+        {"method": "fft", "pixel": np.inf, "prepared": True},
+    ),
+    "fft, kernels handed back": ((1, 150, 150, 4), (300, 64, 64, 4), "f4", {"method": "fft", "tap": np.inf}),
     "index table": ((2, 2**25), (2, 2), "f4", {}),
 }
 

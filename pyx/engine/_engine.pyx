@@ -36,7 +36,6 @@ cdef extern from *:
 
 FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "channels": OVER_CHANNELS, "winograd": WINOGRAD,
          "fft": FOURIER}
-BOUNDARIES = {"constant": CONSTANT, "edge": EDGE, "reflect": REFLECT, "symmetric": SYMMETRIC, "wrap": WRAP}
 ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4": INT32, "u4": UINT32, "i8": INT64,
             "u8": UINT64, "f2": FLOAT16, "f4": FLOAT32, "f8": FLOAT64, "c8": FLOAT32, "c16": FLOAT64}
 SUMMED = {"f4": IN_FLOAT32, "f8": IN_FLOAT64}
@@ -50,14 +49,6 @@ cdef Py_ssize_t LARGE = 1 << 60  # what products of sizes saturate at: no memory
 cdef Py_ssize_t product(Py_ssize_t first, Py_ssize_t second) noexcept:
     """Product of two sizes, or `LARGE`."""
     return LARGE if <double> first * <double> second > <double> LARGE else first * second
-
-
-def fill_source_indices(Py_ssize_t[::1] indices, Py_ssize_t first, Py_ssize_t length, str boundary):
-    """indices[i] = source of padded position `first + i` in an axis of `length`, -1 for the fill value."""
-    cdef Py_ssize_t index
-    cdef int code = BOUNDARIES[boundary]
-    for index in range(indices.shape[0]):
-        indices[index] = source_index(first + index, length, code)
 
 
 cdef class Engine:

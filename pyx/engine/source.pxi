@@ -14,6 +14,8 @@ cdef struct Loops
 cdef enum Boundary:
     CONSTANT, EDGE, REFLECT, SYMMETRIC, WRAP
 
+BOUNDARIES = {"constant": CONSTANT, "edge": EDGE, "reflect": REFLECT, "symmetric": SYMMETRIC, "wrap": WRAP}
+
 cdef struct Source:
     const char* images
     Py_ssize_t image_bytes, row_bytes  # pitches
@@ -46,6 +48,14 @@ cdef Py_ssize_t source_index(Py_ssize_t position, Py_ssize_t length, int boundar
     if position < length:
         return position
     return period - position if boundary == REFLECT else period - 1 - position
+
+
+def fill_source_indices(Py_ssize_t[::1] indices, Py_ssize_t first, Py_ssize_t length, str boundary):
+    """indices[i] = source of padded position `first + i` in an axis of `length`, -1 for the fill value."""
+    cdef Py_ssize_t index
+    cdef int code = BOUNDARIES[boundary]
+    for index in range(indices.shape[0]):
+        indices[index] = source_index(first + index, length, code)
 
 
 cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t top, Py_ssize_t n_rows,

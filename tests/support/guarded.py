@@ -108,9 +108,19 @@ def guarding(guarded):
         mock.patch.object(_workers, "empty", guarded.workspace),
         mock.patch.object(_bank, "empty_lines", guarded.empty),
         mock.patch.object(_bank.Bank, "real_kernels", lambda *arguments: guarded(real_kernels(*arguments))),
-        mock.patch.object(_bank.Bank, "pack", lambda bank, engine: tuple(map(guarded, pack(bank, engine)))),
+        mock.patch.object(_bank.Bank, "pack", lambda *words: tuple(map(guarded, pack(*words)))),
     ):
         yield
+
+
+def with_infinities(method, images, kernels):
+    """Operands of which a method hands something back, if it ever does: a pixel's windows, and one of several kernels."""
+    images, kernels = images.copy(), kernels.copy()
+    if method in ("winograd", "fft"):
+        images[-1, images.shape[1] // 2, images.shape[2] // 2, -1] = np.inf
+    if method == "fft" and len(kernels) > 1:
+        kernels[-1, -1, -1, -1] = np.inf
+    return images, kernels
 
 
 def run(method, dtype, results):
@@ -120,6 +130,8 @@ def run(method, dtype, results):
         images, kernels = whole_numbers(rng, case.images, dtype), whole_numbers(rng, case.kernels, dtype)
         kernels = 4 * kernels if method == "winograd" else kernels  # its quarters are exact
         expected = fast_correlate(images, kernels, **case.keywords).astype(response_dtype(dtype))
+        marked = with_infinities(method, images, kernels)
+        handed_back = np.isfinite(xcorr.correlate(*marked, method="direct", **case.keywords))
         for level in _dispatch.runnable_levels():
             for at_end, kernels_first in ((True, False), (False, False), (True, True)):
                 place = "page after" if at_end else "page before"
@@ -132,6 +144,9 @@ def run(method, dtype, results):
                     xcorr.correlate(
                         guarded(images), guarded(kernels), out=out, method=method, workers=1, **case.keywords
                     )
+                    response = xcorr.correlate(*map(guarded, marked), method=method, workers=1, **case.keywords)
                 if not np.array_equal(np.rint(out) if method == "fft" else out, expected):
+                    return
+                if not np.array_equal(np.isfinite(response), handed_back):
                     return
     results.send("done")
