@@ -1,4 +1,4 @@
-"""Prepared banks, the choice of a method, sizes, workers and what the package says about itself."""
+"""Prepared banks: their responses, what is kept of them, and what they say of themselves."""
 
 import copy
 import itertools
@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from cases import CASES, FEW, TABLES
-from checks import assert_each, assert_equal, assert_same_bits, random_generator, whole_numbers
+from cases import FEW
+from checks import assert_equal, assert_same_bits, random_generator, whole_numbers
 from looping import for_each
 
 import xcorr
-from xcorr import _axes, _cache, _dispatch, _reference
-from xcorr._methods import direct
+from xcorr import _reference
 
 METHODS = ("direct", "matmul", "fft", "winograd")
 by_id = {"ids": lambda value: getattr(value, "id", str(value))}
@@ -186,151 +185,6 @@ def test_explain_refuses_what_the_call_would_refuse():
             bank.explain(shape)
 
 
-# The choice of a method is a function of sizes.
-
-
-@pytest.mark.parametrize("dtype", ["float32", np.float64, np.dtype("complex64"), "float16", "int64"])
-def test_choose_method_names_a_method(dtype):
-    for image, kernels in (
-        ((28, 28), (3, 3)),
-        ((28, 28), (8, 3, 3)),
-        ((32, 32, 3), (2, 5, 5, 3)),
-        ((1, 1), (1, 1)),
-        ((56, 56, 64), (64, 3, 3, 64)),
-        ((256, 256), (64, 64)),
-        ((512, 512, 3), (16, 31, 31, 3)),
-    ):
-        assert xcorr.choose_method(image, kernels, dtype=dtype) in METHODS
-
-
-def test_integers_are_never_given_to_an_inexact_method():
-    for image, kernels in (((28, 28), (3, 3)), ((56, 56, 64), (64, 3, 3, 64))):
-        assert xcorr.choose_method(image, kernels, dtype=np.int64) == "direct"
-    rng = random_generator("exact")
-    for largest in (100, 2**20, 2**40):  # rounded, too large to be rounded, beyond 2**53
-        images, kernels = whole_numbers(rng, (90, 91), "i8", largest), whole_numbers(rng, (2, 40, 41), "i8", 9)
-        assert_same_bits(xcorr.correlate(images, kernels), xcorr.correlate(images, kernels, method="direct"))
-
-
-def test_the_chosen_method_can_be_forced():
-    for case in CASES[::11]:
-        if 0 in (case.images[0], case.kernels[0]):
-            continue
-        images, kernels = np.ones(case.images, np.float32), np.ones(case.kernels, np.float32)
-        keywords = {name: value for name, value in case.keywords.items() if name not in ("fill_value", "boundary")}
-        chosen = xcorr.choose_method(case.images[1:], case.kernels, dtype=np.float32, **keywords)
-        response = xcorr.correlate(images, kernels, method=chosen, **keywords)
-        assert_same_bits(response, xcorr.correlate(images, kernels, **keywords))
-
-
-# Sizes.
-
-
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_response_shape_is_that_of_the_response(table):
-    def check(case):
-        shape = xcorr.response_shape(
-            case.images[1:3], case.kernels[1:3], padding=case.padding, stride=case.stride, dilation=case.dilation
-        )
-        expected = xcorr.correlate(np.ones((0, *case.images[1:])), np.ones(case.kernels), **case.keywords).shape[1:3]
-        assert isinstance(shape, tuple)
-        assert shape == expected
-        assert all(type(length) is int for length in shape)
-
-    assert_each(check, [case for case in table if 0 not in case.kernels][::3])
-
-
-def test_response_shape_of_same_is_the_image_over_the_stride_rounded_up():
-    for size, stride, kernel in itertools.product((5, 6, 7, 8), (1, 2, 3), (1, 2, 3, 9)):
-        assert xcorr.response_shape((size, size + 1), (kernel, 1), padding="same", stride=stride) == (
-            -(-size // stride),
-            -(-(size + 1) // stride),
-        )
-
-
-def test_response_shape_refuses_what_the_call_would_refuse():
-    for image, kernel, keywords, error in (
-        ((2, 5), (3, 3), {}, ValueError),
-        ((5, 5), (2, 2), {"stride": 0}, ValueError),
-        ((5, 5), (2, 2), {"dilation": 5}, ValueError),
-        ((5, 5), (2, 2), {"padding": "nonsense"}, ValueError),
-        ((5, 5), (2, 2), {"stride": 1.5}, TypeError),
-        ((0, 5), (1, 1), {}, ValueError),
-        ((5,), (1,), {}, ValueError),
-        ((5, 5), (2, 2), {"padding": 2**63}, (ValueError, OverflowError)),
-    ):
-        with pytest.raises(error):
-            xcorr.response_shape(image, kernel, **keywords)
-
-
-# Workers and self-description.
-
-
-def test_set_workers_holds_inside_the_with_block():
-    before = xcorr.get_workers()
-    assert before >= 1
-    with xcorr.set_workers(3):
-        assert xcorr.get_workers() == 3
-        with xcorr.set_workers(1):
-            assert xcorr.get_workers() == 1
-        assert xcorr.get_workers() == 3
-    assert xcorr.get_workers() == before
-
-
-def test_set_workers_is_undone_after_an_error():
-    before = xcorr.get_workers()
-    with pytest.raises(KeyError), xcorr.set_workers(before + 2):
-        raise KeyError
-    assert xcorr.get_workers() == before
-
-
-def test_set_workers_is_a_function_as_well():
-    with xcorr.set_workers(xcorr.get_workers()):  # restores what the test changes
-        xcorr.set_workers(5)
-        assert xcorr.get_workers() == 5
-        xcorr.set_workers(-1)
-        assert xcorr.get_workers() >= 1
-        xcorr.set_workers(2)
-        assert_equal(
-            xcorr.correlate(np.ones((3, 5, 5, 1)), np.ones((1, 2, 2, 1))), np.full((3, 4, 4, 1), 4.0), np.float64
-        )
-
-
-@pytest.mark.parametrize(
-    ("value", "error"), [(0, ValueError), (-2, ValueError), (1.0, TypeError), (True, TypeError), ("2", TypeError)]
-)
-def test_set_workers_refuses_what_is_not_a_count(value, error):
-    before = xcorr.get_workers()
-    with pytest.raises(error):
-        xcorr.set_workers(value)
-    assert xcorr.get_workers() == before
-
-
-def test_info_is_a_dictionary_that_tells_the_level():
-    info = xcorr.info()
-    assert xcorr.__version__ == info["version"]
-    assert isinstance(info, dict)
-    assert set(_dispatch.runnable_levels()) & {value for value in info.values() if isinstance(value, str)}
-
-
-def test_every_public_name_exists_and_is_documented():
-    for name in (
-        "correlate",
-        "convolve",
-        "Correlator",
-        "response_shape",
-        "choose_method",
-        "window_index",
-        "correlation_indices",
-        "windows",
-        "set_workers",
-        "get_workers",
-        "info",
-    ):
-        assert name in xcorr.__all__
-        assert getattr(xcorr, name).__doc__
-
-
 # --- what is kept of a bank -------------------------------------------------------------------------------------------
 
 
@@ -352,61 +206,3 @@ def test_kernels_of_equal_bytes_in_another_order_or_type_are_other_kernels(level
             response = xcorr.correlate(images, bank)
             assert_equal(response, _reference.correlate(images, bank), response.dtype)
         assert_equal(xcorr.convolve(images, bank), _reference.correlate(images, bank[::-1, ::-1]), response.dtype)
-
-
-# --- the form of the direct method ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("n_kernels", "lanes", "channels", "over_kernels"),
-    [(1, 2, 1, False), (2, 4, 1, False), (4, 8, 1, False), (8, 16, 1, False), (8, 16, 4, False), (8, 16, 64, False),
-     (7, 16, 1, False), (10, 16, 64, False), (11, 16, 64, True), (5, 8, 3, False), (6, 8, 3, True), (1, 1, 1, True),
-     (3, 4, 16, True), (16, 16, 1, True), (17, 16, 64, True), (16, 32, 1, False)],
-)  # fmt: skip
-def test_lanes_go_over_kernels_that_fill_enough_of_their_vectors(n_kernels, lanes, channels, over_kernels):
-    geometry = _axes.make_geometry((9, 9, channels), (n_kernels, 3, 3, channels))
-    assert (direct.form(geometry, n_kernels, lanes) == "kernels") is over_kernels
-
-
-@pytest.mark.parametrize(
-    ("groups", "multiplier", "depth", "lanes", "form"),
-    [(64, 1, 1, 16, "channels"), (6, 1, 1, 16, "channels"), (5, 1, 1, 16, "columns"), (8, 1, 1, 8, "channels"),
-     (7, 1, 1, 8, "channels"), (5, 1, 1, 8, "columns"), (4, 1, 1, 4, "channels"), (3, 1, 1, 4, "columns"),
-     (64, 2, 1, 16, "columns"), (32, 4, 4, 16, "columns"), (32, 11, 4, 16, "kernels"), (1, 1, 1, 16, "columns")],
-)  # fmt: skip
-def test_lanes_go_over_channels_where_depthwise_layers_fill_vectors(groups, multiplier, depth, lanes, form):
-    geometry = _axes.make_geometry((9, 9, groups * depth), (groups * multiplier, 3, 3, depth), groups=groups)
-    assert direct.form(geometry, multiplier, lanes) == form
-
-
-@pytest.mark.parametrize("groups", [12, 16, 17, 33])
-@pytest.mark.parametrize("keywords", [{}, {"stride": 2}, {"dilation": (2, 3)}, {"padding": "same"}],
-                         ids=["plain", "stride", "dilation", "same"])  # fmt: skip
-def test_forms_of_a_depthwise_layer_give_the_same_bits(level, monkeypatch, groups, keywords):
-    random = random_generator("forms", groups)
-    images = random.standard_normal((2, 11, 23, groups)).astype(np.float32)
-    kernels = random.standard_normal((groups, 4, 3, 1)).astype(np.float32)
-    bias = random.standard_normal(groups).astype(np.float32)
-    responses = []
-    for form in ("channels", "columns", "kernels"):
-        monkeypatch.setattr(direct, "form", lambda *_, form=form: form)
-        _cache.clear_caches()
-        responses.append(xcorr.correlate(images, kernels, groups=groups, bias=bias, **keywords))
-    _cache.clear_caches()
-    assert_same_bits(responses[1], responses[0])
-    assert_same_bits(responses[2], responses[0])
-
-
-@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
-@pytest.mark.parametrize("n_kernels", [2, 3, 7, 20])
-def test_gaps_between_the_rows_of_out_stay_as_they_were(level, layout, n_kernels):
-    random = random_generator("gaps", n_kernels)
-    axes = (0, 1, 2, 3) if layout == "NHWC" else (0, 3, 1, 2)
-    images = whole_numbers(random, (2, 9, 21, 2), "float32").transpose(axes)
-    kernels = whole_numbers(random, (n_kernels, 3, 3, 2), "float32").transpose(axes)
-    wider = np.full((2, 7, 22, n_kernels) if layout == "NHWC" else (2, n_kernels, 7, 22), -7.5, np.float32)
-    out = wider[:, :, :19] if layout == "NHWC" else wider[..., :19]
-    gaps = wider[:, :, 19:] if layout == "NHWC" else wider[..., 19:]
-    xcorr.correlate(images, kernels, layout=layout, out=out)
-    assert_equal(out, _reference.correlate(images, kernels, layout=layout), np.float32)
-    assert (gaps == -7.5).all()

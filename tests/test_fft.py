@@ -1,4 +1,4 @@
-"""fft: its transforms, its bound, its bits, and the same meaning as direct where numbers are not tame."""
+"""fft on numbers of any size that are tame: its transforms, its bound, its bits, what it refuses and what it keeps."""
 
 import pickle
 import signal

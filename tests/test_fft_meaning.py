@@ -1,4 +1,4 @@
-"""fft: the same meaning as direct where numbers are not tame."""
+"""fft on numbers that are not tame: NaN, infinity, huge beside faint, zeros; it means what direct means."""
 
 import numpy as np
 import pytest
