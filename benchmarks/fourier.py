@@ -1,8 +1,8 @@
-"""What the frequency domain costs: times of many tiles and geometries, and `_methods.fft`, whose constants fit them.
+"""What the frequency domain costs: times of many sections and geometries, and `_methods.fft`, whose constants fit them.
 
-Each geometry is done with several tiles, forced, and by the direct method where it is at its best (64 kernels of 7x7 on
-16 channels), whose time per multiply-add is the unit. The constants are the least squares of the relative errors, none
-of them negative. At the end: how much dearer than the best tile of each geometry the one is that the constants choose.
+Each geometry is done with several sections, forced, and by the direct method where it is at its best (64 kernels of 7x7
+on 16 channels), whose time per multiply-add is the unit. The constants are the least squares of the relative errors,
+none of them negative. At the end: how much dearer than the best section of each geometry the chosen one is.
 
     python benchmarks/fourier.py [--workers 1] [--seconds 0.3]
 """
@@ -23,7 +23,7 @@ MOST_TILES = 12
 """Of a geometry: the ones that seem the best, and as many others."""
 
 DEAR = 2
-"""Times the cost of the tile that is chosen now, from which one is not measured."""
+"""Times the cost of the section that is chosen now, from which one is not measured."""
 
 UNIT = Case((1, 128, 128, 16), (64, 7, 7))
 CASES = [
@@ -42,13 +42,13 @@ CASES = [
 ]
 
 
-def tiles_of(sizes: fft.Sizes) -> list[fft.Tile]:
+def sections_of(sizes: fft.Sizes) -> list[fft.Section]:
     """Those whose cost, as it is reckoned now, is not far from the least."""
-    every = fft.all_tiles(sizes)
-    costs = fft.tile_cost(every, sizes)
+    every = fft.all_sections(sizes)
+    costs = fft.section_cost(every, sizes)
     near = np.argsort(costs, axis=None)[: np.count_nonzero(costs <= DEAR * costs.min())]
     chosen = [*near[:MOST_TILES], *near[MOST_TILES :: max(1, len(near) // MOST_TILES)]]
-    return [fft.Tile(*(int(numbers.flat[index]) for numbers in every)) for index in chosen]
+    return [fft.Section(*(int(numbers.flat[index]) for numbers in every)) for index in chosen]
 
 
 def fitted(factors: np.ndarray) -> np.ndarray:
@@ -60,11 +60,11 @@ def fitted(factors: np.ndarray) -> np.ndarray:
     return constants
 
 
-def with_tile(case: Case, tile: fft.Tile, n_workers: int) -> Any:
-    """The case's call with that tile; the plan keeps it."""
+def with_section(case: Case, section: fft.Section, n_workers: int) -> Any:
+    """The case's call with that section; the plan keeps it."""
     choose = fft.cheapest
     _cache.clear_caches()
-    fft.cheapest = lambda sizes: (tile, int(fft.tile_cost(tile, sizes)))  # type: ignore[assignment]
+    fft.cheapest = lambda sizes: (section, int(fft.section_cost(section, sizes)))  # type: ignore[assignment]
     try:
         return prepared_call(case, n_workers, "fft")
     finally:
@@ -74,7 +74,7 @@ def with_tile(case: Case, tile: fft.Tile, n_workers: int) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=0.3, help="for each geometry and tile")
+    parser.add_argument("--seconds", type=float, default=0.3, help="for each geometry and section")
     arguments = parser.parse_args()
     hold_threads(arguments.workers)
     print(f"{provenance()}, workers: {arguments.workers}, benchmarks/fourier.py.")
@@ -82,23 +82,23 @@ def main() -> None:
     for case in CASES:
         types = choose_types(np.dtype(case.dtype), np.dtype(case.kernels_dtype), None)
         sizes = fft.sizes_of(case.geometry, types)
-        tiles = tiles_of(sizes)
-        calls: dict[Any, Any] = {tile: with_tile(case, tile, arguments.workers) for tile in tiles}
+        sections = sections_of(sizes)
+        calls: dict[Any, Any] = {section: with_section(case, section, arguments.workers) for section in sections}
         calls["unit"] = prepared_call(UNIT, arguments.workers, "direct")
         calls["direct"] = prepared_call(case, arguments.workers, "direct")
         taken = best_of_turns(calls, arguments.seconds * len(calls), hopeless=4)
         unit = taken["unit"] / UNIT.multiply_adds
-        found = [(tile, taken[tile] / unit) for tile in tiles]
+        found = [(section, taken[section] / unit) for section in sections]
         best, least = min(found, key=lambda pair: pair[1])
-        reckoned = int(np.argmin([fft.tile_cost(tile, sizes) for tile in tiles]))
+        reckoned = int(np.argmin([fft.section_cost(section, sizes) for section in sections]))
         measured.append((case, found, sizes))
-        rows += [(fft.counts(tile, sizes), units) for tile, units in found]
+        rows += [(fft.counts(section, sizes), units) for section, units in found]
         print(
             f"{case!s:44} {unit * 1e12:5.1f} ps, direct {taken['direct'] * 1e3:8.3f} ms and "
             f"{taken['direct'] / unit / case.multiply_adds:5.2f} of its work, best {best.height:4}x{best.width:<4} "
             f"{least * unit * 1e3:8.3f} ms, "
-            f"chosen {tiles[reckoned].height}x{tiles[reckoned].width}: {found[reckoned][1] / least:.2f}, "
-            f"reckoned {fft.tile_cost(tiles[reckoned], sizes) / found[reckoned][1]:.2f}",
+            f"chosen {sections[reckoned].height}x{sections[reckoned].width}: {found[reckoned][1] / least:.2f}, "
+            f"reckoned {fft.section_cost(sections[reckoned], sizes) / found[reckoned][1]:.2f}",
             flush=True,
         )
     factors = np.array([counts / units for counts, units in rows])
@@ -109,14 +109,14 @@ def main() -> None:
     print(f"{len(rows)} times, reckoned at {np.percentile(errors, 5):.2f} to {np.percentile(errors, 95):.2f} of them")
     losses = []
     for _, found, sizes in measured:
-        costs = [fft.counts(tile, sizes) @ constants for tile, _ in found]
+        costs = [fft.counts(section, sizes) @ constants for section, _ in found]
         few = sizes._replace(n_kernels=fft.KERNELS)
-        chosen = int(np.argmin([fft.counts(tile, few) @ constants for tile, _ in found]))
+        chosen = int(np.argmin([fft.counts(section, few) @ constants for section, _ in found]))
         losses.append((found[int(np.argmin(costs))][1], found[chosen][1], min(units for _, units in found)))
     for index, words in enumerate(("these", f"these for {fft.KERNELS} kernels, whatever their number")):
         ratios = [loss[index] / loss[2] for loss in losses]
         print(
-            f"tiles chosen by {words} take {np.mean(ratios):.2f} times the best ones' time, at most {max(ratios):.2f}"
+            f"sections chosen by {words} take {np.mean(ratios):.2f} times the least time, at most {max(ratios):.2f}"
         )
 
 

@@ -22,7 +22,7 @@ from spectral_cases import (
     over_reals,
     over_some_geometries,
     problem,
-    tile_of,
+    section_of,
     wide,
 )
 from xcorr._engine import Engine, lanes_of
@@ -189,7 +189,7 @@ def test_buffer_offsets_do_not_change_bits():
         assert_same_bits(out, expected)
 
 
-# --- tiles --------------------------------------------------------------------------------------------------------
+# --- sections -----------------------------------------------------------------------------------------------------
 
 
 def scaled_sides(first, last, step):
@@ -319,15 +319,15 @@ def test_banks_beyond_the_workspace_have_the_same_bits(groups, limit_spectra, mo
     bias = real_numbers(rng, len(kernels), "float32")
     images[1, 20, 30, 1] = NAN
     expected = by_fft(images, kernels, groups=groups, bias=bias)
-    tile = tile_of(images, kernels, groups=groups)
+    section = section_of(images, kernels, groups=groups)
     chunks, spectra = [], Bank.spectra
     monkeypatch.setattr(Bank, "spectra", lambda bank, *words: [chunks.append(words[2:4]), spectra(bank, *words)][1])
     for at_once in (17, 7, 5):
-        limit_spectra(at_once * 6 * 8 * tile.down * tile.across)
+        limit_spectra(at_once * 6 * 8 * section.down * section.across)
         chunks.clear()
         for out in (None, np.full(expected.shape, 77, "f4", order="F")):
             assert_same_bits(by_fft(images, kernels, groups=groups, bias=bias, workers=2, out=out), expected)
-        assert tile_of(images, kernels, groups=groups) == tile
+        assert section_of(images, kernels, groups=groups) == section
         longest = max(end - first for first, end in chunks)
         assert len(set(chunks)) == -(-69 // groups // longest) > 1
 
@@ -336,10 +336,10 @@ def test_banks_beyond_the_workspace_have_the_same_bits(groups, limit_spectra, mo
 def test_chunks_of_other_dtypes_have_the_same_bits(dtype, limit_spectra):
     rng = random_generator("chunks", dtype)
     images, kernels = real_numbers(rng, (1, 50, 60, 2), dtype), real_numbers(rng, (40, 15, 14, 2), dtype)
-    expected, tile = by_fft(images, kernels), tile_of(images, kernels)
-    limit_spectra(9 * 4 * 8 * tile.down * tile.across)  # an odd number: the parts of a complex kernel are apart
+    expected, section = by_fft(images, kernels), section_of(images, kernels)
+    limit_spectra(9 * 4 * 8 * section.down * section.across)  # an odd number: the parts of a complex kernel are apart
     assert_same_bits(by_fft(images, kernels), expected)
-    assert tile_of(images, kernels) == tile
+    assert section_of(images, kernels) == section
 
 
 # --- refusals -----------------------------------------------------------------------------------------------------
@@ -475,12 +475,12 @@ def test_correlators_have_the_bits_of_correlate(case, dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "complex128"])
 def test_a_correlator_serves_images_of_many_shapes(dtype):
-    """Each shape has its own tile, and kernels have other spectra for each."""
+    """Each shape has its own section, and kernels have other spectra for each."""
     rng = random_generator("shapes")
     kernels = real_numbers(rng, (3, 9, 8, 2), dtype)
     correlator = xcorr.Correlator(kernels, method="fft", padding="same")
     shapes = [(1, 12, 13, 2), (1, 60, 20, 2), (1, 20, 60, 2), (2, 90, 110, 2), (1, 300, 20, 2)]
-    assert len({tile_of(np.zeros(shape, dtype), kernels, padding="same") for shape in shapes}) > 3
+    assert len({section_of(np.zeros(shape, dtype), kernels, padding="same") for shape in shapes}) > 3
     for shape in (*shapes, *shapes[::-1]):
         images = real_numbers(rng, shape, dtype)
         assert_same_bits(correlator(images), by_fft(images, kernels, padding="same"))

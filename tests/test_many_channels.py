@@ -126,11 +126,11 @@ def test_integers_are_exact_at_the_ends_of_their_range(method, dtype, depth):
 def test_the_proof_for_integers_counts_channels():
     """The norm of channels that are alike grows with the root of their number, and so do errors."""
     few = fft.Sizes(20, 20, 10, 10, 1, 1, 1, 16, 1, 8)
-    tile, _ = fft.cheapest(few)
+    section, _ = fft.cheapest(few)
 
     def largest_proven(depth):
         bounds = 2 ** np.arange(0, 60, 0.01)
-        return max(bound for bound in bounds if fft.rounds_right(bound, few._replace(depth=depth), tile))
+        return max(bound for bound in bounds if fft.rounds_right(bound, few._replace(depth=depth), section))
 
     for depth in (4, 100, 8192):
         assert largest_proven(depth) == pytest.approx(largest_proven(1) / depth**0.5, rel=0.02)

@@ -228,7 +228,7 @@ def panels_key(engine: Engine, level: str) -> Hashable:
 
 def spectra_key(engine: Engine, level: str) -> Hashable:
     """What spectra depend on, beside the bank."""
-    return level, engine.summed, engine.tile
+    return level, engine.summed, engine.section
 
 
 def sum_of_magnitudes(kernel: Array) -> float:

@@ -84,13 +84,13 @@ class Plan:
 
     @functools.cached_property
     def sizes(self) -> fft.Sizes:
-        """What the frequency domain's tile depends on."""
+        """What the frequency domain's section depends on."""
         return fft.sizes_of(self.geometry, self.types)
 
     @functools.cached_property
-    def tile(self) -> tuple[fft.Tile, int]:
-        """The frequency domain's tile and what it costs; MemoryError if there is none."""
-        return fft.taken_tile(self.sizes)
+    def section(self) -> tuple[fft.Section, int]:
+        """The frequency domain's section and what it costs; MemoryError if there is none."""
+        return fft.taken_section(self.sizes)
 
     def form(self, summed: str) -> str:
         """What the direct method's lanes run over."""
@@ -111,7 +111,7 @@ class Plan:
         refuse_too_large("kernels", "packed kernels", packed)
         refuse_too_large("images", "index table for the padded columns", self.table_bytes, packed, "packed kernels")
         if self.method == "fft":
-            self.tile  # noqa: B018 # raises
+            self.section  # noqa: B018 # raises
         elif self.method != "direct" or geometry.top or geometry.bottom or geometry.left or geometry.right:
             span = (geometry.kernel_height - 1) * geometry.row_dilation + 1
             n_bytes = item * span * self.reached_columns * self.depth
@@ -160,7 +160,7 @@ class Plan:
         box: tuple[slice, ...],
         form: str,
         blocks: tuple[int, int, bool],
-        tile: tuple[int, ...] | None = None,
+        section: tuple[int, ...] | None = None,
         rounded: bool = False,
     ) -> Engine:
         """An engine of a box of the kernels' taps: its responses lie where those of all taps do."""
@@ -175,7 +175,7 @@ class Plan:
             *self.geometry.outputs,
             *blocks,
         )
-        return Engine(self.level.table, sizes, summed, form, self.settings.boundary, tile, rounded)
+        return Engine(self.level.table, sizes, summed, form, self.settings.boundary, section, rounded)
 
 
 def plan_for(

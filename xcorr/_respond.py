@@ -75,7 +75,7 @@ def correlate_integers(job: Job, result: Array, bound: int) -> None:
     plan, limits = job.plan, limits_of(job)
     assert limits is not None
     checked = None if surely_fits(bound, limits) else limits
-    if plan.method == "fft" and fft.rounds_right(bound, plan.sizes, plan.tile[0]):
+    if plan.method == "fft" and fft.rounds_right(bound, plan.sizes, plan.section[0]):
         fits = fourier_run.run(job, result, "f8", checked)
     elif bound <= EXACT_FLOAT64:
         run = direct.run if plan.method == "fft" else RUNS[plan.method]

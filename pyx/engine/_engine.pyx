@@ -62,8 +62,8 @@ cdef class Engine:
     form : where lanes run: over "kernels", "columns" or "channels"; or "winograd", whose sum is one over channels, or
         "fft".
     boundary : names of the padding's boundary above and below, and on the sides.
-    tile : of "fft": its height and width, the points of its transforms down and across (1: none along that axis), and
-        how many rows and columns of windows it gives.
+    section : of "fft": its height and width, the points of its transforms down and across (1: none along that axis),
+        and how many rows and columns of windows it gives.
     rounded : of "fft": whether responses are whole numbers.
     """
     cdef object capsule
@@ -83,7 +83,8 @@ cdef class Engine:
     cdef char* twiddles
     cdef int row_boundary
 
-    def __cinit__(self, table, tuple sizes, str summed, str form, tuple boundary, tuple tile=None, bint rounded=False):
+    def __cinit__(self, table, tuple sizes, str summed, str form, tuple boundary, tuple section=None,
+                  bint rounded=False):
         cdef Geometry* geometry = &self.geometry
         cdef Py_ssize_t index
         cdef int column_boundary
@@ -121,7 +122,7 @@ cdef class Engine:
         self.end_inside = min(geometry.left + geometry.width, self.reached_columns)
         self.first_source = max(0, -geometry.left)
         if self.lanes_over == FOURIER:
-            self._plan_tiles(tile, rounded)
+            self._plan_sections(section, rounded)
         else:
             self._deal_panels()
         self.staged = self.pixel = geometry.depth
@@ -147,12 +148,12 @@ cdef class Engine:
             self.padded_kernels += width
             first += width
 
-    def _plan_tiles(self, tuple tile, bint rounded):
+    def _plan_sections(self, tuple section, bint rounded):
         """The transforms of "fft"."""
         cdef Fourier* fourier = &self.fourier
         cdef const Geometry* geometry = &self.geometry
         cdef Py_ssize_t n_down, n_across, of_down
-        fourier.height, fourier.width, n_down, n_across, fourier.valid_rows, fourier.valid_columns = tile
+        fourier.height, fourier.width, n_down, n_across, fourier.valid_rows, fourier.valid_columns = section
         fourier.pitch = fourier.width + 16  # rows a multiple of 4096 bytes apart would all fall into the same sets
         fourier.depth = geometry.depth
         fourier.kernel_height, fourier.kernel_width = geometry.kernel_height, geometry.kernel_width
@@ -160,8 +161,8 @@ cdef class Engine:
         if geometry.row_dilation == 1 and geometry.column_dilation == 1:
             fourier.block_height = self._block(geometry.kernel_height)
             fourier.block_width = self._block(geometry.kernel_width)
-        fourier.tiles_down = ceiling((geometry.rows - 1) * geometry.row_stride + 1, fourier.valid_rows)
-        fourier.tiles_across = ceiling((geometry.columns - 1) * geometry.column_stride + 1, fourier.valid_columns)
+        fourier.sections_down = ceiling((geometry.rows - 1) * geometry.row_stride + 1, fourier.valid_rows)
+        fourier.sections_across = ceiling((geometry.columns - 1) * geometry.column_stride + 1, fourier.valid_columns)
         fourier.rounded = rounded
         plan_transform(&fourier.down, fourier.height, n_down == 1, self.routines.largest_radix)
         plan_transform(&fourier.across, fourier.width, n_across == 1, self.routines.largest_radix)
@@ -193,7 +194,7 @@ cdef class Engine:
         return 2 * self.fourier.height * self.fourier.width * self.fourier.depth
 
     @property
-    def tile(self):
+    def section(self):
         """Height and width, whether it is transformed down and across, and rows and columns of windows."""
         cdef const Fourier* fourier = &self.fourier
         return (fourier.height, fourier.width, fourier.down.radices[0] > 1, fourier.across.radices[0] > 1,
@@ -205,9 +206,9 @@ cdef class Engine:
         return self.routines.largest_exponent
 
     @property
-    def n_tiles(self):
-        """Numbers of tiles of one image, down and across."""
-        return self.fourier.tiles_down, self.fourier.tiles_across
+    def n_sections(self):
+        """Numbers of sections of one image, down and across."""
+        return self.fourier.sections_down, self.fourier.sections_across
 
     cdef char* elements_of(self, cnp.ndarray array, str name, bint written=False) except NULL:
         """The array's elements, which are of the summed type and in C order."""

@@ -1,16 +1,16 @@
 # How a call lies in memory: its arrays, its strips and responses, the order of the sum, and how many rows a task takes.
 
 cdef Py_ssize_t STRIP_BYTES = 192 * 1024  # of a strip's image rows: they stay in the second-level cache
-cdef Py_ssize_t TILES_BYTES = 512 * 1024  # of winograd's transformed pixels: they stay there beside a panel
+cdef Py_ssize_t QUADS_BYTES = 512 * 1024  # of winograd's transformed pixels: they stay there beside a panel
 cdef Py_ssize_t BLOCKS_PER_TOTAL = 6      # of winograd's sums: where there are more, the totals are carried
-cdef Py_ssize_t MOST_TILES = 112          # of winograd at once: eight of the largest tiles over kernels
+cdef Py_ssize_t MOST_QUADS = 112          # of winograd at once: eight of the largest tiles over kernels
 cdef Py_ssize_t KERNELS_AT_ONCE = 16      # whose responses leave a strip together: a cache line of floats
 cdef Py_ssize_t SLOTS_BYTES = 16 << 20    # that they take at most
-cdef Py_ssize_t KERNELS_PER_PART = 8      # for which the image's tiles are transformed again
-cdef Py_ssize_t TASK_WORK = 1 << 20       # multiply-adds below which tasks are claimed several at once
+cdef Py_ssize_t KERNELS_PER_PART = 8      # for which the image's sections are transformed again
+cdef Py_ssize_t TASK_MULTIPLY_ADDS = 1 << 20       # multiply-adds below which tasks are claimed several at once
 
 
-cdef class Layout:
+cdef class Binding:
     """One call's arrays tied to an engine."""
     cdef Engine engine
     cdef Loops loops
@@ -25,8 +25,8 @@ cdef class Layout:
     cdef Py_ssize_t* tap_offsets
     cdef Segment* segments
     cdef Py_ssize_t slack                                      # elements behind the last row of an image's strip
-    cdef bint images_are_work, out_is_work, fits
-    cdef char* handed_back                                     # of the frequency domain: each image's groups' tiles
+    cdef bint images_as_summed, out_as_summed, fits
+    cdef char* handed_back                                     # of the frequency domain: each image's groups' sections
     cdef Area* areas
     cdef Py_buffer direct_packed, direct_bias                  # of winograd, once it hands something back
     cdef bint has_direct_panels
@@ -95,8 +95,8 @@ cdef class Layout:
         loops.source.channel_bytes = self.channel_bytes
         loops.source.staging.element = ELEMENTS[element]
         loops.source.staging.swapped = swapped
-        self.images_are_work = (loops.source.staging.element == self.engine.routines.element and not swapped
-                                and aligned(&self.images, self.item_bytes))
+        self.images_as_summed = (loops.source.staging.element == self.engine.routines.element and not swapped
+                                 and aligned(&self.images, self.item_bytes))
 
     cdef take_out(self, out, tuple axes, str element, Py_ssize_t[::1] kernels):
         cdef Loops* loops = &self.loops
@@ -120,8 +120,8 @@ cdef class Layout:
         loops.consumer.storing.element = ELEMENTS[element]
         loops.consumer.storing.column_bytes = self.out_column_bytes
         loops.consumer.storing.adjacent = adjacent(self.kernel_bytes, geometry.n_kernels, item_bytes)
-        self.out_is_work = (loops.consumer.storing.element == self.engine.routines.element
-                            and aligned(&self.out, item_bytes))
+        self.out_as_summed = (loops.consumer.storing.element == self.engine.routines.element
+                              and aligned(&self.out, item_bytes))
 
     cdef take_panels(self, packed, bias):
         PyObject_GetBuffer(packed, &self.packed, PyBUF_STRIDES)
@@ -154,6 +154,7 @@ cdef class Layout:
         cdef Loops* loops = &self.loops
         cdef Engine engine = self.engine
         cdef const Geometry* geometry = &engine.geometry
+        cdef Py_ssize_t n_sections
         loops.routines = engine.routines
         loops.item_bytes = engine.routines.item_bytes
         loops.correlate = self.microkernels()
@@ -177,14 +178,14 @@ cdef class Layout:
                 self.place_planes()
             self.lay_out_staging()
             if engine.lanes_over == FOURIER:
-                self.handed_back = <char*> allocated(
-                    product(loops.n_images * geometry.groups, loops.fourier.tiles_down * loops.fourier.tiles_across), 1)
+                n_sections = loops.fourier.sections_down * loops.fourier.sections_across
+                self.handed_back = <char*> allocated(product(loops.n_images * geometry.groups, n_sections), 1)
                 loops.handed_back = self.handed_back
                 return
             self.segments = self.build_sum(engine, &loops.sum)
             loops.rows.window_row_pitch = geometry.row_stride * loops.row_pitch if geometry.rows > 1 else 0
             if engine.lanes_over == WINOGRAD:
-                self.lay_out_tiles()
+                self.lay_out_quads()
 
     cdef CorrelateRows microkernels(self) noexcept:
         """Micro-kernels of the form; winograd's sums over channels have their lanes over kernels."""
@@ -207,7 +208,7 @@ cdef class Layout:
         cdef Py_ssize_t size = engine.routines.item_bytes
         cdef Py_ssize_t column_pitch = engine.pixel, kernel
         loops.in_place = (
-            self.images_are_work and not self.padded()
+            self.images_as_summed and not self.padded()
             and loops.source.row_bytes % size == 0 and self.column_bytes % size == 0
             and loops.source.image_bytes % size == 0
             and (self.channel_pitch_bytes == self.images.itemsize
@@ -223,7 +224,7 @@ cdef class Layout:
             loops.row_pitch = product(engine.reached_columns, engine.pixel)
         loops.rows.window_pitch = column_pitch * geometry.column_stride if geometry.columns > 1 else 0
         loops.sum.tap_pitch = column_pitch * geometry.column_dilation
-        loops.direct_store = (self.out_is_work and self.out_column_bytes % size == 0
+        loops.direct_store = (self.out_as_summed and self.out_column_bytes % size == 0
                               and loops.consumer.row_bytes % size == 0 and loops.consumer.response_bytes % size == 0)
         for kernel in range(geometry.groups * geometry.n_kernels):
             loops.direct_store = loops.direct_store and self.kernel_bytes[kernel] == kernel * size
@@ -242,7 +243,7 @@ cdef class Layout:
         cdef Py_ssize_t size = self.engine.routines.item_bytes
         cdef Py_ssize_t lanes = self.engine.routines.lanes
         loops.in_place = (
-            self.images_are_work and not self.padded() and geometry.column_stride == 1 and geometry.columns >= lanes
+            self.images_as_summed and not self.padded() and geometry.column_stride == 1 and geometry.columns >= lanes
             and self.column_bytes == size and self.images.itemsize == size
             and self.channel_pitch_bytes % size == 0 and loops.source.row_bytes % size == 0
             and loops.source.image_bytes % size == 0)
@@ -254,7 +255,7 @@ cdef class Layout:
             loops.source.staging.n_phases = min(geometry.column_stride, self.engine.reached_columns)
             loops.source.staging.phase_pitch = ceiling(self.engine.reached_columns, loops.source.staging.n_phases)
             loops.row_pitch = loops.source.staging.phase_pitch * loops.source.staging.n_phases
-        loops.direct_store = (self.out_is_work and self.out_column_bytes == size and self.out.itemsize == size
+        loops.direct_store = (self.out_as_summed and self.out_column_bytes == size and self.out.itemsize == size
                               and self.out_kernel_bytes % size == 0 and loops.consumer.row_bytes % size == 0
                               and loops.consumer.response_bytes % size == 0 and loops.consumer.kind == STORE)
         loops.rows.column_pitch = 1
@@ -265,7 +266,7 @@ cdef class Layout:
             loops.rows.row_pitch = geometry.columns
 
     cdef lay_out_pairs(self, Py_ssize_t n_workers):
-        """The frequency domain: tiles channel by channel, responses kernel by kernel, tasks enough for the workers."""
+        """The frequency domain: sections channel by channel, responses kernel by kernel, tasks enough for workers."""
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Fourier* fourier = &loops.fourier
@@ -282,7 +283,7 @@ cdef class Layout:
             loops.over_points /= fourier.width
         loops.source.staging.n_phases = 1
         loops.source.staging.channel_pitch = fourier.height * fourier.pitch
-        loops.direct_store = (self.out_is_work and self.out_column_bytes == size
+        loops.direct_store = (self.out_as_summed and self.out_column_bytes == size
                               and loops.consumer.row_bytes % size == 0 and loops.consumer.kind == STORE
                               and geometry.row_stride == 1 and geometry.column_stride == 1)
         loops.rows.row_pitch = loops.consumer.row_bytes // size
@@ -292,7 +293,7 @@ cdef class Layout:
         loops.kernels_at_once = 1
         if loops.consumer.storing.adjacent:
             loops.kernels_at_once = max(1, min(KERNELS_AT_ONCE, loops.n_chosen, SLOTS_BYTES // slot_bytes))
-        n_pairs = ceiling(fourier.tiles_down * fourier.tiles_across, 2)
+        n_pairs = ceiling(fourier.sections_down * fourier.sections_across, 2)
         loops.n_parts = 1
         if n_workers > 1:
             loops.n_parts = max(1, min(loops.n_chosen // KERNELS_PER_PART,
@@ -303,7 +304,7 @@ cdef class Layout:
         loops.n_tasks = product(loops.n_images, loops.n_strips)
 
     cdef Py_ssize_t workspace_of_pairs(self):
-        """Elements: two staged tiles, spectra of all channels, a plane, a line of points, responses."""
+        """Elements: two staged sections, spectra of all channels, a plane, a line of points, responses."""
         cdef const Fourier* fourier = &self.loops.fourier
         cdef Py_ssize_t per_channel = 2 * fourier.height * (fourier.pitch + fourier.width)
         cdef Py_ssize_t slots = 0
@@ -357,39 +358,39 @@ cdef class Layout:
                                   and (geometry.row_stride == 1 or geometry.row_dilation == 1)
                                   and geometry.kernel_height >= geometry.row_stride)
 
-    cdef lay_out_tiles(self):
+    cdef lay_out_quads(self):
         cdef Loops* loops = &self.loops
-        cdef Tiles* tiles = &loops.tiles
+        cdef Quads* quads = &loops.quads
         cdef const Geometry* geometry = &self.engine.geometry
-        tiles.tiles_per_row = quads_across(geometry.columns, geometry.column_dilation)
-        tiles.n_columns = geometry.columns
-        tiles.row_dilation = geometry.row_dilation
-        tiles.column_dilation = geometry.column_dilation
-        tiles.depth = geometry.depth
-        tiles.pixel_row_pitch = loops.row_pitch
-        tiles.pixel_pitch = loops.sum.tap_pitch // geometry.column_dilation  # even where there is one window only
-        tiles.row_pitch = loops.rows.row_pitch
-        tiles.column_pitch = loops.rows.column_pitch
+        quads.quads_per_row = quads_across(geometry.columns, geometry.column_dilation)
+        quads.n_columns = geometry.columns
+        quads.row_dilation = geometry.row_dilation
+        quads.column_dilation = geometry.column_dilation
+        quads.depth = geometry.depth
+        quads.pixel_row_pitch = loops.row_pitch
+        quads.pixel_pitch = loops.sum.tap_pitch // geometry.column_dilation  # even where there is one window only
+        quads.row_pitch = loops.rows.row_pitch
+        quads.column_pitch = loops.rows.column_pitch
 
-    cdef Py_ssize_t elements_of_tiles(self, Py_ssize_t rows):
-        """Chooses how many tiles are done at once; elements from their first transformed pixel to their last sum."""
+    cdef Py_ssize_t elements_of_quads(self, Py_ssize_t rows):
+        """Chooses how many quads are done at once; elements from their first transformed pixel to their last sum."""
         cdef Loops* loops = &self.loops
-        cdef Tiles* tiles = &loops.tiles
+        cdef Quads* quads = &loops.quads
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t size = self.engine.routines.item_bytes, width, strip_tiles
-        cdef Py_ssize_t n_tiles = TILES_BYTES // (16 * size) // geometry.depth
+        cdef Py_ssize_t size = self.engine.routines.item_bytes, width, strip_quads
+        cdef Py_ssize_t n_quads = QUADS_BYTES // (16 * size) // geometry.depth
         if self.engine.lanes_over != WINOGRAD:
             return 0
         width = self.engine.panels[0].width  # no panel is wider than the first one
-        strip_tiles = product(quads_across(rows, geometry.row_dilation),
+        strip_quads = product(quads_across(rows, geometry.row_dilation),
                               quads_across(geometry.columns, geometry.column_dilation))
-        n_tiles = max(min(n_tiles, MOST_TILES) // 14 * 14, 14)
+        n_quads = max(min(n_quads, MOST_QUADS) // 14 * 14, 14)
         # planes whose pitch is a multiple of 4096 bytes would all fall into the same sets of the first cache
-        tiles.plane_pitch = product(n_tiles, geometry.depth) + 5 * 16
-        tiles.sums_pitch = n_tiles * width + 5 * 16
-        loops.tiles_at_once = n_tiles
-        # of more tiles equal shares are done at once, which may be a little less than that many
-        return product(16, tiles.plane_pitch) + 15 * tiles.sums_pitch + min(n_tiles, strip_tiles) * width
+        quads.plane_pitch = product(n_quads, geometry.depth) + 5 * 16
+        quads.sums_pitch = n_quads * width + 5 * 16
+        loops.quads_at_once = n_quads
+        # of more quads equal shares are done at once, which may be a little less than that many
+        return product(16, quads.plane_pitch) + 15 * quads.sums_pitch + min(n_quads, strip_quads) * width
 
     cdef Segment* build_sum(self, Engine engine, Sum* sum) except NULL:
         """Segments: for each kernel row its run of taps (apart over kernels: each column's), cut at the blocks.
@@ -458,17 +459,17 @@ cdef class Layout:
             rows = (rows + 1) // 2
         loops.n_strips = ceiling(most_rows, rows)
         loops.strip_rows = ceiling(most_rows, loops.n_strips)
-        loops.strip_rows = self.whole_tiles(loops.strip_rows)
+        loops.strip_rows = self.whole_quads(loops.strip_rows)
         loops.n_strips = ceiling(geometry.rows, loops.strip_rows)
         loops.n_tasks = product(loops.n_images, loops.n_strips)
         if areas is not None:
             self.cut_areas(areas)
         loops.strip_elements = self.strip_of(loops.strip_rows)
         loops.response_elements = self.response_of(loops.strip_rows)
-        cdef Py_ssize_t task_work = product(product(geometry.columns * loops.strip_rows, self.engine.n_taps),
-                                            geometry.groups * geometry.n_kernels)
+        cdef Py_ssize_t of_task = product(product(geometry.columns * loops.strip_rows, self.engine.n_taps),
+                                          geometry.groups * geometry.n_kernels)
         cdef Py_ssize_t fair = max(1, loops.n_tasks // n_tasks)
-        loops.tasks_per_claim = min(max(1, TASK_WORK // max(task_work, 1)), fair)
+        loops.tasks_per_claim = min(max(1, TASK_MULTIPLY_ADDS // max(of_task, 1)), fair)
 
     cdef cut_areas(self, list areas):
         """A task for each strip of each area (image, group, first row, rows, first column, columns)."""
@@ -489,13 +490,13 @@ cdef class Layout:
                 area.first_column, area.n_columns = first_column, n_columns
                 area += 1
 
-    cdef Py_ssize_t work(self):
+    cdef Py_ssize_t multiply_adds(self):
         """Multiply-adds of all images, and pixels laid into strips."""
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t windows = product(product(geometry.rows, geometry.columns), self.loops.n_images)
         return (product(windows, product(self.engine.n_taps, geometry.groups * geometry.n_kernels))
                 + product(product(self.engine.reached_rows, self.engine.reached_columns),
-                          product(self.loops.n_images, geometry.groups * self.engine.staged * STAGING_WORK)))
+                          product(self.loops.n_images, geometry.groups * self.engine.staged * STAGING_MULTIPLY_ADDS)))
 
     cdef Py_ssize_t pixel_rows(self, Py_ssize_t rows):
         """Rows of pixels that so many rows of responses reach."""
@@ -516,8 +517,8 @@ cdef class Layout:
             return 0
         return product(product(rows, geometry.columns), geometry.n_kernels)
 
-    cdef Py_ssize_t whole_tiles(self, Py_ssize_t rows):
-        """Not fewer rows of responses, such that tiles are the same ones whatever the strips."""
+    cdef Py_ssize_t whole_quads(self, Py_ssize_t rows):
+        """Not fewer rows of responses, such that quads are the same ones whatever the strips."""
         cdef const Geometry* geometry = &self.engine.geometry
         if self.engine.lanes_over != WINOGRAD:
             return rows
@@ -526,8 +527,8 @@ cdef class Layout:
     cdef Py_ssize_t workspace_of(self, Py_ssize_t rows):
         if self.engine.lanes_over == FOURIER:
             return product(self.workspace_of_pairs(), self.engine.routines.item_bytes) + ALIGNMENT
-        rows = self.whole_tiles(rows)
-        return product(self.strip_of(rows) + self.response_of(rows) + self.elements_of_tiles(rows),
+        rows = self.whole_quads(rows)
+        return product(self.strip_of(rows) + self.response_of(rows) + self.elements_of_quads(rows),
                        self.engine.routines.item_bytes) + ALIGNMENT
 
     @property

@@ -1,7 +1,7 @@
 # A call: run by several threads, closed when they have left; strips in and out for what has loops of its own.
 
 
-cdef class Call(Layout):
+cdef class Call(Binding):
     """A layout that is run. `run` may be entered by several threads at once."""
     cdef public list workspaces          # of each worker, `workspace_bytes`
     cdef object ask                      # for the direct method's panels: given the call, false if there is no room
@@ -30,25 +30,26 @@ cdef class Call(Layout):
         return is_published(&self.loops.has_direct) != 0
 
     def areas(self, bint handed_back):
-        """Areas that the frequency domain handed back, or did; tiles next to each other are one.
+        """Areas that the frequency domain handed back, or did; sections next to each other are one.
 
         An area is (image, group, first row, rows, first column, columns).
         """
         cdef const Fourier* fourier = &self.loops.fourier
-        cdef Py_ssize_t line, column, image, group
+        cdef Py_ssize_t line, before, column, image, group
         cdef const char* flags
         cdef Finished first, last
         cdef list found = []
-        for line in range(self.loops.n_images * self.engine.geometry.groups * fourier.tiles_down):
-            flags = self.handed_back + line * fourier.tiles_across
-            image, group = divmod(line // fourier.tiles_down, self.engine.geometry.groups)
+        for line in range(self.loops.n_images * self.engine.geometry.groups * fourier.sections_down):
+            flags = self.handed_back + line * fourier.sections_across
+            image, group = divmod(line // fourier.sections_down, self.engine.geometry.groups)
+            before = line % fourier.sections_down * fourier.sections_across
             column = 0
-            while column < fourier.tiles_across:
-                first = last = tile_of(&self.loops, image, line % fourier.tiles_down * fourier.tiles_across + column)
+            while column < fourier.sections_across:
+                first = last = section_of(&self.loops, image, before + column)
                 if flags[column] == handed_back:
-                    while column + 1 < fourier.tiles_across and flags[column + 1] == handed_back:
+                    while column + 1 < fourier.sections_across and flags[column + 1] == handed_back:
                         column += 1
-                    last = tile_of(&self.loops, image, line % fourier.tiles_down * fourier.tiles_across + column)
+                    last = section_of(&self.loops, image, before + column)
                     found.append((image, group, first.first_row, first.n_rows, first.first_column,
                                   last.first_column + last.n_columns - first.first_column))
                 column += 1

@@ -1,4 +1,4 @@
-# The loops of the frequency domain: a task is a pair of tiles of one image and a part of the bank.
+# The loops of the frequency domain: a task is a pair of sections of one image and a part of the bank.
 
 from libc.limits cimport INT_MAX
 from libc.math cimport ldexp
@@ -9,13 +9,13 @@ cdef enum:
 HANDED_BACK = INT_MAX  # in the place of a kernel's exponent: the direct method does it
 
 
-cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, char* workspace, Py_ssize_t* work,
+cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, char* workspace, Py_ssize_t* counted,
                         bint watch_signals) noexcept nogil:
     """All groups of one pair and one part of the kernels."""
     cdef const Fourier* fourier = &loops.fourier
     cdef Py_ssize_t pair = task // loops.n_parts, part = task % loops.n_parts
     cdef Py_ssize_t first = loops.n_chosen * part // loops.n_parts, end = loops.n_chosen * (part + 1) // loops.n_parts
-    cdef Py_ssize_t n_tiles = fourier.tiles_down * fourier.tiles_across, group
+    cdef Py_ssize_t n_sections = fourier.sections_down * fourier.sections_across, group
     cdef Py_ssize_t staged_elements = fourier.depth * fourier.height * fourier.pitch
     cdef Py_ssize_t staged_bytes = staged_elements * loops.item_bytes
     cdef Py_ssize_t half_plane = fourier.height * fourier.width * loops.item_bytes
@@ -29,46 +29,46 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, char* w
     for group in range(loops.geometry.groups):
         for side in range(2):
             wanted[side] = has_zeros[side] = False
-            if 2 * pair + side < n_tiles:
-                stage_tile(loops, image, group, 2 * pair + side, workspace + side * staged_bytes, &found)
+            if 2 * pair + side < n_sections:
+                stage_section(loops, image, group, 2 * pair + side, workspace + side * staged_bytes, &found)
                 wanted[side] = examined(loops, workspace + side * staged_bytes, plane, &found)
                 exponents[side] = found.exponent
                 has_zeros[side] = found.n_zeros >= fourier.kernel_height * fourier.kernel_width
                 if not wanted[side]:
-                    loops.handed_back[(image * loops.geometry.groups + group) * n_tiles + 2 * pair + side] = 1
+                    loops.handed_back[(image * loops.geometry.groups + group) * n_sections + 2 * pair + side] = 1
         for side in range(2):
-            responses.n_rows[side] = responses.n_columns[side] = responses.n_runs[side] = 0
+            responses.n_rows[side] = responses.n_columns[side] = responses.n_zero_spans[side] = 0
             if wanted[side]:
                 responses.n_rows[side] = min(fourier.valid_rows, loops.n_positions_down
-                                             - (2 * pair + side) // fourier.tiles_across * fourier.valid_rows)
+                                             - (2 * pair + side) // fourier.sections_across * fourier.valid_rows)
                 responses.n_columns[side] = min(fourier.valid_columns, loops.n_positions_across
-                                                - (2 * pair + side) % fourier.tiles_across * fourier.valid_columns)
+                                                - (2 * pair + side) % fourier.sections_across * fourier.valid_columns)
             if wanted[side] and has_zeros[side]:
                 loops.routines.count_zeros(fourier, workspace + side * staged_bytes,
                                            <int*> plane + side * fourier.height * fourier.width)
-        work[0] += 2 * staged_elements * STAGING_WORK
+        counted[0] += 2 * staged_elements * STAGING_MULTIPLY_ADDS
         if not (wanted[0] or wanted[1]):
             continue
         transform_pair(loops, workspace, wanted, exponents, spectra, plane + 2 * half_plane)
-        for side in range(2):  # the staged tiles are not needed any more
+        for side in range(2):  # the staged sections are not needed any more
             if wanted[side] and has_zeros[side]:
-                responses.runs[side] = <Run*> (workspace + side * staged_bytes)
-                responses.n_runs[side] = find_runs(
+                responses.zero_spans[side] = <ZeroSpan*> (workspace + side * staged_bytes)
+                responses.n_zero_spans[side] = find_zero_spans(
                     fourier, <const int*> plane + side * fourier.height * fourier.width, responses.n_rows[side],
-                    responses.n_columns[side], responses.runs[side])
+                    responses.n_columns[side], responses.zero_spans[side])
         status = correlate_spectra(loops, image, group, pair, first, end, wanted, exponents, &responses, spectra, plane,
-                                   work, watch_signals)
+                                   counted, watch_signals)
         if status != DONE:
             return status
     return DONE
 
 
-cdef void stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t tile, char* staged,
-                     Range* found) noexcept nogil:
+cdef void stage_section(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t section, char* staged,
+                        Range* found) noexcept nogil:
     """Channel by channel; zeros beyond what windows reach."""
     cdef const Fourier* fourier = &loops.fourier
-    cdef Py_ssize_t top = tile // fourier.tiles_across * fourier.valid_rows
-    cdef Py_ssize_t left = tile % fourier.tiles_across * fourier.valid_columns
+    cdef Py_ssize_t top = section // fourier.sections_across * fourier.valid_rows
+    cdef Py_ssize_t left = section % fourier.sections_across * fourier.valid_columns
     cdef Py_ssize_t n_rows = min(fourier.height, loops.reached_rows - top), row, channel, staged_bytes
     cdef Py_ssize_t n_columns = min(fourier.width, loops.source.staging.columns - left)
     cdef Py_ssize_t row_bytes = fourier.pitch * loops.item_bytes, plane_bytes = fourier.height * row_bytes
@@ -84,7 +84,7 @@ cdef void stage_tile(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
 
 
 cdef bint examined(Loops* loops, const char* staged, char* plane, Range* found) noexcept nogil:
-    """Whether a tile may be transformed: it is finite, its sums surely are, and no window is too faint beside it.
+    """Whether a section may be transformed: it is finite, its sums surely are, and no window is too faint beside it.
 
     Blocks are looked at first, and windows themselves only where a block is too faint.
     """
@@ -103,7 +103,7 @@ cdef bint examined(Loops* loops, const char* staged, char* plane, Range* found) 
 
 cdef void transform_pair(Loops* loops, const char* staged, const bint* wanted, const int* exponents, char* spectra,
                          char* points) noexcept nogil:
-    """The spectra of all channels. A tile that is not wanted counts as zeros."""
+    """The spectra of all channels. A section that is not wanted counts as zeros."""
     cdef const Fourier* fourier = &loops.fourier
     cdef Py_ssize_t plane_bytes = fourier.height * fourier.pitch * loops.item_bytes, channel
     cdef const char* first = staged if wanted[0] else staged + fourier.depth * plane_bytes
@@ -120,7 +120,7 @@ cdef void transform_pair(Loops* loops, const char* staged, const bint* wanted, c
 
 cdef int correlate_spectra(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t pair, Py_ssize_t first,
                            Py_ssize_t end, const bint* wanted, const int* exponents, Responses* responses,
-                           const char* spectra, char* plane, Py_ssize_t* work, bint watch_signals) noexcept nogil:
+                           const char* spectra, char* plane, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
     """The responses of kernels [first, end) among the chosen ones, consumed some at once; not those handed back."""
     cdef const Fourier* fourier = &loops.fourier
     cdef Py_ssize_t spectrum = 2 * fourier.height * fourier.width
@@ -143,8 +143,8 @@ cdef int correlate_spectra(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
             consume_slots(loops, image, pair, before + kernel + 1 - slot, slot, responses, slots)
             slot = 0
         slot %= loops.kernels_at_once
-        work[0] += spectrum * (16 + 2 * fourier.depth)
-        status = looked_for_signals(loops, work, watch_signals)
+        counted[0] += spectrum * (16 + 2 * fourier.depth)
+        status = looked_for_signals(loops, counted, watch_signals)
         if status != DONE:
             return <int> status
     return DONE
@@ -164,7 +164,7 @@ cdef inline void aim(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t
         if wanted[side]:
             responses.targets[side] = slots + (side * loops.kernels_at_once + slot) * slot_bytes
             if loops.direct_store:
-                finished = tile_of(loops, image, 2 * pair + side)
+                finished = section_of(loops, image, 2 * pair + side)
                 finished.first_kernel = kernel
                 responses.targets[side] = place_of(&loops.consumer, &finished)
             set_scales(loops, exponents[side] + kernel_exponent, &responses.scaled[side], &responses.further[side])
@@ -177,16 +177,16 @@ cdef inline void set_scales(const Loops* loops, int exponent, double* scaled, do
     further[0] = ldexp(loops.over_points, exponent - half)
 
 
-cdef inline Finished tile_of(const Loops* loops, Py_ssize_t image, Py_ssize_t tile) noexcept nogil:
-    """The rows and columns of responses that a tile gives: of every stride the first."""
+cdef inline Finished section_of(const Loops* loops, Py_ssize_t image, Py_ssize_t section) noexcept nogil:
+    """The rows and columns of responses that a section gives: of every stride the first."""
     cdef const Fourier* fourier = &loops.fourier
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t rows = fourier.valid_rows // geometry.row_stride
     cdef Py_ssize_t columns = fourier.valid_columns // geometry.column_stride
     cdef Finished finished
     finished.image = image
-    finished.first_row = tile // fourier.tiles_across * rows
-    finished.first_column = tile % fourier.tiles_across * columns
+    finished.first_row = section // fourier.sections_across * rows
+    finished.first_column = section % fourier.sections_across * columns
     finished.n_rows = min(rows, geometry.rows - finished.first_row)
     finished.n_columns = min(columns, geometry.columns - finished.first_column)
     return finished
@@ -194,14 +194,14 @@ cdef inline Finished tile_of(const Loops* loops, Py_ssize_t image, Py_ssize_t ti
 
 cdef void consume_slots(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t first_kernel,
                         Py_ssize_t n_kernels, const Responses* responses, char* slots) noexcept nogil:
-    """Some kernels' responses in both tiles."""
+    """Some kernels' responses in both sections."""
     cdef const Fourier* fourier = &loops.fourier
     cdef Py_ssize_t slot_elements = fourier.valid_rows * fourier.valid_columns
     cdef Finished finished
     cdef int side
     for side in range(2):
         if responses.targets[side] != NULL:
-            finished = tile_of(loops, image, 2 * pair + side)
+            finished = section_of(loops, image, 2 * pair + side)
             finished.first_kernel, finished.n_kernels = first_kernel, n_kernels
             finished.responses = slots + side * loops.kernels_at_once * slot_elements * loops.item_bytes
             finished.row_pitch = loops.geometry.row_stride * fourier.valid_columns
@@ -213,10 +213,11 @@ cdef void consume_slots(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssiz
 # --- windows of zeros -------------------------------------------------------------------------------------------------
 
 
-cdef Py_ssize_t find_runs(const Fourier* fourier, const int* counts, Py_ssize_t n_rows, Py_ssize_t n_columns,
-                          Run* runs) noexcept nogil:
-    """Among the first rows and columns of windows; how many they are."""
-    cdef Py_ssize_t n_runs = 0, row, column, first
+cdef Py_ssize_t find_zero_spans(const Fourier* fourier, const int* counts, Py_ssize_t n_rows, Py_ssize_t n_columns,
+                                ZeroSpan* zero_spans) noexcept nogil:
+    """Finds them among the first rows and columns of windows; how many they are."""
+    cdef Py_ssize_t n_zero_spans = 0, row, column, first
+    cdef ZeroSpan* span
     for row in range(n_rows):
         column = 0
         while column < n_columns:
@@ -224,10 +225,11 @@ cdef Py_ssize_t find_runs(const Fourier* fourier, const int* counts, Py_ssize_t 
             while column < n_columns and counts[row * fourier.width + column] >= fourier.kernel_height:
                 column += 1
             if column > first:
-                runs[n_runs].row, runs[n_runs].first, runs[n_runs].end = <short> row, <short> first, <short> column
-                n_runs += 1
+                span = &zero_spans[n_zero_spans]
+                span.row, span.first, span.end = <short> row, <short> first, <short> column
+                n_zero_spans += 1
             column += 1
-    return n_runs
+    return n_zero_spans
 
 
 # --- what is prepared -------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ cdef class Repeat:
         self.is_checked = call.loops.consumer.kind != STORE
         self.magnitudes = 0 if most_magnitude is None else 1 << (int(most_magnitude) + 1).bit_length() - 1
         self.workspace_bytes = call.workspace_of(call.loops.strip_rows)
-        self.is_short = call.work() <= SHORT_CALL
+        self.is_short = call.multiply_adds() <= SHORT_CALL
         call.let_go()
 
     cdef bint serves(self, images, out):

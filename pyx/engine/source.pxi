@@ -100,7 +100,7 @@ cdef inline const char* row_of(const Loops* loops, Py_ssize_t image, Py_ssize_t 
 
 
 cdef inline void fetch_row(const Staging* staging, const char* pixels) noexcept nogil:
-    """A hint, where pixels are near to each other: rows of a tile are too short to be fetched ahead without it."""
+    """A hint, where pixels are near to each other: rows of a section are too short to be fetched ahead without it."""
     cdef Py_ssize_t place
     if pixels != NULL and 0 < staging.column_bytes <= 16:
         pixels += staging.first_source * staging.column_bytes

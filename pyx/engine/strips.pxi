@@ -4,7 +4,7 @@
 cdef enum Form:  # where the lanes go
     OVER_KERNELS, OVER_COLUMNS, OVER_CHANNELS
     WINOGRAD                         # over channels and over kernels, between its transforms
-    FOURIER                          # over columns and rows of tiles, in its transforms
+    FOURIER                          # over columns and rows of sections, in its transforms
 
 # Sizes of one image and the bank, in real elements: a complex channel counts as two, and so does a complex kernel.
 # Over channels all groups are one, of all kernels.
@@ -56,17 +56,17 @@ cdef struct Loops:
     Consumer consumer
     Sum sum
     Rows rows
-    Tiles tiles
-    Py_ssize_t tiles_at_once
+    Quads quads
+    Py_ssize_t quads_at_once
     Fourier fourier                   # from here on of the frequency domain alone
     Py_ssize_t first_chosen, n_chosen  # the kernels of each group that this call does
     const int* kernel_exponents       # groups * n_chosen
-    Py_ssize_t n_parts                # of the chosen kernels: a task does one part of them in a pair of tiles
+    Py_ssize_t n_parts                # of the chosen kernels: a task does one part of them in a pair of sections
     Py_ssize_t kernels_at_once        # in the response's strip
     Py_ssize_t n_positions_down, n_positions_across  # windows without stride
     Py_ssize_t reached_rows
     double over_points                # 1 over the points of a transform
-    char* handed_back                 # of each image's tiles and groups, whether the direct method has to do them
+    char* handed_back                 # of each image's sections and groups, whether the direct method has to do them
     Py_ssize_t row_pitch              # of the strip (or of the image in place), in elements
     Py_ssize_t strip_elements         # an image strip's size
     Py_ssize_t response_elements      # a response strip's size
@@ -88,14 +88,14 @@ cdef enum Status:
     DONE, CANCELLED, RAISED
 
 # multiply-adds between two looks for a signal: some milliseconds, and as much as is done at one go
-cdef Py_ssize_t SIGNAL_WORK = 1 << 24
-cdef Py_ssize_t MOST_WORK = 1 << 28  # at one go that few windows may take: a tenth of a second at `base`
-cdef Py_ssize_t STAGING_WORK = 16    # that take the time of an element laid into a strip
+cdef Py_ssize_t SIGNAL_MULTIPLY_ADDS = 1 << 24
+cdef Py_ssize_t MOST_MULTIPLY_ADDS = 1 << 28  # at one go that few windows may take: a tenth of a second at `base`
+cdef Py_ssize_t STAGING_MULTIPLY_ADDS = 16    # that take the time of an element laid into a strip
 
 
 cdef int run_tasks(Loops* loops, char* workspace, bint watch_signals) noexcept nogil:
     """Claims and does tasks until none is left. Non-zero if a signal's handler raised: the exception is set."""
-    cdef Py_ssize_t task, end, work = 0
+    cdef Py_ssize_t task, end, counted = 0
     cdef int status
     cdef Area area
     while not read_flag(&loops.cancelled):
@@ -105,11 +105,11 @@ cdef int run_tasks(Loops* loops, char* workspace, bint watch_signals) noexcept n
         end = min(task + loops.tasks_per_claim, loops.n_tasks)
         while task < end:
             if loops.form == FOURIER:
-                status = correlate_pair(loops, task // loops.n_strips, task % loops.n_strips, workspace, &work,
+                status = correlate_pair(loops, task // loops.n_strips, task % loops.n_strips, workspace, &counted,
                                         watch_signals)
             else:
                 area = area_of(loops, task)
-                status = correlate_area(loops, &area, workspace, &work, watch_signals)
+                status = correlate_area(loops, &area, workspace, &counted, watch_signals)
             if status:
                 return status == RAISED
             task += 1
@@ -130,9 +130,9 @@ cdef inline Area area_of(const Loops* loops, Py_ssize_t task) noexcept nogil:
     return area
 
 
-cdef int correlate_area(Loops* loops, const Area* area, char* workspace, Py_ssize_t* work,
+cdef int correlate_area(Loops* loops, const Area* area, char* workspace, Py_ssize_t* counted,
                         bint watch_signals) noexcept nogil:
-    """All groups and panels of one strip. `work` counts the multiply-adds since the last look for a signal."""
+    """All groups and panels of one strip. `counted` are the multiply-adds since the last look for a signal."""
     cdef const Geometry* geometry = loops.geometry
     cdef char* after_images = workspace + loops.strip_elements * loops.item_bytes
     cdef const char* windows
@@ -146,16 +146,16 @@ cdef int correlate_area(Loops* loops, const Area* area, char* workspace, Py_ssiz
     strip.row_pitch, strip.column_pitch = loops.rows.row_pitch, loops.rows.column_pitch
     strip.kernel_pitch = loops.rows.kernel_pitch
     for group in range(area.first_group, area.end_group):
-        windows = windows_of(loops, area, group, workspace, work)
+        windows = windows_of(loops, area, group, workspace, counted)
         strip.first_kernel = group * geometry.n_kernels
         strip.responses = after_images
         if loops.direct_store:
             strip.responses = place_of(&loops.consumer, &strip)
         if loops.form == WINOGRAD:
             status = correlate_quads(loops, group, area.n_rows, windows, strip.responses,
-                                     after_images + loops.response_elements * loops.item_bytes, work, watch_signals)
+                                     after_images + loops.response_elements * loops.item_bytes, counted, watch_signals)
         else:
-            status = correlate_panels(loops, group, area, windows, strip.responses, work, watch_signals)
+            status = correlate_panels(loops, group, area, windows, strip.responses, counted, watch_signals)
         if status != DONE:
             return status
         if not loops.direct_store:
@@ -164,7 +164,7 @@ cdef int correlate_area(Loops* loops, const Area* area, char* workspace, Py_ssiz
 
 
 cdef inline const char* windows_of(const Loops* loops, const Area* area, Py_ssize_t group, char* workspace,
-                                   Py_ssize_t* work) noexcept nogil:
+                                   Py_ssize_t* counted) noexcept nogil:
     """The first window of a group in an area: in the image itself, or in a strip that is laid into the workspace."""
     cdef const Geometry* geometry = loops.geometry
     cdef const Source* source = &loops.source
@@ -179,32 +179,32 @@ cdef inline const char* windows_of(const Loops* loops, const Area* area, Py_ssiz
                  + 1)
     stage_rows(loops, area.image, group, area.first_row * geometry.row_stride, n_rows,
                area.first_column * geometry.column_stride, n_columns, loops.row_pitch, workspace)
-    work[0] += n_rows * n_columns * source.staging.depth * STAGING_WORK
+    counted[0] += n_rows * n_columns * source.staging.depth * STAGING_MULTIPLY_ADDS
     return workspace
 
 
 cdef int correlate_panels(Loops* loops, Py_ssize_t group, const Area* area, const char* windows, char* responses,
-                          Py_ssize_t* work, bint watch_signals) noexcept nogil:
+                          Py_ssize_t* counted, bint watch_signals) noexcept nogil:
     cdef Py_ssize_t panel
     cdef int status
     for panel in range(loops.n_panels):
-        status = correlate_rows(loops, group, &loops.panels[panel], area, windows, responses, work, watch_signals)
+        status = correlate_rows(loops, group, &loops.panels[panel], area, windows, responses, counted, watch_signals)
         if status != DONE:
             return status
     return DONE
 
 
 cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, const Area* area, const char* windows,
-                        char* responses, Py_ssize_t* work, bint watch_signals) noexcept nogil:
-    """One panel's responses in a strip: rows at one go, or a few and some of their columns, as the work allows."""
+                        char* responses, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+    """One panel's responses in a strip: rows at one go, or a few and some of their columns, as their number allows."""
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
     cdef Py_ssize_t first = group * loops.padded_kernels + panel.offset
-    cdef Py_ssize_t window_work = n_taps * panel.width
-    cdef Py_ssize_t few_rows = max(1, min(4, MOST_WORK // window_work // 8))
-    cdef Py_ssize_t few_columns = max(8, min(64, MOST_WORK // window_work // 4))
-    cdef Py_ssize_t rows_at_once = max(few_rows, SIGNAL_WORK // window_work // area.n_columns)
-    cdef Py_ssize_t columns_at_once = max(few_columns, SIGNAL_WORK // window_work // 4)
+    cdef Py_ssize_t of_window = n_taps * panel.width
+    cdef Py_ssize_t few_rows = max(1, min(4, MOST_MULTIPLY_ADDS // of_window // 8))
+    cdef Py_ssize_t few_columns = max(8, min(64, MOST_MULTIPLY_ADDS // of_window // 4))
+    cdef Py_ssize_t rows_at_once = max(few_rows, SIGNAL_MULTIPLY_ADDS // of_window // area.n_columns)
+    cdef Py_ssize_t columns_at_once = max(few_columns, SIGNAL_MULTIPLY_ADDS // of_window // 4)
     cdef Py_ssize_t y = 0, x, size = loops.item_bytes
     cdef Py_ssize_t window_pitch = 1 if loops.form == OVER_COLUMNS else loops.rows.window_pitch
     cdef int status
@@ -224,8 +224,8 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
             loops.correlate(&loops.sum, &rows, windows + x * window_pitch * size, loops.packed + first * n_taps * size,
                             loops.bias + first * size, responses + x * rows.column_pitch * size)
             x += rows.n_columns
-            work[0] += rows.n_rows * rows.n_columns * window_work
-            status = looked_for_signals(loops, work, watch_signals)
+            counted[0] += rows.n_rows * rows.n_columns * of_window
+            status = looked_for_signals(loops, counted, watch_signals)
             if status != DONE:
                 return status
         y += rows.n_rows
@@ -234,11 +234,11 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
     return DONE
 
 
-cdef inline int looked_for_signals(Loops* loops, Py_ssize_t* work, bint watch_signals) noexcept nogil:
-    """Once in some milliseconds, as counted by `work`: the Status to go on with."""
-    if work[0] <= SIGNAL_WORK:
+cdef inline int looked_for_signals(Loops* loops, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+    """Once in some milliseconds, as counted by `counted`: the Status to go on with."""
+    if counted[0] <= SIGNAL_MULTIPLY_ADDS:
         return DONE
-    work[0] = 0
+    counted[0] = 0
     if read_flag(&loops.cancelled):
         return CANCELLED
     return RAISED if watch_signals and signal_raised(loops) else DONE

@@ -15,19 +15,19 @@ cdef inline Py_ssize_t quads_across(Py_ssize_t n, Py_ssize_t dilation) noexcept 
 
 
 cdef inline Py_ssize_t rows_before(Py_ssize_t line, Py_ssize_t dilation) noexcept nogil:
-    """Rows of responses before the lines of tiles that lie between each other with this one."""
+    """Rows of responses before the lines of quads that lie between each other with this one."""
     return line // dilation * 2 * dilation
 
 
 cdef int correlate_quads(Loops* loops, Py_ssize_t group, Py_ssize_t n_rows, const char* windows, char* responses,
-                         char* transformed, Py_ssize_t* work, bint watch_signals) noexcept nogil:
-    """A group's responses in a strip by winograd: some tiles at once, whose transforms stay in the second cache."""
+                         char* transformed, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+    """A group's responses in a strip by winograd: some quads at once, whose transforms stay in the second cache."""
     cdef const Geometry* geometry = loops.geometry
-    cdef Tiles tiles = loops.tiles
-    cdef Py_ssize_t n_tiles = quads_across(n_rows, geometry.row_dilation) * tiles.tiles_per_row
-    cdef Py_ssize_t n_chunks = ceiling(n_tiles, loops.tiles_at_once), chunk, index, place, first
+    cdef Quads quads = loops.quads
+    cdef Py_ssize_t n_quads = quads_across(n_rows, geometry.row_dilation) * quads.quads_per_row
+    cdef Py_ssize_t n_chunks = ceiling(n_quads, loops.quads_at_once), chunk, index, place, first
     cdef Py_ssize_t size = loops.item_bytes
-    cdef char* sums = transformed + 16 * tiles.plane_pitch * size
+    cdef char* sums = transformed + 16 * quads.plane_pitch * size
     cdef const char* packed
     cdef bint finite
     cdef Py_ssize_t first_row = n_rows, end_row = 0  # of those with a response that is not finite
@@ -38,39 +38,39 @@ cdef int correlate_quads(Loops* loops, Py_ssize_t group, Py_ssize_t n_rows, cons
     rows.window_row_pitch = rows.row_pitch = 0
     rows.window_pitch = geometry.depth
     rows.kernel_pitch = 1
-    tiles.n_rows = n_rows
+    quads.n_rows = n_rows
     for chunk in range(n_chunks):
-        tiles.first = n_tiles * chunk // n_chunks
-        tiles.n_tiles = rows.n_columns = n_tiles * (chunk + 1) // n_chunks - tiles.first
-        loops.routines.winograd_in(&tiles, windows, transformed)
+        quads.first = n_quads * chunk // n_chunks
+        quads.n_quads = rows.n_columns = n_quads * (chunk + 1) // n_chunks - quads.first
+        loops.routines.winograd_in(&quads, windows, transformed)
         for index in range(loops.n_panels):
             panel = &loops.panels[index]
             first = group * loops.padded_kernels + panel.offset
             packed = loops.packed + 16 * geometry.depth * first * size
-            tiles.width = rows.width = rows.n_kernels = rows.column_pitch = panel.width
-            tiles.n_kernels = panel.n_kernels
+            quads.width = rows.width = rows.n_kernels = rows.column_pitch = panel.width
+            quads.n_kernels = panel.n_kernels
             for place in range(16):
-                loops.correlate(&loops.sum, &rows, transformed + place * tiles.plane_pitch * size,
+                loops.correlate(&loops.sum, &rows, transformed + place * quads.plane_pitch * size,
                                 packed + place * geometry.depth * panel.width * size, ZEROS,
-                                sums + place * tiles.sums_pitch * size)
-            finite = loops.routines.winograd_out(&tiles, sums, loops.bias + first * size,
+                                sums + place * quads.sums_pitch * size)
+            finite = loops.routines.winograd_out(&quads, sums, loops.bias + first * size,
                                                  responses + panel.first * size)
             if not finite:
-                first_row = min(first_row, rows_before(tiles.first // tiles.tiles_per_row, geometry.row_dilation))
-                end_row = rows_before((tiles.first + tiles.n_tiles - 1) // tiles.tiles_per_row + geometry.row_dilation,
+                first_row = min(first_row, rows_before(quads.first // quads.quads_per_row, geometry.row_dilation))
+                end_row = rows_before((quads.first + quads.n_quads - 1) // quads.quads_per_row + geometry.row_dilation,
                                       geometry.row_dilation)
-            work[0] += 16 * tiles.n_tiles * geometry.depth * panel.width
-            status = looked_for_signals(loops, work, watch_signals)
+            counted[0] += 16 * quads.n_quads * geometry.depth * panel.width
+            status = looked_for_signals(loops, counted, watch_signals)
             if status != DONE:
                 return status
     if first_row < end_row:
-        return do_handed_back(loops, group, first_row, min(end_row, n_rows), windows, responses, transformed, work,
+        return do_handed_back(loops, group, first_row, min(end_row, n_rows), windows, responses, transformed, counted,
                               watch_signals)
     return DONE
 
 
 cdef int do_handed_back(Loops* loops, Py_ssize_t group, Py_ssize_t first_row, Py_ssize_t end_row, const char* windows,
-                        char* responses, char* memory, Py_ssize_t* work, bint watch_signals) noexcept nogil:
+                        char* responses, char* memory, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
     """The responses of some rows that are not finite, by the direct method, in runs of columns."""
     cdef Py_ssize_t row, first, index, n_columns = loops.geometry.columns, size = loops.item_bytes
     cdef Py_ssize_t n_taps = 9 * loops.geometry.depth, columns_at_once
@@ -85,7 +85,7 @@ cdef int do_handed_back(Loops* loops, Py_ssize_t group, Py_ssize_t first_row, Py
         panel = &loops.panels[index]
         rows.n_kernels, rows.width = panel.n_kernels, panel.width
         rows.column_pitch = panel.width
-        columns_at_once = max(8, min(HANDED_BACK_COLUMNS, MOST_WORK // n_taps // panel.width))
+        columns_at_once = max(8, min(HANDED_BACK_COLUMNS, MOST_MULTIPLY_ADDS // n_taps // panel.width))
         for row in range(first_row, end_row):
             place = responses + (row * loops.rows.row_pitch + panel.first) * size
             first = 0
@@ -99,8 +99,8 @@ cdef int do_handed_back(Loops* loops, Py_ssize_t group, Py_ssize_t first_row, Py
                         loops.direct.packed + (group * loops.padded_kernels + panel.offset) * n_taps * size,
                         loops.direct.bias + (group * loops.padded_kernels + panel.offset) * size, memory)
                     take_infinite(loops, &rows, memory, place + first * loops.rows.column_pitch * size)
-                    work[0] += rows.n_columns * n_taps * panel.width
-                    status = looked_for_signals(loops, work, watch_signals)
+                    counted[0] += rows.n_columns * n_taps * panel.width
+                    status = looked_for_signals(loops, counted, watch_signals)
                     if status != DONE:
                         return status
                 first += max(rows.n_columns, 1)

@@ -1,18 +1,18 @@
-# Transforms of tiles, by which large kernels are correlated: the spectrum of a response is the image's times the
+# Transforms of sections, by which large kernels are correlated: the spectrum of a response is the image's times the
 # conjugate of the kernel's.
 #
-# Lanes run over neighbouring columns of one tile: a transform down the columns has no shuffles, and real and imaginary
-# parts are vectors of their own. Then blocks of lanes x lanes points are transposed in registers, and the second
-# transform runs over what were columns. Forward passes decimate in frequency and backward passes in time (Gentleman and
-# Sande, 1966; Cooley and Tukey, 1965), so that points never have to be put in order: the spectra are multiplied in the
-# order that the passes leave. Lines of points stay in the first cache through all passes of one axis.
+# Lanes run over neighbouring columns of one section: a transform down the columns has no shuffles, and real and
+# imaginary parts are vectors of their own. Then blocks of lanes x lanes points are transposed in registers, and the
+# second transform runs over what were columns. Forward passes decimate in frequency and backward passes in time
+# (Gentleman and Sande, 1966; Cooley and Tukey, 1965), so that points never have to be put in order: the spectra are
+# multiplied in the order that the passes leave. Lines of points stay in the first cache through all passes of one axis.
 #
-# Two tiles of one image are the real and the imaginary part of one transform: kernels are real, so that both come back
-# apart. The backward transform is the forward one with the two parts changed.
+# Two sections of one image are the real and the imaginary part of one transform: kernels are real, so that both come
+# back apart. The backward transform is the forward one with the two parts changed.
 
 from libc.string cimport memset
 
-from microkernels cimport Fourier, Responses, Run, Transform, real
+from microkernels cimport Fourier, Responses, Transform, ZeroSpan, real
 from simd cimport LARGEST_RADIX, a_zero, f32v_broadcast, f64v_broadcast, opaque
 from vectors cimport broadcast, n_lanes, scaled, store_lanes, times, transpose_vectors, vector
 
@@ -407,7 +407,7 @@ cdef inline void backward(const Fourier* fourier, const real* spectra, const rea
         first_column = end_column
     for part in range(2):
         if responses.targets[part] != NULL:
-            put_runs(responses, part, <real*> responses.targets[part])
+            put_zero_spans(responses, part, <real*> responses.targets[part])
 
 
 cdef inline void put_columns(const Fourier* fourier, const Responses* responses, Py_ssize_t part,
@@ -440,14 +440,14 @@ cdef inline void put_columns(const Fourier* fourier, const Responses* responses,
         target += responses.pitch
 
 
-cdef inline void put_runs(const Responses* responses, Py_ssize_t part, real* target) noexcept nogil:
+cdef inline void put_zero_spans(const Responses* responses, Py_ssize_t part, real* target) noexcept nogil:
     """Exactly the bias where windows are of zeros."""
     cdef Py_ssize_t index, column
-    cdef const Run* run
-    for index in range(responses.n_runs[part]):
-        run = &responses.runs[part][index]
-        for column in range(run.first, run.end):
-            target[run.row * responses.pitch + column] = (<const real*> responses.bias)[0]
+    cdef const ZeroSpan* span
+    for index in range(responses.n_zero_spans[part]):
+        span = &responses.zero_spans[part][index]
+        for column in range(span.first, span.end):
+            target[span.row * responses.pitch + column] = (<const real*> responses.bias)[0]
 
 
 cdef void forward_f32(const Fourier* fourier, const void* first, const void* second, Py_ssize_t pitch,

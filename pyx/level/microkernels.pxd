@@ -78,12 +78,12 @@ ctypedef void (*CorrelateRows)(const Sum*, const Rows*, const void* image, const
 ctypedef void (*Pack)(const void* kernels, Py_ssize_t kernel_pitch, void* packed, Py_ssize_t width,
                       Py_ssize_t n_kernels, Py_ssize_t n_taps) noexcept nogil
 
-# Some tiles of winograd, in the order of rows, of one strip: each is 2x2 responses from 4x4 pixels, all of them as far
+# Some quads of winograd, in the order of rows, of one strip: each is 2x2 responses from 4x4 pixels, all of them as far
 # apart as the dilation says.
-cdef struct Tiles:
-    Py_ssize_t first                 # tile
-    Py_ssize_t n_tiles
-    Py_ssize_t tiles_per_row
+cdef struct Quads:
+    Py_ssize_t first                 # quad
+    Py_ssize_t n_quads
+    Py_ssize_t quads_per_row
     Py_ssize_t n_rows                # responses of the strip, whose pixels are two dilations more both ways
     Py_ssize_t n_columns
     Py_ssize_t row_dilation
@@ -91,17 +91,17 @@ cdef struct Tiles:
     Py_ssize_t depth
     Py_ssize_t pixel_row_pitch
     Py_ssize_t pixel_pitch
-    Py_ssize_t plane_pitch           # of the transformed pixels: 16 planes of (tiles, channels)
-    Py_ssize_t sums_pitch            # of the sums: 16 planes of (tiles, panel's width)
+    Py_ssize_t plane_pitch           # of the transformed pixels: 16 planes of (quads, channels)
+    Py_ssize_t sums_pitch            # of the sums: 16 planes of (quads, panel's width)
     Py_ssize_t width                 # of the panel
     Py_ssize_t n_kernels             # of the panel that exist
     Py_ssize_t row_pitch             # of the response, as the next one
     Py_ssize_t column_pitch
 
-ctypedef void (*WinogradIn)(const Tiles*, const void* pixels, void* transformed) noexcept nogil
+ctypedef void (*WinogradIn)(const Quads*, const void* pixels, void* transformed) noexcept nogil
 
 # Whether every response is finite.
-ctypedef bint (*WinogradOut)(const Tiles*, const void* sums, const void* bias, void* response) noexcept nogil
+ctypedef bint (*WinogradOut)(const Quads*, const void* sums, const void* bias, void* response) noexcept nogil
 
 # packed[(place * depth + channel) * width + kernel] = the transforms of kernels (kernels, 3, 3, depth).
 ctypedef void (*PackTransformed)(const void* kernels, Py_ssize_t depth, void* packed, Py_ssize_t width,
@@ -114,42 +114,44 @@ cdef struct Transform:
     Py_ssize_t[16] radices           # 1 (alone, where the axis is left alone), 2, 3, 4, 5 or 8
     const void* twiddles             # cosines and sines in the order of the forward passes
 
-# Tiles of one image and the transforms that all of them have. Tile t covers padded rows from t // across * valid_rows
-# and padded columns from t % across * valid_columns on, and its first valid_rows x valid_columns windows lie inside.
+# Sections of one image and the transforms that all of them have. Section s covers padded rows from
+# s // across * valid_rows and padded columns from s % across * valid_columns on, and its first
+# valid_rows x valid_columns windows lie inside.
 cdef struct Fourier:
     Transform down, across
-    Py_ssize_t height, width         # points of a tile: multiples of 16
-    Py_ssize_t pitch                 # of a staged tile's rows
+    Py_ssize_t height, width         # points of a section: multiples of 16
+    Py_ssize_t pitch                 # of a staged section's rows
     Py_ssize_t valid_rows, valid_columns
-    Py_ssize_t tiles_down, tiles_across
+    Py_ssize_t sections_down, sections_across
     Py_ssize_t depth
     Py_ssize_t kernel_height, kernel_width
     Py_ssize_t row_dilation, column_dilation
     Py_ssize_t block_height, block_width  # of a block such that every window contains one that is aligned; 0: none
     bint rounded                     # responses to whole numbers
 
-# What has to be known of a tile before it may be transformed.
+# What has to be known of a section before it may be transformed.
 cdef struct Range:
-    Py_ssize_t n_rows, n_columns     # of the tile that windows reach: given
+    Py_ssize_t n_rows, n_columns     # of the section that windows reach: given
     int exponent                     # of its norm: its scale is 2**-exponent
     bint finite
     int largest, least               # exponents of the largest magnitude, and of the largest in the block of least
     Py_ssize_t n_zeros               # pixels of zeros in all channels
 
 # Windows of zeros alone, next to each other.
-cdef struct Run:
+cdef struct ZeroSpan:
     short row, first, end
 
-# One kernel's responses in the two tiles of a pair. Element (y, x) of tile i is at targets[i][y * pitch + x]; responses
-# are scaled[i] * further[i] times the inverse transform, which is not divided by its number of points, plus bias.
+# One kernel's responses in the two sections of a pair. Element (y, x) of section i is at targets[i][y * pitch + x];
+# responses are scaled[i] * further[i] times the inverse transform, which is not divided by its number of points, plus
+# bias.
 cdef struct Responses:
     char* targets[2]                 # NULL: not wanted
     Py_ssize_t[2] n_rows, n_columns
     Py_ssize_t pitch
     double[2] scaled, further
     const void* bias                 # the element
-    Run* runs[2]               # whose responses are the bias
-    Py_ssize_t[2] n_runs
+    ZeroSpan* zero_spans[2]          # whose responses are the bias
+    Py_ssize_t[2] n_zero_spans
 
 # spectrum = the transform of first * first_scale + i * second * second_scale, whose elements lie at y * pitch + x and
 # are zero for x >= n_columns. Its points stand in the order that the passes leave: blocks of lanes rows, in these the
@@ -166,17 +168,17 @@ ctypedef void (*Backward)(const Fourier*, const void* spectra, const void* kerne
 ctypedef void (*FillTwiddles)(const Transform*, void* twiddles) noexcept nogil
 
 # The spectra of a kernel's channels, divided by 2**exponent, from its taps (rows, columns, channels). An axis that is
-# not transformed repeats what it holds. `tile` holds a staged one, `points` as above.
-ctypedef void (*TransformKernel)(const Fourier*, const void* taps, void* tile, void* points, void* spectra,
+# not transformed repeats what it holds. `section` holds a staged one, `points` as above.
+ctypedef void (*TransformKernel)(const Fourier*, const void* taps, void* section, void* points, void* spectra,
                                  int* exponent) noexcept nogil
 
-# The range of a staged tile; `plane` as above, overwritten. With `windows` only `least` is found, of the windows' own
-# largest magnitudes, those of windows of zeros left out.
-ctypedef void (*Examine)(const Fourier*, const void* tile, void* plane, bint windows, Range*) noexcept nogil
+# The range of a staged section; `plane` as above, overwritten. With `windows` only `least` is found, of the windows'
+# own largest magnitudes, those of windows of zeros left out.
+ctypedef void (*Examine)(const Fourier*, const void* section, void* plane, bint windows, Range*) noexcept nogil
 
-# counts[y, x] = how many rows of taps from pixel (y, x) of a staged tile downwards are zeros in all channels, each as
-# many taps as a kernel's row has.
-ctypedef void (*CountZeros)(const Fourier*, const void* tile, int* counts) noexcept nogil
+# counts[y, x] = how many rows of taps from pixel (y, x) of a staged section downwards are zeros in all channels, each
+# as many taps as a kernel's row has.
+ctypedef void (*CountZeros)(const Fourier*, const void* section, int* counts) noexcept nogil
 
 # Codes of the element types that staging reads and storing writes; complex types are two of these.
 cdef enum Element:
@@ -243,8 +245,8 @@ cdef struct Routines:
     WinogradOut winograd_out
     PackTransformed pack_transformed
     Py_ssize_t largest_radix
-    int most_exponents               # between the largest magnitude of a tile and that of any window
-    int largest_exponent             # of a tile's norm and of a kernel: their sums are finite
+    int most_exponents               # between the largest magnitude of a section and that of any window
+    int largest_exponent             # of a section's norm and of a kernel: their sums are finite
     Forward forward
     Backward backward
     FillTwiddles fill_twiddles

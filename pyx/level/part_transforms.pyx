@@ -1,4 +1,4 @@
-"""Winograd's transforms, Fourier's, and the ranges of tiles: a part of every level."""
+"""Winograd's transforms, Fourier's, and the ranges of sections: a part of every level."""
 
 from microkernels cimport IN_FLOAT32, IN_FLOAT64, Routines
 from simd cimport LARGEST_RADIX

@@ -1,7 +1,7 @@
-# The range of a tile: its largest magnitude, the smallest of its windows' largest magnitudes, and its norm.
+# The range of a section: its largest magnitude, the smallest of its windows' largest magnitudes, and its norm.
 #
-# A transform spreads the rounding errors of the brightest pixels over all of the tile: by the range found here the gate
-# decides whether the windows keep enough bits, or are done directly (`fourier_pairs.pxi`).
+# A transform spreads the rounding errors of the brightest pixels over all of the section: by the range found here the
+# engine decides whether the windows keep enough bits, or are handed back (`fourier_pairs.pxi`).
 
 from libc.math cimport frexp, ldexp, sqrt
 from libc.string cimport memcpy
@@ -14,8 +14,9 @@ ctypedef fused bits:
     bits32
     bits64
 
-# A window may be so many powers of two fainter than the brightest pixel of its tile; in float32 it then keeps 13 of 24
-# bits. Fainter ones are done directly. And tiles and kernels whose norm is larger: sums of their products are finite.
+# A window may be so many powers of two fainter than the brightest pixel of its section; in float32 it then keeps 13 of
+# 24 bits. Sums of products are finite where the norms of a section and of a kernel have no larger exponents. What is
+# beyond these is handed back.
 cdef enum:
     MOST_EXPONENTS_F32 = 10
     MOST_EXPONENTS_F64 = 39
@@ -74,7 +75,7 @@ cdef inline int exponent_of(bits magnitude, int n_fraction) noexcept nogil:
     return exponent
 
 
-cdef inline void examine(const Fourier* fourier, const real* tile, bits* of_columns, bits magnitude, int n_fraction,
+cdef inline void examine(const Fourier* fourier, const real* section, bits* of_columns, bits magnitude, int n_fraction,
                          Range* found, vector like) noexcept nogil:
     """Magnitudes as bits: of rows, of columns of a block, of blocks at every column."""
     cdef Py_ssize_t width = found.n_columns, row, column, channel, plane = fourier.height * fourier.pitch
@@ -86,7 +87,7 @@ cdef inline void examine(const Fourier* fourier, const real* tile, bits* of_colu
     found.n_zeros = 0
     for row in range(found.n_rows):
         for channel in range(fourier.depth):
-            place = tile + channel * plane + row * fourier.pitch
+            place = section + channel * plane + row * fourier.pitch
             larger(of_row, <const bits*> place, magnitude, width, channel == 0)
             add_squares(place, fourier.width, 1, &squares, like)
         one = 0
@@ -107,10 +108,10 @@ cdef inline void examine(const Fourier* fourier, const real* tile, bits* of_colu
     found.least = exponent_of(least if fourier.block_height > 0 else <bits> 0, n_fraction)
     found.exponent = 0
     if found.finite and largest > 0:
-        found.exponent = exponent_of_norm(fourier, tile, squares, found.largest)
+        found.exponent = exponent_of_norm(fourier, section, squares, found.largest)
 
 
-cdef inline void examine_windows(const Fourier* fourier, const real* tile, bits* magnitudes, bits magnitude,
+cdef inline void examine_windows(const Fourier* fourier, const real* section, bits* magnitudes, bits magnitude,
                                  int n_fraction, Range* found) noexcept nogil:
     """The largest magnitude of every window, by doubling what each element has looked at."""
     cdef Py_ssize_t width = found.n_columns, height = found.n_rows, row, column, channel
@@ -121,7 +122,7 @@ cdef inline void examine_windows(const Fourier* fourier, const real* tile, bits*
     for row in range(height):  # into the place of rows to come, two of which there is room for behind the last one
         for channel in range(fourier.depth):
             larger(magnitudes + row * n_columns,
-                   <const bits*> (tile + (channel * fourier.height + row) * fourier.pitch), magnitude, width,
+                   <const bits*> (section + (channel * fourier.height + row) * fourier.pitch), magnitude, width,
                    channel == 0)
         of_row = largest_in_reach(magnitudes + row * n_columns, other + width, width, fourier.kernel_width,
                                   fourier.column_dilation, 1)
@@ -152,8 +153,9 @@ cdef inline void add_squares(const real* row, Py_ssize_t width, double scale, ve
     squares[0] = squares[0] + ((sums[0] + sums[1]) + (sums[2] + sums[3]))
 
 
-cdef inline int exponent_of_norm(const Fourier* fourier, const real* tile, vector squares, int largest) noexcept nogil:
-    """Exponent of a tile's norm, from its sum of squares and the biased exponent of its largest magnitude."""
+cdef inline int exponent_of_norm(const Fourier* fourier, const real* section, vector squares,
+                                 int largest) noexcept nogil:
+    """Exponent of a section's norm, from its sum of squares and the biased exponent of its largest magnitude."""
     cdef int bias = 127 if real is float else 1023, exponent, down = 0
     cdef double total = 0
     cdef Py_ssize_t lane, row
@@ -161,29 +163,31 @@ cdef inline int exponent_of_norm(const Fourier* fourier, const real* tile, vecto
         down = max(largest - bias, 1 - bias)
         squares = broadcast(a_zero, squares)
         for row in range(fourier.height * fourier.depth):
-            add_squares(tile + row * fourier.pitch, fourier.width, ldexp(1, -down), &squares, squares)
+            add_squares(section + row * fourier.pitch, fourier.width, ldexp(1, -down), &squares, squares)
     for lane in range(n_lanes(squares)):
         total += (<real*> &squares)[lane]
     frexp(sqrt(total), &exponent)
     return max(min(exponent - 1 + down, bias - 1), 1 - bias)
 
 
-cdef void examine_f32(const Fourier* fourier, const void* tile, void* plane, bint windows, Range* found) noexcept nogil:
+cdef void examine_f32(const Fourier* fourier, const void* section, void* plane, bint windows,
+                      Range* found) noexcept nogil:
     if windows:
-        examine_windows(fourier, <const float*> tile, <bits32*> plane, <bits32> 0x7fffffff, 23, found)
+        examine_windows(fourier, <const float*> section, <bits32*> plane, <bits32> 0x7fffffff, 23, found)
     else:
-        examine(fourier, <const float*> tile, <bits32*> plane, <bits32> 0x7fffffff, 23, found, f32v_broadcast(0))
+        examine(fourier, <const float*> section, <bits32*> plane, <bits32> 0x7fffffff, 23, found, f32v_broadcast(0))
 
 
-cdef void examine_f64(const Fourier* fourier, const void* tile, void* plane, bint windows, Range* found) noexcept nogil:
+cdef void examine_f64(const Fourier* fourier, const void* section, void* plane, bint windows,
+                      Range* found) noexcept nogil:
     if windows:
-        examine_windows(fourier, <const double*> tile, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found)
+        examine_windows(fourier, <const double*> section, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found)
     else:
-        examine(fourier, <const double*> tile, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found,
+        examine(fourier, <const double*> section, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found,
                 f64v_broadcast(0))
 
 
-cdef void count_zeros(const Fourier* fourier, const real* tile, int* counts) noexcept nogil:
+cdef void count_zeros(const Fourier* fourier, const real* section, int* counts) noexcept nogil:
     """counts[y, x] = how many rows of taps from pixel (y, x) downwards are zeros, as many as a kernel has in each."""
     cdef Py_ssize_t width = fourier.width, row, column, channel
     cdef Py_ssize_t plane = fourier.height * fourier.pitch
@@ -192,7 +196,7 @@ cdef void count_zeros(const Fourier* fourier, const real* tile, int* counts) noe
     for row in range(fourier.height - 1, -1, -1):
         own = counts + row * width
         for channel in range(fourier.depth):
-            pixels = tile + channel * plane + row * fourier.pitch
+            pixels = section + channel * plane + row * fourier.pitch
             for column in range(width):
                 own[column] = pixels[column] == 0 and (channel == 0 or own[column])
         for column in range(width - fourier.column_dilation - 1, -1, -1):
@@ -207,9 +211,9 @@ cdef void count_zeros(const Fourier* fourier, const real* tile, int* counts) noe
                 own[column] = 1
 
 
-cdef void count_zeros_f32(const Fourier* fourier, const void* tile, int* counts) noexcept nogil:
-    count_zeros(fourier, <const float*> tile, counts)
+cdef void count_zeros_f32(const Fourier* fourier, const void* section, int* counts) noexcept nogil:
+    count_zeros(fourier, <const float*> section, counts)
 
 
-cdef void count_zeros_f64(const Fourier* fourier, const void* tile, int* counts) noexcept nogil:
-    count_zeros(fourier, <const double*> tile, counts)
+cdef void count_zeros_f64(const Fourier* fourier, const void* section, int* counts) noexcept nogil:
+    count_zeros(fourier, <const double*> section, counts)

@@ -19,7 +19,7 @@ cdef void fill_twiddles(const Transform* transform, real* twiddles) noexcept nog
         n //= radix
 
 
-cdef void transform_kernel(const Fourier* fourier, const real* taps, real* tile, real* points, real* spectrum,
+cdef void transform_kernel(const Fourier* fourier, const real* taps, real* section, real* points, real* spectrum,
                            int* exponent) noexcept nogil:
     """The spectra of one kernel's channels, divided by 2**exponent. Where an axis is not transformed it is repeated."""
     cdef Py_ssize_t row, column, channel, y, x, n_columns
@@ -35,23 +35,23 @@ cdef void transform_kernel(const Fourier* fourier, const real* taps, real* tile,
     if fourier.across.radices[0] == 1:
         n_columns = fourier.width
     for channel in range(fourier.depth):
-        memset(tile, 0, fourier.height * fourier.pitch * sizeof(real))
+        memset(section, 0, fourier.height * fourier.pitch * sizeof(real))
         for row in range(fourier.kernel_height):
             for column in range(fourier.kernel_width):
-                tile[row * fourier.row_dilation * fourier.pitch + column * fourier.column_dilation] = (
+                section[row * fourier.row_dilation * fourier.pitch + column * fourier.column_dilation] = (
                     taps[(row * fourier.kernel_width + column) * fourier.depth + channel])
         if fourier.across.radices[0] == 1:
             for y in range(fourier.height):
                 for x in range(1, fourier.width):
-                    tile[y * fourier.pitch + x] = tile[y * fourier.pitch]
+                    section[y * fourier.pitch + x] = section[y * fourier.pitch]
         if fourier.down.radices[0] == 1:
             for y in range(1, fourier.height):
                 for x in range(fourier.width):
-                    tile[y * fourier.pitch + x] = tile[x]
+                    section[y * fourier.pitch + x] = section[x]
         if real is float:
-            forward_f32(fourier, tile, tile, fourier.pitch, n_columns, scale, 0, spectrum, points)
+            forward_f32(fourier, section, section, fourier.pitch, n_columns, scale, 0, spectrum, points)
         else:
-            forward_f64(fourier, tile, tile, fourier.pitch, n_columns, scale, 0, spectrum, points)
+            forward_f64(fourier, section, section, fourier.pitch, n_columns, scale, 0, spectrum, points)
         spectrum += 2 * fourier.height * fourier.width
 
 
@@ -63,11 +63,11 @@ cdef void fill_twiddles_f64(const Transform* transform, void* twiddles) noexcept
     fill_twiddles(transform, <double*> twiddles)
 
 
-cdef void transform_kernel_f32(const Fourier* fourier, const void* taps, void* tile, void* points, void* spectra,
+cdef void transform_kernel_f32(const Fourier* fourier, const void* taps, void* section, void* points, void* spectra,
                                int* exponent) noexcept nogil:
-    transform_kernel(fourier, <const float*> taps, <float*> tile, <float*> points, <float*> spectra, exponent)
+    transform_kernel(fourier, <const float*> taps, <float*> section, <float*> points, <float*> spectra, exponent)
 
 
-cdef void transform_kernel_f64(const Fourier* fourier, const void* taps, void* tile, void* points, void* spectra,
+cdef void transform_kernel_f64(const Fourier* fourier, const void* taps, void* section, void* points, void* spectra,
                                int* exponent) noexcept nogil:
-    transform_kernel(fourier, <const double*> taps, <double*> tile, <double*> points, <double*> spectra, exponent)
+    transform_kernel(fourier, <const double*> taps, <double*> section, <double*> points, <double*> spectra, exponent)

@@ -14,14 +14,14 @@
 # Both transforms are bound by loads and stores: 16 of each for 32 additions, and 20 for 28. At 64 channels they take
 # about a tenth of the time, less with more.
 
-from microkernels cimport MOST_LANES, Tiles, real
+from microkernels cimport MOST_LANES, Quads, real
 from simd cimport a_zero, f32v, f32v_broadcast, f64v_broadcast
 from vectors cimport broadcast, n_lanes, store_lanes, vector
 
 
-cdef inline void tile_in(const real* pixels, const Py_ssize_t* rows, const Py_ssize_t* columns, real* transformed,
+cdef inline void quad_in(const real* pixels, const Py_ssize_t* rows, const Py_ssize_t* columns, real* transformed,
                          Py_ssize_t plane_pitch, vector like) noexcept nogil:
-    """B^T d B of one tile and one vector of channels."""
+    """B^T d B of one quad and one vector of channels."""
     cdef vector[16] done
     cdef vector first, second, third, fourth
     cdef Py_ssize_t index
@@ -44,7 +44,7 @@ cdef inline void tile_in(const real* pixels, const Py_ssize_t* rows, const Py_ss
 
 cdef inline void part_in(const real* pixels, const Py_ssize_t* rows, const Py_ssize_t* columns, real* transformed,
                          Py_ssize_t plane_pitch, Py_ssize_t n_channels, vector like) noexcept nogil:
-    """`tile_in` for fewer channels than a vector has lanes: by way of whole vectors."""
+    """`quad_in` for fewer channels than a vector has lanes: by way of whole vectors."""
     cdef real[16 * MOST_LANES] loaded, done
     cdef Py_ssize_t[4] loaded_rows, loaded_columns
     cdef Py_ssize_t row, column, channel, lanes = n_lanes(like)
@@ -55,7 +55,7 @@ cdef inline void part_in(const real* pixels, const Py_ssize_t* rows, const Py_ss
             for channel in range(lanes):
                 loaded[(4 * row + column) * lanes + channel] = (
                     pixels[rows[row] + columns[column] + channel] if channel < n_channels else 0)
-    tile_in(<const real*> loaded, <const Py_ssize_t*> loaded_rows, <const Py_ssize_t*> loaded_columns, <real*> done,
+    quad_in(<const real*> loaded, <const Py_ssize_t*> loaded_rows, <const Py_ssize_t*> loaded_columns, <real*> done,
             lanes, like)
     for row in range(16):
         for channel in range(n_channels):
@@ -63,75 +63,75 @@ cdef inline void part_in(const real* pixels, const Py_ssize_t* rows, const Py_ss
 
 
 cdef inline Py_ssize_t first_of_pair(Py_ssize_t pair, Py_ssize_t dilation) noexcept nogil:
-    """The first of the two rows or columns of a tile."""
+    """The first of the two rows or columns of a quad."""
     return pair // dilation * 2 * dilation + pair % dilation
 
 
-cdef inline void tiles_in(const Tiles* tiles, const real* pixels, real* transformed, vector like) noexcept nogil:
-    """All channels of some tiles; a row or column beyond the last one repeats that, and reaches no response."""
-    cdef Py_ssize_t lanes = n_lanes(like), tile, channel, index, first_row, first_column
+cdef inline void quads_in(const Quads* quads, const real* pixels, real* transformed, vector like) noexcept nogil:
+    """All channels of some quads; a row or column beyond the last one repeats that, and reaches no response."""
+    cdef Py_ssize_t lanes = n_lanes(like), quad, channel, index, first_row, first_column
     cdef Py_ssize_t[4] rows
     cdef Py_ssize_t[4] columns
-    for tile in range(tiles.first, tiles.first + tiles.n_tiles):
-        first_row = first_of_pair(tile // tiles.tiles_per_row, tiles.row_dilation)
-        first_column = first_of_pair(tile % tiles.tiles_per_row, tiles.column_dilation)
+    for quad in range(quads.first, quads.first + quads.n_quads):
+        first_row = first_of_pair(quad // quads.quads_per_row, quads.row_dilation)
+        first_column = first_of_pair(quad % quads.quads_per_row, quads.column_dilation)
         for index in range(4):
-            rows[index] = tiles.pixel_row_pitch * min(
-                first_row + index * tiles.row_dilation, tiles.n_rows - 1 + 2 * tiles.row_dilation)
-            columns[index] = tiles.pixel_pitch * min(
-                first_column + index * tiles.column_dilation, tiles.n_columns - 1 + 2 * tiles.column_dilation)
-        if tiles.depth < lanes:
-            part_in(pixels, <const Py_ssize_t*> rows, <const Py_ssize_t*> columns, transformed, tiles.plane_pitch,
-                    tiles.depth, like)
+            rows[index] = quads.pixel_row_pitch * min(
+                first_row + index * quads.row_dilation, quads.n_rows - 1 + 2 * quads.row_dilation)
+            columns[index] = quads.pixel_pitch * min(
+                first_column + index * quads.column_dilation, quads.n_columns - 1 + 2 * quads.column_dilation)
+        if quads.depth < lanes:
+            part_in(pixels, <const Py_ssize_t*> rows, <const Py_ssize_t*> columns, transformed, quads.plane_pitch,
+                    quads.depth, like)
         else:
             channel = 0
             while True:  # the last vector may lie over the one before
-                channel = min(channel, tiles.depth - lanes)
-                tile_in(pixels + channel, <const Py_ssize_t*> rows, <const Py_ssize_t*> columns,
-                        transformed + channel, tiles.plane_pitch, like)
+                channel = min(channel, quads.depth - lanes)
+                quad_in(pixels + channel, <const Py_ssize_t*> rows, <const Py_ssize_t*> columns,
+                        transformed + channel, quads.plane_pitch, like)
                 channel += lanes
-                if channel >= tiles.depth:
+                if channel >= quads.depth:
                     break
-        transformed += tiles.depth
+        transformed += quads.depth
 
 
-cdef inline bint tiles_out(const Tiles* tiles, const real* sums, const real* bias, real* response,
+cdef inline bint quads_out(const Quads* quads, const real* sums, const real* bias, real* response,
                            vector like) noexcept nogil:
-    """A^T m A / 4 + bias of some tiles and one panel of kernels."""
-    cdef Py_ssize_t lanes = n_lanes(like), tile, part, panel_vector, index, row, column, n_kept = tiles.n_kernels
+    """A^T m A / 4 + bias of some quads and one panel of kernels."""
+    cdef Py_ssize_t lanes = n_lanes(like), quad, part, panel_vector, index, row, column, n_kept = quads.n_kernels
     cdef vector[8] done
     cdef vector first, second, third, fourth, own_bias, left, right, zero = broadcast(a_zero, like)
     cdef vector quarter = broadcast(<real> 0.25, like)
     cdef vector beyond = zero  # becomes not a number when something is not finite
     cdef const real* place
     cdef real* target
-    for panel_vector in range(tiles.width // lanes):
+    for panel_vector in range(quads.width // lanes):
         part = panel_vector * lanes
         own_bias = (<const vector*> (bias + part))[0]
-        for tile in range(tiles.n_tiles):
-            place = sums + tile * tiles.width + part
+        for quad in range(quads.n_quads):
+            place = sums + quad * quads.width + part
             for index in range(4):
-                first = (<const vector*> (place + index * tiles.sums_pitch))[0]
-                second = (<const vector*> (place + (4 + index) * tiles.sums_pitch))[0]
-                third = (<const vector*> (place + (8 + index) * tiles.sums_pitch))[0]
-                fourth = (<const vector*> (place + (12 + index) * tiles.sums_pitch))[0]
+                first = (<const vector*> (place + index * quads.sums_pitch))[0]
+                second = (<const vector*> (place + (4 + index) * quads.sums_pitch))[0]
+                third = (<const vector*> (place + (8 + index) * quads.sums_pitch))[0]
+                fourth = (<const vector*> (place + (12 + index) * quads.sums_pitch))[0]
                 done[index] = first + second + third
                 done[4 + index] = second - third - fourth
-            row = first_of_pair((tiles.first + tile) // tiles.tiles_per_row, tiles.row_dilation)
-            column = first_of_pair((tiles.first + tile) % tiles.tiles_per_row, tiles.column_dilation)
-            target = response + row * tiles.row_pitch + column * tiles.column_pitch
+            row = first_of_pair((quads.first + quad) // quads.quads_per_row, quads.row_dilation)
+            column = first_of_pair((quads.first + quad) % quads.quads_per_row, quads.column_dilation)
+            target = response + row * quads.row_pitch + column * quads.column_pitch
             for index in range(2):
-                if row + index * tiles.row_dilation < tiles.n_rows:
+                if row + index * quads.row_dilation < quads.n_rows:
                     left = done[4 * index] + done[4 * index + 1] + done[4 * index + 2]
                     right = done[4 * index + 1] - done[4 * index + 2] - done[4 * index + 3]
                     left = left * quarter + own_bias
                     right = right * quarter + own_bias
                     beyond = beyond + left * zero
                     store_lanes(target, left, part, n_kept)
-                    if column + tiles.column_dilation < tiles.n_columns:
+                    if column + quads.column_dilation < quads.n_columns:
                         beyond = beyond + right * zero
-                        store_lanes(target + tiles.column_dilation * tiles.column_pitch, right, part, n_kept)
-                    target += tiles.row_dilation * tiles.row_pitch
+                        store_lanes(target + quads.column_dilation * quads.column_pitch, right, part, n_kept)
+                    target += quads.row_dilation * quads.row_pitch
     return is_number(beyond)
 
 
@@ -148,17 +148,17 @@ cdef inline bint is_number(vector value) noexcept nogil:
     return every
 
 
-cdef void winograd_in_f32(const Tiles* tiles, const void* pixels, void* transformed) noexcept nogil:
-    tiles_in(tiles, <const float*> pixels, <float*> transformed, f32v_broadcast(0))
+cdef void winograd_in_f32(const Quads* quads, const void* pixels, void* transformed) noexcept nogil:
+    quads_in(quads, <const float*> pixels, <float*> transformed, f32v_broadcast(0))
 
 
-cdef void winograd_in_f64(const Tiles* tiles, const void* pixels, void* transformed) noexcept nogil:
-    tiles_in(tiles, <const double*> pixels, <double*> transformed, f64v_broadcast(0))
+cdef void winograd_in_f64(const Quads* quads, const void* pixels, void* transformed) noexcept nogil:
+    quads_in(quads, <const double*> pixels, <double*> transformed, f64v_broadcast(0))
 
 
-cdef bint winograd_out_f32(const Tiles* tiles, const void* sums, const void* bias, void* response) noexcept nogil:
-    return tiles_out(tiles, <const float*> sums, <const float*> bias, <float*> response, f32v_broadcast(0))
+cdef bint winograd_out_f32(const Quads* quads, const void* sums, const void* bias, void* response) noexcept nogil:
+    return quads_out(quads, <const float*> sums, <const float*> bias, <float*> response, f32v_broadcast(0))
 
 
-cdef bint winograd_out_f64(const Tiles* tiles, const void* sums, const void* bias, void* response) noexcept nogil:
-    return tiles_out(tiles, <const double*> sums, <const double*> bias, <double*> response, f64v_broadcast(0))
+cdef bint winograd_out_f64(const Quads* quads, const void* sums, const void* bias, void* response) noexcept nogil:
+    return quads_out(quads, <const double*> sums, <const double*> bias, <double*> response, f64v_broadcast(0))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import quads
 from checks import window_view
-from spectral_cases import tile_of
+from spectral_cases import section_of
 
 import xcorr
 
@@ -45,15 +45,15 @@ class Alike(NamedTuple):
         if method == "winograd":
             return self.repeats * quads.allowed_error(self.few_images, self.few_kernels, {"groups": self.groups})
         if method == "fft":
-            tile = tile_of(self.images, self.kernels, groups=self.groups)
+            section = section_of(self.images, self.kernels, groups=self.groups)
             norms = self.repeats * self.few_norms()
-            return 0.5 * log2(tile.height * tile.width) * unit * norms + unit * np.abs(self.exact)
+            return 0.5 * log2(section.height * section.width) * unit * norms + unit * np.abs(self.exact)
         n_taps = count * self.kernels[0].size
         sums = self.repeats * few_sums(np.abs(self.few_images), np.abs(self.few_kernels), self.groups)
         return (4 + 2 * sqrt(n_taps)) * unit * sums
 
     def few_norms(self):
-        """The image's 2-norm, which that of no tile exceeds, times the kernels', for each kernel."""
+        """The image's 2-norm, which that of no section exceeds, times the kernels', for each kernel."""
         by_group = by_groups(self.few_images, self.groups)
         image_norms = np.sqrt((np.abs(by_group).astype(np.float64) ** 2).sum(axis=(0, 1, 2, 4)))
         kernel_norms = np.sqrt((np.abs(self.few_kernels).astype(np.float64) ** 2).sum(axis=(1, 2, 3)))

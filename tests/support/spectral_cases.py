@@ -54,13 +54,13 @@ def by_fft(images, kernels, **keywords):
     return xcorr.correlate(images, kernels, method="fft", **keywords)
 
 
-def tile_of(
+def section_of(
     images, kernels, *, padding="valid", boundary="constant", stride=1, dilation=1, groups=1, fill_value=0, bias=None
 ):
-    """The tile of a call of NHWC operands by fft."""
+    """The section of a call of NHWC operands by fft."""
     keywords = {"padding": padding, "boundary": boundary, "stride": stride, "dilation": dilation, "groups": groups}
     settings = _settings.read_settings({**keywords, "layout": "NHWC", "method": "fft"})
-    return _plan.plan_for(settings, images.shape, images.dtype, kernels.shape, kernels.dtype).tile[0]
+    return _plan.plan_for(settings, images.shape, images.dtype, kernels.shape, kernels.dtype).section[0]
 
 
 def wide(array):
@@ -72,7 +72,7 @@ def allowed_error(images, kernels, expected, *, groups=1, bias=None, conjugate=T
 
     The norm of the padded image's channels of a group bounds that of each of its tiles.
     """
-    tile = tile_of(images, kernels, groups=groups, **geometry)
+    section = section_of(images, kernels, groups=groups, **geometry)
     work = np.promote_types(dtype or np.result_type(images, kernels), np.float32)
     unit = np.finfo(work).eps / 2
     padded = wide(padded_images(images, kernels.shape[1:3], **geometry))
@@ -83,7 +83,7 @@ def allowed_error(images, kernels, expected, *, groups=1, bias=None, conjugate=T
     kernel_norms = np.sqrt((np.abs(wide(kernels)) ** 2).sum(axis=(1, 2, 3))).reshape(groups, -1)
     norms = (image_norms[:, :, None] * kernel_norms).reshape(len(images), 1, 1, len(kernels))
     n_roundings = 1 if bias is None else 2
-    allowed = 0.5 * log2(max(tile.down * tile.across, 4)) * unit * norms  # kernels of one tap are not transformed
+    allowed = 0.5 * log2(max(section.down * section.across, 4)) * unit * norms  # kernels of one tap are not transformed
     allowed = allowed + unit * (n_roundings * np.abs(expected) + (0 if bias is None else np.abs(bias)))
     allowed = allowed + np.finfo(np.float64).eps * norms  # the oracle itself is rounded to float64
     stored = np.dtype(dtype or np.result_type(images, kernels))

@@ -72,11 +72,11 @@ class Plan(Protocol):
 
     @property
     def sizes(self) -> Any:
-        """What the frequency domain's tile depends on."""
+        """What the frequency domain's section depends on."""
 
     @property
-    def tile(self) -> Any:
-        """The frequency domain's tile and what it costs."""
+    def section(self) -> Any:
+        """The frequency domain's section and what it costs."""
 
     def form(self, summed: str) -> str:
         """What the direct method's lanes run over."""

@@ -1,4 +1,4 @@
-"""The frequency domain above the loops: its tiles, what they cost, and where integers come out exactly."""
+"""The frequency domain above the loops: its sections, what they cost, and where integers come out exactly."""
 
 from math import prod
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ SMALLEST_TRANSFORMED = 25
 """Taps of one channel below which the frequency domain is not looked at: it never was the faster one."""
 
 SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 512, 640, 768, 1024, 1280, 1536, 2048)
-"""Sides of tiles: products of 2, 3 and 5, and multiples of 16, the most lanes of a vector."""
+"""Sides of sections: products of 2, 3 and 5, and multiples of 16, the most lanes of a vector."""
 
 SPECTRA_LIMIT = WORKERS_LIMIT = WORKSPACE_LIMIT // 2
 """Bytes of the spectra of kernels that are there at once, and of what the workers need."""
@@ -28,7 +28,7 @@ PRODUCT, STREAM, FAR, STORE, SPILL = 0.5, 8.6, 41.4, 8.2, 2.0
 """What a point costs, in multiply-adds of the direct method at its best.
 
 In a pass of radix 4 along one axis, and what is added where a line of points does not fit the first cache; beside the
-passes in a forward transform (staging, the tile's range, transposing) and in a backward one; what each row of points
+passes in a forward transform (staging, the section's range, transposing) and in a backward one; what each row of points
 costs in either; in the product of one channel's spectra, and what is added if the bank's spectra do not fit the second
 cache (four times as much beyond the third); what is added to a transform that does not; and what a response costs on
 its way from a strip to the array, and from one that does not fit the second cache. 2026-11-25, AMD EPYC (Zen 4), level
@@ -39,13 +39,13 @@ FIRST_CACHE_POINTS = 256
 """Points of a line that the first-level cache holds; a point is two vectors (real, imaginary) of 64 bytes."""
 
 KERNELS = 16
-"""Kernels that a tile is chosen for, whatever their number is: a response's bits do not depend on the bank."""
+"""Kernels that a section is chosen for, whatever their number is: a response's bits do not depend on the bank."""
 
 WORTH_SHARING, IDLE = 10_000_000, 0.03
-"""Multiply-adds above which a call is worth several workers, and what a tile is charged for those that idle.
+"""Multiply-adds above which a call is worth several workers, and what a section is charged for those that idle.
 
-Workers take pairs of tiles, and some idle where pairs are few: such a tile is charged IDLE / n_pairs more, whatever the
-number of workers.
+Workers take pairs of sections, and some idle where pairs are few: such a section is charged IDLE / n_pairs more,
+whatever the number of workers.
 """
 
 SUMMED = 16
@@ -61,8 +61,8 @@ SECOND_CACHE, THIRD_CACHE = 2**20, 2**24
 """Bytes: of one core, and what a core may hope for of the one that they share."""
 
 
-class Tile(NamedTuple):
-    """The sides of a tile; the points of its transforms, 1 along an axis that is left alone; the windows it gives."""
+class Section(NamedTuple):
+    """The sides of a section; the points of its transforms, 1 along an axis left alone; the windows it gives."""
 
     height: Any
     width: Any
@@ -73,7 +73,7 @@ class Tile(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """What the choice of a tile depends on: sizes of one image and the bank, in real elements."""
+    """What the choice of a section depends on: sizes of one image and the bank, in real elements."""
 
     rows: int  # of windows, without stride
     columns: int
@@ -107,95 +107,96 @@ def sizes_of(geometry: Geometry, types: Types) -> Sizes:
 
 
 def obstacle(geometry: Geometry, types: Types) -> str:
-    """None; where no tile fits, the plan says so."""
+    """None; where no section fits, the plan says so."""
     return ""
 
 
 def doubt(geometry: Geometry, types: Types) -> str:
-    """Small kernels, or large ones of which no tile fits the workspace."""
+    """Small kernels, or large ones of which no section fits the workspace."""
     if prod(geometry.kernel_shape) < SMALLEST_TRANSFORMED:
         return f"the frequency domain is for kernels of {SMALLEST_TRANSFORMED} taps in a channel and more"
     if cheapest(sizes_of(geometry, types))[0] is None:
-        return "no tile of the frequency domain fits the workspace"
+        return "no section of the frequency domain fits the workspace"
     return ""
 
 
 def cost(geometry: Geometry, types: Types) -> int:
-    """The cost of the cheapest tile."""
+    """The cost of the cheapest section."""
     return cheapest(sizes_of(geometry, types))[1]
 
 
 def effort(plan: Plan) -> int:
     """The cost."""
-    of_tile: int = plan.tile[1]
-    return of_tile
+    cost: int = plan.section[1]
+    return cost
 
 
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
-    """Loops over pairs of tiles."""
-    return {"form": "fft", "blocks": plan.blocks, "tile": tuple(plan.tile[0]), "rounded": plan.types.exact}
+    """Loops over pairs of sections."""
+    return {"form": "fft", "blocks": plan.blocks, "section": tuple(plan.section[0]), "rounded": plan.types.exact}
 
 
 def n_bytes(plan: Plan, summed: str) -> tuple[int, int]:
     """Bytes of the spectra that are there at once, and of one worker's workspace."""
-    tile, sizes = plan.tile[0], plan.sizes
-    return int(chunk(tile, sizes) * spectrum_bytes(tile, sizes)) * sizes.groups, int(workspace(tile, sizes))
+    section, sizes = plan.section[0], plan.sizes
+    return int(chunk(section, sizes) * spectrum_bytes(section, sizes)) * sizes.groups, int(workspace(section, sizes))
 
 
 def reasons(plan: Plan) -> list[str]:
-    """Which tiles, for how many windows."""
-    tile = plan.tile[0]
-    return [f"tiles of {tile.height}x{tile.width} pixels for {tile.valid_rows}x{tile.valid_columns} windows"]
+    """Which sections, for how many windows."""
+    section = plan.section[0]
+    windows = f"{section.valid_rows}x{section.valid_columns}"
+    return [f"sections of {section.height}x{section.width} pixels for {windows} windows"]
 
 
-def taken_tile(sizes: Sizes) -> tuple[Tile, int]:
-    """The cheapest tile and its cost; MemoryError if there is none."""
-    tile, of_tile = cheapest(sizes)
+def taken_section(sizes: Sizes) -> tuple[Section, int]:
+    """The cheapest section and its cost; MemoryError if there is none."""
+    section, cost = cheapest(sizes)
     spans, longest = (sizes.row_span, sizes.column_span), SIZES[-1]
-    if tile is None and max(spans) > longest:
+    if section is None and max(spans) > longest:
         raise MemoryError(
             f"method: 'fft' transforms tiles of at most {longest}x{longest} pixels; the kernels span "
             f"{spans[0]}x{spans[1]}; allowed are kernels that fit a tile, and other methods"
         )
-    if tile is None:
+    if section is None:
         raise MemoryError(
             f"method: 'fft' would need {least_bytes(sizes)} bytes of spectra and of workspace; "
             f"at most {WORKSPACE_LIMIT} are allowed"
         )
-    return tile, of_tile
+    return section, cost
 
 
-# --- tiles ------------------------------------------------------------------------------------------------------------
+# --- sections ---------------------------------------------------------------------------------------------------------
 
 
 @remembered(1024)
-def cheapest(sizes: Sizes) -> tuple[Tile | None, int]:
-    """The cheapest tile for some kernels, and its cost in multiply-adds of the direct method; None if none fits."""
+def cheapest(sizes: Sizes) -> tuple[Section | None, int]:
+    """The cheapest section for some kernels, and its cost in multiply-adds of the direct method; None if none fits."""
     few = sizes._replace(n_kernels=KERNELS)
-    tiles = all_tiles(few)
-    costs = tile_cost(tiles, few)
-    fits = (workspace(tiles, few) <= WORKERS_LIMIT) & (chunk(tiles, few) >= 1)
+    sections = all_sections(few)
+    costs = section_cost(sections, few)
+    fits = (workspace(sections, few) <= WORKERS_LIMIT) & (chunk(sections, few) >= 1)
     if not fits.any():
         return None, 0
     if costs[fits].min() > WORTH_SHARING:
-        costs = costs * (1 + IDLE / n_pairs(tiles, few))
+        costs = costs * (1 + IDLE / n_pairs(sections, few))
     best = int(np.argmin(np.where(fits, costs, np.inf)))
-    tile = Tile(*(int(numbers.flat[best]) for numbers in tiles))
-    return tile, int(tile_cost(tile, sizes))
+    section = Section(*(int(numbers.flat[best]) for numbers in sections))
+    return section, int(section_cost(section, sizes))
 
 
-def all_tiles(sizes: Sizes) -> Tile:
-    """Every tile that gives a window, as arrays (heights, widths)."""
+def all_sections(sizes: Sizes) -> Section:
+    """Every section that gives a window, as arrays (heights, widths)."""
     down = sides(sizes.rows, sizes.row_span, sizes.row_stride)
     across = sides(sizes.columns, sizes.column_span, sizes.column_stride)
     (heights, widths), (n_down, n_across), (rows, columns) = (
         np.meshgrid(first, second, indexing="ij") for first, second in zip(down, across, strict=True)
     )
-    return Tile(*(array.astype(np.float64) for array in (heights, widths, n_down, n_across, rows, columns)))
+    return Section(*(array.astype(np.float64) for array in (heights, widths, n_down, n_across, rows, columns)))
 
 
 def sides(windows: int, span: int, stride: int) -> npt.NDArray[np.intp]:
-    """(3, sides): sides of tiles along one axis, their points, and the windows they give, a multiple of the stride."""
+    """(3, sides): sides of sections along an axis, their points, and the windows they give, whole strides."""
     side = np.array(SIZES)
     points = np.ones_like(side) if span == 1 else side
     valid = (side - span + 1) // stride * stride
@@ -204,68 +205,68 @@ def sides(windows: int, span: int, stride: int) -> npt.NDArray[np.intp]:
     return found[:, found[2] > 0]
 
 
-def n_pairs(tile: Tile, sizes: Sizes) -> Any:
-    """Pairs of tiles that cover an image."""
-    return np.ceil(np.ceil(sizes.rows / tile.valid_rows) * np.ceil(sizes.columns / tile.valid_columns) / 2)
+def n_pairs(section: Section, sizes: Sizes) -> Any:
+    """Pairs of sections that cover an image."""
+    return np.ceil(np.ceil(sizes.rows / section.valid_rows) * np.ceil(sizes.columns / section.valid_columns) / 2)
 
 
-def workspace(tile: Tile, sizes: Sizes) -> Any:
+def workspace(section: Section, sizes: Sizes) -> Any:
     """Bytes that one worker needs beside the responses in its strip, at most 16 MiB."""
-    return sizes.item * tile.height * ((4 * tile.width + 32) * sizes.depth + 2 * tile.width) + 2**24
+    return sizes.item * section.height * ((4 * section.width + 32) * sizes.depth + 2 * section.width) + 2**24
 
 
-def spectrum_bytes(tile: Tile, sizes: Sizes) -> Any:
+def spectrum_bytes(section: Section, sizes: Sizes) -> Any:
     """Bytes of the spectra of one kernel, all channels together."""
-    return 2 * sizes.item * sizes.depth * tile.height * tile.width
+    return 2 * sizes.item * sizes.depth * section.height * section.width
 
 
-def chunk(tile: Tile, sizes: Sizes) -> Any:
+def chunk(section: Section, sizes: Sizes) -> Any:
     """Kernels of each group whose spectra are there at once."""
-    return np.minimum(sizes.n_kernels, SPECTRA_LIMIT // (spectrum_bytes(tile, sizes) * sizes.groups)).astype(np.intp)
+    return np.minimum(sizes.n_kernels, SPECTRA_LIMIT // (spectrum_bytes(section, sizes) * sizes.groups)).astype(np.intp)
 
 
 def least_bytes(sizes: Sizes) -> int:
-    """The limit that the tile which needs least would need: one half for spectra, the other for a worker."""
-    tiles = all_tiles(sizes)
-    return int(2 * np.maximum(workspace(tiles, sizes), sizes.groups * spectrum_bytes(tiles, sizes)).min())
+    """The limit that the section which needs least would need: one half for spectra, the other for a worker."""
+    sections = all_sections(sizes)
+    return int(2 * np.maximum(workspace(sections, sizes), sizes.groups * spectrum_bytes(sections, sizes)).min())
 
 
 # --- what they cost ---------------------------------------------------------------------------------------------------
 
 
-def tile_cost(tile: Tile, sizes: Sizes) -> Any:
+def section_cost(section: Section, sizes: Sizes) -> Any:
     """Cost of one image, in multiply-adds of the direct method."""
     constants = PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE, SPILL
-    return np.tensordot(constants, counts(tile, sizes), axes=1)
+    return np.tensordot(constants, counts(section, sizes), axes=1)
 
 
-def counts(tile: Tile, sizes: Sizes) -> Any:
+def counts(section: Section, sizes: Sizes) -> Any:
     """(10, ...): how often each of the constants above is paid for one image."""
-    points = tile.height * tile.width
-    passes_down, passes_across = np.log2(tile.down) / 2, np.log2(tile.across) / 2
-    used = np.minimum(1, (np.minimum(sizes.columns, tile.valid_columns) + 8) / tile.width)
-    pairs = n_pairs(tile, sizes)
+    points = section.height * section.width
+    passes_down, passes_across = np.log2(section.down) / 2, np.log2(section.across) / 2
+    used = np.minimum(1, (np.minimum(sizes.columns, section.valid_columns) + 8) / section.width)
+    pairs = n_pairs(section, sizes)
     forward = sizes.groups * sizes.depth * points * pairs
-    forward = forward * np.ceil(sizes.n_kernels / np.maximum(chunk(tile, sizes), 1))
+    forward = forward * np.ceil(sizes.n_kernels / np.maximum(chunk(section, sizes), 1))
     backward = sizes.groups * sizes.n_kernels * points * pairs
     kernels = sizes.groups * sizes.n_kernels * sizes.depth * points / 2  # every other call has them prepared
-    bank = spectrum_bytes(tile, sizes) * sizes.n_kernels
+    bank = spectrum_bytes(section, sizes) * sizes.n_kernels
     wide = sizes.item / 4  # half as many lanes
     stored = sizes.groups * sizes.n_kernels * float(sizes.rows) * sizes.columns * (sizes.n_kernels > 1) + 0 * points
-    large_strip = tile.valid_rows * tile.valid_columns * min(16, sizes.n_kernels) * 2 * sizes.item > SECOND_CACHE
-    axes = [(passes_down, tile.down, used, sizes.column_span / tile.width), (passes_across, tile.across, 1, 1)]
+    large_strip = section.valid_rows * section.valid_columns * min(16, sizes.n_kernels) * 2 * sizes.item > SECOND_CACHE
+    axes = [(passes_down, section.down, used, sizes.column_span / section.width), (passes_across, section.across, 1, 1)]
     passes = [n_passes * (forward + backward * share + kernels * own) for n_passes, _, share, own in axes]
-    large_tile = 2 * sizes.item * points > SECOND_CACHE
+    large_section = 2 * sizes.item * points > SECOND_CACHE
     return wide * np.stack(
         [
             passes[0] + passes[1],
             sum(paid * (n > FIRST_CACHE_POINTS) for paid, (_, n, _, _) in zip(passes, axes, strict=True)),
             forward + kernels / 4,
             backward * (1 + used) / 2,
-            (forward + backward) / tile.width,
+            (forward + backward) / section.width,
             backward * sizes.depth,
             backward * sizes.depth * np.where(bank > THIRD_CACHE, 4, bank > SECOND_CACHE / 2),
-            (forward + backward + kernels) * large_tile,
+            (forward + backward + kernels) * large_section,
             stored,
             stored * large_strip,
         ]
@@ -275,17 +276,17 @@ def counts(tile: Tile, sizes: Sizes) -> Any:
 # --- integers ---------------------------------------------------------------------------------------------------------
 
 
-def rounds_right(bound: int, sizes: Sizes, tile: Tile) -> bool:
+def rounds_right(bound: int, sizes: Sizes, section: Section) -> bool:
     """Whether whole numbers come out exactly when they are rounded, where no response exceeds `bound`.
 
     A pass of a transform errs by less than 8 u for each factor of two of its radix, relative to the 2-norm (Higham,
     theorem 24.2, has 6.7), the sum over channels by less than SUMMED u, scaling a response by 3 u. By Cauchy's
-    inequality an error of a spectrum reaches a response at most times the norms of the tiles and of the kernel, one of
-    the backward pass at most times the norm of all responses: the tiles' norm times the sum of the kernel's magnitudes.
-    So with z for both tiles all errors are below (24 log2(points) + SUMMED + 3) u |z|_2 |kernel|_1, and |z|_2
-    |kernel|_1 <= sqrt(2 points depth) `bound`, in which the channels count. A quarter is left to spare.
+    inequality an error of a spectrum reaches a response at most times the norms of the sections and of the kernel, one
+    of the backward pass at most times the norm of all responses: the sections' norm times the sum of the kernel's
+    magnitudes. So with z for both sections all errors are below (24 log2(points) + SUMMED + 3) u |z|_2 |kernel|_1,
+    and |z|_2 |kernel|_1 <= sqrt(2 points depth) `bound`, in which the channels count. A quarter is left to spare.
     """
-    points = tile.height * tile.width
+    points = section.height * section.width
     unit = float(np.finfo(np.float64).eps) / 2
     errors = (24 * np.log2(points) + SUMMED + 3) * unit * np.sqrt(2.0 * points * sizes.depth) * float(bound)
     return bool(errors < 0.25)

@@ -40,7 +40,7 @@ def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_a
     plan, bank = job.plan, job.bank
     engine = plan.engine(summed)
     bias = np.ascontiguousarray(bank.bias, summed)
-    n_chunks = -(-bank.n_kernels // int(fft.chunk(plan.tile[0], plan.sizes)))
+    n_chunks = -(-bank.n_kernels // int(fft.chunk(plan.section[0], plan.sizes)))
     at_once = -(-bank.n_kernels // n_chunks)
     fits, sections = True, Sections([], None)
     for first in range(0, bank.n_kernels, at_once):

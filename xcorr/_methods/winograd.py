@@ -30,19 +30,19 @@ CHANNELS, SIDE = 32, 6
 """Channels and kernels, and rows and columns of the response, from which on winograd is taken.
 
 From there on it is 1.2 to 2 times as fast as direct, at the threshold itself 0.95 to 1.4 times; with 24 channels 0.8 to
-1.4 times, with 5x5 responses (a third of the tiles' places is lost) 0.7 to 1.3 times. 2026-11-25, AMD EPYC (Zen 3),
+1.4 times, with 5x5 responses (a third of the quads' places is lost) 0.7 to 1.3 times. 2026-11-25, AMD EPYC (Zen 3),
 level v3, 1 worker, benchmarks/crossover.py.
 """
 
 LARGE_BANK, LARGE_BANK_SIDE = 2**18, 10
 """Products of channels and kernels from which on winograd waits for responses with that many rows and columns.
 
-A transformed bank is 16/9 as large, and a small response reads it for few tiles: 512 kernels of 512 channels are 0.8 to
+A transformed bank is 16/9 as large, and a small response reads it for few quads: 512 kernels of 512 channels are 0.8 to
 1.1 times as fast with 6 to 8 rows, 1.15 with 10 and 1.3 with 12. Measured with the constants above.
 """
 
 USED_PLACES, USED_PLACES_OF_FEW, FEW = 0.6, 0.85, 64
-"""The share of the tiles' places that have to be responses, and the same with fewer channels or kernels than that.
+"""The share of the quads' places that have to be responses, and the same with fewer channels or kernels than that.
 
 Odd sides lose a part, and so do sides that two dilations do not divide. From 64 channels on winograd is 1.2 times as
 fast as direct with 0.64 of the places, 1.4 times with 0.77; with 32 it is 0.8 to 0.95 times as fast with 0.77 at level
@@ -103,20 +103,20 @@ def reasons(plan: Plan) -> list[str]:
     return ["3x3 kernels of many channels: 16 multiplications for 4 responses instead of 36"]
 
 
-def pairs(length: int, dilation: int) -> int:
-    """Tiles across so many rows or columns of responses: each has two that are a dilation apart, if there are two."""
+def quads_across(length: int, dilation: int) -> int:
+    """Quads across so many rows or columns of responses: each has two that are a dilation apart, if there are two."""
     return length // (2 * dilation) * dilation + min(length % (2 * dilation), dilation)
 
 
 def used_places(geometry: Geometry) -> float:
-    """The share of the tiles' places that are responses."""
+    """The share of the quads' places that are responses."""
     rows, columns = geometry.rows, geometry.columns
-    tiles = pairs(rows, geometry.row_dilation) * pairs(columns, geometry.column_dilation)
-    return rows * columns / (4 * tiles)
+    quads = quads_across(rows, geometry.row_dilation) * quads_across(columns, geometry.column_dilation)
+    return rows * columns / (4 * quads)
 
 
 def strip_pixels(geometry: Geometry) -> int:
-    """Elements of the smallest strip of whole tiles, in and around it."""
+    """Elements of the smallest strip of whole quads, in and around it."""
     rows = 2 * geometry.row_dilation + min(geometry.rows, 2 * geometry.row_dilation)
     return rows * (geometry.columns + 2 * geometry.column_dilation) * geometry.channels // geometry.groups
 
