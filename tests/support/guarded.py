@@ -114,7 +114,7 @@ def guarding(guarded):
 
 
 def with_infinities(method, images, kernels):
-    """Operands of which a method hands something back, if it ever does: a pixel's windows, and one of several kernels."""
+    """Operands of which a method hands something back, if it ever does: a pixel's windows, one of several kernels."""
     images, kernels = images.copy(), kernels.copy()
     if method in ("winograd", "fft"):
         images[-1, images.shape[1] // 2, images.shape[2] // 2, -1] = np.inf

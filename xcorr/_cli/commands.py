@@ -125,10 +125,10 @@ def options_of_correlate(command: Command) -> Command:
     words = click.Choice
     options = [
         click.option(
-            "--padding", type=PADDING, default="valid", show_default=True, help="valid, same, full, or pixels."
+            "--padding", type=PADDING, default="valid", show_default=True, help="Padding: valid, same, full, or pixels."
         ),
         click.option(
-            "--boundary", type=words(BOUNDARIES), default="constant", show_default=True, help="Pixels of the padding."
+            "--boundary", type=words(BOUNDARIES), default="constant", show_default=True, help="What the padding holds."
         ),
         click.option("--stride", type=PAIR, default=1, show_default=True, help="Pixels between windows."),
         click.option("--dilation", type=PAIR, default=1, show_default=True, help="Pixels between taps."),
@@ -142,7 +142,13 @@ def options_of_correlate(command: Command) -> Command:
             show_default=True,
             help="Way to compute the sums.",
         ),
-        click.option("--precision", type=words(PRECISIONS), default="standard", show_default=True, help="Error bound."),
+        click.option(
+            "--precision",
+            type=words(PRECISIONS),
+            default="standard",
+            show_default=True,
+            help="Bound that errors keep to.",
+        ),
         click.option("--workers", type=click.IntRange(min=1), help="Threads; default: the CPUs this process may use."),
     ]
     for option in reversed(options):
@@ -248,14 +254,16 @@ def demo(
     "--format", "form", type=click.Choice(list(SUFFIXES)), default="npy", show_default=True, help="Kind of results."
 )
 @click.option(
-    "--channels", type=click.Choice(CHANNELS), help="Use of colours by a bank without channels; default: each."
+    "--channels", type=click.Choice(CHANNELS), help="What a bank without channels does with colours; default: each."
 )
-@click.option("--alpha", type=click.Choice(ALPHAS), default="drop", show_default=True, help="Use of transparency.")
+@click.option(
+    "--alpha", type=click.Choice(ALPHAS), default="drop", show_default=True, help="What becomes of transparency."
+)
 @click.option(
     "--scale",
     type=click.Choice(SCALES),
-    help="unit: integers, of images and pictures, stand for 0 to 1; stretch: a picture's least response is black and "
-    "its greatest white; middle: 0 is grey. Default: numbers as they are. Without a word it is unit.",
+    help="Scale of values; unit: integers, of images and pictures, stand for 0 to 1; stretch: a picture's least response "
+    "is black and its greatest white; middle: 0 is grey. Default: numbers as they are. Without a word it is unit.",
 )
 @click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the arrays in .npy and IDX files.")
 @click.option(
@@ -326,7 +334,11 @@ def tell_info(as_json: bool) -> None:
 @click.option("--kernels", required=True, type=SHAPE, metavar="SIZES", help="Shape of the bank, as 64x7x7x3.")
 @click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the images.")
 @click.option(
-    "--groups", type=click.IntRange(min=1), default=1, show_default=True, help="Groups of channels and of kernels."
+    "--groups",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Number of groups of channels and kernels.",
 )
 @click.option("--images-dtype", default="float32", show_default=True, help="Type of the images.")
 @click.option("--kernels-dtype", default="float32", show_default=True, help="Type of the kernels.")
