@@ -51,7 +51,7 @@ class Case(NamedTuple):
 
     @property
     def multiply_adds(self) -> int:
-        return self.images[0] * self.geometry.work
+        return self.images[0] * self.geometry.multiply_adds
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """Images and kernels in the layout's order of axes, the same ones every time."""

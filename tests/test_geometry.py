@@ -382,7 +382,7 @@ def test_sizes_that_no_index_holds_are_refused():
         f"dilation: the kernel's effective size would be {2**63 + 1}{most}"
     )
     far = LARGEST // 16
-    assert make_geometry((4, 4, 1), (1, 1, 1, 1), padding=(far - 2, 0), stride=far).rows == 2
+    assert make_geometry((4, 4, 1), (1, 1, 1, 1), padding=(far - 2, 0), stride=far).outputs[0] == 2
     padded = 4 + 2 * (far - 1)
     assert refused((4, 4, 1), (1, 1, 1, 1), padding=(far - 1, 0)) == (
         f"padding: the bytes of {padded} padded pixels would be {8 * padded}{most}"

@@ -9,40 +9,40 @@ from xcorr._engine import fill_source_indices
 
 import xcorr
 from xcorr import _reach
+from xcorr._axes import Axis
 from xcorr._methods import exact
 
 
-def reached_by(length, windows, taps, before, boundary):
-    """The places of an axis that windows really reach."""
-    span = (windows[0] - 1) * windows[1] + (taps[0] - 1) * taps[1] + 1
-    sources = np.empty(span, np.intp)
-    fill_source_indices(sources, -before, length, boundary)
-    positions = np.add.outer(np.arange(windows[0]) * windows[1], np.arange(taps[0]) * taps[1])
-    return {int(place) for place in sources[positions].ravel() if place >= 0}
+def reached_by(axis, boundary):
+    """The places of every tap of every window, by the table that staging reads."""
+    positions = {y * axis.stride + i * axis.dilation for y in range(axis.outputs) for i in range(axis.kernel)}
+    sources = np.empty(axis.reached, dtype=np.intp)
+    fill_source_indices(sources, -axis.before, axis.length, boundary)
+    return {int(sources[position]) for position in positions} - {-1}
 
 
 def some_axes(rng, count):
-    """Lengths, windows, taps and paddings that go together."""
+    """Axes whose lengths, windows, taps and paddings go together."""
     for _ in range(count):
         length, n_taps, dilation, stride, before, behind = (
             int(rng.integers(1, most)) for most in (40, 6, 9, 15, 20, 20)
         )
-        before, behind = before * (before % 2), behind * (behind % 2)
-        windows = (length + before + behind - (n_taps - 1) * dilation - 1) // stride + 1
-        if windows > 0:
-            yield length, (windows, stride), (n_taps, dilation), before
+        axis = Axis(length, n_taps, before * (before % 2), behind * (behind % 2), stride, dilation)
+        if axis.outputs > 0:
+            yield axis
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_every_place_that_a_window_reaches_is_looked_at(boundary):
     n_sparse = 0
-    for length, windows, taps, before in some_axes(random_generator(boundary), 3000):
-        looked_at = [set(range(length)[place]) for place in _reach.places(length, windows, taps, before, boundary)]
-        reached = reached_by(length, windows, taps, before, boundary)
+    for axis in some_axes(random_generator(boundary), 3000):
+        looked_at = [set(range(axis.length)[place]) for place in _reach.places(axis, boundary)]
+        reached = reached_by(axis, boundary)
         assert reached <= set().union(*looked_at)
-        if boundary == "constant" and windows[0] * taps[0] < length:
-            assert sum(map(len, looked_at)) <= max(windows[0] * taps[0], max(reached, default=-1) + 1)
-            n_sparse += set().union(*looked_at) == reached != set(range(length))
+        taps = axis.outputs * axis.kernel
+        if boundary == "constant" and taps < axis.length:
+            assert sum(map(len, looked_at)) <= max(taps, max(reached, default=-1) + 1)
+            n_sparse += set().union(*looked_at) == reached != set(range(axis.length))
     assert n_sparse > 300 or boundary != "constant"
 
 
@@ -56,7 +56,7 @@ def test_the_largest_magnitude_is_that_of_the_pixels_in_windows(layout):
             pads = [(0, 0), (9, 9), (9, 9), (0, 0)]
             seen = xcorr.windows(np.pad(image, pads), (2, 3), stride=stride, dilation=dilation)
         plan = plan_of(image, (1, 2, 3, 3), stride=stride, dilation=dilation, padding=9 if padding == "same" else 0)
-        assert _reach.largest_magnitude(image, plan.geometry, "constant") == np.abs(seen).max()
+        assert _reach.largest_pixel(image, plan.geometry, ("constant", "constant")) == np.abs(seen).max()
 
 
 def plan_of(images, kernels_shape, **keywords):

@@ -48,7 +48,11 @@ class Axis(NamedTuple):
     @property
     def reached(self) -> int:
         """Padded pixels from the first to the last that a window holds."""
-        return self.span + self.effective - 1
+        return self.reach(self.outputs)
+
+    def reach(self, outputs: int) -> int:
+        """Pixels from the first to the last that so many windows next to each other hold."""
+        return (outputs - 1) * self.stride + self.effective
 
 
 class Geometry(NamedTuple):
@@ -83,69 +87,6 @@ class Geometry(NamedTuple):
     def multiply_adds(self) -> int:
         """Multiply-adds of one image's responses."""
         return prod(self.outputs) * self.n_kernels * self.n_taps
-
-    # COMPAT-BEGIN
-    @property
-    def height(self) -> int:
-        return self.axes[0].length
-
-    @property
-    def width(self) -> int:
-        return self.axes[1].length
-
-    @property
-    def kernel_height(self) -> int:
-        return self.axes[0].kernel
-
-    @property
-    def kernel_width(self) -> int:
-        return self.axes[1].kernel
-
-    @property
-    def top(self) -> int:
-        return self.axes[0].before
-
-    @property
-    def bottom(self) -> int:
-        return self.axes[0].behind
-
-    @property
-    def left(self) -> int:
-        return self.axes[1].before
-
-    @property
-    def right(self) -> int:
-        return self.axes[1].behind
-
-    @property
-    def row_stride(self) -> int:
-        return self.axes[0].stride
-
-    @property
-    def column_stride(self) -> int:
-        return self.axes[1].stride
-
-    @property
-    def row_dilation(self) -> int:
-        return self.axes[0].dilation
-
-    @property
-    def column_dilation(self) -> int:
-        return self.axes[1].dilation
-
-    @property
-    def rows(self) -> int:
-        return self.axes[0].outputs
-
-    @property
-    def columns(self) -> int:
-        return self.axes[1].outputs
-
-    @property
-    def work(self) -> int:
-        return self.multiply_adds
-
-    # COMPAT-END
 
 
 def axis_padding(length: int, effective: int, stride: int, padding: Padding, axis: int) -> tuple[int, int]:

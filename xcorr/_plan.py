@@ -56,7 +56,7 @@ class Plan:
         self.parts = self.types.parts
         self.depth = self.geometry.channels // self.geometry.groups * (2 if self.types.images.kind == "c" else 1)
         self.n_kernels = self.geometry.n_kernels // self.geometry.groups * self.parts
-        sizes = (1, self.geometry.rows, self.geometry.columns, self.geometry.n_kernels)
+        sizes = (1, *self.geometry.outputs, self.geometry.n_kernels)
         self.one_response = arranged(sizes, self.layout.response)
         self.response_bytes = prod(sizes) * self.types.response.itemsize
         self.engines: dict[tuple[str, str], Engine] = {}
@@ -112,9 +112,8 @@ class Plan:
         refuse_too_large("images", "index table for the padded columns", self.table_bytes, packed, "packed kernels")
         if self.method == "fft":
             self.section  # noqa: B018 # raises
-        elif self.method != "direct" or geometry.top or geometry.bottom or geometry.left or geometry.right:
-            span = (geometry.kernel_height - 1) * geometry.row_dilation + 1
-            n_bytes = item * span * self.reached_columns * self.depth
+        elif self.method != "direct" or any(axis.before or axis.behind for axis in geometry.axes):
+            n_bytes = item * geometry.axes[0].effective * self.reached_columns * self.depth
             others = packed + self.table_bytes
             refuse_too_large("images", "workspace for one row of responses", n_bytes, others, "kernels and tables")
         self.surely_fits = True

@@ -103,7 +103,7 @@ def largest_response(job: Job) -> int:
     magnitude = largest_magnitude(plan.types.images)
     if magnitude * kernel_reach + bias_reach > EXACT_FLOAT64:
         pixels = in_order(job.images, plan.layout.images)
-        magnitude = _reach.largest_magnitude(pixels, plan.geometry, plan.settings.boundary)
+        magnitude = _reach.largest_pixel(pixels, plan.geometry, plan.settings.boundary)
         magnitude = max(magnitude, *(abs(int(number.real)) for number in job.fill))
     return magnitude * kernel_reach + bias_reach
 

@@ -283,9 +283,10 @@ def windows(
     if prod(kernel) > MOST_TAPS:
         raise ValueError(f"kernel_shape: got {shown(kernel_shape)}; allowed are at most {MOST_TAPS} taps to draw")
     most = min(most, max(1, MOST_TAPS // prod(kernel)))
-    rows, columns = first_rows_and_columns(geometry.rows, geometry.columns, most)
-    part = batch[number, : height - (geometry.rows - rows) * strides[0], :, : 3 if n_channels == 3 else 1]
-    part = part[:, : image_width - (geometry.columns - columns) * strides[1]]
+    outputs = geometry.outputs
+    rows, columns = first_rows_and_columns(outputs[0], outputs[1], most)
+    part = batch[number, : height - (outputs[0] - rows) * strides[0], :, : 3 if n_channels == 3 else 1]
+    part = part[:, : image_width - (outputs[1] - columns) * strides[1]]
     taps = gather_windows(
         part[np.newaxis], (kernel_height, kernel_width), layout="NHWC", stride=strides, dilation=dilations
     )
@@ -293,8 +294,8 @@ def windows(
     first = f", channel 0 of {n_channels}" if n_channels not in (1, 3) else ""
     heading = f"Windows of {kernel_height}x{kernel_width} in an image of {height}x{image_width}{first}"
     heading = read_title(title, heading)
-    if rows * columns < geometry.rows * geometry.columns:
-        heading += f" (first {rows}x{columns} of {geometry.rows}x{geometry.columns} shown)"
+    if rows * columns < prod(outputs):
+        heading += f" (first {rows}x{columns} of {outputs[0]}x{outputs[1]} shown)"
     return draw_windows(heading, tiles if n_channels == 3 else tiles[..., 0], most_width)
 
 

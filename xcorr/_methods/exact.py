@@ -1,4 +1,4 @@
-"""Integers whose sums float64 does not hold: windows gathered in blocks, 128-bit products summed in typed loops."""
+"""Integers whose sums float64 does not hold: windows gathered in slabs, 128-bit products summed in typed loops."""
 
 from itertools import product
 from typing import Any
@@ -10,7 +10,7 @@ from xcorr._arrays import in_order
 from xcorr._engine import fill_source_indices
 from xcorr._integers import exact_products
 from xcorr._methods.asked import Job, Limits
-from xcorr._methods.matmul import WIDTHS, Blocks
+from xcorr._methods.matmul import WIDTHS, Slabs
 from xcorr._workers import refuse_too_large
 
 WORK_AT_ONCE = 2**23
@@ -24,25 +24,26 @@ def run(job: Job, result: npt.NDArray[Any], limits: Limits) -> bool:
     fill = tuple(int(number.real) for number in job.fill)
     depth = geometry.channels // geometry.groups
     wide, kernel_type = wide_type(images.dtype), wide_type(bank.kernels.dtype)
-    blocks = Blocks(geometry, depth, 8)
-    kernel_bytes, workspace = 8 * bank.kernels.size, 3 * blocks.workspace_bytes
+    slabs = Slabs(geometry, depth, 8)
+    kernel_bytes, workspace = 8 * bank.kernels.size, 3 * slabs.workspace_bytes
     refuse_too_large("kernels", "64-bit kernels", kernel_bytes)
     refuse_too_large("images", "workspace", workspace, kernel_bytes, "64-bit kernels")
     bank.make_room(kernel_bytes + workspace)
-    gathered = np.empty((blocks.rows * blocks.columns, blocks.n_taps), dtype=wide)
+    gathered = np.empty((slabs.rows * slabs.columns, slabs.n_taps), dtype=wide)
     at_once = max(1, min(WIDTHS[0], WORK_AT_ONCE // gathered.size))
-    columns = sources(-geometry.left, blocks.strip_columns, geometry.width, boundary[1])
+    down, across = geometry.axes
+    columns = sources(-across.before, slabs.strip_columns, across.length, boundary[1])
     for group in range(geometry.groups):
         kernels = bank.real_kernels(group, 0, bank.n_kernels, kernel_type)
         bias = tuple(int(value) for value in bank.bias[group])
-        for image, first_row in product(range(len(images)), blocks.first_rows()):
-            first = first_row * geometry.row_stride - geometry.top
-            rows = sources(first, blocks.strip_rows, geometry.height, boundary[0])
+        for image, first_row in product(range(len(images)), slabs.first_rows()):
+            first = first_row * down.stride - down.before
+            rows = sources(first, slabs.strip_rows, down.length, boundary[0])
             channels = slice(group * depth, (group + 1) * depth)
             own_fill = fill[channels] if len(fill) > 1 else fill
             strip = padded(images[image, :, :, channels], rows, columns, own_fill, wide)
-            for first_column in blocks.first_columns():
-                windows = blocks.windows(strip, first_column)
+            for first_column in slabs.first_columns():
+                windows = slabs.windows(strip, first_column)
                 gathered.reshape(windows.shape)[...] = windows
                 for first in range(0, bank.n_kernels, at_once):
                     chosen = slice(first, first + at_once)
@@ -50,7 +51,7 @@ def run(job: Job, result: npt.NDArray[Any], limits: Limits) -> bool:
                     if not exact_products(gathered, kernels[chosen], bias[chosen], sums, *limits):
                         return False
                     place = out[image, first_row:, first_column:, group * bank.n_kernels + first :]
-                    put(place[: blocks.rows, : blocks.columns, : sums.shape[1]], sums, limits)
+                    put(place[: slabs.rows, : slabs.columns, : sums.shape[1]], sums, limits)
     return True
 
 

@@ -89,13 +89,14 @@ class Sizes(NamedTuple):
 
 def sizes_of(geometry: Geometry, types: Types) -> Sizes:
     """A complex channel counts as two, and so does a complex kernel."""
+    down, across = geometry.axes
     return Sizes(
-        (geometry.rows - 1) * geometry.row_stride + 1,
-        (geometry.columns - 1) * geometry.column_stride + 1,
-        (geometry.kernel_height - 1) * geometry.row_dilation + 1,
-        (geometry.kernel_width - 1) * geometry.column_dilation + 1,
-        geometry.row_stride,
-        geometry.column_stride,
+        down.span,
+        across.span,
+        down.effective,
+        across.effective,
+        down.stride,
+        across.stride,
         geometry.channels // geometry.groups * (2 if types.images.kind == "c" else 1),
         geometry.n_kernels // geometry.groups * (2 if types.is_complex else 1),
         geometry.groups,

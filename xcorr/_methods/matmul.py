@@ -25,7 +25,7 @@ BOUND = "componentwise"
 WIDTHS = (32, 16, 8, 4, 2, 1)
 """Kernels in one product, the most first."""
 
-BLOCK_BYTES = 2 * 2**20
+SLAB_BYTES = 2 * 2**20
 """Bytes of the windows and the responses of one product, which stay in the second- or third-level cache."""
 
 _lock = RLock()
@@ -75,7 +75,7 @@ def loops(plan: Plan, summed: str) -> dict[str, Any]:
 
 def n_bytes(plan: Plan, summed: str) -> tuple[int, int]:
     """Bytes of the prepared bank, and of the workspace."""
-    slabs = Blocks(plan.geometry, plan.depth, np.dtype(summed).itemsize)
+    slabs = Slabs(plan.geometry, plan.depth, np.dtype(summed).itemsize)
     return slabs.item_bytes * slabs.n_taps * plan.n_kernels * plan.geometry.groups, slabs.workspace_bytes
 
 
@@ -84,25 +84,19 @@ def reasons(plan: Plan) -> list[str]:
     return ["windows are gathered and multiplied by NumPy's product"]
 
 
-class Blocks:
-    """How one image's positions are cut into products of one shape; the last row and column of blocks overlap."""
+class Slabs:
+    """How one image's positions are cut into products of one shape; the last row and column of slabs overlap."""
 
     def __init__(self, geometry: Geometry, depth: int, item_bytes: int) -> None:
         self.geometry = geometry
         self.depth = depth
-        self.n_taps = geometry.kernel_height * geometry.kernel_width * depth
-        self.rows_per_block, self.pieces, self.compensated = sum_blocks(
-            geometry.kernel_height, geometry.kernel_width * depth
-        )
-        positions = max(1, BLOCK_BYTES // ((self.n_taps + 4 * WIDTHS[0]) * item_bytes))
-        self.columns = min(geometry.columns, positions)
-        self.rows = min(geometry.rows, max(1, positions // self.columns))
-        self.strip_rows = (
-            (self.rows - 1) * geometry.row_stride + (geometry.kernel_height - 1) * geometry.row_dilation + 1
-        )
-        self.strip_columns = (
-            (geometry.columns - 1) * geometry.column_stride + (geometry.kernel_width - 1) * geometry.column_dilation + 1
-        )
+        self.down, self.across = geometry.axes
+        self.n_taps = self.down.kernel * self.across.kernel * depth
+        self.rows_per_block, self.pieces, self.compensated = sum_blocks(self.down.kernel, self.across.kernel * depth)
+        positions = max(1, SLAB_BYTES // ((self.n_taps + 4 * WIDTHS[0]) * item_bytes))
+        self.columns = min(self.across.outputs, positions)
+        self.rows = min(self.down.outputs, max(1, positions // self.columns))
+        self.strip_rows, self.strip_columns = self.down.reach(self.rows), self.across.reached
         self.item_bytes = item_bytes
         self.workspace_bytes = item_bytes * (
             self.strip_rows * self.strip_columns * depth + self.rows * self.columns * (self.n_taps + 4 * WIDTHS[0])
@@ -110,7 +104,7 @@ class Blocks:
 
     def sum_blocks(self) -> list[tuple[int, int]]:
         """First and last tap of each block of the sum: the same blocks as the direct method's."""
-        kernel_height, run_length = self.geometry.kernel_height, self.geometry.kernel_width * self.depth
+        kernel_height, run_length = self.down.kernel, self.across.kernel * self.depth
         if self.pieces == 1:
             edges = [row * run_length for row in range(0, kernel_height, self.rows_per_block)]
         else:
@@ -123,40 +117,40 @@ class Blocks:
         return list(itertools.pairwise(edges))
 
     def first_rows(self) -> list[int]:
-        return starts(self.geometry.rows, self.rows)
+        return starts(self.down.outputs, self.rows)
 
     def first_columns(self) -> list[int]:
-        return starts(self.geometry.columns, self.columns)
+        return starts(self.across.outputs, self.columns)
 
     def windows(self, strip: npt.NDArray[Any], first_column: int) -> npt.NDArray[Any]:
-        """The block's windows (rows, columns, kernel rows, kernel columns, channels) as a view of the strip."""
-        geometry, item = self.geometry, self.item_bytes
+        """A slab's windows (rows, columns, kernel rows, kernel columns, channels) as a view of the strip."""
+        down, across, item = self.down, self.across, self.item_bytes
         column, row = self.depth * item, self.strip_columns * self.depth * item
         return np.ndarray(
-            (self.rows, self.columns, geometry.kernel_height, geometry.kernel_width, self.depth),
+            (self.rows, self.columns, down.kernel, across.kernel, self.depth),
             strip.dtype,
             strip,
-            first_column * geometry.column_stride * column,
+            first_column * across.stride * column,
             (
-                geometry.row_stride * row if self.rows > 1 else 0,
-                geometry.column_stride * column if self.columns > 1 else 0,
-                geometry.row_dilation * row if geometry.kernel_height > 1 else 0,
-                geometry.column_dilation * column if geometry.kernel_width > 1 else 0,
+                down.stride * row if self.rows > 1 else 0,
+                across.stride * column if self.columns > 1 else 0,
+                down.dilation * row if down.kernel > 1 else 0,
+                across.dilation * column if across.kernel > 1 else 0,
                 item,
             ),
         )
 
 
 def starts(length: int, block: int) -> list[int]:
-    """The beginnings of blocks that cover `length`; the last block ends there and may lie over the one before."""
+    """The beginnings of slabs that cover `length`; the last slab ends there and may lie over the one before."""
     return [min(first, length - block) for first in range(0, length, block)]
 
 
-def panel_width(blocks: Blocks, work: np.dtype[Any]) -> int:
+def panel_width(slabs: Slabs, work: np.dtype[Any]) -> int:
     """The most kernels in one product whose columns the BLAS in use all rounds alike."""
-    lengths = {end - first for first, end in blocks.sum_blocks()}
+    lengths = {end - first for first, end in slabs.sum_blocks()}
     with _lock:
-        return min(width_for(blocks.rows * blocks.columns, length, work) for length in lengths)
+        return min(width_for(slabs.rows * slabs.columns, length, work) for length in lengths)
 
 
 @remembered(4096)
@@ -182,43 +176,43 @@ def scattered(*shape: int) -> npt.NDArray[np.float64]:
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number."""
     plan, dtype = job.plan, np.dtype(summed)
-    blocks = Blocks(plan.geometry, plan.depth, dtype.itemsize)
-    width = panel_width(blocks, dtype)
+    slabs = Slabs(plan.geometry, plan.depth, dtype.itemsize)
+    width = panel_width(slabs, dtype)
     n_bytes = job.bank.matrix_bytes(dtype, width)
-    refuse_too_large("images", "workspace", blocks.workspace_bytes, n_bytes, "matrices")
+    refuse_too_large("images", "workspace", slabs.workspace_bytes, n_bytes, "matrices")
     weights, bias = job.bank.weights(dtype, width)
-    job.bank.make_room(blocks.workspace_bytes, (dtype.str, width))
+    job.bank.make_room(slabs.workspace_bytes, (dtype.str, width))
     call = job.call(plan.engine(summed), result, (weights, bias), limits=limits, n_workers=1)
-    multiply_blocks(call, blocks, weights, bias, job.n_images)
+    multiply_slabs(call, slabs, weights, bias, job.n_images)
     return not call.overflowed
 
 
-def multiply_blocks(call: Any, blocks: Blocks, weights: Array, bias: Array, n_images: int) -> None:
+def multiply_slabs(call: Any, slabs: Slabs, weights: Array, bias: Array, n_images: int) -> None:
     """Every response of the batch, one block of one image after the other."""
     n_groups, width = len(weights), weights.shape[3]
-    strip = np.zeros(blocks.strip_rows * blocks.strip_columns * blocks.depth, dtype=weights.dtype)
-    gathered = np.empty((blocks.rows * blocks.columns, blocks.n_taps), dtype=weights.dtype)
-    for image, group, first_row in itertools.product(range(n_images), range(n_groups), blocks.first_rows()):
-        first = first_row * blocks.geometry.row_stride
-        call.stage(strip.view(np.int8), image, group, first, blocks.strip_rows)
-        for first_column in blocks.first_columns():
-            windows = blocks.windows(strip, first_column)
+    strip = np.zeros(slabs.strip_rows * slabs.strip_columns * slabs.depth, dtype=weights.dtype)
+    gathered = np.empty((slabs.rows * slabs.columns, slabs.n_taps), dtype=weights.dtype)
+    for image, group, first_row in itertools.product(range(n_images), range(n_groups), slabs.first_rows()):
+        first = first_row * slabs.down.stride
+        call.stage(strip.view(np.int8), image, group, first, slabs.strip_rows)
+        for first_column in slabs.first_columns():
+            windows = slabs.windows(strip, first_column)
             gathered.reshape(windows.shape)[...] = windows
             for panel in range(weights.shape[1]):
                 first = panel * width
-                responses = multiply(gathered, weights[group, panel], blocks, bias[group, first : first + width])
+                responses = multiply(gathered, weights[group, panel], slabs, bias[group, first : first + width])
                 call.store(responses.view(np.int8), image, group, first_row, first_column, first)
 
 
 def multiply(
-    gathered: npt.NDArray[Any], weights: npt.NDArray[Any], blocks: Blocks, bias: npt.NDArray[Any]
+    gathered: npt.NDArray[Any], weights: npt.NDArray[Any], slabs: Slabs, bias: npt.NDArray[Any]
 ) -> npt.NDArray[Any]:
     """(rows, columns, kept kernels): the bias and one product after the other for the blocks of the sum."""
     total = np.zeros((len(gathered), weights.shape[1]), dtype=weights.dtype)
     total[:, : len(bias)] = bias
-    lost = np.zeros_like(total) if blocks.compensated else None
+    lost = np.zeros_like(total) if slabs.compensated else None
     with np.errstate(all="ignore"):
-        for first, end in blocks.sum_blocks():
+        for first, end in slabs.sum_blocks():
             with _lock:
                 part = np.matmul(gathered[:, first:end], weights[first:end])
             if lost is None:
@@ -227,7 +221,7 @@ def multiply(
                 add_compensated(total, part, lost)
         if lost is not None:
             total += np.where(np.isnan(lost), 0, lost)
-    return np.ascontiguousarray(total.reshape(blocks.rows, blocks.columns, -1)[:, :, : len(bias)])
+    return np.ascontiguousarray(total.reshape(slabs.rows, slabs.columns, -1)[:, :, : len(bias)])
 
 
 def add_compensated(total: npt.NDArray[Any], part: npt.NDArray[Any], lost: npt.NDArray[Any]) -> None:

@@ -1,6 +1,7 @@
 """Winograd F(2x2, 3x3): what it can do, and how it cuts its sums over channels."""
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,10 @@ STRIP_PIXELS = 2**23
 
 def obstacle(geometry: Geometry, types: Types) -> str:
     """What keeps winograd from doing the job, in words; empty if nothing does."""
-    if (geometry.kernel_height, geometry.kernel_width) != (3, 3):
-        return f"kernels of {geometry.kernel_height}x{geometry.kernel_width}: they have to be 3x3"
-    if (geometry.row_stride, geometry.column_stride) != (1, 1):
-        return f"stride {(geometry.row_stride, geometry.column_stride)}: it has to be 1"
+    if geometry.kernel_shape != (3, 3):
+        return f"kernels of {'x'.join(map(str, geometry.kernel_shape))}: they have to be 3x3"
+    if any(axis.stride != 1 for axis in geometry.axes):
+        return f"stride {tuple(axis.stride for axis in geometry.axes)}: it has to be 1"
     if types.exact:
         return f"responses of {types.response}: its sums are not proven to be exact"
     if np.empty(0, types.stored).real.dtype != types.work:
@@ -110,15 +111,15 @@ def quads_across(length: int, dilation: int) -> int:
 
 def used_places(geometry: Geometry) -> float:
     """The share of the quads' places that are responses."""
-    rows, columns = geometry.rows, geometry.columns
-    quads = quads_across(rows, geometry.row_dilation) * quads_across(columns, geometry.column_dilation)
-    return rows * columns / (4 * quads)
+    quads = prod(quads_across(axis.outputs, axis.dilation) for axis in geometry.axes)
+    return prod(geometry.outputs) / (4 * quads)
 
 
 def strip_pixels(geometry: Geometry) -> int:
     """Elements of the smallest strip of whole quads, in and around it."""
-    rows = 2 * geometry.row_dilation + min(geometry.rows, 2 * geometry.row_dilation)
-    return rows * (geometry.columns + 2 * geometry.column_dilation) * geometry.channels // geometry.groups
+    down, across = geometry.axes
+    rows = 2 * down.dilation + min(down.outputs, 2 * down.dilation)
+    return rows * (across.outputs + 2 * across.dilation) * geometry.depth
 
 
 def sum_blocks(depth: int) -> tuple[int, int, bool]:
