@@ -25,7 +25,7 @@ over_kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def runs(monkeypatch):
     """Engine runs, products and 128-bit sums, each noted when it begins."""
     noted = []
-    for module, name in ((_workers, "run"), (matmul, "multiply_blocks"), (exact, "run")):
+    for module, name in ((_workers, "run"), (matmul, "multiply_slabs"), (exact, "run")):
         own = getattr(module, name)
 
         def note(*arguments, own=own, name=name, **keywords):

@@ -104,13 +104,13 @@ def test_float64_sums_are_rounded_to_float16_once(level, method):
 
 def test_widths_of_one_correlator_do_not_mix(monkeypatch):
     images, kernels = np.ones((1, 6, 7, 2), np.float32), np.ones((40, 3, 3, 2), np.float32)
-    bank, taken, run = xcorr.Correlator(kernels, method="matmul"), [], matmul.multiply_blocks
+    bank, taken, run = xcorr.Correlator(kernels, method="matmul"), [], matmul.multiply_slabs
 
     def note_width(call, blocks, weights, *rest):
         taken.append(weights.shape[3])
         run(call, blocks, weights, *rest)
 
-    monkeypatch.setattr(matmul, "multiply_blocks", note_width)
+    monkeypatch.setattr(matmul, "multiply_slabs", note_width)
     for width in (16, 1, 32):
         monkeypatch.setattr(matmul, "panel_width", lambda *_, width=width: width)
         assert (bank(images) == 18).all()
