@@ -391,7 +391,7 @@ def test_sizes_that_no_index_holds_are_refused():
     assert refused((many, many, 1), (1, 1, 1, 1)) == (
         f"padding: the number of responses of one image would be {many * many}{most}"
     )
-    assert make_geometry((2**40, 2**10, 1), (8, 1, 1, 1)).work == 2**53
+    assert make_geometry((2**40, 2**10, 1), (8, 1, 1, 1)).multiply_adds == 2**53
     assert refused((2**53, 2**10, 1), (8, 1, 1, 1)) == (
         f"padding: the number of responses of one image would be {2**66}{most}"
     )
