@@ -262,7 +262,7 @@ def demo(
 @click.option(
     "--scale",
     type=click.Choice(SCALES),
-    help="Scale of values; unit: integers, of images and pictures, stand for 0 to 1; stretch: a picture's least response "
+    help="Scale of values; unit: integers, of images and pictures, stand for 0 to 1; stretch: a picture's least value "
     "is black and its greatest white; middle: 0 is grey. Default: numbers as they are. Without a word it is unit.",
 )
 @click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the arrays in .npy and IDX files.")
