@@ -115,9 +115,7 @@ def main() -> None:
         losses.append((found[int(np.argmin(costs))][1], found[chosen][1], min(units for _, units in found)))
     for index, words in enumerate(("these", f"these for {fft.KERNELS} kernels, whatever their number")):
         ratios = [loss[index] / loss[2] for loss in losses]
-        print(
-            f"sections chosen by {words} take {np.mean(ratios):.2f} times the least time, at most {max(ratios):.2f}"
-        )
+        print(f"sections chosen by {words} take {np.mean(ratios):.2f} times the least time, at most {max(ratios):.2f}")
 
 
 if __name__ == "__main__":
