@@ -57,8 +57,9 @@ def test_transforms_are_those_of_scipy(size, dtype):
     level, summed = _dispatch.current(), np.dtype(dtype).str[1:]
     rng = random_generator("transforms", size, dtype)
     for kernel_height, kernel_width in ((height, width), (height // 2 + 1, 3), (1, width - 3)):
-        sizes = (kernel_height, kernel_width, 1, 1, 1, kernel_height, kernel_width, 0, 0, *(1,) * 8, False)
-        engine = Engine(level.table, sizes, summed, "fft", ("constant",) * 2, (height, width, height, width, 1, 1))
+        axes = tuple((side, side, 0, 1, 1, 1) for side in (kernel_height, kernel_width))
+        section = height, width, height, width, 1, 1
+        engine = Engine(level.table, axes, (1, 1, 1), (1, 1, False), summed, "fft", ("constant",) * 2, section)
         kernels = real_numbers(rng, (1, kernel_height * kernel_width), dtype)
         spectra, exponents = np.empty((1, 2 * height * width), dtype), np.empty(1, np.intc)
         engine.transform(kernels, spectra, exponents)

@@ -163,18 +163,12 @@ class Plan:
         rounded: bool = False,
     ) -> Engine:
         """An engine of a box of the kernels' taps: its responses lie where those of all taps do."""
-        axes = self.geometry.axes
-        sizes = (
-            *(axis.length for axis in axes),
-            *(self.depth, groups, n_kernels),
-            *(part.stop - part.start for part in box),
-            *(axis.before - part.start * axis.dilation for axis, part in zip(axes, box, strict=True)),
-            *(axis.stride for axis in axes),
-            *(axis.dilation for axis in axes),
-            *self.geometry.outputs,
-            *blocks,
+        axes = tuple(
+            (axis.length, part.stop - part.start, axis.before - part.start * axis.dilation, *axis[4:], axis.outputs)
+            for axis, part in zip(self.geometry.axes, box, strict=True)
         )
-        return Engine(self.level.table, sizes, summed, form, self.settings.boundary, section, rounded)
+        counts = self.depth, groups, n_kernels
+        return Engine(self.level.table, axes, counts, blocks, summed, form, self.settings.boundary, section, rounded)
 
 
 def plan_for(

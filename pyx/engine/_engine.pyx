@@ -51,13 +51,20 @@ cdef Py_ssize_t product(Py_ssize_t first, Py_ssize_t second) noexcept:
     return LARGE if <double> first * <double> second > <double> LARGE else first * second
 
 
+cdef void take_axis(Axis* axis, tuple sizes):
+    axis.length, axis.kernel, axis.before, axis.stride, axis.dilation, axis.outputs = sizes
+
+
 cdef class Engine:
     """The loops' constants for one plan.
 
     Parameters
     ----------
     table : capsule of the level.
-    sizes : the integers of the C struct `Geometry`, in its order.
+    axes : of each axis, down and across, the length, the taps of a kernel, the padding before, the stride, the
+        dilation and the windows.
+    counts : channels of a group, groups, and kernels of a group, in real numbers.
+    blocks : how the sum is cut: kernel rows in a block, pieces of a kernel row, whether totals are compensated.
     summed : the type that sums are kept in, "f4" or "f8".
     form : where lanes run: over "kernels", "columns" or "channels"; or "winograd", whose sum is one over channels, or
         "fft".
@@ -83,8 +90,8 @@ cdef class Engine:
     cdef char* twiddles
     cdef int row_boundary
 
-    def __cinit__(self, table, tuple sizes, str summed, str form, tuple boundary, tuple section=None,
-                  bint rounded=False):
+    def __cinit__(self, table, tuple axes, tuple counts, tuple blocks, str summed, str form, tuple boundary,
+                  tuple section=None, bint rounded=False):
         cdef Geometry* geometry = &self.geometry
         cdef Py_ssize_t index
         cdef int column_boundary
@@ -95,14 +102,14 @@ cdef class Engine:
         self.summed = summed
         self.form = form
         self.lanes_over = FORMS[form]
-        (geometry.height, geometry.width, geometry.depth, geometry.groups, geometry.n_kernels, geometry.kernel_height,
-         geometry.kernel_width, geometry.top, geometry.left, geometry.row_stride, geometry.column_stride,
-         geometry.row_dilation, geometry.column_dilation, geometry.rows, geometry.columns, geometry.rows_per_block,
-         geometry.pieces_per_row, geometry.compensated) = sizes
-        self.n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
+        take_axis(&geometry.down, axes[0])
+        take_axis(&geometry.across, axes[1])
+        geometry.depth, geometry.groups, geometry.n_kernels = counts
+        geometry.rows_per_block, geometry.pieces_per_row, geometry.compensated = blocks
+        self.n_taps = geometry.down.kernel * geometry.across.kernel * geometry.depth
         if self.lanes_over == WINOGRAD:
-            if (geometry.kernel_height, geometry.kernel_width) != (3, 3) or (
-                    geometry.row_stride, geometry.column_stride) != (1, 1):
+            if (geometry.down.kernel, geometry.across.kernel) != (3, 3) or (
+                    geometry.down.stride, geometry.across.stride) != (1, 1):
                 raise ValueError("form: winograd is for kernels of 3x3 without stride")
             self.n_taps = 16 * geometry.depth
         if self.lanes_over == OVER_CHANNELS:
@@ -111,16 +118,14 @@ cdef class Engine:
             geometry.n_kernels = geometry.groups
             geometry.groups = 1
         self.groups = geometry.groups
-        self.reached_rows = ((geometry.rows - 1) * geometry.row_stride
-                             + (geometry.kernel_height - 1) * geometry.row_dilation + 1)
-        self.reached_columns = ((geometry.columns - 1) * geometry.column_stride
-                                + (geometry.kernel_width - 1) * geometry.column_dilation + 1)
+        self.reached_rows = reach(&geometry.down, geometry.down.outputs)
+        self.reached_columns = reach(&geometry.across, geometry.across.outputs)
         self.column_source = <Py_ssize_t*> allocated(self.reached_columns, sizeof(Py_ssize_t))
         for index in range(self.reached_columns):
-            self.column_source[index] = source_index(index - geometry.left, geometry.width, column_boundary)
-        self.first_inside = max(0, min(geometry.left, self.reached_columns))
-        self.end_inside = min(geometry.left + geometry.width, self.reached_columns)
-        self.first_source = max(0, -geometry.left)
+            self.column_source[index] = source_of(&geometry.across, index, column_boundary)
+        self.first_inside = max(0, min(geometry.across.before, self.reached_columns))
+        self.end_inside = min(geometry.across.before + geometry.across.length, self.reached_columns)
+        self.first_source = max(0, -geometry.across.before)
         if self.lanes_over == FOURIER:
             self._plan_sections(section, rounded)
         else:
@@ -156,13 +161,13 @@ cdef class Engine:
         fourier.height, fourier.width, n_down, n_across, fourier.valid_rows, fourier.valid_columns = section
         fourier.pitch = fourier.width + 16  # rows a multiple of 4096 bytes apart would all fall into the same sets
         fourier.depth = geometry.depth
-        fourier.kernel_height, fourier.kernel_width = geometry.kernel_height, geometry.kernel_width
-        fourier.row_dilation, fourier.column_dilation = geometry.row_dilation, geometry.column_dilation
-        if geometry.row_dilation == 1 and geometry.column_dilation == 1:
-            fourier.block_height = self._block(geometry.kernel_height)
-            fourier.block_width = self._block(geometry.kernel_width)
-        fourier.sections_down = ceiling((geometry.rows - 1) * geometry.row_stride + 1, fourier.valid_rows)
-        fourier.sections_across = ceiling((geometry.columns - 1) * geometry.column_stride + 1, fourier.valid_columns)
+        fourier.kernel_height, fourier.kernel_width = geometry.down.kernel, geometry.across.kernel
+        fourier.row_dilation, fourier.column_dilation = geometry.down.dilation, geometry.across.dilation
+        if geometry.down.dilation == 1 and geometry.across.dilation == 1:
+            fourier.block_height = self._block(geometry.down.kernel)
+            fourier.block_width = self._block(geometry.across.kernel)
+        fourier.sections_down = ceiling(span(&geometry.down), fourier.valid_rows)
+        fourier.sections_across = ceiling(span(&geometry.across), fourier.valid_columns)
         fourier.rounded = rounded
         plan_transform(&fourier.down, fourier.height, n_down == 1, self.routines.largest_radix)
         plan_transform(&fourier.across, fourier.width, n_across == 1, self.routines.largest_radix)

@@ -183,7 +183,7 @@ cdef class Binding:
                 loops.handed_back = self.handed_back
                 return
             self.segments = self.build_sum(engine, &loops.sum)
-            loops.rows.window_row_pitch = geometry.row_stride * loops.row_pitch if geometry.rows > 1 else 0
+            loops.rows.window_row_pitch = geometry.down.stride * loops.row_pitch if geometry.down.outputs > 1 else 0
             if engine.lanes_over == WINOGRAD:
                 self.lay_out_quads()
 
@@ -197,8 +197,9 @@ cdef class Binding:
 
     cdef bint padded(self):
         cdef const Geometry* geometry = &self.engine.geometry
-        return (geometry.top != 0 or geometry.left != 0 or self.engine.reached_rows > geometry.height
-                or self.engine.reached_columns > geometry.width)
+        return (geometry.down.before != 0 or geometry.across.before != 0
+                or self.engine.reached_rows > geometry.down.length
+                or self.engine.reached_columns > geometry.across.length)
 
     cdef lay_out_interleaved(self):
         """Over kernels and over channels: what one position holds lies together."""
@@ -213,7 +214,7 @@ cdef class Binding:
             and loops.source.image_bytes % size == 0
             and (self.channel_pitch_bytes == self.images.itemsize
                  or geometry.groups * engine.staged * size == self.images.itemsize)
-            and (geometry.kernel_width == 1 or self.column_bytes == geometry.depth * size
+            and (geometry.across.kernel == 1 or self.column_bytes == geometry.depth * size
                  or engine.lanes_over != OVER_KERNELS))
         if engine.lanes_over == OVER_CHANNELS:  # no lane beyond the last channel
             loops.in_place = loops.in_place and engine.padded_kernels == geometry.n_kernels
@@ -222,8 +223,8 @@ cdef class Binding:
             loops.row_pitch = loops.source.row_bytes // size
         else:
             loops.row_pitch = product(engine.reached_columns, engine.pixel)
-        loops.rows.window_pitch = column_pitch * geometry.column_stride if geometry.columns > 1 else 0
-        loops.sum.tap_pitch = column_pitch * geometry.column_dilation
+        loops.rows.window_pitch = column_pitch * geometry.across.stride if geometry.across.outputs > 1 else 0
+        loops.sum.tap_pitch = column_pitch * geometry.across.dilation
         loops.direct_store = (self.out_as_summed and self.out_column_bytes % size == 0
                               and loops.consumer.row_bytes % size == 0 and loops.consumer.response_bytes % size == 0)
         for kernel in range(geometry.groups * geometry.n_kernels):
@@ -235,7 +236,7 @@ cdef class Binding:
             loops.rows.row_pitch = loops.consumer.row_bytes // size
         else:
             loops.rows.column_pitch = geometry.n_kernels
-            loops.rows.row_pitch = geometry.columns * geometry.n_kernels
+            loops.rows.row_pitch = geometry.across.outputs * geometry.n_kernels
 
     cdef lay_out_over_columns(self):
         cdef Loops* loops = &self.loops
@@ -243,8 +244,8 @@ cdef class Binding:
         cdef Py_ssize_t size = self.engine.routines.item_bytes
         cdef Py_ssize_t lanes = self.engine.routines.lanes
         loops.in_place = (
-            self.images_as_summed and not self.padded() and geometry.column_stride == 1 and geometry.columns >= lanes
-            and self.column_bytes == size and self.images.itemsize == size
+            self.images_as_summed and not self.padded() and geometry.across.stride == 1
+            and geometry.across.outputs >= lanes and self.column_bytes == size and self.images.itemsize == size
             and self.channel_pitch_bytes % size == 0 and loops.source.row_bytes % size == 0
             and loops.source.image_bytes % size == 0)
         loops.source.staging.n_phases = 1
@@ -252,7 +253,7 @@ cdef class Binding:
             loops.row_pitch = loops.source.row_bytes // size
         else:
             self.slack = lanes  # a row of fewer columns reads on into the next row, the last one into this
-            loops.source.staging.n_phases = min(geometry.column_stride, self.engine.reached_columns)
+            loops.source.staging.n_phases = min(geometry.across.stride, self.engine.reached_columns)
             loops.source.staging.phase_pitch = ceiling(self.engine.reached_columns, loops.source.staging.n_phases)
             loops.row_pitch = loops.source.staging.phase_pitch * loops.source.staging.n_phases
         loops.direct_store = (self.out_as_summed and self.out_column_bytes == size and self.out.itemsize == size
@@ -263,7 +264,7 @@ cdef class Binding:
             loops.rows.kernel_pitch = self.out_kernel_bytes // size
             loops.rows.row_pitch = loops.consumer.row_bytes // size
         else:
-            loops.rows.row_pitch = geometry.columns
+            loops.rows.row_pitch = geometry.across.outputs
 
     cdef lay_out_pairs(self, Py_ssize_t n_workers):
         """The frequency domain: sections channel by channel, responses kernel by kernel, tasks enough for workers."""
@@ -274,8 +275,8 @@ cdef class Binding:
         cdef Py_ssize_t n_pairs, slot_bytes
         loops.fourier = self.engine.fourier
         loops.reached_rows = self.engine.reached_rows
-        loops.n_positions_down = (geometry.rows - 1) * geometry.row_stride + 1
-        loops.n_positions_across = (geometry.columns - 1) * geometry.column_stride + 1
+        loops.n_positions_down = span(&geometry.down)
+        loops.n_positions_across = span(&geometry.across)
         loops.over_points = 1
         if fourier.down.radices[0] != 1:
             loops.over_points /= fourier.height
@@ -285,9 +286,9 @@ cdef class Binding:
         loops.source.staging.channel_pitch = fourier.height * fourier.pitch
         loops.direct_store = (self.out_as_summed and self.out_column_bytes == size
                               and loops.consumer.row_bytes % size == 0 and loops.consumer.kind == STORE
-                              and geometry.row_stride == 1 and geometry.column_stride == 1)
+                              and geometry.down.stride == 1 and geometry.across.stride == 1)
         loops.rows.row_pitch = loops.consumer.row_bytes // size
-        loops.rows.column_pitch = geometry.column_stride
+        loops.rows.column_pitch = geometry.across.stride
         loops.rows.kernel_pitch = fourier.valid_rows * fourier.valid_columns
         slot_bytes = loops.rows.kernel_pitch * 2 * size
         loops.kernels_at_once = 1
@@ -322,10 +323,10 @@ cdef class Binding:
         staging.channel_pitch = (self.channel_pitch_bytes // size if loops.in_place
                                  else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
         if not loops.direct_store:
-            loops.rows.kernel_pitch = product(loops.strip_rows, geometry.columns)
-        self.tap_offsets = <Py_ssize_t*> allocated(geometry.kernel_width * geometry.depth, sizeof(Py_ssize_t))
-        for tap in range(geometry.kernel_width * geometry.depth):
-            column = tap // geometry.depth * geometry.column_dilation
+            loops.rows.kernel_pitch = product(loops.strip_rows, geometry.across.outputs)
+        self.tap_offsets = <Py_ssize_t*> allocated(geometry.across.kernel * geometry.depth, sizeof(Py_ssize_t))
+        for tap in range(geometry.across.kernel * geometry.depth):
+            column = tap // geometry.depth * geometry.across.dilation
             self.tap_offsets[tap] = (column % staging.n_phases * staging.phase_pitch + column // staging.n_phases
                                      + tap % geometry.depth * staging.channel_pitch)
         loops.sum.tap_offsets = self.tap_offsets
@@ -352,23 +353,23 @@ cdef class Binding:
         loops.source.skips_rows = self.engine.lanes_over != FOURIER
         loops.source.rows_ahead = ROWS_AHEAD if self.engine.lanes_over == FOURIER else 0
         loops.source.rows_join = (self.engine.lanes_over != FOURIER
-                                  and staging.n_phases == 1 and staging.columns == geometry.width
+                                  and staging.n_phases == 1 and staging.columns == geometry.across.length
                                   and staging.first_inside == 0 and staging.end_inside == staging.columns
                                   and loops.source.row_bytes == staging.columns * self.column_bytes
-                                  and (geometry.row_stride == 1 or geometry.row_dilation == 1)
-                                  and geometry.kernel_height >= geometry.row_stride)
+                                  and (geometry.down.stride == 1 or geometry.down.dilation == 1)
+                                  and geometry.down.kernel >= geometry.down.stride)
 
     cdef lay_out_quads(self):
         cdef Loops* loops = &self.loops
         cdef Quads* quads = &loops.quads
         cdef const Geometry* geometry = &self.engine.geometry
-        quads.quads_per_row = quads_across(geometry.columns, geometry.column_dilation)
-        quads.n_columns = geometry.columns
-        quads.row_dilation = geometry.row_dilation
-        quads.column_dilation = geometry.column_dilation
+        quads.quads_per_row = quads_across(geometry.across.outputs, geometry.across.dilation)
+        quads.n_columns = geometry.across.outputs
+        quads.row_dilation = geometry.down.dilation
+        quads.column_dilation = geometry.across.dilation
         quads.depth = geometry.depth
         quads.pixel_row_pitch = loops.row_pitch
-        quads.pixel_pitch = loops.sum.tap_pitch // geometry.column_dilation  # even where there is one window only
+        quads.pixel_pitch = loops.sum.tap_pitch // geometry.across.dilation  # even where there is one window only
         quads.row_pitch = loops.rows.row_pitch
         quads.column_pitch = loops.rows.column_pitch
 
@@ -382,8 +383,8 @@ cdef class Binding:
         if self.engine.lanes_over != WINOGRAD:
             return 0
         width = self.engine.panels[0].width  # no panel is wider than the first one
-        strip_quads = product(quads_across(rows, geometry.row_dilation),
-                              quads_across(geometry.columns, geometry.column_dilation))
+        strip_quads = product(quads_across(rows, geometry.down.dilation),
+                              quads_across(geometry.across.outputs, geometry.across.dilation))
         n_quads = max(min(n_quads, MOST_QUADS) // 14 * 14, 14)
         # planes whose pitch is a multiple of 4096 bytes would all fall into the same sets of the first cache
         quads.plane_pitch = product(n_quads, geometry.depth) + 5 * 16
@@ -398,14 +399,14 @@ cdef class Binding:
         The engine is the call's own, or one over kernels for winograd's windows.
         """
         cdef const Geometry* geometry = &engine.geometry
-        cdef Py_ssize_t run = geometry.kernel_width * geometry.depth, pieces = geometry.pieces_per_row
-        cdef Py_ssize_t kernel_height = geometry.kernel_height, tap_pitch = self.loops.sum.tap_pitch
-        cdef bint apart = (engine.lanes_over == OVER_KERNELS and geometry.kernel_width > 1
+        cdef Py_ssize_t run = geometry.across.kernel * geometry.depth, pieces = geometry.pieces_per_row
+        cdef Py_ssize_t kernel_height = geometry.down.kernel, tap_pitch = self.loops.sum.tap_pitch
+        cdef bint apart = (engine.lanes_over == OVER_KERNELS and geometry.across.kernel > 1
                            and tap_pitch != geometry.depth)
         cdef Segment* segments
         if engine.lanes_over == WINOGRAD:
             kernel_height, run = 1, geometry.depth
-        segments = <Segment*> allocated(kernel_height * (pieces + (geometry.kernel_width if apart else 0)),
+        segments = <Segment*> allocated(kernel_height * (pieces + (geometry.across.kernel if apart else 0)),
                                         sizeof(Segment))
         sum.segments = segments
         sum.kernel_height = kernel_height
@@ -413,8 +414,8 @@ cdef class Binding:
         sum.rows_per_block = geometry.rows_per_block
         sum.pieces = pieces
         sum.tap_pitch = tap_pitch
-        sum.kernel_row_pitch = geometry.row_dilation * self.loops.row_pitch if geometry.kernel_height > 1 else 0
-        sum.dense = geometry.depth == 1 and geometry.column_dilation == 1 and self.loops.source.staging.n_phases == 1
+        sum.kernel_row_pitch = geometry.down.dilation * self.loops.row_pitch if geometry.down.kernel > 1 else 0
+        sum.dense = geometry.depth == 1 and geometry.across.dilation == 1 and self.loops.source.staging.n_phases == 1
         sum.compensated = geometry.compensated
         sum.carried = engine.lanes_over == WINOGRAD and pieces > BLOCKS_PER_TOTAL
         self.cut_sum(engine, sum, segments, apart)
@@ -445,28 +446,28 @@ cdef class Binding:
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t size = self.engine.routines.item_bytes
-        cdef Py_ssize_t span = (geometry.kernel_height - 1) * geometry.row_dilation + 1
+        cdef Py_ssize_t kernel_rows = effective(&geometry.down)
         cdef Py_ssize_t bytes_per_row = product(self.engine.reached_columns, self.engine.pixel * size)
-        cdef Py_ssize_t rows, most_rows = geometry.rows, all_rows = product(geometry.rows, loops.n_images)
+        cdef Py_ssize_t rows, most_rows = geometry.down.outputs, all_rows = product(most_rows, loops.n_images)
         cdef Py_ssize_t n_tasks = 4 * n_workers if n_workers > 1 else 1
         if areas is not None:
             most_rows = max([area[3] for area in areas])
             all_rows = sum([area[3] for area in areas])
-        rows = max((STRIP_BYTES // bytes_per_row - span) // geometry.row_stride + 1,
-                   min(8, ceiling(span, geometry.row_stride)))
+        rows = max((STRIP_BYTES // bytes_per_row - kernel_rows) // geometry.down.stride + 1,
+                   min(8, ceiling(kernel_rows, geometry.down.stride)))
         rows = max(min(rows, ceiling(all_rows, n_tasks), most_rows), 1)
         while rows > 1 and self.workspace_of(rows) > workspace_limit // n_workers:
             rows = (rows + 1) // 2
         loops.n_strips = ceiling(most_rows, rows)
         loops.strip_rows = ceiling(most_rows, loops.n_strips)
         loops.strip_rows = self.whole_quads(loops.strip_rows)
-        loops.n_strips = ceiling(geometry.rows, loops.strip_rows)
+        loops.n_strips = ceiling(geometry.down.outputs, loops.strip_rows)
         loops.n_tasks = product(loops.n_images, loops.n_strips)
         if areas is not None:
             self.cut_areas(areas)
         loops.strip_elements = self.strip_of(loops.strip_rows)
         loops.response_elements = self.response_of(loops.strip_rows)
-        cdef Py_ssize_t of_task = product(product(geometry.columns * loops.strip_rows, self.engine.n_taps),
+        cdef Py_ssize_t of_task = product(product(geometry.across.outputs * loops.strip_rows, self.engine.n_taps),
                                           geometry.groups * geometry.n_kernels)
         cdef Py_ssize_t fair = max(1, loops.n_tasks // n_tasks)
         loops.tasks_per_claim = min(max(1, TASK_MULTIPLY_ADDS // max(of_task, 1)), fair)
@@ -481,8 +482,8 @@ cdef class Binding:
         loops.areas = self.areas
         for image, group, first_row, n_rows, first_column, n_columns in areas:
             if not (0 <= image < loops.n_images and 0 <= group < self.engine.geometry.groups
-                    and 0 <= first_row <= self.engine.geometry.rows - n_rows
-                    and 0 <= first_column <= self.engine.geometry.columns - n_columns):
+                    and 0 <= first_row <= self.engine.geometry.down.outputs - n_rows
+                    and 0 <= first_column <= self.engine.geometry.across.outputs - n_columns):
                 raise ValueError("areas: one lies outside of the response")
             for row in range(first_row, first_row + n_rows, loops.strip_rows):
                 area.image, area.first_group, area.end_group = image, group, group + 1
@@ -493,7 +494,7 @@ cdef class Binding:
     cdef Py_ssize_t multiply_adds(self):
         """Multiply-adds of all images, and pixels laid into strips."""
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t windows = product(product(geometry.rows, geometry.columns), self.loops.n_images)
+        cdef Py_ssize_t windows = product(product(geometry.down.outputs, geometry.across.outputs), self.loops.n_images)
         return (product(windows, product(self.engine.n_taps, geometry.groups * geometry.n_kernels))
                 + product(product(self.engine.reached_rows, self.engine.reached_columns),
                           product(self.loops.n_images, geometry.groups * self.engine.staged * STAGING_MULTIPLY_ADDS)))
@@ -501,7 +502,7 @@ cdef class Binding:
     cdef Py_ssize_t pixel_rows(self, Py_ssize_t rows):
         """Rows of pixels that so many rows of responses reach."""
         cdef const Geometry* geometry = &self.engine.geometry
-        return (rows - 1) * geometry.row_stride + (geometry.kernel_height - 1) * geometry.row_dilation + 1
+        return reach(&geometry.down, rows)
 
     cdef Py_ssize_t strip_of(self, Py_ssize_t rows):
         """Elements of an image strip for that many rows of responses, up to where a cache line begins."""
@@ -515,14 +516,15 @@ cdef class Binding:
         cdef const Geometry* geometry = &self.engine.geometry
         if self.loops.direct_store:
             return 0
-        return product(product(rows, geometry.columns), geometry.n_kernels)
+        return product(product(rows, geometry.across.outputs), geometry.n_kernels)
 
     cdef Py_ssize_t whole_quads(self, Py_ssize_t rows):
         """Not fewer rows of responses, such that quads are the same ones whatever the strips."""
         cdef const Geometry* geometry = &self.engine.geometry
         if self.engine.lanes_over != WINOGRAD:
             return rows
-        return min(product(ceiling(rows, 2 * geometry.row_dilation), 2 * geometry.row_dilation), geometry.rows)
+        return min(product(ceiling(rows, 2 * geometry.down.dilation), 2 * geometry.down.dilation),
+                   geometry.down.outputs)
 
     cdef Py_ssize_t workspace_of(self, Py_ssize_t rows):
         if self.engine.lanes_over == FOURIER:

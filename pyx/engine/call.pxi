@@ -171,8 +171,8 @@ cdef class Call(Binding):
         finished.n_kernels = strip.shape[2] // self.loops.item_bytes
         finished.first_kernel = group * geometry.n_kernels + first_kernel
         if (not (0 <= image < self.loops.n_images and 0 <= group < geometry.groups)
-                or not 0 <= first_row <= geometry.rows - finished.n_rows
-                or not 0 <= first_column <= geometry.columns - finished.n_columns
+                or not 0 <= first_row <= geometry.down.outputs - finished.n_rows
+                or not 0 <= first_column <= geometry.across.outputs - finished.n_columns
                 or not 0 <= first_kernel <= geometry.n_kernels - finished.n_kernels):
             raise ValueError("strip: it lies outside of the response")
         finished.responses = &strip[0, 0, 0]

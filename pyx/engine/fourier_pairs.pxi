@@ -181,14 +181,14 @@ cdef inline Finished section_of(const Loops* loops, Py_ssize_t image, Py_ssize_t
     """The rows and columns of responses that a section gives: of every stride the first."""
     cdef const Fourier* fourier = &loops.fourier
     cdef const Geometry* geometry = loops.geometry
-    cdef Py_ssize_t rows = fourier.valid_rows // geometry.row_stride
-    cdef Py_ssize_t columns = fourier.valid_columns // geometry.column_stride
+    cdef Py_ssize_t rows = fourier.valid_rows // geometry.down.stride
+    cdef Py_ssize_t columns = fourier.valid_columns // geometry.across.stride
     cdef Finished finished
     finished.image = image
     finished.first_row = section // fourier.sections_across * rows
     finished.first_column = section % fourier.sections_across * columns
-    finished.n_rows = min(rows, geometry.rows - finished.first_row)
-    finished.n_columns = min(columns, geometry.columns - finished.first_column)
+    finished.n_rows = min(rows, geometry.down.outputs - finished.first_row)
+    finished.n_columns = min(columns, geometry.across.outputs - finished.first_column)
     return finished
 
 
@@ -204,8 +204,8 @@ cdef void consume_slots(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssiz
             finished = section_of(loops, image, 2 * pair + side)
             finished.first_kernel, finished.n_kernels = first_kernel, n_kernels
             finished.responses = slots + side * loops.kernels_at_once * slot_elements * loops.item_bytes
-            finished.row_pitch = loops.geometry.row_stride * fourier.valid_columns
-            finished.column_pitch = loops.geometry.column_stride
+            finished.row_pitch = loops.geometry.down.stride * fourier.valid_columns
+            finished.column_pitch = loops.geometry.across.stride
             finished.kernel_pitch = slot_elements
             consume(loops.routines, &loops.consumer, &finished)
 

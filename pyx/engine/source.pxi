@@ -50,6 +50,11 @@ cdef Py_ssize_t source_index(Py_ssize_t position, Py_ssize_t length, int boundar
     return period - position if boundary == REFLECT else period - 1 - position
 
 
+cdef Py_ssize_t source_of(const Axis* axis, Py_ssize_t padded, int boundary) noexcept nogil:
+    """The place along an axis of a padded position, -1 for the fill value."""
+    return source_index(padded - axis.before, axis.length, boundary)
+
+
 def fill_source_indices(Py_ssize_t[::1] indices, Py_ssize_t first, Py_ssize_t length, str boundary):
     """indices[i] = source of padded position `first + i` in an axis of `length`, -1 for the fill value."""
     cdef Py_ssize_t index
@@ -77,8 +82,8 @@ cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
         joined = 1
         if not source.skips_rows or row_is_reached(loops.geometry, row):
             pixels = row_of(loops, image, row)
-            if rows_join and pixels != NULL and 0 <= row - loops.geometry.top < loops.geometry.height:
-                joined = min(end - row, loops.geometry.height - (row - loops.geometry.top))
+            if rows_join and pixels != NULL and 0 <= row - loops.geometry.down.before < loops.geometry.down.length:
+                joined = min(end - row, loops.geometry.down.length - (row - loops.geometry.down.before))
                 staging.columns = joined * n_columns
                 staging.end_inside = staging.columns
             if source.rows_ahead > 0:
@@ -93,7 +98,7 @@ cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
 cdef inline const char* row_of(const Loops* loops, Py_ssize_t image, Py_ssize_t row) noexcept nogil:
     """The first column of an image's row, given the padded one; NULL for a row of fill values."""
     cdef const Source* source = &loops.source
-    cdef Py_ssize_t source_row = source_index(row - loops.geometry.top, loops.geometry.height, source.row_boundary)
+    cdef Py_ssize_t source_row = source_of(&loops.geometry.down, row, source.row_boundary)
     if source_row < 0:
         return NULL
     return source.images + image * source.image_bytes + source_row * source.row_bytes
@@ -111,10 +116,10 @@ cdef inline void fetch_row(const Staging* staging, const char* pixels) noexcept 
 cdef bint row_is_reached(const Geometry* geometry, Py_ssize_t row) noexcept nogil:
     """Whether any window has a tap in this padded row: strides and dilations leave rows out."""
     cdef Py_ssize_t kernel_row, place
-    if geometry.row_stride == 1 or (geometry.row_dilation == 1 and geometry.kernel_height >= geometry.row_stride):
+    if geometry.down.stride == 1 or (geometry.down.dilation == 1 and geometry.down.kernel >= geometry.down.stride):
         return True
-    for kernel_row in range(geometry.kernel_height):
-        place = row - kernel_row * geometry.row_dilation
-        if place >= 0 and place % geometry.row_stride == 0:
+    for kernel_row in range(geometry.down.kernel):
+        place = row - kernel_row * geometry.down.dilation
+        if place >= 0 and place % geometry.down.stride == 0:
             return True
     return False

@@ -6,18 +6,37 @@ cdef enum Form:  # where the lanes go
     WINOGRAD                         # over channels and over kernels, between its transforms
     FOURIER                          # over columns and rows of sections, in its transforms
 
+# One spatial axis of an image, and of the kernels that go along it; in pixels.
+cdef struct Axis:
+    Py_ssize_t length, kernel
+    Py_ssize_t before                             # padding
+    Py_ssize_t stride, dilation
+    Py_ssize_t outputs                            # windows along the axis
+
 # Sizes of one image and the bank, in real elements: a complex channel counts as two, and so does a complex kernel.
 # Over channels all groups are one, of all kernels.
 cdef struct Geometry:
-    Py_ssize_t height, width, depth               # depth: channels of one group
+    Axis down, across
+    Py_ssize_t depth                              # channels of one group
     Py_ssize_t groups, n_kernels                  # n_kernels: of one group
-    Py_ssize_t kernel_height, kernel_width
-    Py_ssize_t top, left                          # padding
-    Py_ssize_t row_stride, column_stride
-    Py_ssize_t row_dilation, column_dilation
-    Py_ssize_t rows, columns                      # of the response
     Py_ssize_t rows_per_block, pieces_per_row     # the sum's blocks
     bint compensated
+
+
+cdef inline Py_ssize_t effective(const Axis* axis) noexcept nogil:
+    """The extent of a kernel with its dilation."""
+    return (axis.kernel - 1) * axis.dilation + 1
+
+
+cdef inline Py_ssize_t reach(const Axis* axis, Py_ssize_t outputs) noexcept nogil:
+    """Pixels from the first to the last that so many windows next to each other hold."""
+    return (outputs - 1) * axis.stride + effective(axis)
+
+
+cdef inline Py_ssize_t span(const Axis* axis) noexcept nogil:
+    """Windows that there would be without stride, from the first to the last that is taken."""
+    return (axis.outputs - 1) * axis.stride + 1
+
 
 cdef struct Panel:
     Py_ssize_t first        # kernel
@@ -124,9 +143,9 @@ cdef inline Area area_of(const Loops* loops, Py_ssize_t task) noexcept nogil:
     area.first_group = 0
     area.end_group = loops.geometry.groups
     area.first_row = task % loops.n_strips * loops.strip_rows
-    area.n_rows = min(loops.strip_rows, loops.geometry.rows - area.first_row)
+    area.n_rows = min(loops.strip_rows, loops.geometry.down.outputs - area.first_row)
     area.first_column = 0
-    area.n_columns = loops.geometry.columns
+    area.n_columns = loops.geometry.across.outputs
     return area
 
 
@@ -171,14 +190,12 @@ cdef inline const char* windows_of(const Loops* loops, const Area* area, Py_ssiz
     cdef Py_ssize_t n_rows, n_columns
     if loops.in_place:
         return (source.images + area.image * source.image_bytes
-                + area.first_row * geometry.row_stride * source.row_bytes
-                + area.first_column * geometry.column_stride * source.staging.column_bytes
+                + area.first_row * geometry.down.stride * source.row_bytes
+                + area.first_column * geometry.across.stride * source.staging.column_bytes
                 + source.channel_bytes[group * geometry.depth])
-    n_rows = (area.n_rows - 1) * geometry.row_stride + (geometry.kernel_height - 1) * geometry.row_dilation + 1
-    n_columns = ((area.n_columns - 1) * geometry.column_stride + (geometry.kernel_width - 1) * geometry.column_dilation
-                 + 1)
-    stage_rows(loops, area.image, group, area.first_row * geometry.row_stride, n_rows,
-               area.first_column * geometry.column_stride, n_columns, loops.row_pitch, workspace)
+    n_rows, n_columns = reach(&geometry.down, area.n_rows), reach(&geometry.across, area.n_columns)
+    stage_rows(loops, area.image, group, area.first_row * geometry.down.stride, n_rows,
+               area.first_column * geometry.across.stride, n_columns, loops.row_pitch, workspace)
     counted[0] += n_rows * n_columns * source.staging.depth * STAGING_MULTIPLY_ADDS
     return workspace
 
@@ -198,7 +215,7 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
                         char* responses, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
     """One panel's responses in a strip: rows at one go, or a few and some of their columns, as their number allows."""
     cdef const Geometry* geometry = loops.geometry
-    cdef Py_ssize_t n_taps = geometry.kernel_height * geometry.kernel_width * geometry.depth
+    cdef Py_ssize_t n_taps = geometry.down.kernel * geometry.across.kernel * geometry.depth
     cdef Py_ssize_t first = group * loops.padded_kernels + panel.offset
     cdef Py_ssize_t of_window = n_taps * panel.width
     cdef Py_ssize_t few_rows = max(1, min(4, MOST_MULTIPLY_ADDS // of_window // 8))

@@ -24,7 +24,7 @@ cdef int correlate_quads(Loops* loops, Py_ssize_t group, Py_ssize_t n_rows, cons
     """A group's responses in a strip by winograd: some quads at once, whose transforms stay in the second cache."""
     cdef const Geometry* geometry = loops.geometry
     cdef Quads quads = loops.quads
-    cdef Py_ssize_t n_quads = quads_across(n_rows, geometry.row_dilation) * quads.quads_per_row
+    cdef Py_ssize_t n_quads = quads_across(n_rows, geometry.down.dilation) * quads.quads_per_row
     cdef Py_ssize_t n_chunks = ceiling(n_quads, loops.quads_at_once), chunk, index, place, first
     cdef Py_ssize_t size = loops.item_bytes
     cdef char* sums = transformed + 16 * quads.plane_pitch * size
@@ -56,9 +56,9 @@ cdef int correlate_quads(Loops* loops, Py_ssize_t group, Py_ssize_t n_rows, cons
             finite = loops.routines.winograd_out(&quads, sums, loops.bias + first * size,
                                                  responses + panel.first * size)
             if not finite:
-                first_row = min(first_row, rows_before(quads.first // quads.quads_per_row, geometry.row_dilation))
-                end_row = rows_before((quads.first + quads.n_quads - 1) // quads.quads_per_row + geometry.row_dilation,
-                                      geometry.row_dilation)
+                first_row = min(first_row, rows_before(quads.first // quads.quads_per_row, geometry.down.dilation))
+                end_row = rows_before((quads.first + quads.n_quads - 1) // quads.quads_per_row + geometry.down.dilation,
+                                      geometry.down.dilation)
             counted[0] += 16 * quads.n_quads * geometry.depth * panel.width
             status = looked_for_signals(loops, counted, watch_signals)
             if status != DONE:
@@ -72,7 +72,7 @@ cdef int correlate_quads(Loops* loops, Py_ssize_t group, Py_ssize_t n_rows, cons
 cdef int do_handed_back(Loops* loops, Py_ssize_t group, Py_ssize_t first_row, Py_ssize_t end_row, const char* windows,
                         char* responses, char* memory, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
     """The responses of some rows that are not finite, by the direct method, in runs of columns."""
-    cdef Py_ssize_t row, first, index, n_columns = loops.geometry.columns, size = loops.item_bytes
+    cdef Py_ssize_t row, first, index, n_columns = loops.geometry.across.outputs, size = loops.item_bytes
     cdef Py_ssize_t n_taps = 9 * loops.geometry.depth, columns_at_once
     cdef int status = direct_is_there(loops)
     cdef const Panel* panel
