@@ -25,6 +25,8 @@ cdef class Binding:
     cdef Py_ssize_t* tap_offsets
     cdef Segment* segments
     cdef Py_ssize_t slack                                      # elements behind the last row of an image's strip
+    cdef Py_ssize_t most_rows, most_columns, least_columns     # of an area
+    cdef Py_ssize_t reached_columns                            # of the padded ones, by the widest area
     cdef bint images_as_summed, out_as_summed, fits
     cdef char* handed_back                                     # of the frequency domain: each image's groups' sections
     cdef Area* areas
@@ -163,6 +165,7 @@ cdef class Binding:
         loops.n_panels = engine.n_panels
         loops.padded_kernels = engine.padded_kernels
         loops.form = engine.lanes_over
+        self.measure(areas)
         loops.source.row_boundary = engine.row_boundary
         if engine.lanes_over == FOURIER:
             self.lay_out_pairs(n_workers)
@@ -195,6 +198,18 @@ cdef class Binding:
             return self.engine.routines.over_channels
         return self.engine.routines.over_kernels
 
+    cdef measure(self, list areas):
+        """The sizes of areas, or of whole images."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        self.most_rows = geometry.down.outputs
+        self.most_columns = self.least_columns = geometry.across.outputs
+        if areas is not None:
+            self.most_rows = max([area[3] for area in areas])
+            self.most_columns = max([area[5] for area in areas])
+            self.least_columns = min([area[5] for area in areas])
+        self.reached_columns = ((self.most_columns - 1) * geometry.across.stride
+                                + (geometry.across.kernel - 1) * geometry.across.dilation + 1)
+
     cdef bint padded(self):
         cdef const Geometry* geometry = &self.engine.geometry
         return (geometry.down.before != 0 or geometry.across.before != 0
@@ -222,7 +237,7 @@ cdef class Binding:
             column_pitch = self.column_bytes // size
             loops.row_pitch = loops.source.row_bytes // size
         else:
-            loops.row_pitch = product(engine.reached_columns, engine.pixel)
+            loops.row_pitch = product(self.reached_columns, engine.pixel)
         loops.rows.window_pitch = column_pitch * geometry.across.stride if geometry.across.outputs > 1 else 0
         loops.sum.tap_pitch = column_pitch * geometry.across.dilation
         loops.direct_store = (self.out_as_summed and self.out_column_bytes % size == 0
@@ -236,7 +251,7 @@ cdef class Binding:
             loops.rows.row_pitch = loops.consumer.row_bytes // size
         else:
             loops.rows.column_pitch = geometry.n_kernels
-            loops.rows.row_pitch = geometry.across.outputs * geometry.n_kernels
+            loops.rows.row_pitch = self.most_columns * geometry.n_kernels
 
     cdef lay_out_over_columns(self):
         cdef Loops* loops = &self.loops
@@ -245,7 +260,7 @@ cdef class Binding:
         cdef Py_ssize_t lanes = self.engine.routines.lanes
         loops.in_place = (
             self.images_as_summed and not self.padded() and geometry.across.stride == 1
-            and geometry.across.outputs >= lanes and self.column_bytes == size and self.images.itemsize == size
+            and self.least_columns >= lanes and self.column_bytes == size and self.images.itemsize == size
             and self.channel_pitch_bytes % size == 0 and loops.source.row_bytes % size == 0
             and loops.source.image_bytes % size == 0)
         loops.source.staging.n_phases = 1
@@ -253,8 +268,8 @@ cdef class Binding:
             loops.row_pitch = loops.source.row_bytes // size
         else:
             self.slack = lanes  # a row of fewer columns reads on into the next row, the last one into this
-            loops.source.staging.n_phases = min(geometry.across.stride, self.engine.reached_columns)
-            loops.source.staging.phase_pitch = ceiling(self.engine.reached_columns, loops.source.staging.n_phases)
+            loops.source.staging.n_phases = min(geometry.across.stride, self.reached_columns)
+            loops.source.staging.phase_pitch = ceiling(self.reached_columns, loops.source.staging.n_phases)
             loops.row_pitch = loops.source.staging.phase_pitch * loops.source.staging.n_phases
         loops.direct_store = (self.out_as_summed and self.out_column_bytes == size and self.out.itemsize == size
                               and self.out_kernel_bytes % size == 0 and loops.consumer.row_bytes % size == 0
@@ -264,7 +279,7 @@ cdef class Binding:
             loops.rows.kernel_pitch = self.out_kernel_bytes // size
             loops.rows.row_pitch = loops.consumer.row_bytes // size
         else:
-            loops.rows.row_pitch = geometry.across.outputs
+            loops.rows.row_pitch = self.most_columns
 
     cdef lay_out_pairs(self, Py_ssize_t n_workers):
         """The frequency domain: sections channel by channel, responses kernel by kernel, tasks enough for workers."""
@@ -323,7 +338,7 @@ cdef class Binding:
         staging.channel_pitch = (self.channel_pitch_bytes // size if loops.in_place
                                  else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
         if not loops.direct_store:
-            loops.rows.kernel_pitch = product(loops.strip_rows, geometry.across.outputs)
+            loops.rows.kernel_pitch = product(loops.strip_rows, self.most_columns)
         self.tap_offsets = <Py_ssize_t*> allocated(geometry.across.kernel * geometry.depth, sizeof(Py_ssize_t))
         for tap in range(geometry.across.kernel * geometry.depth):
             column = tap // geometry.depth * geometry.across.dilation
@@ -447,19 +462,18 @@ cdef class Binding:
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t size = self.engine.routines.item_bytes
         cdef Py_ssize_t kernel_rows = effective(&geometry.down)
-        cdef Py_ssize_t bytes_per_row = product(self.engine.reached_columns, self.engine.pixel * size)
-        cdef Py_ssize_t rows, most_rows = geometry.down.outputs, all_rows = product(most_rows, loops.n_images)
+        cdef Py_ssize_t bytes_per_row = product(self.reached_columns, self.engine.pixel * size)
+        cdef Py_ssize_t rows, all_rows = product(geometry.down.outputs, loops.n_images)
         cdef Py_ssize_t n_tasks = 4 * n_workers if n_workers > 1 else 1
         if areas is not None:
-            most_rows = max([area[3] for area in areas])
             all_rows = sum([area[3] for area in areas])
         rows = max((STRIP_BYTES // bytes_per_row - kernel_rows) // geometry.down.stride + 1,
                    min(8, ceiling(kernel_rows, geometry.down.stride)))
-        rows = max(min(rows, ceiling(all_rows, n_tasks), most_rows), 1)
+        rows = max(min(rows, ceiling(all_rows, n_tasks), self.most_rows), 1)
         while rows > 1 and self.workspace_of(rows) > workspace_limit // n_workers:
             rows = (rows + 1) // 2
-        loops.n_strips = ceiling(most_rows, rows)
-        loops.strip_rows = ceiling(most_rows, loops.n_strips)
+        loops.n_strips = ceiling(self.most_rows, rows)
+        loops.strip_rows = ceiling(self.most_rows, loops.n_strips)
         loops.strip_rows = self.whole_quads(loops.strip_rows)
         loops.n_strips = ceiling(geometry.down.outputs, loops.strip_rows)
         loops.n_tasks = product(loops.n_images, loops.n_strips)
@@ -467,7 +481,7 @@ cdef class Binding:
             self.cut_areas(areas)
         loops.strip_elements = self.strip_of(loops.strip_rows)
         loops.response_elements = self.response_of(loops.strip_rows)
-        cdef Py_ssize_t of_task = product(product(geometry.across.outputs * loops.strip_rows, self.engine.n_taps),
+        cdef Py_ssize_t of_task = product(product(self.most_columns * loops.strip_rows, self.engine.n_taps),
                                           geometry.groups * geometry.n_kernels)
         cdef Py_ssize_t fair = max(1, loops.n_tasks // n_tasks)
         loops.tasks_per_claim = min(max(1, TASK_MULTIPLY_ADDS // max(of_task, 1)), fair)
@@ -516,7 +530,7 @@ cdef class Binding:
         cdef const Geometry* geometry = &self.engine.geometry
         if self.loops.direct_store:
             return 0
-        return product(product(rows, geometry.across.outputs), geometry.n_kernels)
+        return product(product(rows, self.most_columns), geometry.n_kernels)
 
     cdef Py_ssize_t whole_quads(self, Py_ssize_t rows):
         """Not fewer rows of responses, such that quads are the same ones whatever the strips."""

@@ -65,7 +65,7 @@ def fill_source_indices(Py_ssize_t[::1] indices, Py_ssize_t first, Py_ssize_t le
 
 cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t top, Py_ssize_t n_rows,
                      Py_ssize_t left, Py_ssize_t n_columns, Py_ssize_t row_pitch, char* strip) noexcept nogil:
-    """Lays padded rows from `top` and columns from `left` on into a strip; `left` is a multiple of the phases."""
+    """Lays padded rows from `top` on and columns from `left` on into a strip."""
     cdef const Source* source = &loops.source
     cdef Staging staging = source.staging
     cdef Py_ssize_t row = top, end = top + n_rows, joined
