@@ -15,9 +15,6 @@ WHOLE = ("pairs", "place", "process", "handle")
 OTHER_THINGS = {"begin_frame", "check_frame"}
 """Of a pickle, whose parts are called so."""
 
-KNOWN = {"work", "work_on", "weights", "pairs"}
-"""Names that are to be changed still: what is gone is taken out of here."""
-
 
 def refused_words():
     """The words of the glossary's last column, and their plurals."""
@@ -58,7 +55,7 @@ def found():
 
 
 def test_names_keep_to_the_glossary():
-    assert not [(name, place) for name, place in found() if name not in KNOWN | OTHER_THINGS]
+    assert not [(name, place) for name, place in found() if name not in OTHER_THINGS]
 
 
 def test_the_glossary_is_read_and_names_are_found():

@@ -184,7 +184,7 @@ class Bank:
             self.untransformable = too_large.repeat(self.parts).reshape(self.n_groups, self.n_kernels)
         return self.untransformable
 
-    def weights(self, work: np.dtype[Any], width: int) -> tuple[Array, Array]:
+    def matrices(self, work: np.dtype[Any], width: int) -> tuple[Array, Array]:
         """Matrices (groups, panels, taps, `width`), padded with zero kernels, and the bias, for the matmul method."""
         key = (work.str, width)
         found = self.packs.get(key)

@@ -51,7 +51,7 @@ class Job:
             self.bank if part is None else part.bank,
             lambda panels: self.call(engine, result, panels, part, **more),
         )
-        self.work_on(call)
+        self.share_out(call)
         return call
 
     def laid_out(self, engine: Engine, bank: Bank, lay: Callable[[tuple[Array, Array]], Any]) -> Any:
@@ -78,7 +78,7 @@ class Job:
         what = "workspace for one row of responses"
         _workers.refuse_too_large("images", what, call.workspace_bytes, self.beside, "kernels and tables")
 
-    def work_on(self, call: Any) -> None:
+    def share_out(self, call: Any) -> None:
         """Runs a call by as many workers as it is worth and there is workspace for."""
         self.check_room(call)
         limit = _workers.WORKSPACE_LIMIT - self.beside

@@ -118,5 +118,5 @@ class Job(Protocol):
     def call(self, engine: Engine, result: Array, panels: tuple[Array, Array], **more: Any) -> Any:
         """The engine's call of these panels, laid out."""
 
-    def work_on(self, call: Any) -> None:
+    def share_out(self, call: Any) -> None:
         """Runs a call by as many workers as it is worth and there is workspace for."""

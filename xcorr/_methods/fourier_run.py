@@ -48,7 +48,7 @@ def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_a
         spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once)
         job.beside, job.packed_as = plan.table_bytes + spectra.nbytes, spectra_key(engine, plan.level.name)
         call = job.call(engine, result, (spectra, bias), limits=limits, spectra_of=(first, exponents))
-        job.work_on(call)
+        job.share_out(call)
         fits &= not call.overflowed
         if end == bank.n_kernels and (handed_back := call.areas(True)):
             sections = Sections(handed_back, call.areas(False) if all_areas else None)

@@ -180,7 +180,7 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     width = panel_width(slabs, dtype)
     n_bytes = job.bank.matrix_bytes(dtype, width)
     refuse_too_large("images", "workspace", slabs.workspace_bytes, n_bytes, "matrices")
-    weights, bias = job.bank.weights(dtype, width)
+    weights, bias = job.bank.matrices(dtype, width)
     job.bank.make_room(slabs.workspace_bytes, (dtype.str, width))
     call = job.call(plan.engine(summed), result, (weights, bias), limits=limits, n_workers=1)
     multiply_slabs(call, slabs, weights, bias, job.n_images)
