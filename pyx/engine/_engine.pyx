@@ -19,13 +19,11 @@ from xcorr._memory import empty_lines
 
 cnp.import_array()
 
-# One module; in files of their own are the loops, waiting, the layout of a call, the call itself,
-# and small calls again.
+# One module; in files of their own are what enters a strip and what leaves it, the loops, waiting, how a call lies in
+# memory, the call itself, the forms, and small calls again.
 include "source.pxi"
 include "consumers.pxi"
 include "strips.pxi"
-include "winograd_strips.pxi"
-include "fourier_pairs.pxi"
 include "waiting.pxi"
 
 cdef extern from *:
@@ -294,16 +292,16 @@ cdef class Engine:
         ask : of "winograd": called with the call for `take_direct`, if a response is handed back; false if there is no
             room.
         """
-        cdef Call call = Call.__new__(Call)
+        cdef Call call = CALLS[self.form]()
         call.engine = self
         call.forks_before = n_forks
-        call.ask = ask
-        call.loops.call = <void*> call
         call.take_images(images[0], images[1], images[2], images[3], fill)
         call.take_out(out[0], out[1], out[2], kernels)
         call.take_panels(panels[0], panels[1])
         if spectra_of is not None:
-            call.choose_kernels(spectra_of[0], spectra_of[1])
+            (<FourierPairs?> call).choose_kernels(spectra_of[0], spectra_of[1])
+        if ask is not None:
+            (<Winograd?> call).ask = ask
         if limits is not None:
             call.loops.consumer.low, call.loops.consumer.high = limits[:2]
             call.loops.consumer.kind = STORE_SATURATED if limits[2] else STORE_CHECKED
@@ -330,5 +328,12 @@ cdef void* allocated(Py_ssize_t count, size_t size) except NULL:
 
 include "binding.pxi"
 include "call.pxi"
+include "direct_forms.pxi"
+include "winograd_strips.pxi"
+include "fourier_pairs.pxi"
+
+CALLS = {"kernels": OverKernels, "columns": OverColumns, "channels": OverChannels, "winograd": Winograd,
+         "fft": FourierPairs}
+
 include "words.pxi"
 include "repeat.pxi"

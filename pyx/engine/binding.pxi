@@ -1,12 +1,7 @@
-# How a call lies in memory: its arrays, its strips and responses, the order of the sum, and how many rows a task takes.
+# How a call lies in memory, whatever its form: its arrays, the order of the sum, and how many rows a task takes.
 
 cdef Py_ssize_t STRIP_BYTES = 192 * 1024  # of a strip's image rows: they stay in the second-level cache
-cdef Py_ssize_t QUADS_BYTES = 512 * 1024  # of winograd's transformed pixels: they stay there beside a panel
 cdef Py_ssize_t BLOCKS_PER_TOTAL = 6      # of winograd's sums: where there are more, the totals are carried
-cdef Py_ssize_t MOST_QUADS = 112          # of winograd at once: eight of the largest tiles over kernels
-cdef Py_ssize_t KERNELS_AT_ONCE = 16      # whose responses leave a strip together: a cache line of floats
-cdef Py_ssize_t SLOTS_BYTES = 16 << 20    # that they take at most
-cdef Py_ssize_t KERNELS_PER_PART = 8      # for which the image's sections are transformed again
 cdef Py_ssize_t TASK_MULTIPLY_ADDS = 1 << 20       # multiply-adds below which tasks are claimed several at once
 
 
@@ -22,18 +17,13 @@ cdef class Binding:
     cdef Py_ssize_t out_column_bytes, out_kernel_bytes
     cdef Py_ssize_t* channel_bytes
     cdef Py_ssize_t* kernel_bytes
-    cdef Py_ssize_t* tap_offsets
     cdef Segment* segments
+    cdef Py_ssize_t planes                                     # of an image's strip: the rows of one channel each
     cdef Py_ssize_t slack                                      # elements behind the last row of an image's strip
     cdef Py_ssize_t most_rows, most_columns, least_columns     # of an area
     cdef Py_ssize_t reached_columns                            # of the padded ones, by the widest area
     cdef bint images_as_summed, out_as_summed, fits
-    cdef char* handed_back                                     # of the frequency domain: each image's groups' sections
     cdef Area* areas
-    cdef Py_buffer direct_packed, direct_bias                  # of winograd, once it hands something back
-    cdef bint has_direct_panels
-    cdef Segment* direct_segments
-    cdef int[::1] exponents
 
     def __dealloc__(self):
         if self.has_images:
@@ -46,14 +36,8 @@ cdef class Binding:
             PyBuffer_Release(&self.bias)
         PyMem_Free(self.channel_bytes)
         PyMem_Free(self.kernel_bytes)
-        PyMem_Free(self.tap_offsets)
         PyMem_Free(self.segments)
-        PyMem_Free(self.handed_back)
         PyMem_Free(self.areas)
-        PyMem_Free(self.direct_segments)
-        if self.has_direct_panels:
-            PyBuffer_Release(&self.direct_packed)
-            PyBuffer_Release(&self.direct_bias)
 
     cdef let_go(self):
         """Release the images and the response, where only the layout is wanted any more."""
@@ -69,11 +53,7 @@ cdef class Binding:
             PyBuffer_Release(&self.packed)
         if self.has_bias:
             PyBuffer_Release(&self.bias)
-        if self.has_direct_panels:
-            PyBuffer_Release(&self.direct_packed)
-            PyBuffer_Release(&self.direct_bias)
-        self.has_packed = self.has_bias = self.has_direct_panels = False
-        self.exponents = None
+        self.has_packed = self.has_bias = False
 
     cdef take_images(self, images, tuple axes, str element, bint swapped, double[::1] fill):
         cdef Loops* loops = &self.loops
@@ -133,20 +113,6 @@ cdef class Binding:
         self.loops.packed = <const char*> self.packed.buf
         self.loops.bias = <const char*> self.bias.buf
 
-    cdef choose_kernels(self, Py_ssize_t first, int[::1] exponents):
-        """Take kernels from `first` on for the frequency domain, of each group as many as it has exponents for."""
-        cdef const Geometry* geometry = &self.engine.geometry
-        cdef Loops* loops = &self.loops
-        cdef const Fourier* fourier = &self.engine.fourier
-        loops.first_chosen = first
-        loops.n_chosen = exponents.shape[0] // geometry.groups
-        if (first < 0 or loops.n_chosen < 1 or first + loops.n_chosen > geometry.n_kernels
-                or self.packed.len != (exponents.shape[0] * geometry.depth * 2 * fourier.height * fourier.width
-                                       * self.engine.routines.item_bytes)):
-            raise ValueError("first_kernel: these kernels are not in the bank")
-        self.exponents = exponents
-        loops.kernel_exponents = &self.exponents[0]
-
     cdef lay_out(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit, list areas):
         """Strips or arrays and their pitches; how many rows a task takes; then the sum's segments.
 
@@ -155,48 +121,51 @@ cdef class Binding:
         """
         cdef Loops* loops = &self.loops
         cdef Engine engine = self.engine
-        cdef const Geometry* geometry = &engine.geometry
-        cdef Py_ssize_t n_sections
         loops.routines = engine.routines
         loops.item_bytes = engine.routines.item_bytes
-        loops.correlate = self.microkernels()
         loops.geometry = &engine.geometry
         loops.panels = engine.panels
         loops.n_panels = engine.n_panels
         loops.padded_kernels = engine.padded_kernels
-        loops.form = engine.lanes_over
-        self.measure(areas)
         loops.source.row_boundary = engine.row_boundary
-        if engine.lanes_over == FOURIER:
-            self.lay_out_pairs(n_workers)
-        elif engine.lanes_over == OVER_COLUMNS:
-            self.lay_out_over_columns()
-        else:
-            self.lay_out_interleaved()
-        if engine.lanes_over != FOURIER:
-            self.split(n_workers, workspace_limit, areas)
+        self.measure(areas)
+        self.lay_out_strips()
+        self.deal_tasks(n_workers, workspace_limit, areas)
         self.fits = self.workspace_of(loops.strip_rows) <= workspace_limit
         if self.fits:
-            if engine.lanes_over == OVER_COLUMNS:
-                self.place_planes()
-            self.lay_out_staging()
-            if engine.lanes_over == FOURIER:
-                n_sections = loops.fourier.sections_down * loops.fourier.sections_across
-                self.handed_back = <char*> allocated(product(loops.n_images * geometry.groups, n_sections), 1)
-                loops.handed_back = self.handed_back
-                return
-            self.segments = self.build_sum(engine, &loops.sum)
-            loops.rows.window_row_pitch = geometry.down.stride * loops.row_pitch if geometry.down.outputs > 1 else 0
-            if engine.lanes_over == WINOGRAD:
-                self.lay_out_quads()
+            self.lay_out_rest()
 
-    cdef CorrelateRows microkernels(self) noexcept:
-        """Micro-kernels of the form; winograd's sums over channels have their lanes over kernels."""
-        if self.engine.lanes_over == OVER_COLUMNS:
-            return self.engine.routines.over_columns
-        if self.engine.lanes_over == OVER_CHANNELS:
-            return self.engine.routines.over_channels
-        return self.engine.routines.over_kernels
+    # What a form says for itself, beside its loops. The frequency domain, which has no strips, says the rest, too.
+
+    cdef lay_out_strips(self):
+        """Lays out what does not depend on how many rows a task takes: pitches, the micro-kernels, the loops."""
+        raise NotImplementedError
+
+    cdef lay_out_rest(self):
+        """Lays out what depends on it: the rows of the images and the sum."""
+        self.lay_out_staging()
+        self.lay_out_sum()
+
+    cdef lay_out_sum(self):
+        cdef const Geometry* geometry = &self.engine.geometry
+        self.segments = self.build_sum(geometry, &self.loops.sum, geometry.down.kernel,
+                                       geometry.across.kernel * geometry.depth, self.taps_are_apart())
+        if geometry.down.outputs > 1:
+            self.loops.rows.window_row_pitch = geometry.down.stride * self.loops.row_pitch
+
+    cdef bint taps_are_apart(self):
+        """Whether the taps of a kernel row do not lie next to each other, and a tile has to be told so."""
+        return False
+
+    cdef Py_ssize_t whole_rows(self, Py_ssize_t rows):
+        """Not fewer rows of responses, such that their bits do not depend on how rows are dealt to tasks."""
+        return rows
+
+    cdef Py_ssize_t elements_of(self, Py_ssize_t rows):
+        """Elements of a worker's memory for that many rows of responses."""
+        return self.strip_of(rows) + self.response_of(rows)
+
+    # What is common.
 
     cdef measure(self, list areas):
         """The sizes of areas, or of whole images."""
@@ -207,144 +176,13 @@ cdef class Binding:
             self.most_rows = max([area[3] for area in areas])
             self.most_columns = max([area[5] for area in areas])
             self.least_columns = min([area[5] for area in areas])
-        self.reached_columns = ((self.most_columns - 1) * geometry.across.stride
-                                + (geometry.across.kernel - 1) * geometry.across.dilation + 1)
+        self.reached_columns = reach(&geometry.across, self.most_columns)
 
     cdef bint padded(self):
         cdef const Geometry* geometry = &self.engine.geometry
         return (geometry.down.before != 0 or geometry.across.before != 0
                 or self.engine.reached_rows > geometry.down.length
                 or self.engine.reached_columns > geometry.across.length)
-
-    cdef lay_out_interleaved(self):
-        """Over kernels and over channels: what one position holds lies together."""
-        cdef Loops* loops = &self.loops
-        cdef Engine engine = self.engine
-        cdef const Geometry* geometry = &engine.geometry
-        cdef Py_ssize_t size = engine.routines.item_bytes
-        cdef Py_ssize_t column_pitch = engine.pixel, kernel
-        loops.in_place = (
-            self.images_as_summed and not self.padded()
-            and loops.source.row_bytes % size == 0 and self.column_bytes % size == 0
-            and loops.source.image_bytes % size == 0
-            and (self.channel_pitch_bytes == self.images.itemsize
-                 or geometry.groups * engine.staged * size == self.images.itemsize)
-            and (geometry.across.kernel == 1 or self.column_bytes == geometry.depth * size
-                 or engine.lanes_over != OVER_KERNELS))
-        if engine.lanes_over == OVER_CHANNELS:  # no lane beyond the last channel
-            loops.in_place = loops.in_place and engine.padded_kernels == geometry.n_kernels
-        if loops.in_place:
-            column_pitch = self.column_bytes // size
-            loops.row_pitch = loops.source.row_bytes // size
-        else:
-            loops.row_pitch = product(self.reached_columns, engine.pixel)
-        loops.rows.window_pitch = column_pitch * geometry.across.stride if geometry.across.outputs > 1 else 0
-        loops.sum.tap_pitch = column_pitch * geometry.across.dilation
-        loops.direct_store = (self.out_as_summed and self.out_column_bytes % size == 0
-                              and loops.consumer.row_bytes % size == 0 and loops.consumer.response_bytes % size == 0)
-        for kernel in range(geometry.groups * geometry.n_kernels):
-            loops.direct_store = loops.direct_store and self.kernel_bytes[kernel] == kernel * size
-        loops.direct_store = loops.direct_store and loops.consumer.kind == STORE
-        loops.rows.kernel_pitch = 1
-        if loops.direct_store:
-            loops.rows.column_pitch = self.out_column_bytes // size
-            loops.rows.row_pitch = loops.consumer.row_bytes // size
-        else:
-            loops.rows.column_pitch = geometry.n_kernels
-            loops.rows.row_pitch = self.most_columns * geometry.n_kernels
-
-    cdef lay_out_over_columns(self):
-        cdef Loops* loops = &self.loops
-        cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t size = self.engine.routines.item_bytes
-        cdef Py_ssize_t lanes = self.engine.routines.lanes
-        loops.in_place = (
-            self.images_as_summed and not self.padded() and geometry.across.stride == 1
-            and self.least_columns >= lanes and self.column_bytes == size and self.images.itemsize == size
-            and self.channel_pitch_bytes % size == 0 and loops.source.row_bytes % size == 0
-            and loops.source.image_bytes % size == 0)
-        loops.source.staging.n_phases = 1
-        if loops.in_place:
-            loops.row_pitch = loops.source.row_bytes // size
-        else:
-            self.slack = lanes  # a row of fewer columns reads on into the next row, the last one into this
-            loops.source.staging.n_phases = min(geometry.across.stride, self.reached_columns)
-            loops.source.staging.phase_pitch = ceiling(self.reached_columns, loops.source.staging.n_phases)
-            loops.row_pitch = loops.source.staging.phase_pitch * loops.source.staging.n_phases
-        loops.direct_store = (self.out_as_summed and self.out_column_bytes == size and self.out.itemsize == size
-                              and self.out_kernel_bytes % size == 0 and loops.consumer.row_bytes % size == 0
-                              and loops.consumer.response_bytes % size == 0 and loops.consumer.kind == STORE)
-        loops.rows.column_pitch = 1
-        if loops.direct_store:
-            loops.rows.kernel_pitch = self.out_kernel_bytes // size
-            loops.rows.row_pitch = loops.consumer.row_bytes // size
-        else:
-            loops.rows.row_pitch = self.most_columns
-
-    cdef lay_out_pairs(self, Py_ssize_t n_workers):
-        """The frequency domain: sections channel by channel, responses kernel by kernel, tasks enough for workers."""
-        cdef Loops* loops = &self.loops
-        cdef const Geometry* geometry = &self.engine.geometry
-        cdef Fourier* fourier = &loops.fourier
-        cdef Py_ssize_t size = self.engine.routines.item_bytes
-        cdef Py_ssize_t n_pairs, slot_bytes
-        loops.fourier = self.engine.fourier
-        loops.reached_rows = self.engine.reached_rows
-        loops.n_positions_down = span(&geometry.down)
-        loops.n_positions_across = span(&geometry.across)
-        loops.over_points = 1
-        if fourier.down.radices[0] != 1:
-            loops.over_points /= fourier.height
-        if fourier.across.radices[0] != 1:
-            loops.over_points /= fourier.width
-        loops.source.staging.n_phases = 1
-        loops.source.staging.channel_pitch = fourier.height * fourier.pitch
-        loops.direct_store = (self.out_as_summed and self.out_column_bytes == size
-                              and loops.consumer.row_bytes % size == 0 and loops.consumer.kind == STORE
-                              and geometry.down.stride == 1 and geometry.across.stride == 1)
-        loops.rows.row_pitch = loops.consumer.row_bytes // size
-        loops.rows.column_pitch = geometry.across.stride
-        loops.rows.kernel_pitch = fourier.valid_rows * fourier.valid_columns
-        slot_bytes = loops.rows.kernel_pitch * 2 * size
-        loops.kernels_at_once = 1
-        if loops.consumer.storing.adjacent:
-            loops.kernels_at_once = max(1, min(KERNELS_AT_ONCE, loops.n_chosen, SLOTS_BYTES // slot_bytes))
-        n_pairs = ceiling(fourier.sections_down * fourier.sections_across, 2)
-        loops.n_parts = 1
-        if n_workers > 1:
-            loops.n_parts = max(1, min(loops.n_chosen // KERNELS_PER_PART,
-                                       ceiling(4 * n_workers, product(loops.n_images, n_pairs))))
-        loops.n_strips = product(n_pairs, loops.n_parts)
-        loops.strip_rows = 1
-        loops.tasks_per_claim = 1
-        loops.n_tasks = product(loops.n_images, loops.n_strips)
-
-    cdef Py_ssize_t workspace_of_pairs(self):
-        """Elements: two staged sections, spectra of all channels, a plane, a line of points, responses."""
-        cdef const Fourier* fourier = &self.loops.fourier
-        cdef Py_ssize_t per_channel = 2 * fourier.height * (fourier.pitch + fourier.width)
-        cdef Py_ssize_t slots = 0
-        if not self.loops.direct_store:
-            slots = 2 * self.loops.kernels_at_once * fourier.valid_rows * fourier.valid_columns
-        return (product(fourier.depth, per_channel) + 2 * fourier.height * fourier.width
-                + 2 * MOST_LANES * max(fourier.height, fourier.width) + slots)
-
-    cdef place_planes(self):
-        """Over columns: channel by channel in the image's strip, kernel by kernel in the response's."""
-        cdef Loops* loops = &self.loops
-        cdef const Geometry* geometry = &self.engine.geometry
-        cdef Staging* staging = &loops.source.staging
-        cdef Py_ssize_t size = self.engine.routines.item_bytes, column, tap
-        staging.channel_pitch = (self.channel_pitch_bytes // size if loops.in_place
-                                 else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
-        if not loops.direct_store:
-            loops.rows.kernel_pitch = product(loops.strip_rows, self.most_columns)
-        self.tap_offsets = <Py_ssize_t*> allocated(geometry.across.kernel * geometry.depth, sizeof(Py_ssize_t))
-        for tap in range(geometry.across.kernel * geometry.depth):
-            column = tap // geometry.depth * geometry.across.dilation
-            self.tap_offsets[tap] = (column % staging.n_phases * staging.phase_pitch + column // staging.n_phases
-                                     + tap % geometry.depth * staging.channel_pitch)
-        loops.sum.tap_offsets = self.tap_offsets
 
     cdef lay_out_staging(self):
         cdef Loops* loops = &self.loops
@@ -359,86 +197,34 @@ cdef class Binding:
         staging.column_bytes = self.column_bytes
         staging.adjacent = adjacent(self.channel_bytes, staging.depth, self.item_bytes)
         staging.fill = &self.fill[0]
-        staging.position_pitch = 1
-        if self.engine.lanes_over != OVER_COLUMNS and self.engine.lanes_over != FOURIER:
-            staging.n_phases = 1
-            staging.phase_pitch = 0
-            staging.position_pitch = self.engine.pixel
-            staging.channel_pitch = 1
-        loops.source.skips_rows = self.engine.lanes_over != FOURIER
-        loops.source.rows_ahead = ROWS_AHEAD if self.engine.lanes_over == FOURIER else 0
-        loops.source.rows_join = (self.engine.lanes_over != FOURIER
-                                  and staging.n_phases == 1 and staging.columns == geometry.across.length
+        loops.source.skips_rows = True
+        loops.source.rows_join = (staging.n_phases == 1 and staging.columns == geometry.across.length
                                   and staging.first_inside == 0 and staging.end_inside == staging.columns
                                   and loops.source.row_bytes == staging.columns * self.column_bytes
                                   and (geometry.down.stride == 1 or geometry.down.dilation == 1)
                                   and geometry.down.kernel >= geometry.down.stride)
 
-    cdef lay_out_quads(self):
-        cdef Loops* loops = &self.loops
-        cdef Quads* quads = &loops.quads
-        cdef const Geometry* geometry = &self.engine.geometry
-        quads.quads_per_row = quads_across(geometry.across.outputs, geometry.across.dilation)
-        quads.n_columns = geometry.across.outputs
-        quads.row_dilation = geometry.down.dilation
-        quads.column_dilation = geometry.across.dilation
-        quads.depth = geometry.depth
-        quads.pixel_row_pitch = loops.row_pitch
-        quads.pixel_pitch = loops.sum.tap_pitch // geometry.across.dilation  # even where there is one window only
-        quads.row_pitch = loops.rows.row_pitch
-        quads.column_pitch = loops.rows.column_pitch
-
-    cdef Py_ssize_t elements_of_quads(self, Py_ssize_t rows):
-        """Chooses how many quads are done at once; elements from their first transformed pixel to their last sum."""
-        cdef Loops* loops = &self.loops
-        cdef Quads* quads = &loops.quads
-        cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t size = self.engine.routines.item_bytes, width, strip_quads
-        cdef Py_ssize_t n_quads = QUADS_BYTES // (16 * size) // geometry.depth
-        if self.engine.lanes_over != WINOGRAD:
-            return 0
-        width = self.engine.panels[0].width  # no panel is wider than the first one
-        strip_quads = product(quads_across(rows, geometry.down.dilation),
-                              quads_across(geometry.across.outputs, geometry.across.dilation))
-        n_quads = max(min(n_quads, MOST_QUADS) // 14 * 14, 14)
-        # planes whose pitch is a multiple of 4096 bytes would all fall into the same sets of the first cache
-        quads.plane_pitch = product(n_quads, geometry.depth) + 5 * 16
-        quads.sums_pitch = n_quads * width + 5 * 16
-        loops.quads_at_once = n_quads
-        # of more quads equal shares are done at once, which may be a little less than that many
-        return product(16, quads.plane_pitch) + 15 * quads.sums_pitch + min(n_quads, strip_quads) * width
-
-    cdef Segment* build_sum(self, Engine engine, Sum* sum) except NULL:
-        """Segments: for each kernel row its run of taps (apart over kernels: each column's), cut at the blocks.
-
-        The engine is the call's own, or one over kernels for winograd's windows.
-        """
-        cdef const Geometry* geometry = &engine.geometry
-        cdef Py_ssize_t run = geometry.across.kernel * geometry.depth, pieces = geometry.pieces_per_row
-        cdef Py_ssize_t kernel_height = geometry.down.kernel, tap_pitch = self.loops.sum.tap_pitch
-        cdef bint apart = (engine.lanes_over == OVER_KERNELS and geometry.across.kernel > 1
-                           and tap_pitch != geometry.depth)
+    cdef Segment* build_sum(self, const Geometry* geometry, Sum* sum, Py_ssize_t kernel_height, Py_ssize_t run,
+                            bint apart) except NULL:
+        """Segments: for each kernel row its run of taps (if those are apart, each column's), cut at the blocks."""
         cdef Segment* segments
-        if engine.lanes_over == WINOGRAD:
-            kernel_height, run = 1, geometry.depth
-        segments = <Segment*> allocated(kernel_height * (pieces + (geometry.across.kernel if apart else 0)),
-                                        sizeof(Segment))
+        segments = <Segment*> allocated(
+            kernel_height * (geometry.pieces_per_row + (geometry.across.kernel if apart else 0)), sizeof(Segment))
         sum.segments = segments
         sum.kernel_height = kernel_height
         sum.run = run
         sum.rows_per_block = geometry.rows_per_block
-        sum.pieces = pieces
-        sum.tap_pitch = tap_pitch
+        sum.pieces = geometry.pieces_per_row
+        sum.tap_pitch = self.loops.sum.tap_pitch
         sum.kernel_row_pitch = geometry.down.dilation * self.loops.row_pitch if geometry.down.kernel > 1 else 0
         sum.dense = geometry.depth == 1 and geometry.across.dilation == 1 and self.loops.source.staging.n_phases == 1
         sum.compensated = geometry.compensated
-        sum.carried = engine.lanes_over == WINOGRAD and pieces > BLOCKS_PER_TOTAL
-        self.cut_sum(engine, sum, segments, apart)
+        self.cut_sum(geometry.depth, sum, segments, apart)
         return segments
 
-    cdef cut_sum(self, Engine engine, Sum* sum, Segment* segments, bint apart):
+    cdef cut_sum(self, Py_ssize_t depth, Sum* sum, Segment* segments, bint apart):
         """The segments of a sum: one for each piece of a kernel row's run, of taps apart one for each column."""
-        cdef Py_ssize_t depth = engine.geometry.depth, row, piece, first, end, stop
+        cdef Py_ssize_t row, piece, first, end, stop
         cdef Segment* segment = segments
         cdef bint row_closes
         for row in range(sum.kernel_height):
@@ -456,7 +242,7 @@ cdef class Binding:
                     first = stop
         sum.n_segments = segment - segments
 
-    cdef split(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit, list areas):
+    cdef deal_tasks(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit, list areas):
         """How many rows a task takes: a strip that stays in cache, tasks enough for the workers, within the limit."""
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
@@ -474,7 +260,7 @@ cdef class Binding:
             rows = (rows + 1) // 2
         loops.n_strips = ceiling(self.most_rows, rows)
         loops.strip_rows = ceiling(self.most_rows, loops.n_strips)
-        loops.strip_rows = self.whole_quads(loops.strip_rows)
+        loops.strip_rows = self.whole_rows(loops.strip_rows)
         loops.n_strips = ceiling(geometry.down.outputs, loops.strip_rows)
         loops.n_tasks = product(loops.n_images, loops.n_strips)
         if areas is not None:
@@ -520,10 +306,9 @@ cdef class Binding:
 
     cdef Py_ssize_t strip_of(self, Py_ssize_t rows):
         """Elements of an image strip for that many rows of responses, up to where a cache line begins."""
-        cdef Py_ssize_t planes = self.engine.geometry.depth if self.engine.lanes_over == OVER_COLUMNS else 1
         if self.loops.in_place:
             return 0
-        return ceiling(product(product(self.pixel_rows(rows), self.loops.row_pitch), planes) + self.slack, 16) * 16
+        return ceiling(product(product(self.pixel_rows(rows), self.loops.row_pitch), self.planes) + self.slack, 16) * 16
 
     cdef Py_ssize_t response_of(self, Py_ssize_t rows):
         """Elements of a response strip of that many rows."""
@@ -532,20 +317,8 @@ cdef class Binding:
             return 0
         return product(product(rows, self.most_columns), geometry.n_kernels)
 
-    cdef Py_ssize_t whole_quads(self, Py_ssize_t rows):
-        """Not fewer rows of responses, such that quads are the same ones whatever the strips."""
-        cdef const Geometry* geometry = &self.engine.geometry
-        if self.engine.lanes_over != WINOGRAD:
-            return rows
-        return min(product(ceiling(rows, 2 * geometry.down.dilation), 2 * geometry.down.dilation),
-                   geometry.down.outputs)
-
     cdef Py_ssize_t workspace_of(self, Py_ssize_t rows):
-        if self.engine.lanes_over == FOURIER:
-            return product(self.workspace_of_pairs(), self.engine.routines.item_bytes) + ALIGNMENT
-        rows = self.whole_quads(rows)
-        return product(self.strip_of(rows) + self.response_of(rows) + self.elements_of_quads(rows),
-                       self.engine.routines.item_bytes) + ALIGNMENT
+        return product(self.elements_of(self.whole_rows(rows)), self.engine.routines.item_bytes) + ALIGNMENT
 
     @property
     def workspace_bytes(self):

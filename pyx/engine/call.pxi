@@ -4,7 +4,6 @@
 cdef class Call(Binding):
     """A layout that is run. `run` may be entered by several threads at once."""
     cdef public list workspaces          # of each worker, `workspace_bytes`
-    cdef object ask                      # for the direct method's panels: given the call, false if there is no room
     cdef object error                    # raised while it was asked
 
     cdef unsigned int n_inside, closed   # workers in the loops; none may come any more
@@ -18,66 +17,6 @@ cdef class Call(Binding):
     def overflowed(self):
         """Whether a response lay outside of the limits."""
         return read_flag(&self.loops.consumer.overflowed) != 0
-
-    @property
-    def has_no_room(self):
-        """Whether responses were handed back, and there was no room for the direct method's panels."""
-        return read_flag(&self.loops.too_large) != 0
-
-    @property
-    def has_direct(self):
-        """Whether winograd has the direct method's panels."""
-        return is_published(&self.loops.has_direct) != 0
-
-    def areas(self, bint handed_back):
-        """Areas that the frequency domain handed back, or did; sections next to each other are one.
-
-        An area is (image, group, first row, rows, first column, columns).
-        """
-        cdef const Fourier* fourier = &self.loops.fourier
-        cdef Py_ssize_t line, before, column, image, group
-        cdef const char* flags
-        cdef Finished first, last
-        cdef list found = []
-        for line in range(self.loops.n_images * self.engine.geometry.groups * fourier.sections_down):
-            flags = self.handed_back + line * fourier.sections_across
-            image, group = divmod(line // fourier.sections_down, self.engine.geometry.groups)
-            before = line % fourier.sections_down * fourier.sections_across
-            column = 0
-            while column < fourier.sections_across:
-                first = last = section_of(&self.loops, image, before + column)
-                if flags[column] == handed_back:
-                    while column + 1 < fourier.sections_across and flags[column + 1] == handed_back:
-                        column += 1
-                    last = section_of(&self.loops, image, before + column)
-                    found.append((image, group, first.first_row, first.n_rows, first.first_column,
-                                  last.first_column + last.n_columns - first.first_column))
-                column += 1
-        return found
-
-    cdef int ask_for_direct(self):
-        """The Status after the direct method's panels were asked for; an exception is kept for `run` to raise."""
-        try:
-            if not self.loops.has_direct and not self.ask(self):
-                write_flag(&self.loops.too_large, 1)
-                return CANCELLED
-            return DONE
-        except BaseException as error:
-            self.error = error
-            return RAISED
-
-    def take_direct(self, Engine engine, packed, bias):
-        """Lets winograd have the panels of an engine over kernels, for what it hands back. Not from two threads."""
-        if (engine.lanes_over != OVER_KERNELS or engine.n_panels != self.engine.n_panels
-                or engine.padded_kernels != self.engine.padded_kernels):
-            raise ValueError("engine: its panels are not those of the call")
-        PyObject_GetBuffer(packed, &self.direct_packed, PyBUF_STRIDES)
-        PyObject_GetBuffer(bias, &self.direct_bias, PyBUF_STRIDES)
-        self.has_direct_panels = True
-        self.loops.direct.packed = <const char*> self.direct_packed.buf
-        self.loops.direct.bias = <const char*> self.direct_bias.buf
-        self.direct_segments = self.build_sum(engine, &self.loops.direct.sum)
-        publish(&self.loops.has_direct)
 
     def cancel(self):
         """Makes every thread in `run` return soon."""
@@ -139,7 +78,6 @@ cdef class Call(Binding):
         self.let_go()
         self.let_panels_go()
         self.workspaces = []
-        self.ask = None
         if error is not None:
             raise error
         if not all_left and not read_flag(&self.loops.cancelled):
@@ -181,14 +119,3 @@ cdef class Call(Binding):
         finished.kernel_pitch = 1
         with nogil:
             consume(self.loops.routines, &self.loops.consumer, &finished)
-
-
-cdef int direct_is_there(Loops* loops) noexcept nogil:
-    """DONE, with the direct method's panels there; they are asked for when the first response is handed back."""
-    cdef int status = DONE
-    if not is_published(&loops.has_direct):
-        with gil:
-            status = (<Call> loops.call).ask_for_direct()
-        if status != DONE:
-            write_flag(&loops.cancelled, 1)
-    return status

@@ -6,14 +6,19 @@ from libc.math cimport ldexp
 cdef enum:
     ROWS_AHEAD = 4  # that are fetched while one is staged
 
+cdef Py_ssize_t KERNELS_AT_ONCE = 16      # whose responses leave a strip together: a cache line of floats
+cdef Py_ssize_t SLOTS_BYTES = 16 << 20    # that they take at most
+cdef Py_ssize_t KERNELS_PER_PART = 8      # for which the image's sections are transformed again
+
 HANDED_BACK = INT_MAX  # in the place of a kernel's exponent: the direct method does it
 
 
-cdef int correlate_pair(Loops* loops, Py_ssize_t image, Py_ssize_t task, char* workspace, Py_ssize_t* counted,
+cdef int correlate_pair(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* counted,
                         bint watch_signals) noexcept nogil:
     """All groups of one pair and one part of the kernels."""
     cdef const Fourier* fourier = &loops.fourier
-    cdef Py_ssize_t pair = task // loops.n_parts, part = task % loops.n_parts
+    cdef Py_ssize_t image = task // loops.n_strips
+    cdef Py_ssize_t pair = task % loops.n_strips // loops.n_parts, part = task % loops.n_parts
     cdef Py_ssize_t first = loops.n_chosen * part // loops.n_parts, end = loops.n_chosen * (part + 1) // loops.n_parts
     cdef Py_ssize_t n_sections = fourier.sections_down * fourier.sections_across, group
     cdef Py_ssize_t staged_elements = fourier.depth * fourier.height * fourier.pitch
@@ -274,3 +279,125 @@ cdef Py_ssize_t twiddles_of(const Transform* transform) noexcept:
         count += 2 * (n // transform.radices[index] - 1) * (transform.radices[index] - 1)
         n //= transform.radices[index]
     return count
+
+
+# --- the call ---------------------------------------------------------------------------------------------------------
+
+
+cdef class FourierPairs(Call):
+    """A call in the frequency domain."""
+    cdef char* handed_back               # of each image's groups' sections, whether the direct method has to do them
+    cdef int[::1] exponents
+
+    def __dealloc__(self):
+        PyMem_Free(self.handed_back)
+
+    cdef let_panels_go(self):
+        Call.let_panels_go(self)
+        self.exponents = None
+
+    cdef choose_kernels(self, Py_ssize_t first, int[::1] exponents):
+        """Take kernels from `first` on for the frequency domain, of each group as many as it has exponents for."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Loops* loops = &self.loops
+        cdef const Fourier* fourier = &self.engine.fourier
+        loops.first_chosen = first
+        loops.n_chosen = exponents.shape[0] // geometry.groups
+        if (first < 0 or loops.n_chosen < 1 or first + loops.n_chosen > geometry.n_kernels
+                or self.packed.len != (exponents.shape[0] * geometry.depth * 2 * fourier.height * fourier.width
+                                       * self.engine.routines.item_bytes)):
+            raise ValueError("first_kernel: these kernels are not in the bank")
+        self.exponents = exponents
+        loops.kernel_exponents = &self.exponents[0]
+
+    cdef lay_out_strips(self):
+        """Sections channel by channel, responses kernel by kernel."""
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Fourier* fourier = &loops.fourier
+        cdef Py_ssize_t size = self.engine.routines.item_bytes
+        cdef Py_ssize_t slot_bytes
+        loops.fourier = self.engine.fourier
+        loops.reached_rows = self.engine.reached_rows
+        loops.n_positions_down = span(&geometry.down)
+        loops.n_positions_across = span(&geometry.across)
+        loops.over_points = 1
+        if fourier.down.radices[0] != 1:
+            loops.over_points /= fourier.height
+        if fourier.across.radices[0] != 1:
+            loops.over_points /= fourier.width
+        loops.source.staging.n_phases = 1
+        loops.source.staging.channel_pitch = fourier.height * fourier.pitch
+        loops.direct_store = (self.out_as_summed and self.out_column_bytes == size
+                              and loops.consumer.row_bytes % size == 0 and loops.consumer.kind == STORE
+                              and geometry.down.stride == 1 and geometry.across.stride == 1)
+        loops.rows.row_pitch = loops.consumer.row_bytes // size
+        loops.rows.column_pitch = geometry.across.stride
+        loops.rows.kernel_pitch = fourier.valid_rows * fourier.valid_columns
+        slot_bytes = loops.rows.kernel_pitch * 2 * size
+        loops.kernels_at_once = 1
+        if loops.consumer.storing.adjacent:
+            loops.kernels_at_once = max(1, min(KERNELS_AT_ONCE, loops.n_chosen, SLOTS_BYTES // slot_bytes))
+        loops.source.staging.position_pitch = 1
+        loops.do_task = correlate_pair
+
+    cdef deal_tasks(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit, list areas):
+        """Pairs of sections, in so many parts of the kernels that there are tasks enough for the workers."""
+        cdef Loops* loops = &self.loops
+        cdef const Fourier* fourier = &loops.fourier
+        cdef Py_ssize_t n_pairs
+        n_pairs = ceiling(fourier.sections_down * fourier.sections_across, 2)
+        loops.n_parts = 1
+        if n_workers > 1:
+            loops.n_parts = max(1, min(loops.n_chosen // KERNELS_PER_PART,
+                                       ceiling(4 * n_workers, product(loops.n_images, n_pairs))))
+        loops.n_strips = product(n_pairs, loops.n_parts)
+        loops.strip_rows = 1
+        loops.tasks_per_claim = 1
+        loops.n_tasks = product(loops.n_images, loops.n_strips)
+
+    cdef lay_out_rest(self):
+        cdef Loops* loops = &self.loops
+        cdef Py_ssize_t n_sections = loops.fourier.sections_down * loops.fourier.sections_across
+        self.lay_out_staging()
+        loops.source.skips_rows = loops.source.rows_join = False
+        loops.source.rows_ahead = ROWS_AHEAD
+        self.handed_back = <char*> allocated(
+            product(loops.n_images * self.engine.geometry.groups, n_sections), 1)
+        loops.handed_back = self.handed_back
+
+    cdef Py_ssize_t elements_of(self, Py_ssize_t rows):
+        """Elements: two staged sections, spectra of all channels, a plane, a line of points, responses."""
+        cdef const Fourier* fourier = &self.loops.fourier
+        cdef Py_ssize_t per_channel = 2 * fourier.height * (fourier.pitch + fourier.width)
+        cdef Py_ssize_t slots = 0
+        if not self.loops.direct_store:
+            slots = 2 * self.loops.kernels_at_once * fourier.valid_rows * fourier.valid_columns
+        return (product(fourier.depth, per_channel) + 2 * fourier.height * fourier.width
+                + 2 * MOST_LANES * max(fourier.height, fourier.width) + slots)
+
+    def areas(self, bint handed_back):
+        """Areas that the frequency domain handed back, or did; sections next to each other are one.
+
+        An area is (image, group, first row, rows, first column, columns).
+        """
+        cdef const Fourier* fourier = &self.loops.fourier
+        cdef Py_ssize_t line, before, column, image, group
+        cdef const char* flags
+        cdef Finished first, last
+        cdef list found = []
+        for line in range(self.loops.n_images * self.engine.geometry.groups * fourier.sections_down):
+            flags = self.handed_back + line * fourier.sections_across
+            image, group = divmod(line // fourier.sections_down, self.engine.geometry.groups)
+            before = line % fourier.sections_down * fourier.sections_across
+            column = 0
+            while column < fourier.sections_across:
+                first = last = section_of(&self.loops, image, before + column)
+                if flags[column] == handed_back:
+                    while column + 1 < fourier.sections_across and flags[column + 1] == handed_back:
+                        column += 1
+                    last = section_of(&self.loops, image, before + column)
+                    found.append((image, group, first.first_row, first.n_rows, first.first_column,
+                                  last.first_column + last.n_columns - first.first_column))
+                column += 1
+        return found

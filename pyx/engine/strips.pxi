@@ -57,16 +57,25 @@ cdef struct Direct:
     const char* bias
     Sum sum
 
+# A task, and a group's responses in a strip; the Status to go on with. `counted` are the multiply-adds since the last
+# look for a signal.
+ctypedef int (*DoTask)(Loops*, Py_ssize_t task, char* workspace, Py_ssize_t* counted,
+                       bint watch_signals) noexcept nogil
+ctypedef int (*CorrelateGroup)(Loops*, Py_ssize_t group, const Area*, const char* windows, char* responses,
+                               char* memory, Py_ssize_t* counted, bint watch_signals) noexcept nogil
+
 # Everything that the loops of one call read.
 cdef struct Loops:
     const Routines* routines          # of the summed type
     Py_ssize_t item_bytes             # of an element of it
-    CorrelateRows correlate           # the micro-kernels of the form
+    DoTask do_task                    # of the form, as the next three
+    CorrelateGroup correlate_group
+    CorrelateRows correlate           # the micro-kernels
+    Py_ssize_t own_pixels             # of each kernel at a position: 1 over channels, else 0
     const Geometry* geometry
     const Panel* panels
     Py_ssize_t n_panels
     Py_ssize_t padded_kernels         # widths of a group's panels together
-    int form                          # a Form
     bint in_place                     # windows are read from the image itself, without a strip
     bint direct_store                 # responses are written to `out` without a strip
     const char* packed                # panels
@@ -116,19 +125,13 @@ cdef int run_tasks(Loops* loops, char* workspace, bint watch_signals) noexcept n
     """Claims and does tasks until none is left. Non-zero if a signal's handler raised: the exception is set."""
     cdef Py_ssize_t task, end, counted = 0
     cdef int status
-    cdef Area area
     while not read_flag(&loops.cancelled):
         task = claim(&loops.next_task, loops.tasks_per_claim)
         if task >= loops.n_tasks:
             return 0
         end = min(task + loops.tasks_per_claim, loops.n_tasks)
         while task < end:
-            if loops.form == FOURIER:
-                status = correlate_pair(loops, task // loops.n_strips, task % loops.n_strips, workspace, &counted,
-                                        watch_signals)
-            else:
-                area = area_of(loops, task)
-                status = correlate_area(loops, &area, workspace, &counted, watch_signals)
+            status = loops.do_task(loops, task, workspace, &counted, watch_signals)
             if status:
                 return status == RAISED
             task += 1
@@ -149,10 +152,11 @@ cdef inline Area area_of(const Loops* loops, Py_ssize_t task) noexcept nogil:
     return area
 
 
-cdef int correlate_area(Loops* loops, const Area* area, char* workspace, Py_ssize_t* counted,
-                        bint watch_signals) noexcept nogil:
-    """All groups and panels of one strip. `counted` are the multiply-adds since the last look for a signal."""
+cdef int do_strip(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* counted,
+                  bint watch_signals) noexcept nogil:
+    """All groups and panels of one strip."""
     cdef const Geometry* geometry = loops.geometry
+    cdef Area area = area_of(loops, task)
     cdef char* after_images = workspace + loops.strip_elements * loops.item_bytes
     cdef const char* windows
     cdef Finished strip
@@ -165,16 +169,14 @@ cdef int correlate_area(Loops* loops, const Area* area, char* workspace, Py_ssiz
     strip.row_pitch, strip.column_pitch = loops.rows.row_pitch, loops.rows.column_pitch
     strip.kernel_pitch = loops.rows.kernel_pitch
     for group in range(area.first_group, area.end_group):
-        windows = windows_of(loops, area, group, workspace, counted)
+        windows = windows_of(loops, &area, group, workspace, counted)
         strip.first_kernel = group * geometry.n_kernels
         strip.responses = after_images
         if loops.direct_store:
             strip.responses = place_of(&loops.consumer, &strip)
-        if loops.form == WINOGRAD:
-            status = correlate_quads(loops, group, area.n_rows, windows, strip.responses,
-                                     after_images + loops.response_elements * loops.item_bytes, counted, watch_signals)
-        else:
-            status = correlate_panels(loops, group, area, windows, strip.responses, counted, watch_signals)
+        status = loops.correlate_group(loops, group, &area, windows, strip.responses,
+                                       after_images + loops.response_elements * loops.item_bytes, counted,
+                                       watch_signals)
         if status != DONE:
             return status
         if not loops.direct_store:
@@ -201,7 +203,8 @@ cdef inline const char* windows_of(const Loops* loops, const Area* area, Py_ssiz
 
 
 cdef int correlate_panels(Loops* loops, Py_ssize_t group, const Area* area, const char* windows, char* responses,
-                          Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+                          char* memory, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+    """All panels of a group, one after the other; needs no memory beside the strips."""
     cdef Py_ssize_t panel
     cdef int status
     for panel in range(loops.n_panels):
@@ -223,14 +226,12 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
     cdef Py_ssize_t rows_at_once = max(few_rows, SIGNAL_MULTIPLY_ADDS // of_window // area.n_columns)
     cdef Py_ssize_t columns_at_once = max(few_columns, SIGNAL_MULTIPLY_ADDS // of_window // 4)
     cdef Py_ssize_t y = 0, x, size = loops.item_bytes
-    cdef Py_ssize_t window_pitch = 1 if loops.form == OVER_COLUMNS else loops.rows.window_pitch
     cdef int status
     cdef Rows rows = loops.rows
     rows.n_kernels = panel.n_kernels
     rows.width = panel.width
     responses += panel.first * rows.kernel_pitch * size
-    if loops.form == OVER_CHANNELS:
-        windows += panel.first * size
+    windows += panel.first * loops.own_pixels * size
     while y < area.n_rows:
         rows.n_rows = min(area.n_rows - y, rows_at_once)
         x = 0
@@ -238,8 +239,9 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
             rows.n_columns = area.n_columns - x
             if rows.n_columns >= 2 * columns_at_once:
                 rows.n_columns = columns_at_once
-            loops.correlate(&loops.sum, &rows, windows + x * window_pitch * size, loops.packed + first * n_taps * size,
-                            loops.bias + first * size, responses + x * rows.column_pitch * size)
+            loops.correlate(&loops.sum, &rows, windows + x * rows.window_pitch * size,
+                            loops.packed + first * n_taps * size, loops.bias + first * size,
+                            responses + x * rows.column_pitch * size)
             x += rows.n_columns
             counted[0] += rows.n_rows * rows.n_columns * of_window
             status = looked_for_signals(loops, counted, watch_signals)

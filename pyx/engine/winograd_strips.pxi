@@ -4,6 +4,8 @@
 
 from libc.float cimport DBL_MAX
 
+cdef Py_ssize_t QUADS_BYTES = 512 * 1024  # of winograd's transformed pixels: they stay there beside a panel
+cdef Py_ssize_t MOST_QUADS = 112          # of winograd at once: eight of the largest tiles over kernels
 cdef Py_ssize_t HANDED_BACK_COLUMNS = 64  # that the direct method does at once, at most
 
 cdef double[MOST_LANES] ZEROS  # the bias of sums that have none, for any panel of any type
@@ -19,12 +21,12 @@ cdef inline Py_ssize_t rows_before(Py_ssize_t line, Py_ssize_t dilation) noexcep
     return line // dilation * 2 * dilation
 
 
-cdef int correlate_quads(Loops* loops, Py_ssize_t group, Py_ssize_t n_rows, const char* windows, char* responses,
+cdef int correlate_quads(Loops* loops, Py_ssize_t group, const Area* area, const char* windows, char* responses,
                          char* transformed, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
     """A group's responses in a strip by winograd: some quads at once, whose transforms stay in the second cache."""
     cdef const Geometry* geometry = loops.geometry
     cdef Quads quads = loops.quads
-    cdef Py_ssize_t n_quads = quads_across(n_rows, geometry.down.dilation) * quads.quads_per_row
+    cdef Py_ssize_t n_rows = area.n_rows, n_quads = quads_across(n_rows, geometry.down.dilation) * quads.quads_per_row
     cdef Py_ssize_t n_chunks = ceiling(n_quads, loops.quads_at_once), chunk, index, place, first
     cdef Py_ssize_t size = loops.item_bytes
     cdef char* sums = transformed + 16 * quads.plane_pitch * size
@@ -134,3 +136,126 @@ cdef void take_infinite(const Loops* loops, const Rows* rows, const char* others
     storing.column_bytes = loops.rows.column_pitch * loops.item_bytes
     storing.kernel_bytes = kernel_bytes
     loops.routines.replace_infinite(&storing, others, responses)
+
+
+cdef int direct_is_there(Loops* loops) noexcept nogil:
+    """DONE, with the direct method's panels there; they are asked for when the first response is handed back."""
+    cdef int status = DONE
+    if not is_published(&loops.has_direct):
+        with gil:
+            status = (<Winograd> loops.call).ask_for_direct()
+        if status != DONE:
+            write_flag(&loops.cancelled, 1)
+    return status
+
+
+cdef class Winograd(Interleaved):
+    """A call by winograd: strips as over kernels, and behind them the quads' transformed pixels and sums."""
+    cdef object ask                      # for the direct method's panels: given the call, false if there is no room
+    cdef Py_buffer direct_packed, direct_bias  # once something is handed back
+    cdef bint has_direct_panels
+    cdef Segment* direct_segments
+
+    def __dealloc__(self):
+        self.let_direct_go()
+        PyMem_Free(self.direct_segments)
+
+    cdef let_direct_go(self):
+        if self.has_direct_panels:
+            PyBuffer_Release(&self.direct_packed)
+            PyBuffer_Release(&self.direct_bias)
+        self.has_direct_panels = False
+
+    cdef let_panels_go(self):
+        Interleaved.let_panels_go(self)
+        self.let_direct_go()
+        self.ask = None
+
+    cdef lay_out_strips(self):
+        Interleaved.lay_out_strips(self)
+        self.loops.correlate_group = correlate_quads
+        self.loops.call = <void*> self
+
+    cdef lay_out_sum(self):
+        """Sums over channels, for each of the 16 places."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        self.segments = self.build_sum(geometry, &self.loops.sum, 1, geometry.depth, False)
+        self.loops.sum.carried = geometry.pieces_per_row > BLOCKS_PER_TOTAL
+        if geometry.down.outputs > 1:
+            self.loops.rows.window_row_pitch = geometry.down.stride * self.loops.row_pitch
+
+    cdef lay_out_rest(self):
+        cdef Loops* loops = &self.loops
+        cdef Quads* quads = &loops.quads
+        cdef const Geometry* geometry = &self.engine.geometry
+        Interleaved.lay_out_rest(self)
+        quads.quads_per_row = quads_across(geometry.across.outputs, geometry.across.dilation)
+        quads.n_columns = geometry.across.outputs
+        quads.row_dilation = geometry.down.dilation
+        quads.column_dilation = geometry.across.dilation
+        quads.depth = geometry.depth
+        quads.pixel_row_pitch = loops.row_pitch
+        quads.pixel_pitch = loops.sum.tap_pitch // geometry.across.dilation  # even where there is one window only
+        quads.row_pitch = loops.rows.row_pitch
+        quads.column_pitch = loops.rows.column_pitch
+
+    cdef Py_ssize_t whole_rows(self, Py_ssize_t rows):
+        """Not fewer rows of responses, such that quads are the same ones whatever the tasks."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        return min(product(ceiling(rows, 2 * geometry.down.dilation), 2 * geometry.down.dilation),
+                   geometry.down.outputs)
+
+    cdef Py_ssize_t elements_of(self, Py_ssize_t rows):
+        """Chooses how many quads are done at once; their transformed pixels and sums lie behind the strips."""
+        cdef Loops* loops = &self.loops
+        cdef Quads* quads = &loops.quads
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t size = self.engine.routines.item_bytes, width, strip_quads
+        cdef Py_ssize_t n_quads = QUADS_BYTES // (16 * size) // geometry.depth
+        width = self.engine.panels[0].width  # no panel is wider than the first one
+        strip_quads = product(quads_across(rows, geometry.down.dilation),
+                              quads_across(geometry.across.outputs, geometry.across.dilation))
+        n_quads = max(min(n_quads, MOST_QUADS) // 14 * 14, 14)
+        # planes whose pitch is a multiple of 4096 bytes would all fall into the same sets of the first cache
+        quads.plane_pitch = product(n_quads, geometry.depth) + 5 * 16
+        quads.sums_pitch = n_quads * width + 5 * 16
+        loops.quads_at_once = n_quads
+        # of more quads equal shares are done at once, which may be a little less than that many
+        return (self.strip_of(rows) + self.response_of(rows) + product(16, quads.plane_pitch) + 15 * quads.sums_pitch
+                + min(n_quads, strip_quads) * width)
+
+    @property
+    def has_no_room(self):
+        """Whether responses were handed back, and there was no room for the direct method's panels."""
+        return read_flag(&self.loops.too_large) != 0
+
+    @property
+    def has_direct(self):
+        """Whether winograd has the direct method's panels."""
+        return is_published(&self.loops.has_direct) != 0
+
+    cdef int ask_for_direct(self):
+        """The Status after the direct method's panels were asked for; an exception is kept for `run` to raise."""
+        try:
+            if not self.loops.has_direct and not self.ask(self):
+                write_flag(&self.loops.too_large, 1)
+                return CANCELLED
+            return DONE
+        except BaseException as error:
+            self.error = error
+            return RAISED
+
+    def take_direct(self, Engine engine, packed, bias):
+        """Lets winograd have the panels of an engine over kernels, for what it hands back. Not from two threads."""
+        if (engine.lanes_over != OVER_KERNELS or engine.n_panels != self.engine.n_panels
+                or engine.padded_kernels != self.engine.padded_kernels):
+            raise ValueError("engine: its panels are not those of the call")
+        PyObject_GetBuffer(packed, &self.direct_packed, PyBUF_STRIDES)
+        PyObject_GetBuffer(bias, &self.direct_bias, PyBUF_STRIDES)
+        self.has_direct_panels = True
+        self.loops.direct.packed = <const char*> self.direct_packed.buf
+        self.loops.direct.bias = <const char*> self.direct_bias.buf
+        self.direct_segments = self.build_sum(
+            &engine.geometry, &self.loops.direct.sum, 3, 3 * engine.geometry.depth,
+            self.loops.sum.tap_pitch != engine.geometry.depth)
+        publish(&self.loops.has_direct)
