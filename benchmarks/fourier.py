@@ -17,7 +17,7 @@ from timing import Case, best_of_turns, hold_threads, prepared_call, provenance
 
 from xcorr import _cache
 from xcorr._dtypes import choose_types
-from xcorr._methods import fft
+from xcorr._methods import sections as spectral
 
 MOST_TILES = 12
 """Of a geometry: the ones that seem the best, and as many others."""
@@ -42,13 +42,13 @@ CASES = [
 ]
 
 
-def sections_of(sizes: fft.Sizes) -> list[fft.Section]:
+def sections_of(sizes: spectral.Sizes) -> list[spectral.Section]:
     """Those whose cost, as it is reckoned now, is not far from the least."""
-    every = fft.all_sections(sizes)
-    costs = fft.section_cost(every, sizes)
+    every = spectral.all_sections(sizes)
+    costs = spectral.section_cost(every, sizes)
     near = np.argsort(costs, axis=None)[: np.count_nonzero(costs <= DEAR * costs.min())]
     chosen = [*near[:MOST_TILES], *near[MOST_TILES :: max(1, len(near) // MOST_TILES)]]
-    return [fft.Section(*(int(numbers.flat[index]) for numbers in every)) for index in chosen]
+    return [spectral.Section(*(int(numbers.flat[index]) for numbers in every)) for index in chosen]
 
 
 def fitted(factors: np.ndarray) -> np.ndarray:
@@ -60,15 +60,15 @@ def fitted(factors: np.ndarray) -> np.ndarray:
     return constants
 
 
-def with_section(case: Case, section: fft.Section, n_workers: int) -> Any:
+def with_section(case: Case, section: spectral.Section, n_workers: int) -> Any:
     """The case's call with that section; the plan keeps it."""
-    choose = fft.cheapest
+    choose = spectral.cheapest
     _cache.clear_caches()
-    fft.cheapest = lambda sizes: (section, int(fft.section_cost(section, sizes)))  # type: ignore[assignment]
+    spectral.cheapest = lambda sizes: (section, int(spectral.section_cost(section, sizes)))  # type: ignore[assignment]
     try:
         return prepared_call(case, n_workers, "fft")
     finally:
-        fft.cheapest = choose
+        spectral.cheapest = choose
 
 
 def main() -> None:
@@ -81,7 +81,7 @@ def main() -> None:
     rows, measured = [], []
     for case in CASES:
         types = choose_types(np.dtype(case.dtype), np.dtype(case.kernels_dtype), None)
-        sizes = fft.sizes_of(case.geometry, types)
+        sizes = spectral.sizes_of(case.geometry, types)
         sections = sections_of(sizes)
         calls: dict[Any, Any] = {section: with_section(case, section, arguments.workers) for section in sections}
         calls["unit"] = prepared_call(UNIT, arguments.workers, "direct")
@@ -90,15 +90,15 @@ def main() -> None:
         unit = taken["unit"] / UNIT.multiply_adds
         found = [(section, taken[section] / unit) for section in sections]
         best, least = min(found, key=lambda pair: pair[1])
-        reckoned = int(np.argmin([fft.section_cost(section, sizes) for section in sections]))
+        reckoned = int(np.argmin([spectral.section_cost(section, sizes) for section in sections]))
         measured.append((case, found, sizes))
-        rows += [(fft.counts(section, sizes), units) for section, units in found]
+        rows += [(spectral.counts(section, sizes), units) for section, units in found]
         print(
             f"{case!s:44} {unit * 1e12:5.1f} ps, direct {taken['direct'] * 1e3:8.3f} ms and "
             f"{taken['direct'] / unit / case.multiply_adds:5.2f} of its work, best {best.height:4}x{best.width:<4} "
             f"{least * unit * 1e3:8.3f} ms, "
             f"chosen {sections[reckoned].height}x{sections[reckoned].width}: {found[reckoned][1] / least:.2f}, "
-            f"reckoned {fft.section_cost(sections[reckoned], sizes) / found[reckoned][1]:.2f}",
+            f"reckoned {spectral.section_cost(sections[reckoned], sizes) / found[reckoned][1]:.2f}",
             flush=True,
         )
     factors = np.array([counts / units for counts, units in rows])
@@ -109,11 +109,11 @@ def main() -> None:
     print(f"{len(rows)} times, reckoned at {np.percentile(errors, 5):.2f} to {np.percentile(errors, 95):.2f} of them")
     losses = []
     for _, found, sizes in measured:
-        costs = [fft.counts(section, sizes) @ constants for section, _ in found]
-        few = sizes._replace(n_kernels=fft.KERNELS)
-        chosen = int(np.argmin([fft.counts(section, few) @ constants for section, _ in found]))
+        costs = [spectral.counts(section, sizes) @ constants for section, _ in found]
+        few = sizes._replace(n_kernels=spectral.KERNELS)
+        chosen = int(np.argmin([spectral.counts(section, few) @ constants for section, _ in found]))
         losses.append((found[int(np.argmin(costs))][1], found[chosen][1], min(units for _, units in found)))
-    for index, words in enumerate(("these", f"these for {fft.KERNELS} kernels, whatever their number")):
+    for index, words in enumerate(("these", f"these for {spectral.KERNELS} kernels, whatever their number")):
         ratios = [loss[index] / loss[2] for loss in losses]
         print(f"sections chosen by {words} take {np.mean(ratios):.2f} times the least time, at most {max(ratios):.2f}")
 

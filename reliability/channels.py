@@ -10,7 +10,7 @@ from rows import Outcome, Row
 
 import xcorr
 from xcorr import _dispatch
-from xcorr._methods.fft import SIZES
+from xcorr._methods.sections import SIZES
 
 DEPTHS = (1, 2, 3, 4, 5, 8, 9, 10, 11, 31, 32, 33, 64, 80, 81, 512, 4096, 8192)
 KERNELS = {  # sides; auto takes winograd for some of these, fft for others, direct for the rest

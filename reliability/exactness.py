@@ -25,7 +25,7 @@ from support import checks
 
 import xcorr
 from xcorr import _dispatch
-from xcorr._methods.fft import SIZES
+from xcorr._methods.sections import SIZES
 
 # --- R1: whole numbers ------------------------------------------------------------------------------------------------
 

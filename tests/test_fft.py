@@ -30,7 +30,7 @@ from xcorr._engine import Engine, lanes_of
 import xcorr
 from xcorr import _cache, _dispatch
 from xcorr._bank import Bank
-from xcorr._methods import fft
+from xcorr._methods import sections
 
 pytestmark = pytest.mark.usefixtures("level")
 
@@ -50,7 +50,9 @@ def frequencies(radices, length):
     return found
 
 
-@for_each("size", [(length, 16) for length in fft.SIZES] + [(16, length) for length in fft.SIZES if length > 16])
+@for_each(
+    "size", [(length, 16) for length in sections.SIZES] + [(16, length) for length in sections.SIZES if length > 16]
+)
 @over_reals
 def test_transforms_are_those_of_scipy(size, dtype):
     height, width = size
@@ -297,16 +299,16 @@ def test_bits_do_not_depend_on_the_place_in_a_group():
 @pytest.fixture
 def limit_spectra(monkeypatch):
     """Sets the bytes of spectra at once, but chooses tiles as ever: it is one number for all calls."""
-    before, cheapest = fft.SPECTRA_LIMIT, fft.cheapest.__wrapped__
+    before, cheapest = sections.SPECTRA_LIMIT, sections.cheapest.__wrapped__
 
     def as_ever(sizes):
         with monkeypatch.context() as patch:
-            patch.setattr(fft, "SPECTRA_LIMIT", before)
+            patch.setattr(sections, "SPECTRA_LIMIT", before)
             return cheapest(sizes)
 
     def limit(n_bytes):
-        monkeypatch.setattr(fft, "SPECTRA_LIMIT", n_bytes)
-        monkeypatch.setattr(fft, "cheapest", as_ever)
+        monkeypatch.setattr(sections, "SPECTRA_LIMIT", n_bytes)
+        monkeypatch.setattr(sections, "cheapest", as_ever)
         _cache.clear_caches()
 
     yield limit

@@ -8,7 +8,7 @@ from looping import for_each
 from many_channels import NUMBERS, Alike, alike
 
 import xcorr
-from xcorr._methods import fft
+from xcorr._methods import sections
 
 pytestmark = pytest.mark.usefixtures("level")
 
@@ -125,12 +125,12 @@ def test_integers_are_exact_at_the_ends_of_their_range(method, dtype, depth):
 
 def test_the_proof_for_integers_counts_channels():
     """The norm of channels that are alike grows with the root of their number, and so do errors."""
-    few = fft.Sizes(20, 20, 10, 10, 1, 1, 1, 16, 1, 8)
-    section, _ = fft.cheapest(few)
+    few = sections.Sizes(20, 20, 10, 10, 1, 1, 1, 16, 1, 8)
+    section, _ = sections.cheapest(few)
 
     def largest_proven(depth):
         bounds = 2 ** np.arange(0, 60, 0.01)
-        return max(bound for bound in bounds if fft.rounds_right(bound, few._replace(depth=depth), section))
+        return max(bound for bound in bounds if sections.rounds_right(bound, few._replace(depth=depth), section))
 
     for depth in (4, 100, 8192):
         assert largest_proven(depth) == pytest.approx(largest_proven(1) / depth**0.5, rel=0.02)
@@ -144,4 +144,4 @@ def test_errors_of_whole_numbers_by_transforms_are_within_the_proof_for_integers
         images, kernels = np.full((1, 16, 16, depth), float(pixel)), np.full((1, 9, 9, depth), float(tap))
         exact = pixel * tap * 81 * depth
         error = float(np.abs(xcorr.correlate(images, kernels, method="fft") - exact).max())
-        assert error <= (24 * np.log2(256) + fft.SUMMED + 3) * 2.0**-53 * (512 * depth) ** 0.5 * exact
+        assert error <= (24 * np.log2(256) + sections.SUMMED + 3) * 2.0**-53 * (512 * depth) ** 0.5 * exact

@@ -11,6 +11,7 @@ from looping import for_each
 
 import xcorr
 from xcorr import _cache, _dispatch, _run
+from xcorr._methods import direct
 
 pytestmark = pytest.mark.usefixtures("level")
 
@@ -347,7 +348,7 @@ def test_kernels_that_change_in_place_are_packed_anew(name, dtype, verb):
             kernels[..., 0] *= -1
             own = kernels if verb == "correlate" else turned(kernels, keywords.get("layout"))
             assert_same_bits(call(images, kernels, **keywords, **more), afresh(images, own, **keywords, **more))
-        as_summed = name != "planes" and kernels.nbytes <= _run.LARGEST_KEPT_BANK - 100
+        as_summed = name != "planes" and kernels.nbytes <= direct.LARGEST_KEPT_BANK - 100
         assert len(_cache.recent_calls) == as_summed
 
 

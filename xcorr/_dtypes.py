@@ -42,6 +42,11 @@ class Types(NamedTuple):
         return 2 if self.is_complex else 1
 
     @property
+    def item(self) -> int:
+        """Bytes of an element of the sums, the least where integers are summed."""
+        return 8 if self.work == np.float64 else 4
+
+    @property
     def rounds_floats(self) -> bool:
         """Whether sums of floats are rounded to integers."""
         return self.response.kind in "iu" and not self.exact

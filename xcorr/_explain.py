@@ -13,8 +13,9 @@ import numpy.typing as npt
 from xcorr import _workers
 from xcorr._cache import remembered
 from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, check_element, largest_magnitude, named_dtype
-from xcorr._job import NO_PANELS, WORK_PER_WORKER, Job
-from xcorr._methods import choice, fft, matmul
+from xcorr._job import WORK_PER_WORKER, Job
+from xcorr._methods import choice
+from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan, plan_for
 from xcorr._reading import read_array_shape
 from xcorr._run import bank_for, run
@@ -201,31 +202,11 @@ def n_bytes(plan: Plan, images: tuple[int, ...], n_workers: int) -> tuple[int, i
     summed = summed_in(plan)
     if not summed:
         return 0, _workers.WORKSPACE_LIMIT
-    if plan.method == "fft":
-        bank, workspace = fft.n_bytes(plan, np.dtype(summed).str[1:])
-    elif plan.method == "matmul":
-        bank, workspace = matmul.n_bytes(plan, np.dtype(summed).str[1:])
-        n_workers = 1
-    else:
-        bank, workspace = loop_bytes(plan, images, np.dtype(summed), n_workers)
-    return bank, workspace * n_workers
-
-
-def loop_bytes(plan: Plan, images: tuple[int, ...], summed: np.dtype[Any], n_workers: int) -> tuple[int, int]:
-    """The bytes of the panels and of one workspace, from a call that is laid out but not run."""
-    engine, n_images = plan.engine(summed.str[1:]), images_in(plan, images)
-    bank = engine.groups * engine.padded_kernels * engine.n_taps * summed.itemsize
-    if n_images == 0 or 0 in plan.one_response:
-        return bank, 0
-    batch = np.broadcast_to(np.zeros((), plan.types.images), images)
-    nobody: Any = None
-    job = Job(plan, batch, nobody, (0,), n_workers)  # a bank is not looked at
-    job.beside += bank
-    call = job.call(engine, unwritten(plan.response_shape(n_images), plan.types.stored), NO_PANELS, n_workers=n_workers)
-    try:
-        return bank, int(call.workspace_bytes)
-    finally:
-        call.close()
+    nobody: Any = None  # a bank is not looked at
+    job = Job(plan, np.broadcast_to(np.zeros((), plan.types.images), images), nobody, (0,), n_workers)
+    result = unwritten(plan.response_shape(images_in(plan, images)), plan.types.stored)
+    found: tuple[int, int] = METHODS[plan.method].n_bytes(job, result, np.dtype(summed).str[1:], n_workers)
+    return found
 
 
 def unwritten(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:

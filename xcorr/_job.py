@@ -9,7 +9,8 @@ from xcorr import _workers
 from xcorr._bank import Bank, panels_key
 from xcorr._engine import Engine
 from xcorr._methods.asked import Array, Limits, Part
-from xcorr._methods.fft import WORKERS_LIMIT
+from xcorr._methods.choice import METHODS
+from xcorr._methods.direct import NO_PANELS
 from xcorr._plan import Plan
 
 WORK_PER_WORKER = 3_600_000
@@ -21,8 +22,6 @@ Two are faster from 1.6 to 9.4 million multiply-adds on, by the kind of the call
 
 LARGE_PANELS = 2**20
 """Bytes from which on it is looked whether there is room for the call beside them, before they are packed."""
-
-NO_PANELS = np.empty((1, 1)), np.empty((1, 1))
 
 
 class Job:
@@ -81,9 +80,7 @@ class Job:
     def share_out(self, call: Any) -> None:
         """Runs a call by as many workers as it is worth and there is workspace for."""
         self.check_room(call)
-        limit = _workers.WORKSPACE_LIMIT - self.beside
-        if self.plan.method == "fft":
-            limit = min(limit, WORKERS_LIMIT)
+        limit = min(_workers.WORKSPACE_LIMIT - self.beside, METHODS[self.plan.method].WORKERS_LIMIT)
         n_workers = min(self.n_workers, call.n_tasks)
         while n_workers > 1 and call.workspace_bytes * n_workers > limit:
             n_workers -= 1

@@ -14,7 +14,7 @@ from xcorr._bank import Reading
 from xcorr._dtypes import choose_types
 from xcorr._engine import Engine, lanes_of
 from xcorr._layouts import Layout, arranged, groups_of, operand_sizes, read_layout, reading_of
-from xcorr._methods import direct, fft
+from xcorr._methods import direct, sections
 from xcorr._methods.choice import METHODS, choose
 from xcorr._reading import checked
 from xcorr._settings import Settings
@@ -83,14 +83,14 @@ class Plan:
         return sum_blocks(height, width * self.depth)
 
     @functools.cached_property
-    def sizes(self) -> fft.Sizes:
+    def sizes(self) -> sections.Sizes:
         """What the frequency domain's section depends on."""
-        return fft.sizes_of(self.geometry, self.types)
+        return sections.sizes_of(self.geometry, self.types)
 
     @functools.cached_property
-    def section(self) -> tuple[fft.Section, int]:
+    def section(self) -> tuple[sections.Section, int]:
         """The frequency domain's section and what it costs; MemoryError if there is none."""
-        return fft.taken_section(self.sizes)
+        return sections.taken_section(self.sizes)
 
     def form(self, summed: str) -> str:
         """What the direct method's lanes run over."""
@@ -105,17 +105,10 @@ class Plan:
         """MemoryError if the bank, or one row of responses, surely needs more workspace than a call may have."""
         if self.surely_fits:
             return
-        geometry = self.geometry
-        item = 8 if self.types.work == np.float64 else 4
-        packed = item * geometry.n_taps * geometry.n_kernels
+        packed = self.types.item * self.geometry.n_taps * self.geometry.n_kernels
         refuse_too_large("kernels", "packed kernels", packed)
         refuse_too_large("images", "index table for the padded columns", self.table_bytes, packed, "packed kernels")
-        if self.method == "fft":
-            self.section  # noqa: B018 # raises
-        elif self.method != "direct" or any(axis.before or axis.behind for axis in geometry.axes):
-            n_bytes = item * geometry.axes[0].effective * self.reached_columns * self.depth
-            others = packed + self.table_bytes
-            refuse_too_large("images", "workspace for one row of responses", n_bytes, others, "kernels and tables")
+        METHODS[self.method].check(self, packed + self.table_bytes)
         self.surely_fits = True
 
     def response_shape(self, n_images: int) -> tuple[int, ...]:

@@ -1,6 +1,5 @@
 """The response of a call: by the plan's method, in sums that hold it, where it was asked for."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,18 +11,11 @@ from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, integer_range, largest_m
 from xcorr._foreign import refuses
 from xcorr._job import Job
 from xcorr._memory import empty
-from xcorr._methods import direct, exact, fft, fourier_run, matmul, winograd
+from xcorr._methods import exact
 from xcorr._methods.asked import Limits
+from xcorr._methods.choice import METHODS
 
 Array = npt.NDArray[Any]
-
-RUNS: dict[str, Callable[[Job, Array, str, Limits | None], bool]] = {
-    "direct": direct.run,
-    "winograd": winograd.run,
-    "fft": fourier_run.run,
-    "matmul": matmul.run,
-}
-"""How a method does a call's responses in sums of a type; false if one is outside of the limits, or no number."""
 
 
 def respond(job: Job, shape: tuple[int, ...], target: Array | None) -> Array:
@@ -40,9 +32,9 @@ def respond(job: Job, shape: tuple[int, ...], target: Array | None) -> Array:
     elif types.rounds_floats:
         correlate_saturated(job, result)
     elif types.stored == types.response:
-        RUNS[plan.method](job, result, types.summed, None)
+        METHODS[plan.method].run(job, result, types.summed, None)
     else:
-        RUNS[plan.method](job, result.real, types.summed, None)
+        METHODS[plan.method].run(job, result.real, types.summed, None)
         copy_in_pieces(in_order(result.imag, plan.layout.response), job.bank.imaginary_bias)
     if target is not None and result is not target:
         copy_in_pieces(target, result)
@@ -75,12 +67,9 @@ def correlate_integers(job: Job, result: Array, bound: int) -> None:
     plan, limits = job.plan, limits_of(job)
     assert limits is not None
     checked = None if surely_fits(bound, limits) else limits
-    if plan.method == "fft" and fft.rounds_right(bound, plan.sizes, plan.section[0]):
-        fits = fourier_run.run(job, result, "f8", checked)
-    elif bound <= EXACT_FLOAT64:
-        run = direct.run if plan.method == "fft" else RUNS[plan.method]
+    if bound <= EXACT_FLOAT64:
         summed, most = ("f4", EXACT_FLOAT32) if bound <= EXACT_FLOAT32 else ("f8", EXACT_FLOAT64)
-        fits = run(job, result, summed, checked)
+        fits = METHODS[plan.method].run_exactly(job, result, summed, checked, bound)
         job.most_magnitude = largest_magnitude_of(job, most if checked else min(most, limits.greatest))
     else:
         fits = exact.run(job, result, limits)
@@ -122,7 +111,7 @@ def largest_magnitude_of(job: Job, most: int) -> int | None:
 def correlate_saturated(job: Job, result: Array) -> None:
     """Rounded sums, or ValueError if one is no number."""
     types = job.plan.types
-    if not RUNS[job.plan.method](job, result, types.summed, limits_of(job)):
+    if not METHODS[job.plan.method].run(job, result, types.summed, limits_of(job)):
         raise ValueError(
             f"overflow: a response is NaN, which 'saturate' cannot turn into {types.response}; "
             "allowed are images and kernels whose responses are numbers"

@@ -11,11 +11,9 @@ from xcorr._arrays import check_out, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._engine import Repeat, is_plain
 from xcorr._job import Job
+from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan
 from xcorr._respond import respond
-
-LARGEST_KEPT_BANK = 4096
-"""Bytes of the kernels and the bias that are kept packed for the next call, which then has only to compare them."""
 
 Array = npt.NDArray[Any]
 
@@ -35,7 +33,8 @@ def bank_for(plan: Plan, kernels: Array, bias: Any) -> tuple[Bank, SmallBank | N
     The two are the same if the operands were; None stands for a large bank, or for one that there was not.
     """
     copied = copy_of_bias(bias)
-    if copied is None or plan.method == "fft" or not 0 < kernels.nbytes + copied[2] <= LARGEST_KEPT_BANK:
+    most = METHODS[plan.method].LARGEST_KEPT_BANK
+    if copied is None or not 0 < kernels.nbytes + copied[2] <= most:
         return bank_of(plan, kernels, bias), None, None
     own_bias, told, _ = copied
     elements = kernels.tobytes()

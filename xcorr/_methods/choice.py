@@ -49,7 +49,7 @@ def reasons(plan: Plan) -> list[str]:
         return ["precision strict: it has the error bound of every response by itself", *own]
     objections = {name: objection(name, *sizes, "standard") for name in METHODS}
     costs = {name: cost(name, *sizes) for name, against in objections.items() if not against}
-    others = [f"not {name}: {against}" for name, against in objections.items() if against and name != "matmul"]
+    others = [f"not {name}: {against}" for name, against in objections.items() if against]
     if len(costs) == 1:
         return [*others, *own]
     (first, least), *dearer = sorted(costs.items(), key=lambda item: item[1])

@@ -2,11 +2,16 @@
 
 from typing import Any
 
+import numpy as np
+
 from xcorr._axes import Geometry
 from xcorr._dtypes import Types
 from xcorr._methods.asked import Area, Array, Box, Job, Limits, Part, Plan
+from xcorr._workers import WORKSPACE_LIMIT, refuse_too_large
 
 BOUND = "componentwise"
+LARGEST_KEPT_BANK, WORKERS_LIMIT = 4096, WORKSPACE_LIMIT
+NO_PANELS = np.empty((1, 1)), np.empty((1, 1))
 
 MANY_GROUPS = 6
 """Groups of one channel and one kernel from which on lanes go over channels although vectors are not nearly full.
@@ -46,6 +51,33 @@ def effort(plan: Plan) -> int:
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
     """Tiles of the form that fits, and blocks of the sum as they are for every method that adds taps."""
     return {"form": plan.form(summed), "blocks": plan.blocks}
+
+
+def check(plan: Plan, packed: int) -> None:
+    """The rows of a strip, where images are not read in place."""
+    if any(axis.before or axis.behind for axis in plan.geometry.axes):
+        check_rows(plan, packed)
+
+
+def check_rows(plan: Plan, packed: int) -> None:
+    """MemoryError if the pixels of one row of responses do not fit beside so many bytes of kernels and tables."""
+    down, across = plan.geometry.axes
+    n_bytes = plan.types.item * down.effective * across.reached * plan.depth
+    refuse_too_large("images", "workspace for one row of responses", n_bytes, packed, "kernels and tables")
+
+
+def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, int]:
+    """The bytes of the panels and of the workspaces, from a call that is laid out but not run."""
+    engine = job.plan.engine(summed)
+    bank = engine.groups * engine.padded_kernels * engine.n_taps * np.dtype(summed).itemsize
+    if not result.size:
+        return bank, 0
+    job.beside += bank
+    call = job.call(engine, result, NO_PANELS, n_workers=n_workers)
+    try:
+        return bank, int(call.workspace_bytes) * n_workers
+    finally:
+        call.close()
 
 
 def reasons(plan: Plan) -> list[str]:
@@ -88,9 +120,14 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number."""
     plan = job.plan
     call = job.run(plan.engine(summed, plan.form(summed)), result, limits=limits)
-    if plan.method == "direct" and plan.types.stored == plan.types.response:
+    if plan.types.stored == plan.types.response:
         job.call_done = call
     return not call.overflowed
+
+
+def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bound: int) -> bool:
+    """All responses, which are whole numbers of at most that magnitude and exact in sums of the type."""
+    return run(job, result, summed, limits)
 
 
 def do_handed_back(job: Job, result: Array, summed: str, limits: Limits | None, areas: list[Area]) -> bool:

@@ -16,11 +16,13 @@ import numpy.typing as npt
 from xcorr._axes import Geometry, sum_blocks
 from xcorr._cache import remembered
 from xcorr._dtypes import Types
+from xcorr._methods import direct
 from xcorr._methods.asked import Array, Job, Limits, Plan
 from xcorr._threads import RLock
 from xcorr._workers import refuse_too_large
 
 BOUND = "componentwise"
+LARGEST_KEPT_BANK, WORKERS_LIMIT = direct.LARGEST_KEPT_BANK, direct.WORKERS_LIMIT
 
 WIDTHS = (32, 16, 8, 4, 2, 1)
 """Kernels in one product, the most first."""
@@ -73,8 +75,14 @@ def loops(plan: Plan, summed: str) -> dict[str, Any]:
     return {"form": "kernels", "blocks": plan.blocks}
 
 
-def n_bytes(plan: Plan, summed: str) -> tuple[int, int]:
-    """Bytes of the prepared bank, and of the workspace."""
+def check(plan: Plan, packed: int) -> None:
+    """The rows of a strip: images are never read in place."""
+    direct.check_rows(plan, packed)
+
+
+def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, int]:
+    """The bytes of the matrices, and of the one workspace."""
+    plan = job.plan
     slabs = Slabs(plan.geometry, plan.depth, np.dtype(summed).itemsize)
     return slabs.item_bytes * slabs.n_taps * plan.n_kernels * plan.geometry.groups, slabs.workspace_bytes
 
@@ -185,6 +193,11 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     call = job.call(plan.engine(summed), result, (weights, bias), limits=limits, n_workers=1)
     multiply_slabs(call, slabs, weights, bias, job.n_images)
     return not call.overflowed
+
+
+def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bound: int) -> bool:
+    """All responses, which are whole numbers of at most that magnitude and exact in sums of the type."""
+    return run(job, result, summed, limits)
 
 
 def multiply_slabs(call: Any, slabs: Slabs, weights: Array, bias: Array, n_images: int) -> None:

@@ -11,10 +11,12 @@ from xcorr._axes import Geometry
 from xcorr._bank import Bank, panels_key, widest_panel
 from xcorr._dtypes import Types
 from xcorr._engine import Engine
+from xcorr._methods import direct
 from xcorr._methods.asked import Array, Job, Limits, Part, Plan
 from xcorr._threads import RLock
 
 BOUND = "normwise"
+LARGEST_KEPT_BANK, WORKERS_LIMIT = direct.LARGEST_KEPT_BANK, direct.WORKERS_LIMIT
 
 LONGEST_BLOCK = 11
 """Channels of a block of the sum. Block sums are added up; totals of more than six (`binding.pxi`) carry what is lost.
@@ -97,6 +99,16 @@ def effort(plan: Plan) -> int:
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
     """Loops of its own."""
     return {"form": "winograd", "blocks": sum_blocks(plan.depth)}
+
+
+def check(plan: Plan, packed: int) -> None:
+    """The rows of a strip: images are never read in place."""
+    direct.check_rows(plan, packed)
+
+
+def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, int]:
+    """The bytes of the panels and of the workspaces, as of the direct method."""
+    return direct.n_bytes(job, result, summed, n_workers)
 
 
 def reasons(plan: Plan) -> list[str]:

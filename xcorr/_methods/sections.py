@@ -1,0 +1,240 @@
+"""The sections of the frequency domain: their sizes, what they cost, and where integers come out exactly."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr._axes import Geometry
+from xcorr._cache import remembered
+from xcorr._dtypes import Types
+from xcorr._workers import WORKSPACE_LIMIT
+
+SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 512, 640, 768, 1024, 1280, 1536, 2048)
+"""Sides of sections: products of 2, 3 and 5, and multiples of 16, the most lanes of a vector."""
+
+SPECTRA_LIMIT = WORKERS_LIMIT = WORKSPACE_LIMIT // 2
+"""Bytes of the spectra of kernels that are there at once, and of what the workers need."""
+
+PASS, LONG, FORWARD, BACKWARD, ROW = 4.5, 1.1, 71.1, 24.6, 593
+PRODUCT, STREAM, FAR, STORE, SPILL = 0.5, 8.6, 41.4, 8.2, 2.0
+"""What a point costs, in multiply-adds of the direct method at its best.
+
+In a pass of radix 4 along one axis, and what is added where a line of points does not fit the first cache; beside the
+passes in a forward transform (staging, the section's range, transposing) and in a backward one; what each row of points
+costs in either; in the product of one channel's spectra, and what is added if the bank's spectra do not fit the second
+cache (four times as much beyond the third); what is added to a transform that does not; and what a response costs on
+its way from a strip to the array, and from one that does not fit the second cache. 2026-11-25, AMD EPYC (Zen 4), level
+v4, 1 worker, benchmarks/fourier.py.
+"""
+
+FIRST_CACHE_POINTS = 256
+"""Points of a line that the first-level cache holds; a point is two vectors (real, imaginary) of 64 bytes."""
+
+KERNELS = 16
+"""Kernels that a section is chosen for, whatever their number is: a response's bits do not depend on the bank."""
+
+WORTH_SHARING, IDLE = 10_000_000, 0.03
+"""Multiply-adds above which a call is worth several workers, and what a section is charged for those that idle.
+
+Workers take pairs of sections, and some idle where pairs are few: such a section is charged IDLE / n_pairs more,
+whatever the number of workers.
+"""
+
+SUMMED = 16
+"""Units of rounding of the magnitudes' sum that a sum of complex products over any number of channels may err by.
+
+A part of it is one of two products a channel. Each is rounded at most 9 times in its block of 4 channels (8 additions,
+and the product itself without fused multiply-adds), and totals of any number of blocks, which carry what they lose, err
+by 2 u (Kahan's sum: Higham, "Accuracy and Stability of Numerical Algorithms", section 4.3): both parts together err by
+less than sqrt(2) 11 u.
+"""
+
+SECOND_CACHE, THIRD_CACHE = 2**20, 2**24
+"""Bytes: of one core, and what a core may hope for of the one that they share."""
+
+
+class Section(NamedTuple):
+    """The sides of a section; the points of its transforms, 1 along an axis left alone; the windows it gives."""
+
+    height: Any
+    width: Any
+    down: Any
+    across: Any
+    valid_rows: Any
+    valid_columns: Any
+
+
+class Sizes(NamedTuple):
+    """What the choice of a section depends on: sizes of one image and the bank, in real elements."""
+
+    rows: int  # of windows, without stride
+    columns: int
+    row_span: int  # of a kernel, dilated
+    column_span: int
+    row_stride: int
+    column_stride: int
+    depth: int
+    n_kernels: int
+    groups: int
+    item: int
+
+
+def sizes_of(geometry: Geometry, types: Types) -> Sizes:
+    """A complex channel counts as two, and so does a complex kernel."""
+    down, across = geometry.axes
+    return Sizes(
+        down.span,
+        across.span,
+        down.effective,
+        across.effective,
+        down.stride,
+        across.stride,
+        geometry.channels // geometry.groups * (2 if types.images.kind == "c" else 1),
+        geometry.n_kernels // geometry.groups * (2 if types.is_complex else 1),
+        geometry.groups,
+        8 if types.exact else types.work.itemsize,
+    )
+
+
+# --- sections ---------------------------------------------------------------------------------------------------------
+
+
+@remembered(1024)
+def cheapest(sizes: Sizes) -> tuple[Section | None, int]:
+    """The cheapest section for some kernels, and its cost in multiply-adds of the direct method; None if none fits."""
+    few = sizes._replace(n_kernels=KERNELS)
+    sections = all_sections(few)
+    costs = section_cost(sections, few)
+    fits = (workspace(sections, few) <= WORKERS_LIMIT) & (chunk(sections, few) >= 1)
+    if not fits.any():
+        return None, 0
+    if costs[fits].min() > WORTH_SHARING:
+        costs = costs * (1 + IDLE / n_pairs(sections, few))
+    best = int(np.argmin(np.where(fits, costs, np.inf)))
+    section = Section(*(int(numbers.flat[best]) for numbers in sections))
+    return section, int(section_cost(section, sizes))
+
+
+def taken_section(sizes: Sizes) -> tuple[Section, int]:
+    """The cheapest section and its cost; MemoryError if there is none."""
+    section, cost = cheapest(sizes)
+    spans, longest = (sizes.row_span, sizes.column_span), SIZES[-1]
+    if section is None and max(spans) > longest:
+        raise MemoryError(
+            f"method: 'fft' transforms tiles of at most {longest}x{longest} pixels; the kernels span "
+            f"{spans[0]}x{spans[1]}; allowed are kernels that fit a tile, and other methods"
+        )
+    if section is None:
+        raise MemoryError(
+            f"method: 'fft' would need {least_bytes(sizes)} bytes of spectra and of workspace; "
+            f"at most {WORKSPACE_LIMIT} are allowed"
+        )
+    return section, cost
+
+
+def all_sections(sizes: Sizes) -> Section:
+    """Every section that gives a window, as arrays (heights, widths)."""
+    down = sides(sizes.rows, sizes.row_span, sizes.row_stride)
+    across = sides(sizes.columns, sizes.column_span, sizes.column_stride)
+    (heights, widths), (n_down, n_across), (rows, columns) = (
+        np.meshgrid(first, second, indexing="ij") for first, second in zip(down, across, strict=True)
+    )
+    return Section(*(array.astype(np.float64) for array in (heights, widths, n_down, n_across, rows, columns)))
+
+
+def sides(windows: int, span: int, stride: int) -> npt.NDArray[np.intp]:
+    """(3, sides): sides of sections along an axis, their points, and the windows they give, whole strides."""
+    side = np.array(SIZES)
+    points = np.ones_like(side) if span == 1 else side
+    valid = (side - span + 1) // stride * stride
+    enough = np.searchsorted(valid, windows) + 1  # longer ones only cost more
+    found = np.stack([side, points, valid])[:, :enough]
+    return found[:, found[2] > 0]
+
+
+def n_pairs(section: Section, sizes: Sizes) -> Any:
+    """Pairs of sections that cover an image."""
+    return np.ceil(np.ceil(sizes.rows / section.valid_rows) * np.ceil(sizes.columns / section.valid_columns) / 2)
+
+
+def workspace(section: Section, sizes: Sizes) -> Any:
+    """Bytes that one worker needs beside the responses in its strip, at most 16 MiB."""
+    return sizes.item * section.height * ((4 * section.width + 32) * sizes.depth + 2 * section.width) + 2**24
+
+
+def spectrum_bytes(section: Section, sizes: Sizes) -> Any:
+    """Bytes of the spectra of one kernel, all channels together."""
+    return 2 * sizes.item * sizes.depth * section.height * section.width
+
+
+def chunk(section: Section, sizes: Sizes) -> Any:
+    """Kernels of each group whose spectra are there at once."""
+    return np.minimum(sizes.n_kernels, SPECTRA_LIMIT // (spectrum_bytes(section, sizes) * sizes.groups)).astype(np.intp)
+
+
+def least_bytes(sizes: Sizes) -> int:
+    """The limit that the section which needs least would need: one half for spectra, the other for a worker."""
+    sections = all_sections(sizes)
+    return int(2 * np.maximum(workspace(sections, sizes), sizes.groups * spectrum_bytes(sections, sizes)).min())
+
+
+# --- what they cost ---------------------------------------------------------------------------------------------------
+
+
+def section_cost(section: Section, sizes: Sizes) -> Any:
+    """Cost of one image, in multiply-adds of the direct method."""
+    constants = PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE, SPILL
+    return np.tensordot(constants, counts(section, sizes), axes=1)
+
+
+def counts(section: Section, sizes: Sizes) -> Any:
+    """(10, ...): how often each of the constants above is paid for one image."""
+    points = section.height * section.width
+    passes_down, passes_across = np.log2(section.down) / 2, np.log2(section.across) / 2
+    used = np.minimum(1, (np.minimum(sizes.columns, section.valid_columns) + 8) / section.width)
+    pairs = n_pairs(section, sizes)
+    forward = sizes.groups * sizes.depth * points * pairs
+    forward = forward * np.ceil(sizes.n_kernels / np.maximum(chunk(section, sizes), 1))
+    backward = sizes.groups * sizes.n_kernels * points * pairs
+    kernels = sizes.groups * sizes.n_kernels * sizes.depth * points / 2  # every other call has them prepared
+    bank = spectrum_bytes(section, sizes) * sizes.n_kernels
+    wide = sizes.item / 4  # half as many lanes
+    stored = sizes.groups * sizes.n_kernels * float(sizes.rows) * sizes.columns * (sizes.n_kernels > 1) + 0 * points
+    large_strip = section.valid_rows * section.valid_columns * min(16, sizes.n_kernels) * 2 * sizes.item > SECOND_CACHE
+    axes = [(passes_down, section.down, used, sizes.column_span / section.width), (passes_across, section.across, 1, 1)]
+    passes = [n_passes * (forward + backward * share + kernels * own) for n_passes, _, share, own in axes]
+    large_section = 2 * sizes.item * points > SECOND_CACHE
+    return wide * np.stack(
+        [
+            passes[0] + passes[1],
+            sum(paid * (n > FIRST_CACHE_POINTS) for paid, (_, n, _, _) in zip(passes, axes, strict=True)),
+            forward + kernels / 4,
+            backward * (1 + used) / 2,
+            (forward + backward) / section.width,
+            backward * sizes.depth,
+            backward * sizes.depth * np.where(bank > THIRD_CACHE, 4, bank > SECOND_CACHE / 2),
+            (forward + backward + kernels) * large_section,
+            stored,
+            stored * large_strip,
+        ]
+    )
+
+
+# --- integers ---------------------------------------------------------------------------------------------------------
+
+
+def rounds_right(bound: int, sizes: Sizes, section: Section) -> bool:
+    """Whether whole numbers come out exactly when they are rounded, where no response exceeds `bound`.
+
+    A pass of a transform errs by less than 8 u for each factor of two of its radix, relative to the 2-norm (Higham,
+    theorem 24.2, has 6.7), the sum over channels by less than SUMMED u, scaling a response by 3 u. By Cauchy's
+    inequality an error of a spectrum reaches a response at most times the norms of the sections and of the kernel, one
+    of the backward pass at most times the norm of all responses: the sections' norm times the sum of the kernel's
+    magnitudes. So with z for both sections all errors are below (24 log2(points) + SUMMED + 3) u |z|_2 |kernel|_1,
+    and |z|_2 |kernel|_1 <= sqrt(2 points depth) `bound`, in which the channels count. A quarter is left to spare.
+    """
+    points = section.height * section.width
+    unit = float(np.finfo(np.float64).eps) / 2
+    errors = (24 * np.log2(points) + SUMMED + 3) * unit * np.sqrt(2.0 * points * sizes.depth) * float(bound)
+    return bool(errors < 0.25)
