@@ -2,8 +2,6 @@
 # from the same windows before the strip is consumed: infinities mean the same by both, and sums of large numbers may
 # overflow in a transform where the direct sum does not.
 
-from libc.float cimport DBL_MAX
-
 cdef Py_ssize_t QUADS_BYTES = 512 * 1024  # of winograd's transformed pixels: they stay there beside a panel
 cdef Py_ssize_t MOST_QUADS = 112          # of winograd at once: eight of the largest tiles over kernels
 cdef Py_ssize_t HANDED_BACK_COLUMNS = 64  # that the direct method does at once, at most
@@ -113,13 +111,8 @@ cdef Py_ssize_t n_infinite(const Loops* loops, const Panel* panel, const char* r
                            Py_ssize_t most) noexcept nogil:
     """How many of the columns from the first on have a response of the panel's kernels that is not finite."""
     cdef Py_ssize_t count = 0
-    cdef Storing one
-    one.n_columns = 1
-    one.n_kernels = panel.n_kernels
-    one.kernel_pitch = 1
-    one.column_pitch = 0
-    while count < most and not loops.routines.within(
-            &one, responses + count * loops.rows.column_pitch * loops.item_bytes, -DBL_MAX, DBL_MAX):
+    while count < most and not loops.routines.all_finite(
+            responses + count * loops.rows.column_pitch * loops.item_bytes, panel.n_kernels):
         count += 1
     return count
 

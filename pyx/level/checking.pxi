@@ -6,6 +6,11 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 from microkernels cimport INT64, UINT64, Storing, real
+from simd cimport bits32, bits64
+
+ctypedef fused bits:
+    bits32
+    bits64
 
 
 cdef inline real nearest(real value) noexcept nogil:
@@ -81,6 +86,23 @@ cdef bint within(const Storing* storing, const real* responses, double low, doub
             value = responses[kernel * storing.kernel_pitch + column * storing.column_pitch]
             inside &= low <= value <= high
     return inside
+
+
+cdef inline bint all_below(const bits* responses, Py_ssize_t count, bits infinity) noexcept nogil:
+    """Whether all magnitudes, as bits, are below infinity: others are counted as integers, which vectors add up."""
+    cdef Py_ssize_t index
+    cdef bits n_others = 0
+    for index in range(count):
+        n_others += (responses[index] & infinity) == infinity
+    return n_others == 0
+
+
+cdef bint all_finite_f32(const void* responses, Py_ssize_t count) noexcept nogil:
+    return all_below(<const bits32*> responses, count, <bits32> 0x7f800000)
+
+
+cdef bint all_finite_f64(const void* responses, Py_ssize_t count) noexcept nogil:
+    return all_below(<const bits64*> responses, count, <bits64> 0x7ff0000000000000)
 
 
 cdef void replace_infinite(const Storing* storing, const real* responses, char* target) noexcept nogil:

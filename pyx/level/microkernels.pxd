@@ -229,6 +229,9 @@ ctypedef void (*StoreSaturated)(const Storing*, const void* strip, double high, 
 # Whether one row of responses lies within [low, high]: what is no number does not.
 ctypedef bint (*Within)(const Storing*, const void* strip, double low, double high) noexcept nogil
 
+# Whether so many responses that lie next to each other are finite.
+ctypedef bint (*AllFinite)(const void* responses, Py_ssize_t count) noexcept nogil
+
 # As `Store`, of an array of the summed type, but only where it holds what is not finite.
 ctypedef void (*ReplaceInfinite)(const Storing*, const void* strip, char* target) noexcept nogil
 
@@ -258,4 +261,5 @@ cdef struct Routines:
     Saturate saturate
     StoreSaturated store_saturated
     Within within
+    AllFinite all_finite
     ReplaceInfinite replace_infinite
