@@ -11,9 +11,14 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 
 cimport numpy as cnp
 from libc.string cimport memcpy, memset
-from atomics cimport add, claim, is_published, look, publish, read_flag, write_flag
-from microkernels cimport *
-from simd cimport prefetch
+from microkernels cimport (
+    BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, IN_FLOAT32, IN_FLOAT64, MOST_LANES, TABLE_NAME,
+    UINT16, UINT32, UINT64, UINT8, Fourier, Routines
+)
+from types cimport (
+    FOURIER, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, STORE_CHECKED, STORE_SATURATED, WINOGRAD, Axis, Geometry,
+    Panel, ceiling, reach, span
+)
 
 from xcorr._memory import empty_lines
 
@@ -178,10 +183,10 @@ cdef class Engine:
         self.n_panels = 0
         self.padded_kernels = geometry.n_kernels
 
-    cdef Py_ssize_t _block(self, Py_ssize_t span):
-        """The largest side, at most 16, of blocks of which every window of that span contains one."""
+    cdef Py_ssize_t _block(self, Py_ssize_t taps):
+        """The largest side, at most 16, of blocks of which every window of so many taps contains one."""
         cdef Py_ssize_t side = 1
-        while side < 16 and 4 * side - 1 <= span:
+        while side < 16 and 4 * side - 1 <= taps:
             side *= 2
         return side
 

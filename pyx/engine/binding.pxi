@@ -1,5 +1,9 @@
 # How a call lies in memory, whatever its form: its arrays, the order of the sum, and how many rows a task takes.
 
+from microkernels cimport Segment, Staging, Sum
+from types cimport Area, Geometry, Loops, ceiling, effective, reach
+
+
 cdef Py_ssize_t STRIP_BYTES = 192 * 1024  # of a strip's image rows: they stay in the second-level cache
 cdef Py_ssize_t BLOCKS_PER_TOTAL = 6      # of winograd's sums: where there are more, the totals are carried
 cdef Py_ssize_t TASK_MULTIPLY_ADDS = 1 << 20       # multiply-adds below which tasks are claimed several at once

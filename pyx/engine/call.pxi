@@ -1,5 +1,8 @@
 # A call: run by several threads, closed when they have left; strips in and out for what has loops of its own.
 
+from atomics cimport add, look, read_flag, write_flag
+from types cimport Finished, Geometry
+
 
 cdef class Call(Binding):
     """A layout that is run. `run` may be entered by several threads at once."""

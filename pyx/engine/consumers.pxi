@@ -9,28 +9,9 @@
 # and is merged after the call in the order of tasks, so that neither workers nor their luck change a bit. Where a form
 # may write responses to the array without a strip (`direct_store`), the consumer has to be `STORE`.
 
-cdef enum ConsumerKind:
-    STORE              # into the array, whatever they are
-    STORE_CHECKED      # rows of which all responses lie within the limits
-    STORE_SATURATED    # rounded, and brought inside of the limits what is outside; rows without NaN
-
-cdef struct Consumer:
-    int kind
-    char* out
-    Py_ssize_t response_bytes, row_bytes  # pitches of the array
-    const Py_ssize_t* kernel_bytes    # groups * n_kernels
-    Storing storing                   # what is the same for all rows
-    double low, high                  # limits of the array's integer type
-    int overflowed                    # written by all workers: some rows were not stored
-
-# Responses (row, column, kernel) at responses + row * row_pitch + column * column_pitch + kernel * kernel_pitch.
-cdef struct Finished:
-    Py_ssize_t image
-    Py_ssize_t first_row, n_rows
-    Py_ssize_t first_column, n_columns
-    Py_ssize_t first_kernel, n_kernels  # of all groups
-    char* responses
-    Py_ssize_t row_pitch, column_pitch, kernel_pitch
+from atomics cimport write_flag
+from microkernels cimport Routines, Storing
+from types cimport STORE, STORE_CHECKED, STORE_SATURATED, Consumer, Finished
 
 
 cdef inline char* place_of(const Consumer* consumer, const Finished* finished) noexcept nogil:

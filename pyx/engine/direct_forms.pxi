@@ -1,6 +1,9 @@
 # The forms of the direct method: what their lanes run over says how pixels lie in a strip, or in an image that is read
 # where it is. Their loops are those of strips.pxi.
 
+from microkernels cimport Staging
+from types cimport STORE, Geometry, Loops, ceiling
+
 
 cdef class Interleaved(Call):
     """What one position holds lies together, in strips and in responses."""

@@ -3,6 +3,9 @@
 from libc.limits cimport INT_MAX
 from libc.math cimport ldexp
 
+from microkernels cimport MOST_LANES, Fourier, Range, Responses, Transform, ZeroSpan
+from types cimport DONE, STORE, Finished, Geometry, Loops, ceiling
+
 cdef enum:
     ROWS_AHEAD = 4  # that are fetched while one is staged
 

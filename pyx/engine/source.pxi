@@ -9,23 +9,11 @@
 # of the same axes, whose rows are found here; the planes of a kernel are channels, and `channel_bytes` says where each
 # one lies.
 
-cdef struct Loops
-
-cdef enum Boundary:
-    CONSTANT, EDGE, REFLECT, SYMMETRIC, WRAP
+from microkernels cimport Staging
+from simd cimport prefetch
+from types cimport CONSTANT, EDGE, REFLECT, SYMMETRIC, WRAP, Axis, Geometry, Loops, Source
 
 BOUNDARIES = {"constant": CONSTANT, "edge": EDGE, "reflect": REFLECT, "symmetric": SYMMETRIC, "wrap": WRAP}
-
-cdef struct Source:
-    const char* images
-    Py_ssize_t image_bytes, row_bytes  # pitches
-    const Py_ssize_t* channel_bytes   # groups * depth
-    int row_boundary                  # of the padding above and below, a Boundary
-    bint rows_join                    # the image's rows follow each other without a gap, and so do the strip's
-    bint skips_rows                   # those that no window has a tap in are left as they are
-    Py_ssize_t rows_ahead             # that are fetched while one is staged
-    Staging staging                   # of all padded columns
-
 
 cdef Py_ssize_t source_index(Py_ssize_t position, Py_ssize_t length, int boundary) noexcept nogil:
     """The index of a padded position in an axis of `length`, for any distance; -1 for the fill value."""

@@ -1,119 +1,12 @@
 # The engine's loops: over tasks, over a strip's groups and panels, over its rows. Pointers and sizes in; no Python but
 # for signals.
 
-cdef enum Form:  # where the lanes go
-    OVER_KERNELS, OVER_COLUMNS, OVER_CHANNELS
-    WINOGRAD                         # over channels and over kernels, between its transforms
-    FOURIER                          # over columns and rows of sections, in its transforms
-
-# One spatial axis of an image, and of the kernels that go along it; in pixels.
-cdef struct Axis:
-    Py_ssize_t length, kernel
-    Py_ssize_t before                             # padding
-    Py_ssize_t stride, dilation
-    Py_ssize_t outputs                            # windows along the axis
-
-# Sizes of one image and the bank, in real elements: a complex channel counts as two, and so does a complex kernel.
-# Over channels all groups are one, of all kernels.
-cdef struct Geometry:
-    Axis down, across
-    Py_ssize_t depth                              # channels of one group
-    Py_ssize_t groups, n_kernels                  # n_kernels: of one group
-    Py_ssize_t rows_per_block, pieces_per_row     # the sum's blocks
-    bint compensated
-
-
-cdef inline Py_ssize_t effective(const Axis* axis) noexcept nogil:
-    """The extent of a kernel with its dilation."""
-    return (axis.kernel - 1) * axis.dilation + 1
-
-
-cdef inline Py_ssize_t reach(const Axis* axis, Py_ssize_t outputs) noexcept nogil:
-    """Pixels from the first to the last that so many windows next to each other hold."""
-    return (outputs - 1) * axis.stride + effective(axis)
-
-
-cdef inline Py_ssize_t span(const Axis* axis) noexcept nogil:
-    """Windows that there would be without stride, from the first to the last that is taken."""
-    return (axis.outputs - 1) * axis.stride + 1
-
-
-cdef struct Panel:
-    Py_ssize_t first        # kernel
-    Py_ssize_t width
-    Py_ssize_t n_kernels    # that exist
-    Py_ssize_t offset       # of its first tap among the group's panels, in kernels: times taps gives elements
-
-# Some rows and columns of one image's responses, of some of the groups: what a task of the direct method computes.
-cdef struct Area:
-    Py_ssize_t image
-    Py_ssize_t first_group, end_group
-    Py_ssize_t first_row, n_rows
-    Py_ssize_t first_column, n_columns
-
-# The direct method's panels and sum for windows as winograd stages them.
-cdef struct Direct:
-    const char* packed
-    const char* bias
-    Sum sum
-
-# A task, and a group's responses in a strip; the Status to go on with. `counted` are the multiply-adds since the last
-# look for a signal.
-ctypedef int (*DoTask)(Loops*, Py_ssize_t task, char* workspace, Py_ssize_t* counted,
-                       bint watch_signals) noexcept nogil
-ctypedef int (*CorrelateGroup)(Loops*, Py_ssize_t group, const Area*, const char* windows, char* responses,
-                               char* memory, Py_ssize_t* counted, bint watch_signals) noexcept nogil
-
-# Everything that the loops of one call read.
-cdef struct Loops:
-    const Routines* routines          # of the summed type
-    Py_ssize_t item_bytes             # of an element of it
-    DoTask do_task                    # of the form, as the next three
-    CorrelateGroup correlate_group
-    CorrelateRows correlate           # the micro-kernels
-    Py_ssize_t own_pixels             # of each kernel at a position: 1 over channels, else 0
-    const Geometry* geometry
-    const Panel* panels
-    Py_ssize_t n_panels
-    Py_ssize_t padded_kernels         # widths of a group's panels together
-    bint in_place                     # windows are read from the image itself, without a strip
-    bint direct_store                 # responses are written to `out` without a strip
-    const char* packed                # panels
-    const char* bias
-    Source source
-    Consumer consumer
-    Sum sum
-    Rows rows
-    Quads quads
-    Py_ssize_t quads_at_once
-    Fourier fourier                   # from here on of the frequency domain alone
-    Py_ssize_t first_chosen, n_chosen  # the kernels of each group that this call does
-    const int* kernel_exponents       # groups * n_chosen
-    Py_ssize_t n_parts                # of the chosen kernels: a task does one part of them in a pair of sections
-    Py_ssize_t kernels_at_once        # in the response's strip
-    Py_ssize_t n_positions_down, n_positions_across  # windows without stride
-    Py_ssize_t reached_rows
-    double over_points                # 1 over the points of a transform
-    char* handed_back                 # of each image's sections and groups, whether the direct method has to do them
-    Py_ssize_t row_pitch              # of the strip (or of the image in place), in elements
-    Py_ssize_t strip_elements         # an image strip's size
-    Py_ssize_t response_elements      # a response strip's size
-    Py_ssize_t n_images, strip_rows, n_strips, n_tasks, tasks_per_claim
-    const Area* areas                 # one for each task; NULL: tasks are strips of whole images
-    Direct direct                     # winograd: there once `has_direct` is set
-    void* call                        # winograd: the Call, which is asked for them
-    Py_ssize_t next_task              # from here on what all workers read and write
-    int cancelled, has_direct, too_large  # too_large: there is no room for the direct method's panels
-
-
-cdef inline Py_ssize_t ceiling(Py_ssize_t value, Py_ssize_t divisor) noexcept nogil:
-    return value // divisor + (value % divisor != 0)
+from atomics cimport claim, read_flag, write_flag
+from microkernels cimport Rows
+from types cimport CANCELLED, DONE, RAISED, Area, Finished, Geometry, Loops, Panel, Source, reach
 
 cdef extern from "Python.h":
     int check_signals "PyErr_CheckSignals"() noexcept
-
-cdef enum Status:
-    DONE, CANCELLED, RAISED
 
 # multiply-adds between two looks for a signal: some milliseconds, and as much as is done at one go
 cdef Py_ssize_t SIGNAL_MULTIPLY_ADDS = 1 << 24

@@ -1,6 +1,8 @@
 # Waiting without sleep for what comes soon: a thread that sleeps takes tens of microseconds to wake, as long as a
 # strip takes, and so does one that finds the GIL taken. Nothing waits so for long, and nothing depends on it.
 
+from atomics cimport look
+
 cdef extern from *:
     """
     #if defined(_WIN32)

@@ -2,6 +2,11 @@
 # from the same windows before the strip is consumed: infinities mean the same by both, and sums of large numbers may
 # overflow in a transform where the direct sum does not.
 
+from atomics cimport is_published, publish, read_flag, write_flag
+from microkernels cimport MOST_LANES, Quads, Rows, Segment, Storing
+from types cimport CANCELLED, DONE, OVER_KERNELS, RAISED, Area, Geometry, Loops, Panel, ceiling
+
+
 cdef Py_ssize_t QUADS_BYTES = 512 * 1024  # of winograd's transformed pixels: they stay there beside a panel
 cdef Py_ssize_t MOST_QUADS = 112          # of winograd at once: eight of the largest tiles over kernels
 cdef Py_ssize_t HANDED_BACK_COLUMNS = 64  # that the direct method does at once, at most
