@@ -10,7 +10,9 @@ cdef extern from "Python.h":
 
 # multiply-adds between two looks for a signal: some milliseconds, and as much as is done at one go
 cdef Py_ssize_t SIGNAL_MULTIPLY_ADDS = 1 << 24
-cdef Py_ssize_t MOST_MULTIPLY_ADDS = 1 << 28  # at one go that few windows may take: a tenth of a second at `base`
+# Multiply-adds that one micro-kernel call may do without a look for signals, when a tile has too few windows to be cut:
+# a tenth of a second at `base`.
+cdef Py_ssize_t MOST_MULTIPLY_ADDS = 1 << 28
 cdef Py_ssize_t STAGING_MULTIPLY_ADDS = 16    # that take the time of an element laid into a strip
 
 
