@@ -82,6 +82,7 @@ DIRECTIVES = {
     "initializedcheck": DEBUG,
     "cdivision": not DEBUG,
     "embedsignature": True,
+    "freethreading_compatible": True,  # the modules do not ask for the GIL where CPython has none
 }
 
 # Declared inline means inlined. Of NumPy's C interface what the oldest NumPy that runs it has: without, NumPy 2.2's

@@ -31,25 +31,24 @@ cdef class Call(Binding):
         Worker 0 is the calling thread, which watches signals. One that `stays` does so for a moment, without the GIL
         and ready for the next call.
         """
-        cdef char[::1] workspace
         cdef char* memory
-        cdef Py_ssize_t n_workers = len(self.workspaces)
+        cdef Py_ssize_t n_workers
         cdef unsigned int seen
-        cdef int failed = 0
+        cdef int failed
+        add(&self.n_inside, 1)  # from here on `close` waits: what it lets go of may be looked at
         if look(&self.closed):
+            add(&self.n_inside, -1)
             return
-        workspace = self.workspaces[worker]
-        if not self.fits or workspace.shape[0] < self.workspace_of(self.loops.strip_rows):
-            raise ValueError(f"workspaces: {workspace.shape[0]} bytes are too few")
-        memory = &workspace[0]
-        memory += ALIGNMENT - <Py_ssize_t> memory % ALIGNMENT
-        workspace = None  # the call has it; a worker that stays does not
+        try:
+            memory = self.memory_of(worker)
+            n_workers = len(self.workspaces)
+        except BaseException:
+            add(&self.n_inside, -1)
+            raise
         with nogil:
             if worker == 0 and n_workers > 1:
                 add(&n_announced, 1)
-            add(&self.n_inside, 1)
-            if not look(&self.closed):
-                failed = run_tasks(&self.loops, memory, worker == 0)
+            failed = run_tasks(&self.loops, memory, worker == 0)
             seen = look(&n_announced)
             add(&self.n_inside, -1)
             if stays:
@@ -58,6 +57,13 @@ cdef class Call(Binding):
             raise self.error
         if failed:
             propagate()
+
+    cdef char* memory_of(self, Py_ssize_t worker) except NULL:
+        """A worker's memory from where a cache line begins; the call keeps it."""
+        cdef char[::1] workspace = self.workspaces[worker]
+        if not self.fits or workspace.shape[0] < self.workspace_of(self.loops.strip_rows):
+            raise ValueError(f"workspaces: {workspace.shape[0]} bytes are too few")
+        return &workspace[0] + ALIGNMENT - <Py_ssize_t> &workspace[0] % ALIGNMENT
 
     def close(self):
         """Lets nobody in any more, waits for those inside and lets go of the arrays.

@@ -8,6 +8,16 @@ from libc.string cimport memcpy, memset
 from xcorr._memory import SMALLEST, empty
 
 cdef Py_ssize_t SMALLEST_KEPT = SMALLEST
+cdef extern from *:
+    """
+    #ifdef Py_GIL_DISABLED
+    #define xcorr_has_gil 0
+    #else
+    #define xcorr_has_gil 1
+    #endif
+    """
+    const bint HAS_GIL "xcorr_has_gil"  # whether one thread at a time runs Python in this build of it
+
 cdef Py_ssize_t SHORT_CALL = 1 << 19  # multiply-adds that a call keeps the GIL for: some microseconds
 
 
@@ -68,7 +78,7 @@ cdef class Repeat:
         self.is_checked = call.loops.consumer.kind != STORE
         self.magnitudes = 0 if most_magnitude is None else 1 << (int(most_magnitude) + 1).bit_length() - 1
         self.workspace_bytes = call.workspace_of(call.loops.strip_rows)
-        self.is_short = call.multiply_adds() <= SHORT_CALL
+        self.is_short = HAS_GIL and call.multiply_adds() <= SHORT_CALL
         call.let_go()
 
     cdef bint serves(self, images, out):
