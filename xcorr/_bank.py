@@ -25,10 +25,10 @@ class Reading(NamedTuple):
     axes: tuple[int, int, int, int]  # of the kernels: (kernel, row, column, channel), or -1
     each_channel: bool  # one plane is a kernel for each channel by itself
     n_kernels: int
-    groups: int
     types: Types
     conjugate: bool
     flip: bool
+    no_bias: Array  # (groups, real kernels of a group)
 
 
 class Bank:
@@ -284,11 +284,8 @@ def make_bank(kernels: Array, bias: Any, reading: Reading) -> Bank:
         own_bias = None if own_bias is None else np.broadcast_to(own_bias, reading.n_kernels)
     if reading.flip:
         ordered = ordered[:, ::-1, ::-1]
-    if own_bias is None:
-        real = np.zeros(reading.n_kernels * parts, dtype=object if types.exact else types.work)
-    else:
-        real = real_bias(own_bias, types)
-    bank = Bank(ordered, real.reshape(reading.groups, -1), parts, components, reading.conjugate)
+    real = reading.no_bias if own_bias is None else real_bias(own_bias, types).reshape(reading.no_bias.shape)
+    bank = Bank(ordered, real, parts, components, reading.conjugate)
     bank.original, bank.different = kernels, different
     bank.imaginary_bias = 0 if own_bias is None else own_bias.imag
     return bank

@@ -123,9 +123,8 @@ class Plan:
         """How kernels and bias become real kernels."""
         layout, geometry = self.layout, self.geometry
         conjugate, flip = self.settings.conjugate, self.settings.flip
-        return Reading(
-            layout.kernels, layout.each_channel, geometry.n_kernels, geometry.groups, self.types, conjugate, flip
-        )
+        no_bias = np.zeros((geometry.groups, self.n_kernels), object if self.types.exact else self.types.work)
+        return Reading(layout.kernels, layout.each_channel, geometry.n_kernels, self.types, conjugate, flip, no_bias)
 
     def engine(self, summed: str, form: str = "") -> Engine:
         """The loops' constants for sums of that type ("f4", "f8"), by the plan's method or a form of the direct one."""

@@ -89,10 +89,11 @@ class Sections(NamedTuple):
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number."""
     left_out = job.bank.handed_back(job.plan.engine(summed).largest_exponent)
-    fits, sections = transform(job, result, summed, limits, bool(left_out.any()))
+    leaves_out = bool(left_out.any())
+    fits, sections = transform(job, result, summed, limits, leaves_out)
     if sections.handed_back:
         fits &= direct.do_handed_back(job, result, summed, limits, sections.handed_back)
-    for part, box in parts_of(job, left_out, summed):
+    for part, box in parts_of(job, left_out, summed) if leaves_out else ():
         fits &= direct.do_kernels(job, result, part, limits, summed, box, sections.done)
     return fits
 
