@@ -213,11 +213,6 @@ cdef class Engine:
         """Largest exponent of a kernel that may be transformed."""
         return self.routines.largest_exponent
 
-    @property
-    def n_sections(self):
-        """Numbers of sections of one image, down and across."""
-        return self.fourier.sections_down, self.fourier.sections_across
-
     cdef char* elements_of(self, cnp.ndarray array, str name, bint written=False) except NULL:
         """The array's elements, which are of the summed type and in C order."""
         if cnp.PyArray_TYPE(array) != self.number or not (
