@@ -38,7 +38,7 @@ cdef void pack_transformed(const real* kernels, Py_ssize_t depth, real* packed, 
     Times four, without the halves of G: the least taps there are keep their value, too.
     """
     cdef real[16 * 4 * 16] block  # 16 places of four kernels and some channels
-    cdef double[12] done
+    cdef double[12 * 16] done
     cdef double first, second, third
     cdef Py_ssize_t kernel = 0, channel, n_channels, place, index, row, column
     cdef const real* taps
@@ -47,17 +47,18 @@ cdef void pack_transformed(const real* kernels, Py_ssize_t depth, real* packed, 
         while channel < depth:
             n_channels = min(16, depth - channel)
             for index in range(min(4, n_kernels - kernel)):
-                for place in range(n_channels):
-                    taps = kernels + (kernel + index) * 9 * depth + channel + place
-                    for column in range(3):
-                        first, second = taps[column * depth], taps[(3 + column) * depth]
-                        third = taps[(6 + column) * depth]
-                        done[column] = 2 * first
-                        done[3 + column] = first + third + second
-                        done[6 + column] = first + third - second
-                        done[9 + column] = 2 * third
-                    for row in range(4):
-                        first, second, third = done[3 * row], done[3 * row + 1], done[3 * row + 2]
+                for column in range(3):
+                    taps = kernels + ((kernel + index) * 9 + column) * depth + channel
+                    for place in range(n_channels):
+                        first, second, third = taps[place], taps[3 * depth + place], taps[6 * depth + place]
+                        done[column * 16 + place] = 2 * first
+                        done[(3 + column) * 16 + place] = first + third + second
+                        done[(6 + column) * 16 + place] = first + third - second
+                        done[(9 + column) * 16 + place] = 2 * third
+                for row in range(4):
+                    for place in range(n_channels):
+                        first, second, third = (done[3 * row * 16 + place], done[(3 * row + 1) * 16 + place],
+                                                done[(3 * row + 2) * 16 + place])
                         block[((4 * row + 0) * 4 + index) * 16 + place] = <real> (2 * first)
                         block[((4 * row + 1) * 4 + index) * 16 + place] = <real> (first + third + second)
                         block[((4 * row + 2) * 4 + index) * 16 + place] = <real> (first + third - second)
