@@ -3,6 +3,7 @@
 from microkernels cimport IN_FLOAT32, IN_FLOAT64, Routines
 
 include "staging.pxi"
+include "storing.pxi"
 include "checking.pxi"
 include "packing.pxi"
 

@@ -4,6 +4,7 @@ from microkernels cimport IN_FLOAT32, IN_FLOAT64, Routines
 from simd cimport LARGEST_RADIX
 
 include "winograd.pxi"
+include "passes.pxi"
 include "fft.pxi"
 include "spectra.pxi"
 include "ranges.pxi"
