@@ -1,8 +1,8 @@
 """How much work makes a second worker worth while, and what it then gains.
 
 Calls of several kinds grow; each size is timed with one worker and with two, whatever the work, in turns that follow
-each other without a pause. From where on two are faster gives `xcorr._job.WORK_PER_WORKER`: a second worker comes with
-twice that many multiply-adds. Then the gain of two workers in the rows of workloads.py that take one more than 2 ms.
+each other without a pause. From where on two are faster gives `_job.MULTIPLY_ADDS_PER_WORKER`: a second worker comes
+with twice that many. Then the gain of two workers in the rows of workloads.py that take one more than 2 ms.
 XCORR_LEVEL chooses the level.
 
     python benchmarks/workers.py [--seconds 0.2] [--only NAME ...] [--no-rows] [--json FILE]
@@ -43,7 +43,7 @@ KINDS = [
 def measure(kind: Series, seconds: float) -> list[dict[str, Any]]:
     """Microseconds of one worker and of two at each size."""
     cases = {size: kind.case(size) for size in kind.sizes}
-    with mock.patch.object(_job, "WORK_PER_WORKER", 1):
+    with mock.patch.object(_job, "MULTIPLY_ADDS_PER_WORKER", 1):
         calls = {(size, n): prepared_call(case, n) for size, case in cases.items() for n in (1, 2)}
         taken = best_of_turns(calls, seconds * len(calls))
     return [
@@ -91,7 +91,7 @@ def suggest(kinds: list[dict[str, Any]]) -> str:
     never = [kind["name"] for kind in kinds if kind["crossing"] is None]
     never_faster = f" (never: {', '.join(never)})" if never else ""
     return (
-        f"WORK_PER_WORKER = {int(float(f'{most / 2:.2g}')):_}\n"
+        f"MULTIPLY_ADDS_PER_WORKER = {int(float(f'{most / 2:.2g}')):_}\n"
         '"""Multiply-adds below which another worker costs more than it brings.\n\n'
         f"Two are faster from {least:_} to {most:_} multiply-adds on, by the kind of the call"
         f"{never_faster}. {provenance()}, benchmarks/workers.py.\n"

@@ -96,7 +96,7 @@ class Call(NamedTuple):
         keywords = {**self.keywords, "method": self.method, **changes}
         with (
             mock.patch.object(_dispatch, "_current", self.level),
-            mock.patch.object(_job, "WORK_PER_WORKER", self.work_per_worker),
+            mock.patch.object(_job, "MULTIPLY_ADDS_PER_WORKER", self.work_per_worker),
         ):
             if self.verb == "Correlator":
                 of_call = {name: keywords.pop(name) for name in ("out", "workers") if name in keywords}
@@ -374,7 +374,7 @@ def as_given(
         verb or draw.of(("correlate", "correlate", "convolve", "Correlator")),
         method,
         draw.of(LEVELS),
-        1 if draw.one_in(8) else _job.WORK_PER_WORKER,
+        1 if draw.one_in(8) else _job.MULTIPLY_ADDS_PER_WORKER,
     )
     return draw.call
 

@@ -25,11 +25,11 @@ from spectral_cases import (
     section_of,
     wide,
 )
-from xcorr._engine import Engine, lanes_of
 
 import xcorr
 from xcorr import _cache, _dispatch
 from xcorr._bank import Bank
+from xcorr._engine import Engine, lanes_of
 from xcorr._methods import sections
 
 pytestmark = pytest.mark.usefixtures("level")
@@ -246,7 +246,7 @@ def test_large_images_and_kernels(images, kernels, keywords):
 @for_each("dtype", ["float32", "complex128", "float16"])
 @over_geometries
 def test_bits_do_not_depend_on_workers(case, dtype, monkeypatch):
-    monkeypatch.setattr("xcorr._job.WORK_PER_WORKER", 1)
+    monkeypatch.setattr("xcorr._job.MULTIPLY_ADDS_PER_WORKER", 1)
     images, kernels, keywords = problem(case, dtype)
     for batch in (images, images[:1]):
         alone = by_fft(batch, kernels, workers=1, **keywords)

@@ -381,7 +381,7 @@ def test_float_sums_beyond_the_range_are_infinite_without_a_warning():
 @for_each("workers", [1, 2, 3, 7])
 @over_nasty
 def test_bits_of_nasty_images_do_not_depend_on_workers_or_batch(case, workers, monkeypatch):
-    monkeypatch.setattr("xcorr._job.WORK_PER_WORKER", 1)
+    monkeypatch.setattr("xcorr._job.MULTIPLY_ADDS_PER_WORKER", 1)
     images, kernels, keywords = problem(case, "float32")
     images = np.concatenate([images, 0 * images, images, images])
     _, height, width, _ = case.images

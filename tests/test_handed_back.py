@@ -56,7 +56,7 @@ over_layers = pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.id)
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 def test_winograd_does_what_it_hands_back_in_the_same_run(case, workers, layout, runs, packed, monkeypatch):
-    monkeypatch.setattr("xcorr._job.WORK_PER_WORKER", 1)
+    monkeypatch.setattr("xcorr._job.MULTIPLY_ADDS_PER_WORKER", 1)
     images, kernels, keywords = problem(case)
     dirty = images.copy()
     dirty[:, 3, 5, -1], dirty[0, -2:, -3:, 0] = INF, NAN
@@ -84,7 +84,7 @@ def test_a_prepared_bank_keeps_the_panels_for_what_is_handed_back(packed):
 @pytest.mark.parametrize("kernels_at_once", [1, 5])
 @over_layers
 def test_banks_without_room_for_both_panels_have_the_same_bits(case, workers, kernels_at_once, monkeypatch):
-    monkeypatch.setattr("xcorr._job.WORK_PER_WORKER", 1)
+    monkeypatch.setattr("xcorr._job.MULTIPLY_ADDS_PER_WORKER", 1)
     images, kernels, keywords = problem(case)
     images[-1, 2:9, 7, 0] = INF
     expected = xcorr.correlate(images, kernels, method="winograd", **keywords)
@@ -104,7 +104,7 @@ def test_banks_without_room_for_both_panels_have_the_same_bits(case, workers, ke
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_an_error_while_the_panels_are_packed_is_raised_and_the_next_call_is_right(workers, monkeypatch):
-    monkeypatch.setattr("xcorr._job.WORK_PER_WORKER", 1)
+    monkeypatch.setattr("xcorr._job.MULTIPLY_ADDS_PER_WORKER", 1)
     images, kernels, keywords = problem(LAYERS[0])
     images[:, 3, 4, 5] = INF
     expected = xcorr.correlate(images, kernels, method="winograd", **keywords)
@@ -197,7 +197,7 @@ def test_a_group_with_special_pixels_changes_no_bit_of_another(value):
 @over_templates
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_sections_that_are_handed_back_are_done_in_one_run(case, workers, runs, monkeypatch):
-    monkeypatch.setattr("xcorr._job.WORK_PER_WORKER", 1)
+    monkeypatch.setattr("xcorr._job.MULTIPLY_ADDS_PER_WORKER", 1)
     images, kernels, keywords = problem(case)
     xcorr.correlate(images, kernels, method="fft", workers=1, **keywords)
     n_clean = len(runs)

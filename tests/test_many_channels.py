@@ -94,7 +94,7 @@ def test_winograd_keeps_its_bound_where_quads_cancel_most(dtype, depth):
     ids=str,
 )
 def test_bits_of_carried_sums_do_not_depend_on_workers_batch_or_bank(case, dtype, monkeypatch):
-    monkeypatch.setattr("xcorr._job.WORK_PER_WORKER", 1)
+    monkeypatch.setattr("xcorr._job.MULTIPLY_ADDS_PER_WORKER", 1)
     rng, method = random_generator(case.id, dtype), case.id.partition("-")[0]
     images, kernels = real_numbers(rng, case.images, dtype), real_numbers(rng, case.kernels, dtype)
     together = xcorr.correlate(images, kernels, method=method, groups=case.groups, workers=1)

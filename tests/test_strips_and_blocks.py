@@ -24,7 +24,7 @@ BEYOND = [
 @pytest.mark.parametrize("case", BEYOND, ids=str)
 @pytest.mark.parametrize("workers", [1, 3])
 def test_whole_numbers_are_exact_beyond_one_strip_and_one_block(level, method, case, workers, monkeypatch):
-    monkeypatch.setattr(_job, "WORK_PER_WORKER", 1)
+    monkeypatch.setattr(_job, "MULTIPLY_ADDS_PER_WORKER", 1)
     rng = random_generator(case.id)
     images, kernels = whole_numbers(rng, case.images, "float32"), whole_numbers(rng, case.kernels, "float32")
     bias = whole_numbers(rng, case.kernels[0], "float32") if case.bias else None
@@ -118,7 +118,7 @@ def test_widths_of_one_correlator_do_not_mix(monkeypatch):
 
 
 def test_response_does_not_depend_on_workers_in_any_case(level, monkeypatch):
-    monkeypatch.setattr(_job, "WORK_PER_WORKER", 1)
+    monkeypatch.setattr(_job, "MULTIPLY_ADDS_PER_WORKER", 1)
     for case in BEYOND:
         rng = random_generator(case.id)
         images, kernels = (rng.standard_normal(shape).astype(np.float32) for shape in (case.images, case.kernels))

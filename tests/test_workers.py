@@ -146,7 +146,7 @@ def test_the_quota_of_the_control_group_is_read(tmp_path, files, membership, n_c
 def test_what_winograd_multiplies_less_is_not_counted_for_the_workers(asked):
     images, kernels = np.ones((4, 10, 10, 64), np.float32), np.ones((64, 3, 3, 64), np.float32)
     multiply_adds = 4 * 8 * 8 * 64 * 9 * 64
-    assert 2 * _job.WORK_PER_WORKER < multiply_adds < 2 * _job.WORK_PER_WORKER * 36 // 16
+    assert 2 * _job.MULTIPLY_ADDS_PER_WORKER < multiply_adds < 2 * _job.MULTIPLY_ADDS_PER_WORKER * 36 // 16
     for method in ("winograd", "direct"):
         xcorr.correlate(images, kernels, method=method, workers=2)
     assert asked == [1, 2]
@@ -155,7 +155,7 @@ def test_what_winograd_multiplies_less_is_not_counted_for_the_workers(asked):
 def test_depthwise_layers_count_twice_for_the_workers(asked):
     images, kernels = np.ones((6, 40, 40, 64), np.float32), np.ones((64, 3, 3, 1), np.float32)
     multiply_adds = 6 * 38 * 38 * 64 * 9
-    assert _job.WORK_PER_WORKER < multiply_adds < 2 * _job.WORK_PER_WORKER
+    assert _job.MULTIPLY_ADDS_PER_WORKER < multiply_adds < 2 * _job.MULTIPLY_ADDS_PER_WORKER
     xcorr.correlate(images, kernels, groups=64, method="direct", workers=2)
     xcorr.correlate(images[..., :1], np.ones((64, 3, 3, 1), np.float32), method="direct", workers=2)
     assert asked == [2, 1]

@@ -114,28 +114,28 @@ class Bank:
         n_elements = engine.groups * engine.padded_kernels * engine.n_taps
         return int(n_elements * np.dtype(engine.summed).itemsize)
 
-    def converted_bytes(self, n_kernels: int, work: np.dtype[Any]) -> int:
+    def converted_bytes(self, n_kernels: int, summed: np.dtype[Any]) -> int:
         """The bytes of that many kernels while they become numbers of the sum's type and order, beside those given."""
         if self.parts > 1:
-            return 3 * n_kernels * self.n_taps * work.itemsize  # both parts, and all taps
+            return 3 * n_kernels * self.n_taps * summed.itemsize  # both parts, and all taps
         flags = self.kernels[:n_kernels].flags
-        as_they_are = self.kernels.dtype == work and flags.c_contiguous and flags.aligned
-        return 0 if as_they_are else n_kernels * self.n_taps * work.itemsize
+        as_they_are = self.kernels.dtype == summed and flags.c_contiguous and flags.aligned
+        return 0 if as_they_are else n_kernels * self.n_taps * summed.itemsize
 
     def pack(self, engine: Engine, but: Hashable = None) -> tuple[Array, Array]:
-        work = np.dtype(engine.summed)
+        summed = np.dtype(engine.summed)
         n_bytes = self.panel_bytes(engine)
-        converted = self.converted_bytes(widest_panel(engine), work)
+        converted = self.converted_bytes(widest_panel(engine), summed)
         refuse_too_large("kernels", "panels", n_bytes, converted, "converted kernels")
         self.make_room(n_bytes + converted, but)
-        panels = empty_lines(n_bytes).view(work).reshape(engine.groups, -1)
+        panels = empty_lines(n_bytes).view(summed).reshape(engine.groups, -1)
         if engine.groups * engine.padded_kernels > self.n_groups * self.n_kernels:  # some do not exist
             copy_in_pieces(panels, 0)
-        panel_bias = np.zeros((engine.groups, engine.padded_kernels), dtype=work)
-        bias = np.ascontiguousarray(self.bias, work).reshape(engine.groups, -1)
+        panel_bias = np.zeros((engine.groups, engine.padded_kernels), dtype=summed)
+        bias = np.ascontiguousarray(self.bias, summed).reshape(engine.groups, -1)
         for group in range(engine.groups):
             for index, (first, end) in enumerate(engine.panel_ranges()):
-                kernels = self.real_kernels(group, first, end, work)
+                kernels = self.real_kernels(group, first, end, summed)
                 engine.pack(kernels, bias[group, first:end], index, panels[group], panel_bias[group])
         return panels, panel_bias
 
@@ -150,17 +150,17 @@ class Bank:
         if found is None or kept != key or end - first < self.n_kernels:
             self.kept_spectra = None, None  # not two of them at once
             self.count_kept()
-            work = np.dtype(engine.summed)
+            summed = np.dtype(engine.summed)
             n_kernels = end - first
-            n_bytes = work.itemsize * self.n_groups * engine.spectrum_elements
+            n_bytes = summed.itemsize * self.n_groups * engine.spectrum_elements
             self.make_room(n_bytes * room)
-            spectra = empty_lines(n_bytes * room)[: n_bytes * n_kernels].view(work)
+            spectra = empty_lines(n_bytes * room)[: n_bytes * n_kernels].view(summed)
             spectra = spectra.reshape(self.n_groups, n_kernels, -1)
             exponents = np.empty((self.n_groups, n_kernels), dtype=np.intc)
             for group in range(self.n_groups):
                 for kernel in range(0, n_kernels, 16):
                     some = slice(kernel, min(kernel + 16, n_kernels))
-                    taps = self.real_kernels(group, first + some.start, first + some.stop, work)
+                    taps = self.real_kernels(group, first + some.start, first + some.stop, summed)
                     left_out = self.handed_back(engine.largest_exponent)[group, first + some.start : first + some.stop]
                     engine.transform(
                         np.where(left_out[:, np.newaxis], 0, taps) if left_out.any() else taps,
@@ -184,27 +184,30 @@ class Bank:
             self.untransformable = too_large.repeat(self.parts).reshape(self.n_groups, self.n_kernels)
         return self.untransformable
 
-    def matrices(self, work: np.dtype[Any], width: int) -> tuple[Array, Array]:
+    def matrices(self, summed: np.dtype[Any], width: int) -> tuple[Array, Array]:
         """Matrices (groups, panels, taps, `width`), padded with zero kernels, and the bias, for the matmul method."""
-        key = (work.str, width)
+        key = (summed.str, width)
         found = self.packs.get(key)
         if found is None:
             n_panels = -(-self.n_kernels // width)
-            n_bytes, converted = self.matrix_bytes(work, width), self.converted_bytes(min(width, self.n_kernels), work)
+            n_bytes, converted = (
+                self.matrix_bytes(summed, width),
+                self.converted_bytes(min(width, self.n_kernels), summed),
+            )
             refuse_too_large("kernels", "matrices", n_bytes, converted, "converted kernels")
             self.make_room(n_bytes + converted)
-            matrices = np.zeros((self.n_groups, n_panels, self.n_taps, width), dtype=work)
+            matrices = np.zeros((self.n_groups, n_panels, self.n_taps, width), dtype=summed)
             for group, panel in np.ndindex(self.n_groups, n_panels):
                 end = min((panel + 1) * width, self.n_kernels)
-                kernels = self.real_kernels(group, panel * width, end, work)
+                kernels = self.real_kernels(group, panel * width, end, summed)
                 matrices[group, panel, :, : len(kernels)] = kernels.T
-            found = self.keep(key, (matrices, self.bias.astype(work)))
+            found = self.keep(key, (matrices, self.bias.astype(summed)))
         return found
 
-    def matrix_bytes(self, work: np.dtype[Any], width: int) -> int:
+    def matrix_bytes(self, summed: np.dtype[Any], width: int) -> int:
         """The bytes of `weights`."""
         n_panels = self.n_groups * -(-self.n_kernels // width)
-        return int(work.itemsize * n_panels * self.n_taps * width)
+        return int(summed.itemsize * n_panels * self.n_taps * width)
 
     @functools.cached_property
     def float_reach(self) -> float:
@@ -268,8 +271,8 @@ def real_bias(bias: Array, types: Types) -> Array:
         if types.exact:
             return bias.astype(object)
         if types.is_complex:
-            return bias.astype(np.result_type(types.work, np.complex64)).view(types.work)
-        return bias.real.astype(types.work)
+            return bias.astype(np.result_type(types.sums, np.complex64)).view(types.sums)
+        return bias.real.astype(types.sums)
 
 
 def make_bank(kernels: Array, bias: Any, reading: Reading) -> Bank:

@@ -227,5 +227,5 @@ def explained(plan: Plan, image_shape: tuple[int, ...]) -> str:
         *METHODS[plan.method].reasons(plan),
     ]
     if not types.exact:
-        lines.append(f"sums in {types.work}")
+        lines.append(f"sums in {types.sums}")
     return "\n".join(lines)

@@ -14,22 +14,22 @@ ALLOWED = "bool, integers up to 64 bits, float16, float32, float64, complex64 an
 
 
 class Types(NamedTuple):
-    """Types of one call. `work` is float32 or float64, or int64 where integers are summed exactly."""
+    """Types of one call. `sums` is float32 or float64, or int64 where integers are summed exactly."""
 
     images: np.dtype[Any]
     kernels: np.dtype[Any]
     response: np.dtype[Any]
-    work: np.dtype[Any]
+    sums: np.dtype[Any]
 
     @property
     def exact(self) -> bool:
         """Whether the response is of integers."""
-        return self.work.kind == "i"
+        return self.sums.kind == "i"
 
     @property
     def summed(self) -> str:
         """The type of the loops' sums, as the engine calls it; exact ones begin with the smallest."""
-        return "f8" if self.work == np.float64 else "f4"
+        return "f8" if self.sums == np.float64 else "f4"
 
     @property
     def is_complex(self) -> bool:
@@ -44,7 +44,7 @@ class Types(NamedTuple):
     @property
     def item(self) -> int:
         """Bytes of an element of the sums, the least where integers are summed."""
-        return 8 if self.work == np.float64 else 4
+        return 8 if self.sums == np.float64 else 4
 
     @property
     def rounds_floats(self) -> bool:
@@ -54,7 +54,7 @@ class Types(NamedTuple):
     @property
     def of_bias(self) -> np.dtype[Any]:
         """The type whose kind a bias must not exceed."""
-        return self.work if self.rounds_floats else self.response
+        return self.sums if self.rounds_floats else self.response
 
     @property
     def stored(self) -> np.dtype[Any]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from xcorr import _workers
 from xcorr._cache import remembered
 from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, check_element, largest_magnitude, named_dtype
-from xcorr._job import WORK_PER_WORKER, Job
+from xcorr._job import MULTIPLY_ADDS_PER_WORKER, Job
 from xcorr._methods import choice
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan, plan_for
@@ -141,7 +141,7 @@ def images_in(plan: Plan, images: tuple[int, ...]) -> int:
 
 def workers_for(plan: Plan, n_images: int, workers: Any) -> int:
     """How many workers a call would have."""
-    useful = max(1, plan.effort * n_images // WORK_PER_WORKER)
+    useful = max(1, plan.effort * n_images // MULTIPLY_ADDS_PER_WORKER)
     return int(min(useful, _workers.count_workers(workers), _workers.most_threads()))
 
 
@@ -190,7 +190,7 @@ def shortest(call: Callable[[], object]) -> float:
 def summed_in(plan: Plan) -> str:
     """The type of the sums; of integers for operands as large as their types allow, "" beyond float64."""
     if not plan.types.exact:
-        return plan.types.work.name
+        return plan.types.sums.name
     bound = plan.geometry.n_taps * largest_magnitude(plan.types.images) * largest_magnitude(plan.types.kernels)
     if plan.method == "fft":
         return "float64"

@@ -13,7 +13,7 @@ from xcorr._methods.choice import METHODS
 from xcorr._methods.direct import NO_PANELS
 from xcorr._plan import Plan
 
-WORK_PER_WORKER = 3_600_000
+MULTIPLY_ADDS_PER_WORKER = 3_600_000
 """Multiply-adds below which another worker costs more than it brings.
 
 Two are faster from 1.6 to 9.4 million multiply-adds on, by the kind of the call, winograd's counted as they are done.
@@ -33,7 +33,7 @@ class Job:
         self.bank = bank
         self.fill = fill
         self.n_images = images.shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
-        useful = plan.effort * self.n_images // WORK_PER_WORKER
+        useful = plan.effort * self.n_images // MULTIPLY_ADDS_PER_WORKER
         self.is_small = useful <= 1
         self.call_done: Any = None  # the last one by the direct method
         self.most_magnitude: int | None = None  # of integer pixels, for which that is exact; None for any

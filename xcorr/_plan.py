@@ -123,7 +123,7 @@ class Plan:
         """How kernels and bias become real kernels."""
         layout, geometry = self.layout, self.geometry
         conjugate, flip = self.settings.conjugate, self.settings.flip
-        no_bias = np.zeros((geometry.groups, self.n_kernels), object if self.types.exact else self.types.work)
+        no_bias = np.zeros((geometry.groups, self.n_kernels), object if self.types.exact else self.types.sums)
         return Reading(layout.kernels, layout.each_channel, geometry.n_kernels, self.types, conjugate, flip, no_bias)
 
     def engine(self, summed: str, form: str = "") -> Engine:

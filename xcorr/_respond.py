@@ -124,7 +124,7 @@ def surely_numbers(job: Job) -> bool:
     if types.images.kind not in "biu":
         return False
     bound = largest_magnitude(types.images) * job.bank.float_reach
-    return bool(bound < float(np.finfo(types.work).max) / 2)
+    return bool(bound < float(np.finfo(types.sums).max) / 2)
 
 
 def may_overlap(first: Array, second: Array) -> bool:

@@ -68,7 +68,7 @@ def takes_taps_as_they_are(plan: Plan, kernels: Array) -> bool:
     """Whether kernels in C order lie in the order of the sum and are of its type, so that the engine can pack them."""
     axes = [axis for axis in plan.layout.kernels if axis >= 0 and kernels.shape[axis] > 1]
     in_sum_order = axes == sorted(axes) and not plan.layout.each_channel
-    return in_sum_order and kernels.dtype == plan.types.work and plan.types.images.kind == "f"
+    return in_sum_order and kernels.dtype == plan.types.sums and plan.types.images.kind == "f"
 
 
 def run(

@@ -134,7 +134,7 @@ cdef struct Range:
     Py_ssize_t n_rows, n_columns     # of the section that windows reach: given
     int exponent                     # of its norm: its scale is 2**-exponent
     bint finite
-    int largest                      # exponent of the tile's largest magnitude
+    int largest                      # exponent of the section's largest magnitude
     int least                        # the smallest, over all blocks, of the exponent of a block's largest magnitude
     Py_ssize_t n_zeros               # pixels of zeros in all channels
 

@@ -13,7 +13,7 @@ from xcorr._methods.asked import Job, Limits
 from xcorr._methods.matmul import WIDTHS, Slabs
 from xcorr._workers import refuse_too_large
 
-WORK_AT_ONCE = 2**23
+MULTIPLY_ADDS_AT_ONCE = 2**23
 """Multiply-adds between two looks for a signal: some milliseconds."""
 
 
@@ -30,7 +30,7 @@ def run(job: Job, result: npt.NDArray[Any], limits: Limits) -> bool:
     refuse_too_large("images", "workspace", workspace, kernel_bytes, "64-bit kernels")
     bank.make_room(kernel_bytes + workspace)
     gathered = np.empty((slabs.rows * slabs.columns, slabs.n_taps), dtype=wide)
-    at_once = max(1, min(WIDTHS[0], WORK_AT_ONCE // gathered.size))
+    at_once = max(1, min(WIDTHS[0], MULTIPLY_ADDS_AT_ONCE // gathered.size))
     down, across = geometry.axes
     columns = sources(-across.before, slabs.strip_columns, across.length, boundary[1])
     for group in range(geometry.groups):

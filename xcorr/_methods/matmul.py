@@ -154,19 +154,19 @@ def starts(length: int, block: int) -> list[int]:
     return [min(first, length - block) for first in range(0, length, block)]
 
 
-def panel_width(slabs: Slabs, work: np.dtype[Any]) -> int:
+def panel_width(slabs: Slabs, summed: np.dtype[Any]) -> int:
     """The most kernels in one product whose columns the BLAS in use all rounds alike."""
     lengths = {end - first for first, end in slabs.sum_blocks()}
     with _lock:
-        return min(width_for(slabs.rows * slabs.columns, length, work) for length in lengths)
+        return min(width_for(slabs.rows * slabs.columns, length, summed) for length in lengths)
 
 
 @remembered(4096)
-def width_for(n_positions: int, n_taps: int, work: np.dtype[Any]) -> int:
+def width_for(n_positions: int, n_taps: int, summed: np.dtype[Any]) -> int:
     """Found by multiplying equal columns of scattered numbers: where they round alike, so does every column."""
-    windows = scattered(1, n_positions, n_taps)[0].astype(work)
+    windows = scattered(1, n_positions, n_taps)[0].astype(summed)
     for width in WIDTHS:
-        columns = scattered(4, n_taps, 1).astype(work)
+        columns = scattered(4, n_taps, 1).astype(summed)
         products = [np.matmul(windows, np.repeat(column, width, axis=1)) for column in columns]
         if all(np.array_equal(product, product[:, :1].repeat(width, axis=1)) for product in products):
             return width

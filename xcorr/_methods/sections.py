@@ -93,7 +93,7 @@ def sizes_of(geometry: Geometry, types: Types) -> Sizes:
         geometry.channels // geometry.groups * (2 if types.images.kind == "c" else 1),
         geometry.n_kernels // geometry.groups * (2 if types.is_complex else 1),
         geometry.groups,
-        8 if types.exact else types.work.itemsize,
+        8 if types.exact else types.sums.itemsize,
     )
 
 

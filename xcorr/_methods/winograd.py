@@ -65,8 +65,8 @@ def obstacle(geometry: Geometry, types: Types) -> str:
         return f"stride {tuple(axis.stride for axis in geometry.axes)}: it has to be 1"
     if types.exact:
         return f"responses of {types.response}: its sums are not proven to be exact"
-    if np.empty(0, types.stored).real.dtype != types.work:
-        return f"responses of {types.response} from sums in {types.work}: both have to be of one precision"
+    if np.empty(0, types.stored).real.dtype != types.sums:
+        return f"responses of {types.response} from sums in {types.sums}: both have to be of one precision"
     return ""
 
 
