@@ -10,10 +10,10 @@ from functools import partial
 
 import numpy as np
 from timing import best_time
-from xcorr._engine import lanes_of
 
 import xcorr
 from xcorr import _axes, _cache, _dispatch
+from xcorr._engine import lanes_of
 from xcorr._methods import direct
 
 FILLED = ((1, 3, 512), (1, 5, 512), (3, 3, 512), (4, 3, 256), (16, 3, 64))

@@ -9,10 +9,10 @@ from cases import FEW
 from checks import assert_equal, assert_same_bits, random_generator, response_dtype, whole_numbers
 from looping import for_each
 from memory_orders import LYING, MEMORY, OnlyArray, OnlyDLPack, Tensor, misaligned
-from xcorr._engine import hold
 
 import xcorr
 from xcorr import _arrays, _reference, _run
+from xcorr._engine import hold
 
 pytestmark = pytest.mark.usefixtures("level")
 

@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 from checks import BOUNDARIES, random_generator
-from xcorr._engine import fill_source_indices
 
 import xcorr
 from xcorr import _reach
 from xcorr._axes import Axis
+from xcorr._engine import fill_source_indices
 from xcorr._methods import exact
 
 
