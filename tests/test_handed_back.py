@@ -223,3 +223,29 @@ def test_rounded_responses_are_consumed_wherever_they_are_done():
     expected = xcorr.correlate(images, kernels, method="direct", **words)
     assert np.max(np.abs(response.astype(int) - expected)) <= 1
     assert (response[..., 4] == 255).all()
+
+
+@pytest.mark.parametrize("bad", [(1, 3), (0, 2, 5), tuple(range(0, 12, 2)), (0, 1, 4), (5,)], ids=str)
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_kernels_that_are_handed_back_go_where_they_belong_though_they_are_no_neighbours(level, bad, value, groups):
+    rng = random_generator("apart", value, groups)
+    images = real_numbers(rng, (2, groups, 30, 31), "float32")
+    kernels = real_numbers(rng, (12, 1, 5, 5), "float32")
+    kernels[list(bad), 0, 1, 1] = value
+    keywords = {"layout": "NCHW", "groups": groups}
+    with np.errstate(invalid="ignore"):
+        expected = xcorr.correlate(images, kernels, method="direct", **keywords)
+    lasting = np.moveaxis(np.full(expected.shape, 77, "f4"), 1, -1)
+    for workers in (1, 2):
+        out = np.full_like(expected, 77)
+        xcorr.correlate(images, kernels, method="fft", out=out, workers=workers, **keywords)
+        for kernel in range(12):
+            if kernel in bad:
+                np.testing.assert_array_equal(out[:, kernel], expected[:, kernel])
+            else:
+                np.testing.assert_allclose(out[:, kernel], expected[:, kernel], atol=1e-3)
+        lasting[...] = 77
+        turned = np.moveaxis(images, 1, -1), np.moveaxis(kernels, 1, -1)
+        xcorr.correlate(*turned, method="fft", out=lasting, workers=workers, layout="NHWC", groups=groups)
+        assert_same_bits(np.moveaxis(lasting, -1, 1).copy(), out)

@@ -1,8 +1,11 @@
 """A small call that is done again is the same call: whatever may differ is looked at before it is repeated."""
 
+import contextlib
+import gc
 import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from checks import assert_same_bits, random_generator, real_numbers, whole_numbe
 from looping import for_each
 
 import xcorr
-from xcorr import _cache, _dispatch, _run
+from xcorr import _cache, _correlate, _correlator, _dispatch, _run
 from xcorr._methods import direct
 
 pytestmark = pytest.mark.usefixtures("level")
@@ -43,6 +46,19 @@ def afresh(images, kernels, **keywords):
         return xcorr.correlate(images, kernels, **keywords)
     finally:
         _cache.recent_calls[:] = recent
+
+
+@contextlib.contextmanager
+def counting():
+    """A list of the plans of the calls that are not repeated ones."""
+    planned, run = [], _run.run
+
+    def counted(plan, *arguments, **keywords):
+        planned.append(plan)
+        return run(plan, *arguments, **keywords)
+
+    with mock.patch.object(_correlate, "run", counted), mock.patch.object(_correlator, "run", counted):
+        yield planned
 
 
 def n_repeated(call, times=4):
@@ -492,3 +508,175 @@ def test_operands_that_another_thread_changes_meanwhile_are_remembered_as_they_w
     assert_same_bits(xcorr.correlate(images, kernels, bias=bias, layout="NHW"), changed_response)
     given[...] = before
     assert_same_bits(xcorr.correlate(images, kernels, bias=bias, layout="NHW"), expected)
+
+
+# --- what is looked at before -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64"])
+def test_pixels_of_both_signs_are_repeated(dtype):
+    images = whole_numbers(random_generator("signs", dtype), (28, 28), dtype, 100)
+    kernels, out = np.array([[1, -2], [3, 0]]), np.empty((27, 27), np.int64)
+    correlator = xcorr.Correlator(kernels)
+    calls = (lambda: xcorr.correlate(images, kernels), lambda: xcorr.correlate(images, kernels, out=out))
+    for call in (*calls, lambda: correlator(images), lambda: correlator(images, out=out, workers=2)):
+        expected = afresh(images, kernels)
+        for _ in range(3):
+            call()
+        with counting() as planned:
+            for _ in range(5):
+                assert_same_bits(call(), expected)
+        assert not planned
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int32", "uint64"])
+@pytest.mark.parametrize("taps", [(-1,), (1,), (106,), (-128,), (6000001, 6000001)])
+@pytest.mark.parametrize("into", [False, True])
+def test_integers_that_do_not_fit_are_refused_by_repeated_calls_too(dtype, taps, into):
+    kernels, limits = np.array([taps]), np.iinfo(dtype)
+    out = np.full((4, 5 - len(taps)), 77, dtype) if into else None
+    for first in (0, 1, -1):
+        _cache.recent_calls.clear()
+        correlator = xcorr.Correlator(kernels, dtype=dtype)
+        calls = (
+            lambda images, kernels=kernels: xcorr.correlate(images, kernels, dtype=dtype, out=out),
+            lambda images, prepared=correlator: prepared(images, out=out),
+        )
+        for pixel in (*[first] * 4, 1, -1, 2, -2, 3, -128, 2**31, -(2**40)):
+            images = np.full((4, 4), pixel)
+            exact = pixel * sum(taps)
+            for call in calls:
+                if limits.min <= exact <= limits.max:
+                    assert (call(images) == exact).all()
+                else:
+                    before = None if out is None else out.copy()
+                    with pytest.raises(OverflowError, match=dtype):
+                        call(images)
+                    assert out is None or (out == before).all()
+
+
+def test_saturated_integers_go_into_out_by_repeated_calls():
+    images = whole_numbers(random_generator("saturated"), (20, 21), np.uint8, 255)
+    kernels = np.array([[1, 2], [-1, 3]])
+    out = np.empty((19, 20), np.uint8)
+    keywords = {"dtype": np.uint8, "overflow": "saturate"}
+    expected = afresh(images, kernels, **keywords)
+    for _ in range(3):
+        xcorr.correlate(images, kernels, out=out, **keywords)
+    with counting() as planned:
+        out[...] = 7
+        assert_same_bits(xcorr.correlate(images, kernels, out=out, **keywords), expected)
+    assert not planned
+
+
+@pytest.mark.parametrize("verb", ["correlate", "convolve"])
+def test_kernels_resized_while_the_response_is_allocated_are_not_read_beyond_their_end(verb):
+    call = getattr(xcorr, verb)
+    images = real_numbers(random_generator("resized"), (60, 60), "float32")
+    gc.collect()
+    thresholds = gc.get_threshold()
+    try:
+        for threshold in range(1, 30):
+            kernels = np.ones((20, 20), np.float32)
+            for _ in range(4):
+                call(images, kernels, method="direct")
+            changed, junk = kernels + 1, []
+
+            class Resizing:
+                def __del__(self, changed=changed, junk=junk):
+                    changed.resize((1, 1), refcheck=False)
+                    junk.extend(np.full(390, np.nan, np.float32) for _ in range(50))
+
+            gc.disable()
+            resizing = Resizing()
+            resizing.itself = resizing
+            del resizing
+            gc.set_threshold(threshold)
+            gc.enable()
+            response = call(images, changed, method="direct")
+            gc.disable()
+            assert response.shape in ((41, 41), (60, 60))
+            assert not np.isnan(response).any()
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.enable()
+
+
+def test_calls_that_are_never_repeated_do_not_take_the_places_of_those_that_are():
+    images, kernels, _ = operands("plain")
+    for _ in range(3):
+        xcorr.correlate(images, kernels)
+    correlator = xcorr.Correlator(kernels)
+    for _ in range(3):
+        correlator(images)
+    huge = np.full((5, 5), 2**40)
+    for _ in range(12):
+        xcorr.correlate(images.tolist(), kernels)
+        xcorr.correlate(images, kernels.tolist())
+        correlator(images.tolist())
+        xcorr.correlate(huge, np.ones((3, 3), int))
+        xcorr.correlate(huge * 0, np.ones((3, 3), int), dtype=np.uint8)
+    with counting() as planned:
+        xcorr.correlate(images, kernels)
+        correlator(images)
+    assert not planned
+
+
+def test_a_number_of_workers_is_refused_by_repeated_calls_too():
+    images, kernels, _ = operands("plain")
+    correlator = xcorr.Correlator(kernels)
+    for _ in range(4):
+        xcorr.correlate(images, kernels)
+        correlator(images)
+        for workers, kind in (
+            (0, ValueError),
+            (-2, ValueError),
+            (2**70, ValueError),
+            (True, TypeError),
+            (1.0, TypeError),
+        ):
+            for call in (xcorr.correlate, lambda images, _, workers: correlator(images, workers=workers)):
+                with pytest.raises(kind, match="^workers: "):
+                    call(images, kernels, workers=workers)
+
+
+def test_misaligned_kernels_are_read_as_they_lie():
+    images, kernels, _ = operands("plain")
+    memory = np.empty(kernels.nbytes + 1, np.uint8)
+    misaligned = memory[1:].view(np.float32).reshape(kernels.shape)
+    for turn in range(6):
+        misaligned[...] = kernels * np.float32(turn)
+        assert_same_bits(xcorr.correlate(images, misaligned), afresh(images, misaligned.copy()))
+
+
+def test_a_remembered_call_keeps_no_workspace():
+    import tracemalloc
+
+    kernels = np.ones((3, 3), np.float32)
+    xcorr.clear_caches()
+    tracemalloc.start()
+    try:
+        for length in range(40000, 40008):
+            for _ in range(3):
+                xcorr.correlate(np.ones((8, length), np.float32), kernels)
+        assert len(_cache.recent_calls) == 8
+        assert tracemalloc.get_traced_memory()[0] < 2**20 * 8
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_cache_may_be_used_by_a_handler_while_it_forgets():
+    cache = _cache.Cache(2)
+
+    class Key:
+        def __init__(self, number):
+            self.number = number
+
+        def __hash__(self):
+            if self.number == 3 and ("handler" not in cache.values):  # as a handler would, in the middle
+                cache.values["handler"] = 1
+            return self.number
+
+    for number in range(5):
+        cache.keep(Key(number), number)
+    assert len(cache.values) <= 3

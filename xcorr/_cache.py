@@ -39,8 +39,9 @@ class Cache:
         """Remember a value, at the cost of the one that was kept first."""
         with self.lock:
             self.values[key] = value
-            while len(self.values) > self.most:
-                self.values.pop(next(iter(self.values)), None)
+            surplus = len(self.values) - self.most
+            for first in list(self.values)[: max(0, surplus)]:  # a copy: a handler of signals may keep others meanwhile
+                self.values.pop(first, None)
 
     def clear(self) -> None:
         """Forget every value."""
@@ -72,9 +73,10 @@ banks = Cache(BANKS)
 recent_calls: list[Any] = []
 
 
-def remember_call(call: Any) -> None:
-    """Put a call before the recent ones."""
-    recent_calls[:] = [call, *recent_calls[: RECENT_CALLS - 1]]
+def remember_call(call: Any, is_replaced: Callable[[Any], bool]) -> None:
+    """Put a call before the recent ones, in the place of those that are replaced by it."""
+    others = [old for old in recent_calls if not is_replaced(old)]
+    recent_calls[:] = [call, *others[: RECENT_CALLS - 1]]
 
 
 def clear_caches() -> None:

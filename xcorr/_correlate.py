@@ -306,9 +306,10 @@ def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any])
 
     def remember(repeat: Repeat) -> None:
         packs = takes_taps_as_they_are(plan, kernel_array)
-        if small and (packs or small is before) and can_be_told(keywords, kernel_array):
+        if small and (packs or small is before) and can_be_told(images, kernels, keywords):
             changes = isinstance(keywords.get("bias"), np.ndarray)
             told = {**keywords, "bias": small.bias} if changes else keywords
-            _cache.remember_call(Recent(function, level, told, small.kernels, repeat, packs))
+            call = Recent(function, level, told, small.kernels, repeat, packs)
+            _cache.remember_call(call, lambda old: old.is_replaced(function, level, images, kernels, keywords))
 
     return run(plan, bank, image_array, **operands, remember=remember if before else None)

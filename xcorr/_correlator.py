@@ -12,7 +12,7 @@ from xcorr import _cache, _dispatch
 from xcorr._arrays import copied, held, read_fill, take_array, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import check_element, named_dtype
-from xcorr._engine import Repeat, repeated_images
+from xcorr._engine import Repeat, repeated_images, repeats_others
 from xcorr._layouts import check_is_no_row
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan, plan_for
@@ -128,9 +128,11 @@ class Correlator:
             return run(*known, array, self._fill_value, out, workers)
 
         def remember(repeat: Repeat) -> None:
-            repeats[:] = [repeat, *repeats[: REPEATS - 1]]
+            others = [old for old in repeats if repeats_others(old, repeat)]
+            repeats[:] = [repeat, *others[: REPEATS - 1]]
 
-        return run(*known, array, self._fill_value, out, workers, remember)
+        may_repeat = type(images) is np.ndarray and (out is None or type(out) is np.ndarray)
+        return run(*known, array, self._fill_value, out, workers, remember if may_repeat else None)
 
     def _prepare(self, images: Array) -> tuple[Plan, Bank]:
         plan = plan_for(self._settings, images.shape, images.dtype, self._kernels.shape, self._kernels.dtype)

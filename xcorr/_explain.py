@@ -17,7 +17,7 @@ from xcorr._job import MULTIPLY_ADDS_PER_WORKER, Job
 from xcorr._methods import choice
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan, plan_for
-from xcorr._reading import read_array_shape
+from xcorr._reading import checked, read_array_shape
 from xcorr._run import bank_for, run
 from xcorr._settings import read_settings, split, takes_keywords
 from xcorr._units import size_word, time_word
@@ -45,7 +45,7 @@ class Explanation(NamedTuple):
         About how long the call would take with a prepared bank.
     workspace_bytes : int
         The memory that the call needs at most beside operands and response: the prepared bank and the workspaces of
-        all workers.
+        all workers. Where integers go into an `out` that they may not fit, a copy of it comes on top.
     reasons : tuple of str
         Why that method, and how it goes.
     """
@@ -118,9 +118,10 @@ def explain(
     operand_dtype = named_dtype(dtype)
     check_element("dtype", operand_dtype)
     images, kernels = read_array_shape(images_shape, "images_shape"), read_array_shape(kernels_shape, "kernels_shape")
-    words, _ = split("explain", dict(keywords), "dtype", "out", "workers")
+    words, _ = split("explain", dict(keywords), "dtype", "out", "workers", own=("dtype", "workers"))
     plan = plan_for(read_settings(words), images, operand_dtype, kernels, operand_dtype)
     plan.check_it_fits()
+    checked(prod(images) * operand_dtype.itemsize, "images_shape", "the bytes of the images")
     n_workers = workers_for(plan, images_in(plan, images), workers)
     return explained(plan, images, n_workers)
 
@@ -128,7 +129,7 @@ def explain(
 def explained(plan: Plan, images: tuple[int, ...], n_workers: int) -> Explanation:
     """Say how a plan's call with images of that shape would be done by so many workers."""
     bank, workspace = n_bytes(plan, images, n_workers)
-    level, summed = plan.level.name, summed_in(plan) or "integers of up to 128 bits"
+    level, summed = plan.level.name, summed_in(plan) or "float64, or in 128 bits where that does not hold the numbers"
     reasons = [*choice.reasons(plan), f"sums in {summed}, level {level}, {n_workers} worker{'s' * (n_workers > 1)}"]
     seconds = predicted_seconds(plan, images_in(plan, images), n_workers)
     return Explanation(plan.method, seconds, bank + workspace, tuple(reasons))
@@ -152,7 +153,8 @@ def predicted_seconds(plan: Plan, n_images: int, n_workers: int) -> float:
     """The longer of what the arithmetic takes and what the memory takes, and the call itself."""
     pixels = prod(axis.length for axis in plan.geometry.axes) * plan.geometry.channels
     moved = n_images * (pixels * plan.types.images.itemsize + plan.response_bytes)
-    arithmetic = plan.effort * n_images / rate(plan.level.name, plan.types.summed, n_workers)
+    summed = np.dtype(summed_in(plan) or np.float64).str[1:]
+    arithmetic = plan.effort * n_images / rate(plan.level.name, summed, n_workers)
     return CALL_SECONDS + max(arithmetic, moved / bandwidth())
 
 

@@ -36,6 +36,7 @@ class Job:
         useful = plan.effort * self.n_images // MULTIPLY_ADDS_PER_WORKER
         self.is_small = useful <= 1
         self.call_done: Any = None  # the last one by the direct method
+        self.may_refuse = False  # a response of that call, when others are stored already
         self.most_magnitude: int | None = None  # of integer pixels, for which that is exact; None for any
         self.beside = plan.table_bytes  # bytes that are there beside the workspaces
         self.packed_as: Hashable = None  # what the bank must not let go of

@@ -71,6 +71,9 @@ def correlate_integers(job: Job, result: Array, bound: int) -> None:
         summed, most = ("f4", EXACT_FLOAT32) if bound <= EXACT_FLOAT32 else ("f8", EXACT_FLOAT64)
         fits = METHODS[plan.method].run_exactly(job, result, summed, checked, bound)
         job.most_magnitude = largest_magnitude_of(job, most if checked else min(most, limits.greatest))
+        job.may_refuse = checked is not None and not limits.saturate
+        if job.most_magnitude == 0 or (checked is None and limits.least == 0):
+            job.call_done = None  # images of zeros: no other call is like it
     else:
         fits = exact.run(job, result, limits)
     if not fits:
@@ -111,6 +114,7 @@ def largest_magnitude_of(job: Job, most: int) -> int | None:
 def correlate_saturated(job: Job, result: Array) -> None:
     """Rounded sums, or ValueError if one is no number."""
     types = job.plan.types
+    job.may_refuse = not surely_numbers(job)
     if not METHODS[job.plan.method].run(job, result, types.summed, limits_of(job)):
         raise ValueError(
             f"overflow: a response is NaN, which 'saturate' cannot turn into {types.response}; "

@@ -96,7 +96,7 @@ def run(
     result = respond(job, shape, target)
     repeatable = job.call_done is not None and job.is_small and (target is None or result is target)
     if remember is not None and repeatable:
-        remember(Repeat(job.call_done, images, result, job.most_magnitude))
+        remember(Repeat(job.call_done, images, result, job.most_magnitude, job.may_refuse))
     if target is None:
         return result
     returned: Array = out

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -74,6 +74,8 @@ KEYWORDS: dict[str, Keyword] = {
 }
 USUAL = Settings(**{name: keyword.read(keyword.default) for name, keyword in KEYWORDS.items()})
 
+HINTS = get_type_hints(CallKeywords)
+
 OPERANDS = {"fill_value": 0, "bias": None, "out": None, "workers": None}
 """Defaults of the keywords that hold numbers and arrays, or only say where and by how many it is computed."""
 
@@ -86,8 +88,13 @@ def read_settings(keywords: Mapping[str, Any], *, flip: bool = False) -> Setting
     return USUAL._replace(flip=flip, **read) if read or flip else USUAL
 
 
-def split(function: str, keywords: dict[str, Any], *left_out: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The keywords of `Settings`, and the others with their defaults; TypeError if one is neither, or is left out."""
+def split(
+    function: str, keywords: dict[str, Any], *left_out: str, own: tuple[str, ...] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The keywords of `Settings`, and the others with their defaults; TypeError if one is neither, or is left out.
+
+    `own` are those that the function takes by itself.
+    """
     settings, operands = {}, {name: default for name, default in OPERANDS.items() if name not in left_out}
     for name, value in keywords.items():
         if name in KEYWORDS and name not in left_out:
@@ -95,7 +102,7 @@ def split(function: str, keywords: dict[str, Any], *left_out: str) -> tuple[dict
         elif name in operands:
             operands[name] = value
         else:
-            names = ", ".join(known for known in CallKeywords.__annotations__ if known not in left_out)
+            names = ", ".join(known for known in CallKeywords.__annotations__ if known in own or known not in left_out)
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}; allowed are {names}")
     return settings, operands
 
@@ -104,6 +111,7 @@ def takes_keywords(*left_out: str) -> Callable[[Function], Function]:
     """Give a function the signature that its ``**keywords`` stand for: all of `correlate` but those left out."""
 
     def signed(function: Function) -> Function:
+        function.__annotations__.pop("keywords", None)
         own = inspect.signature(function)
         parameters = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]
         for name, annotation in CallKeywords.__annotations__.items():
@@ -113,6 +121,7 @@ def takes_keywords(*left_out: str) -> Callable[[Function], Function]:
                 parameters.append(
                     inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=word)
                 )
+                function.__annotations__[name] = HINTS[name]
         function.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
         return function
 

@@ -121,5 +121,5 @@ def choose_method(
     operand_dtype = named_dtype(dtype)
     check_element("dtype", operand_dtype)
     images, kernels = read_array_shape(image_shape, "image_shape"), read_array_shape(kernels_shape, "kernels_shape")
-    settings = read_settings(split("choose_method", dict(keywords), *LEFT_OUT)[0])
+    settings = read_settings(split("choose_method", dict(keywords), *LEFT_OUT, own=("dtype",))[0])
     return plan_for(settings, images, operand_dtype, kernels, operand_dtype).method

@@ -336,4 +336,5 @@ CALLS = {"kernels": OverKernels, "columns": OverColumns, "channels": OverChannel
          "fft": FourierPairs}
 
 include "words.pxi"
+include "extents.pxi"
 include "repeat.pxi"

@@ -88,7 +88,7 @@ cdef class OverColumns(Call):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t size = self.engine.routines.item_bytes
-        cdef Py_ssize_t lanes = self.engine.routines.lanes
+        cdef Py_ssize_t lanes = self.engine.routines.lanes, kernel, first
         loops.in_place = (
             self.images_as_summed and not self.padded() and geometry.across.stride == 1
             and self.least_columns >= lanes and self.column_bytes == size and self.images.itemsize == size
@@ -105,6 +105,10 @@ cdef class OverColumns(Call):
         loops.direct_store = (self.out_as_summed and self.out_column_bytes == size and self.out.itemsize == size
                               and self.out_kernel_bytes % size == 0 and loops.consumer.row_bytes % size == 0
                               and loops.consumer.response_bytes % size == 0 and loops.consumer.kind == STORE)
+        for kernel in range(geometry.groups * geometry.n_kernels):  # chosen ones may leave others out
+            first = kernel // geometry.n_kernels * geometry.n_kernels
+            loops.direct_store = loops.direct_store and (
+                self.kernel_bytes[kernel] == self.kernel_bytes[first] + (kernel - first) * self.out_kernel_bytes)
         loops.rows.column_pitch = 1
         if loops.direct_store:
             loops.rows.kernel_pitch = self.out_kernel_bytes // size

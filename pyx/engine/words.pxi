@@ -87,6 +87,16 @@ cdef class Arrangement:
                 return False
         return True
 
+    cdef bint is_like(self, Arrangement other):
+        """Whether arrays of the two lie alike."""
+        cdef Py_ssize_t axis
+        if self.dtype is not other.dtype or self.n_axes != other.n_axes or self.alignment != other.alignment:
+            return False
+        for axis in range(self.n_axes):
+            if self.shape[axis] != other.shape[axis] or self.strides[axis] != other.strides[axis]:
+                return False
+        return True
+
 
 cdef class Content:
     """The elements of a small array in C order, to compare others with."""
