@@ -80,26 +80,37 @@ def test_a_prepared_bank_keeps_the_panels_for_what_is_handed_back(packed):
     assert packed == ["winograd", "kernels"]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("kernels_at_once", [1, 5])
+@pytest.mark.parametrize("workers", [1, 2, 8])
+@pytest.mark.parametrize("where", ["pixel", "tap"])
 @over_layers
-def test_banks_without_room_for_both_panels_have_the_same_bits(case, workers, kernels_at_once, monkeypatch):
+def test_with_any_workspace_all_responses_are_written_with_the_same_bits_or_none(case, where, workers, monkeypatch):
     monkeypatch.setattr("xcorr._job.MULTIPLY_ADDS_PER_WORKER", 1)
     images, kernels, keywords = problem(case)
-    images[-1, 2:9, 7, 0] = INF
-    expected = xcorr.correlate(images, kernels, method="winograd", **keywords)
-    asked = winograd_run.asked
-    refused = []
-
-    def no_room_for_all(job, bank, engine):
-        if bank is not job.bank:
-            return asked(job, bank, engine)
-        return lambda call: refused.append(call) is not None
-
-    monkeypatch.setattr(winograd_run, "asked", no_room_for_all)
-    monkeypatch.setattr(winograd_run, "kernels_at_once", lambda job, summed: kernels_at_once)
-    assert_same_bits(xcorr.correlate(images, kernels, method="winograd", workers=workers, **keywords), expected)
-    assert refused
+    if where == "pixel":
+        images[-1, 5, 7, 0] = INF
+    else:
+        kernels[-1, 1, 1, 0] = INF
+    expected = xcorr.correlate(images, kernels, method="winograd", workers=1, **keywords)
+    ways, run_in_parts = [], winograd_run.run_in_parts
+    monkeypatch.setattr(winograd_run, "run_in_parts", lambda *given: [ways.append("parts"), run_in_parts(*given)][1])
+    limit, enough = 2.0**13, None
+    while enough is None or limit < 10 * enough:  # room for one worker, and then for more of them
+        monkeypatch.setattr(_workers, "WORKSPACE_LIMIT", int(limit))
+        xcorr.clear_caches()
+        out, before = np.full(expected.shape, 7, expected.dtype), len(ways)
+        try:
+            xcorr.correlate(images, kernels, method="winograd", workers=workers, out=out, **keywords)
+        except MemoryError as error:
+            assert str(error).startswith(("kernels: ", "images: "))
+            assert enough is None
+            assert (out == 7).all()
+            ways.append("refused")
+        else:
+            assert_same_bits(out, expected)
+            enough = limit if enough is None and len(ways) == before else enough
+        limit *= 1.03 if enough is None else 1.1
+    assert "refused" in ways
+    assert "parts" in ways or case.id != "plain"
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])

@@ -109,11 +109,6 @@ class Bank:
                 self.kept_spectra = None, None
             self.count_kept()
 
-    def panel_bytes(self, engine: Engine) -> int:
-        """The bytes of the panels for an engine."""
-        n_elements = engine.groups * engine.padded_kernels * engine.n_taps
-        return int(n_elements * np.dtype(engine.summed).itemsize)
-
     def converted_bytes(self, n_kernels: int, summed: np.dtype[Any]) -> int:
         """The bytes of that many kernels while they become numbers of the sum's type and order, beside those given."""
         if self.parts > 1:
@@ -124,7 +119,7 @@ class Bank:
 
     def pack(self, engine: Engine, but: Hashable = None) -> tuple[Array, Array]:
         summed = np.dtype(engine.summed)
-        n_bytes = self.panel_bytes(engine)
+        n_bytes = panel_bytes(engine)
         converted = self.converted_bytes(widest_panel(engine), summed)
         refuse_too_large("kernels", "panels", n_bytes, converted, "converted kernels")
         self.make_room(n_bytes + converted, but)
@@ -222,6 +217,11 @@ class Bank:
 def widest_panel(engine: Engine) -> int:
     """The most kernels that are packed at once."""
     return max((end - first for first, end in engine.panel_ranges()), default=0)
+
+
+def panel_bytes(engine: Engine) -> int:
+    """The bytes of the panels for an engine."""
+    return int(engine.groups * engine.padded_kernels * engine.n_taps * np.dtype(engine.summed).itemsize)
 
 
 def panels_key(engine: Engine, level: str) -> Hashable:

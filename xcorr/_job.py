@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from xcorr import _workers
-from xcorr._bank import Bank, panels_key
+from xcorr._bank import Bank, panel_bytes, panels_key
 from xcorr._engine import Engine
 from xcorr._methods.asked import Array, Limits, Part
 from xcorr._methods.choice import METHODS
@@ -39,6 +39,7 @@ class Job:
         self.may_refuse = False  # a response of that call, when others are stored already
         self.most_magnitude: int | None = None  # of integer pixels, for which that is exact; None for any
         self.beside = plan.table_bytes  # bytes that are there beside the workspaces
+        self.spare = 0  # bytes of what may be packed while the call runs; 0 once it is known that they do not fit
         self.packed_as: Hashable = None  # what the bank must not let go of
         self.n_workers = 1
         if not self.is_small:
@@ -61,7 +62,7 @@ class Job:
         """
         key = panels_key(engine, self.plan.level.name)
         found = bank.packs.get(key)
-        n_bytes = bank.panel_bytes(engine) if found is None else found[0].nbytes
+        n_bytes = panel_bytes(engine) if found is None else found[0].nbytes
         self.packed_as = key if bank is self.bank else None
         self.beside = self.plan.table_bytes + n_bytes
         if found is None:
@@ -81,7 +82,7 @@ class Job:
     def share_out(self, call: Any) -> None:
         """Runs a call by as many workers as it is worth and there is workspace for."""
         self.check_room(call)
-        limit = min(_workers.WORKSPACE_LIMIT - self.beside, METHODS[self.plan.method].WORKERS_LIMIT)
+        limit = min(_workers.WORKSPACE_LIMIT - self.beside - self.spare, METHODS[self.plan.method].WORKERS_LIMIT)
         n_workers = min(self.n_workers, call.n_tasks)
         while n_workers > 1 and call.workspace_bytes * n_workers > limit:
             n_workers -= 1
@@ -99,21 +100,29 @@ class Job:
         limits: Limits | None = None,
         **more: Any,
     ) -> Any:
-        """The engine's call of these arrays; of a part, of its group's channels and of its kernels' responses."""
+        """The engine's call of these arrays; of a part, of its group's channels and of its kernels' responses.
+
+        It leaves `spare` bytes if it can, else `spare` is 0 from here on.
+        """
         plan, images, fill, kernels = self.plan, self.images, self.real_fill(), None
         if part is not None:
             images, fill = self.images_of(part.group), fill[part.group * plan.depth : (part.group + 1) * plan.depth]
             kernels = np.array(part.kernels, dtype=np.intp) + part.group * plan.n_kernels
-        return engine.call(
+        arrays = (
             (images, plan.layout.images, images.dtype.str[1:], not images.dtype.isnative),
             (result, plan.layout.response, plan.types.stored.str[1:]),
             panels,
             fill,
-            limits=None if limits is None else tuple(limits),
-            kernels=kernels,
-            workspace_limit=max(0, _workers.WORKSPACE_LIMIT - self.beside),
-            **{"n_workers": self.n_workers, **more},
         )
+        own_limits = None if limits is None else tuple(limits)
+        more = {"limits": own_limits, "kernels": kernels, "n_workers": self.n_workers, **more}
+        room = _workers.WORKSPACE_LIMIT - self.beside
+        call = engine.call(*arrays, workspace_limit=max(0, room - self.spare), **more)
+        if self.spare and call.workspace_bytes > room - self.spare:
+            self.spare = 0
+            call.close()
+            call = engine.call(*arrays, workspace_limit=max(0, room), **more)
+        return call
 
     def images_of(self, group: int) -> Array:
         """The channels of one group."""

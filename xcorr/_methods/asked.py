@@ -1,5 +1,6 @@
 """What a method asks of a plan and of a call: methods are chosen while plans are made, so they know neither's class."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy.typing as npt
@@ -109,11 +110,15 @@ class Job(Protocol):
     fill: tuple[complex, ...]
     n_images: int
     beside: int
+    spare: int
     packed_as: Any
     call_done: Any
 
     def run(self, engine: Engine, result: Array, part: Part | None = None, **more: Any) -> Any:
         """The engine's call with the bank's panels, or a part's, done by as many workers as it is worth."""
+
+    def laid_out(self, engine: Engine, bank: Bank, lay: Callable[[tuple[Array, Array]], Any]) -> Any:
+        """The call that `lay` makes of the bank's panels."""
 
     def call(self, engine: Engine, result: Array, panels: tuple[Array, Array], **more: Any) -> Any:
         """The engine's call of these panels, laid out."""

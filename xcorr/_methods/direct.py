@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from xcorr._axes import Geometry
+from xcorr._bank import panel_bytes
 from xcorr._dtypes import Types
 from xcorr._methods.asked import Area, Array, Box, Job, Limits, Part, Plan
 from xcorr._workers import WORKSPACE_LIMIT, refuse_too_large
@@ -69,7 +70,7 @@ def check_rows(plan: Plan, packed: int) -> None:
 def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, int]:
     """The bytes of the panels and of the workspaces, from a call that is laid out but not run."""
     engine = job.plan.engine(summed)
-    bank = engine.groups * engine.padded_kernels * engine.n_taps * np.dtype(summed).itemsize
+    bank = panel_bytes(engine)
     if not result.size:
         return bank, 0
     job.beside += bank

@@ -1,6 +1,7 @@
 """Winograd F(2x2, 3x3): what it can do, and how it cuts its sums over channels."""
 
 from collections.abc import Callable
+from copy import copy
 from math import prod
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from xcorr import _workers
 from xcorr._axes import Geometry
-from xcorr._bank import Bank, panels_key, widest_panel
+from xcorr._bank import Bank, panel_bytes, panels_key, widest_panel
 from xcorr._dtypes import Types
 from xcorr._engine import Engine
 from xcorr._methods import direct
@@ -52,6 +53,9 @@ fast as direct with 0.64 of the places, 1.4 times with 0.77; with 32 it is 0.8 t
 v4, 1.2 to 1.4 times at v3, and 0.95 to 1.15 times at v4 with all. 2026-11-25, AMD EPYC (Zen 5), 1 worker,
 benchmarks/crossover.py.
 """
+
+TAPS = slice(0, 3), slice(0, 3)
+"""All rows and columns of taps."""
 
 STRIP_PIXELS = 2**23
 """Elements of the smallest strip above which winograd is not taken: dilation makes it taller than direct's."""
@@ -102,13 +106,19 @@ def loops(plan: Plan, summed: str) -> dict[str, Any]:
 
 
 def check(plan: Plan, packed: int) -> None:
-    """The rows of a strip: images are never read in place."""
-    direct.check_rows(plan, packed)
+    """The transformed kernels, which are 16/9 as large, and the rows of a strip as for the direct method."""
+    transformed = (packed - plan.table_bytes) // 9 * 16
+    _workers.refuse_too_large("kernels", "transformed kernels", transformed, plan.table_bytes, "tables")
+    direct.check(plan, transformed + plan.table_bytes)
 
 
 def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, int]:
-    """The bytes of the panels and of the workspaces, as of the direct method."""
-    return direct.n_bytes(job, result, summed, n_workers)
+    """The bytes of the panels, and of the workspaces with the direct method's panels for what is handed back."""
+    spare = job.spare = panel_bytes(job.plan.engine(summed, "kernels"))
+    bank, workspaces = direct.n_bytes(job, result, summed, n_workers)
+    if workspaces:
+        workspaces = max(0, min(workspaces + spare, _workers.WORKSPACE_LIMIT - bank))
+    return bank, workspaces
 
 
 def reasons(plan: Plan) -> list[str]:
@@ -143,18 +153,31 @@ def sum_blocks(depth: int) -> tuple[int, int, bool]:
 
 
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
-    """All responses. They need no check: they are floats."""
+    """All responses. They need no check: they are floats.
+
+    What is handed back needs the direct method's panels, so that room for them is left from the beginning, or it is
+    known how many kernels at once leave it.
+    """
     assert limits is None
-    direct = job.plan.engine(summed, "kernels")
-    call = job.run(job.plan.engine(summed), result, ask=asked(job, job.bank, direct))
+    engine, over_kernels = job.plan.engine(summed), job.plan.engine(summed, "kernels")
+    job.spare = bytes_while_packed(job.bank, over_kernels)
+    ask = asked(job, job.bank, over_kernels)
+    call = job.laid_out(engine, job.bank, lambda panels: job.call(engine, result, panels, ask=ask))
+    at_once = job.plan.n_kernels if job.spare else kernels_at_once(job, result, summed)
+    job.share_out(call)
     if call.has_no_room:
         call.close()  # and with it the transformed kernels
-        run_in_parts(job, result, summed)
+        run_in_parts(job, result, summed, at_once)
     return True
 
 
-def asked(job: Job, bank: Bank, direct: Engine) -> Callable[[Any], bool]:
-    """What gives a call the direct method's panels, packed when they are wanted first; false if there is no room."""
+def bytes_while_packed(bank: Bank, engine: Engine) -> int:
+    """The bytes of a bank's panels and of what is there while they are packed."""
+    return panel_bytes(engine) + bank.converted_bytes(widest_panel(engine), np.dtype(engine.summed))
+
+
+def asked(job: Job, bank: Bank, engine: Engine) -> Callable[[Any], bool]:
+    """What gives a call the direct method's panels, packed when they are wanted first; false if no room was left."""
     lock = RLock()
 
     def ask(call: Any) -> bool:
@@ -162,33 +185,75 @@ def asked(job: Job, bank: Bank, direct: Engine) -> Callable[[Any], bool]:
         with lock:
             if call.has_direct:
                 return True
-            found = bank.packs.get(panels_key(direct, level))
+            found = bank.packs.get(panels_key(engine, level))
             if found is None:
-                converted = bank.converted_bytes(widest_panel(direct), np.dtype(direct.summed))
-                n_bytes = bank.panel_bytes(direct) + converted + call.workspace_bytes * len(call.workspaces)
-                if job.beside + n_bytes > _workers.WORKSPACE_LIMIT:
+                if not job.spare:
                     return False
-                found = bank.packed(direct, level, job.packed_as)
-            call.take_direct(direct, *found)
+                workspaces = call.workspace_bytes * len(call.workspaces)
+                bank.make_room(job.plan.table_bytes + workspaces + job.spare, job.packed_as)
+                found = bank.packed(engine, level, job.packed_as)
+            call.take_direct(engine, *found)
         return True
 
     return ask
 
 
-def run_in_parts(job: Job, result: Array, summed: str) -> None:
+def run_in_parts(job: Job, result: Array, summed: str, at_once: int) -> None:
     """Some kernels after the others, so few that there is room for their panels of both methods."""
-    plan, at_once, taps = job.plan, kernels_at_once(job, summed), (slice(0, 3), slice(0, 3))
     job.bank.make_room(_workers.WORKSPACE_LIMIT)
     for group in range(job.bank.n_groups):
-        for first in range(0, plan.n_kernels, at_once):
-            kernels = tuple(range(first, min(first + at_once, plan.n_kernels)))
-            part = Part(job.bank.some(group, kernels, summed, taps), group, kernels)
-            direct = plan.engine_of_some(summed, len(kernels), taps, "kernels")
-            engine = plan.engine_of_some(summed, len(kernels), taps, "winograd")
-            job.run(engine, result, part, ask=asked(job, part.bank, direct))
+        for first in range(0, job.plan.n_kernels, at_once):
+            run_part(job, result, summed, group, range(first, min(first + at_once, job.plan.n_kernels)))
 
 
-def kernels_at_once(job: Job, summed: str) -> int:
-    """Kernels whose taps, transformed ones and panels of the direct method take half of the workspace."""
-    per_kernel = np.dtype(summed).itemsize * job.plan.depth * (2 * 9 + 16 + 9)
-    return int(max(1, (_workers.WORKSPACE_LIMIT - job.plan.table_bytes) // 2 // per_kernel))
+def run_part(job: Job, result: Array, summed: str, group: int, kernels: range) -> None:
+    """The responses of some kernels of a group; their taps and panels are gone when the next ones come."""
+    part = Part(job.bank.some(group, kernels, summed, TAPS), group, tuple(kernels))
+    engine, over_kernels = part_engines(job.plan, summed, len(kernels))
+    job.spare = spare_of_part(job.plan, over_kernels)
+    call = job.run(engine, result, part, ask=asked(job, part.bank, over_kernels))
+    if call.has_no_room:
+        raise MemoryError("kernels: there is no room for panels of the direct method beside winograd's")
+
+
+def kernels_at_once(job: Job, result: Array, summed: str) -> int:
+    """Kernels of a part: their taps and panels of both methods take half of the workspace, or leave one worker's.
+
+    MemoryError if not even one does.
+    """
+    per_kernel = np.dtype(summed).itemsize * job.plan.depth * (9 + 16 + 9)
+    most = (_workers.WORKSPACE_LIMIT - job.plan.table_bytes) // 2 // per_kernel
+    at_once = int(max(1, min(most, job.plan.n_kernels)))
+    while at_once > 1 and part_bytes(job, result, summed, at_once) > _workers.WORKSPACE_LIMIT:
+        at_once = (at_once + 1) // 2
+    needed = part_bytes(job, result, summed, at_once)
+    _workers.refuse_too_large("kernels", "panels by two methods, with workspace for one row of responses,", needed)
+    return at_once
+
+
+def part_bytes(job: Job, result: Array, summed: str, at_once: int) -> int:
+    """The bytes that the larger part of so many kernels, or of those that are left over, takes with one worker."""
+    most, n_kernels, group = 0, job.plan.n_kernels, job.bank.n_groups - 1
+    for count in {at_once, n_kernels % at_once or at_once}:
+        trial = copy(job)
+        engine, over_kernels = part_engines(job.plan, summed, count)
+        trial.beside = job.plan.table_bytes + panel_bytes(engine)
+        spare = trial.spare = spare_of_part(job.plan, over_kernels)
+        last = tuple(range(n_kernels - count, n_kernels))  # not the first ones, which may need no strip of responses
+        call = trial.call(engine, result, direct.NO_PANELS, part=Part(job.bank, group, last))
+        most = max(most, trial.beside + spare + call.workspace_bytes)
+        call.close()
+    return most
+
+
+def part_engines(plan: Plan, summed: str, n_kernels: int) -> tuple[Engine, Engine]:
+    """The engines of so many kernels of a group, by winograd and by the direct method."""
+    return (
+        plan.engine_of_some(summed, n_kernels, TAPS, "winograd"),
+        plan.engine_of_some(summed, n_kernels, TAPS, "kernels"),
+    )
+
+
+def spare_of_part(plan: Plan, engine: Engine) -> int:
+    """The bytes of a part's panels by the direct method, and of its taps, which need no conversion."""
+    return panel_bytes(engine) + np.dtype(engine.summed).itemsize * engine.padded_kernels * plan.depth * 9
