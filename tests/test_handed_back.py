@@ -1,5 +1,8 @@
 """What a method hands back to the direct one: only that, in the same call, and before any of it has left the strip."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from cases import Case
@@ -111,6 +114,28 @@ def test_with_any_workspace_all_responses_are_written_with_the_same_bits_or_none
         limit *= 1.03 if enough is None else 1.1
     assert "refused" in ways
     assert "parts" in ways or case.id != "plain"
+
+
+def test_panels_whose_bias_could_not_be_had_are_let_go_of_when_others_are_taken(monkeypatch):
+    images, kernels, keywords = problem(LAYERS[0])
+    images[:, 3, 4, 5] = INF
+    expected = xcorr.correlate(images, kernels, method="winograd", **keywords)
+    given, asked = [], winograd_run.asked
+
+    def asked_twice(job, bank, engine):
+        def ask(call):
+            panels = np.zeros(99, np.float32)
+            given.append(weakref.ref(panels))
+            with pytest.raises(TypeError):
+                call.take_direct(engine, panels, None)
+            return asked(job, bank, engine)(call)
+
+        return ask
+
+    monkeypatch.setattr(winograd_run, "asked", asked_twice)
+    assert_same_bits(xcorr.correlate(images, kernels, method="winograd", workers=1, **keywords), expected)
+    gc.collect()
+    assert [reference() is None for reference in given] == [True]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])

@@ -151,18 +151,20 @@ cdef class Winograd(Interleaved):
     """A call by winograd: strips as over kernels, and behind them the quads' transformed pixels and sums."""
     cdef object ask                      # for the direct method's panels: given the call, false if there is no room
     cdef Py_buffer direct_packed, direct_bias  # once something is handed back
-    cdef bint has_direct_panels
+    cdef bint has_direct_packed, has_direct_bias
     cdef Segment* direct_segments
 
     def __dealloc__(self):
         self.let_direct_go()
-        PyMem_Free(self.direct_segments)
 
     cdef let_direct_go(self):
-        if self.has_direct_panels:
+        if self.has_direct_packed:
             PyBuffer_Release(&self.direct_packed)
+        if self.has_direct_bias:
             PyBuffer_Release(&self.direct_bias)
-        self.has_direct_panels = False
+        self.has_direct_packed = self.has_direct_bias = False
+        PyMem_Free(self.direct_segments)
+        self.direct_segments = NULL
 
     cdef let_panels_go(self):
         Interleaved.let_panels_go(self)
@@ -248,9 +250,11 @@ cdef class Winograd(Interleaved):
         if (engine.lanes_over != OVER_KERNELS or engine.n_panels != self.engine.n_panels
                 or engine.padded_kernels != self.engine.padded_kernels):
             raise ValueError("engine: its panels are not those of the call")
+        self.let_direct_go()  # what an attempt that failed has left
         PyObject_GetBuffer(packed, &self.direct_packed, PyBUF_STRIDES)
+        self.has_direct_packed = True
         PyObject_GetBuffer(bias, &self.direct_bias, PyBUF_STRIDES)
-        self.has_direct_panels = True
+        self.has_direct_bias = True
         self.loops.direct.packed = <const char*> self.direct_packed.buf
         self.loops.direct.bias = <const char*> self.direct_bias.buf
         self.direct_segments = self.build_sum(
