@@ -1,6 +1,9 @@
 """What a method hands back to the direct one: only that, in the same call, and before any of it has left the strip."""
 
 import gc
+import signal
+import threading
+import time
 import weakref
 
 import numpy as np
@@ -156,6 +159,39 @@ def test_an_error_while_the_panels_are_packed_is_raised_and_the_next_call_is_rig
         with pytest.raises(MemoryError, match="no panels"):
             xcorr.correlate(images, kernels, method="winograd", workers=workers, **keywords)
     assert_same_bits(xcorr.correlate(images, kernels, method="winograd", workers=workers, **keywords), expected)
+
+
+def test_an_interruption_is_not_replaced_by_an_error_of_a_helper(monkeypatch):
+    monkeypatch.setattr("xcorr._job.MULTIPLY_ADDS_PER_WORKER", 1)
+    images, kernels = np.ones((60, 96, 96, 32), np.float32), np.ones((64, 3, 3, 32), np.float32)
+    images[0, 3, 4, 5] = INF
+    helper_asked, pool_ask, interrupted = threading.Event(), _workers._pool.ask, []
+
+    def ask_and_wait(*given):
+        pool_ask(*given)
+        assert helper_asked.wait(20)
+
+    def fail(call):
+        helper_asked.set()
+        time.sleep(0.02)  # the calling thread is in the loops now
+        signal.raise_signal(signal.SIGINT)
+        while not interrupted:
+            time.sleep(0.001)
+        raise MemoryError("no panels")
+
+    def handle(number, frame):
+        interrupted.append(number)
+        time.sleep(0.2)  # the helper's error comes first
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_workers._pool, "ask", ask_and_wait)
+    monkeypatch.setattr(winograd_run, "asked", lambda *given: fail)
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            xcorr.correlate(images, kernels, method="winograd", workers=2)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # --- the frequency domain ---------------------------------------------------------------------------------------------

@@ -53,9 +53,9 @@ cdef class Call(Binding):
             add(&self.n_inside, -1)
             if stays:
                 wait_for_call(seen)
-        if failed and self.error is not None:
-            raise self.error
         if failed:
+            if PyErr_Occurred() == NULL and self.error is not None:  # a signal's handler that raised comes first
+                raise self.error
             propagate()
 
     cdef char* memory_of(self, Py_ssize_t worker) except NULL:

@@ -242,7 +242,8 @@ cdef class Winograd(Interleaved):
                 return CANCELLED
             return DONE
         except BaseException as error:
-            self.error = error
+            if self.error is None or not isinstance(error, Exception):  # an interruption is not lost beside another one
+                self.error = error
             return RAISED
 
     def take_direct(self, Engine engine, packed, bias):
