@@ -4,10 +4,9 @@
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from half cimport double_to_half, float_to_half, half, half_to_float
+from half cimport half, half_to_float
 from microkernels cimport (
-    BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, UINT16, UINT32, UINT64, UINT8, Staging, Storing,
-    real
+    BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, UINT16, UINT32, UINT64, UINT8, Staging, real
 )
 from simd cimport F32_LANES, f32v_broadcast, prefetch_to_write, transpose_4x4_f32, transpose_4x4_f64
 from vectors cimport n_lanes, transpose_vectors, vector

@@ -1,5 +1,6 @@
 # Strips into responses: conversion, and the order of axes. `staging.pxi` is the other way.
 
+from half cimport double_to_half, float_to_half, half
 from microkernels cimport FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, UINT16, UINT32, UINT64, UINT8, Storing
 
 
