@@ -121,7 +121,7 @@ def read_fill(fill_value: Any) -> Fill | tuple[Fill, ...]:
                 raise
     if array is not None and array.ndim <= 1 and array.dtype.kind in "biufcO":
         numbers = array.reshape(-1).tolist()
-        if numbers and all(isinstance(number, (int, float, complex)) for number in numbers):
+        if all(isinstance(number, (int, float, complex)) for number in numbers):
             return tuple(numbers) if array.ndim else numbers[0]
     raise TypeError(
         f"fill_value: got {shown(fill_value)}; allowed is a number that the images' dtype has, or one for each channel"
