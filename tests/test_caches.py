@@ -1,0 +1,106 @@
+"""What is remembered between calls: bounded, forgotten when asked, and usable by handlers of signals."""
+
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+from checks import assert_same_bits
+from repeats import afresh, counting, operands
+
+import xcorr
+from xcorr import _cache
+
+pytestmark = pytest.mark.usefixtures("level")
+
+
+def test_forgetting_changes_no_response_and_gives_memory_back():
+    images, kernels, keywords = operands("colours")
+    large = np.ones((40, 300, 300), np.float32)
+    expected = afresh(images, kernels, **keywords)
+    for _ in range(3):
+        xcorr.correlate(large, kernels[0, :, :, 0], layout="NHW")
+        assert_same_bits(xcorr.correlate(images, kernels, **keywords), expected)
+    assert xcorr.info()["kept_bytes"] > 0
+    assert _cache.recent_calls
+    assert _cache.plans.values
+    xcorr.clear_caches()
+    assert xcorr.info()["kept_bytes"] == 0
+    assert not _cache.recent_calls
+    assert not _cache.plans.values
+    assert not _cache.banks.values
+    assert_same_bits(xcorr.correlate(images, kernels, **keywords), expected)
+
+
+def test_caches_are_bounded():
+    for size in range(1, 300):
+        xcorr.correlate(np.ones((size, 3)), np.ones((1, 1)))
+        xcorr.correlate(np.ones((size, 3)), np.ones((1, 1)))
+    assert len(_cache.plans.values) <= _cache.PLANS
+    assert len(_cache.banks.values) <= _cache.BANKS
+    assert len(_cache.recent_calls) <= _cache.RECENT_CALLS
+
+
+def test_calls_that_are_never_repeated_do_not_take_the_places_of_those_that_are():
+    images, kernels, _ = operands("plain")
+    for _ in range(3):
+        xcorr.correlate(images, kernels)
+    correlator = xcorr.Correlator(kernels)
+    for _ in range(3):
+        correlator(images)
+    huge = np.full((5, 5), 2**40)
+    for _ in range(12):
+        xcorr.correlate(images.tolist(), kernels)
+        xcorr.correlate(images, kernels.tolist())
+        correlator(images.tolist())
+        xcorr.correlate(huge, np.ones((3, 3), int))
+        xcorr.correlate(huge * 0, np.ones((3, 3), int), dtype=np.uint8)
+    with counting() as planned:
+        xcorr.correlate(images, kernels)
+        correlator(images)
+    assert not planned
+
+
+def test_a_remembered_call_keeps_no_workspace():
+    kernels = np.ones((3, 3), np.float32)
+    xcorr.clear_caches()
+    tracemalloc.start()
+    try:
+        for length in range(40000, 40008):
+            for _ in range(3):
+                xcorr.correlate(np.ones((8, length), np.float32), kernels)
+        assert len(_cache.recent_calls) == 8
+        assert tracemalloc.get_traced_memory()[0] < 2**20 * 8
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("act", ["keep", "clear"])
+def test_a_handler_may_use_a_cache_at_any_point_of_its_use(act):
+    """A handler of signals comes between two instructions: at each of them in turn another call keeps or forgets."""
+    code, n_acted = _cache.Cache.keep.__code__, 0
+    for point in range(200):
+        cache, seen = _cache.Cache(2), [0]
+
+        def trace(frame, event, argument, cache=cache, seen=seen, point=point):
+            if frame.f_code is not code:
+                return None
+            frame.f_trace_opcodes = True
+            if event == "opcode":
+                seen[0] += 1
+                if seen[0] == point:
+                    sys.settrace(None)
+                    cache.keep("handler", point) if act == "keep" else cache.clear()
+            return trace
+
+        for number in range(4):
+            cache.keep(number, number)
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            cache.keep("last", 1)
+        finally:
+            sys.settrace(before)
+        assert len(cache.values) <= 3
+        n_acted += seen[0] == point
+    assert n_acted > 20

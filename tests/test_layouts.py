@@ -1,0 +1,135 @@
+"""Layouts: which axis is which, by hand."""
+
+import pytest
+from messages import message_of
+
+from xcorr import _layouts
+
+
+@pytest.mark.parametrize(
+    ("images", "kernels", "layout", "expected"),
+    [
+        ("NHWC", "KHWC", "NHWC", ((0, 1, 2, 3), (0, 1, 2, 3), (0, 1, 2, 3))),
+        ("HWC", "KHWC", "NHWC", ((-1, 0, 1, 2), (0, 1, 2, 3), (-1, 0, 1, 2))),
+        ("NHWC", "HWC", "NHWC", ((0, 1, 2, 3), (-1, 0, 1, 2), (0, 1, 2, -1))),
+        ("HWC", "HWC", "NHWC", ((-1, 0, 1, 2), (-1, 0, 1, 2), (-1, 0, 1, -1))),
+        ("NCHW", "KCHW", "NCHW", ((0, 2, 3, 1), (0, 2, 3, 1), (0, 2, 3, 1))),
+        ("CHW", "KCHW", "NCHW", ((-1, 1, 2, 0), (0, 2, 3, 1), (-1, 1, 2, 0))),
+        ("NCHW", "CHW", "NCHW", ((0, 2, 3, 1), (-1, 1, 2, 0), (0, 1, 2, -1))),
+        ("NHW", "KHW", "NHW", ((0, 1, 2, -1), (0, 1, 2, -1), (0, 1, 2, 3))),
+        ("HW", "KHW", "NHW", ((-1, 0, 1, -1), (0, 1, 2, -1), (-1, 0, 1, 2))),
+        ("HW", "HW", "NHW", ((-1, 0, 1, -1), (-1, 0, 1, -1), (-1, 0, 1, -1))),
+        ("NHWC", "HW", "NHWC", ((0, 1, 2, 3), (-1, 0, 1, -1), (0, 1, 2, 3))),
+        ("HWC", "HW", "NHWC", ((-1, 0, 1, 2), (-1, 0, 1, -1), (-1, 0, 1, 2))),
+        ("NCHW", "HW", "NCHW", ((0, 2, 3, 1), (-1, 0, 1, -1), (0, 2, 3, 1))),
+        ("CHW", "HW", "NCHW", ((-1, 1, 2, 0), (-1, 0, 1, -1), (-1, 1, 2, 0))),
+    ],
+)
+def test_a_layout_says_where_each_axis_is(images, kernels, layout, expected):
+    read = _layouts.read_layout((5,) * len(images), (5,) * len(kernels), layout)
+    assert read == (layout, *expected, "C" in layout and kernels == "HW")
+
+
+@pytest.mark.parametrize(
+    ("images", "kernels", "word"),
+    [(2, 2, "NHW"), (2, 3, "NHW"), (4, 4, "NHWC"), (3, 4, "NHWC"), (4, 3, "NHWC"), (4, 2, "NHWC")],
+)
+def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
+    assert _layouts.read_layout((5,) * images, (5,) * kernels, None).word == word
+
+
+@pytest.mark.parametrize(
+    ("kind", "images", "kernels", "layout", "message"),
+    [
+        (TypeError, (5, 5), (2, 2), 3, "layout: got 3; allowed are None and NHWC, NCHW, NHW"),
+        (ValueError, (5, 5), (2, 2), "nhw", "layout: got 'nhw'; allowed are None and NHWC, NCHW, NHW"),
+        (
+            ValueError,
+            (5, 6),
+            (2, 2, 2),
+            "NHWC",
+            "images: shape (5, 6) has 2 axes; layout 'NHWC' takes 4, or 3 without the first",
+        ),
+        (
+            ValueError,
+            (5, 6, 7),
+            (1, 2, 3, 4),
+            "NHW",
+            "kernels: shape (1, 2, 3, 4) has 4 axes; layout 'NHW' takes 3, or 2 without the first",
+        ),
+        *(
+            (
+                ValueError,
+                (5,),
+                kernels,
+                layout,
+                "images: shape (5,) has 1 axis; allowed are 2, 3 or 4: "
+                "a signal is an image of one row, image[None] with kernel[None]",
+            )
+            for kernels in ((3,), (2, 2))
+            for layout in (None, "NHW", "NHWC")
+        ),
+        *(
+            (
+                ValueError,
+                images,
+                (3,),
+                layout,
+                "kernels: shape (3,) has 1 axis; allowed are 2, 3 or 4: "
+                "a kernel of one row is kernel[None], of one column kernel[:, None]",
+            )
+            for images in ((5, 6), (4, 5, 6))
+            for layout in (None, "NHW")
+        ),
+        (ValueError, (), (2, 2), None, "images: shape () has 0 axes; allowed are 2, 3 or 4"),
+        (ValueError, (5, 6), (1, 2, 3, 4, 5), None, "kernels: shape (1, 2, 3, 4, 5) has 5 axes; allowed are 2, 3 or 4"),
+        (
+            ValueError,
+            (5, 6),
+            (1, 2, 3, 4),
+            None,
+            "kernels: shape (1, 2, 3, 4) does not go with images of shape (5, 6); "
+            "2 axes mean layout 'NHW', 4 mean 'NHWC'",
+        ),
+        (
+            ValueError,
+            [5, 6, 7],
+            [1, 2, 3],
+            None,
+            "layout: images of shape (5, 6, 7) with kernels of shape (1, 2, 3) can be read as "
+            "layout='NHW' (5 images of 6x7, 1 kernel of 2x3), "
+            "layout='NHWC' (one image of 5x6 with 7 channels, one kernel (kh, kw, C)) or "
+            "layout='NCHW' (one image of 6x7 with 5 channels, one kernel (C, kh, kw)); say which; "
+            "1 kernel of 2x3 for every channel of one 'NHWC' image are banks.per_channel(kernels, 7) with groups=7, "
+            "for the sum over its channels banks.over_channels(kernels, 7)",
+        ),
+        (
+            ValueError,
+            (5, 6, 7),
+            (2, 3),
+            None,
+            "layout: images of shape (5, 6, 7) with kernels of shape (2, 3) can be read as "
+            "layout='NHW' (5 images of 6x7, one kernel), "
+            "layout='NHWC' (one image of 5x6 with 7 channels, each by itself) or "
+            "layout='NCHW' (one image of 6x7 with 5 channels, each by itself); say which",
+        ),
+        (
+            ValueError,
+            (5, 6, 7),
+            (1, 1, 2, 3, 7),
+            "NHWC",
+            "kernels: shape (1, 1, 2, 3, 7) has 5 axes; layout 'NHWC' takes 4, or 3 without the first, "
+            "or 2 for every channel by itself",
+        ),
+    ],
+)
+def test_a_layout_that_is_none_is_refused(kind, images, kernels, layout, message):
+    assert message_of(kind, _layouts.read_layout, images, kernels, layout) == message
+
+
+def test_sizes_are_arranged_as_they_were_found():
+    axes = (0, 2, 3, 1)
+    assert _layouts.sizes_of((2, 3, 5, 7), axes) == (2, 5, 7, 3)
+    assert _layouts.arranged((2, 5, 7, 3), axes) == (2, 3, 5, 7)
+    assert _layouts.sizes_of((5, 7), (-1, 0, 1, -1)) == (1, 5, 7, 1)
+    assert _layouts.arranged((9, 5, 7, 8), (-1, 0, 1, -1)) == (5, 7)
