@@ -67,7 +67,7 @@ def test_rates_are_measured_once(monkeypatch):
     _cache.clear_caches()
     xcorr.explain((64, 64), (3, 3))
     calls = []
-    monkeypatch.setattr("xcorr._explain.shortest", lambda call: calls.append(call) or 1.0)
+    monkeypatch.setattr("xcorr._explain.warm_seconds", lambda call, seconds: calls.append(call) or 1.0)
     xcorr.explain((65, 65), (3, 3))
     assert not calls
     _cache.clear_caches()

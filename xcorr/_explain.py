@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
@@ -20,6 +18,7 @@ from xcorr._plan import Plan, plan_for
 from xcorr._reading import checked, read_array_shape
 from xcorr._run import bank_for, run
 from xcorr._settings import read_settings, split, takes_keywords
+from xcorr._timing import warm_seconds
 from xcorr._units import size_word, time_word
 
 if TYPE_CHECKING:
@@ -164,26 +163,15 @@ def rate(level: str, summed: str, n_workers: int) -> float:
     images, kernels = np.ones((4, 58, 58, 64), summed), np.ones((64, 3, 3, 64), summed)
     plan = plan_for(read_settings({"method": "direct"}), images.shape, images.dtype, kernels.shape, kernels.dtype)
     bank, *_ = bank_for(plan, kernels, None)
-    return plan.multiply_adds * len(images) / shortest(lambda: run(plan, bank, images, 0, None, n_workers))
+    seconds = warm_seconds(lambda: run(plan, bank, images, 0, None, n_workers), TIMED_SECONDS)
+    return plan.multiply_adds * len(images) / seconds
 
 
 @remembered(None)
 def bandwidth() -> float:
     """Bytes a second that are read or written where a batch does not fit the caches, measured now."""
     source, target = np.ones(2**22, np.float32), np.empty(2**22, np.float32)
-    return 2 * source.nbytes / shortest(lambda: np.copyto(target, source))
-
-
-def shortest(call: Callable[[], object]) -> float:
-    """The shortest time of a call that has been made before."""
-    call()
-    times: list[float] = []
-    end = time.perf_counter() + TIMED_SECONDS
-    while not times or time.perf_counter() < end:
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return min(times)
+    return 2 * source.nbytes / warm_seconds(lambda: np.copyto(target, source), TIMED_SECONDS)
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from xcorr._cli.files import check_replaceable, whole_file, write_whole
 from xcorr._cli.folder import Folder, NotOurs
 from xcorr._cli.outcome import Comparison, Outcome, Step, shape_text, speed_text, times_text
 from xcorr._cli.steps import demo_steps, photograph
-from xcorr._cli.timing import best_in_turns
+from xcorr._timing import best_in_turns
 
 if TYPE_CHECKING:
     from rich.console import Console

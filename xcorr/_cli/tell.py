@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from xcorr import _memory, _workers
-from xcorr._cli.timing import best_seconds
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._explain import n_bytes, predicted_seconds, summed_in, workers_for
 from xcorr._info import info
 from xcorr._methods import choice
 from xcorr._plan import Plan, plan_for
 from xcorr._settings import read_settings
+from xcorr._timing import warm_seconds
 from xcorr._units import count_word, readable
 
 __all__ = ["explanation", "facts", "print_facts"]
@@ -149,12 +148,6 @@ def shape_word(shape: tuple[int, ...]) -> str:
 # --- time -------------------------------------------------------------------------------------------------------------
 
 
-def warm_seconds(call: Callable[[], object]) -> float:
-    """Return the shortest time of a call that has been made before."""
-    call()
-    return best_seconds(call, TIMED_SECONDS)
-
-
 def numbers(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Return small random numbers, with memory for one image's worth of draws at a time."""
     return np.random.default_rng(0).integers(0, 2, shape, dtype=np.int8).astype(dtype)
@@ -184,7 +177,7 @@ def measured(
         from xcorr._correlate import correlate
 
         batch = numbers(with_images(plan, images, n_timed), plan.types.images)
-        return warm_seconds(lambda: correlate(batch, bank, workers=n_workers, **words))
+        return warm_seconds(lambda: correlate(batch, bank, workers=n_workers, **words), TIMED_SECONDS)
 
     n_timed = min(1, n_images)
     seconds = timed(n_timed)

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
-__all__ = ["best_in_turns", "best_seconds"]
+__all__ = ["best_in_turns", "best_seconds", "warm_seconds"]
 
 Call = Callable[[], object]
 
@@ -16,6 +16,12 @@ N_TURNS = 5
 def best_seconds(call: Call, seconds: float) -> float:
     """Return the shortest of the runs that fit into the seconds, at least one."""
     return best_in_turns([call], seconds)[0]
+
+
+def warm_seconds(call: Call, seconds: float) -> float:
+    """Return the same for a call that has been made before."""
+    call()
+    return best_seconds(call, seconds)
 
 
 def best_in_turns(calls: Sequence[Call], seconds: float) -> list[float]:
