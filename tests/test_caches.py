@@ -1,7 +1,7 @@
 """What is remembered between calls: bounded, forgotten when asked, and usable by handlers of signals."""
 
 import sys
-import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from checks import assert_same_bits
 from repeats import afresh, counting, operands
 
 import xcorr
-from xcorr import _cache
+from xcorr import _cache, _workers
 
 pytestmark = pytest.mark.usefixtures("level")
 
@@ -61,18 +61,33 @@ def test_calls_that_are_never_repeated_do_not_take_the_places_of_those_that_are(
     assert not planned
 
 
-def test_a_remembered_call_keeps_no_workspace():
-    kernels = np.ones((3, 3), np.float32)
-    xcorr.clear_caches()
-    tracemalloc.start()
-    try:
-        for length in range(40000, 40008):
-            for _ in range(3):
-                xcorr.correlate(np.ones((8, length), np.float32), kernels)
-        assert len(_cache.recent_calls) == 8
-        assert tracemalloc.get_traced_memory()[0] < 2**20 * 8
-    finally:
-        tracemalloc.stop()
+def test_a_remembered_call_keeps_no_workspace(monkeypatch):
+    workspaces, empty = [], _workers.empty
+
+    def noted(*arguments):
+        workspace = empty(*arguments)
+        workspaces.append(weakref.ref(workspace))
+        return workspace
+
+    monkeypatch.setattr(_workers, "empty", noted)
+    images, kernels, _ = operands("plain")
+    for _ in range(2):
+        xcorr.correlate(images, kernels, padding=1)
+    assert len(_cache.recent_calls) >= 1
+    assert len(workspaces) == 2
+    assert [workspace() for workspace in workspaces] == [None, None]
+
+
+def test_a_call_takes_the_place_of_one_like_it_that_did_not_serve():
+    kernels, correlator = np.ones((3, 3), int), xcorr.Correlator(np.ones((3, 3), int))
+    _cache.recent_calls.clear()
+    for pixel in (1, 2**22, 2**40, 2**22):
+        images = np.full((9, 9), pixel)
+        for _ in range(3):
+            assert (xcorr.correlate(images, kernels) == 9 * pixel).all()
+            assert (correlator(images) == 9 * pixel).all()
+    assert len(_cache.recent_calls) == 1
+    assert [len(repeats) for repeats in correlator._repeats.values()] == [1]
 
 
 @pytest.mark.parametrize("act", ["keep", "clear"])

@@ -16,8 +16,9 @@ pytest.importorskip("rich")
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from xcorr import _timing as timing
 from xcorr import cli, datasets
-from xcorr._cli import demo, peers, timing
+from xcorr._cli import demo, peers
 from xcorr._cli.outcome import Comparison, Outcome
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
