@@ -7,7 +7,7 @@ also with those whose kernels were prepared. Peers that are not installed are le
 level; ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2 hold torch to AVX2, as `make bench-level LEVEL=v3` does.
 Beside the rows stand the machine's limits, measured in the same process.
 
-    python benchmarks/bench.py [--workers 1 2] [--only NAME ...] [--seconds 2] [--json FILE] [--plot FILE]
+    python benchmarks/bench.py [--workers 1 2] [--class CLASS ...] [--only NAME ...] [--seconds 1] [--json FILE]
 """
 
 import argparse
@@ -26,7 +26,7 @@ from limits import copy_bandwidth, fma_peak
 from outputs import headless_pyplot, new_parser, write_outputs, write_plain_numbers
 from peers import PREPARED, contenders_for
 from turns import processor, turn
-from workloads import WORKLOADS, Workload
+from workloads import CLASSES, WORKLOADS, Workload
 
 HOPELESS, SLOWEST = 1.0, 20
 """A peer whose first call took more seconds than the first, and so many times the quickest's, is called only once."""
@@ -49,7 +49,7 @@ def measure(work: Workload, seconds: float) -> dict[str, Any]:
         "name": work.name,
         "gflop": work.flops / 1e9,
         "gbyte": work.n_bytes / 1e9,
-        "large_kernel": work.large_kernel,
+        "class": work.kind,
         "ms": {
             name: {"first": first[name] * 1e3, "best": min(taken) * 1e3, "median": statistics.median(taken) * 1e3}
             for name, taken in times.items()
@@ -106,14 +106,19 @@ def table(run: dict[str, Any]) -> str:
             f"| {row['gflop'] / own * 1e3:.1f} | {share_of_limit(row, run)} "
             f"| {raw_peer} | {raw_ms:.3f} | {raw:.2f} | {peer.removesuffix(PREPARED)} | {ms:.3f} | {prepared:.2f} |"
         )
-    lines.append("")
-    for words, rows in (
-        ("all rows", run["rows"]),
-        ("rows without large kernels", [row for row in run["rows"] if not row["large_kernel"]]),
-        ("rows with large kernels", [row for row in run["rows"] if row["large_kernel"]]),
-    ):
+    return "\n".join(lines)
+
+
+def classes_table(run: dict[str, Any]) -> str:
+    """Markdown: of each class the geometric means of the ratios, and the rows below 1."""
+    lines = ["| class | rows | raw | prepared | rows below 1: raw, prepared |", "|---|---|---|---|---|"]
+    for kind in dict.fromkeys(row["class"] for row in run["rows"]):
+        rows = [row for row in run["rows"] if row["class"] == kind]
         raw, prepared = (mean_ratio(rows, group) for group in (False, True))
-        lines.append(f"- geometric mean of the ratios, {words}: raw {raw:.2f}, prepared {prepared:.2f}")
+        ratios = {row["name"]: [ratio_of(row, group)[0] for group in (False, True)] for row in rows}
+        behind = sorted((min(pair), name) for name, pair in ratios.items() if min(pair) < 1)
+        words = "; ".join(f"{name} {ratios[name][0]:.2f} {ratios[name][1]:.2f}" for _, name in behind)
+        lines.append(f"| {kind} | {len(rows)} | {raw:.2f} | {prepared:.2f} | {words} |")
     return "\n".join(lines)
 
 
@@ -149,19 +154,21 @@ def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     names = [work.name for work in WORKLOADS]
-    parser.add_argument("--only", nargs="+", default=names, choices=names, metavar="NAME")
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each row")
+    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help="not whole classes")
+    parser.add_argument("--class", nargs="+", default=CLASSES, choices=CLASSES, metavar="CLASS", dest="classes")
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each row")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    wanted = arguments.only or [work.name for work in WORKLOADS if work.kind in arguments.classes]
     if arguments.inside:
-        json.dump(run_inside(arguments.only, arguments.seconds), sys.stdout)
+        json.dump(run_inside(wanted, arguments.seconds), sys.stdout)
         return
     results: dict[str, Any] = {"date": date.today().isoformat(), "processor": processor(), "runs": {}}
     for n_workers in arguments.workers:
         environment = dict(os.environ)
         for variable in ("XCORR_WORKERS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             environment[variable] = str(n_workers)
-        command = [sys.executable, __file__, "--inside", "--seconds", str(arguments.seconds), "--only", *arguments.only]
+        command = [sys.executable, __file__, "--inside", "--seconds", str(arguments.seconds), "--only", *wanted]
         done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
         run = results["runs"][n_workers] = json.loads(done.stdout)
         peak = f"{run['peak_gflops']:.0f}" if run["peak_gflops"] else "?"
@@ -169,7 +176,8 @@ def main() -> None:
             f"\n{results['processor']}, {results['date']}, level {run['level']}, workers: {n_workers}, "
             f"FMA peak {peak} GFLOP/s, copies {run['copy_gbs']:.1f} GB/s\n"
         )
-        print(table(run), flush=True)
+        print(table(run))
+        print(f"\n{classes_table(run)}", flush=True)
     write_outputs(arguments, results, plot)
 
 

@@ -26,7 +26,7 @@ FAMILIES = {"cv2": "OpenCV", "scipy": "SciPy", "torch": "torch", "onnxruntime": 
 
 def measure(side: int, n_workers: int, seconds: float) -> dict[str, float]:
     """Milliseconds by name: xcorr, its direct method, and the quickest call of each peer."""
-    work = Workload(f"side_{side}", (1, SIZE, SIZE, 1), 1, (side, side), large_kernel=side > 3)
+    work = Workload(f"side_{side}", (1, SIZE, SIZE, 1), 1, (side, side), kind="large" if side > 3 else "filter")
     contenders, first = contenders_for(work)
     near = {name for name, taken in first.items() if taken < HOPELESS * min(first.values())}
     calls: dict[str, Any] = {name: call for name, call in contenders.items() if name in near}

@@ -8,6 +8,7 @@ their kernels raw in every call, compete with `correlate` as well.
 
 import os
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,11 @@ SLOW_FLOPS = 2e8
 
 HOPELESS_FLOPS = 3e10
 """Work from which direct convolutions are left out: they take seconds where others transform."""
+
+TORCH_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
+ONNX_MODES = {"constant": "constant", "reflect": "reflect", "edge": "edge"}
+NDIMAGE_MODES = {"constant": "constant", "reflect": "mirror", "edge": "nearest"}
+"""What peers call the boundaries of the workloads."""
 
 CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
@@ -43,7 +49,9 @@ def xcorr_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) ->
     }
     if work.padding != "valid":
         keywords.update(padding=work.padding, boundary=work.boundary)
-    if work.layout == "NHWC":
+    if work.response is not None:
+        keywords.update(dtype=work.response)
+    if work.layout != "NCHW":
         corr = xcorr.Correlator(kernels, **keywords)
         return {
             "xcorr.correlate": lambda: xcorr.correlate(images, kernels, **keywords),
@@ -68,9 +76,14 @@ def torch_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) ->
     import torch
 
     torch.set_num_threads(n_workers())
+    if work.margins is None or kernels.dtype.kind == "c":
+        return {}
     rows, columns = work.margins
-    reflects = work.boundary == "reflect" and work.padding != "valid"
-    padding = [0, 0] if reflects else [rows, columns]
+    bordered = work.boundary != "constant" and work.padding != "valid"
+    mode = TORCH_MODES[work.boundary]
+    padding = [0, 0] if bordered else [rows, columns]
+    if work.whole:  # exact as long as no sum passes 24 bits
+        kernels = kernels.astype(np.float32)
     stride, dilation = [work.stride] * 2, [work.dilation] * 2
     found: dict[str, Contender] = {}
     if work.flops > HOPELESS_FLOPS:
@@ -80,8 +93,8 @@ def torch_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) ->
         def run() -> Any:
             with torch.inference_mode():
                 floats = tensor.to(dtype)
-                if reflects:
-                    floats = torch.nn.functional.pad(floats, (columns, columns, rows, rows), mode="reflect")
+                if bordered:
+                    floats = torch.nn.functional.pad(floats, (columns, columns, rows, rows), mode=mode)
                 return convolve(floats).permute(CHANNELS_LAST)
 
         found[name] = run
@@ -97,7 +110,7 @@ def torch_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) ->
         if weight.dtype != torch.float32:
             continue
         try:  # what torch.compile calls for weights that it has frozen; not public, so it may be missing
-            shape = [len(images), images.shape[3], *(size + 2 * rows * reflects for size in images.shape[1:3])]
+            shape = [len(images), images.shape[3], *(size + 2 * rows * bordered for size in images.shape[1:3])]
             packed = torch._C._nn.mkldnn_reorder_conv2d_weight(
                 weight.contiguous().to_mkldnn(), padding, stride, dilation, work.groups, shape
             )
@@ -117,28 +130,33 @@ def onnxruntime_contenders(work: Workload, images: np.ndarray, kernels: np.ndarr
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
-    if kernels.dtype != np.float32 or work.flops > HOPELESS_FLOPS:
+    integers = work.dtype == "uint8" and work.whole
+    if not (kernels.dtype == np.float32 or integers) or work.margins is None or work.flops > HOPELESS_FLOPS:
         return {}
     rows, columns = work.margins
     pads = [rows, columns, rows, columns]
-    reflects = work.boundary == "reflect" and any(pads)
+    bordered = work.boundary != "constant" and any(pads)
     nodes, constants = [], [numpy_helper.from_array(channels_first(kernels), "kernels")]
-    if reflects:
+    if bordered:
         constants.append(numpy_helper.from_array(np.array([0, 0, rows, columns] * 2), "pads"))
-        nodes.append(helper.make_node("Pad", ["images", "pads"], ["padded"], mode="reflect"))
+        nodes.append(helper.make_node("Pad", ["images", "pads"], ["padded"], mode=ONNX_MODES[work.boundary]))
     nodes.append(
         helper.make_node(
-            "Conv",
-            ["padded" if reflects else "images", "kernels"],
+            "ConvInteger" if integers else "Conv",
+            ["padded" if bordered else "images", "kernels"],
             ["response"],
             kernel_shape=work.kernel,
-            pads=[0] * 4 if reflects else pads,
+            pads=[0] * 4 if bordered else pads,
             strides=[work.stride] * 2,
             dilations=[work.dilation] * 2,
             group=work.groups,
         )
     )
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 4) for name in ("images", "response")]
+    kinds = (TensorProto.UINT8, TensorProto.INT32) if integers else (TensorProto.FLOAT, TensorProto.FLOAT)
+    ends = [
+        helper.make_tensor_value_info(name, kind, [None] * 4)
+        for name, kind in zip(("images", "response"), kinds, strict=True)
+    ]
     graph = helper.make_graph(nodes, "work", ends[:1], ends[1:], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     options = onnxruntime.SessionOptions()
@@ -147,7 +165,7 @@ def onnxruntime_contenders(work: Workload, images: np.ndarray, kernels: np.ndarr
     given = channels_first(images)
 
     def run() -> Any:
-        response = runner.run(None, {"images": given.astype(np.float32, copy=False)})[0]
+        response = runner.run(None, {"images": given if integers else given.astype(np.float32, copy=False)})[0]
         return lambda: response.transpose(CHANNELS_LAST)
 
     return {"onnxruntime" + PREPARED: run}
@@ -165,13 +183,15 @@ def cv2_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> d
     import cv2
 
     cv2.setNumThreads(n_workers())
-    if not work.plain or work.images[0] * work.n_kernels > 20000:
+    if not work.plain or work.images[0] * work.n_kernels > 20000 or kernels.dtype.kind == "c" or work.margins is None:
         return {}
+    if work.whole:
+        kernels = kernels.astype(np.float32)
     filters = work.flops <= HOPELESS_FLOPS
     rows, columns = work.margins
     planes, bank = list(images[..., 0]), list(kernels[..., 0])
-    depth = cv2.CV_64F if work.dtype == "float64" else cv2.CV_32F
-    border = cv2.BORDER_REFLECT_101 if work.boundary == "reflect" else cv2.BORDER_CONSTANT
+    depth = cv2.CV_64F if work.dtype == "float64" else cv2.CV_32F  # of uint8 too: its own type would saturate
+    border = {"reflect": cv2.BORDER_REFLECT_101, "edge": cv2.BORDER_REPLICATE}.get(work.boundary, cv2.BORDER_CONSTANT)
 
     def filter_2d() -> Any:
         found = [[cv2.filter2D(plane, depth, kernel, borderType=border) for kernel in bank] for plane in planes]
@@ -199,10 +219,14 @@ def scipy_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) ->
     unpadded = work.padding == "valid"
 
     def fft() -> Any:
-        return signal.correlate(planes[0, 0], bank[0, 0], "valid", "fft")[None, ..., None]
+        return signal.correlate(planes[0, 0], bank[0, 0], work.padding, "fft")[None, ..., None]
 
     def overlap_add() -> Any:
-        return signal.oaconvolve(planes[0, 0], bank[0, 0, ::-1, ::-1], "valid")[None, ..., None]
+        return signal.oaconvolve(planes[0, 0], bank[0, 0, ::-1, ::-1].conj(), work.padding)[None, ..., None]
+
+    def of_signals() -> Any:
+        found = [[np.correlate(plane.ravel(), kernel.ravel()) for kernel in bank[:, 0]] for plane in planes[:, 0]]
+        return lambda: np.array(found).reshape(len(planes), len(bank), *work.positions).transpose(0, 2, 3, 1)
 
     def loop() -> Any:
         responses = [
@@ -212,17 +236,20 @@ def scipy_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) ->
         return lambda: np.array(responses).transpose(0, 2, 3, 1)
 
     def one_by_one() -> Any:
-        mode = "mirror" if work.boundary == "reflect" else "constant"
+        mode = NDIMAGE_MODES[work.boundary]
         responses = [[ndimage.correlate(image[0], kernel[0], mode=mode) for kernel in bank] for image in planes]
         return lambda: inner(work, responses)
 
-    if work.plain and unpadded and work.images[0] == work.n_kernels == 1:
+    if work.plain and 1 in work.images[1:3] and unpadded and work.images[0] * work.n_kernels <= 20000:
+        found["numpy.correlate"] = of_signals
+    one = work.images[3] == work.stride == work.dilation == work.images[0] == work.n_kernels == 1
+    if one and work.boundary == "constant" and not work.whole:
         found.update({"scipy correlate fft": fft, "scipy oaconvolve": overlap_add})
     if work.flops > SLOW_FLOPS or work.stride > 1 or work.dilation > 1 or work.groups > 1:
         return found
-    if unpadded:
+    if unpadded and not work.whole:
         found["scipy correlate2d"] = loop
-    if work.plain and work.dtype != "uint8":
+    if work.plain and np.dtype(work.dtype).kind == "f" and min(work.kernel) <= 100:
         found["scipy.ndimage"] = one_by_one
     return found
 
@@ -233,7 +260,7 @@ def spectral_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray)
     With torch.fft and with scipy.fft; of the whole image, and of tiles that overlap (the sizes that a few trials find
     best). The prepared ones have the kernels' spectra before.
     """
-    if not work.large_kernel or work.dtype != "float32":
+    if not work.large_kernel or work.kernels_dtype not in ("float32", "float64") or work.padding != "valid":
         return {}
     found: dict[str, Contender] = {}
     for name, transform, back, conjugate, whole in spectral_libraries():
@@ -315,7 +342,7 @@ def overlapping(images: np.ndarray, work: Workload, points: list[int]) -> tuple[
     def tiles() -> np.ndarray:
         if numbers == [1, 1]:
             return planes
-        padded = np.zeros((n_images, depth, *reach), np.float32)
+        padded = np.zeros((n_images, depth, *reach), planes.dtype)
         padded[:, :, : planes.shape[2], : planes.shape[3]] = planes
         view = np.lib.stride_tricks.sliding_window_view(padded, points, axis=(2, 3))[:, :, :: valid[0], :: valid[1]]
         return np.ascontiguousarray(view.transpose(0, 2, 3, 1, 4, 5)).reshape(-1, depth, *points)
@@ -329,23 +356,49 @@ def overlapping(images: np.ndarray, work: Workload, points: list[int]) -> tuple[
 
 
 def numpy_contenders(work: Workload, images: np.ndarray, kernels: np.ndarray) -> dict[str, Contender]:
-    """Windows gathered and multiplied by the kernels as a matrix."""
+    """Windows gathered (where they are not a view) and multiplied by the kernels as a matrix."""
     n_gathered = images.size * work.kernel[0] * work.kernel[1]
-    if work.flops > 4e9 or n_gathered > 3e8 or work.groups > 1:
+    if work.flops > 2e10 or n_gathered > 1e8 or work.groups > 1:
         return {}
-    rows, columns = work.margins
     reach = tuple((k - 1) * work.dilation + 1 for k in work.kernel)
+    if work.whole:
+        kernels = kernels.astype(np.float32)
 
-    def gather() -> Any:
-        padded = images
-        if rows or columns:
-            padded = np.pad(images, ((0, 0), (rows, rows), (columns, columns), (0, 0)), mode=work.boundary)
+    def gather() -> np.ndarray:
+        padded = images.astype(kernels.dtype, copy=False)
+        if any(map(any, work.ends)):
+            padded = np.pad(padded, ((0, 0), *work.ends, (0, 0)), mode=work.boundary)
+        if work.kernel == padded.shape[1:3]:
+            return padded.reshape(len(padded), 1, 1, -1)
+        if work.kernel == (1, 1):
+            return padded[:, :: work.stride, :: work.stride]
         view = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=(1, 2))
         view = view[:, :: work.stride, :: work.stride, :, :: work.dilation, :: work.dilation]
         view = view.transpose(0, 1, 2, 4, 5, 3)
-        return view.reshape(*view.shape[:3], -1) @ kernels.reshape(len(kernels), -1).T
+        return view.reshape(*view.shape[:3], -1)
 
-    return {"numpy windows @": gather}
+    def product() -> Any:
+        windows = gather()
+        return (windows.reshape(-1, windows.shape[3]) @ kernels.reshape(len(kernels), -1).conj().T).reshape(
+            *windows.shape[:3], -1
+        )
+
+    found: dict[str, Contender] = {"numpy windows @": product}
+    try:
+        import torch
+    except ImportError:
+        return found
+    torch.set_num_threads(n_workers())
+    warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+
+    def torch_product() -> Any:
+        windows = gather()
+        matrix = torch.from_numpy(kernels.reshape(len(kernels), -1)).T
+        return torch.mm(torch.from_numpy(windows.reshape(-1, windows.shape[3])), matrix).reshape(*windows.shape[:3], -1)
+
+    if kernels.dtype.kind == "f":
+        found["torch.mm"] = torch_product
+    return found
 
 
 FAMILIES: tuple[Family, ...] = (

@@ -1,9 +1,10 @@
-"""The workloads that are measured: public layer and image sizes, and shapes that are awkward for some form or peer."""
+"""The workloads that are measured, of `workloads.csv`: public layer, image and signal sizes, by class of work."""
 
+import csv
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-
 
 class Workload(NamedTuple):
     """One row: images (N, H, W, C) with a bank of `n_kernels` kernels of (height, width)."""
@@ -15,31 +16,52 @@ class Workload(NamedTuple):
     stride: int = 1
     dilation: int = 1
     groups: int = 1
-    padding: str = "valid"  # or "same", with odd kernels and stride 1
-    boundary: str = "constant"  # or "reflect": what the padding holds
+    padding: str | int = "valid"  # or "same", "full", or as many pixels on every side
+    boundary: str = "constant"  # what the padding holds
     layout: str = "NHWC"  # of what xcorr is given and gives; the sizes above stay N, H, W, C
-    dtype: str = "float32"  # of the images; whole numbers have kernels in float32
-    large_kernel: bool = False  # where a frequency-domain method is the right one
+    dtype: str = "float32"  # of the images, as the next one of the kernels
+    kernels_dtype: str = "float32"
+    response: str | None = None  # its dtype; None: the default one
+    kind: str = "layer"  # the class of work
 
     @property
     def kernels(self) -> tuple[int, int, int, int]:
         return (self.n_kernels, *self.kernel, self.images[3] // self.groups)
 
     @property
+    def large_kernel(self) -> bool:
+        """Whether a frequency-domain method is the right one."""
+        return self.kind == "large" or max(self.kernel) >= 500
+
+    @property
+    def ends(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Rows and columns of padding before and behind."""
+        reaches = [(k - 1) * self.dilation for k in self.kernel]
+        if self.padding == "valid":
+            (down, up), (left, right) = (0, 0), (0, 0)
+        elif self.padding == "same":
+            (down, up), (left, right) = ((reach // 2, reach - reach // 2) for reach in reaches)
+        elif self.padding == "full":
+            (down, up), (left, right) = ((reach, reach) for reach in reaches)
+        else:
+            margin = int(self.padding)
+            (down, up), (left, right) = (margin, margin), (margin, margin)
+        return (down, up), (left, right)
+
+    @property
     def positions(self) -> tuple[int, int]:
         """Rows and columns of a response."""
         rows, columns = (
-            (size + 2 * margin - (k - 1) * self.dilation - 1) // self.stride + 1
-            for size, k, margin in zip(self.images[1:3], self.kernel, self.margins, strict=True)
+            (size + sum(ends) - (k - 1) * self.dilation - 1) // self.stride + 1
+            for size, k, ends in zip(self.images[1:3], self.kernel, self.ends, strict=True)
         )
         return rows, columns
 
     @property
-    def margins(self) -> tuple[int, int]:
-        """Rows and columns of padding on each side."""
-        if self.padding == "valid":
-            return 0, 0
-        return self.kernel[0] // 2 * self.dilation, self.kernel[1] // 2 * self.dilation
+    def margins(self) -> tuple[int, int] | None:
+        """Rows and columns of padding on each side; None where the two sides differ."""
+        (up, down), (left, right) = self.ends
+        return (up, left) if up == down and left == right else None
 
     @property
     def flops(self) -> int:
@@ -57,54 +79,56 @@ class Workload(NamedTuple):
     @property
     def plain(self) -> bool:
         """Whether it has one channel and nothing but images and kernels: what filters of one image can do."""
-        return self.images[3] == 1 and self.stride == 1 and self.dilation == 1
+        return self.images[3] == 1 and self.stride == 1 and self.dilation == 1 and self.padding in ("valid", "same")
+
+    @property
+    def whole(self) -> bool:
+        """Whether the response is of whole numbers."""
+        return np.dtype(self.kernels_dtype).kind in "iu"
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """Images (N, H, W, C) and kernels (K, kh, kw, C / groups), the same ones every time."""
         random = np.random.default_rng(7)
-        if self.dtype == "uint8":
-            images = random.integers(0, 256, self.images, dtype=np.uint8)
-        else:
-            images = random.standard_normal(self.images).astype(self.dtype)
-        kernels = random.standard_normal(self.kernels)
-        return images, kernels.astype(np.float32 if self.dtype == "uint8" else self.dtype)
+        return drawn(random, self.images, self.dtype), drawn(random, self.kernels, self.kernels_dtype)
 
 
-WORKLOADS = [
-    Workload("mnist1", (1, 28, 28, 1), 1, (3, 3)),
-    Workload("mnist_batch", (10000, 28, 28, 1), 2, (3, 3)),
-    Workload("mnist_bank16", (1000, 28, 28, 1), 16, (5, 5)),
-    Workload("cifar1", (1, 32, 32, 3), 2, (5, 5)),
-    Workload("cifar_batch", (2000, 32, 32, 3), 2, (5, 5)),
-    Workload("cifar_bank32", (1000, 32, 32, 3), 32, (3, 3)),
-    Workload("cifar_bank96", (500, 32, 32, 3), 96, (5, 5)),
-    Workload("fhd_3", (1, 1080, 1920, 1), 1, (3, 3)),
-    Workload("fhd_5", (1, 1080, 1920, 1), 1, (5, 5)),
-    Workload("fhd_11", (1, 1080, 1920, 1), 1, (11, 11), large_kernel=True),
-    Workload("fhd_31", (1, 1080, 1920, 1), 1, (31, 31), large_kernel=True),
-    Workload("fhd_rgb", (1, 1080, 1920, 3), 8, (3, 3)),
-    Workload("gabor40", (1, 512, 512, 1), 40, (31, 31), large_kernel=True),
-    Workload("lm48", (1, 256, 256, 1), 48, (49, 49), large_kernel=True),
-    Workload("tmpl64", (1, 1024, 1024, 1), 1, (64, 64), large_kernel=True),
-    Workload("tmpl256", (1, 2048, 2048, 1), 1, (256, 256), large_kernel=True),
-    Workload("rgb_31", (1, 512, 512, 3), 8, (31, 31), large_kernel=True),
-    Workload("batch_21", (32, 256, 256, 1), 16, (21, 21), large_kernel=True),
-    Workload("row_301", (1, 1080, 1920, 1), 1, (1, 301), large_kernel=True),
-    Workload("column_301", (1, 1080, 1920, 1), 1, (301, 1), large_kernel=True),
-    Workload("resnet_conv1", (4, 224, 224, 3), 64, (7, 7), 2),
-    Workload("resnet_56", (4, 56, 56, 64), 64, (3, 3)),
-    Workload("resnet_28", (4, 28, 28, 128), 128, (3, 3)),
-    Workload("resnet_14", (8, 14, 14, 256), 256, (3, 3)),
-    Workload("resnet_7", (16, 7, 7, 512), 512, (3, 3)),
-    Workload("vgg_112", (1, 112, 112, 64), 128, (3, 3)),
-    Workload("pointwise", (4, 56, 56, 64), 256, (1, 1)),
-    Workload("lenet2", (256, 12, 12, 6), 16, (5, 5)),
-    Workload("awkward", (4, 61, 13, 37), 50, (3, 3)),
-    Workload("nchw_56", (4, 56, 56, 64), 64, (3, 3), layout="NCHW"),
-    Workload("stride2_56", (4, 56, 56, 64), 64, (3, 3), 2),
-    Workload("dilated_56", (4, 56, 56, 64), 64, (3, 3), dilation=2),
-    Workload("depthwise_56", (4, 56, 56, 64), 64, (3, 3), groups=64),
-    Workload("reflect_5", (1, 1080, 1920, 1), 1, (5, 5), padding="same", boundary="reflect"),
-    Workload("uint8_batch", (10000, 28, 28, 1), 2, (3, 3), dtype="uint8"),
-    Workload("float64_fhd_5", (1, 1080, 1920, 1), 1, (5, 5), dtype="float64"),
-]
+def drawn(random: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Numbers of the type: of integers up to 12 bits, so that peers that sum in float32 are near."""
+    kind = np.dtype(dtype)
+    if kind.kind in "iu":
+        limits = np.iinfo(kind)
+        return random.integers(max(limits.min, -2048), min(limits.max, 2047) + 1, shape, dtype=kind)
+    numbers = random.standard_normal(shape)
+    if kind.kind == "c":
+        return (numbers + 1j * random.standard_normal(shape)).astype(kind)
+    return numbers.astype(kind)
+
+
+def read_workloads() -> list[Workload]:
+    with Path(__file__).with_name("workloads.csv").open(newline="") as file:
+        return [workload_of(row) for row in csv.DictReader(file)]
+
+
+def workload_of(row: dict[str, str]) -> Workload:
+    n, height, width, depth, n_kernels, rows, columns = (int(row[name]) for name in ("n", "h", "w", "c", "k", "kh", "kw"))
+    padding = row["padding"]
+    return Workload(
+        row["id"],
+        (n, height, width, depth),
+        n_kernels,
+        (rows, columns),
+        int(row["stride"]),
+        int(row["dilation"]),
+        int(row["groups"]),
+        int(padding) if padding.isdigit() else padding,
+        row["boundary"],
+        row["layout"],
+        row["images"],
+        row["kernels"],
+        row["response"] or None,
+        row["cls"],
+    )
+
+
+WORKLOADS = read_workloads()
+CLASSES = list(dict.fromkeys(work.kind for work in WORKLOADS))
