@@ -439,7 +439,7 @@ def contenders_for(work: Workload) -> tuple[dict[str, Contender], dict[str, floa
             try:
                 response = contender()
             except RuntimeError:
-                if "mkldnn" in name:  # not public: it may refuse a shape
+                if name.startswith("torch"):  # what is not public may refuse a shape, windows may not fit the memory
                     continue
                 raise
             first[name] = time.perf_counter() - begin
