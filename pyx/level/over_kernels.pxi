@@ -1,4 +1,4 @@
-# Lanes over kernels, and over channels with the same tiles.
+# Lanes over kernels.
 #
 # A tile is columns x 1 or 2 vectors of kernels: up to 14 x 2 sums beside 2 vectors of taps and a broadcast pixel in 32
 # registers, 6 x 2 in 16. For each tap it loads the panel's vectors once and broadcasts a pixel for each column, so that
@@ -10,41 +10,18 @@
 
 from microkernels cimport Rows, Sum, real
 from simd cimport REGISTERS, TILE_ACCUMULATORS, TILE_COLUMNS, a_zero, prefetch_to_write
-from vectors cimport (
-    broadcast, carry_totals, close_block, in_register, last_total, n_lanes, store_lanes, times, total_of, vector
-)
-
-
-cdef inline void add_shared_run(const real* pixels, const real* panel, vector* sums, Py_ssize_t pitch,
-                                Py_ssize_t n_columns, Py_ssize_t n_vectors, Py_ssize_t run, vector like) noexcept nogil:
-    """A kernel row over channels: each vector of pixels is loaded once, for all windows that it is a tap of."""
-    cdef Py_ssize_t lanes = n_lanes(like), place, part, tap, column
-    cdef vector own_pixels
-    for place in range(n_columns + run - 1):
-        for part in range(n_vectors):
-            own_pixels = in_register((<const vector*> (pixels + place * pitch + part * lanes))[0])
-            for tap in range(run):
-                column = place - tap
-                if 0 <= column < n_columns:
-                    sums[column * n_vectors + part] = (
-                        sums[column * n_vectors + part]
-                        + own_pixels * (<const vector*> (panel + (tap * n_vectors + part) * lanes))[0])
+from vectors cimport broadcast, carry_totals, close_block, last_total, n_lanes, store_lanes, times, total_of, vector
 
 
 cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                   bint compensated, bint own_channels, Py_ssize_t shared_run,
-                                   vector like) noexcept nogil:
-    """`n_columns` windows x `n_vectors` vectors of kernels; literal where it is called, so the loops unroll.
-
-    With `own_channels` each lane has a pixel of its own, else all lanes have the same one. A `shared_run` above 0 says
-    that every segment has so many taps, and that each tap of a window is the tap before of the next window.
-    """
+                                   bint compensated, vector like) noexcept nogil:
+    """`n_columns` windows x `n_vectors` vectors of kernels; literal where it is called, so the loops unroll."""
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors, values
     cdef vector first_taps, second_taps, zero = broadcast(a_zero, like)
     cdef Py_ssize_t lanes = n_lanes(like), pitch = rows.window_pitch
     cdef Py_ssize_t segment_index = 0, tap, column, part
-    cdef bint carried = sum.carried if not compensated and not own_channels else False
+    cdef bint carried = sum.carried if not compensated else False
     cdef const real* taps
     cdef const real* pixel
     for column in range(n_columns):
@@ -59,25 +36,15 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
             errors[part] = zero
     while True:
         taps = image + sum.segments[segment_index].offset
-        if shared_run > 0:
-            add_shared_run(taps, panel, sums, sum.tap_pitch, n_columns, n_vectors, shared_run, like)
-            panel += shared_run * n_vectors * lanes
-        for tap in range(0 if shared_run > 0 else sum.segments[segment_index].n_taps):
+        for tap in range(sum.segments[segment_index].n_taps):
             first_taps = (<const vector*> panel)[0]
             if n_vectors == 2:
                 second_taps = (<const vector*> (panel + lanes))[0]
             for column in range(n_columns):
                 pixel = taps + column * pitch + tap
-                if own_channels:
-                    sums[column * n_vectors] = sums[column * n_vectors] + (<const vector*> pixel)[0] * first_taps
-                    if n_vectors == 2:
-                        sums[column * 2 + 1] = sums[column * 2 + 1] + (<const vector*> (pixel + lanes))[0] * second_taps
-                else:
-                    sums[column * n_vectors] = sums[column * n_vectors] + times(pixel[0], first_taps)
-                    if n_vectors == 2:
-                        sums[column * 2 + 1] = sums[column * 2 + 1] + times(pixel[0], second_taps)
-            if own_channels:
-                taps += sum.tap_pitch - 1
+                sums[column * n_vectors] = sums[column * n_vectors] + times(pixel[0], first_taps)
+                if n_vectors == 2:
+                    sums[column * 2 + 1] = sums[column * 2 + 1] + times(pixel[0], second_taps)
             panel += n_vectors * lanes
         segment_index += 1
         if segment_index == sum.n_segments:
@@ -119,64 +86,50 @@ cdef void store_in_part(const Rows* rows, const vector* values, real* response, 
 
 cdef inline void some_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                   bint own_channels, Py_ssize_t shared_run, vector like) noexcept nogil:
+                                   vector like) noexcept nogil:
     """Any number of columns up to a tile's, as a tile of that literal size."""
     if n_columns == 1:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 1, n_vectors, False, own_channels,
-                          shared_run, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 1, n_vectors, False, like)
     elif n_columns == 2:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 2, n_vectors, False, own_channels,
-                          shared_run, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 2, n_vectors, False, like)
     elif n_columns == 3:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, False, own_channels,
-                          shared_run, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, False, like)
     elif n_columns == 4:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, False, own_channels,
-                          shared_run, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, False, like)
     elif n_columns == 5:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, False, own_channels,
-                          shared_run, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, False, like)
     elif n_columns == 6:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, False, own_channels,
-                          shared_run, like)
-    elif REGISTERS == 32 and not own_channels and n_columns == 7:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, False, own_channels,
-                          shared_run, like)
-    elif REGISTERS == 32 and not own_channels and n_columns == 8:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, False, own_channels,
-                          shared_run, like)
-    elif REGISTERS == 32 and not own_channels and n_columns == 9:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, False, own_channels,
-                          shared_run, like)
-    elif REGISTERS == 32 and not own_channels and n_columns == 10:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, False, own_channels,
-                          shared_run, like)
-    elif REGISTERS == 32 and not own_channels and n_columns == 11:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, False, own_channels,
-                          shared_run, like)
-    elif REGISTERS == 32 and not own_channels and n_columns == 12:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, False, own_channels,
-                          shared_run, like)
-    elif REGISTERS == 32 and not own_channels and n_columns == 13:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, False, own_channels,
-                          shared_run, like)
-    elif REGISTERS == 32 and not own_channels and n_columns == 14:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, False, own_channels,
-                          shared_run, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, False, like)
+    elif REGISTERS == 32 and n_columns == 7:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, False, like)
+    elif REGISTERS == 32 and n_columns == 8:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, False, like)
+    elif REGISTERS == 32 and n_columns == 9:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, False, like)
+    elif REGISTERS == 32 and n_columns == 10:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, False, like)
+    elif REGISTERS == 32 and n_columns == 11:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, False, like)
+    elif REGISTERS == 32 and n_columns == 12:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, False, like)
+    elif REGISTERS == 32 and n_columns == 13:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, False, like)
+    elif REGISTERS == 32 and n_columns == 14:
+        tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, False, like)
 
 
 cdef inline void long_sums_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                         const real* bias, real* response, Py_ssize_t n_vectors,
-                                        bint own_channels, vector like) noexcept nogil:
+                                        vector like) noexcept nogil:
     """One row of compensated sums, four windows at once as long as there are four."""
     cdef Py_ssize_t column = 0
     while column + 4 <= rows.n_columns:
         tile_over_kernels(sum, rows, image + column * rows.window_pitch, panel, bias,
-                          response + column * rows.column_pitch, 4, n_vectors, True, own_channels, 0, like)
+                          response + column * rows.column_pitch, 4, n_vectors, True, like)
         column += 4
     while column < rows.n_columns:
         tile_over_kernels(sum, rows, image + column * rows.window_pitch, panel, bias,
-                          response + column * rows.column_pitch, 1, n_vectors, True, own_channels, 0, like)
+                          response + column * rows.column_pitch, 1, n_vectors, True, like)
         column += 1
 
 
@@ -192,55 +145,33 @@ cdef inline bint has_short_blocks(const Sum* sum) noexcept nogil:
 
 
 cdef inline void row_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                  const real* bias, real* response, bint own_channels, Py_ssize_t shared_run,
-                                  vector like) noexcept nogil:
+                                  const real* bias, real* response, vector like) noexcept nogil:
     """One row in as few tiles as it takes, of sizes as equal as can be."""
     cdef Py_ssize_t largest = TILE_COLUMNS
-    if own_channels:
-        largest = min(6, TILE_COLUMNS)  # bound by loads and memory: more sums at once bring nothing
-    elif rows.width > n_lanes(like) and has_short_blocks(sum):
+    if rows.width > n_lanes(like) and has_short_blocks(sum):
         largest = TILE_COLUMNS // 2
     cdef Py_ssize_t n_tiles = (rows.n_columns + largest - 1) // largest
     cdef Py_ssize_t done = 0, n_columns, tile
     for tile in range(n_tiles):
         n_columns = (rows.n_columns - done + n_tiles - tile - 1) // (n_tiles - tile)
         if rows.width == n_lanes(like):
-            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 1, own_channels, shared_run,
-                              like)
+            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 1, like)
         else:
-            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 2, own_channels, shared_run,
-                              like)
+            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 2, like)
         image += n_columns * rows.window_pitch
         response += n_columns * rows.column_pitch
         done += n_columns
 
 
 cdef inline void rows_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                   const real* bias, real* response, bint own_channels, Py_ssize_t shared_run,
-                                   vector like) noexcept nogil:
+                                   const real* bias, real* response, vector like) noexcept nogil:
     cdef Py_ssize_t y
     for y in range(rows.n_rows):
         if sum.compensated and rows.width == n_lanes(like):
-            long_sums_over_kernels(sum, rows, image, panel, bias, response, 1, own_channels, like)
+            long_sums_over_kernels(sum, rows, image, panel, bias, response, 1, like)
         elif sum.compensated:
-            long_sums_over_kernels(sum, rows, image, panel, bias, response, 2, own_channels, like)
+            long_sums_over_kernels(sum, rows, image, panel, bias, response, 2, like)
         else:
-            row_over_kernels(sum, rows, image, panel, bias, response, own_channels, shared_run, like)
+            row_over_kernels(sum, rows, image, panel, bias, response, like)
         image += rows.window_row_pitch
         response += rows.row_pitch
-
-
-# --- lanes over channels ----------------------------------------------------------------------------------------------
-#
-# The same tiles, up to 6 x 2, where each lane has a pixel of its own. Each multiply-add would take a load, most of them
-# across two cache lines because nothing is aligned; where windows overlap by all but a column, rows of 3 taps load each
-# vector of pixels once instead: 8 x 2 loads for 36 multiply-adds. Bound by the caches and the memory behind them;
-# images that do not begin at a cache line take 1.4 times as long.
-
-
-cdef inline void rows_over_channels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                    const real* bias, real* response, vector like) noexcept nogil:
-    if sum.run == 3 and sum.pieces == 1 and not sum.compensated and rows.window_pitch == sum.tap_pitch:
-        rows_over_kernels(sum, rows, image, panel, bias, response, True, 3, like)
-    else:
-        rows_over_kernels(sum, rows, image, panel, bias, response, True, 0, like)

@@ -1,4 +1,4 @@
-"""Lanes over kernels and over channels: a part of every level."""
+"""Lanes over kernels: a part of every level."""
 
 from microkernels cimport IN_FLOAT32, IN_FLOAT64, Routines, Rows, Sum
 from simd cimport f32v_broadcast, f64v_broadcast
@@ -9,29 +9,14 @@ include "over_kernels.pxi"
 cdef void over_kernels_f32(const Sum* sum, const Rows* rows, const void* image, const void* panel,
                            const void* bias, void* response) noexcept nogil:
     rows_over_kernels(sum, rows, <const float*> image, <const float*> panel, <const float*> bias,
-                      <float*> response, False, 0, f32v_broadcast(0))
+                      <float*> response, f32v_broadcast(0))
 
 
 cdef void over_kernels_f64(const Sum* sum, const Rows* rows, const void* image, const void* panel,
                            const void* bias, void* response) noexcept nogil:
     rows_over_kernels(sum, rows, <const double*> image, <const double*> panel, <const double*> bias,
-                      <double*> response, False, 0, f64v_broadcast(0))
-
-
-cdef void over_channels_f32(const Sum* sum, const Rows* rows, const void* image, const void* panel,
-                            const void* bias, void* response) noexcept nogil:
-    rows_over_channels(sum, rows, <const float*> image, <const float*> panel, <const float*> bias,
-                       <float*> response, f32v_broadcast(0))
-
-
-cdef void over_channels_f64(const Sum* sum, const Rows* rows, const void* image, const void* panel,
-                            const void* bias, void* response) noexcept nogil:
-    rows_over_channels(sum, rows, <const double*> image, <const double*> panel, <const double*> bias,
-                       <double*> response, f64v_broadcast(0))
+                      <double*> response, f64v_broadcast(0))
 
 
 cdef public void xcorr_fill_kernels(Routines* table) noexcept nogil:
-    cdef Routines* f32 = &table[IN_FLOAT32]
-    cdef Routines* f64 = &table[IN_FLOAT64]
-    f32.over_kernels, f64.over_kernels = over_kernels_f32, over_kernels_f64
-    f32.over_channels, f64.over_channels = over_channels_f32, over_channels_f64
+    table[IN_FLOAT32].over_kernels, table[IN_FLOAT64].over_kernels = over_kernels_f32, over_kernels_f64
