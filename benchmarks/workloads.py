@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+
 class Workload(NamedTuple):
     """One row: images (N, H, W, C) with a bank of `n_kernels` kernels of (height, width)."""
 
@@ -110,7 +111,9 @@ def read_workloads() -> list[Workload]:
 
 
 def workload_of(row: dict[str, str]) -> Workload:
-    n, height, width, depth, n_kernels, rows, columns = (int(row[name]) for name in ("n", "h", "w", "c", "k", "kh", "kw"))
+    n, height, width, depth, n_kernels, rows, columns = (
+        int(row[name]) for name in ("n", "h", "w", "c", "k", "kh", "kw")
+    )
     padding = row["padding"]
     return Workload(
         row["id"],
