@@ -13,6 +13,7 @@ from scripts import run_script
 
 import xcorr
 from xcorr import _job, _workers
+from xcorr._engine import Preparation
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
@@ -27,9 +28,15 @@ def _default_workers(monkeypatch):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The numbers of workers that calls were run by."""
+    """The numbers of workers that calls were run by; kernels are prepared before."""
     numbers, run = [], _workers.run
-    monkeypatch.setattr(_workers, "run", lambda call, n_workers: [numbers.append(n_workers), run(call, n_workers)])
+
+    def counted(call, n_workers):
+        if not isinstance(call, Preparation):
+            numbers.append(n_workers)
+        run(call, n_workers)
+
+    monkeypatch.setattr(_workers, "run", counted)
     return numbers
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr import _workers
-from xcorr._arrays import copy_in_pieces, in_pieces, take_bias
+from xcorr._arrays import in_pieces, take_bias
 from xcorr._dtypes import Types
 from xcorr._engine import HANDED_BACK, Engine
 from xcorr._layouts import sizes_of
@@ -17,6 +17,23 @@ from xcorr._memory import empty_lines
 from xcorr._workers import refuse_too_large
 
 Array = npt.NDArray[Any]
+
+
+IN_ORDER = ("winograd",)
+"""Forms whose kernels are packed from the order of the sum alone."""
+
+PREPARED_PER_WORKER = 2**19
+"""Bytes of panels or spectra below which another worker costs more than it brings.
+
+Two pack 1.6 MiB of taps no faster than one does, 9 MiB 1.8 times as fast; they transform 1 MiB of winograd's panels in
+half the time. 2026-11-26, AMD EPYC (Zen 5), level v4, benchmarks/preparing.py.
+"""
+
+PIECES_PER_WORKER = 4
+"""Pieces that a bank is cut into, so that nobody waits long for the last one."""
+
+LEAST_PACKED, MOST_PACKED = 2**16, 2**22
+"""Bytes of panels that are packed at once: a claim takes far less time, and a signal is answered soon."""
 
 
 class Reading(NamedTuple):
@@ -67,11 +84,21 @@ class Bank:
 
     def real_kernels(self, group: int, first: int, end: int, summed: npt.DTypeLike) -> Array:
         """Kernels [first, end) of a group, as (kernels, taps) of real numbers in C order."""
+        before = group * self.n_kernels
+        taps = self.real_taps(before + first, before + end, np.dtype(summed))
+        return np.ascontiguousarray(taps).reshape(end - first, self.n_taps)
+
+    def real_taps(self, first: int, end: int, summed: np.dtype[Any], in_order: bool = True) -> Array:
+        """Kernels [first, end) of all groups' as (kernels, rows, columns, channels) of real numbers.
+
+        They are in C order, or where they lie if they are real numbers of that type.
+        """
         parts = self.parts
-        before = group * (self.n_kernels // parts)
-        chosen = self.kernels[before + first // parts : before + -(-end // parts)]
-        taps = real_taps(chosen, parts, self.components, self.conjugate, np.dtype(summed))
-        taps = taps.reshape(len(chosen) * parts, self.n_taps)
+        chosen = self.kernels[first // parts : -(-end // parts)]
+        if not in_order and parts == 1 and is_plain_number(chosen, summed):
+            return chosen
+        taps = real_taps(chosen, parts, self.components, self.conjugate, summed)
+        taps = taps.reshape(len(chosen) * parts, *self.kernels.shape[1:3], -1)
         return taps[first % parts : first % parts + end - first]
 
     def some(self, group: int, kernels: Sequence[int], summed: npt.DTypeLike, box: tuple[slice, slice]) -> "Bank":
@@ -82,12 +109,12 @@ class Bank:
             np.concatenate([own[:, box[0], box[1]] for own in taps]), self.bias[group : group + 1, list(kernels)]
         )
 
-    def packed(self, engine: Engine, level: str, but: Hashable = None) -> tuple[Array, Array]:
+    def packed(self, engine: Engine, level: str, n_workers: int = 1, but: Hashable = None) -> tuple[Array, Array]:
         """The panels and their bias as this engine's micro-kernels read them, beside what is kept for another key."""
         key = panels_key(engine, level)
         found = self.packs.get(key)
         if found is None:
-            found = self.keep(key, self.pack(engine, but))
+            found = self.keep(key, self.pack(engine, n_workers, but))
         return found
 
     def keep(self, key: Hashable, pack: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -109,32 +136,47 @@ class Bank:
                 self.kept_spectra = None, None
             self.count_kept()
 
-    def converted_bytes(self, n_kernels: int, summed: np.dtype[Any]) -> int:
-        """The bytes of that many kernels while they become numbers of the sum's type and order, beside those given."""
+    def converted_bytes(self, engine: Engine) -> int:
+        """The bytes of the kernels that a worker converts at once, beside those given."""
+        summed, n_kernels = np.dtype(engine.summed), widest_panel(engine)
         if self.parts > 1:
             return 3 * n_kernels * self.n_taps * summed.itemsize  # both parts, and all taps
-        flags = self.kernels[:n_kernels].flags
-        as_they_are = self.kernels.dtype == summed and flags.c_contiguous and flags.aligned
+        if engine.form not in IN_ORDER and is_plain_number(self.kernels, summed):
+            return 0
+        return self.copied_bytes(n_kernels, summed)
+
+    def copied_bytes(self, n_kernels: int, summed: np.dtype[Any]) -> int:
+        """The bytes of that many real kernels in C order, where those given are not that."""
+        as_they_are = is_plain_number(self.kernels, summed) and self.kernels[:n_kernels].flags.c_contiguous
         return 0 if as_they_are else n_kernels * self.n_taps * summed.itemsize
 
-    def pack(self, engine: Engine, but: Hashable = None) -> tuple[Array, Array]:
+    def pack(self, engine: Engine, n_workers: int = 1, but: Hashable = None) -> tuple[Array, Array]:
+        """Panels, made by up to so many workers."""
         summed = np.dtype(engine.summed)
-        n_bytes = panel_bytes(engine)
-        converted = self.converted_bytes(widest_panel(engine), summed)
+        n_bytes, converted = panel_bytes(engine), self.converted_bytes(engine)
         refuse_too_large("kernels", "panels", n_bytes, converted, "converted kernels")
-        self.make_room(n_bytes + converted, but)
+        n_workers = workers_for(n_bytes, n_bytes, converted, n_workers)
+        self.make_room(n_bytes + converted * n_workers, but)
         panels = empty_lines(n_bytes).view(summed).reshape(engine.groups, -1)
-        if engine.groups * engine.padded_kernels > self.n_groups * self.n_kernels:  # some do not exist
-            copy_in_pieces(panels, 0)
         panel_bias = np.zeros((engine.groups, engine.padded_kernels), dtype=summed)
         bias = np.ascontiguousarray(self.bias, summed).reshape(engine.groups, -1)
-        for group in range(engine.groups):
-            for index, (first, end) in enumerate(engine.panel_ranges()):
-                kernels = self.real_kernels(group, first, end, summed)
-                engine.pack(kernels, bias[group, first:end], index, panels[group], panel_bias[group])
+        for place, (first, end) in zip(engine.panel_places(), engine.panel_ranges(), strict=True):
+            panel_bias[:, place : place + end - first] = bias[:, first:end]
+        pieces = pieces_of(engine, n_bytes, n_workers, converted > 0)
+        whole = converted > 0 or engine.form in IN_ORDER
+        _workers.prepare(lambda task: self.pack_piece(engine, pieces[task], panels, whole), len(pieces), n_workers)
         return panels, panel_bias
 
-    def spectra(self, engine: Engine, level: str, first: int, end: int, room: int) -> tuple[Array, Array]:
+    def pack_piece(self, engine: Engine, piece: "Piece", panels: Array, in_order: bool) -> None:
+        """Some panels, or some rows and channels of them."""
+        first, end = (kernels_before(engine, panel) for panel in (piece.first, piece.end))
+        rows, channels = piece.rows, piece.channels
+        taps = self.real_taps(first, end, np.dtype(engine.summed), in_order)[:, rows, :, channels]
+        engine.pack(taps, piece.first, piece.end, panels, rows.start, channels.start)
+
+    def spectra(
+        self, engine: Engine, level: str, first: int, end: int, room: int, n_workers: int = 1
+    ) -> tuple[Array, Array]:
         """Spectra of kernels [first, end) of each group, divided by 2**exponent, and the exponents.
 
         The last ones are kept if they are of all kernels. Those handed back have an exponent that says so. Memory is
@@ -148,21 +190,29 @@ class Bank:
             summed = np.dtype(engine.summed)
             n_kernels = end - first
             n_bytes = summed.itemsize * self.n_groups * engine.spectrum_elements
+            n_workers = workers_for(n_bytes * n_kernels, n_bytes * room, engine.transform_bytes, n_workers)
             self.make_room(n_bytes * room)
             spectra = empty_lines(n_bytes * room)[: n_bytes * n_kernels].view(summed)
             spectra = spectra.reshape(self.n_groups, n_kernels, -1)
             exponents = np.empty((self.n_groups, n_kernels), dtype=np.intc)
-            for group in range(self.n_groups):
-                for kernel in range(0, n_kernels, 16):
-                    some = slice(kernel, min(kernel + 16, n_kernels))
-                    taps = self.real_kernels(group, first + some.start, first + some.stop, summed)
-                    left_out = self.handed_back(engine.largest_exponent)[group, first + some.start : first + some.stop]
-                    engine.transform(
-                        np.where(left_out[:, np.newaxis], 0, taps) if left_out.any() else taps,
-                        spectra[group, some],
-                        exponents[group, some],
-                    )
-                    exponents[group, some][left_out] = HANDED_BACK
+            left_out = self.handed_back(engine.largest_exponent)
+            fair = -(-n_kernels * self.n_groups // (PIECES_PER_WORKER * n_workers))
+            at_once = max(1, min(16, fair, MOST_PACKED // engine.spectrum_elements))
+            pieces = [
+                (group, slice(kernel, min(kernel + at_once, n_kernels)))
+                for group in range(self.n_groups)
+                for kernel in range(0, n_kernels, at_once)
+            ]
+
+            def transform(task: int) -> None:
+                group, some = pieces[task]
+                own = left_out[group, first + some.start : first + some.stop]
+                taps = self.real_kernels(group, first + some.start, first + some.stop, summed)
+                taps = np.where(own[:, np.newaxis], 0, taps) if own.any() else taps
+                engine.transform(taps, spectra[group, some], exponents[group, some])
+                exponents[group, some][own] = HANDED_BACK
+
+            _workers.prepare(transform, len(pieces), n_workers)
             found = spectra.reshape(-1), exponents.reshape(-1)
             if n_kernels == self.n_kernels:
                 self.kept_spectra = key, found
@@ -187,7 +237,7 @@ class Bank:
             n_panels = -(-self.n_kernels // width)
             n_bytes, converted = (
                 self.matrix_bytes(summed, width),
-                self.converted_bytes(min(width, self.n_kernels), summed),
+                self.copied_bytes(min(width, self.n_kernels), summed),
             )
             refuse_too_large("kernels", "matrices", n_bytes, converted, "converted kernels")
             self.make_room(n_bytes + converted)
@@ -212,6 +262,55 @@ class Bank:
             biases = np.abs(self.bias.astype(np.float64))
         largest = float(np.max(sums, initial=0.0)) + float(np.max(biases, initial=0.0))  # of NaN: NaN
         return largest * (1 + 1e-6)
+
+
+class Piece(NamedTuple):
+    """Panels [first, end) of all groups', or some rows and channels of their kernels: what a worker packs at once."""
+
+    first: int
+    end: int
+    rows: slice
+    channels: slice
+
+
+def pieces_of(engine: Engine, n_bytes: int, n_workers: int, alone: bool) -> list[Piece]:
+    """Pieces enough for the workers, of at most `MOST_PACKED` bytes, if panels are not converted, each `alone`."""
+    n_panels, (rows, channels) = engine.groups * engine.n_panels, engine.kernel_sizes
+    at_once = max(min(MOST_PACKED, n_bytes // (PIECES_PER_WORKER * n_workers)), LEAST_PACKED)
+    of_panel = n_bytes // max(n_panels, 1)
+    n_parts = 1 if alone or engine.form in IN_ORDER else min(max(rows, channels), -(-of_panel // at_once))
+    step = 1 if alone else max(1, at_once // max(of_panel, 1))
+    whole = slice(0, rows), slice(0, channels)
+    if rows < channels:
+        parts = [(whole[0], part) for part in equal_parts(channels, n_parts)]
+    else:
+        parts = [(part, whole[1]) for part in equal_parts(rows, n_parts)]
+    return [Piece(first, min(first + step, n_panels), *part) for first in range(0, n_panels, step) for part in parts]
+
+
+def equal_parts(length: int, n_parts: int) -> list[slice]:
+    """An axis in so many parts."""
+    return [slice(length * part // n_parts, length * (part + 1) // n_parts) for part in range(n_parts)]
+
+
+def kernels_before(engine: Engine, panel: int) -> int:
+    """Kernels before a panel of all groups'."""
+    ranges = engine.panel_ranges()
+    group, index = divmod(panel, len(ranges))
+    return group * ranges[-1][1] + ranges[index][0]
+
+
+def workers_for(n_bytes: int, kept: int, of_worker: int, most: int) -> int:
+    """The workers that so many bytes are worth, and that there is room for beside what is `kept`."""
+    useful = min(most, n_bytes // PREPARED_PER_WORKER)
+    if of_worker:
+        useful = min(useful, (_workers.WORKSPACE_LIMIT - kept) // of_worker)
+    return max(1, useful)
+
+
+def is_plain_number(kernels: Array, summed: np.dtype[Any]) -> bool:
+    """Whether they are numbers of that type, which need no conversion wherever they lie."""
+    return kernels.dtype == summed and kernels.dtype.isnative and bool(kernels.flags.aligned)
 
 
 def widest_panel(engine: Engine) -> int:

@@ -1,12 +1,13 @@
 """One call of a plan: its arrays, tied to an engine and run by as many workers as they are worth."""
 
+import functools
 from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
 
 from xcorr import _workers
-from xcorr._bank import Bank, panel_bytes, panels_key
+from xcorr._bank import PREPARED_PER_WORKER, Bank, panel_bytes, panels_key
 from xcorr._engine import Engine
 from xcorr._methods.asked import Array, Limits, Part
 from xcorr._methods.choice import METHODS
@@ -41,9 +42,13 @@ class Job:
         self.beside = plan.table_bytes  # bytes that are there beside the workspaces
         self.spare = 0  # bytes of what may be packed while the call runs; 0 once it is known that they do not fit
         self.packed_as: Hashable = None  # what the bank must not let go of
-        self.n_workers = 1
-        if not self.is_small:
-            self.n_workers = min(useful, _workers.count_workers(workers), _workers.most_threads())
+        self.asked_workers = workers
+        self.n_workers = 1 if self.is_small else min(useful, self.most_workers)
+
+    @functools.cached_property
+    def most_workers(self) -> int:
+        """Workers that the call may have, whatever it is worth; the bank is prepared by those it is worth."""
+        return min(_workers.count_workers(self.asked_workers), _workers.most_threads())
 
     def run(self, engine: Engine, result: Array, part: Part | None = None, **more: Any) -> Any:
         """The engine's call with the bank's panels, or a part's, done by as many workers as it is worth."""
@@ -71,7 +76,8 @@ class Job:
                 self.check_room(idle)
                 bank.make_room(self.beside + idle.workspace_bytes)
                 idle.close()
-            found = bank.packed(engine, self.plan.level.name)
+            n_workers = self.most_workers if n_bytes > PREPARED_PER_WORKER else 1
+            found = bank.packed(engine, self.plan.level.name, n_workers)
         return lay(found)
 
     def check_room(self, call: Any) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from xcorr._cache import remembered
-from xcorr._engine import forked
+from xcorr._engine import Preparation, forked
 from xcorr._foreign import refuses, shown
 from xcorr._memory import empty
 from xcorr._reading import whole_number
@@ -29,7 +29,7 @@ WORKSPACE_LIMIT = 256 * 2**20
 
 
 class Runnable(Protocol):
-    """What the workers run: a `Call` of the engine."""
+    """What the workers run: a `Call` of the engine, or a `Preparation`."""
 
     workspace_bytes: int
     workspaces: list[Any]
@@ -293,3 +293,12 @@ def run(call: Runnable, n_workers: int) -> None:
         team.call = None
     if team.error is not None:
         raise team.error
+
+
+def prepare(do: Callable[[int], None], n_tasks: int, n_workers: int) -> None:
+    """Has tasks done, each once, by the calling thread and up to ``n_workers - 1`` helpers."""
+    if n_workers > 1 and n_tasks > 1:
+        run(Preparation(do, n_tasks), min(n_workers, n_tasks))
+    else:
+        for task in range(n_tasks):
+            do(task)

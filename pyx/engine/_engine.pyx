@@ -13,7 +13,7 @@ cimport numpy as cnp
 from libc.string cimport memcpy, memset
 from microkernels cimport (
     BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, IN_FLOAT32, IN_FLOAT64, MOST_LANES, TABLE_NAME,
-    UINT16, UINT32, UINT64, UINT8, Fourier, Routines
+    UINT16, UINT32, UINT64, UINT8, Fourier, Routines, Taps
 )
 from types cimport (
     FOURIER, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, STORE_CHECKED, STORE_SATURATED, WINOGRAD, Axis, Geometry,
@@ -24,12 +24,13 @@ from xcorr._memory import empty_lines
 
 cnp.import_array()
 
-# One module; in files of their own are what enters a strip and what leaves it, the loops, waiting, how a call lies in
-# memory, the call itself, the forms, and small calls again.
+# One module; in files of their own are what enters a strip and what leaves it, the loops, waiting, who is inside, how a
+# call lies in memory, the call itself, the forms, and small calls again.
 include "source.pxi"
 include "consumers.pxi"
 include "strips.pxi"
 include "waiting.pxi"
+include "crew.pxi"
 
 cdef extern from *:
     """
@@ -44,8 +45,6 @@ ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4"
 SUMMED = {"f4": IN_FLOAT32, "f8": IN_FLOAT64}
 
 cdef Py_ssize_t ALIGNMENT = 64
-cdef Py_ssize_t PACKED_TAPS = 64         # that are packed at once: what they are written to stays in the first cache
-cdef Py_ssize_t SIGNAL_BLOCKS = 1 << 11  # of taps, between two looks for a signal
 cdef Py_ssize_t LARGE = 1 << 60  # what products of sizes saturate at: no memory is that large
 
 
@@ -213,6 +212,17 @@ cdef class Engine:
         """Largest exponent of a kernel that may be transformed."""
         return self.routines.largest_exponent
 
+    @property
+    def transform_bytes(self):
+        """Memory that `transform` takes."""
+        cdef Py_ssize_t elements = self.fourier.height * self.fourier.pitch
+        return (elements + 2 * MOST_LANES * max(self.fourier.height, self.fourier.width)) * self.routines.item_bytes
+
+    @property
+    def kernel_sizes(self):
+        """Rows and channels of a kernel."""
+        return self.geometry.down.kernel, self.geometry.depth
+
     cdef char* elements_of(self, cnp.ndarray array, str name, bint written=False) except NULL:
         """The array's elements, which are of the summed type and in C order."""
         if cnp.PyArray_TYPE(array) != self.number or not (
@@ -226,7 +236,7 @@ cdef class Engine:
         cdef Py_ssize_t elements = fourier.height * fourier.pitch, size = self.routines.item_bytes, kernel
         cdef const char* taps = self.elements_of(kernels, "kernels")
         cdef char* points = self.elements_of(spectra, "spectra", True)
-        cdef char[::1] memory = empty_lines((elements + 2 * MOST_LANES * max(fourier.height, fourier.width)) * size)
+        cdef char[::1] memory = empty_lines(self.transform_bytes)
         if (spectra.ndim != 2 or kernels.ndim != 2
                 or spectra.shape[0] != kernels.shape[0] or exponents.shape[0] != kernels.shape[0]
                 or kernels.shape[1] != self.n_taps or spectra.shape[1] != self.spectrum_elements):
@@ -245,26 +255,55 @@ cdef class Engine:
         PyMem_Free(self.panels)
         PyMem_Free(self.column_source)
 
-    def pack(self, cnp.ndarray kernels, cnp.ndarray bias, Py_ssize_t panel_index, cnp.ndarray panels,
-             cnp.ndarray panel_bias):
-        """Writes the panel's `kernels` (kernels, taps) and their `bias` into one group's zeroed panels, tap-major."""
-        cdef const Panel* panel = &self.panels[panel_index]
-        cdef Py_ssize_t size = self.routines.item_bytes, first, block
-        cdef const char* taps = self.elements_of(kernels, "kernels")
-        cdef const char* own_bias = self.elements_of(bias, "bias")
-        cdef char* packed = self.elements_of(panels, "panels", True) + panel.offset * self.n_taps * size
-        memcpy(self.elements_of(panel_bias, "bias", True) + panel.offset * size, own_bias, panel.n_kernels * size)
+    def pack(self, cnp.ndarray kernels, Py_ssize_t first, Py_ssize_t end, cnp.ndarray panels, Py_ssize_t row=0,
+             Py_ssize_t channel=0):
+        """Writes panels [first, end) of all groups' panels, tap-major, with zeros for kernels that do not exist.
+
+        Parameters
+        ----------
+        kernels : their kernels (kernels, rows, columns, channels), of any strides; or some rows and channels of these.
+        first, end : places in the order of groups and of a group's panels.
+        panels : all of them, (groups, elements).
+        row, channel : the first ones of `kernels`.
+        """
+        cdef const Geometry* geometry = &self.geometry
+        cdef Py_ssize_t size = self.routines.item_bytes, index
+        cdef const char* place = cnp.PyArray_BYTES(kernels)
+        cdef char* packed = self.elements_of(panels, "panels", True)
+        cdef const Panel* panel
+        cdef Taps taps
+        if (not 0 <= first < end <= self.groups * self.n_panels or kernels.ndim != 4
+                or kernels.shape[0] != self._kernels_before(end) - self._kernels_before(first)
+                or kernels.shape[2] != geometry.across.kernel
+                or not 0 <= row <= geometry.down.kernel - kernels.shape[1]
+                or not 0 <= channel <= geometry.depth - kernels.shape[3]
+                or panels.size != self.groups * self.padded_kernels * self.n_taps):
+            raise ValueError("kernels: they are not those of the panels")
+        if self.lanes_over == WINOGRAD:
+            self.elements_of(kernels, "kernels")
+            if kernels.shape[1] != geometry.down.kernel or kernels.shape[3] != geometry.depth:
+                raise ValueError("kernels: they are not whole")
+        elif cnp.PyArray_TYPE(kernels) != self.number or not cnp.PyArray_ISALIGNED(kernels) or (
+                cnp.PyArray_ISBYTESWAPPED(kernels)):
+            raise ValueError(f"kernels: they are not {self.summed}")
+        taps_of(&taps, kernels.shape, kernels.strides, size, geometry.across.kernel, geometry.depth)
         with nogil:
-            if self.lanes_over == WINOGRAD:
-                self.routines.pack_transformed(taps, self.geometry.depth, packed, panel.width, panel.n_kernels)
-            else:
-                for block in range(ceiling(self.n_taps, PACKED_TAPS)):
-                    if block % SIGNAL_BLOCKS == SIGNAL_BLOCKS - 1:
-                        with gil:
-                            PyErr_CheckSignals()
-                    first = block * PACKED_TAPS
-                    self.routines.pack(taps + first * size, self.n_taps, packed + first * panel.width * size,
-                                       panel.width, panel.n_kernels, min(PACKED_TAPS, self.n_taps - first))
+            for index in range(first, end):
+                panel = &self.panels[index % self.n_panels]
+                pack_one(self.routines, self.lanes_over == WINOGRAD, geometry.depth, &taps, place,
+                         packed + ((index // self.n_panels * self.padded_kernels + panel.offset) * self.n_taps
+                                   + (row * geometry.across.kernel * geometry.depth + channel) * panel.width) * size,
+                         panel, self.n_taps)
+                place += panel.n_kernels * taps.kernel_pitch * size
+
+    cdef Py_ssize_t _kernels_before(self, Py_ssize_t panel):
+        """Kernels of the panels before one, which may be the one after the last."""
+        cdef Py_ssize_t group = panel // self.n_panels, index = panel % self.n_panels
+        return group * self.geometry.n_kernels + (self.panels[index].first if index else 0)
+
+    def panel_places(self):
+        """The place of each panel of a group among its padded kernels."""
+        return [self.panels[index].offset for index in range(self.n_panels)]
 
     def panel_ranges(self):
         """First and last kernel (exclusive) of each panel of a group."""
@@ -294,7 +333,7 @@ cdef class Engine:
         """
         cdef Call call = CALLS[self.form]()
         call.engine = self
-        call.forks_before = n_forks
+        call.crew.forks_before = n_forks
         call.take_images(images[0], images[1], images[2], images[3], fill)
         call.take_out(out[0], out[1], out[2], kernels)
         call.take_panels(panels[0], panels[1])
@@ -326,6 +365,7 @@ cdef void* allocated(Py_ssize_t count, size_t size) except NULL:
     return memory
 
 
+include "taps.pxi"
 include "binding.pxi"
 include "call.pxi"
 include "direct_forms.pxi"

@@ -9,8 +9,7 @@ cdef class Call(Binding):
     cdef public list workspaces          # of each worker, `workspace_bytes`
     cdef object error                    # raised while it was asked
 
-    cdef unsigned int n_inside, closed   # workers in the loops; none may come any more
-    cdef unsigned int forks_before
+    cdef Crew crew                       # of workers in the loops
 
     @property
     def n_tasks(self):
@@ -35,22 +34,20 @@ cdef class Call(Binding):
         cdef Py_ssize_t n_workers
         cdef unsigned int seen
         cdef int failed
-        add(&self.n_inside, 1)  # from here on `close` waits: what it lets go of may be looked at
-        if look(&self.closed):
-            add(&self.n_inside, -1)
+        if not enter(&self.crew):  # if so, `close` waits: what it lets go of may be looked at
             return
         try:
             memory = self.memory_of(worker)
             n_workers = len(self.workspaces)
         except BaseException:
-            add(&self.n_inside, -1)
+            leave(&self.crew)
             raise
         with nogil:
             if worker == 0 and n_workers > 1:
                 add(&n_announced, 1)
             failed = run_tasks(&self.loops, memory, worker == 0)
             seen = look(&n_announced)
-            add(&self.n_inside, -1)
+            leave(&self.crew)
             if stays:
                 wait_for_call(seen)
         if failed:
@@ -70,28 +67,12 @@ cdef class Call(Binding):
 
         A signal's exception cancels the call and is raised after. No other one can come before everybody has left.
         """
-        cdef bint all_left = False
-        cdef object error = None
-        add(&self.closed, 1)
-        with nogil:
-            all_left = becomes_zero(&self.n_inside)
-        while not all_left and self.forks_before == n_forks:
-            try:
-                if error is None:
-                    PyErr_CheckSignals()
-            except BaseException as raised:
-                error = raised
-                write_flag(&self.loops.cancelled, 1)
-            with nogil:
-                all_left = becomes_zero_soon(&self.n_inside)
+        cdef object error = close_crew(&self.crew, &self.loops.cancelled)
         self.let_go()
         self.let_panels_go()
         self.workspaces = []
         if error is not None:
             raise error
-        if not all_left and not read_flag(&self.loops.cancelled):
-            raise RuntimeError("workers: a signal's handler forked the process while others helped with this call; "
-                               "the child cannot go on with it")
 
     def stage(self, char[::1] strip, Py_ssize_t image, Py_ssize_t group, Py_ssize_t first_row, Py_ssize_t n_rows):
         """Lays the padded rows [first_row, first_row + n_rows) that windows reach into `strip`, channel-last."""

@@ -148,7 +148,6 @@ cdef class Repeat:
         if flip:
             turn_around(kernels, memory, n_bytes, self.call.engine.n_taps // self.call.engine.geometry.depth, pixel)
             kernels = memory
-        memset(panels, 0, self.call.packed.len)
         pack_panels(self.call.engine, kernels, panels)
         return panels
 
@@ -167,13 +166,14 @@ cdef void turn_around(const char* kernels, char* turned, Py_ssize_t n_bytes, Py_
 cdef void pack_panels(Engine engine, const char* kernels, char* packed) noexcept:
     """Pack all kernels, which lie one after the other in the order of the sum."""
     cdef const Panel* panel
-    cdef Py_ssize_t group, index, n_taps = engine.n_taps, kernel_bytes = n_taps * engine.routines.item_bytes
+    cdef Taps taps = taps_in_order(engine.n_taps)
+    cdef Py_ssize_t group, index, kernel_bytes = engine.n_taps * engine.routines.item_bytes
     for group in range(engine.groups):
         for index in range(engine.n_panels):
             panel = &engine.panels[index]
-            engine.routines.pack(kernels + (group * engine.geometry.n_kernels + panel.first) * kernel_bytes, n_taps,
+            engine.routines.pack(&taps, kernels + (group * engine.geometry.n_kernels + panel.first) * kernel_bytes,
                                  packed + (group * engine.padded_kernels + panel.offset) * kernel_bytes, panel.width,
-                                 panel.n_kernels, n_taps)
+                                 panel.n_kernels)
 
 
 cdef class Recent:

@@ -82,6 +82,11 @@ cdef struct Finished:
     char* responses
     Py_ssize_t row_pitch, column_pitch, kernel_pitch
 
+# Workers of a call, or of a preparation (crew.pxi).
+cdef struct Crew:
+    unsigned int n_inside, closed   # workers in the loops; none may come any more
+    unsigned int forks_before
+
 cdef enum Status:  # with which loops are left
     DONE, CANCELLED, RAISED
 

@@ -74,9 +74,18 @@ cdef struct Rows:
 ctypedef void (*CorrelateRows)(const Sum*, const Rows*, const void* image, const void* panel, const void* bias,
                                void* response) noexcept nogil
 
-# packed[tap * width + kernel] = kernels[kernel * kernel_pitch + tap] for the kernels that exist.
-ctypedef void (*Pack)(const void* kernels, Py_ssize_t kernel_pitch, void* packed, Py_ssize_t width,
-                      Py_ssize_t n_kernels, Py_ssize_t n_taps) noexcept nogil
+# Taps of kernels where they lie: tap (i, j, c), counted from 0 along three axes, of kernel k is at
+# offset + k * kernel_pitch + i * pitches[0] + j * pitches[1] + c * pitches[2], in elements, and is number
+# place + i * places[0] + j * places[1] + c * places[2] in the order of the sum. Pitches along the axes are not
+# negative, and the last axis with more than one tap has the smallest.
+cdef struct Taps:
+    Py_ssize_t kernel_pitch
+    Py_ssize_t[3] counts, pitches, places
+    Py_ssize_t offset, place
+
+# packed[tap * width + kernel] = the kernel's tap of that number; 0 for kernels from n_kernels on.
+ctypedef void (*Pack)(const Taps*, const void* kernels, void* packed, Py_ssize_t width,
+                      Py_ssize_t n_kernels) noexcept nogil
 
 # Some quads of winograd, in the order of rows, of one strip: each is 2x2 responses from 4x4 pixels, all of them as far
 # apart as the dilation says.

@@ -70,16 +70,6 @@ cdef void pack_transformed(const real* kernels, Py_ssize_t depth, real* packed, 
         kernel += 4
 
 
-cdef void pack_f32(const void* kernels, Py_ssize_t kernel_pitch, void* packed, Py_ssize_t width, Py_ssize_t n_kernels,
-                   Py_ssize_t n_taps) noexcept nogil:
-    pack(<const float*> kernels, kernel_pitch, <float*> packed, width, n_kernels, n_taps)
-
-
-cdef void pack_f64(const void* kernels, Py_ssize_t kernel_pitch, void* packed, Py_ssize_t width, Py_ssize_t n_kernels,
-                   Py_ssize_t n_taps) noexcept nogil:
-    pack(<const double*> kernels, kernel_pitch, <double*> packed, width, n_kernels, n_taps)
-
-
 cdef void pack_transformed_f32(const void* kernels, Py_ssize_t depth, void* packed, Py_ssize_t width,
                                Py_ssize_t n_kernels) noexcept nogil:
     pack_transformed(<const float*> kernels, depth, <float*> packed, width, n_kernels)

@@ -105,11 +105,11 @@ class Guarded:
 def guarding(guarded):
     """Workspaces, panels, and what they are packed from lie between guards; nothing is left from earlier calls."""
     _cache.clear_caches()
-    real_kernels, pack = _bank.Bank.real_kernels, _bank.Bank.pack
+    real_taps, pack = _bank.Bank.real_taps, _bank.Bank.pack
     with (
         mock.patch.object(_workers, "empty", guarded.workspace),
         mock.patch.object(_bank, "empty_lines", guarded.empty),
-        mock.patch.object(_bank.Bank, "real_kernels", lambda *arguments: guarded(real_kernels(*arguments))),
+        mock.patch.object(_bank.Bank, "real_taps", lambda *arguments: guarded(real_taps(*arguments))),
         mock.patch.object(_bank.Bank, "pack", lambda *words: tuple(map(guarded, pack(*words)))),
     ):
         yield

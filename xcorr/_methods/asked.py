@@ -114,6 +114,10 @@ class Job(Protocol):
     packed_as: Any
     call_done: Any
 
+    @property
+    def most_workers(self) -> int:
+        """Workers that the call may have, whatever it is worth."""
+
     def run(self, engine: Engine, result: Array, part: Part | None = None, **more: Any) -> Any:
         """The engine's call with the bank's panels, or a part's, done by as many workers as it is worth."""
 

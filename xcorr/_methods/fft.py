@@ -118,7 +118,7 @@ def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_a
     fits, sections = True, Sections([], None)
     for first in range(0, bank.n_kernels, at_once):
         end = min(first + at_once, bank.n_kernels)
-        spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once)
+        spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once, job.most_workers)
         job.beside, job.packed_as = plan.table_bytes + spectra.nbytes, spectra_key(engine, plan.level.name)
         call = job.call(engine, result, (spectra, bias), limits=limits, spectra_of=(first, exponents))
         job.share_out(call)

@@ -9,7 +9,7 @@ import numpy as np
 
 from xcorr import _workers
 from xcorr._axes import Geometry
-from xcorr._bank import Bank, panel_bytes, panels_key, widest_panel
+from xcorr._bank import Bank, panel_bytes, panels_key
 from xcorr._dtypes import Types
 from xcorr._engine import Engine
 from xcorr._methods import direct
@@ -173,7 +173,7 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
 
 def bytes_while_packed(bank: Bank, engine: Engine) -> int:
     """The bytes of a bank's panels and of what is there while they are packed."""
-    return panel_bytes(engine) + bank.converted_bytes(widest_panel(engine), np.dtype(engine.summed))
+    return panel_bytes(engine) + bank.converted_bytes(engine)
 
 
 def asked(job: Job, bank: Bank, engine: Engine) -> Callable[[Any], bool]:
@@ -191,7 +191,7 @@ def asked(job: Job, bank: Bank, engine: Engine) -> Callable[[Any], bool]:
                     return False
                 workspaces = call.workspace_bytes * len(call.workspaces)
                 bank.make_room(job.plan.table_bytes + workspaces + job.spare, job.packed_as)
-                found = bank.packed(engine, level, job.packed_as)
+                found = bank.packed(engine, level, but=job.packed_as)
             call.take_direct(engine, *found)
         return True
 
