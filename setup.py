@@ -50,7 +50,10 @@ if not X86_64:
     LEVELS = {"base": LEVELS["base"]}
 
 # A level is linked from its table and these parts. What takes longest stands first, so that no core waits in the end.
-PARTS = ("part_columns_f64", "part_columns_f32", "part_staging", "part_kernels", "part_channels", "part_transforms")
+PARTS = (
+    "part_columns_f64", "part_columns_f32", "part_staging", "part_rows", "part_kernels", "part_channels",
+    "part_transforms",
+)  # fmt: skip
 MODULES = ("_engine", "_integers", "_indices", "_memory", "_cpu")
 
 # Wanted of every compiler, each probed alone and left out where unknown. Contraction makes a product and the sum it

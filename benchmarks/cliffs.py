@@ -97,6 +97,35 @@ KEYWORDS = [
     Cliff("nchw_28", DEEP._replace(layout="NCHW"), (DEEP,), bar=1.15),
     Cliff("groups_2", Case((4, 56, 56, 128), (64, 3, 3), groups=2), (LAYER,)),
 ]
+
+
+def turned(case: Case) -> Case:
+    """The same work with rows and columns exchanged."""
+    n_images, height, width, n_channels = case.images
+    n_kernels, kernel_height, kernel_width = case.bank
+    images, bank = (n_images, width, height, n_channels), (n_kernels, kernel_width, kernel_height)
+    pairs = {name: getattr(case, name) for name in ("padding", "stride", "dilation")}
+    pairs = {name: pair[::-1] for name, pair in pairs.items() if isinstance(pair, tuple)}
+    return case._replace(images=images, bank=bank, **pairs)
+
+
+SHORT_AXES = {
+    "column_signal": Case((1, 100_000, 1, 1), (1, 50, 1)),
+    "column_signal_same": Case((1, 100_000, 1, 1), (1, 9, 1), padding="same"),
+    "column_signals": Case((200, 1000, 1, 1), (8, 9, 1)),
+    "column_signals_64_channels": Case((50, 500, 1, 64), (64, 5, 1)),
+    "columns_2": Case((100, 2000, 2, 1), (4, 9, 2)),
+    "columns_4": Case((1000, 100, 4, 1), (8, 3, 3)),
+    "columns_4_one_kernel": Case((1000, 100, 4, 1), (1, 3, 3)),
+    "columns_4_same": Case((1000, 100, 4, 1), (4, 3, 3), padding="same"),
+    "columns_4_uint8": Case((1000, 100, 4, 1), (4, 3, 3), dtype="uint8"),
+    "columns_7_64_channels": Case((20, 200, 7, 64), (64, 3, 3)),
+    "columns_8_stride_2": Case((100, 1000, 8, 1), (4, 5, 5), stride=(2, 1)),
+    "columns_12_3_channels": Case((50, 300, 12, 3), (4, 3, 3)),
+    "columns_20": Case((10, 5000, 20, 1), (4, 3, 3)),
+    "column_depthwise": Case((50, 500, 1, 64), (64, 5, 1), groups=64),
+}
+TURNED = [Cliff(f"turned_{name}", case, (turned(case),), bar=1.3) for name, case in SHORT_AXES.items()]
 TYPES = [
     Cliff(f"{dtype}_{name}", case._replace(dtype=dtype), (case,))
     for dtype in ("uint8", "float16")
@@ -116,7 +145,7 @@ MEMORY = [
     in_memory("out_channels_first_photo", PHOTO, out_as=channels_first),
 ]
 ALSO_FLOAT64 = ("channels_37", "kernels_50", "columns_13", "stride_2", "nchw_56", "byte_swapped", "channel_slice_photo")
-CLIFFS = [*SIZES, *KEYWORDS, *TYPES, *MEMORY]
+CLIFFS = [*SIZES, *KEYWORDS, *TURNED, *TYPES, *MEMORY]
 CLIFFS += [in_float64(cliff) for cliff in CLIFFS if cliff.name in ALSO_FLOAT64]
 
 

@@ -1,4 +1,4 @@
-"""Where the direct method's forms cross: the same work with lanes over kernels, over columns and over channels.
+"""Where the direct method's forms cross: the same work with lanes over kernels, columns, rows and channels.
 
 `xcorr.direct.form` says which form is taken; its constants come from these figures. Prints the milliseconds of each
 form for each level and type, one worker, and marks the one that is taken with a star.
@@ -18,6 +18,9 @@ from xcorr._methods import direct
 
 FILLED = ((1, 3, 512), (1, 5, 512), (3, 3, 512), (4, 3, 256), (16, 3, 64))
 """Channels, side of the kernels and of the images, for banks that fill 4, 5, 6 and 8 eighths of a vector."""
+
+NARROW = ((100, 4, 1), (1000, 8, 1), (5000, 20, 1), (5000, 10, 1), (300, 12, 3), (40, 12, 1), (30, 5, 1), (1000, 1, 1))
+"""Rows, columns and channels of narrow images, for 1, 2 and 4 kernels."""
 
 DEPTHWISE = (
     *((groups, size) for groups, size in ((2, 256), (3, 256), (4, 256), (6, 128), (8, 128), (12, 128))),
@@ -41,9 +44,11 @@ def time_form(kernels: np.ndarray, images: np.ndarray, groups: int, form: str | 
         _cache.clear_caches()
 
 
-def compare(groups: int, n_kernels: int, channels: int, side: int, size: int, dtype: type, forms: list[str]) -> None:
+def compare(
+    groups: int, n_kernels: int, channels: int, side: int, size: tuple[int, int], dtype: type, forms: list[str]
+) -> None:
     random = np.random.default_rng(3)
-    images = random.standard_normal((1, size, size, groups * channels)).astype(dtype)
+    images = random.standard_normal((1, *size, groups * channels)).astype(dtype)
     kernels = random.standard_normal((groups * n_kernels, side, side, channels)).astype(dtype)
     level = _dispatch.current()
     geometry = _axes.make_geometry(images.shape[1:], kernels.shape, groups=groups, padding="same")
@@ -52,7 +57,7 @@ def compare(groups: int, n_kernels: int, channels: int, side: int, size: int, dt
     figures = "  ".join(f"{form}{'*' if form == taken else ' '} {times[form]:7.3f} ms" for form in forms)
     print(
         f"{level.name:4s} {dtype.__name__} groups {groups:3d} K {n_kernels:2d} C {channels:2d} {side}x{side} on "
-        f"{size:3d}x{size:<3d}  {figures}  {times[taken] / min(times.values()):.2f} of the best",
+        f"{size[0]:3d}x{size[1]:<3d}  {figures}  {times[taken] / min(times.values()):.2f} of the best",
         flush=True,
     )
 
@@ -64,9 +69,12 @@ def main() -> None:
                 lanes = lanes_of(_dispatch.current().table, np.dtype(dtype).str[1:])
                 for n_kernels in sorted({max(1, lanes * eighths // 8) for eighths in (4, 5, 6, 8)}):
                     for channels, side, size in FILLED:
-                        compare(1, n_kernels, channels, side, size, dtype, ["kernels", "columns"])
+                        compare(1, n_kernels, channels, side, (size, size), dtype, ["kernels", "columns"])
                 for groups, size in DEPTHWISE:
-                    compare(groups, 1, 1, 3, size, dtype, ["kernels", "columns", "channels"])
+                    compare(groups, 1, 1, 3, (size, size), dtype, ["kernels", "columns", "channels"])
+                for n_kernels in (1, 2, 4):
+                    for height, width, channels in NARROW:
+                        compare(1, n_kernels, channels, 3, (height, width), dtype, ["columns", "rows"])
 
 
 if __name__ == "__main__":

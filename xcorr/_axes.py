@@ -50,6 +50,11 @@ class Axis(NamedTuple):
         """Padded pixels from the first to the last that a window holds."""
         return self.reach(self.outputs)
 
+    @property
+    def outside(self) -> int:
+        """Padded pixels among these that are not the image's."""
+        return self.reached - max(0, min(self.before + self.length, self.reached) - self.before)
+
     def reach(self, outputs: int) -> int:
         """Pixels from the first to the last that so many windows next to each other hold."""
         return (outputs - 1) * self.stride + self.effective

@@ -21,7 +21,7 @@ from xcorr._settings import Settings
 from xcorr._workers import refuse_too_large
 
 LARGEST_CACHED = 2**16
-"""Columns that the windows of a cached plan reach: its tables take that many numbers."""
+"""Padded columns outside of the image that a cached plan has: its tables take that many numbers."""
 
 Array = npt.NDArray[Any]
 
@@ -61,9 +61,11 @@ class Plan:
         self.response_bytes = prod(sizes) * self.types.response.itemsize
         self.engines: dict[tuple[str, str], Engine] = {}
         self.surely_fits = False
-        self.reached_columns = self.geometry.axes[-1].reached
-        self.table_bytes = 8 * self.reached_columns
-        self.is_small = self.reached_columns <= LARGEST_CACHED
+        self.forms: dict[str, str] = {}
+        down, across = self.geometry.axes
+        n_outside = max(across.outside, min(down.outside, direct.MOST_OUTSIDE))
+        self.table_bytes = 8 * n_outside
+        self.is_small = n_outside <= LARGEST_CACHED
 
     @functools.cached_property
     def multiply_adds(self) -> int:
@@ -94,7 +96,10 @@ class Plan:
 
     def form(self, summed: str) -> str:
         """What the direct method's lanes run over."""
-        return direct.form(self.geometry, self.n_kernels, lanes_of(self.level.table, summed))
+        form = self.forms.get(summed)
+        if form is None:
+            form = self.forms[summed] = direct.form(self.geometry, self.n_kernels, lanes_of(self.level.table, summed))
+        return form
 
     @functools.cached_property
     def no_fill(self) -> Array:

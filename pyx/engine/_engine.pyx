@@ -16,8 +16,8 @@ from microkernels cimport (
     UINT16, UINT32, UINT64, UINT8, Fourier, Routines, Taps
 )
 from types cimport (
-    FOURIER, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, STORE_CHECKED, STORE_SATURATED, WINOGRAD, Axis, Geometry,
-    Panel, ceiling, reach, span
+    FOURIER, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, STORE_CHECKED, STORE_SATURATED, WINOGRAD, Axis,
+    Geometry, Panel, ceiling, reach, span
 )
 
 from xcorr._memory import empty_lines
@@ -38,8 +38,8 @@ cdef extern from *:
     """
     int propagate "xcorr_raised"() except -1  # an exception that the loops left set
 
-FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "channels": OVER_CHANNELS, "winograd": WINOGRAD,
-         "fft": FOURIER}
+FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "rows": OVER_ROWS, "channels": OVER_CHANNELS,
+         "winograd": WINOGRAD, "fft": FOURIER}
 ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4": INT32, "u4": UINT32, "i8": INT64,
             "u8": UINT64, "f2": FLOAT16, "f4": FLOAT32, "f8": FLOAT64, "c8": FLOAT32, "c16": FLOAT64}
 SUMMED = {"f4": IN_FLOAT32, "f8": IN_FLOAT64}
@@ -68,8 +68,8 @@ cdef class Engine:
     counts : channels of a group, groups, and kernels of a group, in real numbers.
     blocks : how the sum is cut: kernel rows in a block, pieces of a kernel row, whether totals are compensated.
     summed : the type that sums are kept in, "f4" or "f8".
-    form : where lanes run: over "kernels", "columns" or "channels"; or "winograd", whose sum is one over channels, or
-        "fft".
+    form : where lanes run: over "kernels", "columns", "rows" or "channels"; or "winograd", whose sum is one over
+        channels, or "fft". Over rows an engine is that of the image turned, but for the order of the sum.
     boundary : names of the padding's boundary above and below, and on the sides.
     section : of "fft": its height and width, the points of its transforms down and across (1: none along that axis),
         and how many rows and columns of windows it gives.
@@ -83,10 +83,11 @@ cdef class Engine:
     cdef readonly Py_ssize_t groups                  # over channels 1, whatever the geometry's
     cdef readonly Py_ssize_t n_panels, padded_kernels, n_taps, reached_rows, reached_columns
     cdef int lanes_over                              # a Form
+    cdef Py_ssize_t kernel_height, kernel_width      # as the kernels lie, also where the geometry is turned
     cdef Py_ssize_t staged                           # channels that one position of a strip holds
     cdef Py_ssize_t pixel                            # elements of one position of a strip, those of no channel included
     cdef Panel* panels
-    cdef Py_ssize_t* column_source
+    cdef Py_ssize_t* outside                         # source of each column outside of the image, -1 for the fill value
     cdef Py_ssize_t first_inside, end_inside, first_source
     cdef Fourier fourier                             # of "fft" alone
     cdef char* twiddles
@@ -95,15 +96,18 @@ cdef class Engine:
     def __cinit__(self, table, tuple axes, tuple counts, tuple blocks, str summed, str form, tuple boundary,
                   tuple section=None, bint rounded=False):
         cdef Geometry* geometry = &self.geometry
-        cdef Py_ssize_t index
+        cdef Py_ssize_t index, n_outside
         cdef int column_boundary
+        self.lanes_over = FORMS[form]
+        self.kernel_height, self.kernel_width = axes[0][1], axes[1][1]
+        if self.lanes_over == OVER_ROWS:
+            axes, boundary = axes[::-1], boundary[::-1]
         self.row_boundary, column_boundary = BOUNDARIES[boundary[0]], BOUNDARIES[boundary[1]]
         self.capsule = table
         self.routines = routines_of(table, summed)
         self.number = (<cnp.dtype> cnp.dtype(summed)).num
         self.summed = summed
         self.form = form
-        self.lanes_over = FORMS[form]
         take_axis(&geometry.down, axes[0])
         take_axis(&geometry.across, axes[1])
         geometry.depth, geometry.groups, geometry.n_kernels = counts
@@ -122,11 +126,15 @@ cdef class Engine:
         self.groups = geometry.groups
         self.reached_rows = reach(&geometry.down, geometry.down.outputs)
         self.reached_columns = reach(&geometry.across, geometry.across.outputs)
-        self.column_source = <Py_ssize_t*> allocated(self.reached_columns, sizeof(Py_ssize_t))
-        for index in range(self.reached_columns):
-            self.column_source[index] = source_of(&geometry.across, index, column_boundary)
         self.first_inside = max(0, min(geometry.across.before, self.reached_columns))
-        self.end_inside = min(geometry.across.before + geometry.across.length, self.reached_columns)
+        self.end_inside = max(self.first_inside,
+                              min(geometry.across.before + geometry.across.length, self.reached_columns))
+        n_outside = self.reached_columns - (self.end_inside - self.first_inside)
+        self.outside = <Py_ssize_t*> allocated(n_outside, sizeof(Py_ssize_t))
+        for index in range(n_outside):
+            self.outside[index] = source_of(
+                &geometry.across, index if index < self.first_inside else index - n_outside + self.reached_columns,
+                column_boundary)
         self.first_source = max(0, -geometry.across.before)
         if self.lanes_over == FOURIER:
             self._plan_sections(section, rounded)
@@ -143,7 +151,7 @@ cdef class Engine:
         self.panels = <Panel*> allocated(n_kernels, sizeof(Panel))
         while first < n_kernels:
             left = n_kernels - first
-            if self.lanes_over != OVER_COLUMNS:
+            if self.lanes_over != OVER_COLUMNS and self.lanes_over != OVER_ROWS:
                 width = lanes if left <= lanes else 2 * lanes
             else:
                 width = left if left <= 2 else 4
@@ -221,7 +229,7 @@ cdef class Engine:
     @property
     def kernel_sizes(self):
         """Rows and channels of a kernel."""
-        return self.geometry.down.kernel, self.geometry.depth
+        return self.kernel_height, self.geometry.depth
 
     cdef char* elements_of(self, cnp.ndarray array, str name, bint written=False) except NULL:
         """The array's elements, which are of the summed type and in C order."""
@@ -253,7 +261,7 @@ cdef class Engine:
     def __dealloc__(self):
         PyMem_Free(self.twiddles)
         PyMem_Free(self.panels)
-        PyMem_Free(self.column_source)
+        PyMem_Free(self.outside)
 
     def pack(self, cnp.ndarray kernels, Py_ssize_t first, Py_ssize_t end, cnp.ndarray panels, Py_ssize_t row=0,
              Py_ssize_t channel=0):
@@ -274,25 +282,25 @@ cdef class Engine:
         cdef Taps taps
         if (not 0 <= first < end <= self.groups * self.n_panels or kernels.ndim != 4
                 or kernels.shape[0] != self._kernels_before(end) - self._kernels_before(first)
-                or kernels.shape[2] != geometry.across.kernel
-                or not 0 <= row <= geometry.down.kernel - kernels.shape[1]
+                or kernels.shape[2] != self.kernel_width
+                or not 0 <= row <= self.kernel_height - kernels.shape[1]
                 or not 0 <= channel <= geometry.depth - kernels.shape[3]
                 or panels.size != self.groups * self.padded_kernels * self.n_taps):
             raise ValueError("kernels: they are not those of the panels")
         if self.lanes_over == WINOGRAD:
             self.elements_of(kernels, "kernels")
-            if kernels.shape[1] != geometry.down.kernel or kernels.shape[3] != geometry.depth:
+            if kernels.shape[1] != self.kernel_height or kernels.shape[3] != geometry.depth:
                 raise ValueError("kernels: they are not whole")
         elif cnp.PyArray_TYPE(kernels) != self.number or not cnp.PyArray_ISALIGNED(kernels) or (
                 cnp.PyArray_ISBYTESWAPPED(kernels)):
             raise ValueError(f"kernels: they are not {self.summed}")
-        taps_of(&taps, kernels.shape, kernels.strides, size, geometry.across.kernel, geometry.depth)
+        taps_of(&taps, kernels.shape, kernels.strides, size, self.kernel_width, geometry.depth)
         with nogil:
             for index in range(first, end):
                 panel = &self.panels[index % self.n_panels]
                 pack_one(self.routines, self.lanes_over == WINOGRAD, geometry.depth, &taps, place,
                          packed + ((index // self.n_panels * self.padded_kernels + panel.offset) * self.n_taps
-                                   + (row * geometry.across.kernel * geometry.depth + channel) * panel.width) * size,
+                                   + (row * self.kernel_width * geometry.depth + channel) * panel.width) * size,
                          panel, self.n_taps)
                 place += panel.n_kernels * taps.kernel_pitch * size
 
@@ -334,8 +342,8 @@ cdef class Engine:
         cdef Call call = CALLS[self.form]()
         call.engine = self
         call.crew.forks_before = n_forks
-        call.take_images(images[0], images[1], images[2], images[3], fill)
-        call.take_out(out[0], out[1], out[2], kernels)
+        call.take_images(images[0], self.own_axes(images[1]), images[2], images[3], fill)
+        call.take_out(out[0], self.own_axes(out[1]), out[2], kernels)
         call.take_panels(panels[0], panels[1])
         if spectra_of is not None:
             (<FourierPairs?> call).choose_kernels(spectra_of[0], spectra_of[1])
@@ -344,8 +352,14 @@ cdef class Engine:
         if limits is not None:
             call.loops.consumer.low, call.loops.consumer.high = limits[:2]
             call.loops.consumer.kind = STORE_SATURATED if limits[2] else STORE_CHECKED
+        if areas is not None and self.lanes_over == OVER_ROWS:
+            areas = [(*area[:2], *area[4:], *area[2:4]) for area in areas]
         call.lay_out(n_workers, workspace_limit, areas)
         return call
+
+    cdef tuple own_axes(self, tuple axes):
+        """The places of the axes image, row, column and channel of the engine's own geometry in an array."""
+        return (axes[0], axes[2], axes[1], axes[3]) if self.lanes_over == OVER_ROWS else axes
 
 
 cdef const Routines* routines_of(table, str summed) except NULL:
@@ -372,8 +386,8 @@ include "direct_forms.pxi"
 include "winograd_strips.pxi"
 include "fourier_pairs.pxi"
 
-CALLS = {"kernels": OverKernels, "columns": OverColumns, "channels": OverChannels, "winograd": Winograd,
-         "fft": FourierPairs}
+CALLS = {"kernels": OverKernels, "columns": OverColumns, "rows": OverRows, "channels": OverChannels,
+         "winograd": Winograd, "fft": FourierPairs}
 
 include "words.pxi"
 include "extents.pxi"

@@ -1,12 +1,21 @@
 # How a call lies in memory, whatever its form: its arrays, the order of the sum, and how many rows a task takes.
 
 from microkernels cimport Segment, Staging, Sum
-from types cimport Area, Geometry, Loops, ceiling, effective, reach
+from types cimport Area, Axis, Geometry, Loops, ceiling, effective, reach
 
 
 cdef Py_ssize_t STRIP_BYTES = 192 * 1024  # of a strip's image rows: they stay in the second-level cache
 cdef Py_ssize_t BLOCKS_PER_TOTAL = 6      # of winograd's sums: where there are more, the totals are carried
 cdef Py_ssize_t TASK_MULTIPLY_ADDS = 1 << 20       # multiply-adds below which tasks are claimed several at once
+
+
+cdef Py_ssize_t LEAST_COLUMNS = 1024      # of pixels in a strip, where rows are cut
+cdef Py_ssize_t LEAST_SPANS = 4           # of a kernel, at the least, that they are
+
+
+cdef inline Py_ssize_t tasks_for(Py_ssize_t n_workers) noexcept:
+    """Tasks enough for so many workers."""
+    return 4 * n_workers if n_workers > 1 else 1
 
 
 cdef class Binding:
@@ -16,7 +25,7 @@ cdef class Binding:
     cdef Py_buffer images, out, packed, bias
     cdef bint has_images, has_out, has_packed, has_bias
     cdef double[::1] fill
-    cdef Py_ssize_t item_bytes
+    cdef Py_ssize_t item_bytes, out_item_bytes                 # of real elements
     cdef Py_ssize_t column_bytes, channel_pitch_bytes          # of the images
     cdef Py_ssize_t out_column_bytes, out_kernel_bytes
     cdef Py_ssize_t* channel_bytes
@@ -97,7 +106,7 @@ cdef class Binding:
         loops.consumer.row_bytes = pitch_of(&self.out, axes[1])
         self.out_column_bytes = pitch_of(&self.out, axes[2])
         self.out_kernel_bytes = pitch_of(&self.out, axes[3])
-        item_bytes = self.out.itemsize // components
+        item_bytes = self.out_item_bytes = self.out.itemsize // components
         self.kernel_bytes = <Py_ssize_t*> allocated(geometry.groups * geometry.n_kernels, sizeof(Py_ssize_t))
         for kernel in range(geometry.groups * geometry.n_kernels):
             own = kernel if kernels is None else kernels[kernel]
@@ -132,7 +141,7 @@ cdef class Binding:
         loops.n_panels = engine.n_panels
         loops.padded_kernels = engine.padded_kernels
         loops.source.row_boundary = engine.row_boundary
-        self.measure(areas)
+        self.measure(n_workers, areas)
         self.lay_out_strips()
         self.deal_tasks(n_workers, workspace_limit, areas)
         self.fits = self.workspace_of(loops.strip_rows) <= workspace_limit
@@ -171,16 +180,35 @@ cdef class Binding:
 
     # What is common.
 
-    cdef measure(self, list areas):
-        """The sizes of areas, or of whole images."""
+    cdef measure(self, Py_ssize_t n_workers, list areas):
+        """The sizes of areas, or of strips of whole images; how many columns of a long row a strip takes."""
         cdef const Geometry* geometry = &self.engine.geometry
         self.most_rows = geometry.down.outputs
         self.most_columns = self.least_columns = geometry.across.outputs
+        self.loops.strips_across = self.cut_rows(n_workers)
+        if self.loops.strips_across > 1:
+            self.most_columns = ceiling(geometry.across.outputs, self.loops.strips_across) + MOST_LANES - 1
+            self.least_columns = geometry.across.outputs // self.loops.strips_across - MOST_LANES + 1
         if areas is not None:
             self.most_rows = max([area[3] for area in areas])
             self.most_columns = max([area[5] for area in areas])
             self.least_columns = min([area[5] for area in areas])
         self.reached_columns = reach(&geometry.across, self.most_columns)
+
+    cdef Py_ssize_t cut_rows(self, Py_ssize_t n_workers):
+        """How many strips lie side by side: more than one where rows are too long, or too few for the workers."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t rows = product(geometry.down.outputs, self.loops.n_images), outputs = geometry.across.outputs
+        cdef Py_ssize_t pixel_bytes = product(self.engine.pixel * self.engine.routines.item_bytes,
+                                              geometry.across.stride)
+        cdef Py_ssize_t n_strips = max(1, outputs // max(STRIP_BYTES // pixel_bytes, 1))
+        n_strips = max(n_strips, ceiling(tasks_for(n_workers), max(rows, 1)))
+        return max(1, min(n_strips, outputs // self.least_of_strip()))
+
+    cdef Py_ssize_t least_of_strip(self):
+        """Columns of responses below which a piece is not worth a strip: too many pixels are its neighbour's, too."""
+        cdef const Axis* across = &self.engine.geometry.across
+        return max(2 * MOST_LANES, ceiling(max(LEAST_COLUMNS, LEAST_SPANS * effective(across)), across.stride))
 
     cdef bint padded(self):
         cdef const Geometry* geometry = &self.engine.geometry
@@ -196,7 +224,8 @@ cdef class Binding:
         staging.first_inside = self.engine.first_inside
         staging.first_source = self.engine.first_source
         staging.end_inside = self.engine.end_inside
-        staging.column_source = self.engine.column_source
+        staging.before = self.engine.outside
+        staging.behind = self.engine.outside + self.engine.first_inside
         staging.depth = self.engine.staged
         staging.column_bytes = self.column_bytes
         staging.adjacent = adjacent(self.channel_bytes, staging.depth, self.item_bytes)
@@ -253,8 +282,8 @@ cdef class Binding:
         cdef Py_ssize_t size = self.engine.routines.item_bytes
         cdef Py_ssize_t kernel_rows = effective(&geometry.down)
         cdef Py_ssize_t bytes_per_row = product(self.reached_columns, self.engine.pixel * size)
-        cdef Py_ssize_t rows, all_rows = product(geometry.down.outputs, loops.n_images)
-        cdef Py_ssize_t n_tasks = 4 * n_workers if n_workers > 1 else 1
+        cdef Py_ssize_t rows, all_rows = product(product(geometry.down.outputs, loops.n_images), loops.strips_across)
+        cdef Py_ssize_t n_tasks = tasks_for(n_workers)
         if areas is not None:
             all_rows = sum([area[3] for area in areas])
         rows = max((STRIP_BYTES // bytes_per_row - kernel_rows) // geometry.down.stride + 1,
@@ -265,7 +294,7 @@ cdef class Binding:
         loops.n_strips = ceiling(self.most_rows, rows)
         loops.strip_rows = ceiling(self.most_rows, loops.n_strips)
         loops.strip_rows = self.whole_rows(loops.strip_rows)
-        loops.n_strips = ceiling(geometry.down.outputs, loops.strip_rows)
+        loops.n_strips = product(ceiling(geometry.down.outputs, loops.strip_rows), loops.strips_across)
         loops.n_tasks = product(loops.n_images, loops.n_strips)
         if areas is not None:
             self.cut_areas(areas)

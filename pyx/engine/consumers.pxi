@@ -11,13 +11,49 @@
 
 from atomics cimport write_flag
 from microkernels cimport Routines, Storing
-from types cimport STORE, STORE_CHECKED, STORE_SATURATED, Consumer, Finished
+from types cimport MOST_BESIDE, STORE, STORE_CHECKED, STORE_SATURATED, Consumer, Finished
 
 
 cdef inline char* place_of(const Consumer* consumer, const Finished* finished) noexcept nogil:
     """The place of the first of these responses in the array."""
     return (consumer.out + finished.image * consumer.response_bytes + finished.first_row * consumer.row_bytes
             + finished.first_column * consumer.storing.column_bytes + consumer.kernel_bytes[finished.first_kernel])
+
+
+cdef inline void consume_row(const Routines* routines, Consumer* consumer, const Storing* storing, char* responses,
+                             char* target) noexcept nogil:
+    if consumer.kind == STORE:
+        routines.store(storing, responses, target)
+    elif consumer.kind == STORE_CHECKED and routines.within(storing, responses, consumer.low, consumer.high):
+        routines.store(storing, responses, target)
+    elif consumer.kind == STORE_SATURATED and routines.saturate(storing, responses, consumer.low, consumer.high):
+        routines.store_saturated(storing, responses, consumer.high, target)
+    else:
+        write_flag(&consumer.overflowed, 1)
+
+
+cdef void consume_beside(const Routines* routines, Consumer* consumer, const Finished* finished,
+                         char* target) noexcept nogil:
+    """Rows that lie next to each other in the array: kernels of rows, or of one row, as if all were kernels.
+
+    In the strip kernels of a row lie a kernel's pitch apart, and so do rows where the array has all kernels together.
+    """
+    cdef Storing storing = consumer.storing
+    cdef bint together = consumer.row_bytes != consumer.beside[1]
+    cdef Py_ssize_t n_beside = finished.n_rows * finished.n_kernels if together else finished.n_rows
+    cdef Py_ssize_t pitch = finished.kernel_pitch if together else finished.row_pitch
+    cdef Py_ssize_t kernel, first
+    storing.adjacent = True
+    storing.n_columns, storing.column_pitch, storing.kernel_pitch = finished.n_columns, 1, pitch
+    storing.kernel_bytes = consumer.beside
+    for kernel in range(1 if together else finished.n_kernels):
+        first = 0
+        while first < n_beside:
+            storing.n_kernels = min(MOST_BESIDE, n_beside - first)
+            consume_row(routines, consumer, &storing,
+                        finished.responses + (kernel * finished.kernel_pitch + first * pitch) * routines.item_bytes,
+                        target + consumer.kernel_bytes[finished.first_kernel + kernel] + first * consumer.beside[1])
+            first += storing.n_kernels
 
 
 cdef void consume(const Routines* routines, Consumer* consumer, const Finished* finished) noexcept nogil:
@@ -27,6 +63,9 @@ cdef void consume(const Routines* routines, Consumer* consumer, const Finished* 
     cdef char* target = (consumer.out + finished.image * consumer.response_bytes
                          + finished.first_row * consumer.row_bytes
                          + finished.first_column * storing.column_bytes)
+    if consumer.beside != NULL:
+        consume_beside(routines, consumer, finished, target)
+        return
     storing.n_columns, storing.n_kernels = finished.n_columns, finished.n_kernels
     storing.column_pitch, storing.kernel_pitch = finished.column_pitch, finished.kernel_pitch
     storing.kernel_bytes = consumer.kernel_bytes + finished.first_kernel
@@ -35,13 +74,6 @@ cdef void consume(const Routines* routines, Consumer* consumer, const Finished* 
         storing.n_columns *= n_rows
         n_rows = 1
     for _ in range(n_rows):
-        if consumer.kind == STORE:
-            routines.store(&storing, responses, target)
-        elif consumer.kind == STORE_CHECKED and routines.within(&storing, responses, consumer.low, consumer.high):
-            routines.store(&storing, responses, target)
-        elif consumer.kind == STORE_SATURATED and routines.saturate(&storing, responses, consumer.low, consumer.high):
-            routines.store_saturated(&storing, responses, consumer.high, target)
-        else:
-            write_flag(&consumer.overflowed, 1)
+        consume_row(routines, consumer, &storing, responses, target)
         responses += finished.row_pitch * routines.item_bytes
         target += consumer.row_bytes

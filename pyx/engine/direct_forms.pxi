@@ -1,8 +1,9 @@
 # The forms of the direct method: what their lanes run over says how pixels lie in a strip, or in an image that is read
 # where it is. Their loops are those of strips.pxi.
 
+from cpython.pyport cimport PY_SSIZE_T_MAX
 from microkernels cimport Staging
-from types cimport STORE, Geometry, Loops, ceiling
+from types cimport MOST_BESIDE, STORE, Geometry, Loops, ceiling
 
 
 cdef class Interleaved(Call):
@@ -77,12 +78,18 @@ cdef class OverChannels(Interleaved):
         return self.engine.padded_kernels == self.engine.geometry.n_kernels  # no lane beyond the last channel
 
 
+cdef enum:
+    SHARED_ROWS = 3  # of pixels that a tile's last rows of responses have beyond its first one's
+
+
 cdef class OverColumns(Call):
     """Lanes over columns: channel by channel in the image's strip, kernel by kernel in the response's."""
     cdef Py_ssize_t* tap_offsets
+    cdef Py_ssize_t* row_offsets
 
     def __dealloc__(self):
         PyMem_Free(self.tap_offsets)
+        PyMem_Free(self.row_offsets)
 
     cdef lay_out_strips(self):
         cdef Loops* loops = &self.loops
@@ -126,15 +133,83 @@ cdef class OverColumns(Call):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Staging* staging = &loops.source.staging
-        cdef Py_ssize_t size = self.engine.routines.item_bytes, column, tap
+        cdef Py_ssize_t size = self.engine.routines.item_bytes, tap, row
         staging.channel_pitch = (self.channel_pitch_bytes // size if loops.in_place
                                  else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
         if not loops.direct_store:
             loops.rows.kernel_pitch = product(loops.strip_rows, self.most_columns)
-        self.tap_offsets = <Py_ssize_t*> allocated(geometry.across.kernel * geometry.depth, sizeof(Py_ssize_t))
-        for tap in range(geometry.across.kernel * geometry.depth):
-            column = tap // geometry.depth * geometry.across.dilation
-            self.tap_offsets[tap] = (column % staging.n_phases * staging.phase_pitch + column // staging.n_phases
-                                     + tap % geometry.depth * staging.channel_pitch)
-        loops.sum.tap_offsets = self.tap_offsets
         Call.lay_out_rest(self)
+        self.tap_offsets = <Py_ssize_t*> allocated(loops.sum.run, sizeof(Py_ssize_t))
+        for tap in range(loops.sum.run):
+            self.tap_offsets[tap] = self.place_of_tap(tap)
+        loops.sum.tap_offsets = self.tap_offsets
+        self.row_offsets = <Py_ssize_t*> allocated(loops.sum.kernel_height + SHARED_ROWS, sizeof(Py_ssize_t))
+        for row in range(loops.sum.kernel_height + SHARED_ROWS):
+            self.row_offsets[row] = self.place_of_kernel_row(row)
+        loops.sum.row_offsets = self.row_offsets
+
+    cdef Py_ssize_t place_of_column(self, Py_ssize_t column):
+        """Elements from the first column of a row."""
+        cdef const Staging* staging = &self.loops.source.staging
+        return column % staging.n_phases * staging.phase_pitch + column // staging.n_phases
+
+    cdef Py_ssize_t place_of_kernel_row(self, Py_ssize_t row):
+        """Elements from a window's first tap to the first one of a kernel row."""
+        return row * self.loops.sum.kernel_row_pitch
+
+    cdef Py_ssize_t place_of_tap(self, Py_ssize_t tap):
+        """Elements from the first tap of a kernel row."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        return (self.place_of_column(tap // geometry.depth * geometry.across.dilation)
+                + tap % geometry.depth * self.loops.source.staging.channel_pitch)
+
+
+cdef class OverRows(OverColumns):
+    """Lanes over rows: as over columns, of the image and its windows turned, but in the order of the kernel as it is.
+
+    A kernel row lies along the lanes and a tap of it across, so that an image of one column is one of one row. Where
+    rows (the image's columns) lie element by element next to each other, several are turned at once.
+    """
+    cdef Py_ssize_t* beside
+
+    def __dealloc__(self):
+        PyMem_Free(self.beside)
+
+    cdef lay_out_rest(self):
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t out_bytes = self.out_item_bytes, index
+        OverColumns.lay_out_rest(self)
+        self.beside = <Py_ssize_t*> allocated(2 * MOST_BESIDE, sizeof(Py_ssize_t))
+        for index in range(MOST_BESIDE):
+            self.beside[index], self.beside[MOST_BESIDE + index] = index * self.item_bytes, index * out_bytes
+        if loops.source.staging.n_phases == 1 and loops.source.row_bytes == self.item_bytes:
+            loops.source.beside = self.beside
+        if loops.direct_store or geometry.down.outputs == 1:
+            return
+        if loops.consumer.storing.adjacent and loops.consumer.row_bytes == geometry.n_kernels * out_bytes:
+            loops.rows.kernel_pitch, loops.rows.row_pitch = self.most_columns, geometry.n_kernels * self.most_columns
+            loops.consumer.beside = self.beside + MOST_BESIDE
+        elif loops.consumer.row_bytes == out_bytes:
+            loops.consumer.beside = self.beside + MOST_BESIDE
+
+    cdef Py_ssize_t place_of_kernel_row(self, Py_ssize_t row):
+        return self.place_of_column(row * self.engine.geometry.across.dilation)
+
+    cdef Py_ssize_t place_of_tap(self, Py_ssize_t tap):
+        cdef const Geometry* geometry = &self.engine.geometry
+        return (tap // geometry.depth * geometry.down.dilation * self.loops.row_pitch
+                + tap % geometry.depth * self.loops.source.staging.channel_pitch)
+
+    cdef lay_out_sum(self):
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        self.segments = self.build_sum(geometry, &loops.sum, geometry.across.kernel,
+                                       geometry.down.kernel * geometry.depth, False)
+        loops.sum.dense = loops.sum.run == 1
+        loops.sum.kernel_row_pitch = PY_SSIZE_T_MAX  # none: rows of windows share no rows of taps
+        if geometry.down.outputs > 1:
+            loops.rows.window_row_pitch = geometry.down.stride * loops.row_pitch
+        if (geometry.down.outputs > 1 and (geometry.down.stride == geometry.down.dilation or geometry.down.kernel == 1)
+                and geometry.depth == 1 and geometry.pieces_per_row == 1 and not geometry.compensated):
+            loops.correlate = self.engine.routines.over_rows

@@ -11,7 +11,7 @@
 
 from microkernels cimport Staging
 from simd cimport prefetch
-from types cimport CONSTANT, EDGE, REFLECT, SYMMETRIC, WRAP, Axis, Geometry, Loops, Source
+from types cimport MOST_BESIDE, CONSTANT, EDGE, REFLECT, SYMMETRIC, WRAP, Axis, Geometry, Loops, Source
 
 BOUNDARIES = {"constant": CONSTANT, "edge": EDGE, "reflect": REFLECT, "symmetric": SYMMETRIC, "wrap": WRAP}
 
@@ -63,13 +63,20 @@ cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
     staging.first_inside = max(0, min(source.staging.first_inside - left, n_columns))
     staging.end_inside = max(staging.first_inside, min(source.staging.end_inside - left, n_columns))
     staging.first_source = max(0, left - source.staging.first_inside) + source.staging.first_source
-    staging.column_source = source.staging.column_source + left
+    staging.before = source.staging.before + left
+    staging.behind = source.staging.behind + max(0, left - source.staging.end_inside)
     staging.channel_bytes = source.channel_bytes + group * staging.depth
     staging.fill = source.staging.fill + group * staging.depth
     while row < end:
         joined = 1
         if not source.skips_rows or row_is_reached(loops.geometry, row):
             pixels = row_of(loops, image, row)
+            if source.beside != NULL and pixels != NULL:
+                joined = rows_inside(loops, row, end)
+                stage_beside(loops, &staging, pixels, joined, row_pitch, strip)
+                row += joined
+                strip += joined * row_pitch * loops.item_bytes
+                continue
             if rows_join and pixels != NULL and 0 <= row - loops.geometry.down.before < loops.geometry.down.length:
                 joined = min(end - row, loops.geometry.down.length - (row - loops.geometry.down.before))
                 staging.columns = joined * n_columns
@@ -81,6 +88,33 @@ cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
                 staging.columns = staging.end_inside = n_columns
         row += joined
         strip += joined * row_pitch * loops.item_bytes
+
+
+cdef inline Py_ssize_t rows_inside(const Loops* loops, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
+    """Rows from a padded one on that lie in the image one after the other; 1 if it lies outside."""
+    return max(1, min(end - row, loops.geometry.down.before + loops.geometry.down.length - row)
+               if row >= loops.geometry.down.before else 1)
+
+
+cdef void stage_beside(const Loops* loops, const Staging* rows, const char* pixels, Py_ssize_t n_rows,
+                       Py_ssize_t row_pitch, char* strip) noexcept nogil:
+    """Rows that lie next to each other, channel by channel: each row as if it were a channel, so that blocks turn."""
+    cdef Staging staging = rows[0]
+    cdef double[MOST_BESIDE] fill
+    cdef Py_ssize_t channel, first, index
+    staging.adjacent = True
+    staging.channel_pitch = row_pitch
+    staging.channel_bytes = loops.source.beside
+    staging.fill = fill
+    for channel in range(rows.depth):
+        for index in range(min(n_rows, MOST_BESIDE)):
+            fill[index] = rows.fill[channel]
+        first = 0
+        while first < n_rows:
+            staging.depth = min(MOST_BESIDE, n_rows - first)
+            loops.routines.stage(&staging, pixels + rows.channel_bytes[channel] + loops.source.beside[1] * first,
+                                 strip + (channel * rows.channel_pitch + first * row_pitch) * loops.item_bytes)
+            first += staging.depth
 
 
 cdef inline const char* row_of(const Loops* loops, Py_ssize_t image, Py_ssize_t row) noexcept nogil:

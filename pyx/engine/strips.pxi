@@ -2,7 +2,7 @@
 # for signals.
 
 from atomics cimport claim, read_flag, write_flag
-from microkernels cimport Rows
+from microkernels cimport MOST_LANES, Rows
 from types cimport CANCELLED, DONE, RAISED, Area, Finished, Geometry, Loops, Panel, Source, reach
 
 cdef extern from "Python.h":
@@ -37,14 +37,23 @@ cdef inline Area area_of(const Loops* loops, Py_ssize_t task) noexcept nogil:
     cdef Area area
     if loops.areas != NULL:
         return loops.areas[task]
+    cdef Py_ssize_t strip = task % loops.n_strips, across = strip % loops.strips_across
     area.image = task // loops.n_strips
     area.first_group = 0
     area.end_group = loops.geometry.groups
-    area.first_row = task % loops.n_strips * loops.strip_rows
+    area.first_row = strip // loops.strips_across * loops.strip_rows
     area.n_rows = min(loops.strip_rows, loops.geometry.down.outputs - area.first_row)
-    area.first_column = 0
-    area.n_columns = loops.geometry.across.outputs
+    area.first_column = first_of_strip(loops, across)
+    area.n_columns = first_of_strip(loops, across + 1) - area.first_column
     return area
+
+
+cdef inline Py_ssize_t first_of_strip(const Loops* loops, Py_ssize_t across) noexcept nogil:
+    """The first column of the strips that are so many from the left, where rows are cut: whole vectors lie before."""
+    cdef Py_ssize_t outputs = loops.geometry.across.outputs
+    if across == loops.strips_across:
+        return outputs
+    return outputs * across // loops.strips_across // MOST_LANES * MOST_LANES
 
 
 cdef int do_strip(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* counted,

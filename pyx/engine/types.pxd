@@ -6,8 +6,12 @@ cdef struct Loops
 
 cdef enum Form:  # where the lanes go
     OVER_KERNELS, OVER_COLUMNS, OVER_CHANNELS
+    OVER_ROWS                        # as over columns, the axes of the image and of its windows exchanged
     WINOGRAD                         # over channels and over kernels, between its transforms
     FOURIER                          # over columns and rows of sections, in its transforms
+
+cdef enum:
+    MOST_BESIDE = 256  # rows or responses that are turned at once
 
 # One spatial axis of an image, and of the kernels that go along it; in pixels.
 cdef struct Axis:
@@ -56,6 +60,7 @@ cdef struct Source:
     bint rows_join                    # the image's rows follow each other without a gap, and so do the strip's
     bint skips_rows                   # those that no window has a tap in are left as they are
     Py_ssize_t rows_ahead             # that are fetched while one is staged
+    const Py_ssize_t* beside          # where rows lie element by element next to each other: of each, some at once
     Staging staging                   # of all padded columns
 
 # What takes a strip that is done (consumers.pxi).
@@ -69,6 +74,7 @@ cdef struct Consumer:
     char* out
     Py_ssize_t response_bytes, row_bytes  # pitches of the array
     const Py_ssize_t* kernel_bytes    # groups * n_kernels
+    const Py_ssize_t* beside          # where rows, or their kernels, lie so: of each, some at once
     Storing storing                   # what is the same for all rows
     double low, high                  # limits of the array's integer type
     int overflowed                    # written by all workers: some rows were not stored
@@ -131,7 +137,7 @@ cdef struct Loops:
     Py_ssize_t row_pitch              # of the strip (or of the image in place), in elements
     Py_ssize_t strip_elements         # an image strip's size
     Py_ssize_t response_elements      # a response strip's size
-    Py_ssize_t n_images, strip_rows, n_strips, n_tasks, tasks_per_claim
+    Py_ssize_t n_images, strip_rows, strips_across, n_strips, n_tasks, tasks_per_claim
     const Area* areas                 # one for each task; NULL: tasks are strips of whole images
     Direct direct                     # winograd: there once `has_direct` is set
     void* call                        # winograd: the Call, which is asked for them

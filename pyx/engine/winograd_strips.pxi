@@ -199,6 +199,10 @@ cdef class Winograd(Interleaved):
         quads.row_pitch = loops.rows.row_pitch
         quads.column_pitch = loops.rows.column_pitch
 
+    cdef Py_ssize_t cut_rows(self, Py_ssize_t n_workers):
+        """Strips of whole rows."""
+        return 1
+
     cdef Py_ssize_t whole_rows(self, Py_ssize_t rows):
         """Not fewer rows of responses, such that quads are the same ones whatever the tasks."""
         cdef const Geometry* geometry = &self.engine.geometry

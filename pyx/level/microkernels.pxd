@@ -45,7 +45,8 @@ cdef struct Sum:
     const Segment* segments          # lanes over kernels and over channels: the whole sum
     Py_ssize_t n_segments
     Py_ssize_t tap_pitch             # lanes over channels: from a tap of a segment to the next, in elements
-    Py_ssize_t kernel_row_pitch      # lanes over columns: from a kernel row's taps to the next row's, in elements
+    Py_ssize_t kernel_row_pitch      # from a kernel row's taps to the next row's, in elements
+    const Py_ssize_t* row_offsets    # lanes over columns: of each kernel row, and of 3 more where tiles share rows
     const Py_ssize_t* tap_offsets    # lanes over columns: of each tap in a kernel row's run, in elements
     bint dense                       # tap_offsets[t] is t
 
@@ -69,8 +70,11 @@ cdef struct Rows:
 #   over channels: as over kernels, but kernel k has pixels of its own: its tap t of a segment lies at
 #     offset + t * tap_pitch + k, readable for k < width.
 #   over columns: column_pitch is 1, width 1, 2 or 4; tap t of kernel row i for window (y, x) is at
-#     image[y * window_row_pitch + i * kernel_row_pitch + tap_offsets[t] + x], readable for x < n_columns, and for
-#     those of one vector.
+#     image[y * window_row_pitch + row_offsets[i] + tap_offsets[t] + x], readable for x < n_columns, and for
+#     those of one vector. Tiles share rows of pixels where window_row_pitch is kernel_row_pitch: row_offsets[i] is then
+#     i * kernel_row_pitch.
+#   over rows: as over columns of an image that is turned, so that row_offsets lie along the lanes; one channel, blocks
+#     of whole kernel rows, not compensated, and tap t is t * window_row_pitch from the first one of its row.
 ctypedef void (*CorrelateRows)(const Sum*, const Rows*, const void* image, const void* panel, const void* bias,
                                void* response) noexcept nogil
 
@@ -201,7 +205,8 @@ cdef struct Staging:
     Py_ssize_t first_inside          # columns [first_inside, end_inside) are the image's from first_source on
     Py_ssize_t end_inside
     Py_ssize_t first_source
-    const Py_ssize_t* column_source  # of the others, the source column, -1 for the fill value
+    const Py_ssize_t* before         # source of each column before them, -1 for the fill value
+    const Py_ssize_t* behind         # and of each behind them
     Py_ssize_t depth
     Py_ssize_t column_bytes          # pitch of the source's columns
     const Py_ssize_t* channel_bytes  # offset of each channel in the source
@@ -252,6 +257,7 @@ cdef struct Routines:
     Py_ssize_t lanes                 # elements of a vector
     CorrelateRows over_kernels
     CorrelateRows over_columns
+    CorrelateRows over_rows
     CorrelateRows over_channels
     Pack pack
     WinogradIn winograd_in

@@ -133,7 +133,7 @@ cdef void transpose(const real* source, Py_ssize_t source_pitch, real* target, P
         end = min(first + CHUNK, n_columns)
         row = 0
         if real is float:
-            while F32_LANES == 16 and row + 16 <= n_rows:
+            while F32_LANES == 16 and row + 16 <= n_rows and first + 16 <= end:
                 turn_block(source + row * source_pitch, source_pitch, target + row, target_pitch, first, end,
                            f32v_broadcast(0))
                 row += 16
@@ -247,8 +247,14 @@ cdef void stage(const Staging* staging, const char* source, real* strip, element
             column = staging.end_inside
             continue
         position = column % n_phases * staging.phase_pitch + column // n_phases * staging.position_pitch
-        stage_border(staging, source, strip + position, -1 if whole else staging.column_source[column], like)
+        stage_border(staging, source, strip + position, -1 if whole else outside_source(staging, column), like)
         column += 1
+
+
+cdef inline Py_ssize_t outside_source(const Staging* staging, Py_ssize_t column) noexcept nogil:
+    if column < staging.first_inside:
+        return staging.before[column]
+    return staging.behind[column - staging.end_inside]
 
 
 cdef inline void stage_border(const Staging* staging, const char* source, real* strip, Py_ssize_t column,

@@ -8,6 +8,7 @@ from simd cimport F32_LANES, F64_LANES
 
 cdef extern void xcorr_fill_columns_f32(Routines*) noexcept nogil
 cdef extern void xcorr_fill_columns_f64(Routines*) noexcept nogil
+cdef extern void xcorr_fill_rows(Routines*) noexcept nogil
 cdef extern void xcorr_fill_kernels(Routines*) noexcept nogil
 cdef extern void xcorr_fill_channels(Routines*) noexcept nogil
 cdef extern void xcorr_fill_transforms(Routines*) noexcept nogil
@@ -20,6 +21,7 @@ exported[IN_FLOAT32].item_bytes, exported[IN_FLOAT64].item_bytes = sizeof(float)
 exported[IN_FLOAT32].lanes, exported[IN_FLOAT64].lanes = F32_LANES, F64_LANES
 xcorr_fill_columns_f32(exported)
 xcorr_fill_columns_f64(exported)
+xcorr_fill_rows(exported)
 xcorr_fill_kernels(exported)
 xcorr_fill_channels(exported)
 xcorr_fill_transforms(exported)

@@ -22,6 +22,23 @@ of more kernels gain nothing on the whole (0.5 to 1.25). 2026-11-25, AMD EPYC (Z
 benchmarks/forms.py.
 """
 
+OF_VECTOR = 1.2, 0.7, 0.55
+"""Time of a vector's multiply-add in lines of 1, 2, and 3 or more vectors: one alone waits for the one before."""
+
+TURNING = 0.5
+"""Time of turning a pixel or a response, beside that of a vector's multiply-add.
+
+With these lanes over rows were taken for 15 of 17 shapes of 2 to 20 columns where they took 0.1 to 0.95 of the time of
+lanes over columns, and for none where they took longer. 2026-11-26, Intel Xeon (Emerald Rapids), level v4, 1 worker,
+benchmarks/forms.py.
+"""
+
+MOST_OUTSIDE = 2**16
+"""Padded rows outside of the image with which lanes go over rows: they have a table."""
+
+SHORTEST_CUT = 32
+"""Windows along the lanes that a strip has at least, if there are as many."""
+
 THIN = 2
 """How many times as long kernels of one row or one column take directly as their multiply-adds say: 1.3 to 3.7.
 
@@ -55,9 +72,14 @@ def loops(plan: Plan, summed: str) -> dict[str, Any]:
 
 
 def check(plan: Plan, packed: int) -> None:
-    """The rows of a strip, where images are not read in place."""
+    """The least that a strip holds, where images are not read in place."""
     if any(axis.before or axis.behind for axis in plan.geometry.axes):
-        check_rows(plan, packed)
+        beside, along = plan.geometry.axes
+        if plan.form(plan.types.summed) == "rows":
+            beside, along = along, beside
+        reached = along.reach(min(along.outputs, SHORTEST_CUT))
+        n_bytes = plan.types.item * beside.effective * reached * plan.depth
+        refuse_too_large("images", "workspace for one row of responses", n_bytes, packed, "kernels and tables")
 
 
 def check_rows(plan: Plan, packed: int) -> None:
@@ -87,7 +109,7 @@ def reasons(plan: Plan) -> list[str]:
 
 
 def form(geometry: Geometry, n_kernels: int, lanes: int) -> str:
-    """What the direct method's lanes run over: "kernels", "columns" or "channels"; the bits are the same.
+    """What the direct method's lanes run over: "kernels", "columns", "rows" or "channels"; the bits are the same.
 
     Parameters
     ----------
@@ -101,7 +123,26 @@ def form(geometry: Geometry, n_kernels: int, lanes: int) -> str:
     depthwise = n_kernels == 1 and geometry.channels == groups > 1
     if depthwise and (groups >= MANY_GROUPS or groups * 4 > -(-groups // lanes) * lanes * 3):
         return "channels"
-    return "columns"
+    return "rows" if turns(geometry, n_kernels, lanes) else "columns"
+
+
+def turns(geometry: Geometry, n_kernels: int, lanes: int) -> bool:
+    """Whether lanes over rows take so much less time that it pays to turn pixels and responses."""
+    down, across = geometry.axes
+    if down.outside > MOST_OUTSIDE:
+        return False
+    n_taps = down.kernel * across.kernel * geometry.depth * n_kernels
+    turned = 0
+    if across.length > 1:  # one column is one row as it lies
+        turned = down.reached * across.reached * geometry.depth + down.outputs * across.outputs * n_kernels
+    over_columns = down.outputs * of_line(across.outputs, lanes) * n_taps
+    return across.outputs * of_line(down.outputs, lanes) * n_taps + TURNING * turned < over_columns
+
+
+def of_line(outputs: int, lanes: int) -> float:
+    """What a tap of a line of responses costs: its vectors, dearer where they are fewer than a tile has."""
+    n_vectors = -(-outputs // lanes)
+    return n_vectors * OF_VECTOR[min(n_vectors, len(OF_VECTOR)) - 1]
 
 
 def fills_vectors(n_kernels: int, lanes: int) -> bool:

@@ -1,0 +1,22 @@
+"""Lanes over rows: a part of every level."""
+
+from microkernels cimport IN_FLOAT32, IN_FLOAT64, Routines, Rows, Sum
+from simd cimport f32v_broadcast, f64v_broadcast
+
+include "over_rows.pxi"
+
+
+cdef void over_rows_f32(const Sum* sum, const Rows* rows, const void* image, const void* panel, const void* bias,
+                        void* response) noexcept nogil:
+    rows_over_rows(sum, rows, <const float*> image, <const float*> panel, <const float*> bias, <float*> response,
+                   f32v_broadcast(0))
+
+
+cdef void over_rows_f64(const Sum* sum, const Rows* rows, const void* image, const void* panel, const void* bias,
+                        void* response) noexcept nogil:
+    rows_over_rows(sum, rows, <const double*> image, <const double*> panel, <const double*> bias, <double*> response,
+                   f64v_broadcast(0))
+
+
+cdef public void xcorr_fill_rows(Routines* table) noexcept nogil:
+    table[IN_FLOAT32].over_rows, table[IN_FLOAT64].over_rows = over_rows_f32, over_rows_f64
