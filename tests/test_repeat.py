@@ -199,3 +199,17 @@ def test_an_out_over_the_images_does_not_count_as_apart(shift):
         memory[:] = real_numbers(random_generator("over", shift), memory.size, "float32")
         expected = afresh(images.copy(), kernels)
         assert_same_bits(call(images, out).copy(), expected)
+
+
+def test_axes_of_one_place_may_have_any_stride():
+    signal, taps = np.arange(50, dtype=np.float32), np.arange(3, dtype=np.float32)
+    for axis in (0, 1):
+        image, kernel = np.expand_dims(signal, axis), np.expand_dims(taps, axis)
+        expected = afresh(image, kernel)
+        _cache.recent_calls.clear()
+        for _ in range(3):
+            assert_same_bits(xcorr.correlate(image, kernel), expected)
+        assert len(_cache.recent_calls) == 1
+        before = _cache.recent_calls[0]
+        assert_same_bits(xcorr.correlate(image.copy(), kernel.copy()), expected)
+        assert _cache.recent_calls == [before]

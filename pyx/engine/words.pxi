@@ -57,7 +57,7 @@ cdef bint equal(first, second):
 
 
 cdef class Arrangement:
-    """How an array lies in memory, but for where: type, shape and strides."""
+    """How an array lies in memory, but for where: type, shape and strides, those of axes of one place left out."""
     cdef cnp.dtype dtype
     cdef Py_ssize_t[MOST_AXES] shape, strides
     cdef Py_ssize_t n_axes, alignment
@@ -83,7 +83,8 @@ cdef class Arrangement:
                 or <Py_ssize_t> cnp.PyArray_BYTES(array) % self.alignment):
             return False
         for axis in range(self.n_axes):
-            if array.shape[axis] != self.shape[axis] or array.strides[axis] != self.strides[axis]:
+            if array.shape[axis] != self.shape[axis] or (
+                    array.strides[axis] != self.strides[axis] and array.shape[axis] > 1):
                 return False
         return True
 
@@ -93,7 +94,8 @@ cdef class Arrangement:
         if self.dtype is not other.dtype or self.n_axes != other.n_axes or self.alignment != other.alignment:
             return False
         for axis in range(self.n_axes):
-            if self.shape[axis] != other.shape[axis] or self.strides[axis] != other.strides[axis]:
+            if self.shape[axis] != other.shape[axis] or (
+                    self.strides[axis] != other.strides[axis] and self.shape[axis] > 1):
                 return False
         return True
 
