@@ -111,8 +111,12 @@ cdef int correlate_panels(Loops* loops, Py_ssize_t group, const Area* area, cons
     """All panels of a group, one after the other; needs no memory beside the strips."""
     cdef Py_ssize_t panel
     cdef int status
+    cdef Area line = area[0]
+    if (line.n_columns == 1 and loops.rows.window_pitch == loops.rows.window_row_pitch
+            and loops.rows.column_pitch == loops.rows.row_pitch):
+        line.n_rows, line.n_columns = 1, area.n_rows  # a column is a row, of which tiles take more
     for panel in range(loops.n_panels):
-        status = correlate_rows(loops, group, &loops.panels[panel], area, windows, responses, counted, watch_signals)
+        status = correlate_rows(loops, group, &loops.panels[panel], &line, windows, responses, counted, watch_signals)
         if status != DONE:
             return status
     return DONE
