@@ -79,11 +79,32 @@ def test_lanes_over_rows_give_the_bits_of_lanes_over_columns(level, in_form, dty
         layout = str(rng.choice(["NHWC", "NCHW"]))
         images, kernels = (to_layout(array, layout) for array in (images, kernels))
         expected = in_form("columns", images, kernels, layout=layout, **keywords)
-        for workers in (1, 2):
-            response = in_form("rows", images, kernels, layout=layout, workers=workers, **keywords)
+        for form, workers in (("rows", 1), ("rows", 2), ("kernels", 1)):
+            response = in_form(form, images, kernels, layout=layout, workers=workers, **keywords)
             assert_same_bits(response, expected)
         assert_same_bits(in_form(None, images, kernels, layout=layout, **keywords), expected)
         assert_same_bits(in_form("rows", images[-1:], kernels, layout=layout, **keywords), expected[-1:])
+
+
+@pytest.mark.parametrize("shape", [(300, 1), (40, 3), (17, 2)])
+def test_depthwise_columns_have_the_bits_of_lanes_over_columns(level, in_form, shape):
+    rng = random_generator("narrow channels", shape)
+    images = real_numbers(rng, (2, *shape, 37), "float32")
+    for kernel, keywords in (((5, 1), {}), ((3, 1), {"stride": 2, "padding": "same"}), ((4, 1), {"dilation": 3})):
+        kernels = real_numbers(rng, (37, *kernel, 1), "float32")
+        expected = in_form("columns", images, kernels, groups=37, **keywords)
+        for form in ("channels", "kernels", "rows"):
+            assert_same_bits(in_form(form, images, kernels, groups=37, **keywords), expected)
+
+
+@pytest.mark.parametrize("kernel", [(1, 50), (3, 70), (2, 5, 60), (1, 17_000), (40, 3)])
+def test_long_kernels_along_a_column_have_the_blocks_of_their_sums(level, in_form, kernel):
+    rng = random_generator("narrow blocks", kernel)
+    height, width, channels = kernel[-1], kernel[0], kernel[1] if len(kernel) == 3 else 1
+    images = real_numbers(rng, (1, height + 100, width + 1, channels), "float32")
+    for n_kernels in (1, 3):
+        kernels = real_numbers(rng, (n_kernels, height, width, channels), "float32")
+        assert_same_bits(in_form("rows", images, kernels), in_form("columns", images, kernels))
 
 
 @pytest.mark.parametrize("overflow", ["raise", "saturate"])

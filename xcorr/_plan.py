@@ -63,7 +63,7 @@ class Plan:
         self.surely_fits = False
         self.forms: dict[str, str] = {}
         down, across = self.geometry.axes
-        n_outside = max(across.outside, min(down.outside, direct.MOST_OUTSIDE))
+        n_outside = max(across.outside, min(down.outside, direct.LARGEST_TABLE))
         self.table_bytes = 8 * n_outside
         self.is_small = n_outside <= LARGEST_CACHED
 

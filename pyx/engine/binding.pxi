@@ -31,6 +31,7 @@ cdef class Binding:
     cdef Py_ssize_t* channel_bytes
     cdef Py_ssize_t* kernel_bytes
     cdef Segment* segments
+    cdef Py_ssize_t* cuts                                      # of a run into pieces
     cdef Py_ssize_t planes                                     # of an image's strip: the rows of one channel each
     cdef Py_ssize_t slack                                      # elements behind the last row of an image's strip
     cdef Py_ssize_t most_rows, most_columns, least_columns     # of an area
@@ -50,6 +51,7 @@ cdef class Binding:
         PyMem_Free(self.channel_bytes)
         PyMem_Free(self.kernel_bytes)
         PyMem_Free(self.segments)
+        PyMem_Free(self.cuts)
         PyMem_Free(self.areas)
 
     cdef let_go(self):

@@ -2,7 +2,7 @@
 # where it is. Their loops are those of strips.pxi.
 
 from cpython.pyport cimport PY_SSIZE_T_MAX
-from microkernels cimport Staging
+from microkernels cimport Staging, Sum
 from types cimport MOST_BESIDE, STORE, Geometry, Loops, ceiling
 
 
@@ -50,6 +50,12 @@ cdef class Interleaved(Call):
         loops.do_task = do_strip
         self.planes = 1
 
+    cdef lay_out_sum(self):
+        Call.lay_out_sum(self)
+        if self.engine.geometry.across.outputs == 1:  # windows of one column, and their responses, follow each other
+            self.loops.rows.window_pitch = self.loops.rows.window_row_pitch
+            self.loops.rows.column_pitch = self.loops.rows.row_pitch
+
     cdef bint takes_pixels_as_they_lie(self):
         """Whether windows can be read from an image whose channels lie together."""
         return True
@@ -78,18 +84,12 @@ cdef class OverChannels(Interleaved):
         return self.engine.padded_kernels == self.engine.geometry.n_kernels  # no lane beyond the last channel
 
 
-cdef enum:
-    SHARED_ROWS = 3  # of pixels that a tile's last rows of responses have beyond its first one's
-
-
 cdef class OverColumns(Call):
     """Lanes over columns: channel by channel in the image's strip, kernel by kernel in the response's."""
     cdef Py_ssize_t* tap_offsets
-    cdef Py_ssize_t* row_offsets
 
     def __dealloc__(self):
         PyMem_Free(self.tap_offsets)
-        PyMem_Free(self.row_offsets)
 
     cdef lay_out_strips(self):
         cdef Loops* loops = &self.loops
@@ -133,29 +133,34 @@ cdef class OverColumns(Call):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Staging* staging = &loops.source.staging
-        cdef Py_ssize_t size = self.engine.routines.item_bytes, tap, row
+        cdef Py_ssize_t size = self.engine.routines.item_bytes, tap, n_places
         staging.channel_pitch = (self.channel_pitch_bytes // size if loops.in_place
                                  else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
         if not loops.direct_store:
             loops.rows.kernel_pitch = product(loops.strip_rows, self.most_columns)
         Call.lay_out_rest(self)
-        self.tap_offsets = <Py_ssize_t*> allocated(loops.sum.run, sizeof(Py_ssize_t))
-        for tap in range(loops.sum.run):
+        n_places = self.places_of_taps()
+        self.tap_offsets = <Py_ssize_t*> allocated(n_places, sizeof(Py_ssize_t))
+        for tap in range(n_places):
             self.tap_offsets[tap] = self.place_of_tap(tap)
         loops.sum.tap_offsets = self.tap_offsets
-        self.row_offsets = <Py_ssize_t*> allocated(loops.sum.kernel_height + SHARED_ROWS, sizeof(Py_ssize_t))
-        for row in range(loops.sum.kernel_height + SHARED_ROWS):
-            self.row_offsets[row] = self.place_of_kernel_row(row)
-        loops.sum.row_offsets = self.row_offsets
+
+    cdef lay_out_sum(self):
+        cdef Py_ssize_t piece
+        Call.lay_out_sum(self)
+        self.cuts = <Py_ssize_t*> allocated(self.loops.sum.pieces + 1, sizeof(Py_ssize_t))
+        for piece in range(self.loops.sum.pieces + 1):
+            self.cuts[piece] = self.loops.sum.run * piece // self.loops.sum.pieces
+        self.loops.sum.cuts = self.cuts
+
+    cdef Py_ssize_t places_of_taps(self):
+        """Taps whose places are looked up."""
+        return self.loops.sum.run
 
     cdef Py_ssize_t place_of_column(self, Py_ssize_t column):
         """Elements from the first column of a row."""
         cdef const Staging* staging = &self.loops.source.staging
         return column % staging.n_phases * staging.phase_pitch + column // staging.n_phases
-
-    cdef Py_ssize_t place_of_kernel_row(self, Py_ssize_t row):
-        """Elements from a window's first tap to the first one of a kernel row."""
-        return row * self.loops.sum.kernel_row_pitch
 
     cdef Py_ssize_t place_of_tap(self, Py_ssize_t tap):
         """Elements from the first tap of a kernel row."""
@@ -193,23 +198,43 @@ cdef class OverRows(OverColumns):
         elif loops.consumer.row_bytes == out_bytes:
             loops.consumer.beside = self.beside + MOST_BESIDE
 
-    cdef Py_ssize_t place_of_kernel_row(self, Py_ssize_t row):
-        return self.place_of_column(row * self.engine.geometry.across.dilation)
+    cdef Py_ssize_t places_of_taps(self):
+        return self.engine.n_taps
 
     cdef Py_ssize_t place_of_tap(self, Py_ssize_t tap):
         cdef const Geometry* geometry = &self.engine.geometry
-        return (tap // geometry.depth * geometry.down.dilation * self.loops.row_pitch
-                + tap % geometry.depth * self.loops.source.staging.channel_pitch)
+        cdef Py_ssize_t run = geometry.down.kernel * geometry.depth, in_row = tap % run
+        return (self.place_of_column(tap // run * geometry.across.dilation)
+                + in_row // geometry.depth * geometry.down.dilation * self.loops.row_pitch
+                + in_row % geometry.depth * self.loops.source.staging.channel_pitch)
 
     cdef lay_out_sum(self):
+        """The kernel's own rows, where tiles share the pixels of several columns; else all of it as one row."""
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
-        self.segments = self.build_sum(geometry, &loops.sum, geometry.across.kernel,
-                                       geometry.down.kernel * geometry.depth, False)
-        loops.sum.dense = loops.sum.run == 1
-        loops.sum.kernel_row_pitch = PY_SSIZE_T_MAX  # none: rows of windows share no rows of taps
         if geometry.down.outputs > 1:
             loops.rows.window_row_pitch = geometry.down.stride * loops.row_pitch
         if (geometry.down.outputs > 1 and (geometry.down.stride == geometry.down.dilation or geometry.down.kernel == 1)
                 and geometry.depth == 1 and geometry.pieces_per_row == 1 and not geometry.compensated):
+            self.segments = self.build_sum(geometry, &loops.sum, geometry.across.kernel, geometry.down.kernel, False)
             loops.correlate = self.engine.routines.over_rows
+        else:
+            self.lay_out_as_one_row()
+
+    cdef lay_out_as_one_row(self):
+        """A sum whose kernel row is the whole kernel, in pieces that are the kernel's blocks."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Sum* sum = &self.loops.sum
+        cdef Py_ssize_t run = geometry.down.kernel * geometry.depth, of_row = geometry.pieces_per_row, piece
+        cdef Py_ssize_t rows_per_piece = 1 if of_row > 1 else geometry.rows_per_block
+        sum.kernel_height = sum.rows_per_block = 1
+        sum.run = self.engine.n_taps
+        sum.pieces = ceiling(geometry.across.kernel, rows_per_piece) * of_row
+        sum.kernel_row_pitch = PY_SSIZE_T_MAX  # none: rows of windows share no rows of taps
+        sum.compensated = geometry.compensated
+        sum.dense = (geometry.depth == 1 and geometry.down.kernel == 1 and geometry.across.dilation == 1
+                     and self.loops.source.staging.n_phases == 1)
+        self.cuts = <Py_ssize_t*> allocated(sum.pieces + 1, sizeof(Py_ssize_t))
+        sum.cuts = self.cuts
+        for piece in range(sum.pieces + 1):
+            self.cuts[piece] = min(piece // of_row * rows_per_piece * run + run * (piece % of_row) // of_row, sum.run)

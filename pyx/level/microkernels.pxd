@@ -46,8 +46,8 @@ cdef struct Sum:
     Py_ssize_t n_segments
     Py_ssize_t tap_pitch             # lanes over channels: from a tap of a segment to the next, in elements
     Py_ssize_t kernel_row_pitch      # from a kernel row's taps to the next row's, in elements
-    const Py_ssize_t* row_offsets    # lanes over columns: of each kernel row, and of 3 more where tiles share rows
-    const Py_ssize_t* tap_offsets    # lanes over columns: of each tap in a kernel row's run, in elements
+    const Py_ssize_t* cuts           # lanes over columns: where the pieces of a run begin, and where the last one ends
+    const Py_ssize_t* tap_offsets    # of each tap in a kernel row's run, over rows of the kernel, in elements
     bint dense                       # tap_offsets[t] is t
 
 # Some rows of responses. Pitches are in elements; nothing is assumed of alignment.
@@ -70,11 +70,11 @@ cdef struct Rows:
 #   over channels: as over kernels, but kernel k has pixels of its own: its tap t of a segment lies at
 #     offset + t * tap_pitch + k, readable for k < width.
 #   over columns: column_pitch is 1, width 1, 2 or 4; tap t of kernel row i for window (y, x) is at
-#     image[y * window_row_pitch + row_offsets[i] + tap_offsets[t] + x], readable for x < n_columns, and for
-#     those of one vector. Tiles share rows of pixels where window_row_pitch is kernel_row_pitch: row_offsets[i] is then
-#     i * kernel_row_pitch.
-#   over rows: as over columns of an image that is turned, so that row_offsets lie along the lanes; one channel, blocks
-#     of whole kernel rows, not compensated, and tap t is t * window_row_pitch from the first one of its row.
+#     image[y * window_row_pitch + i * kernel_row_pitch + tap_offsets[t] + x], readable for x < n_columns, and for
+#     those of one vector.
+#   over rows: as over columns of an image that is turned, so that kernel rows lie along the lanes: row i begins at
+#     tap_offsets[i * run], and its tap t is t * window_row_pitch further; one channel, blocks of whole kernel rows, not
+#     compensated.
 ctypedef void (*CorrelateRows)(const Sum*, const Rows*, const void* image, const void* panel, const void* bias,
                                void* response) noexcept nogil
 

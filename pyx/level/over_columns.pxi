@@ -123,9 +123,9 @@ cdef inline void add_pixel_row(const Sum* sum, const real* image, Py_ssize_t ove
     cdef bint in_registers = REGISTERS == 32 and not compensated
     cdef Py_ssize_t piece, row, of_row
     for piece in range(pieces):
-        add_taps(sum, image + sum.row_offsets[pixel_row], overlap, panel + pixel_row * run * n_kernels, sums,
-                 run * piece // pieces, run * (piece + 1) // pieces, run, size, lowest, highest - lowest + 1,
-                 n_kernels, n_vectors, like)
+        add_taps(sum, image + pixel_row * sum.kernel_row_pitch, overlap, panel + pixel_row * run * n_kernels, sums,
+                 0 if size >= 0 else sum.cuts[piece], run if size >= 0 else sum.cuts[piece + 1], run, size, lowest,
+                 highest - lowest + 1, n_kernels, n_vectors, like)
         of_row = in_block
         for row in range(lowest, highest + 1):
             if (pixel_row - row == kernel_height - 1 or (size > 0 and (pixel_row - row + 1) % block == 0)

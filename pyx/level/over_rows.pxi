@@ -44,7 +44,7 @@ cdef inline void tile_over_rows(const Sum* sum, const Rows* rows, const real* im
         sums[place] = zero
         totals[place] = broadcast(bias[place // n_vectors % n_kernels], like)
     for kernel_row in range(sum.kernel_height):
-        pixels = image + sum.row_offsets[kernel_row]
+        pixels = image + sum.tap_offsets[kernel_row * run]
         for row in range(n_rows - 1):
             add_shared_tap(pixels + row * rows.window_row_pitch, overlap, panel + row * n_kernels, sums, 0, row + 1,
                            n_kernels, n_vectors, like)

@@ -33,8 +33,8 @@ lanes over columns, and for none where they took longer. 2026-11-26, Intel Xeon 
 benchmarks/forms.py.
 """
 
-MOST_OUTSIDE = 2**16
-"""Padded rows outside of the image with which lanes go over rows: they have a table."""
+LARGEST_TABLE = 2**16
+"""Taps of a kernel, and padded rows outside of the image, with which lanes go over rows: their places are looked up."""
 
 SHORTEST_CUT = 32
 """Windows along the lanes that a strip has at least, if there are as many."""
@@ -129,14 +129,14 @@ def form(geometry: Geometry, n_kernels: int, lanes: int) -> str:
 def turns(geometry: Geometry, n_kernels: int, lanes: int) -> bool:
     """Whether lanes over rows take so much less time that it pays to turn pixels and responses."""
     down, across = geometry.axes
-    if down.outside > MOST_OUTSIDE:
+    n_taps = down.kernel * across.kernel * geometry.depth
+    if max(down.outside, n_taps) > LARGEST_TABLE:
         return False
-    n_taps = down.kernel * across.kernel * geometry.depth * n_kernels
     turned = 0
     if across.length > 1:  # one column is one row as it lies
         turned = down.reached * across.reached * geometry.depth + down.outputs * across.outputs * n_kernels
-    over_columns = down.outputs * of_line(across.outputs, lanes) * n_taps
-    return across.outputs * of_line(down.outputs, lanes) * n_taps + TURNING * turned < over_columns
+    over_columns = down.outputs * of_line(across.outputs, lanes) * n_taps * n_kernels
+    return across.outputs * of_line(down.outputs, lanes) * n_taps * n_kernels + TURNING * turned < over_columns
 
 
 def of_line(outputs: int, lanes: int) -> float:
