@@ -95,17 +95,20 @@ cdef inline void turn_few(const real* source, Py_ssize_t source_pitch, real* tar
 
 cdef inline void turn_block(const real* source, Py_ssize_t source_pitch, real* target, Py_ssize_t target_pitch,
                             Py_ssize_t first, Py_ssize_t end, vector like) noexcept nogil:
-    """Turn as many rows as a vector has lanes, of columns [first, end): whole cache lines where vectors are so long."""
+    """Turn as many rows as a vector has lanes, of columns [first, end): whole cache lines where vectors are so long.
+
+    There are as many columns at least; the last block ends with them, and may lie over the one before.
+    """
     cdef vector[16] rows
     cdef Py_ssize_t column = first, index, lanes = n_lanes(like)
-    while column + lanes <= end:
+    while column < end:
+        column = min(column, end - lanes)
         for index in range(lanes):
             rows[index] = (<const vector*> (source + index * source_pitch + column))[0]
         transpose_vectors(rows, like)
         for index in range(lanes):
             (<vector*> (target + (column + index) * target_pitch))[0] = rows[index]
         column += lanes
-    turn_few(source + column, source_pitch, target + column * target_pitch, target_pitch, lanes, end - column)
 
 
 cdef void transpose(const real* source, Py_ssize_t source_pitch, real* target, Py_ssize_t target_pitch,
@@ -130,16 +133,18 @@ cdef void transpose(const real* source, Py_ssize_t source_pitch, real* target, P
         turn_few(source, 3, target, target_pitch, n_rows, 3)
         return
     while first < n_columns:
-        end = min(first + CHUNK, n_columns)
+        end = first + CHUNK if first + CHUNK + 16 <= n_columns else n_columns
         row = 0
         if real is float:
             while F32_LANES == 16 and row + 16 <= n_rows and first + 16 <= end:
                 turn_block(source + row * source_pitch, source_pitch, target + row, target_pitch, first, end,
                            f32v_broadcast(0))
                 row += 16
-        while row + 4 <= n_rows:
+        while n_rows >= 4 and end - first >= 4 and row < n_rows:
+            row = min(row, n_rows - 4)  # the last block ends with the rows, and one of these with the columns
             column = first
-            while column + 4 <= end:
+            while column < end:
+                column = min(column, end - 4)
                 if row == 0:
                     prefetch_to_write(target + (column + AHEAD) * target_pitch)
                     prefetch_to_write(target + (column + AHEAD + 2) * target_pitch)
@@ -150,11 +155,10 @@ cdef void transpose(const real* source, Py_ssize_t source_pitch, real* target, P
                     transpose_4x4_f64(source + row * source_pitch + column, source_pitch,
                                       target + column * target_pitch + row, target_pitch)
                 column += 4
-            turn_few(source + row * source_pitch + column, source_pitch, target + column * target_pitch + row,
-                     target_pitch, 4, end - column)
             row += 4
-        turn_few(source + row * source_pitch + first, source_pitch, target + first * target_pitch + row, target_pitch,
-                 n_rows - row, end - first)
+        if row < n_rows:
+            turn_few(source + row * source_pitch + first, source_pitch, target + first * target_pitch + row,
+                     target_pitch, n_rows - row, end - first)
         first = end
 
 
