@@ -120,6 +120,8 @@ SHORT_AXES = {
     "columns_4_same": Case((1000, 100, 4, 1), (4, 3, 3), padding="same"),
     "columns_4_uint8": Case((1000, 100, 4, 1), (4, 3, 3), dtype="uint8"),
     "columns_7_64_channels": Case((20, 200, 7, 64), (64, 3, 3)),
+    "columns_3_64_kernels": Case((20, 400, 3, 64), (64, 5, 1)),
+    "columns_3_depthwise": Case((20, 400, 3, 64), (64, 3, 3), padding="same", groups=64),
     "columns_8_stride_2": Case((100, 1000, 8, 1), (4, 5, 5), stride=(2, 1)),
     "columns_12_3_channels": Case((50, 300, 12, 3), (4, 3, 3)),
     "columns_20": Case((10, 5000, 20, 1), (4, 3, 3)),

@@ -5,7 +5,6 @@ from cpython.pyport cimport PY_SSIZE_T_MAX
 from microkernels cimport Staging, Sum
 from types cimport MOST_BESIDE, STORE, Geometry, Loops, ceiling
 
-
 cdef class Interleaved(Call):
     """What one position holds lies together, in strips and in responses."""
 
@@ -51,10 +50,16 @@ cdef class Interleaved(Call):
         self.planes = 1
 
     cdef lay_out_sum(self):
+        cdef const Geometry* geometry = &self.engine.geometry
         Call.lay_out_sum(self)
-        if self.engine.geometry.across.outputs == 1:  # windows of one column, and their responses, follow each other
+        self.loops.runs_down = geometry.across.outputs < min(self.few_columns(), geometry.down.outputs)
+        if geometry.across.outputs == 1:  # windows of one column, and their responses, follow each other
             self.loops.rows.window_pitch = self.loops.rows.window_row_pitch
             self.loops.rows.column_pitch = self.loops.rows.row_pitch
+
+    cdef Py_ssize_t few_columns(self):
+        """Columns of windows below which tiles lie along columns: half of the widest one's places."""
+        return 7
 
     cdef bint takes_pixels_as_they_lie(self):
         """Whether windows can be read from an image whose channels lie together."""
@@ -79,6 +84,10 @@ cdef class OverChannels(Interleaved):
         Interleaved.lay_out_strips(self)
         self.loops.correlate = self.engine.routines.over_channels
         self.loops.own_pixels = 1
+
+    cdef Py_ssize_t few_columns(self):
+        """Of one column alone: windows next to each other share pixels."""
+        return 2
 
     cdef bint takes_pixels_as_they_lie(self):
         return self.engine.padded_kernels == self.engine.geometry.n_kernels  # no lane beyond the last channel

@@ -111,12 +111,8 @@ cdef int correlate_panels(Loops* loops, Py_ssize_t group, const Area* area, cons
     """All panels of a group, one after the other; needs no memory beside the strips."""
     cdef Py_ssize_t panel
     cdef int status
-    cdef Area line = area[0]
-    if (line.n_columns == 1 and loops.rows.window_pitch == loops.rows.window_row_pitch
-            and loops.rows.column_pitch == loops.rows.row_pitch):
-        line.n_rows, line.n_columns = 1, area.n_rows  # a column is a row, of which tiles take more
     for panel in range(loops.n_panels):
-        status = correlate_rows(loops, group, &loops.panels[panel], &line, windows, responses, counted, watch_signals)
+        status = correlate_rows(loops, group, &loops.panels[panel], area, windows, responses, counted, watch_signals)
         if status != DONE:
             return status
     return DONE
@@ -131,20 +127,25 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
     cdef Py_ssize_t of_window = n_taps * panel.width
     cdef Py_ssize_t few_rows = max(1, min(4, MOST_MULTIPLY_ADDS // of_window // 8))
     cdef Py_ssize_t few_columns = max(8, min(64, MOST_MULTIPLY_ADDS // of_window // 4))
-    cdef Py_ssize_t rows_at_once = max(few_rows, SIGNAL_MULTIPLY_ADDS // of_window // area.n_columns)
+    cdef Py_ssize_t n_rows = area.n_columns if loops.runs_down else area.n_rows
+    cdef Py_ssize_t n_columns = area.n_rows if loops.runs_down else area.n_columns
+    cdef Py_ssize_t rows_at_once = max(few_rows, SIGNAL_MULTIPLY_ADDS // of_window // n_columns)
     cdef Py_ssize_t columns_at_once = max(few_columns, SIGNAL_MULTIPLY_ADDS // of_window // 4)
     cdef Py_ssize_t y = 0, x, size = loops.item_bytes
     cdef int status
     cdef Rows rows = loops.rows
+    if loops.runs_down:
+        rows.window_row_pitch, rows.window_pitch = rows.window_pitch, rows.window_row_pitch
+        rows.row_pitch, rows.column_pitch = rows.column_pitch, rows.row_pitch
     rows.n_kernels = panel.n_kernels
     rows.width = panel.width
     responses += panel.first * rows.kernel_pitch * size
     windows += panel.first * loops.own_pixels * size
-    while y < area.n_rows:
-        rows.n_rows = min(area.n_rows - y, rows_at_once)
+    while y < n_rows:
+        rows.n_rows = min(n_rows - y, rows_at_once)
         x = 0
-        while x < area.n_columns:
-            rows.n_columns = area.n_columns - x
+        while x < n_columns:
+            rows.n_columns = n_columns - x
             if rows.n_columns >= 2 * columns_at_once:
                 rows.n_columns = columns_at_once
             loops.correlate(&loops.sum, &rows, windows + x * rows.window_pitch * size,

@@ -116,6 +116,7 @@ cdef struct Loops:
     Py_ssize_t n_panels
     Py_ssize_t padded_kernels         # widths of a group's panels together
     bint in_place                     # windows are read from the image itself, without a strip
+    bint runs_down                    # tiles lie along columns of windows, not along rows
     bint direct_store                 # responses are written to `out` without a strip
     const char* packed                # panels
     const char* bias
