@@ -169,7 +169,7 @@ class Bank:
 
     def pack_piece(self, engine: Engine, piece: "Piece", panels: Array, in_order: bool) -> None:
         """Some panels, or some rows and channels of them."""
-        first, end = (kernels_before(engine, panel) for panel in (piece.first, piece.end))
+        first, end = kernels_of(engine, piece.first)[0], kernels_of(engine, piece.end - 1)[1]
         rows, channels = piece.rows, piece.channels
         taps = self.real_taps(first, end, np.dtype(engine.summed), in_order)[:, rows, :, channels]
         engine.pack(taps, piece.first, piece.end, panels, rows.start, channels.start)
@@ -293,11 +293,11 @@ def equal_parts(length: int, n_parts: int) -> list[slice]:
     return [slice(length * part // n_parts, length * (part + 1) // n_parts) for part in range(n_parts)]
 
 
-def kernels_before(engine: Engine, panel: int) -> int:
-    """Kernels before a panel of all groups'."""
+def kernels_of(engine: Engine, panel: int) -> tuple[int, int]:
+    """First and last kernel (exclusive) of a panel of all groups'."""
     ranges = engine.panel_ranges()
     group, index = divmod(panel, len(ranges))
-    return group * ranges[-1][1] + ranges[index][0]
+    return group * ranges[-1][1] + ranges[index][0], group * ranges[-1][1] + ranges[index][1]
 
 
 def workers_for(n_bytes: int, kept: int, of_worker: int, most: int) -> int:

@@ -142,7 +142,7 @@ cdef class Engine:
             self._deal_panels()
         self.staged = self.pixel = geometry.depth
         if self.lanes_over == OVER_CHANNELS:  # a part of a vector is read whole, and its other lanes are not stored
-            self.staged, self.pixel = geometry.n_kernels, self.padded_kernels
+            self.staged, self.pixel = geometry.n_kernels, max(geometry.n_kernels, self.routines.lanes)
 
     def _deal_panels(self):
         """The group's kernels dealt out to panels of the widths that the tiles know."""
@@ -151,10 +151,14 @@ cdef class Engine:
         self.panels = <Panel*> allocated(n_kernels, sizeof(Panel))
         while first < n_kernels:
             left = n_kernels - first
-            if self.lanes_over != OVER_COLUMNS and self.lanes_over != OVER_ROWS:
+            if self.lanes_over == OVER_CHANNELS:
+                width = lanes
+            elif self.lanes_over != OVER_COLUMNS and self.lanes_over != OVER_ROWS:
                 width = lanes if left <= lanes else 2 * lanes
             else:
                 width = left if left <= 2 else 4
+            if self.lanes_over == OVER_CHANNELS and left < lanes <= n_kernels:
+                first, left = n_kernels - lanes, lanes  # the last vector is of the last channels
             self.panels[self.n_panels].first = first
             self.panels[self.n_panels].width = width
             self.panels[self.n_panels].n_kernels = min(width, left)
@@ -275,13 +279,13 @@ cdef class Engine:
         row, channel : the first ones of `kernels`.
         """
         cdef const Geometry* geometry = &self.geometry
-        cdef Py_ssize_t size = self.routines.item_bytes, index
+        cdef Py_ssize_t size = self.routines.item_bytes, index, before
         cdef const char* place = cnp.PyArray_BYTES(kernels)
         cdef char* packed = self.elements_of(panels, "panels", True)
         cdef const Panel* panel
         cdef Taps taps
         if (not 0 <= first < end <= self.groups * self.n_panels or kernels.ndim != 4
-                or kernels.shape[0] != self._kernels_before(end) - self._kernels_before(first)
+                or kernels.shape[0] != self._kernels_to(end) - self._kernels_before(first)
                 or kernels.shape[2] != self.kernel_width
                 or not 0 <= row <= self.kernel_height - kernels.shape[1]
                 or not 0 <= channel <= geometry.depth - kernels.shape[3]
@@ -295,19 +299,23 @@ cdef class Engine:
                 cnp.PyArray_ISBYTESWAPPED(kernels)):
             raise ValueError(f"kernels: they are not {self.summed}")
         taps_of(&taps, kernels.shape, kernels.strides, size, self.kernel_width, geometry.depth)
+        before = self._kernels_before(first)
         with nogil:
             for index in range(first, end):
                 panel = &self.panels[index % self.n_panels]
-                pack_one(self.routines, self.lanes_over == WINOGRAD, geometry.depth, &taps, place,
+                pack_one(self.routines, self.lanes_over == WINOGRAD, geometry.depth, &taps,
+                         place + (self._kernels_before(index) - before) * taps.kernel_pitch * size,
                          packed + ((index // self.n_panels * self.padded_kernels + panel.offset) * self.n_taps
                                    + (row * self.kernel_width * geometry.depth + channel) * panel.width) * size,
                          panel, self.n_taps)
-                place += panel.n_kernels * taps.kernel_pitch * size
 
-    cdef Py_ssize_t _kernels_before(self, Py_ssize_t panel):
-        """Kernels of the panels before one, which may be the one after the last."""
-        cdef Py_ssize_t group = panel // self.n_panels, index = panel % self.n_panels
-        return group * self.geometry.n_kernels + (self.panels[index].first if index else 0)
+    cdef Py_ssize_t _kernels_before(self, Py_ssize_t panel) noexcept nogil:
+        """Kernels before a panel of all groups'."""
+        return panel // self.n_panels * self.geometry.n_kernels + self.panels[panel % self.n_panels].first
+
+    cdef Py_ssize_t _kernels_to(self, Py_ssize_t panel) noexcept nogil:
+        """Kernels to the end of the panel before one, which may be the one after the last."""
+        return self._kernels_before(panel - 1) + self.panels[(panel - 1) % self.n_panels].n_kernels
 
     def panel_places(self):
         """The place of each panel of a group among its padded kernels."""
@@ -383,6 +391,7 @@ include "taps.pxi"
 include "binding.pxi"
 include "call.pxi"
 include "direct_forms.pxi"
+include "over_channels.pxi"
 include "winograd_strips.pxi"
 include "fourier_pairs.pxi"
 

@@ -281,9 +281,8 @@ cdef class Binding:
         """How many rows a task takes: a strip that stays in cache, tasks enough for the workers, within the limit."""
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t size = self.engine.routines.item_bytes
         cdef Py_ssize_t kernel_rows = effective(&geometry.down)
-        cdef Py_ssize_t bytes_per_row = product(self.reached_columns, self.engine.pixel * size)
+        cdef Py_ssize_t bytes_per_row = self.bytes_per_row()
         cdef Py_ssize_t rows, all_rows = product(product(geometry.down.outputs, loops.n_images), loops.strips_across)
         cdef Py_ssize_t n_tasks = tasks_for(n_workers)
         if areas is not None:
@@ -306,6 +305,10 @@ cdef class Binding:
                                           geometry.groups * geometry.n_kernels)
         cdef Py_ssize_t fair = max(1, loops.n_tasks // n_tasks)
         loops.tasks_per_claim = min(max(1, TASK_MULTIPLY_ADDS // max(of_task, 1)), fair)
+
+    cdef Py_ssize_t bytes_per_row(self):
+        """Bytes of a row of pixels, by which strips are made that stay in a cache."""
+        return product(self.reached_columns, self.engine.pixel * self.engine.routines.item_bytes)
 
     cdef cut_areas(self, list areas):
         """A task for each strip of each area (image, group, first row, rows, first column, columns)."""

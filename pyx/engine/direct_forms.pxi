@@ -15,7 +15,7 @@ cdef class Interleaved(Call):
         cdef Py_ssize_t size = engine.routines.item_bytes
         cdef Py_ssize_t column_pitch = engine.pixel, kernel
         loops.in_place = (
-            self.images_as_summed and not self.padded()
+            self.images_as_summed and (not self.padded() or self.finds_pixels())
             and loops.source.row_bytes % size == 0 and self.column_bytes % size == 0
             and loops.source.image_bytes % size == 0
             and (self.channel_pitch_bytes == self.images.itemsize
@@ -65,6 +65,10 @@ cdef class Interleaved(Call):
         """Whether windows can be read from an image whose channels lie together."""
         return True
 
+    cdef bint finds_pixels(self):
+        """Whether windows that reach into the padding are read from the image, too."""
+        return False
+
 
 cdef class OverKernels(Interleaved):
     """Lanes over kernels: a kernel row is a run of taps, which the columns of an image in place may break."""
@@ -75,22 +79,6 @@ cdef class OverKernels(Interleaved):
 
     cdef bint taps_are_apart(self):
         return self.engine.geometry.across.kernel > 1 and self.loops.sum.tap_pitch != self.engine.geometry.depth
-
-
-cdef class OverChannels(Interleaved):
-    """Lanes over channels, whose kernels have one channel each; a vector's lanes are all read."""
-
-    cdef lay_out_strips(self):
-        Interleaved.lay_out_strips(self)
-        self.loops.correlate = self.engine.routines.over_channels
-        self.loops.own_pixels = 1
-
-    cdef Py_ssize_t few_columns(self):
-        """Of one column alone: windows next to each other share pixels."""
-        return 2
-
-    cdef bint takes_pixels_as_they_lie(self):
-        return self.engine.padded_kernels == self.engine.geometry.n_kernels  # no lane beyond the last channel
 
 
 cdef class OverColumns(Call):

@@ -1,6 +1,6 @@
 # What the engine's files share: sizes, and everything that the loops of one call read.
 
-from microkernels cimport CorrelateRows, Fourier, Quads, Routines, Rows, Staging, Storing, Sum
+from microkernels cimport CorrelatePixels, CorrelateRows, Fourier, Pixels, Quads, Routines, Rows, Staging, Storing, Sum
 
 cdef struct Loops
 
@@ -110,6 +110,7 @@ cdef struct Loops:
     DoTask do_task                    # of the form, as the next three
     CorrelateGroup correlate_group
     CorrelateRows correlate           # the micro-kernels
+    CorrelatePixels correlate_pixels  # over channels, where pixels are found one by one
     Py_ssize_t own_pixels             # of each kernel at a position: 1 over channels, else 0
     const Geometry* geometry
     const Panel* panels
@@ -124,6 +125,7 @@ cdef struct Loops:
     Consumer consumer
     Sum sum
     Rows rows
+    Pixels pixels                     # over channels
     Quads quads
     Py_ssize_t quads_at_once
     Fourier fourier                   # from here on of the frequency domain alone

@@ -19,6 +19,13 @@ ctypedef fused real:
     float
     double
 
+# No offset: what lies in the padding.
+cdef extern from *:
+    """
+    #define XCORR_PADDING PTRDIFF_MIN
+    """
+    const Py_ssize_t PADDING "XCORR_PADDING"
+
 # The types that sums are kept in: each has its row in a level's table.
 cdef enum:
     IN_FLOAT32, IN_FLOAT64
@@ -77,6 +84,23 @@ cdef struct Rows:
 #     compensated.
 ctypedef void (*CorrelateRows)(const Sum*, const Rows*, const void* image, const void* panel, const void* bias,
                                void* response) noexcept nogil
+
+# Pixels where they lie, of windows that may reach into the padding.
+cdef struct Pixels:
+    const void* origin
+    const Py_ssize_t* rows           # of each padded row from the first window's on, elements from the origin; PADDING
+    const Py_ssize_t* columns        # of each padded column, elements in a row; PADDING
+    const void* fill                 # what lies in the padding, of each channel: as many as a position has
+    Py_ssize_t row_stride, row_dilation, column_stride
+    Py_ssize_t first_inside          # over planes: padded columns [first_inside, end_inside), from the first window's
+    Py_ssize_t end_inside            # on, lie next to each other where the rows do
+    Py_ssize_t channel_pitch         # from a channel's plane to the next, in elements
+
+# As over channels, for kernels of 3x3 and 5x5 with a column stride of 1 or 2: all channels, of which k lies k elements
+# behind a position. Vector v of the panels is of the channels from v * lanes on, the last one of the last channels.
+#   over planes: channel k of the origin lies k * channel_pitch behind it, and column_pitch is 1.
+ctypedef void (*CorrelatePixels)(const Sum*, const Rows*, const Pixels*, const void* panels, const void* bias,
+                                 void* response) noexcept nogil
 
 # Taps of kernels where they lie: tap (i, j, c), counted from 0 along three axes, of kernel k is at
 # offset + k * kernel_pitch + i * pitches[0] + j * pitches[1] + c * pitches[2], in elements, and is number
@@ -259,6 +283,8 @@ cdef struct Routines:
     CorrelateRows over_columns
     CorrelateRows over_rows
     CorrelateRows over_channels
+    CorrelatePixels over_pixels
+    CorrelatePixels over_planes
     Pack pack
     WinogradIn winograd_in
     WinogradOut winograd_out

@@ -125,11 +125,13 @@ static inline xcorr_f64v xcorr_f64v_shifted(xcorr_f64v low, xcorr_f64v high, ptr
 
 /* Tile limits: accumulators, the vectors in flight and one broadcast have to fit the register file. And the largest
  * radix whose points fit it, real and imaginary parts in vectors of their own. */
-#if XCORR_REGISTERS == 32 /* 14 x 2 + 2 + 1, 2 x 4 x 3 + 3 + 1 */
+#if XCORR_REGISTERS == 32 /* 14 x 2 + 2 + 1, 2 x 4 x 3 + 3 + 1; 2 x 7 + 9 taps + 1 */
 #define XCORR_TILE_COLUMNS 14
+#define XCORR_CHANNEL_COLUMNS 7
 #define XCORR_LARGEST_RADIX 8
-#else /* 6 x 2 + 2 + 1, 4 x 3 + 3 + 1 */
+#else /* 6 x 2 + 2 + 1, 4 x 3 + 3 + 1; 2 x 4 + 6 taps + 1 */
 #define XCORR_TILE_COLUMNS 6
+#define XCORR_CHANNEL_COLUMNS 4
 #define XCORR_LARGEST_RADIX 4
 #endif
 #define XCORR_TILE_VECTORS 3
@@ -243,6 +245,125 @@ static inline xcorr_f32v xcorr_f32v_zip_low(xcorr_f32v a, xcorr_f32v b) { (void)
 static inline xcorr_f64v xcorr_f64v_zip_low(xcorr_f64v a, xcorr_f64v b) { (void)b; return a; }
 static inline xcorr_f32v xcorr_f32v_zip_high(xcorr_f32v a, xcorr_f32v b) { (void)a; return b; }
 static inline xcorr_f64v xcorr_f64v_zip_high(xcorr_f64v a, xcorr_f64v b) { (void)a; return b; }
+#endif
+
+/* Every second element of two vectors one after the other, from the first or from the second on. */
+#if defined(XCORR_VECTOR_BYTES)
+#define XCORR_EVENS_2 0, 2
+#define XCORR_EVENS_4 0, 2, 4, 6
+#define XCORR_EVENS_8 0, 2, 4, 6, 8, 10, 12, 14
+#define XCORR_EVENS_16 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define XCORR_ODDS_2 1, 3
+#define XCORR_ODDS_4 1, 3, 5, 7
+#define XCORR_ODDS_8 1, 3, 5, 7, 9, 11, 13, 15
+#define XCORR_ODDS_16 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define XCORR_SECONDS(name, vector, integers, lanes)                                                                   \
+    static inline vector name##_evens(vector a, vector b) {                                                            \
+        return XCORR_SHUFFLED(integers, a, b, XCORR_EVENS_##lanes);                                                    \
+    }                                                                                                                  \
+    static inline vector name##_odds(vector a, vector b) {                                                             \
+        return XCORR_SHUFFLED(integers, a, b, XCORR_ODDS_##lanes);                                                     \
+    }
+#if XCORR_VECTOR_BYTES == 64
+XCORR_SECONDS(xcorr_f32v, xcorr_f32v, xcorr_i32v, 16)
+XCORR_SECONDS(xcorr_f64v, xcorr_f64v, xcorr_i64v, 8)
+#elif XCORR_VECTOR_BYTES == 32
+XCORR_SECONDS(xcorr_f32v, xcorr_f32v, xcorr_i32v, 8)
+XCORR_SECONDS(xcorr_f64v, xcorr_f64v, xcorr_i64v, 4)
+#else
+XCORR_SECONDS(xcorr_f32v, xcorr_f32v, xcorr_i32v, 4)
+XCORR_SECONDS(xcorr_f64v, xcorr_f64v, xcorr_i64v, 2)
+#endif
+#else
+static inline xcorr_f32v xcorr_f32v_evens(xcorr_f32v a, xcorr_f32v b) { (void)b; return a; }
+static inline xcorr_f64v xcorr_f64v_evens(xcorr_f64v a, xcorr_f64v b) { (void)b; return a; }
+static inline xcorr_f32v xcorr_f32v_odds(xcorr_f32v a, xcorr_f32v b) { (void)a; return b; }
+static inline xcorr_f64v xcorr_f64v_odds(xcorr_f64v a, xcorr_f64v b) { (void)a; return b; }
+#endif
+
+/* Lanes first to end - 1 from memory, of which nothing else is read, and the others of `fill`: given as a mask that is
+ * made once for many loads. And the first n lanes to memory. At a level with masks also of two halves of a vector that
+ * lie at two places. */
+#if defined(__AVX512F__) && XCORR_VECTOR_BYTES == 64
+#define XCORR_HALVES 1
+typedef uint32_t xcorr_lanes;
+#define XCORR_MASKED(name, real, vector, suffix, mask, half)                                                           \
+    static inline xcorr_lanes name##_lanes(ptrdiff_t first, ptrdiff_t end) {                                           \
+        return ((1u << end) - 1) & ~((1u << first) - 1);                                                               \
+    }                                                                                                                  \
+    static inline vector name##_inside(const real *place, xcorr_lanes lanes, vector fill) {                            \
+        return (vector)_mm512_mask_loadu_##suffix(fill, (mask)lanes, place);                                           \
+    }                                                                                                                  \
+    static inline void name##_store_first(real *place, vector value, ptrdiff_t n) {                                    \
+        _mm512_mask_storeu_##suffix(place, (mask)((1u << n) - 1), value);                                              \
+    }                                                                                                                  \
+    static inline vector name##_inside_halves(const real *low, const real *high, xcorr_lanes lanes, vector fill) {     \
+        vector lower = (vector)_mm512_mask_loadu_##suffix(fill, (mask)lanes, low);                                     \
+        return (vector)_mm512_mask_loadu_##suffix(lower, (mask)(lanes << half), high - half);                          \
+    }                                                                                                                  \
+    static inline void name##_store_halves(real *low, real *high, vector value, ptrdiff_t n) {                         \
+        _mm512_mask_storeu_##suffix(low, (mask)((1u << n) - 1), value);                                                \
+        _mm512_mask_storeu_##suffix(high - half, (mask)(((1u << n) - 1) << half), value);                              \
+    }                                                                                                                  \
+    static inline vector name##_halves(real low, real high) {                                                          \
+        return (vector)_mm512_mask_mov_##suffix(name##_broadcast(low), (mask)(((1u << half) - 1) << half),             \
+                                                name##_broadcast(high));                                               \
+    }
+XCORR_MASKED(xcorr_f32v, float, xcorr_f32v, ps, __mmask16, 8)
+XCORR_MASKED(xcorr_f64v, double, xcorr_f64v, pd, __mmask8, 4)
+#else
+#define XCORR_HALVES 0
+#if defined(__AVX2__) && XCORR_VECTOR_BYTES == 32
+#include <immintrin.h>
+typedef __m256i xcorr_lanes;
+static inline xcorr_lanes xcorr_f32v_lanes(ptrdiff_t first, ptrdiff_t end) {
+    xcorr_i32v lane = {0, 1, 2, 3, 4, 5, 6, 7};
+    return (xcorr_lanes)((lane >= (int32_t)first) & (lane < (int32_t)end));
+}
+static inline xcorr_lanes xcorr_f64v_lanes(ptrdiff_t first, ptrdiff_t end) {
+    xcorr_i64v lane = {0, 1, 2, 3};
+    return (xcorr_lanes)((lane >= (int64_t)first) & (lane < (int64_t)end));
+}
+static inline xcorr_f32v xcorr_f32v_inside(const float *place, xcorr_lanes lanes, xcorr_f32v fill) {
+    return (xcorr_f32v)((xcorr_i32v)_mm256_maskload_ps(place, lanes) | ((xcorr_i32v)fill & ~(xcorr_i32v)lanes));
+}
+static inline xcorr_f64v xcorr_f64v_inside(const double *place, xcorr_lanes lanes, xcorr_f64v fill) {
+    return (xcorr_f64v)((xcorr_i64v)_mm256_maskload_pd(place, lanes) | ((xcorr_i64v)fill & ~(xcorr_i64v)lanes));
+}
+#else
+typedef struct { ptrdiff_t first, end; } xcorr_lanes;
+#define XCORR_INSIDE(name, real, vector, n_lanes)                                                                      \
+    static inline xcorr_lanes name##_lanes(ptrdiff_t first, ptrdiff_t end) { return (xcorr_lanes){first, end}; }       \
+    static inline vector name##_inside(const real *place, xcorr_lanes lanes, vector fill) {                            \
+        real elements[n_lanes];                                                                                        \
+        memcpy(elements, &fill, sizeof(fill));                                                                         \
+        for (ptrdiff_t lane = lanes.first; lane < lanes.end; lane++) elements[lane] = place[lane];                     \
+        memcpy(&fill, elements, sizeof(fill));                                                                         \
+        return fill;                                                                                                   \
+    }
+XCORR_INSIDE(xcorr_f32v, float, xcorr_f32v, XCORR_F32_LANES)
+XCORR_INSIDE(xcorr_f64v, double, xcorr_f64v, XCORR_F64_LANES)
+#endif
+#define XCORR_UNMASKED(name, real, vector)                                                                             \
+    static inline void name##_store_first(real *place, vector value, ptrdiff_t n) {                                    \
+        xcorr_copy_part(place, &value, n * (ptrdiff_t)sizeof(real));                                                   \
+    }                                                                                                                  \
+    static inline vector name##_inside_halves(const real *low, const real *high, xcorr_lanes lanes, vector fill) {     \
+        (void)low, (void)high, (void)lanes;                                                                            \
+        abort();                                                                                                       \
+        return fill;                                                                                                   \
+    }                                                                                                                  \
+    static inline void name##_store_halves(real *low, real *high, vector value, ptrdiff_t n) {                         \
+        (void)low, (void)high, (void)value, (void)n;                                                                   \
+        abort();                                                                                                       \
+    }                                                                                                                  \
+    static inline vector name##_halves(real low, real high) {                                                          \
+        (void)high;                                                                                                    \
+        abort();                                                                                                       \
+        return name##_broadcast(low);                                                                                  \
+    }
+XCORR_UNMASKED(xcorr_f32v, float, xcorr_f32v)
+XCORR_UNMASKED(xcorr_f64v, double, xcorr_f64v)
 #endif
 
 /* Bits of a number, its sign apart: ordered as magnitudes are, infinity and what is not a number above all others. */

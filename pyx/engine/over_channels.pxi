@@ -1,0 +1,151 @@
+# Depthwise layers, whose kernels have one channel each: lanes over channels, or, where those lie apart, over columns.
+#
+# Where the level has tiles of the kernel's size, windows are read from the image itself even where they reach into the
+# padding: tables say where each padded row and column lies. Otherwise padded rows are laid into a strip.
+
+from microkernels cimport PADDING, Pixels
+from types cimport DONE, STORE, Area, Geometry, Loops, ceiling
+
+cdef Py_ssize_t LEAST_SHARE = 4  # of a vector that a row has to fill, or channels are turned around
+
+
+cdef class OverChannels(Interleaved):
+    """One panel is one vector of channels, the last one of the last channels; a vector's lanes are all read."""
+    cdef Py_ssize_t* places            # of padded rows, then of padded columns
+    cdef char* fill_values
+    cdef bint by_planes                # lanes over columns, one channel after the other
+
+    def __dealloc__(self):
+        PyMem_Free(self.places)
+        PyMem_Free(self.fill_values)
+
+    cdef lay_out_strips(self):
+        cdef Loops* loops = &self.loops
+        Interleaved.lay_out_strips(self)
+        loops.correlate = self.engine.routines.over_channels
+        loops.own_pixels = 1
+        if self.finds_pixels():
+            loops.correlate_group = correlate_channels
+            loops.correlate_pixels = self.engine.routines.over_pixels
+            self.by_planes = self.planes_lie_so()
+        if self.by_planes:
+            loops.correlate_pixels = self.engine.routines.over_planes
+            loops.in_place = loops.direct_store = True
+            loops.row_pitch = loops.source.row_bytes // self.item_bytes
+            loops.rows.row_pitch = loops.consumer.row_bytes // self.item_bytes
+            loops.rows.kernel_pitch = self.out_kernel_bytes // self.item_bytes
+            loops.rows.column_pitch = 1
+
+    cdef bint planes_lie_so(self):
+        """Whether columns of images and responses are neighbours in memory, and the padding holds fill values alone."""
+        cdef Loops* loops = &self.loops
+        cdef Engine engine = self.engine
+        cdef Py_ssize_t size = engine.routines.item_bytes, index
+        for index in range(engine.reached_columns):
+            if not engine.first_inside <= index < engine.end_inside and engine.column_source[index] >= 0:
+                return False
+        for index in range(engine.geometry.n_kernels):
+            if self.kernel_bytes[index] != self.kernel_bytes[0] + index * self.out_kernel_bytes:
+                return False
+        return (self.images_as_summed and self.column_bytes == size and self.images.itemsize == size
+                and self.channel_pitch_bytes % size == 0 and loops.source.row_bytes % size == 0
+                and loops.source.image_bytes % size == 0
+                and self.out_as_summed and self.out_column_bytes == size and self.out.itemsize == size
+                and self.out_kernel_bytes % size == 0 and loops.consumer.row_bytes % size == 0
+                and loops.consumer.response_bytes % size == 0 and loops.consumer.kind == STORE
+                and self.least_columns * LEAST_SHARE >= engine.routines.lanes)
+
+    cdef bint takes_pixels_as_they_lie(self):
+        return self.engine.geometry.n_kernels >= self.engine.routines.lanes  # no lane beyond the last channel
+
+    cdef Py_ssize_t few_columns(self):
+        """Of one column alone: windows next to each other share pixels."""
+        return 2
+
+    cdef bint finds_pixels(self):
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t size = geometry.down.kernel
+        return (geometry.across.kernel == size and geometry.across.dilation == 1 and geometry.across.stride <= 2
+                and geometry.pieces_per_row == 1 and not geometry.compensated
+                and (size == 3 and geometry.rows_per_block == 3 or size == 5 and geometry.rows_per_block == 2))
+
+    cdef Py_ssize_t bytes_per_row(self):
+        """A strip that is no copy need not stay in a cache."""
+        return 1 if self.loops.in_place and self.finds_pixels() else Interleaved.bytes_per_row(self)
+
+    cdef lay_out_rest(self):
+        Interleaved.lay_out_rest(self)
+        if self.finds_pixels():
+            self.find_pixels()
+
+    cdef find_pixels(self):
+        """The tables, of the image or of a strip."""
+        cdef Pixels* pixels = &self.loops.pixels
+        cdef Engine engine = self.engine
+        cdef const Geometry* geometry = &engine.geometry
+        cdef bint in_place = self.loops.in_place
+        cdef Py_ssize_t size = engine.routines.item_bytes, row, column, place, n_rows
+        cdef Py_ssize_t column_pitch = self.column_bytes // size if in_place else engine.pixel
+        cdef Py_ssize_t first = engine.first_source if self.by_planes else 0
+        n_rows = engine.reached_rows if in_place else self.pixel_rows(self.loops.strip_rows)
+        self.places = <Py_ssize_t*> allocated(n_rows + engine.reached_columns, sizeof(Py_ssize_t))
+        for row in range(n_rows):
+            place = source_of(&geometry.down, row, engine.row_boundary) if in_place else row
+            self.places[row] = place * self.loops.row_pitch + first if place >= 0 else PADDING
+        for column in range(engine.reached_columns):
+            place = engine.column_source[column] if in_place else column
+            self.places[n_rows + column] = place * column_pitch if place >= 0 else PADDING
+        self.fill_values = <char*> allocated(engine.pixel, size)
+        for column in range(geometry.n_kernels):
+            if size == sizeof(float):
+                (<float*> self.fill_values)[column] = <float> self.fill[column]
+            else:
+                (<double*> self.fill_values)[column] = self.fill[column]
+        pixels.rows, pixels.columns, pixels.fill = self.places, self.places + n_rows, self.fill_values
+        pixels.row_stride, pixels.column_stride = geometry.down.stride, geometry.across.stride
+        pixels.row_dilation = geometry.down.dilation
+        pixels.first_inside, pixels.end_inside = engine.first_inside, engine.end_inside
+        pixels.channel_pitch = self.channel_pitch_bytes // size
+
+
+cdef int correlate_channels(Loops* loops, Py_ssize_t group, const Area* area, const char* windows, char* responses,
+                            char* memory, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+    """All channels of some rows and columns of windows at one go, as their number allows."""
+    cdef const Geometry* geometry = loops.geometry
+    cdef Py_ssize_t of_window = geometry.down.kernel * geometry.across.kernel * loops.padded_kernels
+    cdef Py_ssize_t rows_at_once = max(4, SIGNAL_MULTIPLY_ADDS // of_window // area.n_columns)
+    cdef Py_ssize_t columns_at_once = max(8, SIGNAL_MULTIPLY_ADDS // of_window // 4)
+    cdef Py_ssize_t y = 0, x, size = loops.item_bytes
+    cdef int status
+    cdef Rows rows = loops.rows
+    cdef Pixels pixels = loops.pixels
+    rows.n_kernels = geometry.n_kernels
+    pixels.origin = windows
+    if loops.in_place:
+        pixels.origin = loops.source.images + area.image * loops.source.image_bytes
+        pixels.rows += area.first_row * geometry.down.stride
+        move_right(&pixels, area.first_column)
+    while y < area.n_rows:
+        rows.n_rows = min(area.n_rows - y, rows_at_once)
+        x = 0
+        while x < area.n_columns:
+            rows.n_columns = min(area.n_columns - x, columns_at_once)
+            loops.correlate_pixels(&loops.sum, &rows, &pixels, loops.packed, loops.bias,
+                                   responses + (y * rows.row_pitch + x * rows.column_pitch) * size)
+            x += rows.n_columns
+            move_right(&pixels, rows.n_columns)
+            counted[0] += rows.n_rows * rows.n_columns * of_window
+            status = looked_for_signals(loops, counted, watch_signals)
+            if status != DONE:
+                return status
+        move_right(&pixels, -area.n_columns)
+        pixels.rows += rows.n_rows * geometry.down.stride
+        y += rows.n_rows
+    return DONE
+
+
+cdef inline void move_right(Pixels* pixels, Py_ssize_t n_columns) noexcept nogil:
+    """Begin so many windows further."""
+    pixels.columns += n_columns * pixels.column_stride
+    pixels.first_inside -= n_columns * pixels.column_stride
+    pixels.end_inside -= n_columns * pixels.column_stride

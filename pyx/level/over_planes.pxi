@@ -1,0 +1,225 @@
+# Lanes over columns, plane by plane, of depthwise layers whose channels lie apart, with kernels of 3x3 and 5x5.
+#
+# A plane is read where it lies, whatever its padding: a tile is up to 7 rows of one vector of columns, and of each row
+# of pixels a vector is loaded for each tap, without the lanes that lie in the padding where there are some, and feeds
+# all rows of windows that it is a tap of. With a column stride of 2 each second lane of two vectors is taken. Planes
+# that are no wider than half a vector share vectors with the next plane where the level has masks.
+
+from microkernels cimport PADDING, Pixels, Rows, Sum, real
+from simd cimport HALVES, REGISTERS, a_zero, lanes_mask
+from vectors cimport broadcast, n_lanes, vector
+
+cdef enum:
+    MOST_TAPS = 5 * 5
+    MOST_ROWS = 7  # of a tile's windows
+
+
+cdef struct Tile:  # where one lies: padded rows and columns are counted from the first window's
+    Py_ssize_t first_row, first_column
+    Py_ssize_t n_columns            # that are stored
+    Py_ssize_t next_pixels          # elements to the plane whose columns are the upper half of the lanes
+    Py_ssize_t next_response
+
+
+cdef inline void find_lanes(const Pixels* pixels, Py_ssize_t first_column, lanes_mask* lanes, Py_ssize_t size,
+                            Py_ssize_t stride, bint in_halves, vector like) noexcept nogil:
+    """The lanes of each vector that a row of pixels is loaded into that do not lie in the padding."""
+    cdef Py_ssize_t n = n_lanes(like) // 2 if in_halves else n_lanes(like), index, column
+    for index in range(size + stride - 1):
+        column = first_column * stride + (index if stride == 1 else index // 2 * 2 + index % 2 * n)
+        lanes[index] = lanes_between(pixels.first_inside - column, pixels.end_inside - column, n, like)
+
+
+cdef inline void load_taps(const real* row, const Tile* tile, const lanes_mask* lanes, vector* columns, vector fill,
+                           Py_ssize_t size, Py_ssize_t stride, bint masked, bint in_halves) noexcept nogil:
+    """Of one row of pixels, the vector of each tap."""
+    cdef Py_ssize_t index, offset
+    cdef vector[6] loaded
+    for index in range(size + stride - 1):
+        offset = index if stride == 1 else index // 2 * 2 + index % 2 * n_lanes(fill)
+        if in_halves:
+            loaded[index] = inside_halves(row + offset, row + offset + tile.next_pixels, lanes[index], fill)
+        elif masked:
+            loaded[index] = inside(row + offset, lanes[index], fill)
+        else:
+            loaded[index] = (<const vector*> (row + offset))[0]
+    for index in range(size):
+        if stride == 1:
+            columns[index] = loaded[index]
+        elif index % 2 == 0:
+            columns[index] = evens(loaded[index], loaded[index + 1])
+        else:
+            columns[index] = odds(loaded[index - 1], loaded[index])
+
+
+cdef inline void add_taps_of_row(const vector* columns, const vector* taps, vector* sums, vector* totals,
+                                 Py_ssize_t size, Py_ssize_t stride, Py_ssize_t pixel_row, Py_ssize_t n_rows,
+                                 vector zero) noexcept nogil:
+    """A row of pixels in the rows of windows that it is a kernel row of, in blocks of 3 rows of 3 taps, of 2 of 5."""
+    cdef Py_ssize_t row, kernel_row, tap
+    for row in range(n_rows):
+        kernel_row = pixel_row - row * stride
+        if 0 <= kernel_row < size:
+            for tap in range(size):
+                sums[row] = sums[row] + columns[tap] * taps[kernel_row * size + tap]
+            if kernel_row == size - 1 or (size == 5 and kernel_row % 2 == 1):
+                totals[row] = totals[row] + sums[row]
+                sums[row] = zero
+
+
+cdef inline void tile_of_plane(const Rows* rows, const Pixels* pixels, const real* plane, const Tile* tile,
+                               const vector* taps, vector bias, vector fill, real* response, Py_ssize_t size,
+                               Py_ssize_t stride, Py_ssize_t n_rows, bint masked, bint in_halves) noexcept nogil:
+    """Windows of `n_rows` rows, which are `stride` apart; all numbers are literal where it is called."""
+    cdef vector[MOST_ROWS] sums, totals
+    cdef vector[5] columns
+    cdef lanes_mask[6] lanes
+    cdef vector zero = broadcast(a_zero, bias)
+    cdef Py_ssize_t pixel_row, row, tap, place, row_dilation = pixels.row_dilation if n_rows == 1 else 1
+    cdef const Py_ssize_t* places = pixels.rows + tile.first_row
+    plane += tile.first_column * stride - pixels.first_inside
+    for row in range(n_rows):
+        sums[row] = zero
+        totals[row] = bias
+    if masked:
+        find_lanes(pixels, tile.first_column, lanes, size, stride, in_halves, bias)
+    for pixel_row in range((n_rows - 1) * stride + size):
+        place = places[pixel_row * row_dilation]
+        if place == PADDING:
+            for tap in range(size):
+                columns[tap] = fill
+        else:
+            load_taps(plane + place, tile, lanes, columns, fill, size, stride, masked, in_halves)
+        add_taps_of_row(columns, taps, sums, totals, size, stride, pixel_row, n_rows, zero)
+    for row in range(n_rows):
+        if in_halves:
+            store_halves(response, response + tile.next_response, totals[row], tile.n_columns)
+        elif tile.n_columns < n_lanes(bias):
+            store_first(response, totals[row], tile.n_columns)
+        else:
+            (<vector*> response)[0] = totals[row]
+        response += rows.row_pitch
+
+
+cdef inline void rows_of_plane(const Rows* rows, const Pixels* pixels, const real* plane, Tile* tile,
+                               const vector* taps, vector bias, vector fill, real* response, Py_ssize_t y,
+                               Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows, bint in_halves) noexcept nogil:
+    """A row of tiles; the last one ends where the row ends and may lie over the one before."""
+    cdef Py_ssize_t lanes = n_lanes(bias), x = 0, last
+    tile.first_row = y * pixels.row_stride
+    response += y * rows.row_pitch
+    while x < rows.n_columns:
+        tile.first_column = x = max(0, min(x, rows.n_columns - lanes))
+        tile.n_columns = min(lanes, rows.n_columns - x)
+        last = (x + lanes) * stride + size - 1
+        if in_halves:
+            tile_of_plane(rows, pixels, plane, tile, taps, bias, fill, response + x, size, stride, n_rows, True, True)
+        elif pixels.first_inside <= x * stride and last <= pixels.end_inside:
+            tile_of_plane(rows, pixels, plane, tile, taps, bias, fill, response + x, size, stride, n_rows, False,
+                          False)
+        else:
+            tile_of_plane(rows, pixels, plane, tile, taps, bias, fill, response + x, size, stride, n_rows, True, False)
+        x += lanes
+
+
+cdef inline void one_plane(const Rows* rows, const Pixels* pixels, const real* plane, Tile* tile, const vector* taps,
+                           vector bias, vector fill, real* response, Py_ssize_t size, Py_ssize_t stride,
+                           bint in_halves) noexcept nogil:
+    """Tiles of as many rows as there are, up to as many as fit the registers; the last ones may overlap."""
+    cdef Py_ssize_t most = MOST_ROWS if REGISTERS == 32 and size == 3 and stride == 1 else 4
+    cdef bint shares = pixels.row_dilation == 1 and pixels.row_stride == stride
+    cdef Py_ssize_t n_rows = rows.n_rows, y = 0
+    while y < n_rows:
+        if shares and n_rows >= most:
+            y = min(y, n_rows - most)
+            rows_of_plane(rows, pixels, plane, tile, taps, bias, fill, response, y, size, stride,
+                          MOST_ROWS if REGISTERS == 32 and size == 3 and stride == 1 else 4, in_halves)
+            y += most
+        elif shares and n_rows >= 2:
+            y = min(y, n_rows - 2)
+            rows_of_plane(rows, pixels, plane, tile, taps, bias, fill, response, y, size, stride, 2, in_halves)
+            y += 2
+        else:
+            rows_of_plane(rows, pixels, plane, tile, taps, bias, fill, response, y, size, stride, 1, in_halves)
+            y += 1
+
+
+cdef inline void sized_over_planes(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias,
+                                   real* response, Py_ssize_t size, Py_ssize_t stride, bint in_halves,
+                                   vector like) noexcept nogil:
+    """All channels, one after the other, or two at once."""
+    cdef vector[MOST_TAPS] taps
+    cdef Py_ssize_t lanes = n_lanes(like), channel = 0, place, other, tap, n_taps = size * size
+    cdef const real* plane = <const real*> pixels.origin
+    cdef const real* fill = <const real*> pixels.fill
+    cdef Tile tile
+    while channel < rows.n_kernels:
+        place = other = place_of_channel(channel, rows.n_kernels, lanes, n_taps)
+        if in_halves and channel + 1 < rows.n_kernels:
+            tile.next_pixels, tile.next_response = pixels.channel_pitch, rows.kernel_pitch
+            other = place_of_channel(channel + 1, rows.n_kernels, lanes, n_taps)
+            for tap in range(n_taps):
+                taps[tap] = halves(panels[place + tap * lanes], panels[other + tap * lanes], like)
+            one_plane(rows, pixels, plane, &tile, taps, halves(bias_of(bias, place, n_taps, lanes),
+                      bias_of(bias, other, n_taps, lanes), like), halves(fill[channel], fill[channel + 1], like),
+                      response, size, stride, True)
+            channel, plane, response = channel + 1, plane + pixels.channel_pitch, response + rows.kernel_pitch
+        else:
+            for tap in range(n_taps):
+                taps[tap] = broadcast(panels[place + tap * lanes], like)
+            one_plane(rows, pixels, plane, &tile, taps, broadcast(bias_of(bias, place, n_taps, lanes), like),
+                      broadcast(fill[channel], like), response, size, stride, False)
+        channel, plane, response = channel + 1, plane + pixels.channel_pitch, response + rows.kernel_pitch
+
+
+cdef inline Py_ssize_t place_of_channel(Py_ssize_t channel, Py_ssize_t n_channels, Py_ssize_t lanes,
+                                        Py_ssize_t n_taps) noexcept nogil:
+    """Elements from the panels' beginning to a channel's first tap."""
+    cdef Py_ssize_t first = channel - channel % lanes
+    if first + lanes > n_channels >= lanes:  # the last vector is of the last channels
+        return first * n_taps + channel - (n_channels - lanes)
+    return first * n_taps + channel - first
+
+
+cdef inline real bias_of(const real* bias, Py_ssize_t place, Py_ssize_t n_taps, Py_ssize_t lanes) noexcept nogil:
+    """The bias of the channel whose first tap is at `place`."""
+    return bias[place // (n_taps * lanes) * lanes + place % (n_taps * lanes)]
+
+
+cdef void planes_of_3x3(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias, real* response,
+                        vector like) noexcept nogil:
+    sized_over_planes(rows, pixels, panels, bias, response, 3, 1, False, like)
+
+
+cdef void planes_of_3x3_in_halves(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias,
+                                  real* response, vector like) noexcept nogil:
+    sized_over_planes(rows, pixels, panels, bias, response, 3, 1, True, like)
+
+
+cdef void planes_of_3x3_apart(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias,
+                              real* response, vector like) noexcept nogil:
+    sized_over_planes(rows, pixels, panels, bias, response, 3, 2, False, like)
+
+
+cdef void planes_of_5x5(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias, real* response,
+                        vector like) noexcept nogil:
+    sized_over_planes(rows, pixels, panels, bias, response, 5, 1, False, like)
+
+
+cdef void planes_of_5x5_apart(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias,
+                              real* response, vector like) noexcept nogil:
+    sized_over_planes(rows, pixels, panels, bias, response, 5, 2, False, like)
+
+
+cdef inline void rows_over_planes(const Sum* sum, const Rows* rows, const Pixels* pixels, const real* panels,
+                                  const real* bias, real* response, vector like) noexcept nogil:
+    if sum.run == 3 and pixels.column_stride == 1 and HALVES and 2 * rows.n_columns <= n_lanes(like):
+        planes_of_3x3_in_halves(rows, pixels, panels, bias, response, like)
+    elif sum.run == 3 and pixels.column_stride == 1:
+        planes_of_3x3(rows, pixels, panels, bias, response, like)
+    elif sum.run == 3:
+        planes_of_3x3_apart(rows, pixels, panels, bias, response, like)
+    elif pixels.column_stride == 1:
+        planes_of_5x5(rows, pixels, panels, bias, response, like)
+    else:
+        planes_of_5x5_apart(rows, pixels, panels, bias, response, like)
