@@ -1,0 +1,130 @@
+"""Layers of one channel and one kernel a group: what is read where it lies gives the bits of columns in strips."""
+
+import numpy as np
+import pytest
+from checks import assert_same_bits, random_generator
+from looping import for_each
+
+import xcorr
+from xcorr import _cache, _reference
+from xcorr._methods import direct
+
+pytestmark = pytest.mark.usefixtures("level")
+
+SIZES = {  # rows and columns of the images
+    "one row of tiles": (9, 9),
+    "rows shorter than half a vector": (14, 7),
+    "rows shorter than a vector": (11, 14),
+    "rows of several vectors": (8, 37),
+    "one window": (3, 3),
+    "a row of windows": (3, 21),
+}
+
+
+def both_forms(monkeypatch, images, kernels, **keywords):
+    """The responses with lanes over channels, and those with lanes over columns in strips."""
+    found = []
+    for form in ("channels", "columns"):
+        monkeypatch.setattr(direct, "form", lambda *_, form=form: form)
+        _cache.clear_caches()
+        found.append(xcorr.correlate(images, kernels, method="direct", **keywords))
+    _cache.clear_caches()
+    return found
+
+
+def operands(rng, layout, n, height, width, channels, side, dtype):
+    images = rng.standard_normal((n, height, width, channels)).astype(dtype)
+    kernels = rng.standard_normal((channels, side, side, 1)).astype(dtype)
+    if layout == "NCHW":
+        images, kernels = (np.ascontiguousarray(array.transpose(0, 3, 1, 2)) for array in (images, kernels))
+    return images, kernels
+
+
+@for_each("side", [3, 5])
+@for_each("stride", [1, 2, (1, 2), (3, 1)])
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("size", SIZES)
+def test_bits_are_those_of_columns_in_strips(monkeypatch, layout, size, side, stride):
+    rng = random_generator(layout, size, side, stride)
+    for channels in (6, 16, 33):
+        images, kernels = operands(rng, layout, 2, *SIZES[size], channels, side, np.float32)
+        bias = rng.standard_normal(channels).astype(np.float32)
+        keywords = {"layout": layout, "groups": channels, "bias": bias, "stride": stride}
+        for padding in ("same", "full") if side > min(SIZES[size]) else ("valid", "same", ((0, 3), (2, 1))):
+            channels_, columns = both_forms(monkeypatch, images, kernels, padding=padding, **keywords)
+            assert_same_bits(channels_, columns)
+
+
+@for_each("dilation", [(2, 1), (1, 2), (3, 3)])
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_bits_do_not_depend_on_the_form_with_taps_apart(monkeypatch, layout, dtype, dilation):
+    rng = random_generator(layout, dtype, dilation)
+    images, kernels = operands(rng, layout, 2, 13, 19, 18, 3, dtype)
+    for stride in (1, 2):
+        keywords = {"layout": layout, "groups": 18, "padding": 3, "stride": stride, "dilation": dilation}
+        assert_same_bits(*both_forms(monkeypatch, images, kernels, **keywords))
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("boundary", ["constant", "edge", "reflect", "wrap", ("edge", "constant")])
+def test_bits_do_not_depend_on_the_form_at_any_boundary(monkeypatch, layout, boundary):
+    rng = random_generator(layout, boundary)
+    images, kernels = operands(rng, layout, 2, 10, 18, 17, 5, np.float32)
+    images[0].flat[3], images[1].flat[40] = np.nan, np.inf
+    keywords = {"layout": layout, "groups": 17, "padding": 4, "boundary": boundary}
+    if boundary == "constant":
+        keywords["fill_value"] = 2.5
+    assert_same_bits(*both_forms(monkeypatch, images, kernels, **keywords))
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_infinite_taps_make_no_numbers_of_the_padding(monkeypatch, layout):
+    rng = random_generator(layout, "infinite taps")
+    images, kernels = operands(rng, layout, 1, 9, 9, 16, 3, np.float32)
+    kernels[3].flat[0] = np.inf
+    response, columns = both_forms(monkeypatch, images, kernels, layout=layout, groups=16, padding=1)
+    assert_same_bits(response, columns)
+    corner = response[0, 0, 0] if layout == "NHWC" else response[0, :, 0, 0]
+    assert np.isnan(corner[3])
+    assert np.isfinite(np.delete(corner, 3)).all()
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_views_are_read_and_written_where_they_lie(layout):
+    """Rows with gaps, images turned around, and every second image."""
+    rng = random_generator(layout, "views")
+    images, kernels = operands(rng, layout, 4, 12, 22, 20, 3, np.float32)
+    rows, columns = (1, 2) if layout == "NHWC" else (2, 3)
+    inner = [slice(None, None, 2), *[slice(None)] * 3]
+    inner[rows], inner[columns] = slice(None, 1, -1), slice(1, 21)
+    view = images[tuple(inner)]
+    out = np.full((2, *images.shape[1:]), 7, np.float32)
+    place = [slice(None)] * 4
+    place[rows], place[columns] = slice(1, 11), slice(2, 22)
+    xcorr.correlate(view, kernels, layout=layout, groups=20, padding=1, out=out[tuple(place)])
+    whole = xcorr.correlate(np.ascontiguousarray(view), kernels, layout=layout, groups=20, padding=1)
+    assert_same_bits(np.ascontiguousarray(out[tuple(place)]), whole)
+    out[tuple(place)] = 7
+    assert (out == 7).all()
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_workers_and_the_place_in_a_batch_change_no_bit(layout):
+    rng = random_generator(layout, "workers")
+    images, kernels = operands(rng, layout, 5, 23, 30, 40, 5, np.float32)
+    keywords = {"layout": layout, "groups": 40, "padding": "same"}
+    together = xcorr.correlate(images, kernels, workers=3, **keywords)
+    for index in range(5):
+        assert_same_bits(together[index], xcorr.correlate(images[index : index + 1], kernels, workers=1, **keywords)[0])
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_responses_of_other_types_are_within_the_bound(layout):
+    rng = random_generator(layout, "types")
+    images, kernels = operands(rng, layout, 1, 9, 17, 24, 3, np.float32)
+    images, kernels = np.round(images * 8), np.round(kernels * 8)
+    expected = _reference.correlate(images, kernels, layout=layout, groups=24, padding="same")
+    for dtype in ("float16", "float64"):
+        response = xcorr.correlate(images, kernels, layout=layout, groups=24, padding="same", dtype=dtype)
+        np.testing.assert_array_equal(response.astype(np.float64), expected.astype(np.float64))
