@@ -42,7 +42,7 @@ cdef class OverChannels(Interleaved):
         cdef Engine engine = self.engine
         cdef Py_ssize_t size = engine.routines.item_bytes, index
         for index in range(engine.reached_columns):
-            if not engine.first_inside <= index < engine.end_inside and engine.column_source[index] >= 0:
+            if not engine.first_inside <= index < engine.end_inside and self.source_column(index) >= 0:
                 return False
         for index in range(engine.geometry.n_kernels):
             if self.kernel_bytes[index] != self.kernel_bytes[0] + index * self.out_kernel_bytes:
@@ -93,7 +93,7 @@ cdef class OverChannels(Interleaved):
             place = source_of(&geometry.down, row, engine.row_boundary) if in_place else row
             self.places[row] = place * self.loops.row_pitch + first if place >= 0 else PADDING
         for column in range(engine.reached_columns):
-            place = engine.column_source[column] if in_place else column
+            place = self.source_column(column) if in_place else column
             self.places[n_rows + column] = place * column_pitch if place >= 0 else PADDING
         self.fill_values = <char*> allocated(engine.pixel, size)
         for column in range(geometry.n_kernels):
@@ -106,6 +106,15 @@ cdef class OverChannels(Interleaved):
         pixels.row_dilation = geometry.down.dilation
         pixels.first_inside, pixels.end_inside = engine.first_inside, engine.end_inside
         pixels.channel_pitch = self.channel_pitch_bytes // size
+
+    cdef Py_ssize_t source_column(self, Py_ssize_t column):
+        """The image's column at a padded one, -1 for the fill value."""
+        cdef Engine engine = self.engine
+        if column < engine.first_inside:
+            return engine.outside[column]
+        if column < engine.end_inside:
+            return column - engine.first_inside + engine.first_source
+        return engine.outside[column - (engine.end_inside - engine.first_inside)]
 
 
 cdef int correlate_channels(Loops* loops, Py_ssize_t group, const Area* area, const char* windows, char* responses,

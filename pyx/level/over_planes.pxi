@@ -6,28 +6,30 @@
 # that are no wider than half a vector share vectors with the next plane where the level has masks.
 
 from microkernels cimport PADDING, Pixels, Rows, Sum, real
-from simd cimport HALVES, REGISTERS, a_zero, lanes_mask
+from simd cimport HALVES, REGISTERS, a_zero, lanes_mask, opaque
 from vectors cimport broadcast, n_lanes, vector
 
 cdef enum:
     MOST_TAPS = 5 * 5
     MOST_ROWS = 7  # of a tile's windows
+    BAND = 28      # rows that are done before the next ones: they stay in the first cache
 
 
-cdef struct Tile:  # where one lies: padded rows and columns are counted from the first window's
-    Py_ssize_t first_row, first_column
+cdef struct Tile:  # padded rows and columns are counted from the first window's on
+    Py_ssize_t first_inside, end_inside  # columns that do not lie in the padding
     Py_ssize_t n_columns            # that are stored
+    Py_ssize_t row_pitch            # of the response
     Py_ssize_t next_pixels          # elements to the plane whose columns are the upper half of the lanes
     Py_ssize_t next_response
 
 
-cdef inline void find_lanes(const Pixels* pixels, Py_ssize_t first_column, lanes_mask* lanes, Py_ssize_t size,
+cdef inline void find_lanes(const Tile* tile, Py_ssize_t first_column, lanes_mask* lanes, Py_ssize_t size,
                             Py_ssize_t stride, bint in_halves, vector like) noexcept nogil:
     """The lanes of each vector that a row of pixels is loaded into that do not lie in the padding."""
     cdef Py_ssize_t n = n_lanes(like) // 2 if in_halves else n_lanes(like), index, column
     for index in range(size + stride - 1):
         column = first_column * stride + (index if stride == 1 else index // 2 * 2 + index % 2 * n)
-        lanes[index] = lanes_between(pixels.first_inside - column, pixels.end_inside - column, n, like)
+        lanes[index] = lanes_between(tile.first_inside - column, tile.end_inside - column, n, like)
 
 
 cdef inline void load_taps(const real* row, const Tile* tile, const lanes_mask* lanes, vector* columns, vector fill,
@@ -67,24 +69,21 @@ cdef inline void add_taps_of_row(const vector* columns, const vector* taps, vect
                 sums[row] = zero
 
 
-cdef inline void tile_of_plane(const Rows* rows, const Pixels* pixels, const real* plane, const Tile* tile,
-                               const vector* taps, vector bias, vector fill, real* response, Py_ssize_t size,
-                               Py_ssize_t stride, Py_ssize_t n_rows, bint masked, bint in_halves) noexcept nogil:
+cdef inline void tile_of_plane(const Tile* tile, const lanes_mask* lanes, const Py_ssize_t* places,
+                               Py_ssize_t row_dilation, const real* plane, const vector* taps, vector bias,
+                               vector fill, real* response, Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows,
+                               bint masked, bint in_halves) noexcept nogil:
     """Windows of `n_rows` rows, which are `stride` apart; all numbers are literal where it is called."""
     cdef vector[MOST_ROWS] sums, totals
     cdef vector[5] columns
-    cdef lanes_mask[6] lanes
     cdef vector zero = broadcast(a_zero, bias)
-    cdef Py_ssize_t pixel_row, row, tap, place, row_dilation = pixels.row_dilation if n_rows == 1 else 1
-    cdef const Py_ssize_t* places = pixels.rows + tile.first_row
-    plane += tile.first_column * stride - pixels.first_inside
+    cdef Py_ssize_t pixel_row, row, tap, place
+    places = <const Py_ssize_t*> opaque(places)
     for row in range(n_rows):
         sums[row] = zero
         totals[row] = bias
-    if masked:
-        find_lanes(pixels, tile.first_column, lanes, size, stride, in_halves, bias)
     for pixel_row in range((n_rows - 1) * stride + size):
-        place = places[pixel_row * row_dilation]
+        place = places[pixel_row * (row_dilation if n_rows == 1 else 1)]
         if place == PADDING:
             for tap in range(size):
                 columns[tap] = fill
@@ -94,54 +93,72 @@ cdef inline void tile_of_plane(const Rows* rows, const Pixels* pixels, const rea
     for row in range(n_rows):
         if in_halves:
             store_halves(response, response + tile.next_response, totals[row], tile.n_columns)
-        elif tile.n_columns < n_lanes(bias):
+        elif masked and tile.n_columns < n_lanes(bias):
             store_first(response, totals[row], tile.n_columns)
         else:
             (<vector*> response)[0] = totals[row]
-        response += rows.row_pitch
+        response += tile.row_pitch
 
 
-cdef inline void rows_of_plane(const Rows* rows, const Pixels* pixels, const real* plane, Tile* tile,
+cdef inline void rows_of_plane(const Tile* tile, const Pixels* pixels, const real* plane, const vector* taps,
+                               vector bias, vector fill, real* response, Py_ssize_t first_column, Py_ssize_t y,
+                               Py_ssize_t end, Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows, bint masked,
+                               bint in_halves) noexcept nogil:
+    """Tiles below each other; the last one ends where the rows end and may lie over the one before."""
+    cdef lanes_mask[6] lanes
+    cdef Py_ssize_t row_stride = pixels.row_stride, row_dilation = pixels.row_dilation, row = y
+    cdef const Py_ssize_t* places = pixels.rows
+    if masked:
+        find_lanes(tile, first_column, lanes, size, stride, in_halves, bias)
+    plane += first_column * stride - tile.first_inside
+    response += first_column
+    while row < end:
+        row = min(row, end - n_rows)
+        tile_of_plane(tile, lanes, places + row * row_stride, row_dilation, plane, taps, bias, fill,
+                      response + row * tile.row_pitch, size, stride, n_rows, masked, in_halves)
+        row += n_rows
+
+
+cdef inline void band_of_plane(Tile* tile, const Rows* rows, const Pixels* pixels, const real* plane,
                                const vector* taps, vector bias, vector fill, real* response, Py_ssize_t y,
-                               Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows, bint in_halves) noexcept nogil:
-    """A row of tiles; the last one ends where the row ends and may lie over the one before."""
-    cdef Py_ssize_t lanes = n_lanes(bias), x = 0, last
-    tile.first_row = y * pixels.row_stride
-    response += y * rows.row_pitch
-    while x < rows.n_columns:
-        tile.first_column = x = max(0, min(x, rows.n_columns - lanes))
-        tile.n_columns = min(lanes, rows.n_columns - x)
+                               Py_ssize_t end, Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows,
+                               bint in_halves) noexcept nogil:
+    """Rows of tiles, column by column of tiles; the last one ends where the row ends."""
+    cdef Py_ssize_t lanes = n_lanes(bias), x = 0, last, n_columns = rows.n_columns
+    while x < n_columns:
+        x = max(0, min(x, n_columns - lanes))
         last = (x + lanes) * stride + size - 1
         if in_halves:
-            tile_of_plane(rows, pixels, plane, tile, taps, bias, fill, response + x, size, stride, n_rows, True, True)
-        elif pixels.first_inside <= x * stride and last <= pixels.end_inside:
-            tile_of_plane(rows, pixels, plane, tile, taps, bias, fill, response + x, size, stride, n_rows, False,
+            rows_of_plane(tile, pixels, plane, taps, bias, fill, response, x, y, end, size, stride, n_rows, True, True)
+        elif tile.first_inside <= x * stride and last <= tile.end_inside and n_columns >= lanes:
+            rows_of_plane(tile, pixels, plane, taps, bias, fill, response, x, y, end, size, stride, n_rows, False,
                           False)
         else:
-            tile_of_plane(rows, pixels, plane, tile, taps, bias, fill, response + x, size, stride, n_rows, True, False)
+            rows_of_plane(tile, pixels, plane, taps, bias, fill, response, x, y, end, size, stride, n_rows, True,
+                          False)
         x += lanes
 
 
-cdef inline void one_plane(const Rows* rows, const Pixels* pixels, const real* plane, Tile* tile, const vector* taps,
+cdef inline void one_plane(Tile* tile, const Rows* rows, const Pixels* pixels, const real* plane, const vector* taps,
                            vector bias, vector fill, real* response, Py_ssize_t size, Py_ssize_t stride,
                            bint in_halves) noexcept nogil:
-    """Tiles of as many rows as there are, up to as many as fit the registers; the last ones may overlap."""
-    cdef Py_ssize_t most = MOST_ROWS if REGISTERS == 32 and size == 3 and stride == 1 else 4
+    """Bands of a few tiles below each other, of as many rows as there are and fit the registers."""
     cdef bint shares = pixels.row_dilation == 1 and pixels.row_stride == stride
-    cdef Py_ssize_t n_rows = rows.n_rows, y = 0
+    cdef Py_ssize_t n_rows = rows.n_rows, y = 0, end
+    tile.first_inside, tile.end_inside = pixels.first_inside, pixels.end_inside
+    tile.row_pitch, tile.n_columns = rows.row_pitch, min(rows.n_columns, n_lanes(bias))
     while y < n_rows:
-        if shares and n_rows >= most:
-            y = min(y, n_rows - most)
-            rows_of_plane(rows, pixels, plane, tile, taps, bias, fill, response, y, size, stride,
-                          MOST_ROWS if REGISTERS == 32 and size == 3 and stride == 1 else 4, in_halves)
-            y += most
+        end = n_rows if n_rows - y <= BAND + BAND // 2 else y + BAND
+        if shares and REGISTERS == 32 and size == 3 and stride == 1 and n_rows >= MOST_ROWS:
+            band_of_plane(tile, rows, pixels, plane, taps, bias, fill, response, y, end, size, stride, MOST_ROWS,
+                          in_halves)
+        elif shares and n_rows >= 4:
+            band_of_plane(tile, rows, pixels, plane, taps, bias, fill, response, y, end, size, stride, 4, in_halves)
         elif shares and n_rows >= 2:
-            y = min(y, n_rows - 2)
-            rows_of_plane(rows, pixels, plane, tile, taps, bias, fill, response, y, size, stride, 2, in_halves)
-            y += 2
+            band_of_plane(tile, rows, pixels, plane, taps, bias, fill, response, y, end, size, stride, 2, in_halves)
         else:
-            rows_of_plane(rows, pixels, plane, tile, taps, bias, fill, response, y, size, stride, 1, in_halves)
-            y += 1
+            band_of_plane(tile, rows, pixels, plane, taps, bias, fill, response, y, end, size, stride, 1, in_halves)
+        y = end
 
 
 cdef inline void sized_over_planes(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias,
@@ -160,14 +177,14 @@ cdef inline void sized_over_planes(const Rows* rows, const Pixels* pixels, const
             other = place_of_channel(channel + 1, rows.n_kernels, lanes, n_taps)
             for tap in range(n_taps):
                 taps[tap] = halves(panels[place + tap * lanes], panels[other + tap * lanes], like)
-            one_plane(rows, pixels, plane, &tile, taps, halves(bias_of(bias, place, n_taps, lanes),
+            one_plane(&tile, rows, pixels, plane, taps, halves(bias_of(bias, place, n_taps, lanes),
                       bias_of(bias, other, n_taps, lanes), like), halves(fill[channel], fill[channel + 1], like),
                       response, size, stride, True)
             channel, plane, response = channel + 1, plane + pixels.channel_pitch, response + rows.kernel_pitch
         else:
             for tap in range(n_taps):
                 taps[tap] = broadcast(panels[place + tap * lanes], like)
-            one_plane(rows, pixels, plane, &tile, taps, broadcast(bias_of(bias, place, n_taps, lanes), like),
+            one_plane(&tile, rows, pixels, plane, taps, broadcast(bias_of(bias, place, n_taps, lanes), like),
                       broadcast(fill[channel], like), response, size, stride, False)
         channel, plane, response = channel + 1, plane + pixels.channel_pitch, response + rows.kernel_pitch
 
