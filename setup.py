@@ -51,8 +51,8 @@ if not X86_64:
 
 # A level is linked from its table and these parts. What takes longest stands first, so that no core waits in the end.
 PARTS = (
-    "part_columns_f64", "part_columns_f32", "part_staging", "part_rows", "part_kernels", "part_channels",
-    "part_transforms",
+    "part_columns_f64", "part_columns_f32", "part_staging", "part_rows", "part_kernels", "part_bank",
+    "part_channels", "part_transforms",
 )  # fmt: skip
 MODULES = ("_engine", "_integers", "_indices", "_memory", "_cpu")
 

@@ -28,15 +28,19 @@ DEPTHWISE = (
 )
 """Groups of one channel and one 3x3 kernel each, and the side of the images."""
 
+PLANES = ((1, 48, 3, 56), (3, 64, 3, 112), (3, 64, 5, 56), (3, 64, 7, 112), (32, 64, 1, 56), (64, 128, 1, 28))
+PLANES += ((96, 64, 1, 28), (256, 64, 1, 28), (8, 32, 3, 28), (16, 32, 3, 14))
+"""Channels and kernels in planes, the side of the kernels and of the images."""
 
-def time_form(kernels: np.ndarray, images: np.ndarray, groups: int, form: str | None) -> float:
+
+def time_form(kernels: np.ndarray, images: np.ndarray, groups: int, layout: str, form: str | None) -> float:
     """Best milliseconds with that form forced; None for the one that is taken."""
     chosen = direct.form
     _cache.clear_caches()
     try:
         if form is not None:
             direct.form = lambda *_: form
-        prepared = xcorr.Correlator(kernels, groups=groups, padding="same")
+        prepared = xcorr.Correlator(kernels, groups=groups, padding="same", layout=layout, method="direct")
         out = prepared(images, workers=1)
         return best_time(partial(prepared, images, out=out, workers=1), rounds=50) * 1e3
     finally:
@@ -45,19 +49,28 @@ def time_form(kernels: np.ndarray, images: np.ndarray, groups: int, form: str | 
 
 
 def compare(
-    groups: int, n_kernels: int, channels: int, side: int, size: tuple[int, int], dtype: type, forms: list[str]
+    groups: int,
+    n_kernels: int,
+    channels: int,
+    side: int,
+    size: tuple[int, int],
+    dtype: type,
+    forms: list[str],
+    layout: str = "NHWC",
 ) -> None:
     random = np.random.default_rng(3)
     images = random.standard_normal((1, *size, groups * channels)).astype(dtype)
     kernels = random.standard_normal((groups * n_kernels, side, side, channels)).astype(dtype)
     level = _dispatch.current()
     geometry = _axes.make_geometry(images.shape[1:], kernels.shape, groups=groups, padding="same")
-    taken = direct.form(geometry, n_kernels, lanes_of(level.table, np.dtype(dtype).str[1:]))
-    times = {form: time_form(kernels, images, groups, form) for form in forms}
+    taken = direct.form(geometry, n_kernels, lanes_of(level.table, np.dtype(dtype).str[1:]), layout == "NCHW")
+    if layout == "NCHW":
+        images, kernels = (np.ascontiguousarray(array.transpose(0, 3, 1, 2)) for array in (images, kernels))
+    times = {form: time_form(kernels, images, groups, layout, form) for form in forms}
     figures = "  ".join(f"{form}{'*' if form == taken else ' '} {times[form]:7.3f} ms" for form in forms)
     print(
         f"{level.name:4s} {dtype.__name__} groups {groups:3d} K {n_kernels:2d} C {channels:2d} {side}x{side} on "
-        f"{size[0]:3d}x{size[1]:<3d}  {figures}  {times[taken] / min(times.values()):.2f} of the best",
+        f"{size[0]:3d}x{size[1]:<3d} {layout}  {figures}  {times[taken] / min(times.values()):.2f} of the best",
         flush=True,
     )
 
@@ -70,6 +83,8 @@ def main() -> None:
                 for n_kernels in sorted({max(1, lanes * eighths // 8) for eighths in (4, 5, 6, 8)}):
                     for channels, side, size in FILLED:
                         compare(1, n_kernels, channels, side, (size, size), dtype, ["kernels", "columns"])
+                for channels, n_kernels, side, size in PLANES:
+                    compare(1, n_kernels, channels, side, (size, size), dtype, ["kernels", "columns"], "NCHW")
                 for groups, size in DEPTHWISE:
                     compare(groups, 1, 1, 3, (size, size), dtype, ["kernels", "columns", "channels"])
                 for n_kernels in (1, 2, 4):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from xcorr import _workers
 from xcorr._arrays import in_pieces, take_bias
 from xcorr._dtypes import Types
-from xcorr._engine import HANDED_BACK, Engine
+from xcorr._engine import HANDED_BACK, Engine, all_finite
 from xcorr._layouts import sizes_of
 from xcorr._memory import empty_lines
 from xcorr._workers import refuse_too_large
@@ -73,6 +73,7 @@ class Bank:
         self.n_taps = prod(kernels.shape[1:]) * components
         self.kept_spectra: tuple[Hashable, tuple[Array, Array] | None] = (None, None)
         self.untransformable: Array | None = None
+        self.finite: bool | None = None
         self.packs: dict[Hashable, tuple[Array, Array]] = {}
         self.kept_bytes = 0
 
@@ -159,7 +160,7 @@ class Bank:
         self.make_room(n_bytes + converted * n_workers, but)
         panels = empty_lines(n_bytes).view(summed).reshape(engine.groups, -1)
         panel_bias = np.zeros((engine.groups, engine.padded_kernels), dtype=summed)
-        bias = np.ascontiguousarray(self.bias, summed).reshape(engine.groups, -1)
+        bias = np.ascontiguousarray(self.bias, summed).reshape(engine.groups, -1) + 0  # a sum begins with no -0
         for place, (first, end) in zip(engine.panel_places(), engine.panel_ranges(), strict=True):
             panel_bias[:, place : place + end - first] = bias[:, first:end]
         pieces = pieces_of(engine, n_bytes, n_workers, converted > 0)
@@ -228,6 +229,12 @@ class Bank:
                 too_large = ~(largest < 2.0**largest_exponent)
             self.untransformable = too_large.repeat(self.parts).reshape(self.n_groups, self.n_kernels)
         return self.untransformable
+
+    def is_finite(self, table: Any) -> bool:
+        """Whether all taps are finite numbers."""
+        if self.finite is None:
+            self.finite = own_finite(self.original, table)
+        return self.finite
 
     def matrices(self, summed: np.dtype[Any], width: int) -> tuple[Array, Array]:
         """Matrices (groups, panels, taps, `width`), padded with zero kernels, and the bias, for the matmul method."""
@@ -336,6 +343,16 @@ def spectra_key(engine: Engine, level: str) -> Hashable:
 def sum_of_magnitudes(kernel: Array) -> float:
     """The sum in float64, a piece of a large kernel after the other."""
     return sum(float(np.abs(piece.astype(np.float64)).sum()) for (piece,) in in_pieces(kernel))
+
+
+def own_finite(taps: Array, table: Any) -> bool:
+    """Whether all numbers are finite; in the level's vectors where they lie in memory without gaps."""
+    if taps.dtype.kind in "biu":
+        return True
+    name, flags = taps.real.dtype.str[1:], taps.flags
+    if name in ("f4", "f8") and taps.dtype.isnative and flags.forc and flags.aligned:
+        return all_finite(table, name, taps.ravel("K").view(taps.real.dtype))
+    return all(bool(np.isfinite(piece).all()) for (piece,) in in_pieces(taps))
 
 
 def largest_tap(kernel: Array) -> float:

@@ -121,7 +121,8 @@ class Job:
             fill,
         )
         own_limits = None if limits is None else tuple(limits)
-        more = {"limits": own_limits, "kernels": kernels, "n_workers": self.n_workers, **more}
+        finite = not self.is_small and engine.pads_with_zeros and self.bank.is_finite(plan.level.table)
+        more = {"limits": own_limits, "kernels": kernels, "n_workers": self.n_workers, "finite": finite, **more}
         room = _workers.WORKSPACE_LIMIT - self.beside
         call = engine.call(*arrays, workspace_limit=max(0, room - self.spare), **more)
         if self.spare and call.workspace_bytes > room - self.spare:

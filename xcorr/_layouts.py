@@ -15,6 +15,11 @@ class Layout(NamedTuple):
     response: tuple[int, int, int, int]  # of image, row, column, kernel
     each_channel: bool = False  # one plane for every channel by itself: the response's kernels are the channels
 
+    def in_planes(self, channels: int) -> bool:
+        """Whether the columns of each channel, and of each kernel's responses, lie in rows by themselves."""
+        of_images = channels == 1 or -1 < self.images[3] < self.images[2]
+        return of_images and -1 < self.response[3] < self.response[2]
+
 
 def check_is_no_row(shape: Sequence[int], argument: str) -> None:
     """ValueError that shows the way for an operand of one axis, which is in no layout."""

@@ -98,7 +98,8 @@ class Plan:
         """What the direct method's lanes run over."""
         form = self.forms.get(summed)
         if form is None:
-            form = self.forms[summed] = direct.form(self.geometry, self.n_kernels, lanes_of(self.level.table, summed))
+            lanes, in_planes = lanes_of(self.level.table, summed), self.layout.in_planes(self.geometry.channels)
+            form = self.forms[summed] = direct.form(self.geometry, self.n_kernels, lanes, in_planes)
         return form
 
     @functools.cached_property

@@ -16,10 +16,11 @@ from microkernels cimport (
     UINT16, UINT32, UINT64, UINT8, Fourier, Routines, Taps
 )
 from types cimport (
-    FOURIER, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, STORE_CHECKED, STORE_SATURATED, WINOGRAD, Axis,
-    Geometry, Panel, ceiling, reach, span
+    CONSTANT, FOURIER, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, STORE_CHECKED, STORE_SATURATED, WINOGRAD,
+    Axis, Geometry, Panel, ceiling, reach, span
 )
 
+from xcorr._machine import cache_bytes
 from xcorr._memory import empty_lines
 
 cnp.import_array()
@@ -45,6 +46,7 @@ ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4"
 SUMMED = {"f4": IN_FLOAT32, "f8": IN_FLOAT64}
 
 cdef Py_ssize_t ALIGNMENT = 64
+cdef Py_ssize_t FINITE_AT_ONCE = 1 << 20  # numbers that are looked at between two looks for a signal
 cdef Py_ssize_t LARGE = 1 << 60  # what products of sizes saturate at: no memory is that large
 
 
@@ -146,8 +148,10 @@ cdef class Engine:
 
     def _deal_panels(self):
         """The group's kernels dealt out to panels of the widths that the tiles know."""
-        cdef Py_ssize_t lanes = self.routines.lanes
+        cdef Py_ssize_t lanes = self.routines.lanes, most = 4
         cdef Py_ssize_t n_kernels = self.geometry.n_kernels, first = 0, width, left
+        if self.lanes_over == OVER_COLUMNS and not self.geometry.compensated:
+            most = self.routines.most_kernels
         self.panels = <Panel*> allocated(n_kernels, sizeof(Panel))
         while first < n_kernels:
             left = n_kernels - first
@@ -156,7 +160,7 @@ cdef class Engine:
             elif self.lanes_over != OVER_COLUMNS and self.lanes_over != OVER_ROWS:
                 width = lanes if left <= lanes else 2 * lanes
             else:
-                width = left if left <= 2 else 4
+                width = left if left <= 2 else 4 if left <= 4 or left == most + 1 else most
             if self.lanes_over == OVER_CHANNELS and left < lanes <= n_kernels:
                 first, left = n_kernels - lanes, lanes  # the last vector is of the last channels
             self.panels[self.n_panels].first = first
@@ -321,6 +325,14 @@ cdef class Engine:
         """The place of each panel of a group among its padded kernels."""
         return [self.panels[index].offset for index in range(self.n_panels)]
 
+    @property
+    def pads_with_zeros(self):
+        """Whether windows have kernel rows in padding of fill values, whose left out multiply-adds pay."""
+        cdef const Axis* down = &self.geometry.down
+        cdef bint pays = self.lanes_over == OVER_COLUMNS and self.geometry.depth > 1
+        return ((pays or self.lanes_over == OVER_KERNELS) and self.row_boundary == CONSTANT
+                and (down.before >= down.dilation or self.reached_rows - down.before - down.length >= down.dilation))
+
     def panel_ranges(self):
         """First and last kernel (exclusive) of each panel of a group."""
         return [(self.panels[index].first, self.panels[index].first + self.panels[index].n_kernels)
@@ -328,7 +340,7 @@ cdef class Engine:
 
     def call(self, tuple images, tuple out, tuple panels, double[::1] fill, *, Py_ssize_t n_workers,
              Py_ssize_t workspace_limit, tuple limits=None, tuple spectra_of=None, Py_ssize_t[::1] kernels=None,
-             list areas=None, ask=None):
+             list areas=None, bint finite=False, ask=None):
         """A `Call` of these arrays.
 
         Parameters
@@ -344,6 +356,7 @@ cdef class Engine:
             each group from the first on; those with the exponent `HANDED_BACK` are left out.
         kernels : where each of the engine's kernels lies in `out`, among all groups'; None: in order.
         areas : of the direct method, what is done: (image, group, first row, rows, first column, columns) each.
+        finite : whether all taps are known to be finite, so that those in padding of zeros may be left out.
         ask : of "winograd": called with the call for `take_direct`, if a response is handed back; false if there is no
             room.
         """
@@ -363,6 +376,7 @@ cdef class Engine:
         if areas is not None and self.lanes_over == OVER_ROWS:
             areas = [(*area[:2], *area[4:], *area[2:4]) for area in areas]
         call.lay_out(n_workers, workspace_limit, areas)
+        call.loops.skips = finite and self.pads_with_zeros and zeros(fill)
         return call
 
     cdef tuple own_axes(self, tuple axes):
@@ -373,6 +387,31 @@ cdef class Engine:
 cdef const Routines* routines_of(table, str summed) except NULL:
     """A level's row for the summed type, given the level's capsule."""
     return <const Routines*> PyCapsule_GetPointer(table, TABLE_NAME) + <Py_ssize_t> SUMMED[summed]
+
+
+cdef bint zeros(double[::1] fill):
+    """Whether every number is 0."""
+    cdef Py_ssize_t index
+    for index in range(fill.shape[0]):
+        if fill[index] != 0:
+            return False
+    return True
+
+
+def all_finite(table, str summed, cnp.ndarray array):
+    """Whether all numbers of an array are finite, which is of the type and lies in memory without gaps."""
+    cdef const Routines* routines = routines_of(table, summed)
+    cdef Py_ssize_t left = array.size, some
+    cdef const char* place = cnp.PyArray_BYTES(array)
+    cdef bint every = True
+    while left > 0 and every:
+        some = min(left, FINITE_AT_ONCE)
+        with nogil:
+            every = routines.all_finite(place, some)
+        place += some * routines.item_bytes
+        left -= some
+        PyErr_CheckSignals()
+    return every
 
 
 def lanes_of(table, str summed):

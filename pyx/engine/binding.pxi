@@ -36,7 +36,7 @@ cdef class Binding:
     cdef Py_ssize_t slack                                      # elements behind the last row of an image's strip
     cdef Py_ssize_t most_rows, most_columns, least_columns     # of an area
     cdef Py_ssize_t reached_columns                            # of the padded ones, by the widest area
-    cdef bint images_as_summed, out_as_summed, fits
+    cdef bint images_as_summed, out_as_summed, fits, whole_columns
     cdef Area* areas
 
     def __dealloc__(self):
@@ -117,6 +117,12 @@ cdef class Binding:
         loops.consumer.storing.element = ELEMENTS[element]
         loops.consumer.storing.column_bytes = self.out_column_bytes
         loops.consumer.storing.adjacent = adjacent(self.kernel_bytes, geometry.n_kernels, item_bytes)
+        loops.consumer.storing.equally_spaced = geometry.n_kernels > 1
+        for kernel in range(geometry.groups * geometry.n_kernels):  # chosen ones may leave others out
+            own = kernel // geometry.n_kernels * geometry.n_kernels
+            if self.kernel_bytes[kernel] - self.kernel_bytes[own] != (
+                    kernel - own) * (self.kernel_bytes[min(1, geometry.n_kernels - 1)] - self.kernel_bytes[0]):
+                loops.consumer.storing.equally_spaced = False
         self.out_as_summed = (loops.consumer.storing.element == self.engine.routines.element
                               and aligned(&self.out, item_bytes))
 
@@ -144,6 +150,7 @@ cdef class Binding:
         loops.padded_kernels = engine.padded_kernels
         loops.source.row_boundary = engine.row_boundary
         self.measure(n_workers, areas)
+        loops.piece_rows, loops.piece_columns, loops.chunk_taps = LARGE, LARGE // 2, LARGE
         self.lay_out_strips()
         self.deal_tasks(n_workers, workspace_limit, areas)
         self.fits = self.workspace_of(loops.strip_rows) <= workspace_limit
@@ -191,6 +198,7 @@ cdef class Binding:
         if self.loops.strips_across > 1:
             self.most_columns = ceiling(geometry.across.outputs, self.loops.strips_across) + MOST_LANES - 1
             self.least_columns = geometry.across.outputs // self.loops.strips_across - MOST_LANES + 1
+        self.whole_columns = areas is None and self.loops.strips_across <= 1
         if areas is not None:
             self.most_rows = max([area[3] for area in areas])
             self.most_columns = max([area[5] for area in areas])
@@ -270,7 +278,7 @@ cdef class Binding:
                 while first < end:
                     stop = min(end, (first // depth + 1) * depth) if apart else end
                     segment.offset = row * sum.kernel_row_pitch + first // depth * sum.tap_pitch + first % depth
-                    segment.n_taps = stop - first
+                    segment.first, segment.n_taps = first, stop - first
                     segment.closes_block = stop == end and (sum.pieces > 1 or row_closes)
                     segment.closes_total = (piece + 1) % BLOCKS_PER_TOTAL == 0
                     segment += 1

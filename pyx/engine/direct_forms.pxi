@@ -3,7 +3,12 @@
 
 from cpython.pyport cimport PY_SSIZE_T_MAX
 from microkernels cimport Staging, Sum
-from types cimport MOST_BESIDE, STORE, Geometry, Loops, ceiling
+from types cimport MOST_BESIDE, STORE, Geometry, Loops, ceiling, effective
+
+cdef Py_ssize_t TILE_VECTORS = 3      # across a tile over columns
+cdef Py_ssize_t PIECE_BYTES = cache_bytes(1) // 2  # of pixels, that all panels are multiplied with
+cdef Py_ssize_t CHUNK_BYTES = cache_bytes(2) // 2  # of a panel's taps, that all windows of a strip are multiplied with
+cdef Py_ssize_t JOINED_TAPS = 6  # that take the time of a response's way through a strip
 
 cdef class Interleaved(Call):
     """What one position holds lies together, in strips and in responses."""
@@ -77,6 +82,10 @@ cdef class OverKernels(Interleaved):
         cdef const Geometry* geometry = &self.engine.geometry
         return geometry.across.kernel == 1 or self.column_bytes == geometry.depth * self.engine.routines.item_bytes
 
+    cdef lay_out_rest(self):
+        Call.lay_out_rest(self)
+        self.loops.chunk_taps = CHUNK_BYTES // self.engine.routines.item_bytes
+
     cdef bint taps_are_apart(self):
         return self.engine.geometry.across.kernel > 1 and self.loops.sum.tap_pitch != self.engine.geometry.depth
 
@@ -113,18 +122,37 @@ cdef class OverColumns(Call):
             first = kernel // geometry.n_kernels * geometry.n_kernels
             loops.direct_store = loops.direct_store and (
                 self.kernel_bytes[kernel] == self.kernel_bytes[first] + (kernel - first) * self.out_kernel_bytes)
+        loops.joined = self.joins_rows()
+        loops.direct_store = loops.direct_store and not loops.joined
         loops.rows.column_pitch = 1
         if loops.direct_store:
             loops.rows.kernel_pitch = self.out_kernel_bytes // size
             loops.rows.row_pitch = loops.consumer.row_bytes // size
         else:
-            loops.rows.row_pitch = self.most_columns
+            loops.rows.row_pitch = loops.row_pitch if loops.joined else self.most_columns
         loops.source.staging.position_pitch = 1
         loops.rows.window_pitch = 1
         loops.correlate = self.engine.routines.over_columns
         loops.correlate_group = correlate_panels
         loops.do_task = do_strip
         self.planes = geometry.depth
+
+    cdef bint joins_rows(self):
+        """Whether lanes run on across the ends of rows, through windows that are none, as that fills more of them.
+
+        Responses then wait in a strip, which costs as much as some taps.
+        """
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t lanes = self.engine.routines.lanes, pitch = self.loops.row_pitch
+        cdef Py_ssize_t alone = ceiling(geometry.across.outputs, lanes) * lanes
+        return (geometry.across.stride == 1 and geometry.down.stride == 1 and self.whole_columns
+                and geometry.across.outputs < pitch < alone and geometry.n_kernels > 2
+                and (alone - pitch) * self.engine.n_taps > JOINED_TAPS * pitch)
+
+    cdef Py_ssize_t response_of(self, Py_ssize_t rows):
+        if self.loops.joined:
+            return product(product(rows, self.loops.row_pitch), self.engine.geometry.n_kernels)
+        return Call.response_of(self, rows)
 
     cdef lay_out_rest(self):
         cdef Loops* loops = &self.loops
@@ -134,13 +162,28 @@ cdef class OverColumns(Call):
         staging.channel_pitch = (self.channel_pitch_bytes // size if loops.in_place
                                  else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
         if not loops.direct_store:
-            loops.rows.kernel_pitch = product(loops.strip_rows, self.most_columns)
+            loops.rows.kernel_pitch = product(loops.strip_rows, loops.rows.row_pitch)
         Call.lay_out_rest(self)
         n_places = self.places_of_taps()
         self.tap_offsets = <Py_ssize_t*> allocated(n_places, sizeof(Py_ssize_t))
         for tap in range(n_places):
             self.tap_offsets[tap] = self.place_of_tap(tap)
         loops.sum.tap_offsets = self.tap_offsets
+        self.lay_out_bank()
+
+    cdef lay_out_bank(self):
+        """Pieces of a strip whose pixels stay in the first cache; of one row, if need be some tiles of it."""
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t of_column = geometry.depth * effective(&geometry.down) * self.engine.routines.item_bytes
+        cdef Py_ssize_t tile = TILE_VECTORS * self.engine.routines.lanes, segment
+        for segment in range(loops.sum.n_segments):
+            self.segments[segment].offset = segment // loops.sum.pieces * loops.sum.kernel_row_pitch
+        if not loops.sum.compensated:
+            loops.correlate_wide = self.engine.routines.bank_over_columns
+        if loops.n_panels > 1:
+            loops.piece_rows = max(1, PIECE_BYTES // (of_column * loops.row_pitch))
+            loops.piece_columns = max(1, PIECE_BYTES // (of_column * tile)) * tile
 
     cdef lay_out_sum(self):
         cdef Py_ssize_t piece
@@ -194,6 +237,12 @@ cdef class OverRows(OverColumns):
             loops.consumer.beside = self.beside + MOST_BESIDE
         elif loops.consumer.row_bytes == out_bytes:
             loops.consumer.beside = self.beside + MOST_BESIDE
+
+    cdef lay_out_bank(self):
+        """Nothing: panels are as narrow as tiles over rows know them."""
+
+    cdef bint joins_rows(self):
+        return False
 
     cdef Py_ssize_t places_of_taps(self):
         return self.engine.n_taps

@@ -2,8 +2,10 @@
 # for signals.
 
 from atomics cimport claim, read_flag, write_flag
-from microkernels cimport MOST_LANES, Rows
-from types cimport CANCELLED, DONE, RAISED, Area, Finished, Geometry, Loops, Panel, Source, reach
+from microkernels cimport MOST_LANES, CorrelateRows, Rows, Sum
+from types cimport (
+    CANCELLED, DONE, RAISED, Area, Axis, Finished, Geometry, KernelRows, Loops, Panel, Part, Source, ceiling, reach
+)
 
 cdef extern from "Python.h":
     int check_signals "PyErr_CheckSignals"() noexcept
@@ -13,6 +15,7 @@ cdef Py_ssize_t SIGNAL_MULTIPLY_ADDS = 1 << 24
 # Multiply-adds that one micro-kernel call may do without a look for signals, when a tile has too few windows to be cut:
 # a tenth of a second at `base`.
 cdef Py_ssize_t MOST_MULTIPLY_ADDS = 1 << 28
+cdef Py_ssize_t CHUNKED_WINDOWS = 28          # of a piece, from which on its taps are done in chunks
 cdef Py_ssize_t STAGING_MULTIPLY_ADDS = 16    # that take the time of an element laid into a strip
 
 
@@ -108,39 +111,141 @@ cdef inline const char* windows_of(const Loops* loops, const Area* area, Py_ssiz
 
 cdef int correlate_panels(Loops* loops, Py_ssize_t group, const Area* area, const char* windows, char* responses,
                           char* memory, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
-    """All panels of a group, one after the other; needs no memory beside the strips."""
-    cdef Py_ssize_t panel
+    """All panels of a group, for one piece of the strip after the other; needs no memory beside the strips.
+
+    Rows of windows that have the same kernel rows inside of the image are done together, and those that follow each
+    other like columns are one row.
+    """
+    cdef const Geometry* geometry = loops.geometry
+    cdef Py_ssize_t y = 0, n_rows, size = loops.item_bytes
     cdef int status
-    for panel in range(loops.n_panels):
-        status = correlate_rows(loops, group, &loops.panels[panel], area, windows, responses, counted, watch_signals)
+    cdef Part part
+    part.kernel_rows.first, part.kernel_rows.end = 0, geometry.down.kernel
+    part.sum = loops.sum
+    while y < area.n_rows:
+        n_rows = area.n_rows - y
+        if loops.skips:
+            n_rows = narrow(loops, &part, area.first_row + y, n_rows)
+        part.n_rows, part.n_columns = n_rows, area.n_columns
+        part.windows = windows + y * loops.rows.window_row_pitch * size
+        part.responses = responses + y * loops.rows.row_pitch * size
+        if loops.joined:
+            part.n_rows, part.n_columns = 1, (n_rows - 1) * loops.rows.window_row_pitch + area.n_columns
+        elif follows_on(&loops.rows, area.n_columns):
+            part.n_rows, part.n_columns = 1, n_rows * area.n_columns
+        status = correlate_part(loops, group, &part, counted, watch_signals)
         if status != DONE:
             return status
+        y += n_rows
     return DONE
 
 
-cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, const Area* area, const char* windows,
-                        char* responses, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
-    """One panel's responses in a strip: rows at one go, or a few and some of their columns, as their number allows."""
+cdef Py_ssize_t narrow(const Loops* loops, Part* part, Py_ssize_t row, Py_ssize_t most) noexcept nogil:
+    """Leaves out kernel rows in the padding; for how many rows of windows from this one on they are the same."""
+    cdef const Axis* down = &loops.geometry.down
+    cdef Py_ssize_t n_rows = 1
+    part.kernel_rows = kernel_rows_inside(down, row)
+    while n_rows < most and same_rows(part.kernel_rows, kernel_rows_inside(down, row + n_rows)):
+        n_rows += 1
+    part.sum = sum_of_rows(&loops.sum, part.kernel_rows)
+    return n_rows
+
+
+cdef int correlate_part(Loops* loops, Py_ssize_t group, const Part* part, Py_ssize_t* counted,
+                        bint watch_signals) noexcept nogil:
+    """Some rows of windows in pieces, whose pixels stay in the first cache for all panels."""
+    cdef Py_ssize_t y = 0, x, panel, size = loops.item_bytes
+    cdef int status
+    cdef Part piece = part[0]
+    while y < part.n_rows:
+        piece.n_rows = min(part.n_rows - y, loops.piece_rows)
+        x = 0
+        while x < part.n_columns:
+            piece.n_columns = part.n_columns - x
+            if piece.n_columns >= 2 * loops.piece_columns:
+                piece.n_columns = loops.piece_columns
+            piece.windows = part.windows + (y * loops.rows.window_row_pitch + x * loops.rows.window_pitch) * size
+            piece.responses = part.responses + (y * loops.rows.row_pitch + x * loops.rows.column_pitch) * size
+            for panel in range(loops.n_panels):
+                status = correlate_rows(loops, group, &loops.panels[panel], &piece, counted, watch_signals)
+                if status != DONE:
+                    return status
+            x += piece.n_columns
+        y += piece.n_rows
+    return DONE
+
+
+cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, const Part* part, Py_ssize_t* counted,
+                        bint watch_signals) noexcept nogil:
+    """One panel's responses in a piece: by one chunk of its taps after the other, which stays in the first cache.
+
+    The totals of finished blocks wait in the responses for the next chunk.
+    """
+    cdef const Geometry* geometry = loops.geometry
+    cdef Py_ssize_t n_taps = geometry.down.kernel * geometry.across.kernel * geometry.depth, size = loops.item_bytes
+    cdef Py_ssize_t first = group * loops.padded_kernels + panel.offset, segment = 0, count
+    cdef const char* packed = loops.packed + (first * n_taps + part.kernel_rows.first * part.sum.run
+                                              * panel.width) * size
+    cdef Py_ssize_t at_once = loops.chunk_taps // panel.width
+    cdef Sum chunk = part.sum
+    cdef int status
+    if panel.n_kernels < panel.width or part.n_rows * part.n_columns < CHUNKED_WINDOWS:
+        at_once = n_taps
+    while True:
+        chunk.segments = part.sum.segments + segment
+        chunk.n_segments = part.sum.n_segments - segment
+        n_taps = taps_of_chunk(&chunk, at_once)
+        chunk.continues = segment > 0
+        status = correlate_chunk(loops, &chunk, panel, part, packed, loops.bias + first * size, counted, watch_signals)
+        if status != DONE:
+            return status
+        packed += n_taps * panel.width * size
+        segment += chunk.n_segments
+        if segment >= part.sum.n_segments:
+            return DONE
+
+
+cdef Py_ssize_t taps_of_chunk(Sum* chunk, Py_ssize_t most) noexcept nogil:
+    """Cuts a sum after whole blocks of so many taps, if it has more than twice as many; the taps that are left."""
+    cdef Py_ssize_t index, n_taps = 0, kept = 0, end = 0
+    for index in range(chunk.n_segments):
+        n_taps += chunk.segments[index].n_taps
+        if chunk.segments[index].closes_block and (n_taps <= most or end == 0):
+            kept, end = n_taps, index + 1
+    if n_taps < 2 * most or chunk.compensated or end == 0:
+        return n_taps
+    chunk.n_segments = end
+    return kept
+
+
+cdef int correlate_chunk(Loops* loops, const Sum* sum, const Panel* panel, const Part* part, const char* packed,
+                         const char* bias, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+    """All rows of a piece at one go, or a few and some of their columns, as their number allows."""
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t n_taps = geometry.down.kernel * geometry.across.kernel * geometry.depth
-    cdef Py_ssize_t first = group * loops.padded_kernels + panel.offset
     cdef Py_ssize_t of_window = n_taps * panel.width
     cdef Py_ssize_t few_rows = max(1, min(4, MOST_MULTIPLY_ADDS // of_window // 8))
     cdef Py_ssize_t few_columns = max(8, min(64, MOST_MULTIPLY_ADDS // of_window // 4))
-    cdef Py_ssize_t n_rows = area.n_columns if loops.runs_down else area.n_rows
-    cdef Py_ssize_t n_columns = area.n_rows if loops.runs_down else area.n_columns
+    cdef bint runs_down = loops.runs_down and part.n_rows > 1
+    cdef Py_ssize_t n_rows = part.n_columns if runs_down else part.n_rows
+    cdef Py_ssize_t n_columns = part.n_rows if runs_down else part.n_columns
     cdef Py_ssize_t rows_at_once = max(few_rows, SIGNAL_MULTIPLY_ADDS // of_window // n_columns)
     cdef Py_ssize_t columns_at_once = max(few_columns, SIGNAL_MULTIPLY_ADDS // of_window // 4)
     cdef Py_ssize_t y = 0, x, size = loops.item_bytes
+    cdef const char* windows = part.windows + panel.first * loops.own_pixels * size
+    cdef char* responses = part.responses + panel.first * loops.rows.kernel_pitch * size
     cdef int status
     cdef Rows rows = loops.rows
-    if loops.runs_down:
+    cdef CorrelateRows correlate = loops.correlate
+    if runs_down:
         rows.window_row_pitch, rows.window_pitch = rows.window_pitch, rows.window_row_pitch
         rows.row_pitch, rows.column_pitch = rows.column_pitch, rows.row_pitch
+    if panel.width >= 4 and loops.correlate_wide != NULL:
+        correlate = loops.correlate_wide
     rows.n_kernels = panel.n_kernels
     rows.width = panel.width
-    responses += panel.first * rows.kernel_pitch * size
-    windows += panel.first * loops.own_pixels * size
+    if part.sum.tap_offsets != NULL:
+        windows += part.kernel_rows.first * part.sum.kernel_row_pitch * size
     while y < n_rows:
         rows.n_rows = min(n_rows - y, rows_at_once)
         x = 0
@@ -148,9 +253,8 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
             rows.n_columns = n_columns - x
             if rows.n_columns >= 2 * columns_at_once:
                 rows.n_columns = columns_at_once
-            loops.correlate(&loops.sum, &rows, windows + x * rows.window_pitch * size,
-                            loops.packed + first * n_taps * size, loops.bias + first * size,
-                            responses + x * rows.column_pitch * size)
+            correlate(sum, &rows, windows + x * rows.window_pitch * size, packed, bias,
+                      responses + x * rows.column_pitch * size)
             x += rows.n_columns
             counted[0] += rows.n_rows * rows.n_columns * of_window
             status = looked_for_signals(loops, counted, watch_signals)
@@ -160,6 +264,42 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
         windows += rows.n_rows * rows.window_row_pitch * size
         responses += rows.n_rows * rows.row_pitch * size
     return DONE
+
+
+cdef inline bint same_rows(KernelRows one, KernelRows other) noexcept nogil:
+    return one.first == other.first and one.end == other.end
+
+
+cdef inline KernelRows kernel_rows_inside(const Axis* down, Py_ssize_t row) noexcept nogil:
+    """The kernel rows that a row of windows has inside of the image; one of its own where there is none."""
+    cdef KernelRows inside
+    cdef Py_ssize_t above = down.before - row * down.stride  # rows of padding above the image
+    inside.first = ceiling(above, down.dilation) if above > 0 else 0
+    inside.end = min(down.kernel, (down.length - 1 + above) // down.dilation + 1) if down.length + above > 0 else 0
+    if inside.first >= inside.end:
+        inside.first, inside.end = 0, 1
+    return inside
+
+
+cdef inline Sum sum_of_rows(const Sum* sum, KernelRows inside) noexcept nogil:
+    """The sum of some kernel rows: the panel begins with the first of them, and over columns the windows do.
+
+    What is left out is zeros times finite taps. Added to a chain that begins with +0, or to a total that is not -0, it
+    would change no bit.
+    """
+    cdef Sum some = sum[0]
+    cdef Py_ssize_t in_row = sum.n_segments // sum.kernel_height
+    some.kernel_height = inside.end - inside.first
+    some.segments = sum.segments + inside.first * in_row
+    some.n_segments = some.kernel_height * in_row
+    some.first_in_block = inside.first % sum.rows_per_block
+    return some
+
+
+cdef inline bint follows_on(const Rows* rows, Py_ssize_t n_columns) noexcept nogil:
+    """Whether the rows of windows lie one behind the other like columns, and so do those of responses."""
+    return (rows.window_row_pitch == n_columns * rows.window_pitch
+            and rows.row_pitch == n_columns * rows.column_pitch)
 
 
 cdef inline int looked_for_signals(Loops* loops, Py_ssize_t* counted, bint watch_signals) noexcept nogil:

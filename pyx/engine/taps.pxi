@@ -7,7 +7,7 @@ from types cimport Panel
 
 cdef void taps_of(Taps* taps, cnp.npy_intp* sizes, cnp.npy_intp* strides, Py_ssize_t size, Py_ssize_t kernel_width,
                   Py_ssize_t depth) noexcept:
-    """Where taps lie, of kernels (kernels, rows, columns, channels) with these strides in bytes.
+    """Places of the taps of kernels (kernels, rows, columns, channels) with these strides in bytes.
 
     The axis with the smallest pitch comes last, and axes that are one in memory and in the order of the sum are one.
     """
@@ -55,7 +55,7 @@ cdef void pack_one(const Routines* routines, bint transformed, Py_ssize_t depth,
 
 
 cdef Taps taps_in_order(Py_ssize_t n_taps) noexcept:
-    """Where taps of kernels lie that follow each other in the order of the sum."""
+    """Places of the taps of kernels that follow each other in the order of the sum."""
     cdef Taps taps
     memset(&taps, 0, sizeof(Taps))
     taps.kernel_pitch = taps.counts[2] = n_taps

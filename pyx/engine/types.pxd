@@ -42,6 +42,17 @@ cdef struct Area:
     Py_ssize_t first_row, n_rows
     Py_ssize_t first_column, n_columns
 
+cdef struct KernelRows:
+    Py_ssize_t first, end
+
+# Some rows and columns of windows that have the same kernel rows; windows that are none may lie between.
+cdef struct Part:
+    KernelRows kernel_rows
+    Sum sum                           # of these
+    Py_ssize_t n_rows, n_columns
+    const char* windows
+    char* responses
+
 # The direct method's panels and sum for windows as winograd stages them.
 cdef struct Direct:
     const char* packed
@@ -111,6 +122,7 @@ cdef struct Loops:
     CorrelateGroup correlate_group
     CorrelateRows correlate           # the micro-kernels
     CorrelatePixels correlate_pixels  # over channels, where pixels are found one by one
+    CorrelateRows correlate_wide      # those of panels of 4 kernels and more over columns
     Py_ssize_t own_pixels             # of each kernel at a position: 1 over channels, else 0
     const Geometry* geometry
     const Panel* panels
@@ -119,6 +131,10 @@ cdef struct Loops:
     bint in_place                     # windows are read from the image itself, without a strip
     bint runs_down                    # tiles lie along columns of windows, not along rows
     bint direct_store                 # responses are written to `out` without a strip
+    Py_ssize_t piece_rows, piece_columns  # of a strip, whose pixels all panels are multiplied with, one after the other
+    Py_ssize_t chunk_taps             # of all kernels of a panel, whose taps are in the first cache at once
+    bint joined                       # rows of windows, with what lies between them, are one row of them
+    bint skips                        # kernel rows that lie in the padding alone are left out
     const char* packed                # panels
     const char* bias
     Source source

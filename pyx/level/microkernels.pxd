@@ -36,7 +36,8 @@ cdef enum:
 
 # A run of taps that lie next to each other in memory and belong to one block of the sum.
 cdef struct Segment:
-    Py_ssize_t offset        # of the first tap from the window's origin, in elements
+    Py_ssize_t offset        # of the first tap from the window's origin, in elements; over columns of the kernel row
+    Py_ssize_t first         # tap of its kernel row
     Py_ssize_t n_taps
     bint closes_block        # after this segment the block's sum is added to the total
     bint closes_total        # and the total, where it is carried, to the carried total
@@ -49,10 +50,12 @@ cdef struct Sum:
     Py_ssize_t pieces
     bint compensated                 # totals carry their rounding errors along (long sums)
     bint carried                     # totals of some blocks are added to others, and carry on what is lost (winograd)
-    const Segment* segments          # lanes over kernels and over channels: the whole sum
+    bint continues                   # lanes over kernels: totals begin as the responses are, all of which exist
+    const Segment* segments          # the whole sum; lanes over columns read of it how long the pieces of a row are
     Py_ssize_t n_segments
     Py_ssize_t tap_pitch             # lanes over channels: from a tap of a segment to the next, in elements
     Py_ssize_t kernel_row_pitch      # from a kernel row's taps to the next row's, in elements
+    Py_ssize_t first_in_block        # lanes over columns: the place of the first kernel row in its block
     const Py_ssize_t* cuts           # lanes over columns: where the pieces of a run begin, and where the last one ends
     const Py_ssize_t* tap_offsets    # of each tap in a kernel row's run, over rows of the kernel, in elements
     bint dense                       # tap_offsets[t] is t
@@ -76,8 +79,8 @@ cdef struct Rows:
 #     image + y * window_row_pitch + x * window_pitch, and a segment's taps lie at offset + 0 .. n_taps from there.
 #   over channels: as over kernels, but kernel k has pixels of its own: its tap t of a segment lies at
 #     offset + t * tap_pitch + k, readable for k < width.
-#   over columns: column_pitch is 1, width 1, 2 or 4; tap t of kernel row i for window (y, x) is at
-#     image[y * window_row_pitch + i * kernel_row_pitch + tap_offsets[t] + x], readable for x < n_columns, and for
+#   over columns: column_pitch is 1, width 1, 2, 4 or, of a bank, the most; tap t of kernel row i for window (y, x) is
+#     at image[y * window_row_pitch + i * kernel_row_pitch + tap_offsets[t] + x], readable for x < n_columns, and for
 #     those of one vector.
 #   over rows: as over columns of an image that is turned, so that kernel rows lie along the lanes: row i begins at
 #     tap_offsets[i * run], and its tap t is t * window_row_pitch further; one channel, blocks of whole kernel rows, not
@@ -255,6 +258,7 @@ cdef struct Storing:
     Py_ssize_t column_bytes          # of the array
     const Py_ssize_t* kernel_bytes   # offset of each kernel in the array
     bint adjacent                    # the array's kernels lie next to each other
+    bint equally_spaced              # from each kernel of a group to the next it is as far
 
 ctypedef void (*Store)(const Storing*, const void* strip, char* target) noexcept nogil
 
@@ -279,9 +283,11 @@ cdef struct Routines:
     Element element                  # of arrays that need not be converted
     Py_ssize_t item_bytes
     Py_ssize_t lanes                 # elements of a vector
+    Py_ssize_t most_kernels          # of a panel over columns
     CorrelateRows over_kernels
     CorrelateRows over_columns
     CorrelateRows over_rows
+    CorrelateRows bank_over_columns  # lanes over columns, too, for panels of 4 kernels and the most, not compensated
     CorrelateRows over_channels
     CorrelatePixels over_pixels
     CorrelatePixels over_planes

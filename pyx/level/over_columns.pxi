@@ -146,7 +146,8 @@ cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real*
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors
     cdef vector zero = broadcast(a_zero, like)
     cdef Py_ssize_t kernel_height = size if size > 0 else sum.kernel_height
-    cdef Py_ssize_t pixel_row, row, kernel, part, place, lanes = n_lanes(like), overlap = 0, in_block = 0
+    cdef Py_ssize_t pixel_row, row, kernel, part, place, lanes = n_lanes(like), overlap = 0
+    cdef Py_ssize_t in_block = sum.first_in_block if size <= 0 else 0
     cdef bint compensated = sum.compensated if size < 0 else False
     cdef real* target
     if n_vectors == 2:

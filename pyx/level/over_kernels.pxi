@@ -10,7 +10,9 @@
 
 from microkernels cimport Rows, Sum, real
 from simd cimport REGISTERS, TILE_ACCUMULATORS, TILE_COLUMNS, a_zero, prefetch_to_write
-from vectors cimport broadcast, carry_totals, close_block, last_total, n_lanes, store_lanes, times, total_of, vector
+from vectors cimport (
+    SHORT_BLOCK, broadcast, carry_totals, close_block, last_total, n_lanes, store_lanes, times, total_of, vector
+)
 
 
 cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
@@ -22,12 +24,14 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
     cdef Py_ssize_t lanes = n_lanes(like), pitch = rows.window_pitch
     cdef Py_ssize_t segment_index = 0, tap, column, part
     cdef bint carried = sum.carried if not compensated else False
+    cdef bint continues = sum.continues if not compensated else False
     cdef const real* taps
     cdef const real* pixel
     for column in range(n_columns):
         for part in range(n_vectors):
             sums[column * n_vectors + part] = zero
-            totals[column * n_vectors + part] = (<const vector*> (bias + part * lanes))[0]
+            totals[column * n_vectors + part] = (<const vector*> (
+                (response + column * rows.column_pitch if continues else bias) + part * lanes))[0]
             prefetch_to_write(response + column * rows.column_pitch + part * lanes)
             if compensated:
                 errors[column * n_vectors + part] = zero
@@ -141,7 +145,7 @@ cdef inline bint has_short_blocks(const Sum* sum) noexcept nogil:
     peak of 117. 2026-11-24, AMD EPYC (Zen 4), level v4, 1 worker, both builds in turn on the rows pointwise and
     cifar_bank32 of benchmarks/bench.py. The 96 lies between these and the 192 taps of 64 channels; it was not tuned.
     """
-    return REGISTERS == 32 and sum.n_segments > 1 and sum.run * sum.rows_per_block < 96 * sum.pieces
+    return REGISTERS == 32 and sum.n_segments > 1 and sum.run * sum.rows_per_block < SHORT_BLOCK * sum.pieces
 
 
 cdef inline void row_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,

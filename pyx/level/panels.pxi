@@ -21,7 +21,7 @@ cdef inline Py_ssize_t next_place(const Taps* taps, Py_ssize_t* inner, Py_ssize_
 cdef inline void pack_block(const Taps* taps, const real* kernels, real* packed, Py_ssize_t width,
                             Py_ssize_t n_kernels, Py_ssize_t first, Py_ssize_t n_taps, bint whole,
                             vector like) noexcept nogil:
-    """As many kernels as a vector has lanes, or `n_kernels` and zeros, and as many taps, or `n_taps` of them."""
+    """A vector of kernels, or `n_kernels` and zeros, and as many taps, or `n_taps` of them."""
     cdef vector[16] rows
     cdef Py_ssize_t index, inner, place, lanes = n_lanes(like)
     for index in range(lanes):
@@ -79,7 +79,7 @@ cdef inline void pack_tap(const real* taps, Py_ssize_t kernel_pitch, real* packe
 
 cdef void pack_panel(const Taps* taps, const real* kernels, real* packed, Py_ssize_t width, Py_ssize_t n_kernels,
                      vector like) noexcept nogil:
-    """By blocks where the taps of a kernel lie next to each other and a panel is whole vectors, else tap by tap."""
+    """Blocks where the taps of a kernel lie next to each other and a panel is whole vectors, else tap by tap."""
     cdef Py_ssize_t row, column, tap, n_together = taps.counts[2], n_apart = taps.counts[1], lanes = n_lanes(like)
     cdef bint adjacent = taps.pitches[2] == 1 and width % lanes == 0 and lanes > 1 and taps.kernel_pitch != 1
     cdef const real* place

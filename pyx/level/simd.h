@@ -135,6 +135,7 @@ static inline xcorr_f64v xcorr_f64v_shifted(xcorr_f64v low, xcorr_f64v high, ptr
 #define XCORR_LARGEST_RADIX 4
 #endif
 #define XCORR_TILE_VECTORS 3
+#define XCORR_TILE_KERNELS (XCORR_REGISTERS == 32 ? 6 : 4) /* over columns: 6 x 4 + 4 + 1, or 4 x 3 + 3 + 1 */
 #define XCORR_TILE_ACCUMULATORS 28
 
 /* A zero that is read anew: one that the compiler knows of would hold a register through the loops. */

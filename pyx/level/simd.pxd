@@ -52,4 +52,5 @@ cdef extern from "simd.h" nogil:
         TILE_COLUMNS "XCORR_TILE_COLUMNS"            # lanes over kernels: columns x 2 vectors of kernels
         CHANNEL_COLUMNS "XCORR_CHANNEL_COLUMNS"      # lanes over channels: columns of windows that share pixels
         TILE_VECTORS "XCORR_TILE_VECTORS"            # lanes over columns: vectors of columns
+        TILE_KERNELS "XCORR_TILE_KERNELS"            # lanes over columns: kernels
         TILE_ACCUMULATORS "XCORR_TILE_ACCUMULATORS"  # the largest tile's

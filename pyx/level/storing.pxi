@@ -40,6 +40,12 @@ cdef inline void store_transposed(const Storing* storing, const real* strip, cha
         transpose(strip, storing.kernel_pitch, <real*> (target + storing.kernel_bytes[0]),
                   storing.column_bytes // <Py_ssize_t> sizeof(real), storing.n_kernels, storing.n_columns)
         return
+    if storing.kernel_pitch == 1 and storing.equally_spaced and is_real(
+            target + storing.kernel_bytes[0], storing.kernel_bytes[1] - storing.kernel_bytes[0], like, strip[0]):
+        transpose(strip, storing.column_pitch, <real*> (target + storing.kernel_bytes[0]),
+                  (storing.kernel_bytes[1] - storing.kernel_bytes[0]) // <Py_ssize_t> sizeof(real), storing.n_columns,
+                  storing.n_kernels)
+        return
     while kernel < storing.n_kernels:
         n_kernels = min(storing.n_kernels - kernel, BLOCK_STREAMS)
         first = 0

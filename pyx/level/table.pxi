@@ -4,11 +4,12 @@
 from cpython.pycapsule cimport PyCapsule_New
 
 from microkernels cimport FLOAT32, FLOAT64, IN_FLOAT32, IN_FLOAT64, N_SUMMED, TABLE_NAME, Routines
-from simd cimport F32_LANES, F64_LANES
+from simd cimport F32_LANES, F64_LANES, TILE_KERNELS
 
 cdef extern void xcorr_fill_columns_f32(Routines*) noexcept nogil
 cdef extern void xcorr_fill_columns_f64(Routines*) noexcept nogil
 cdef extern void xcorr_fill_rows(Routines*) noexcept nogil
+cdef extern void xcorr_fill_bank(Routines*) noexcept nogil
 cdef extern void xcorr_fill_kernels(Routines*) noexcept nogil
 cdef extern void xcorr_fill_channels(Routines*) noexcept nogil
 cdef extern void xcorr_fill_transforms(Routines*) noexcept nogil
@@ -19,9 +20,11 @@ cdef Routines[N_SUMMED] exported
 exported[IN_FLOAT32].element, exported[IN_FLOAT64].element = FLOAT32, FLOAT64
 exported[IN_FLOAT32].item_bytes, exported[IN_FLOAT64].item_bytes = sizeof(float), sizeof(double)
 exported[IN_FLOAT32].lanes, exported[IN_FLOAT64].lanes = F32_LANES, F64_LANES
+exported[IN_FLOAT32].most_kernels = exported[IN_FLOAT64].most_kernels = TILE_KERNELS
 xcorr_fill_columns_f32(exported)
 xcorr_fill_columns_f64(exported)
 xcorr_fill_rows(exported)
+xcorr_fill_bank(exported)
 xcorr_fill_kernels(exported)
 xcorr_fill_channels(exported)
 xcorr_fill_transforms(exported)

@@ -29,7 +29,7 @@ TURNING = 0.5
 """Time of turning a pixel or a response, beside that of a vector's multiply-add.
 
 With these lanes over rows were taken for 15 of 17 shapes of 2 to 20 columns where they took 0.1 to 0.95 of the time of
-lanes over columns, and for none where they took longer. 2026-11-26, Intel Xeon (Emerald Rapids), level v4, 1 worker,
+lanes over columns, and for none where they took longer. 2026-11-26, AMD EPYC (Zen 5), level v4, 1 worker,
 benchmarks/forms.py.
 """
 
@@ -38,6 +38,14 @@ LARGEST_TABLE = 2**16
 
 SHORTEST_CUT = 32
 """Windows along the lanes that a strip has at least, if there are as many."""
+
+MOST_TAPS_OF_PLANES = 96
+"""Taps up to which lanes go over columns where channels and kernels lie in planes, however many kernels there are.
+
+Then turning pixels and responses takes longer than the multiply-adds: with 9 to 32 taps columns are 1.8 to 2.4 times as
+fast as kernels, with 64 and 75 1.1 to 1.35 times, with 147 and more 0.5 to 1.1 times. 2026-11-26, AMD EPYC (Zen 5),
+level v4, 1 worker, benchmarks/forms.py.
+"""
 
 THIN = 2
 """How many times as long kernels of one row or one column take directly as their multiply-adds say: 1.3 to 3.7.
@@ -108,7 +116,7 @@ def reasons(plan: Plan) -> list[str]:
     return [f"lanes over {plan.form(plan.types.summed)}"] if plan.geometry.n_kernels and not plan.types.exact else []
 
 
-def form(geometry: Geometry, n_kernels: int, lanes: int) -> str:
+def form(geometry: Geometry, n_kernels: int, lanes: int, in_planes: bool = False) -> str:
     """What the direct method's lanes run over: "kernels", "columns", "rows" or "channels"; the bits are the same.
 
     Parameters
@@ -116,14 +124,23 @@ def form(geometry: Geometry, n_kernels: int, lanes: int) -> str:
     geometry : sizes of one image and the bank.
     n_kernels : kernels of one group, in real elements.
     lanes : elements of a vector.
+    in_planes : whether channels and kernels are axes before rows and columns, so that they would have to be turned for
+        lanes over kernels.
     """
-    if fills_vectors(n_kernels, lanes):
+    fills_rows = geometry.outputs[1] >= lanes or all(axis.stride == 1 for axis in geometry.axes)
+    as_they_lie = in_planes and fills_rows and geometry.n_taps <= MOST_TAPS_OF_PLANES
+    if fills_vectors(n_kernels, lanes) and not as_they_lie:
         return "kernels"
-    groups = geometry.groups
-    depthwise = n_kernels == 1 and geometry.channels == groups > 1
-    if depthwise and (groups >= MANY_GROUPS or groups * 4 > -(-groups // lanes) * lanes * 3):
+    if depthwise(geometry, n_kernels, lanes):
         return "channels"
     return "rows" if turns(geometry, n_kernels, lanes) else "columns"
+
+
+def depthwise(geometry: Geometry, n_kernels: int, lanes: int) -> bool:
+    """Whether each channel has a kernel of its own, and channels fill vectors."""
+    groups = geometry.groups
+    own = n_kernels == 1 and geometry.channels == groups > 1
+    return own and (groups >= MANY_GROUPS or groups * 4 > -(-groups // lanes) * lanes * 3)
 
 
 def turns(geometry: Geometry, n_kernels: int, lanes: int) -> bool:
