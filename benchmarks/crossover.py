@@ -5,19 +5,24 @@ geometries, with every method forced; then a random sample, on which "auto" is c
 Each line ends with the other methods' time over direct's (above 1: direct is faster). At the end stand the constants
 with their origin, as `_methods/` has them. Calls take turns; XCORR_LEVEL chooses the level.
 
-    python benchmarks/crossover.py [--workers 1] [--random 200] [--seconds 0.4] [--seed 3] [--no-grid]
+With --quads only 3x3 layers are measured, by winograd with quads of 2x2 and of 4x4 responses, raw kernels as well.
+
+    python benchmarks/crossover.py [--workers 1] [--random 200] [--seconds 0.4] [--seed 3] [--no-grid] [--quads]
 """
 
 import argparse
 import contextlib
 import itertools
+from functools import partial
 from math import log2, prod
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from timing import Case, best_of_turns, hold_threads, prepared_call, provenance
 
 import xcorr
+from xcorr._methods import winograd
 from xcorr._reading import METHODS
 
 NEAR = 1.15
@@ -135,6 +140,46 @@ def measure(case: Case, methods: tuple[str, ...], n_workers: int, seconds: float
     return taken
 
 
+def layers_of_quads() -> list[Case]:
+    """Layers by which it is decided whether winograd is taken, and with which quads."""
+    return [
+        Case((n_images, side + 2, side + 2, channels), (n_kernels, 3, 3))
+        for n_images, side, (channels, n_kernels) in itertools.product(
+            (1, 8),
+            (4, 6, 7, 8, 10, 12, 14, 28, 56),
+            ((16, 16), (16, 64), (32, 32), (64, 64), (128, 128), (256, 256), (512, 512)),
+        )
+    ]
+
+
+def compare_quads(case: Case, n_workers: int, seconds: float) -> None:
+    """Prints direct's milliseconds, and winograd's share of them with either quads, prepared and raw."""
+    images, kernels = case.arrays()
+    prepared: dict[Any, Any] = {"direct": prepared_call(case, n_workers, "direct")}
+    raw: dict[Any, Any] = {"direct": partial(raw_call, images, kernels, n_workers, "direct", 2)}
+    taken = winograd.quad_side(case.geometry)
+    for side in (2, 4):
+        with patch.object(winograd, "quad_side", lambda geometry, side=side: side):
+            xcorr.clear_caches()  # and with them the plans of other quads
+            prepared[side] = prepared_call(case, n_workers, "winograd")
+        raw[side] = partial(raw_call, images, kernels, n_workers, "winograd", side)
+    times = [best_of_turns(calls, seconds, HOPELESS) for calls in (prepared, raw)]
+    shares = "  ".join(
+        f"{side}x{side}{'*' if side == taken else ' '} {best[side] / best['direct']:5.2f}"
+        for best in times
+        for side in (2, 4)
+    )
+    auto = xcorr.choose_method(case.images, case.kernels)
+    print(f"{case!s:48} direct {times[0]['direct'] * 1e3:8.3f} ms  {shares}  {auto}", flush=True)
+
+
+def raw_call(images: np.ndarray, kernels: np.ndarray, n_workers: int, method: str, side: int) -> np.ndarray:
+    """A call with kernels that were never seen; by winograd with quads of so many responses a side."""
+    xcorr.clear_caches()
+    with patch.object(winograd, "quad_side", lambda geometry: side):
+        return xcorr.correlate(images, kernels, method=method, workers=n_workers)
+
+
 def judge(sample: Measured) -> None:
     """How often "auto" is about as fast as the best forced method, and where it is not."""
     ratios = [taken["auto"] / min(taken[method] for method in taken if method != "auto") for _, taken in sample]
@@ -173,11 +218,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.4, help="for each geometry, at least three turns")
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--no-grid", action="store_true")
+    parser.add_argument("--quads", action="store_true", help="winograd's quads on layers alone")
     arguments = parser.parse_args()
     hold_threads(arguments.workers)
     origin = f"{provenance()}, workers: {arguments.workers}, benchmarks/crossover.py."
     print(origin)
     limits = arguments.workers, arguments.seconds
+    if arguments.quads:
+        for case in layers_of_quads():
+            compare_quads(case, *limits)
+        return
     measured = [] if arguments.no_grid else [(case, measure(case, METHODS, *limits)) for case in grid()]
     random = np.random.default_rng(arguments.seed)
     cases = [random_case(random) for _ in range(arguments.random)]

@@ -158,7 +158,7 @@ def test_explain_tells_what_correlate_does(images, kernels, options, measure):
 
 @pytest.mark.usefixtures("quick")
 def test_explain_gives_the_reason_of_each_method():
-    assert "16 multiplications" in lines("explain", "--images", "8x56x56x64", "--kernels", "64x3x3x64")["why"]
+    assert "36 multiplications" in lines("explain", "--images", "8x56x56x64", "--kernels", "64x3x3x64")["why"]
     assert "25 taps" in lines("explain", "--images", "99x99", "--kernels", "3x3")["why"]
     assert lines("explain", "--images", "99x99", "--kernels", "3x3", "--method", "fft")["why"].startswith("as asked; ")
     strict = lines("explain", "--images", "99x99", "--kernels", "33x33", "--precision", "strict")

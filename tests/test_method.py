@@ -1,11 +1,13 @@
 """Which method and which form: pure functions of sizes and types, at both sides of each threshold."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from xcorr._axes import make_geometry
 from xcorr._dtypes import choose_types
-from xcorr._methods import choice, direct
+from xcorr._methods import choice, direct, winograd
 from xcorr._settings import read_settings
 
 SINGLE = choose_types(np.dtype("f4"), np.dtype("f4"), None)
@@ -78,39 +80,63 @@ def test_winograd_says_what_keeps_it_from_a_job(geometry, dtype, precision, obst
 @pytest.mark.parametrize(
     ("geometry", "method"),
     [
-        (layer(8, 32, 32), "winograd"),
-        (layer(8, 31, 32), "direct"),
-        (layer(8, 32, 31), "direct"),
-        (layer(6, 32, 32), "winograd"),
+        (layer(28, 16, 32), "winograd"),
+        (layer(28, 15, 32), "direct"),
+        (layer(28, 32, 16), "winograd"),
+        (layer(28, 32, 15), "direct"),
+        (layer(8, 32, 32), "direct"),  # too little work
+        (layer(16, 32, 32), "winograd"),
+        (layer(8, 64, 64), "winograd"),
         (layer((6, 60), 32, 32), "winograd"),
         (layer((5, 60), 64, 64), "direct"),
         (layer((60, 5), 64, 64), "direct"),
-        (layer(8, 64, 64, groups=2), "winograd"),  # 32 of 32 in each
-        (layer(8, 62, 62, groups=2), "direct"),
-        (layer(8, 64, 62, groups=2), "direct"),
-        # a large bank waits for large responses
+        (layer(12, 64, 64, groups=2), "winograd"),  # 32 of 32 in each
+        (layer(28, 62, 30, groups=2), "direct"),
+        (layer(28, 30, 62, groups=2), "direct"),
+        # a large bank waits for many quads
         (layer(8, 512, 511), "winograd"),
         (layer(8, 512, 512), "direct"),
-        (layer((9, 60), 512, 512), "direct"),
-        (layer((10, 60), 512, 512), "winograd"),
+        (layer((8, 12), 512, 512), "direct"),
+        (layer(10, 512, 512), "winograd"),
         (layer(8, 1024, 1024, groups=2), "direct"),
         (layer(8, 1024, 1022, groups=2), "winograd"),
-        # of 7x7 places in 8x8, 0.77; with few channels 0.85 are wanted
-        (layer(7, 64, 64), "winograd"),
-        (layer(7, 63, 64), "direct"),
-        (layer(7, 64, 63), "direct"),
-        (layer((17, 12), 32, 32), "winograd"),  # 0.94
-        (layer((11, 11), 32, 32), "direct"),  # 0.84
-        (layer((11, 12), 32, 32), "winograd"),  # 0.92
-        (make_geometry((8, 16, 64), (64, 3, 3, 64), dilation=(1, 5)), "winograd"),  # 6 of 10 columns, 0.6
-        (make_geometry((8, 37, 32), (32, 3, 3, 32), dilation=(1, 10)), "winograd"),  # 17 of 20 columns, 0.85
-        (make_geometry((8, 35, 64), (64, 3, 3, 64), dilation=(1, 11)), "direct"),  # 13 of 22
-        (make_geometry((8, 26, 64), (64, 3, 3, 64), dilation=(1, 8)), "winograd"),  # 10 of 16 columns
-        (make_geometry((8, 28, 64), (64, 3, 3, 64), dilation=(1, 9)), "direct"),  # 10 of 18
+        # places that are no responses
+        (layer(7, 64, 64), "direct"),
+        (layer(7, 128, 128), "winograd"),
+        (layer((17, 12), 32, 32), "winograd"),
+        (layer((11, 11), 32, 32), "direct"),
+        (make_geometry((8, 54, 64), (64, 3, 3, 64), dilation=(1, 5)), "winograd"),
+        (make_geometry((8, 30, 64), (64, 3, 3, 64), dilation=(1, 9)), "direct"),  # 12 of 18 columns
     ],
 )
 def test_winograd_is_taken_where_it_is_faster(geometry, method):
     assert chosen(geometry) == method
+
+
+@pytest.mark.parametrize(
+    ("geometry", "side"),
+    [
+        (layer(16, 64, 1), 4),
+        (layer(12, 64, 64), 2),  # 9 quads
+        (layer(64, 32, 32), 4),
+        (layer(64, 31, 32), 2),
+        (layer(64, 62, 62, groups=2), 2),
+        (layer(14, 512, 512), 2),  # a bank of so many kernels would be large for 16 quads
+        (layer(24, 512, 512), 4),
+        (layer((4, 60), 128, 64), 4),
+        (layer((2, 60), 128, 64), 2),  # half of the places are no responses
+        (layer((6, 6), 128, 64), 2),
+        (layer((5, 60), 128, 64), 4),
+        (make_geometry((32, 32, 64), (64, 3, 3, 64), padding=2, dilation=2), 4),
+        (make_geometry((18, 18, 64), (64, 3, 3, 64), padding=8, dilation=8), 2),
+    ],
+)
+def test_quads_of_winograd_are_as_large_as_pays_off(geometry, side):
+    assert winograd.quad_side(geometry) == side
+    assert winograd.quad_side(geometry._replace(n_kernels=1)) == side  # else a bank's part would have other bits
+    responses = f"{(side + 2) ** 2} multiplications for {side**2} responses"
+    plan = SimpleNamespace(geometry=geometry)
+    assert responses in winograd.reasons(plan)[0]
 
 
 def test_winograd_is_not_taken_for_strips_that_are_too_large():

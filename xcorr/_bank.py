@@ -19,7 +19,7 @@ from xcorr._workers import refuse_too_large
 Array = npt.NDArray[Any]
 
 
-IN_ORDER = ("winograd",)
+IN_ORDER = ("winograd 2x2", "winograd 4x4")
 """Forms whose kernels are packed from the order of the sum alone."""
 
 PREPARED_PER_WORKER = 2**19

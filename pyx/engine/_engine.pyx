@@ -40,7 +40,7 @@ cdef extern from *:
     int propagate "xcorr_raised"() except -1  # an exception that the loops left set
 
 FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "rows": OVER_ROWS, "channels": OVER_CHANNELS,
-         "winograd": WINOGRAD, "fft": FOURIER}
+         "winograd 2x2": WINOGRAD, "winograd 4x4": WINOGRAD, "fft": FOURIER}
 ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4": INT32, "u4": UINT32, "i8": INT64,
             "u8": UINT64, "f2": FLOAT16, "f4": FLOAT32, "f8": FLOAT64, "c8": FLOAT32, "c16": FLOAT64}
 SUMMED = {"f4": IN_FLOAT32, "f8": IN_FLOAT64}
@@ -70,8 +70,9 @@ cdef class Engine:
     counts : channels of a group, groups, and kernels of a group, in real numbers.
     blocks : how the sum is cut: kernel rows in a block, pieces of a kernel row, whether totals are compensated.
     summed : the type that sums are kept in, "f4" or "f8".
-    form : where lanes run: over "kernels", "columns", "rows" or "channels"; or "winograd", whose sum is one over
-        channels, or "fft". Over rows an engine is that of the image turned, but for the order of the sum.
+    form : where lanes run: over "kernels", "columns", "rows" or "channels"; or "winograd 2x2" or "winograd 4x4", by the
+        responses of a quad, whose sum is one over channels, or "fft". Over rows an engine is that of the image turned,
+        but for the order of the sum.
     boundary : names of the padding's boundary above and below, and on the sides.
     section : of "fft": its height and width, the points of its transforms down and across (1: none along that axis),
         and how many rows and columns of windows it gives.
@@ -86,6 +87,7 @@ cdef class Engine:
     cdef readonly Py_ssize_t n_panels, padded_kernels, n_taps, reached_rows, reached_columns
     cdef int lanes_over                              # a Form
     cdef Py_ssize_t kernel_height, kernel_width      # as the kernels lie, also where the geometry is turned
+    cdef Py_ssize_t side                             # of winograd: responses of a quad down and across, else 0
     cdef Py_ssize_t staged                           # channels that one position of a strip holds
     cdef Py_ssize_t pixel                            # elements of one position of a strip, those of no channel included
     cdef Panel* panels
@@ -119,7 +121,8 @@ cdef class Engine:
             if (geometry.down.kernel, geometry.across.kernel) != (3, 3) or (
                     geometry.down.stride, geometry.across.stride) != (1, 1):
                 raise ValueError("form: winograd is for kernels of 3x3 without stride")
-            self.n_taps = 16 * geometry.depth
+            self.side = 4 if form == "winograd 4x4" else 2
+            self.n_taps = (self.side + 2) * (self.side + 2) * geometry.depth
         if self.lanes_over == OVER_CHANNELS:
             if geometry.depth != 1 or geometry.n_kernels != 1:
                 raise ValueError("form: lanes go over channels where each group has one channel and one kernel only")
@@ -307,11 +310,11 @@ cdef class Engine:
         with nogil:
             for index in range(first, end):
                 panel = &self.panels[index % self.n_panels]
-                pack_one(self.routines, self.lanes_over == WINOGRAD, geometry.depth, &taps,
+                pack_one(self.routines, self.side, geometry.depth, &taps,
                          place + (self._kernels_before(index) - before) * taps.kernel_pitch * size,
                          packed + ((index // self.n_panels * self.padded_kernels + panel.offset) * self.n_taps
                                    + (row * self.kernel_width * geometry.depth + channel) * panel.width) * size,
-                         panel, self.n_taps)
+                         panel)
 
     cdef Py_ssize_t _kernels_before(self, Py_ssize_t panel) noexcept nogil:
         """Kernels before a panel of all groups'."""
@@ -435,7 +438,7 @@ include "winograd_strips.pxi"
 include "fourier_pairs.pxi"
 
 CALLS = {"kernels": OverKernels, "columns": OverColumns, "rows": OverRows, "channels": OverChannels,
-         "winograd": Winograd, "fft": FourierPairs}
+         "winograd 2x2": Winograd, "winograd 4x4": Winograd, "fft": FourierPairs}
 
 include "words.pxi"
 include "extents.pxi"

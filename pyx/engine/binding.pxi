@@ -183,6 +183,14 @@ cdef class Binding:
         """Not fewer rows of responses, such that their bits do not depend on how rows are dealt to tasks."""
         return rows
 
+    cdef Py_ssize_t wanted_rows(self):
+        """Rows of responses that a task has if it may, although its strip does not stay in cache."""
+        return 1
+
+    cdef Py_ssize_t least_rows(self):
+        """Rows that a task has, although there are fewer tasks then."""
+        return 1
+
     cdef Py_ssize_t elements_of(self, Py_ssize_t rows):
         """Elements of a worker's memory for that many rows of responses."""
         return self.strip_of(rows) + self.response_of(rows)
@@ -297,7 +305,8 @@ cdef class Binding:
             all_rows = sum([area[3] for area in areas])
         rows = max((STRIP_BYTES // bytes_per_row - kernel_rows) // geometry.down.stride + 1,
                    min(8, ceiling(kernel_rows, geometry.down.stride)))
-        rows = max(min(rows, ceiling(all_rows, n_tasks), self.most_rows), 1)
+        rows = max(rows, self.wanted_rows())
+        rows = max(min(max(ceiling(all_rows, n_tasks), self.least_rows()), rows, self.most_rows), 1)
         while rows > 1 and self.workspace_of(rows) > workspace_limit // n_workers:
             rows = (rows + 1) // 2
         loops.n_strips = ceiling(self.most_rows, rows)

@@ -43,15 +43,13 @@ cdef void swap_axes(Taps* taps, Py_ssize_t one, Py_ssize_t other) noexcept:
     taps.places[one], taps.places[other] = taps.places[other], taps.places[one]
 
 
-cdef void pack_one(const Routines* routines, bint transformed, Py_ssize_t depth, const Taps* taps, const char* kernels,
-                   char* packed, const Panel* panel, Py_ssize_t n_taps) noexcept nogil:
-    """One panel, as the form's micro-kernels read it."""
-    if not transformed:
+cdef void pack_one(const Routines* routines, Py_ssize_t side, Py_ssize_t depth, const Taps* taps, const char* kernels,
+                   char* packed, const Panel* panel) noexcept nogil:
+    """One panel, as the form's micro-kernels read it: by winograd for quads of so many responses a side, else 0."""
+    if side:
+        routines.pack_transformed(kernels, depth, packed, panel.width, panel.n_kernels, side)
+    else:
         routines.pack(taps, kernels, packed, panel.width, panel.n_kernels)
-        return
-    if panel.n_kernels < panel.width:
-        memset(packed, 0, n_taps * panel.width * routines.item_bytes)
-    routines.pack_transformed(kernels, depth, packed, panel.width, panel.n_kernels)
 
 
 cdef Taps taps_in_order(Py_ssize_t n_taps) noexcept:

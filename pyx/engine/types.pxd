@@ -144,6 +144,8 @@ cdef struct Loops:
     Pixels pixels                     # over channels
     Quads quads
     Py_ssize_t quads_at_once
+    Py_ssize_t panels_at_once         # of winograd's sums
+    Py_ssize_t sums_elements          # of the quads that are done at once and one panel
     Fourier fourier                   # from here on of the frequency domain alone
     Py_ssize_t first_chosen, n_chosen  # the kernels of each group that this call does
     const int* kernel_exponents       # groups * n_chosen

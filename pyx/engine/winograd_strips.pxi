@@ -9,68 +9,94 @@ from types cimport CANCELLED, DONE, OVER_KERNELS, RAISED, Area, Geometry, Loops,
 
 cdef Py_ssize_t QUADS_BYTES = 512 * 1024  # of winograd's transformed pixels: they stay there beside a panel
 cdef Py_ssize_t MOST_QUADS = 112          # of winograd at once: eight of the largest tiles over kernels
+# Quads that are done at once where they are too large for that, so that a bank that comes from further away is read for
+# many of them, the panels whose sums wait for each other then, and the bytes of so many quads at most.
+cdef Py_ssize_t MANY_QUADS = 56, PANELS_AT_ONCE = 4, MOST_QUADS_BYTES = 16 * 1024 * 1024
+cdef Py_ssize_t LEAST_QUADS = 28          # of a task, for the same reason
 cdef Py_ssize_t HANDED_BACK_COLUMNS = 64  # that the direct method does at once, at most
 
 cdef double[MOST_LANES] ZEROS  # the bias of sums that have none, for any panel of any type
 
 
-cdef inline Py_ssize_t quads_across(Py_ssize_t n, Py_ssize_t dilation) noexcept nogil:
-    """Quads of winograd across `n` rows or columns: each has two that are a dilation apart, if there are two."""
-    return n // (2 * dilation) * dilation + min(n % (2 * dilation), dilation)
+cdef inline Py_ssize_t quads_across(Py_ssize_t n, Py_ssize_t side, Py_ssize_t dilation) noexcept nogil:
+    """Quads across `n` rows or columns: each has `side` of them that are a dilation apart, if there are so many."""
+    return n // (side * dilation) * dilation + min(n % (side * dilation), dilation)
 
 
-cdef inline Py_ssize_t rows_before(Py_ssize_t line, Py_ssize_t dilation) noexcept nogil:
+cdef inline Py_ssize_t rows_before(Py_ssize_t line, Py_ssize_t side, Py_ssize_t dilation) noexcept nogil:
     """Rows of responses before the lines of quads that lie between each other with this one."""
-    return line // dilation * 2 * dilation
+    return line // dilation * side * dilation
 
 
 cdef int correlate_quads(Loops* loops, Py_ssize_t group, const Area* area, const char* windows, char* responses,
                          char* transformed, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
-    """A group's responses in a strip by winograd: some quads at once, whose transforms stay in the second cache."""
+    """A group's responses in a strip by winograd: some quads at once, and of these the sums of some panels at once."""
     cdef const Geometry* geometry = loops.geometry
     cdef Quads quads = loops.quads
-    cdef Py_ssize_t n_rows = area.n_rows, n_quads = quads_across(n_rows, geometry.down.dilation) * quads.quads_per_row
-    cdef Py_ssize_t n_chunks = ceiling(n_quads, loops.quads_at_once), chunk, index, place, first
-    cdef Py_ssize_t size = loops.item_bytes
-    cdef char* sums = transformed + 16 * quads.plane_pitch * size
-    cdef const char* packed
-    cdef bint finite
-    cdef Py_ssize_t first_row = n_rows, end_row = 0  # of those with a response that is not finite
+    cdef Py_ssize_t dilation = geometry.down.dilation, chunk, index, size = loops.item_bytes
+    cdef Py_ssize_t n_quads = quads_across(area.n_rows, quads.side, dilation) * quads.quads_per_row
+    cdef Py_ssize_t n_chunks = ceiling(n_quads, loops.quads_at_once)
+    cdef char* sums = transformed + quads.n_places * quads.plane_pitch * size
+    cdef Py_ssize_t first_row = area.n_rows, end_row = 0  # of those with a response that is not finite
     cdef int status
-    cdef const Panel* panel
-    cdef Rows rows
-    rows.n_rows = 1
-    rows.window_row_pitch = rows.row_pitch = 0
-    rows.window_pitch = geometry.depth
-    rows.kernel_pitch = 1
-    quads.n_rows = n_rows
+    cdef bint finite
+    quads.n_rows = area.n_rows
+    quads.zero_windows = <int*> (sums + loops.panels_at_once * loops.sums_elements * size)
     for chunk in range(n_chunks):
         quads.first = n_quads * chunk // n_chunks
-        quads.n_quads = rows.n_columns = n_quads * (chunk + 1) // n_chunks - quads.first
+        quads.n_quads = n_quads * (chunk + 1) // n_chunks - quads.first
         loops.routines.winograd_in(&quads, windows, transformed)
+        finite = True
         for index in range(loops.n_panels):
+            if index % loops.panels_at_once == 0:
+                status = sum_places(loops, group, &quads, index, transformed, sums, counted, watch_signals)
+                if status != DONE:
+                    return status
+            finite &= respond(loops, group, index, &quads, sums, responses)
+        if not finite:
+            first_row = min(first_row, rows_before(quads.first // quads.quads_per_row, quads.side, dilation))
+            end_row = rows_before((quads.first + quads.n_quads - 1) // quads.quads_per_row + dilation, quads.side,
+                                  dilation)
+    if first_row < end_row:
+        return do_handed_back(loops, group, first_row, min(end_row, area.n_rows), windows, responses, transformed,
+                              counted, watch_signals)
+    return DONE
+
+
+cdef inline bint respond(Loops* loops, Py_ssize_t group, Py_ssize_t index, Quads* quads, const char* sums,
+                         char* responses) noexcept nogil:
+    """The responses of some quads and one panel from their sums; whether all are finite."""
+    cdef const Panel* panel = &loops.panels[index]
+    cdef Py_ssize_t first = group * loops.padded_kernels + panel.offset, size = loops.item_bytes
+    quads.width, quads.n_kernels = panel.width, panel.n_kernels
+    return loops.routines.winograd_out(quads, sums + index % loops.panels_at_once * loops.sums_elements * size,
+                                       loops.bias + first * size, responses + panel.first * size)
+
+
+cdef int sum_places(Loops* loops, Py_ssize_t group, const Quads* quads, Py_ssize_t first_panel,
+                    const char* transformed, char* sums, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+    """The sums over channels of some quads for some panels, place by place."""
+    cdef Py_ssize_t depth = loops.geometry.depth, size = loops.item_bytes, place, index, first
+    cdef const Panel* panel
+    cdef int status
+    cdef Rows rows
+    rows.n_rows, rows.n_columns = 1, quads.n_quads
+    rows.window_row_pitch = rows.row_pitch = 0
+    rows.window_pitch = depth
+    rows.kernel_pitch = 1
+    rows.column_pitch = quads.sums_quad_pitch
+    for place in range(quads.n_places):
+        for index in range(first_panel, min(first_panel + loops.panels_at_once, loops.n_panels)):
             panel = &loops.panels[index]
-            first = group * loops.padded_kernels + panel.offset
-            packed = loops.packed + 16 * geometry.depth * first * size
-            quads.width = rows.width = rows.n_kernels = rows.column_pitch = panel.width
-            quads.n_kernels = panel.n_kernels
-            for place in range(16):
-                loops.correlate(&loops.sum, &rows, transformed + place * quads.plane_pitch * size,
-                                packed + place * geometry.depth * panel.width * size, ZEROS,
-                                sums + place * quads.sums_pitch * size)
-            finite = loops.routines.winograd_out(&quads, sums, loops.bias + first * size,
-                                                 responses + panel.first * size)
-            if not finite:
-                first_row = min(first_row, rows_before(quads.first // quads.quads_per_row, geometry.down.dilation))
-                end_row = rows_before((quads.first + quads.n_quads - 1) // quads.quads_per_row + geometry.down.dilation,
-                                      geometry.down.dilation)
-            counted[0] += 16 * quads.n_quads * geometry.depth * panel.width
+            first = (group * loops.padded_kernels + panel.offset) * quads.n_places + place * panel.width
+            rows.width = rows.n_kernels = panel.width
+            loops.correlate(&loops.sum, &rows, transformed + place * quads.plane_pitch * size,
+                            loops.packed + first * depth * size, ZEROS,
+                            sums + ((index - first_panel) * loops.sums_elements + place * quads.sums_pitch) * size)
+            counted[0] += quads.n_quads * depth * panel.width
             status = looked_for_signals(loops, counted, watch_signals)
             if status != DONE:
                 return status
-    if first_row < end_row:
-        return do_handed_back(loops, group, first_row, min(end_row, n_rows), windows, responses, transformed, counted,
-                              watch_signals)
     return DONE
 
 
@@ -177,7 +203,7 @@ cdef class Winograd(Interleaved):
         self.loops.call = <void*> self
 
     cdef lay_out_sum(self):
-        """Sums over channels, for each of the 16 places."""
+        """Sums over channels, for each of the places."""
         cdef const Geometry* geometry = &self.engine.geometry
         self.segments = self.build_sum(geometry, &self.loops.sum, 1, geometry.depth, False)
         self.loops.sum.carried = geometry.pieces_per_row > BLOCKS_PER_TOTAL
@@ -189,7 +215,7 @@ cdef class Winograd(Interleaved):
         cdef Quads* quads = &loops.quads
         cdef const Geometry* geometry = &self.engine.geometry
         Interleaved.lay_out_rest(self)
-        quads.quads_per_row = quads_across(geometry.across.outputs, geometry.across.dilation)
+        quads.quads_per_row = quads_across(geometry.across.outputs, quads.side, geometry.across.dilation)
         quads.n_columns = geometry.across.outputs
         quads.row_dilation = geometry.down.dilation
         quads.column_dilation = geometry.across.dilation
@@ -206,27 +232,55 @@ cdef class Winograd(Interleaved):
     cdef Py_ssize_t whole_rows(self, Py_ssize_t rows):
         """Not fewer rows of responses, such that quads are the same ones whatever the tasks."""
         cdef const Geometry* geometry = &self.engine.geometry
-        return min(product(ceiling(rows, 2 * geometry.down.dilation), 2 * geometry.down.dilation),
-                   geometry.down.outputs)
+        cdef Py_ssize_t of_quads = product(self.engine.side, geometry.down.dilation)
+        return min(product(ceiling(rows, of_quads), of_quads), geometry.down.outputs)
+
+    cdef Py_ssize_t rows_of_quads(self, Py_ssize_t n_quads):
+        """Rows of responses of so many quads."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t of_line = quads_across(geometry.across.outputs, self.engine.side, geometry.across.dilation)
+        return self.whole_rows(product(ceiling(n_quads, of_line), self.engine.side))
+
+    cdef Py_ssize_t wanted_rows(self):
+        return self.rows_of_quads(self.most_quads())
+
+    cdef Py_ssize_t least_rows(self):
+        return self.rows_of_quads(LEAST_QUADS) if self.most_quads() > self.near_quads() else 1
+
+    cdef Py_ssize_t near_quads(self):
+        """Quads whose transformed pixels stay in the second cache."""
+        cdef Py_ssize_t of_quad = (self.engine.side + 2) * (self.engine.side + 2) * self.engine.routines.item_bytes
+        return QUADS_BYTES // of_quad // self.engine.geometry.depth
+
+    cdef Py_ssize_t most_quads(self):
+        """Quads that are done at once: whole tiles."""
+        cdef Py_ssize_t near = self.near_quads()
+        near = max(near, min(MANY_QUADS, near * (MOST_QUADS_BYTES // QUADS_BYTES)))
+        return max(min(near, MOST_QUADS) // 14 * 14, 14)
 
     cdef Py_ssize_t elements_of(self, Py_ssize_t rows):
-        """Chooses how many quads are done at once; their transformed pixels and sums lie behind the strips."""
+        """Chooses how many quads are done at once; what they need lies behind the strips.
+
+        These are their transformed pixels, their sums, and which of their windows are zeros.
+        """
         cdef Loops* loops = &self.loops
         cdef Quads* quads = &loops.quads
         cdef const Geometry* geometry = &self.engine.geometry
-        cdef Py_ssize_t size = self.engine.routines.item_bytes, width, strip_quads
-        cdef Py_ssize_t n_quads = QUADS_BYTES // (16 * size) // geometry.depth
-        width = self.engine.panels[0].width  # no panel is wider than the first one
-        strip_quads = product(quads_across(rows, geometry.down.dilation),
-                              quads_across(geometry.across.outputs, geometry.across.dilation))
-        n_quads = max(min(n_quads, MOST_QUADS) // 14 * 14, 14)
+        cdef Py_ssize_t width = self.engine.panels[0].width, n_quads = self.most_quads()  # no panel is wider
+        quads.side = self.engine.side
+        quads.n_places = (quads.side + 2) * (quads.side + 2)
         # planes whose pitch is a multiple of 4096 bytes would all fall into the same sets of the first cache
         quads.plane_pitch = product(n_quads, geometry.depth) + 5 * 16
-        quads.sums_pitch = n_quads * width + 5 * 16
+        quads.sums_pitch = width
+        quads.sums_quad_pitch = quads.n_places * width + 16
         loops.quads_at_once = n_quads
+        loops.panels_at_once = min(self.engine.n_panels, PANELS_AT_ONCE if n_quads > self.near_quads() else 1)
         # of more quads equal shares are done at once, which may be a little less than that many
-        return (self.strip_of(rows) + self.response_of(rows) + product(16, quads.plane_pitch) + 15 * quads.sums_pitch
-                + min(n_quads, strip_quads) * width)
+        n_quads = min(n_quads, product(quads_across(rows, quads.side, geometry.down.dilation),
+                                       quads_across(geometry.across.outputs, quads.side, geometry.across.dilation)))
+        loops.sums_elements = n_quads * quads.sums_quad_pitch
+        return (self.strip_of(rows) + self.response_of(rows) + product(quads.n_places, quads.plane_pitch)
+                + loops.panels_at_once * loops.sums_elements + n_quads)  # an int takes no more than an element
 
     @property
     def has_no_room(self):

@@ -118,9 +118,11 @@ cdef struct Taps:
 ctypedef void (*Pack)(const Taps*, const void* kernels, void* packed, Py_ssize_t width,
                       Py_ssize_t n_kernels) noexcept nogil
 
-# Some quads of winograd, in the order of rows, of one strip: each is 2x2 responses from 4x4 pixels, all of them as far
-# apart as the dilation says.
+# Some quads of winograd, in the order of rows, of one strip: each is 2x2 responses from 4x4 pixels or 4x4 responses
+# from 6x6, all of them as far apart as the dilation says. A quad has as many places as pixels.
 cdef struct Quads:
+    Py_ssize_t side                  # 2 or 4: responses of a quad down and across
+    Py_ssize_t n_places              # 16 or 36
     Py_ssize_t first                 # quad
     Py_ssize_t n_quads
     Py_ssize_t quads_per_row
@@ -131,21 +133,25 @@ cdef struct Quads:
     Py_ssize_t depth
     Py_ssize_t pixel_row_pitch
     Py_ssize_t pixel_pitch
-    Py_ssize_t plane_pitch           # of the transformed pixels: 16 planes of (quads, channels)
-    Py_ssize_t sums_pitch            # of the sums: 16 planes of (quads, panel's width)
+    Py_ssize_t plane_pitch           # of the transformed pixels: a plane (quads, channels) for each place
+    Py_ssize_t sums_pitch            # of the sums (panel's width): from a place to the next
+    Py_ssize_t sums_quad_pitch       # and from a quad to the next
+    int* zero_windows                # of 6x6 pixels: for each quad bits 4 * row + column of its windows of zeros
     Py_ssize_t width                 # of the panel
     Py_ssize_t n_kernels             # of the panel that exist
     Py_ssize_t row_pitch             # of the response, as the next one
     Py_ssize_t column_pitch
 
+# The transformed pixels, and `zero_windows`.
 ctypedef void (*WinogradIn)(const Quads*, const void* pixels, void* transformed) noexcept nogil
 
 # Whether every response is finite.
 ctypedef bint (*WinogradOut)(const Quads*, const void* sums, const void* bias, void* response) noexcept nogil
 
-# packed[(place * depth + channel) * width + kernel] = the transforms of kernels (kernels, 3, 3, depth).
+# packed[(place * depth + channel) * width + kernel] = the transforms of kernels (kernels, 3, 3, depth) for quads of so
+# many responses down and across; 0 for kernels from n_kernels on.
 ctypedef void (*PackTransformed)(const void* kernels, Py_ssize_t depth, void* packed, Py_ssize_t width,
-                                 Py_ssize_t n_kernels) noexcept nogil
+                                 Py_ssize_t n_kernels, Py_ssize_t side) noexcept nogil
 
 # A transform of so many points along one axis, as passes of these radices; without any the axis is left alone.
 cdef struct Transform:

@@ -13,7 +13,6 @@ cdef public void xcorr_fill_staging(Routines* table) noexcept nogil:
     cdef Routines* f32 = &table[IN_FLOAT32]
     cdef Routines* f64 = &table[IN_FLOAT64]
     f32.pack, f64.pack = pack_panel_f32, pack_panel_f64
-    f32.pack_transformed, f64.pack_transformed = pack_transformed_f32, pack_transformed_f64
     f32.stage, f64.stage = stage_f32, stage_f64
     f32.store, f64.store = store_f32, store_f64
     f32.saturate, f64.saturate = saturate_f32, saturate_f64

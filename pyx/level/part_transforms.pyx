@@ -4,6 +4,7 @@ from microkernels cimport IN_FLOAT32, IN_FLOAT64, Routines
 from simd cimport LARGEST_RADIX
 
 include "winograd.pxi"
+include "winograd_kernels.pxi"
 include "passes.pxi"
 include "fft.pxi"
 include "spectra.pxi"
@@ -15,6 +16,7 @@ cdef public void xcorr_fill_transforms(Routines* table) noexcept nogil:
     cdef Routines* f64 = &table[IN_FLOAT64]
     f32.winograd_in, f64.winograd_in = winograd_in_f32, winograd_in_f64
     f32.winograd_out, f64.winograd_out = winograd_out_f32, winograd_out_f64
+    f32.pack_transformed, f64.pack_transformed = pack_transformed_f32, pack_transformed_f64
     f32.largest_radix = f64.largest_radix = LARGEST_RADIX
     f32.most_exponents, f64.most_exponents = MOST_EXPONENTS_F32, MOST_EXPONENTS_F64
     f32.largest_exponent, f64.largest_exponent = LARGEST_EXPONENT_F32, LARGEST_EXPONENT_F64

@@ -42,6 +42,14 @@ static inline xcorr_f64v xcorr_f64v_broadcast(double x) { return x - (xcorr_f64v
 /* x where it is a number, 0 where it is not one */
 static inline xcorr_f32v xcorr_f32v_number(xcorr_f32v x) { return (xcorr_f32v)((xcorr_i32v)x & (xcorr_i32v)(x == x)); }
 static inline xcorr_f64v xcorr_f64v_number(xcorr_f64v x) { return (xcorr_f64v)((xcorr_i64v)x & (xcorr_i64v)(x == x)); }
+/* as many floats as a vector has doubles, from memory and rounded to it */
+typedef float xcorr_f32half __attribute__((vector_size(XCORR_VECTOR_BYTES / 2), aligned(4), may_alias));
+static inline xcorr_f64v xcorr_f64v_of_f32(const float *source) {
+    return __builtin_convertvector(*(const xcorr_f32half *)source, xcorr_f64v);
+}
+static inline void xcorr_f64v_to_f32(xcorr_f64v x, float *target) {
+    *(xcorr_f32half *)target = __builtin_convertvector(x, xcorr_f32half);
+}
 #else
 #define XCORR_F32_LANES 1
 #define XCORR_F64_LANES 1
@@ -51,6 +59,8 @@ static inline xcorr_f32v xcorr_f32v_broadcast(float x) { return x; }
 static inline xcorr_f64v xcorr_f64v_broadcast(double x) { return x; }
 static inline xcorr_f32v xcorr_f32v_number(xcorr_f32v x) { return x == x ? x : 0; }
 static inline xcorr_f64v xcorr_f64v_number(xcorr_f64v x) { return x == x ? x : 0; }
+static inline xcorr_f64v xcorr_f64v_of_f32(const float *source) { return *source; }
+static inline void xcorr_f64v_to_f32(xcorr_f64v x, float *target) { *target = (float)x; }
 #endif
 
 /* The vector itself, in a register: compilers load what is used three times from memory three times. */
@@ -137,6 +147,8 @@ static inline xcorr_f64v xcorr_f64v_shifted(xcorr_f64v low, xcorr_f64v high, ptr
 #define XCORR_TILE_VECTORS 3
 #define XCORR_TILE_KERNELS (XCORR_REGISTERS == 32 ? 6 : 4) /* over columns: 6 x 4 + 4 + 1, or 4 x 3 + 3 + 1 */
 #define XCORR_TILE_ACCUMULATORS 28
+
+#define XCORR_ROOT_OF_HALF 0.70710678118654752440
 
 /* A zero that is read anew: one that the compiler knows of would hold a register through the loops. */
 static const volatile float xcorr_zero = 0;

@@ -10,12 +10,15 @@ cdef extern from "simd.h" nogil:
     void prefetch "xcorr_prefetch"(const void* place)
     void prefetch_to_write "xcorr_prefetch_to_write"(const void* place)
     const float a_zero "xcorr_zero"
+    const double ROOT_OF_HALF "XCORR_ROOT_OF_HALF"
     f32v f32v_broadcast "xcorr_f32v_broadcast"(float)
     f64v f64v_broadcast "xcorr_f64v_broadcast"(double)
     f32v f32v_in_register "xcorr_f32v_in_register"(f32v)
     f64v f64v_in_register "xcorr_f64v_in_register"(f64v)
     f32v f32v_number "xcorr_f32v_number"(f32v)
     f64v f64v_number "xcorr_f64v_number"(f64v)
+    f64v f64v_of_f32 "xcorr_f64v_of_f32"(const float*)
+    void f64v_to_f32 "xcorr_f64v_to_f32"(f64v, float*)
     f32v f32v_shifted "xcorr_f32v_shifted"(f32v, f32v, Py_ssize_t)
     f64v f64v_shifted "xcorr_f64v_shifted"(f64v, f64v, Py_ssize_t)
     f32v f32v_zip_low "xcorr_f32v_zip_low"(f32v, f32v)

@@ -53,6 +53,16 @@ cdef inline vector scaled(double scalar, vector value) noexcept nogil:
         return scalar * value
 
 
+cdef inline double kernel_scale(Py_ssize_t side, vector like) noexcept nogil:
+    """Factor of winograd's transformed kernels: those of the least taps there are then have all their bits."""
+    if side == 2:
+        return 4  # the transforms of whole numbers are such
+    elif vector is f32v:
+        return 16777216.0  # 2**24
+    else:
+        return 9007199254740992.0  # 2**53
+
+
 cdef inline vector shifted(vector low, vector high, Py_ssize_t n) noexcept nogil:
     if vector is f32v:
         return f32v_shifted(low, high, n)

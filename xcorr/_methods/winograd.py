@@ -1,4 +1,4 @@
-"""Winograd F(2x2, 3x3): what it can do, and how it cuts its sums over channels."""
+"""Winograd F(2x2, 3x3) and F(4x4, 3x3): what they can do, which one is taken, and how they cut sums over channels."""
 
 from collections.abc import Callable
 from copy import copy
@@ -22,36 +22,52 @@ LARGEST_KEPT_BANK, WORKERS_LIMIT = direct.LARGEST_KEPT_BANK, direct.WORKERS_LIMI
 LONGEST_BLOCK = 11
 """Channels of a block of the sum. Block sums are added up; totals of more than six (`binding.pxi`) carry what is lost.
 
-The magnitudes of the places that make a response come to at most 10 times what the bound of 16 u is of, to 5.5 times if
-pixels and taps are of one sign (found by looking at all signs, and at all pixels of 0 and 1), so that few roundings are
-allowed where all channels are alike and err alike. Such channels of one sign, searched for the worst, reach 0.96 of
-the bound with blocks of 11, 1.3 with 16, 2.5 with 32. Beside one block of 32 channels and two of 64 it takes 0.85 and
-1.03 times as long at level v4, 1.05 and 1.03 at v3, with more channels 1.04 to 1.1 times; blocks of 8 cost 5 % more
+The magnitudes of the places that make a response come to at most 10 times what the bounds are of by F(2x2), to 95 times
+by F(4x4), if pixels and taps are of one sign to 5.5 and 49 times, so that few roundings are allowed where all channels
+are alike and err alike. Searched for the worst (by chance, the best changed again and again), channels that are alike
+to the bit reach 284 u by F(4x4), whose bound is 384 u, 158 u if they are of one sign. By F(2x2) they reach 21 u if of
+one sign, and 38 u else: its bound of 16 u holds for channels that differ, or are less than the worst. With channels
+drawn at random both stay below 1 u from 64 channels on; where images are equal, alternate or lie far from zero F(2x2)
+stays below 4 u, F(4x4) below 10 u.
+
+Beside one block of 32 channels and two of 64 F(2x2) takes 0.85 and 1.03 times as long at level v4, 1.05 and 1.03 at v3,
+with more channels 1.04 to 1.1 times; blocks of 8 cost 5 % more, by F(4x4) such of 16 up to 3 % less
 (2026-11-26, AMD EPYC (Zen 5), 1 worker, 32 to 512 channels of 56x56 to 14x14 through `Correlator`).
 """
 
-CHANNELS, SIDE = 32, 6
-"""Channels and kernels, and rows and columns of the response, from which on winograd is taken.
+CHANNELS, SIDE = 16, 6
+"""Channels and kernels, and rows and columns of the response, from which on "auto" looks at winograd's cost.
 
-From there on it is 1.2 to 2 times as fast as direct, at the threshold itself 0.95 to 1.4 times; with 24 channels 0.8 to
-1.4 times, with 5x5 responses (a third of the quads' places is lost) 0.7 to 1.3 times. 2026-11-25, AMD EPYC (Zen 3),
-level v3, 1 worker, benchmarks/crossover.py.
+With fewer channels lanes of its transforms are empty; smaller responses gain a third at most, and lose as much where
+kernels are new.
 """
 
-LARGE_BANK, LARGE_BANK_SIDE = 2**18, 10
-"""Products of channels and kernels from which on winograd waits for responses with that many rows and columns.
+PRODUCT = {2: 1.22, 4: 1.45}
+TRANSFORM = {2: 70, 4: 220}
+CALL = 500_000
+"""What costs how much, in multiply-adds of the direct method at its best, by rows and columns of a quad's responses.
 
-A transformed bank is 16/9 as large, and a small response reads it for few quads: 512 kernels of 512 channels are 0.8 to
-1.1 times as fast with 6 to 8 rows, 1.15 with 10 and 1.3 with 12. Measured with the constants above.
+A product of transforms; the transforms of one channel's or one kernel's quad; and what a call takes more than a small
+one by the direct method, which is remembered. Of quads that are many enough F(4x4) takes 0.36 to 0.40 of the direct
+method's time with 64 channels and kernels or more, 0.46 with 32 and 0.60 with 16, F(2x2) 0.54 to 0.60, 0.66 and 0.87.
+2026-11-26, AMD EPYC (Zen 5), level v4, 1 worker, batches of 8 images of 28x28, benchmarks/crossover.py --quads.
 """
 
-USED_PLACES, USED_PLACES_OF_FEW, FEW = 0.6, 0.85, 64
-"""The share of the quads' places that have to be responses, and the same with fewer channels or kernels than that.
+CHANNELS_OF_FOUR, QUADS_TIMES_CHANNELS, QUADS_OF_BANK = 32, 1024, 2**13
+"""Channels from which on F(4x4) is taken, with how many quads of an image, and products of taps a quad has to pay for.
 
-Odd sides lose a part, and so do sides that two dilations do not divide. From 64 channels on winograd is 1.2 times as
-fast as direct with 0.64 of the places, 1.4 times with 0.77; with 32 it is 0.8 to 0.95 times as fast with 0.77 at level
-v4, 1.2 to 1.4 times at v3, and 0.95 to 1.15 times at v4 with all. 2026-11-25, AMD EPYC (Zen 5), 1 worker,
-benchmarks/crossover.py.
+Little work keeps to F(2x2), which errs less. The kernels of F(4x4) are four times as large as they were, those of
+F(2x2) 16/9 times: an image of few quads reads them for few places, and a call with new kernels transforms them for
+nothing. 512 channels and kernels take 2.4 ms by F(4x4) and 2.2 by F(2x2) with 14x14 responses, with new kernels 6.2
+and 4.5; with 28x28 responses 5.2 and 8.5, 9.8 and 10.8. So a quad is worth 2**13 products of channels and as many
+kernels. Measured with the constants above.
+"""
+
+LARGE_BANK, LARGE_BANK_QUADS = 2**18, 25
+"""Products of channels and kernels from which on winograd waits for an image with that many quads of 2x2 responses.
+
+A small response reads a transformed bank for few quads: with 512 kernels of 512 channels 6x6 to 8x8 responses of one
+image take 0.7 to 0.95 times as long as directly, and longer with new kernels. Measured with the constants above.
 """
 
 TAPS = slice(0, 3), slice(0, 3)
@@ -75,39 +91,41 @@ def obstacle(geometry: Geometry, types: Types) -> str:
 
 
 def doubt(geometry: Geometry, types: Types) -> str:
-    """Few channels, kernels or responses, or squares of which too few places are responses."""
+    """Few channels, kernels or responses."""
     n_kernels = geometry.n_kernels // geometry.groups
-    side = SIDE if geometry.depth * n_kernels < LARGE_BANK else LARGE_BANK_SIDE
-    used = USED_PLACES if min(geometry.depth, n_kernels) >= FEW else USED_PLACES_OF_FEW
     if min(geometry.depth, n_kernels) < CHANNELS:
         return f"it is for {CHANNELS} channels and kernels and more"
-    if min(geometry.outputs) < side:
-        return f"it is for {side} rows and columns of responses and more here"
-    if used_places(geometry) < used:
-        return f"fewer than {used:.0%} of its places would be responses"
+    if min(geometry.outputs) < SIDE:
+        return f"it is for {SIDE} rows and columns of responses and more"
+    if geometry.depth * n_kernels >= LARGE_BANK and n_quads(geometry, 2) < LARGE_BANK_QUADS:
+        return "its transformed kernels would be read for few responses"
     if strip_pixels(geometry) > STRIP_PIXELS:
         return "its strips would be too large"
     return ""
 
 
-def cost(geometry: Geometry, types: Types) -> int:
-    """16 multiply-adds for each 2x2 responses' 36."""
-    return geometry.multiply_adds * types.parts * 16 // 36
+def cost(geometry: Geometry, types: Types) -> float:
+    """Products of transforms, and the transforms."""
+    side = quad_side(geometry)
+    products = n_multiplied(geometry, side) * geometry.depth * geometry.n_kernels * types.parts
+    transforms = n_quads(geometry, side) * (geometry.channels + geometry.n_kernels) * types.parts
+    return PRODUCT[side] * products + TRANSFORM[side] * transforms + CALL
 
 
 def effort(plan: Plan) -> int:
-    """The cost."""
-    return cost(plan.geometry, plan.types)
+    """The cost, without what a call takes once for all of its images."""
+    return int(cost(plan.geometry, plan.types)) - CALL
 
 
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
     """Loops of its own."""
-    return {"form": "winograd", "blocks": sum_blocks(plan.depth)}
+    side = quad_side(plan.geometry)
+    return {"form": f"winograd {side}x{side}", "blocks": sum_blocks(plan.depth)}
 
 
 def check(plan: Plan, packed: int) -> None:
-    """The transformed kernels, which are 16/9 as large, and the rows of a strip as for the direct method."""
-    transformed = (packed - plan.table_bytes) // 9 * 16
+    """The transformed kernels, 16/9 or 4 times as large, and the rows of a strip as for the direct method."""
+    transformed = (packed - plan.table_bytes) // 9 * (quad_side(plan.geometry) + 2) ** 2
     _workers.refuse_too_large("kernels", "transformed kernels", transformed, plan.table_bytes, "tables")
     if any(axis.before or axis.behind for axis in plan.geometry.axes):
         direct.check_rows(plan, transformed + plan.table_bytes)
@@ -124,24 +142,41 @@ def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, 
 
 def reasons(plan: Plan) -> list[str]:
     """How many multiplications there are."""
-    return ["3x3 kernels of many channels: 16 multiplications for 4 responses instead of 36"]
+    side = quad_side(plan.geometry)
+    fewer = f"{(side + 2) ** 2} multiplications for {side**2} responses instead of {9 * side**2}"
+    return [f"3x3 kernels of many channels: {fewer}, F({side}x{side}, 3x3)"]
 
 
-def quads_across(length: int, dilation: int) -> int:
-    """Quads across so many rows or columns of responses: each has two that are a dilation apart, if there are two."""
-    return length // (2 * dilation) * dilation + min(length % (2 * dilation), dilation)
+def quad_side(geometry: Geometry) -> int:
+    """Rows and columns of a quad's responses: 2 or 4.
+
+    It does not see how many kernels there are, so that a kernel's responses are the same in another bank.
+    """
+    depth, quads = geometry.depth, n_quads(geometry, 4)
+    if depth < CHANNELS_OF_FOUR or quads * depth < QUADS_TIMES_CHANNELS or quads * QUADS_OF_BANK < depth**2:
+        return 2
+    return min((2, 4), key=lambda side: PRODUCT[side] * n_multiplied(geometry, side))
 
 
-def used_places(geometry: Geometry) -> float:
-    """The share of the quads' places that are responses."""
-    quads = prod(quads_across(axis.outputs, axis.dilation) for axis in geometry.axes)
-    return prod(geometry.outputs) / (4 * quads)
+def n_multiplied(geometry: Geometry, side: int) -> int:
+    """Products of an image's and a kernel's transforms, for each channel, by quads of so many responses a side."""
+    return (side + 2) ** 2 * n_quads(geometry, side)
+
+
+def n_quads(geometry: Geometry, side: int) -> int:
+    """Quads of so many responses a side in an image."""
+    return prod(quads_across(axis.outputs, side, axis.dilation) for axis in geometry.axes)
+
+
+def quads_across(length: int, side: int, dilation: int) -> int:
+    """Quads across so many rows or columns of responses: each has `side` that are a dilation apart, if there are."""
+    return length // (side * dilation) * dilation + min(length % (side * dilation), dilation)
 
 
 def strip_pixels(geometry: Geometry) -> int:
     """Elements of the smallest strip of whole quads, in and around it."""
     down, across = geometry.axes
-    rows = 2 * down.dilation + min(down.outputs, 2 * down.dilation)
+    rows = 2 * down.dilation + min(down.outputs, quad_side(geometry) * down.dilation)
     return rows * (across.outputs + 2 * across.dilation) * geometry.depth
 
 
@@ -222,7 +257,7 @@ def kernels_at_once(job: Job, result: Array, summed: str) -> int:
 
     MemoryError if not even one does.
     """
-    per_kernel = np.dtype(summed).itemsize * job.plan.depth * (9 + 16 + 9)
+    per_kernel = np.dtype(summed).itemsize * job.plan.depth * (9 + (quad_side(job.plan.geometry) + 2) ** 2 + 9)
     most = (_workers.WORKSPACE_LIMIT - job.plan.table_bytes) // 2 // per_kernel
     at_once = int(max(1, min(most, job.plan.n_kernels)))
     while at_once > 1 and part_bytes(job, result, summed, at_once) > _workers.WORKSPACE_LIMIT:

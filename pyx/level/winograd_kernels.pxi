@@ -1,0 +1,125 @@
+# Kernels for winograd: transformed in float64 and rounded once, a vector of kernels at a time, into panels.
+
+from microkernels cimport MOST_LANES, real
+from simd cimport F64_LANES, ROOT_OF_HALF, f32v_broadcast, f64v, f64v_broadcast, f64v_of_f32, f64v_to_f32
+from vectors cimport kernel_scale, n_lanes, transpose_vectors, vector
+
+cdef enum:
+    COLLECTED = 8  # channels: their transforms fit the first cache
+
+
+cdef inline void taps_transformed(f64v first, f64v second, f64v third, f64v* done, Py_ssize_t side) noexcept nogil:
+    """G g of one row or column of taps for quads of `side` literal responses; times 2 for a side of 2."""
+    cdef f64v even, odd
+    if side == 2:
+        done[0], done[3] = 2 * first, 2 * third
+        done[1], done[2] = first + third + second, first + third - second
+    else:
+        done[0], done[5] = first, third
+        even, odd = (first + 0.5 * third) * (-2.0 / 3), second * (-2.0 / 3 * ROOT_OF_HALF)
+        done[1], done[2] = even + odd, even - odd
+        even, odd = (first + 2 * third) * (1.0 / 6), second * (1.0 / 3 * ROOT_OF_HALF)
+        done[3], done[4] = even + odd, even - odd
+
+
+cdef inline void lanes_transformed(const real* taps, Py_ssize_t tap_pitch, real* packed, Py_ssize_t place_pitch,
+                                   double scale, Py_ssize_t side) noexcept nogil:
+    """G g G^T of as many kernels as a vector of float64 has lanes."""
+    cdef f64v[3 * 6] done
+    cdef f64v[6] turned
+    cdef f64v[3] own
+    cdef Py_ssize_t row, column
+    for column in range(3):
+        for row in range(3):
+            if real is float:
+                own[row] = f64v_of_f32(taps + (3 * row + column) * tap_pitch)
+            else:
+                own[row] = (<const f64v*> (taps + (3 * row + column) * tap_pitch))[0]
+            if side == 4:
+                own[row] = own[row] * scale
+        taps_transformed(own[0], own[1], own[2], <f64v*> turned, side)
+        for row in range(side + 2):
+            done[3 * row + column] = turned[row]
+    for row in range(side + 2):
+        taps_transformed(done[3 * row], done[3 * row + 1], done[3 * row + 2], <f64v*> turned, side)
+        for column in range(side + 2):
+            if real is float:
+                f64v_to_f32(turned[column], packed)
+            else:
+                (<f64v*> packed)[0] = turned[column]
+            packed += place_pitch
+
+
+cdef inline void gather_taps(const real* kernels, Py_ssize_t depth, Py_ssize_t n_kernels, Py_ssize_t n_channels,
+                             real* taps, vector like) noexcept nogil:
+    """taps[(tap * lanes + channel) * lanes + kernel]; zeros for kernels and channels that do not exist."""
+    cdef vector[MOST_LANES] turned
+    cdef Py_ssize_t tap, kernel, channel, lanes = n_lanes(like)
+    for tap in range(9):
+        if n_kernels >= lanes and n_channels >= lanes:
+            for kernel in range(lanes):
+                turned[kernel] = (<const vector*> (kernels + (kernel * 9 + tap) * depth))[0]
+            transpose_vectors(<vector*> turned, like)
+            for channel in range(lanes):
+                (<vector*> taps)[channel] = turned[channel]
+        else:
+            for channel in range(lanes):
+                for kernel in range(lanes):
+                    taps[channel * lanes + kernel] = (
+                        kernels[(kernel * 9 + tap) * depth + channel]
+                        if kernel < n_kernels and channel < n_channels else 0)
+        taps += lanes * lanes
+
+
+cdef inline void pack_transformed(const real* kernels, Py_ssize_t depth, real* packed, Py_ssize_t width,
+                                  Py_ssize_t n_kernels, Py_ssize_t side, vector like) noexcept nogil:
+    """packed[(place * depth + channel) * width + kernel] = G g G^T times `kernel_scale`.
+
+    A few channels' transforms are collected before they go to their places: places are far apart in the panel, so that
+    single lines would push each other out of the caches.
+    """
+    cdef real[9 * MOST_LANES * MOST_LANES] taps
+    cdef real[6 * 6 * COLLECTED * MOST_LANES] places
+    cdef Py_ssize_t lanes = n_lanes(like), first = 0, channel, index, half, n_channels
+    while first < width:
+        for channel in range(depth):
+            if channel % lanes == 0:
+                gather_taps(kernels + first * 9 * depth + channel, depth, n_kernels - first, depth - channel,
+                            <real*> taps, like)
+            index = channel % COLLECTED
+            for half in range(lanes // F64_LANES):
+                lanes_transformed(<const real*> taps + channel % lanes * lanes + half * F64_LANES, lanes * lanes,
+                                  <real*> places + index * lanes + half * F64_LANES, COLLECTED * lanes,
+                                  kernel_scale(side, like), side)
+            if index == COLLECTED - 1 or channel == depth - 1:
+                n_channels = index + 1
+                put_in_place(<const real*> places, packed + (channel - index) * width + first, depth * width, width,
+                             n_channels, (side + 2) * (side + 2), like)
+        first += lanes
+
+
+cdef inline void put_in_place(const real* places, real* packed, Py_ssize_t place_pitch, Py_ssize_t width,
+                              Py_ssize_t n_channels, Py_ssize_t n_places, vector like) noexcept nogil:
+    """A vector of kernels of each place and of some channels, `COLLECTED` vectors from a place to the next."""
+    cdef Py_ssize_t place, channel, lanes = n_lanes(like)
+    for place in range(n_places):
+        for channel in range(n_channels):
+            (<vector*> (packed + channel * width))[0] = (<const vector*> (places + channel * lanes))[0]
+        places += COLLECTED * lanes
+        packed += place_pitch
+
+
+cdef void pack_transformed_f32(const void* kernels, Py_ssize_t depth, void* packed, Py_ssize_t width,
+                               Py_ssize_t n_kernels, Py_ssize_t side) noexcept nogil:
+    if side == 2:
+        pack_transformed(<const float*> kernels, depth, <float*> packed, width, n_kernels, 2, f32v_broadcast(0))
+    else:
+        pack_transformed(<const float*> kernels, depth, <float*> packed, width, n_kernels, 4, f32v_broadcast(0))
+
+
+cdef void pack_transformed_f64(const void* kernels, Py_ssize_t depth, void* packed, Py_ssize_t width,
+                               Py_ssize_t n_kernels, Py_ssize_t side) noexcept nogil:
+    if side == 2:
+        pack_transformed(<const double*> kernels, depth, <double*> packed, width, n_kernels, 2, f64v_broadcast(0))
+    else:
+        pack_transformed(<const double*> kernels, depth, <double*> packed, width, n_kernels, 4, f64v_broadcast(0))

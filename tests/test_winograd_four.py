@@ -1,0 +1,240 @@
+"""winograd F(4x4, 3x3), by which large layers go: its bound, its bits, and what the rest of a quad does to a window."""
+
+import numpy as np
+import pytest
+from cases import Case
+from checks import assert_same_bits, fast_correlate, random_generator, real_numbers
+from looping import for_each
+from quads import allowed_error
+
+import xcorr
+from xcorr._axes import make_geometry
+from xcorr._methods import winograd
+
+pytestmark = pytest.mark.usefixtures("level")
+
+GEOMETRIES = [
+    Case("whole-quads", (2, 26, 26, 32), (16, 3, 3, 32)),
+    Case("odd", (3, 23, 24, 47), (33, 3, 3, 47), bias=True),
+    Case("one-row-more", (2, 21, 31, 33), (5, 3, 3, 33), padding="same"),
+    Case("low", (2, 7, 90, 50), (31, 3, 3, 50), bias=True),
+    Case("narrow", (2, 90, 8, 34), (20, 3, 3, 34), padding="full", boundary="reflect"),
+    Case("grouped", (2, 26, 23, 96), (45, 3, 3, 32), groups=3, padding="same", bias=True),
+    Case("many-channels", (1, 34, 36, 600), (20, 3, 3, 600)),
+    Case("dilated", (2, 32, 35, 40), (17, 3, 3, 40), dilation=2, bias=True),
+    Case("dilated-apart", (1, 40, 45, 36), (18, 3, 3, 36), dilation=(3, 2), padding="full", boundary="wrap"),
+    Case("strips", (1, 130, 50, 64), (40, 3, 3, 64), padding=1),
+]
+over_geometries = pytest.mark.parametrize("case", GEOMETRIES, ids=lambda case: case.id)
+
+
+def problem(case, dtype):
+    rng = random_generator(case.id, dtype)
+    images, kernels = real_numbers(rng, case.images, dtype), real_numbers(rng, case.kernels, dtype)
+    return images, kernels, dict(case.keywords, bias=real_numbers(rng, case.kernels[0], dtype) if case.bias else None)
+
+
+def by_winograd(images, kernels, **keywords):
+    """The responses, by quads of 4x4."""
+    sizes = {name: value for name, value in keywords.items() if name in ("padding", "dilation", "groups")}
+    assert winograd.quad_side(make_geometry(images.shape[1:], kernels.shape, **sizes)) == 4
+    return xcorr.correlate(images, kernels, method="winograd", **keywords)
+
+
+# --- its bound ----------------------------------------------------------------------------------------------------
+
+
+@for_each("dtype", ["float32", "complex64"])
+@over_geometries
+def test_error_is_within_its_bound(case, dtype):
+    images, kernels, keywords = problem(case, dtype)
+    expected = fast_correlate(images, kernels, **keywords)
+    response = by_winograd(images, kernels, **keywords)
+    assert response.shape == expected.shape
+    assert np.all(np.abs(response - expected) <= allowed_error(images, kernels, keywords, 4) / 16)
+
+
+@for_each("dtype", ["float64", "complex128"])
+@over_geometries
+def test_double_precision_is_as_near_as_its_unit(case, dtype):
+    images, kernels, keywords = problem(case, dtype)
+    expected = xcorr.correlate(images, kernels, method="direct", **keywords)
+    response = by_winograd(images, kernels, **keywords)
+    assert np.all(np.abs(response - expected) <= allowed_error(images, kernels, keywords, 4) / 16)
+
+
+EVEN, ODD = np.indices((26, 26)).sum(axis=0) % 2 == 0, np.indices((26, 26)).sum(axis=0) % 3 == 0
+IMAGES = {
+    "equal": np.ones((26, 26)),
+    "alternating": np.where(EVEN, 1, -1),
+    "stripes": np.where(np.arange(26) % 2 == 0, 1, -1) * np.ones((26, 1)),
+    "ramp": np.arange(26)[:, np.newaxis] / 7 + np.ones(26),
+    "points": np.where(ODD, 1, 0),
+    "one-bright": np.where(np.arange(676).reshape(26, 26) == 300, 1e6, 1),
+    "offset": 1e4 + np.sin(np.arange(676)).reshape(26, 26),
+}
+KERNELS = {
+    "equal": np.ones((3, 3)),
+    "alternating": np.where(EVEN[:3, :3], 1, -1),
+    "one-tap": np.eye(9).reshape(9, 3, 3)[8],
+    "difference": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]),
+    "falling": 1 / (1 + np.arange(9).reshape(3, 3)),
+}
+
+
+@pytest.mark.parametrize("depth", [32, 150, 512])
+@for_each("image", IMAGES)
+@for_each("kernel", KERNELS)
+def test_error_is_within_its_bound_where_all_channels_are_alike(image, kernel, depth):
+    """Every rounding of such a sum goes the same way."""
+    images = np.repeat(0.1 * IMAGES[image][np.newaxis, :, :, np.newaxis], depth, axis=3).astype(np.float32)
+    kernels = np.repeat(0.1 * KERNELS[kernel][np.newaxis, :, :, np.newaxis], depth, axis=3).astype(np.float32)
+    expected = fast_correlate(images, kernels)
+    allowed = allowed_error(images, kernels, {}, 4)
+    assert np.all(np.abs(by_winograd(images, kernels) - expected) <= allowed / 4)
+
+
+# a quad and a kernel found by a search for the largest error, all channels alike
+WORST_QUAD = np.float32(
+    [
+        [-3.357818, -0.91585433, 2.2786515, -1.5718188, -1.7055947, -1.9126885],
+        [-3.565613, -3.565613, -3.425106, -3.565613, -1.6248455, 3.000528],
+        [-1.0856493, 2.951301, -2.066685, -3.3893185, 3.55256, 3.565613],
+        [-1.0236804, -2.926671, -1.6860068, 3.565613, -2.627905, -3.565613],
+        [-0.4630499, -3.565613, -0.43277276, 3.565613, -2.951301, -0.7013023],
+        [-1.8671987, -1.3179318, -2.3299372, -0.95366406, -3.565613, -3.565613],
+    ]
+)
+WORST_KERNEL = np.float32([[0, 0, 1.9472886], [0, 0, 0], [0, 0, 0]])
+
+
+@pytest.mark.parametrize("depth", [33, 66, 528])
+def test_error_is_within_its_bound_for_the_worst_that_was_found(depth):
+    images = np.zeros((1, 30, 30, depth), np.float32)
+    images[0, 8:14, 16:22] = WORST_QUAD[:, :, np.newaxis]  # where a quad lies
+    kernels = WORST_KERNEL[np.newaxis, :, :, np.newaxis].repeat(depth, axis=3)
+    error = np.abs(by_winograd(images, kernels) - fast_correlate(images, kernels))
+    allowed = allowed_error(images, kernels, {}, 4)
+    assert np.all(error <= allowed)
+    assert depth != 66 or np.any(error > 0.4 * allowed)  # so that it is about as large as it has to be
+
+
+# --- its bits -----------------------------------------------------------------------------------------------------
+
+
+@for_each("dtype", ["float32", "complex128"])
+@over_geometries
+def test_bits_do_not_depend_on_workers_batch_or_bank(case, dtype):
+    images, kernels, keywords = problem(case, dtype)
+    together = by_winograd(images, kernels, workers=1, **keywords)
+    for workers in (2, 3, 16):
+        assert_same_bits(by_winograd(images, kernels, workers=workers, **keywords), together)
+    for index in range(len(images)):
+        assert_same_bits(by_winograd(images[index : index + 1], kernels, **keywords), together[index : index + 1])
+    if case.groups == 1:
+        bias = keywords.pop("bias")
+        for first, end in ((0, 1), (len(kernels) // 2, len(kernels)), (len(kernels) - 1, len(kernels))):
+            own_bias = None if bias is None else bias[first:end]
+            response = by_winograd(images, kernels[first:end], bias=own_bias, **keywords)
+            assert_same_bits(response, together[..., first:end])
+
+
+@for_each("dtype", ["float32", "float64"])
+@over_geometries
+def test_bits_do_not_depend_on_memory_order(case, dtype):
+    images, kernels, keywords = problem(case, dtype)
+    expected = by_winograd(images, kernels, **keywords)
+    swapped = images.astype(images.dtype.newbyteorder())
+    for given in (np.asfortranarray(images), np.repeat(images, 2, axis=3)[..., ::2], swapped):
+        out = np.zeros(expected.shape, dtype, order="F")
+        assert by_winograd(given, np.asfortranarray(kernels), out=out, **keywords) is out
+        assert_same_bits(out, expected)
+
+
+@pytest.mark.parametrize("n_images", [1, 40])
+def test_bits_do_not_depend_on_strips(n_images):
+    """More images give a worker larger strips; those of one image are cut for the workers."""
+    rng = random_generator("strips")
+    images, kernels = real_numbers(rng, (1, 61, 33, 130), "float32"), real_numbers(rng, (33, 3, 3, 130), "float32")
+    expected = by_winograd(images, kernels, workers=1)
+    batch = np.broadcast_to(images, (n_images, *images.shape[1:]))
+    for workers in (1, 2, 5, 16):
+        response = by_winograd(batch, kernels, workers=workers)
+        assert_same_bits(response, np.broadcast_to(expected, response.shape))
+
+
+# --- the same meaning ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dilation", [1, 2])
+@for_each("dtype", ["float32", "float64", "complex64"])
+def test_what_is_not_finite_reaches_its_windows_only(value, dilation, dtype):
+    rng = random_generator("infinite", dtype)
+    images, kernels = real_numbers(rng, (3, 27, 26, 40), dtype), real_numbers(rng, (20, 3, 3, 40), dtype)
+    clean = by_winograd(images, kernels, padding=1, dilation=dilation)
+    for row, column in ((0, 0), (4, 5), (5, 4), (19, 18), (26, 25)):
+        dirty = images.copy()
+        dirty[1, row, column, 7] = value
+        direct = xcorr.correlate(dirty, kernels, padding=1, dilation=dilation, method="direct")
+        response = by_winograd(dirty, kernels, padding=1, dilation=dilation)
+        infinite = ~np.isfinite(direct)
+        assert infinite.any()
+        assert_same_bits(response[infinite], direct[infinite])
+        assert np.all((response == clean) | (response == direct) | infinite)  # of the quad all are done directly
+        assert np.mean(response == clean) > 0.9
+        assert_same_bits(response[[0, 2]], clean[[0, 2]])
+
+
+def test_kernel_that_is_not_finite_concerns_its_own_responses():
+    rng = random_generator("kernel")
+    images, kernels = real_numbers(rng, (2, 26, 26, 32), "float32"), real_numbers(rng, (5, 3, 3, 32), "float32")
+    clean = by_winograd(images, kernels)
+    kernels[2, 1, 1, 3] = np.inf
+    response = by_winograd(images, kernels)
+    assert_same_bits(response[..., [0, 1, 3, 4]], clean[..., [0, 1, 3, 4]])
+    assert_same_bits(response[..., 2], xcorr.correlate(images, kernels, method="direct")[..., 2])
+
+
+@pytest.mark.parametrize("bias", [None, 3])
+@pytest.mark.parametrize("dilation", [1, (2, 1)])
+@for_each("dtype", ["float32", "float64", "complex64"])
+def test_windows_of_zeros_give_exactly_zero(dtype, dilation, bias):
+    """Here the pixels of a quad come into all of its responses, and cancel but for the roundings."""
+    rng = random_generator("zeros", dtype)
+    kernels = real_numbers(rng, (20, 3, 3, 33), dtype)
+    offset = None if bias is None else np.full(20, bias, dtype)
+    ones = np.ones((1, 3, 3, 1))
+    for row, column in np.ndindex(7, 6):
+        images = np.zeros((1, 29, 26, 33), dtype)
+        images[0, 9 + row, 8 + column, row * 4 :] = real_numbers(rng, (33 - row * 4,), dtype)
+        images[0, 20, 4:9] = -0.0
+        response = by_winograd(images, kernels, dilation=dilation, bias=offset)
+        seen = np.abs(images).sum(axis=3, keepdims=True).real.astype(np.float64)
+        reached = xcorr.correlate(seen, ones, dilation=dilation)[..., 0] > 0
+        assert np.all(response[~reached] == (bias or 0))
+        assert np.all(response[reached] != (bias or 0))
+
+
+@pytest.mark.parametrize("power", [0, 3, 20, 30])
+def test_taps_that_are_subnormal_or_nearly_so_keep_their_value(power):
+    """Bright pixels make them count."""
+    rng = random_generator("subnormal", power)
+    images = real_numbers(rng, (1, 26, 26, 33), "float32") * np.float32(2.0**60)
+    kernels = (rng.integers(-9, 10, (20, 3, 3, 33)) * 2.0 ** (power - 149)).astype(np.float32)
+    error = np.abs(by_winograd(images, kernels) - fast_correlate(images, kernels))
+    assert np.all(error <= allowed_error(images, kernels, {}, 4) / 8)
+
+
+def test_taps_so_large_that_their_transforms_overflow_are_done_directly():
+    images, kernels = np.full((1, 26, 26, 32), 1e-3, np.float32), np.full((2, 3, 3, 32), 1e38, np.float32)
+    kernels[0] = 1
+    response = by_winograd(images, kernels)
+    assert np.isfinite(response).all()
+    assert_same_bits(response[..., 1], xcorr.correlate(images, kernels, method="direct")[..., 1])
+
+
+def test_sums_of_pixels_that_overflow_are_done_directly():
+    images = np.full((1, 26, 26, 32), 3e38, np.float32)
+    kernels = np.full((2, 3, 3, 32), 1e-3, np.float32)
+    assert_same_bits(by_winograd(images, kernels), xcorr.correlate(images, kernels, method="direct"))
