@@ -19,8 +19,8 @@ from xcorr._workers import refuse_too_large
 Array = npt.NDArray[Any]
 
 
-IN_ORDER = ("winograd 2x2", "winograd 4x4")
-"""Forms whose kernels are packed from the order of the sum alone."""
+WHOLE = ("winograd 2x2", "winograd 4x4")
+"""Forms whose panels are not packed in pieces."""
 
 PREPARED_PER_WORKER = 2**19
 """Bytes of panels or spectra below which another worker costs more than it brings.
@@ -142,7 +142,7 @@ class Bank:
         summed, n_kernels = np.dtype(engine.summed), widest_panel(engine)
         if self.parts > 1:
             return 3 * n_kernels * self.n_taps * summed.itemsize  # both parts, and all taps
-        if engine.form not in IN_ORDER and is_plain_number(self.kernels, summed):
+        if is_plain_number(self.kernels, summed):
             return 0
         return self.copied_bytes(n_kernels, summed)
 
@@ -164,8 +164,8 @@ class Bank:
         for place, (first, end) in zip(engine.panel_places(), engine.panel_ranges(), strict=True):
             panel_bias[:, place : place + end - first] = bias[:, first:end]
         pieces = pieces_of(engine, n_bytes, n_workers, converted > 0)
-        whole = converted > 0 or engine.form in IN_ORDER
-        _workers.prepare(lambda task: self.pack_piece(engine, pieces[task], panels, whole), len(pieces), n_workers)
+        alone = converted > 0
+        _workers.prepare(lambda task: self.pack_piece(engine, pieces[task], panels, alone), len(pieces), n_workers)
         return panels, panel_bias
 
     def pack_piece(self, engine: Engine, piece: "Piece", panels: Array, in_order: bool) -> None:
@@ -285,7 +285,7 @@ def pieces_of(engine: Engine, n_bytes: int, n_workers: int, alone: bool) -> list
     n_panels, (rows, channels) = engine.groups * engine.n_panels, engine.kernel_sizes
     at_once = max(min(MOST_PACKED, n_bytes // (PIECES_PER_WORKER * n_workers)), LEAST_PACKED)
     of_panel = n_bytes // max(n_panels, 1)
-    n_parts = 1 if alone or engine.form in IN_ORDER else min(max(rows, channels), -(-of_panel // at_once))
+    n_parts = 1 if alone or engine.form in WHOLE else min(max(rows, channels), -(-of_panel // at_once))
     step = 1 if alone else max(1, at_once // max(of_panel, 1))
     whole = slice(0, rows), slice(0, channels)
     if rows < channels:

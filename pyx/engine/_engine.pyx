@@ -291,6 +291,7 @@ cdef class Engine:
         cdef char* packed = self.elements_of(panels, "panels", True)
         cdef const Panel* panel
         cdef Taps taps
+        cdef Py_ssize_t[4] pitches
         if (not 0 <= first < end <= self.groups * self.n_panels or kernels.ndim != 4
                 or kernels.shape[0] != self._kernels_to(end) - self._kernels_before(first)
                 or kernels.shape[2] != self.kernel_width
@@ -298,19 +299,19 @@ cdef class Engine:
                 or not 0 <= channel <= geometry.depth - kernels.shape[3]
                 or panels.size != self.groups * self.padded_kernels * self.n_taps):
             raise ValueError("kernels: they are not those of the panels")
-        if self.lanes_over == WINOGRAD:
-            self.elements_of(kernels, "kernels")
-            if kernels.shape[1] != self.kernel_height or kernels.shape[3] != geometry.depth:
-                raise ValueError("kernels: they are not whole")
-        elif cnp.PyArray_TYPE(kernels) != self.number or not cnp.PyArray_ISALIGNED(kernels) or (
+        if self.side and (kernels.shape[1] != self.kernel_height or kernels.shape[3] != geometry.depth):
+            raise ValueError("kernels: they are not whole")
+        if cnp.PyArray_TYPE(kernels) != self.number or not cnp.PyArray_ISALIGNED(kernels) or (
                 cnp.PyArray_ISBYTESWAPPED(kernels)):
             raise ValueError(f"kernels: they are not {self.summed}")
+        for index in range(4):
+            pitches[index] = kernels.strides[index] // size
         taps_of(&taps, kernels.shape, kernels.strides, size, self.kernel_width, geometry.depth)
         before = self._kernels_before(first)
         with nogil:
             for index in range(first, end):
                 panel = &self.panels[index % self.n_panels]
-                pack_one(self.routines, self.side, geometry.depth, &taps,
+                pack_one(self.routines, self.side, geometry.depth, &taps, pitches,
                          place + (self._kernels_before(index) - before) * taps.kernel_pitch * size,
                          packed + ((index // self.n_panels * self.padded_kernels + panel.offset) * self.n_taps
                                    + (row * self.kernel_width * geometry.depth + channel) * panel.width) * size,

@@ -148,10 +148,10 @@ ctypedef void (*WinogradIn)(const Quads*, const void* pixels, void* transformed)
 # Whether every response is finite.
 ctypedef bint (*WinogradOut)(const Quads*, const void* sums, const void* bias, void* response) noexcept nogil
 
-# packed[(place * depth + channel) * width + kernel] = the transforms of kernels (kernels, 3, 3, depth) for quads of so
-# many responses down and across; 0 for kernels from n_kernels on.
-ctypedef void (*PackTransformed)(const void* kernels, Py_ssize_t depth, void* packed, Py_ssize_t width,
-                                 Py_ssize_t n_kernels, Py_ssize_t side) noexcept nogil
+# packed[(place * depth + channel) * width + kernel] = the transforms of kernels (kernels, 3, 3, depth), with these
+# pitches, for quads of so many responses down and across; 0 for kernels from n_kernels on.
+ctypedef void (*PackTransformed)(const void* kernels, const Py_ssize_t* pitches, Py_ssize_t depth, void* packed,
+                                 Py_ssize_t width, Py_ssize_t n_kernels, Py_ssize_t side) noexcept nogil
 
 # A transform of so many points along one axis, as passes of these radices; without any the axis is left alone.
 cdef struct Transform:

@@ -5,7 +5,7 @@ from simd cimport F64_LANES, ROOT_OF_HALF, f32v_broadcast, f64v, f64v_broadcast,
 from vectors cimport kernel_scale, n_lanes, transpose_vectors, vector
 
 cdef enum:
-    COLLECTED = 8  # channels: their transforms fit the first cache
+    COLLECTED = 4  # channels: their transforms fit the first cache
 
 
 cdef inline void taps_transformed(f64v first, f64v second, f64v third, f64v* done, Py_ssize_t side) noexcept nogil:
@@ -50,76 +50,104 @@ cdef inline void lanes_transformed(const real* taps, Py_ssize_t tap_pitch, real*
             packed += place_pitch
 
 
-cdef inline void gather_taps(const real* kernels, Py_ssize_t depth, Py_ssize_t n_kernels, Py_ssize_t n_channels,
-                             real* taps, vector like) noexcept nogil:
+cdef inline void gather_taps(const real* kernels, const Py_ssize_t* pitches, Py_ssize_t n_kernels,
+                             Py_ssize_t n_channels, real* taps, vector like) noexcept nogil:
     """taps[(tap * lanes + channel) * lanes + kernel]; zeros for kernels and channels that do not exist."""
-    cdef vector[MOST_LANES] turned
     cdef Py_ssize_t tap, kernel, channel, lanes = n_lanes(like)
-    for tap in range(9):
-        if n_kernels >= lanes and n_channels >= lanes:
-            for kernel in range(lanes):
-                turned[kernel] = (<const vector*> (kernels + (kernel * 9 + tap) * depth))[0]
-            transpose_vectors(<vector*> turned, like)
+    cdef const real* place
+    if n_kernels >= lanes and n_channels >= lanes and pitches[3] == 1:
+        for tap in range(9):
+            turn_block(kernels + tap // 3 * pitches[1] + tap % 3 * pitches[2], pitches[0],
+                       taps + tap * lanes * lanes, lanes, like)
+    elif n_kernels >= lanes and n_channels >= lanes and pitches[3] == 9 and pitches[1] == 3 and pitches[2] == 1:
+        turn_channels(kernels, pitches[0], taps, like)
+    else:
+        for tap in range(9):
             for channel in range(lanes):
-                (<vector*> taps)[channel] = turned[channel]
-        else:
-            for channel in range(lanes):
+                place = kernels + tap // 3 * pitches[1] + tap % 3 * pitches[2] + channel * pitches[3]
                 for kernel in range(lanes):
                     taps[channel * lanes + kernel] = (
-                        kernels[(kernel * 9 + tap) * depth + channel]
-                        if kernel < n_kernels and channel < n_channels else 0)
-        taps += lanes * lanes
+                        place[kernel * pitches[0]] if kernel < n_kernels and channel < n_channels else 0)
+            taps += lanes * lanes
 
 
-cdef inline void pack_transformed(const real* kernels, Py_ssize_t depth, real* packed, Py_ssize_t width,
-                                  Py_ssize_t n_kernels, Py_ssize_t side, vector like) noexcept nogil:
+cdef inline void turn_block(const real* source, Py_ssize_t source_pitch, real* target, Py_ssize_t target_pitch,
+                            vector like) noexcept nogil:
+    """target[i * target_pitch + j] = source[j * source_pitch + i], as many of both as a vector has lanes."""
+    cdef vector[MOST_LANES] turned
+    cdef Py_ssize_t index, lanes = n_lanes(like)
+    for index in range(lanes):
+        turned[index] = (<const vector*> (source + index * source_pitch))[0]
+    transpose_vectors(<vector*> turned, like)
+    for index in range(lanes):
+        (<vector*> (target + index * target_pitch))[0] = turned[index]
+
+
+cdef inline void turn_channels(const real* kernels, Py_ssize_t kernel_pitch, real* taps, vector like) noexcept nogil:
+    """`gather_taps` of kernels whose channels follow each other, nine taps of each together."""
+    cdef real[MOST_LANES * MOST_LANES] turned
+    cdef Py_ssize_t block, index, number, lanes = n_lanes(like)
+    for block in range(9):
+        turn_block(kernels + block * lanes, kernel_pitch, <real*> turned, lanes, like)
+        for index in range(lanes):
+            number = block * lanes + index
+            (<vector*> (taps + (number % 9 * lanes + number // 9) * lanes))[0] = (
+                (<const vector*> (<const real*> turned + index * lanes))[0])
+
+
+cdef inline void pack_transformed(const real* kernels, const Py_ssize_t* pitches, Py_ssize_t depth, real* packed,
+                                  Py_ssize_t width, Py_ssize_t n_kernels, Py_ssize_t side,
+                                  vector like) noexcept nogil:
     """packed[(place * depth + channel) * width + kernel] = G g G^T times `kernel_scale`.
 
     A few channels' transforms are collected before they go to their places: places are far apart in the panel, so that
     single lines would push each other out of the caches.
     """
-    cdef real[9 * MOST_LANES * MOST_LANES] taps
-    cdef real[6 * 6 * COLLECTED * MOST_LANES] places
-    cdef Py_ssize_t lanes = n_lanes(like), first = 0, channel, index, half, n_channels
-    while first < width:
-        for channel in range(depth):
+    cdef real[2 * 9 * MOST_LANES * MOST_LANES] taps
+    cdef real[6 * 6 * COLLECTED * 2 * MOST_LANES] places
+    cdef Py_ssize_t lanes = n_lanes(like), channel, index, first, half
+    for channel in range(depth):
+        index = channel % COLLECTED
+        for first in range(width // lanes):
             if channel % lanes == 0:
-                gather_taps(kernels + first * 9 * depth + channel, depth, n_kernels - first, depth - channel,
-                            <real*> taps, like)
-            index = channel % COLLECTED
+                gather_taps(kernels + first * lanes * pitches[0] + channel * pitches[3], pitches,
+                            n_kernels - first * lanes, depth - channel, taps + first * 9 * lanes * lanes, like)
             for half in range(lanes // F64_LANES):
-                lanes_transformed(<const real*> taps + channel % lanes * lanes + half * F64_LANES, lanes * lanes,
-                                  <real*> places + index * lanes + half * F64_LANES, COLLECTED * lanes,
-                                  kernel_scale(side, like), side)
-            if index == COLLECTED - 1 or channel == depth - 1:
-                n_channels = index + 1
-                put_in_place(<const real*> places, packed + (channel - index) * width + first, depth * width, width,
-                             n_channels, (side + 2) * (side + 2), like)
-        first += lanes
+                lanes_transformed(
+                    <const real*> taps + (first * 9 * lanes + channel % lanes) * lanes + half * F64_LANES,
+                    lanes * lanes, <real*> places + index * width + first * lanes + half * F64_LANES,
+                    COLLECTED * width, kernel_scale(side, like), side)
+        if index == COLLECTED - 1 or channel == depth - 1:
+            put_in_place(<const real*> places, packed + (channel - index) * width, depth * width,
+                         COLLECTED * width, (index + 1) * width, (side + 2) * (side + 2), like)
 
 
-cdef inline void put_in_place(const real* places, real* packed, Py_ssize_t place_pitch, Py_ssize_t width,
-                              Py_ssize_t n_channels, Py_ssize_t n_places, vector like) noexcept nogil:
-    """A vector of kernels of each place and of some channels, `COLLECTED` vectors from a place to the next."""
-    cdef Py_ssize_t place, channel, lanes = n_lanes(like)
+cdef inline void put_in_place(const real* places, real* packed, Py_ssize_t place_pitch, Py_ssize_t pitch,
+                              Py_ssize_t length, Py_ssize_t n_places, vector like) noexcept nogil:
+    """A run of the panel for each place."""
+    cdef Py_ssize_t place, index, lanes = n_lanes(like)
     for place in range(n_places):
-        for channel in range(n_channels):
-            (<vector*> (packed + channel * width))[0] = (<const vector*> (places + channel * lanes))[0]
-        places += COLLECTED * lanes
+        for index in range(length // lanes):
+            (<vector*> (packed + index * lanes))[0] = (<const vector*> (places + index * lanes))[0]
+        places += pitch
         packed += place_pitch
 
 
-cdef void pack_transformed_f32(const void* kernels, Py_ssize_t depth, void* packed, Py_ssize_t width,
-                               Py_ssize_t n_kernels, Py_ssize_t side) noexcept nogil:
+cdef void pack_transformed_f32(const void* kernels, const Py_ssize_t* pitches, Py_ssize_t depth, void* packed,
+                               Py_ssize_t width, Py_ssize_t n_kernels, Py_ssize_t side) noexcept nogil:
     if side == 2:
-        pack_transformed(<const float*> kernels, depth, <float*> packed, width, n_kernels, 2, f32v_broadcast(0))
+        pack_transformed(<const float*> kernels, pitches, depth, <float*> packed, width, n_kernels, 2,
+                         f32v_broadcast(0))
     else:
-        pack_transformed(<const float*> kernels, depth, <float*> packed, width, n_kernels, 4, f32v_broadcast(0))
+        pack_transformed(<const float*> kernels, pitches, depth, <float*> packed, width, n_kernels, 4,
+                         f32v_broadcast(0))
 
 
-cdef void pack_transformed_f64(const void* kernels, Py_ssize_t depth, void* packed, Py_ssize_t width,
-                               Py_ssize_t n_kernels, Py_ssize_t side) noexcept nogil:
+cdef void pack_transformed_f64(const void* kernels, const Py_ssize_t* pitches, Py_ssize_t depth, void* packed,
+                               Py_ssize_t width, Py_ssize_t n_kernels, Py_ssize_t side) noexcept nogil:
     if side == 2:
-        pack_transformed(<const double*> kernels, depth, <double*> packed, width, n_kernels, 2, f64v_broadcast(0))
+        pack_transformed(<const double*> kernels, pitches, depth, <double*> packed, width, n_kernels, 2,
+                         f64v_broadcast(0))
     else:
-        pack_transformed(<const double*> kernels, depth, <double*> packed, width, n_kernels, 4, f64v_broadcast(0))
+        pack_transformed(<const double*> kernels, pitches, depth, <double*> packed, width, n_kernels, 4,
+                         f64v_broadcast(0))
