@@ -159,9 +159,13 @@ class Plan:
         blocks: tuple[int, int, bool],
         section: tuple[int, ...] | None = None,
         rounded: bool = False,
+        axes: tuple[tuple[int, ...], ...] | None = None,
     ) -> Engine:
-        """An engine of a box of the kernels' taps: its responses lie where those of all taps do."""
-        axes = tuple(
+        """An engine of a box of the kernels' taps: its responses lie where those of all taps do.
+
+        With `axes` of its own it is of another image that has the same taps in the same order.
+        """
+        axes = axes or tuple(
             (axis.length, part.stop - part.start, axis.before - part.start * axis.dilation, *axis[4:], axis.outputs)
             for axis, part in zip(self.geometry.axes, box, strict=True)
         )

@@ -15,7 +15,8 @@ from xcorr._bank import spectra_key
 from xcorr._dtypes import Types
 from xcorr._methods import direct, sections
 from xcorr._methods.asked import Area, Array, Box, Job, Limits, Part, Plan
-from xcorr._methods.sections import cheapest, chunk, rounds_right, sizes_of, spectrum_bytes, workspace
+from xcorr._methods.lines import along_line, ends, folded_axes, folded_job
+from xcorr._methods.sections import cheapest, chunk, fold_of, rounds_right, sizes_of, spectrum_bytes, workspace
 
 BOUND = "normwise"
 LARGEST_KEPT_BANK, WORKERS_LIMIT = 0, sections.WORKERS_LIMIT
@@ -54,7 +55,10 @@ def effort(plan: Plan) -> int:
 
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
     """Loops over pairs of sections."""
-    return {"form": "fft", "blocks": plan.blocks, "section": tuple(plan.section[0]), "rounded": plan.types.exact}
+    fold = fold_of(plan.geometry, plan.section[0])
+    axes = None if fold is None else folded_axes(plan.geometry.axes[fold.line.axis], fold)
+    section = tuple(plan.section[0])
+    return {"form": "fft", "blocks": plan.blocks, "section": section, "rounded": plan.types.exact, "axes": axes}
 
 
 def check(plan: Plan, packed: int) -> None:
@@ -80,10 +84,11 @@ def reasons(plan: Plan) -> list[str]:
 
 
 class Sections(NamedTuple):
-    """The areas that were handed back, and the others; `done` is None where none was."""
+    """The areas that were handed back, and the others; `done` is None where all were transformed."""
 
     handed_back: list[Area]
     done: list[Area] | None
+    ends: list[Area]  # of lines, which are not transformed
 
 
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
@@ -93,6 +98,8 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     fits, sections = transform(job, result, summed, limits, leaves_out)
     if sections.handed_back:
         fits &= direct.do_handed_back(job, result, summed, limits, sections.handed_back)
+    if sections.ends:
+        fits &= do_ends(job, result, summed, limits, sections.ends)
     for part, box in parts_of(job, left_out, summed) if leaves_out else ():
         fits &= direct.do_kernels(job, result, part, limits, summed, box, sections.done)
     return fits
@@ -115,7 +122,11 @@ def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_a
     bias = np.ascontiguousarray(bank.bias, summed)
     n_chunks = -(-bank.n_kernels // int(chunk(plan.section[0], plan.sizes)))
     at_once = -(-bank.n_kernels // n_chunks)
-    fits, sections = True, Sections([], None)
+    fold = fold_of(plan.geometry, plan.section[0])
+    fits, sections = True, Sections([], None, [])
+    whole = job
+    if fold is not None:
+        job, result = folded_job(job, result, fold)
     for first in range(0, bank.n_kernels, at_once):
         end = min(first + at_once, bank.n_kernels)
         spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once, job.most_workers)
@@ -123,10 +134,29 @@ def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_a
         call = job.call(engine, result, (spectra, bias), limits=limits, spectra_of=(first, exponents))
         job.share_out(call)
         fits &= not call.overflowed
-        if end == bank.n_kernels and (handed_back := call.areas(True)):
-            sections = Sections(handed_back, call.areas(False) if all_areas else None)
+        if end == bank.n_kernels and fold is not None:
+            done = along_line(call.areas(False), fold) if all_areas else None
+            sections = Sections(along_line(call.areas(True), fold), done, ends(whole, fold, job.n_images))
+        elif end == bank.n_kernels and (handed_back := call.areas(True)):
+            sections = Sections(handed_back, call.areas(False) if all_areas else None, [])
         del spectra, call  # before the next ones are made
     return fits, sections
+
+
+def do_ends(job: Job, result: Array, summed: str, limits: Limits | None, areas: list[Area]) -> bool:
+    """The ends of lines, by some kernels at once if those are too many to be packed together; as `run`."""
+    bank = job.bank
+    if bank.n_groups * bank.n_kernels * bank.n_taps <= TAPS_AT_ONCE:
+        return direct.do_handed_back(job, result, summed, limits, areas)
+    box = slice(0, bank.kernels.shape[1]), slice(0, bank.kernels.shape[2])
+    at_once = max(1, TAPS_AT_ONCE // bank.n_taps)
+    fits = True
+    for group in range(bank.n_groups):
+        for first in range(0, bank.n_kernels, at_once):
+            some = tuple(range(first, min(first + at_once, bank.n_kernels)))
+            part = Part(bank.some(group, some, summed, box), group, some)
+            fits &= direct.do_kernels(job, result, part, limits, summed, box, areas)
+    return fits
 
 
 def parts_of(job: Job, left_out: Array, summed: str) -> Iterator[tuple[Part, Box]]:

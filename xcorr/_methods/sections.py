@@ -8,10 +8,14 @@ import numpy.typing as npt
 from xcorr._axes import Geometry
 from xcorr._cache import remembered
 from xcorr._dtypes import Types
+from xcorr._methods.lines import Fold, line_of
 from xcorr._workers import WORKSPACE_LIMIT
 
 SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 512, 640, 768, 1024, 1280, 1536, 2048)
 """Sides of sections: products of 2, 3 and 5, and multiples of 16, the most lanes of a vector."""
+
+LINE_ROWS = 48
+"""Pieces of a line in a section at most: what is handed back is a section."""
 
 SPECTRA_LIMIT = WORKERS_LIMIT = WORKSPACE_LIMIT // 2
 """Bytes of the spectra of kernels that are there at once, and of what the workers need."""
@@ -78,23 +82,33 @@ class Sizes(NamedTuple):
     n_kernels: int
     groups: int
     item: int
+    is_line: bool = False  # folded: pieces of one row of windows are the rows of a section
 
 
 def sizes_of(geometry: Geometry, types: Types) -> Sizes:
     """A complex channel counts as two, and so does a complex kernel."""
     down, across = geometry.axes
+    of_axes = down.span, across.span, down.effective, across.effective, down.stride, across.stride
+    line = line_of(geometry)
+    if line is not None:
+        of_axes = 1, line.end - line.first, 1, geometry.axes[line.axis].effective, 1, 1
     return Sizes(
-        down.span,
-        across.span,
-        down.effective,
-        across.effective,
-        down.stride,
-        across.stride,
+        *of_axes,
         geometry.channels // geometry.groups * (2 if types.images.kind == "c" else 1),
         geometry.n_kernels // geometry.groups * (2 if types.is_complex else 1),
         geometry.groups,
         8 if types.exact else types.sums.itemsize,
+        line is not None,
     )
+
+
+def fold_of(geometry: Geometry, section: "Section") -> Fold | None:
+    """The line of a geometry in pieces of a section's rows."""
+    line = line_of(geometry)
+    if line is None:
+        return None
+    length = int(section.valid_columns)
+    return Fold(line, (line.end - line.first) // length, length)
 
 
 # --- sections ---------------------------------------------------------------------------------------------------------
@@ -137,6 +151,9 @@ def all_sections(sizes: Sizes) -> Section:
     """Every section that gives a window, as arrays (heights, widths)."""
     down = sides(sizes.rows, sizes.row_span, sizes.row_stride)
     across = sides(sizes.columns, sizes.column_span, sizes.column_stride)
+    if sizes.is_line:
+        down = sides(LINE_ROWS, 1, 1)
+        across = across[:, across[2] <= sizes.columns]
     (heights, widths), (n_down, n_across), (rows, columns) = (
         np.meshgrid(first, second, indexing="ij") for first, second in zip(down, across, strict=True)
     )
@@ -155,7 +172,10 @@ def sides(windows: int, span: int, stride: int) -> npt.NDArray[np.intp]:
 
 def n_pairs(section: Section, sizes: Sizes) -> Any:
     """Pairs of sections that cover an image."""
-    return np.ceil(np.ceil(sizes.rows / section.valid_rows) * np.ceil(sizes.columns / section.valid_columns) / 2)
+    rows, columns = sizes.rows, sizes.columns
+    if sizes.is_line:
+        rows, columns = sizes.columns // section.valid_columns, 1
+    return np.ceil(np.ceil(rows / section.valid_rows) * np.ceil(columns / section.valid_columns) / 2)
 
 
 def workspace(section: Section, sizes: Sizes) -> Any:
