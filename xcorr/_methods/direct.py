@@ -25,11 +25,14 @@ benchmarks/forms.py.
 OF_VECTOR = 1.2, 0.7, 0.55
 """Time of a vector's multiply-add in lines of 1, 2, and 3 or more vectors: one alone waits for the one before."""
 
-TURNING = 0.5
+OF_TILE = 3
+"""Taps that take the time of beginning and storing a tile."""
+
+TURNING = 0.6
 """Time of turning a pixel or a response, beside that of a vector's multiply-add.
 
-With these lanes over rows were taken for 15 of 17 shapes of 2 to 20 columns where they took 0.1 to 0.95 of the time of
-lanes over columns, and for none where they took longer. 2026-11-26, AMD EPYC (Zen 5), level v4, 1 worker,
+With these the form that is taken takes 1.0 to 1.25 times the time of the better one (5x1 on six columns at v3 1.5), for
+17 shapes of 2 to 28 columns in float32 and float64 at levels v3 and v4. 2026-11-26, AMD EPYC (Zen 5), 1 worker,
 benchmarks/forms.py.
 """
 
@@ -152,8 +155,9 @@ def turns(geometry: Geometry, n_kernels: int, lanes: int) -> bool:
     turned = 0
     if across.length > 1:  # one column is one row as it lies
         turned = down.reached * across.reached * geometry.depth + down.outputs * across.outputs * n_kernels
-    over_columns = down.outputs * of_line(across.outputs, lanes) * n_taps * n_kernels
-    return across.outputs * of_line(down.outputs, lanes) * n_taps * n_kernels + TURNING * turned < over_columns
+    of_vector = (n_taps + OF_TILE) * n_kernels
+    over_columns = down.outputs * of_line(across.outputs, lanes) * of_vector
+    return across.outputs * of_line(down.outputs, lanes) * of_vector + TURNING * turned < over_columns
 
 
 def of_line(outputs: int, lanes: int) -> float:
