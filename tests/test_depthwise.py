@@ -7,6 +7,7 @@ from looping import for_each
 
 import xcorr
 from xcorr import _cache, _reference
+from xcorr._axes import make_geometry
 from xcorr._methods import direct
 
 pytestmark = pytest.mark.usefixtures("level")
@@ -128,3 +129,35 @@ def test_responses_of_other_types_are_within_the_bound(layout):
     for dtype in ("float16", "float64"):
         response = xcorr.correlate(images, kernels, layout=layout, groups=24, padding="same", dtype=dtype)
         np.testing.assert_array_equal(response.astype(np.float64), expected.astype(np.float64))
+
+
+@for_each("stride", [1, 2, (1, 2), (3, 1)])
+@for_each("n_groups", [4, 6, 9])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "complex64"])
+def test_groups_of_four_channels_and_kernels_share_vectors_and_keep_their_bits(monkeypatch, dtype, n_groups, stride):
+    rng = random_generator(dtype, n_groups, stride)
+    of_group = 2 if dtype == "complex64" else 4
+    images = rng.standard_normal((2, 9, 17, n_groups * of_group)).astype(dtype)
+    kernels = rng.standard_normal((n_groups * of_group, 3, 3, of_group)).astype(dtype)
+    if dtype == "complex64":
+        images, kernels = images * (1 + 2j), kernels * (2 - 1j)
+    images[0].flat[5] = np.nan
+    keywords = {"layout": "NHWC", "groups": n_groups, "stride": stride, "bias": np.arange(len(kernels)).astype(dtype)}
+    for padding in ("valid", "same", ((0, 3), (2, 1))):
+        taken = xcorr.correlate(images, kernels, method="direct", padding=padding, **keywords)
+        monkeypatch.setattr(direct, "form", lambda *_: "columns")
+        _cache.clear_caches()
+        columns = xcorr.correlate(images, kernels, method="direct", padding=padding, **keywords)
+        monkeypatch.undo()
+        _cache.clear_caches()
+        assert_same_bits(taken, columns)
+
+
+@pytest.mark.parametrize(
+    ("n_groups", "side", "together", "lanes", "form"),
+    [(4, 3, 4, 16, "channels"), (3, 3, 4, 16, "columns"), (8, 5, 4, 16, "columns"), (8, 3, 0, 16, "columns"),
+     (8, 3, 8, 16, "columns"), (8, 3, 4, 2, "kernels"), (2, 3, 4, 8, "channels")],
+)  # fmt: skip
+def test_groups_share_vectors_where_channels_lie_together(n_groups, side, together, lanes, form):
+    geometry = make_geometry((9, 40, 4 * n_groups), (4 * n_groups, side, side, 4), groups=n_groups)
+    assert direct.form(geometry, 4, lanes, together=together) == form

@@ -161,8 +161,9 @@ class Bank:
         panels = empty_lines(n_bytes).view(summed).reshape(engine.groups, -1)
         panel_bias = np.zeros((engine.groups, engine.padded_kernels), dtype=summed)
         bias = np.ascontiguousarray(self.bias, summed).reshape(engine.groups, -1) + 0  # a sum begins with no -0
-        for place, (first, end) in zip(engine.panel_places(), engine.panel_ranges(), strict=True):
-            panel_bias[:, place : place + end - first] = bias[:, first:end]
+        panel_bias[:, : bias.shape[1]] = bias
+        first, end = engine.panel_ranges()[-1]  # the last panel's kernels may be some of the one before, too
+        panel_bias[:, engine.last_place : engine.last_place + end - first] = bias[:, first:end]
         pieces = pieces_of(engine, n_bytes, n_workers, converted > 0)
         alone = converted > 0
         _workers.prepare(lambda task: self.pack_piece(engine, pieces[task], panels, alone), len(pieces), n_workers)

@@ -99,7 +99,8 @@ class Plan:
         form = self.forms.get(summed)
         if form is None:
             lanes, in_planes = lanes_of(self.level.table, summed), self.layout.in_planes(self.geometry.channels)
-            form = self.forms[summed] = direct.form(self.geometry, self.n_kernels, lanes, in_planes)
+            together = self.depth if self.layout.images[3] > self.layout.images[2] else 0
+            form = self.forms[summed] = direct.form(self.geometry, self.n_kernels, lanes, in_planes, together)
         return form
 
     @functools.cached_property

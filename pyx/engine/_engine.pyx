@@ -47,6 +47,7 @@ SUMMED = {"f4": IN_FLOAT32, "f8": IN_FLOAT64}
 
 cdef Py_ssize_t ALIGNMENT = 64
 cdef Py_ssize_t FINITE_AT_ONCE = 1 << 20  # numbers that are looked at between two looks for a signal
+cdef Py_ssize_t FOUR = 4                 # channels and kernels of groups that share vectors
 cdef Py_ssize_t LARGE = 1 << 60  # what products of sizes saturate at: no memory is that large
 
 
@@ -91,6 +92,7 @@ cdef class Engine:
     cdef Py_ssize_t staged                           # channels that one position of a strip holds
     cdef Py_ssize_t pixel                            # elements of one position of a strip, those of no channel included
     cdef Panel* panels
+    cdef list ranges                                 # of the panels
     cdef Py_ssize_t* outside                         # source of each column outside of the image, -1 for the fill value
     cdef Py_ssize_t first_inside, end_inside, first_source
     cdef Fourier fourier                             # of "fft" alone
@@ -124,9 +126,9 @@ cdef class Engine:
             self.side = 4 if form == "winograd 4x4" else 2
             self.n_taps = (self.side + 2) * (self.side + 2) * geometry.depth
         if self.lanes_over == OVER_CHANNELS:
-            if geometry.depth != 1 or geometry.n_kernels != 1:
-                raise ValueError("form: lanes go over channels where each group has one channel and one kernel only")
-            geometry.n_kernels = geometry.groups
+            if geometry.depth != geometry.n_kernels or geometry.depth not in (1, FOUR):
+                raise ValueError("form: lanes go over channels of groups of one channel and one kernel, or of four")
+            geometry.n_kernels *= geometry.groups
             geometry.groups = 1
         self.groups = geometry.groups
         self.reached_rows = reach(&geometry.down, geometry.down.outputs)
@@ -325,9 +327,10 @@ cdef class Engine:
         """Kernels to the end of the panel before one, which may be the one after the last."""
         return self._kernels_before(panel - 1) + self.panels[(panel - 1) % self.n_panels].n_kernels
 
-    def panel_places(self):
-        """The place of each panel of a group among its padded kernels."""
-        return [self.panels[index].offset for index in range(self.n_panels)]
+    @property
+    def last_place(self):
+        """The place of the last panel of a group among its padded kernels; of the others it is that of the kernels."""
+        return self.panels[self.n_panels - 1].offset
 
     @property
     def pads_with_zeros(self):
@@ -339,8 +342,10 @@ cdef class Engine:
 
     def panel_ranges(self):
         """First and last kernel (exclusive) of each panel of a group."""
-        return [(self.panels[index].first, self.panels[index].first + self.panels[index].n_kernels)
-                for index in range(self.n_panels)]
+        if self.ranges is None:
+            self.ranges = [(self.panels[index].first, self.panels[index].first + self.panels[index].n_kernels)
+                           for index in range(self.n_panels)]
+        return self.ranges
 
     def call(self, tuple images, tuple out, tuple panels, double[::1] fill, *, Py_ssize_t n_workers,
              Py_ssize_t workspace_limit, tuple limits=None, tuple spectra_of=None, Py_ssize_t[::1] kernels=None,

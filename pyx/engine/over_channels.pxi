@@ -1,4 +1,5 @@
 # Depthwise layers, whose kernels have one channel each: lanes over channels, or, where those lie apart, over columns.
+# Groups of four channels and four kernels are done alike, with lanes over the kernels of several groups.
 #
 # Where the level has tiles of the kernel's size, windows are read from the image itself even where they reach into the
 # padding: tables say where each padded row and column lies. Otherwise padded rows are laid into a strip.
@@ -27,7 +28,7 @@ cdef class OverChannels(Interleaved):
         if self.finds_pixels():
             loops.correlate_group = correlate_channels
             loops.correlate_pixels = self.engine.routines.over_pixels
-            self.by_planes = self.planes_lie_so()
+            self.by_planes = self.engine.geometry.depth == 1 and self.planes_lie_so()
         if self.by_planes:
             loops.correlate_pixels = self.engine.routines.over_planes
             loops.in_place = loops.direct_store = True
@@ -65,9 +66,12 @@ cdef class OverChannels(Interleaved):
     cdef bint finds_pixels(self):
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t size = geometry.down.kernel
-        return (geometry.across.kernel == size and geometry.across.dilation == 1 and geometry.across.stride <= 2
-                and geometry.pieces_per_row == 1 and not geometry.compensated
-                and (size == 3 and geometry.rows_per_block == 3 or size == 5 and geometry.rows_per_block == 2))
+        if (geometry.across.kernel != size or geometry.across.dilation > 1 or geometry.across.stride > 2
+                or geometry.pieces_per_row > 1 or geometry.compensated):
+            return False
+        if geometry.depth == FOUR:
+            return size == 3 and geometry.rows_per_block == 1
+        return size == 3 and geometry.rows_per_block == 3 or size == 5 and geometry.rows_per_block == 2
 
     cdef Py_ssize_t bytes_per_row(self):
         """A strip that is no copy need not stay in a cache."""
@@ -103,7 +107,7 @@ cdef class OverChannels(Interleaved):
                 (<double*> self.fill_values)[column] = self.fill[column]
         pixels.rows, pixels.columns, pixels.fill = self.places, self.places + n_rows, self.fill_values
         pixels.row_stride, pixels.column_stride = geometry.down.stride, geometry.across.stride
-        pixels.row_dilation = geometry.down.dilation
+        pixels.row_dilation, pixels.depth = geometry.down.dilation, geometry.depth
         pixels.first_inside, pixels.end_inside = engine.first_inside, engine.end_inside
         pixels.channel_pitch = self.channel_pitch_bytes // size
 
@@ -121,7 +125,8 @@ cdef int correlate_channels(Loops* loops, Py_ssize_t group, const Area* area, co
                             char* memory, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
     """All channels of some rows and columns of windows at one go, as their number allows."""
     cdef const Geometry* geometry = loops.geometry
-    cdef Py_ssize_t of_window = geometry.down.kernel * geometry.across.kernel * loops.padded_kernels
+    cdef Py_ssize_t of_window = (geometry.down.kernel * geometry.across.kernel * geometry.depth
+                                 * loops.padded_kernels)
     cdef Py_ssize_t rows_at_once = max(4, SIGNAL_MULTIPLY_ADDS // of_window // area.n_columns)
     cdef Py_ssize_t columns_at_once = max(8, SIGNAL_MULTIPLY_ADDS // of_window // 4)
     cdef Py_ssize_t y = 0, x, size = loops.item_bytes

@@ -95,6 +95,7 @@ cdef struct Pixels:
     const Py_ssize_t* columns        # of each padded column, elements in a row; PADDING
     const void* fill                 # what lies in the padding, of each channel: as many as a position has
     Py_ssize_t row_stride, row_dilation, column_stride
+    Py_ssize_t depth                 # channels of each kernel: 1; or 4 for kernels of 3x3, of groups of four of them
     Py_ssize_t first_inside          # over planes: padded columns [first_inside, end_inside), from the first window's
     Py_ssize_t end_inside            # on, lie next to each other where the rows do
     Py_ssize_t channel_pitch         # from a channel's plane to the next, in elements

@@ -1,161 +1,179 @@
-# Lanes over channels, of which each has a pixel and a kernel of its own.
+# Lanes over channels, of which each has a pixel and a kernel of its own: kernels of any size, whose windows are read
+# from a strip, or from an image without padding.
 #
-# A tile is up to 6 columns x 1 or 2 vectors of channels. Each multiply-add would take a load, most of them across two
-# cache lines because nothing is aligned; where windows overlap by all but a column, rows of 3 taps load each vector of
-# pixels once instead: 8 x 2 loads for 36 multiply-adds. Bound by the caches and the memory behind them; images that do
-# not begin at a cache line take 1.4 times as long.
+# A tile is up to 6 columns of one vector of channels, and 4 rows of windows (2 where registers are few) that share
+# rows of pixels: a vector of pixels that is loaded feeds a multiply-add in each row. Where rows are not shared it feeds
+# one. Most loads lie across two cache lines because nothing is aligned.
 
 from microkernels cimport Rows, Sum, real
-from simd cimport TILE_ACCUMULATORS, TILE_COLUMNS, a_zero, prefetch_to_write
+from simd cimport REGISTERS, TILE_ACCUMULATORS, a_zero
 from vectors cimport broadcast, close_block, in_register, n_lanes, store_lanes, total_of, vector
 
-
-cdef inline void add_shared_run(const real* pixels, const real* panel, vector* sums, Py_ssize_t pitch,
-                                Py_ssize_t n_columns, Py_ssize_t n_vectors, Py_ssize_t run, vector like) noexcept nogil:
-    """A kernel row: each vector of pixels is loaded once, for all windows that it is a tap of."""
-    cdef Py_ssize_t lanes = n_lanes(like), place, part, tap, column
-    cdef vector own_pixels
-    for place in range(n_columns + run - 1):
-        for part in range(n_vectors):
-            own_pixels = in_register((<const vector*> (pixels + place * pitch + part * lanes))[0])
-            for tap in range(run):
-                column = place - tap
-                if 0 <= column < n_columns:
-                    sums[column * n_vectors + part] = (
-                        sums[column * n_vectors + part]
-                        + own_pixels * (<const vector*> (panel + (tap * n_vectors + part) * lanes))[0])
+cdef enum:
+    MOST_CHANNEL_ROWS = 4
 
 
 cdef inline void add_run(const real* pixels, const real* panel, vector* sums, Py_ssize_t pitch, Py_ssize_t tap_pitch,
-                         Py_ssize_t n_columns, Py_ssize_t n_vectors, Py_ssize_t run, vector like) noexcept nogil:
-    """A run of taps, each window's pixels by loads of their own."""
-    cdef Py_ssize_t lanes = n_lanes(like), tap, column, part
-    cdef vector[2] taps
+                         Py_ssize_t run, Py_ssize_t row_taps, Py_ssize_t first_row, Py_ssize_t n_rows,
+                         Py_ssize_t n_columns, vector like) noexcept nogil:
+    """A run of taps of one row of pixels, in some of the tile's rows.
+
+    `panel` is at the kernel row that the pixels are of the tile's first row; of the next one it is `row_taps` before.
+    """
+    cdef Py_ssize_t lanes = n_lanes(like), tap, column, row
+    cdef vector[MOST_CHANNEL_ROWS] taps
+    cdef vector own
     for tap in range(run):
-        for part in range(n_vectors):
-            taps[part] = (<const vector*> (panel + (tap * n_vectors + part) * lanes))[0]
+        for row in range(first_row, first_row + n_rows):
+            taps[row] = (<const vector*> (panel + (tap - row * row_taps) * lanes))[0]
         for column in range(n_columns):
-            for part in range(n_vectors):
-                sums[column * n_vectors + part] = (
-                    sums[column * n_vectors + part]
-                    + (<const vector*> (pixels + column * pitch + part * lanes))[0] * taps[part])
+            own = in_register((<const vector*> (pixels + column * pitch))[0])
+            for row in range(first_row, first_row + n_rows):
+                sums[row * n_columns + column] = sums[row * n_columns + column] + own * taps[row]
         pixels += tap_pitch
 
 
-cdef inline void tile_over_channels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                    bint compensated, Py_ssize_t shared_run, vector like) noexcept nogil:
-    """`n_columns` windows x `n_vectors` vectors of channels; literal where it is called, so the loops unroll.
+cdef inline void add_pixel_run(const Sum* sum, const Rows* rows, const real* image, const real* panel, vector* sums,
+                               vector* totals, Py_ssize_t pixel_row, Py_ssize_t first_row, Py_ssize_t n_rows,
+                               Py_ssize_t n_columns, vector like) noexcept nogil:
+    """A row of pixels for some of the tile's rows, and the blocks that end with it."""
+    cdef Py_ssize_t row
+    add_run(image + pixel_row * sum.kernel_row_pitch, panel + pixel_row * sum.run * n_lanes(like), sums,
+            rows.window_pitch, sum.tap_pitch, sum.run, sum.run, first_row, n_rows, n_columns, like)
+    for row in range(first_row, first_row + n_rows):
+        if sum.segments[pixel_row - row].closes_block:
+            close_block(sums + row * n_columns, totals + row * n_columns, totals, n_columns, False, False, like)
 
-    A `shared_run` above 0 says that every segment has so many taps, and that each tap of a window is the tap before of
-    the next window.
-    """
+
+cdef inline void tile_of_rows(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                              const real* bias, real* response, Py_ssize_t n_rows, Py_ssize_t n_columns,
+                              vector like) noexcept nogil:
+    """Rows that share their pixels, of kernels of as many rows or more: literal numbers where it is called."""
+    cdef vector[TILE_ACCUMULATORS] sums, totals
+    cdef vector zero = broadcast(a_zero, like)
+    cdef Py_ssize_t pixel_row, index
+    for index in range(n_rows * n_columns):
+        sums[index] = zero
+        totals[index] = (<const vector*> bias)[0]
+    add_pixel_run(sum, rows, image, panel, sums, totals, 0, 0, 1, n_columns, like)
+    if n_rows == 4:
+        add_pixel_run(sum, rows, image, panel, sums, totals, 1, 0, 2, n_columns, like)
+        add_pixel_run(sum, rows, image, panel, sums, totals, 2, 0, 3, n_columns, like)
+    for pixel_row in range(n_rows - 1, sum.kernel_height):
+        add_pixel_run(sum, rows, image, panel, sums, totals, pixel_row, 0, n_rows, n_columns, like)
+    if n_rows == 4:
+        add_pixel_run(sum, rows, image, panel, sums, totals, sum.kernel_height, 1, 3, n_columns, like)
+        add_pixel_run(sum, rows, image, panel, sums, totals, sum.kernel_height + 1, 2, 2, n_columns, like)
+    add_pixel_run(sum, rows, image, panel, sums, totals, sum.kernel_height + n_rows - 2, n_rows - 1, 1, n_columns,
+                  like)
+    for index in range(n_rows):
+        store_channels(rows, totals + index * n_columns, response + index * rows.row_pitch, n_columns)
+
+
+cdef inline void tile_over_channels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                    const real* bias, real* response, Py_ssize_t n_columns, bint compensated,
+                                    vector like) noexcept nogil:
+    """One row of windows, whatever the sum."""
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors
     cdef vector zero = broadcast(a_zero, like)
-    cdef Py_ssize_t lanes = n_lanes(like), n_sums = n_columns * n_vectors
-    cdef Py_ssize_t segment_index, column, part
-    cdef const real* pixels
+    cdef Py_ssize_t segment_index, column
     for column in range(n_columns):
-        for part in range(n_vectors):
-            sums[column * n_vectors + part] = zero
-            totals[column * n_vectors + part] = (<const vector*> (bias + part * lanes))[0]
-            prefetch_to_write(response + column * rows.column_pitch + part * lanes)
-            if compensated:
-                errors[column * n_vectors + part] = zero
+        sums[column] = errors[column] = zero
+        totals[column] = (<const vector*> bias)[0]
     for segment_index in range(sum.n_segments):
-        pixels = image + sum.segments[segment_index].offset
-        if shared_run > 0:
-            add_shared_run(pixels, panel, sums, sum.tap_pitch, n_columns, n_vectors, shared_run, like)
-        else:
-            add_run(pixels, panel, sums, rows.window_pitch, sum.tap_pitch, n_columns, n_vectors,
-                    sum.segments[segment_index].n_taps, like)
-        panel += sum.segments[segment_index].n_taps * n_vectors * lanes
+        add_run(image + sum.segments[segment_index].offset, panel, sums, rows.window_pitch, sum.tap_pitch,
+                sum.segments[segment_index].n_taps, 0, 0, 1, n_columns, like)
+        panel += sum.segments[segment_index].n_taps * n_lanes(like)
         if sum.segments[segment_index].closes_block:
-            close_block(sums, totals, errors, n_sums, compensated, not compensated and n_sums <= TILE_COLUMNS, like)
-    if rows.n_kernels >= n_vectors * lanes:
-        for column in range(n_columns):
-            for part in range(n_vectors):
-                (<vector*> (response + column * rows.column_pitch + part * lanes))[0] = total_of(
-                    totals, errors, column * n_vectors + part, compensated)
+            close_block(sums, totals, errors, n_columns, compensated, not compensated, like)
+    for column in range(n_columns):
+        totals[column] = total_of(totals, errors, column, compensated)
+    store_channels(rows, totals, response, n_columns)
+
+
+cdef inline void store_channels(const Rows* rows, const vector* values, real* response,
+                                Py_ssize_t n_columns) noexcept nogil:
+    """A row of a tile, of as many lanes as there are channels."""
+    cdef Py_ssize_t column
+    if rows.n_kernels < n_lanes(values[0]):
+        store_in_part(rows, values, response, n_columns)
         return
     for column in range(n_columns):
-        for part in range(n_vectors):
-            sums[column * n_vectors + part] = total_of(totals, errors, column * n_vectors + part, compensated)
-    store_in_part(rows, <const vector*> sums, response, n_columns, n_vectors)
+        (<vector*> (response + column * rows.column_pitch))[0] = values[column]
 
 
-cdef void store_in_part(const Rows* rows, const vector* values, real* response, Py_ssize_t n_columns,
-                        Py_ssize_t n_vectors) noexcept nogil:
-    """A tile whose panel has more channels than exist; not inline, because the loops over pieces would unroll."""
-    cdef Py_ssize_t column, part
+cdef void store_in_part(const Rows* rows, const vector* values, real* response, Py_ssize_t n_columns) noexcept nogil:
+    """Not inline, because the loops over pieces would unroll."""
+    cdef Py_ssize_t column
     for column in range(n_columns):
-        for part in range(n_vectors):
-            store_lanes(response + column * rows.column_pitch, values[column * n_vectors + part],
-                        part * n_lanes(values[0]), rows.n_kernels)
+        store_lanes(response + column * rows.column_pitch, values[column], 0, rows.n_kernels)
 
 
 cdef inline void some_over_channels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                    Py_ssize_t shared_run, vector like) noexcept nogil:
-    """Any number of columns up to a tile's, as a tile of that literal size."""
-    if n_columns == 1:
-        tile_over_channels(sum, rows, image, panel, bias, response, 1, n_vectors, False, shared_run, like)
-    elif n_columns == 2:
-        tile_over_channels(sum, rows, image, panel, bias, response, 2, n_vectors, False, shared_run, like)
-    elif n_columns == 3:
-        tile_over_channels(sum, rows, image, panel, bias, response, 3, n_vectors, False, shared_run, like)
-    elif n_columns == 4:
-        tile_over_channels(sum, rows, image, panel, bias, response, 4, n_vectors, False, shared_run, like)
-    elif n_columns == 5:
-        tile_over_channels(sum, rows, image, panel, bias, response, 5, n_vectors, False, shared_run, like)
-    elif n_columns == 6:
-        tile_over_channels(sum, rows, image, panel, bias, response, 6, n_vectors, False, shared_run, like)
-
-
-cdef inline void long_sums_over_channels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                         const real* bias, real* response, Py_ssize_t n_vectors,
-                                         vector like) noexcept nogil:
-    """One row of compensated sums, four windows at once as long as there are four."""
-    cdef Py_ssize_t column = 0
-    while column + 4 <= rows.n_columns:
-        tile_over_channels(sum, rows, image + column * rows.window_pitch, panel, bias,
-                           response + column * rows.column_pitch, 4, n_vectors, True, 0, like)
-        column += 4
-    while column < rows.n_columns:
-        tile_over_channels(sum, rows, image + column * rows.window_pitch, panel, bias,
-                           response + column * rows.column_pitch, 1, n_vectors, True, 0, like)
-        column += 1
+                                    const real* bias, real* response, Py_ssize_t n_rows, Py_ssize_t n_columns,
+                                    vector like) noexcept nogil:
+    """A tile of those literal numbers of rows and columns."""
+    if n_rows > 1:
+        tile_of_rows(sum, rows, image, panel, bias, response, n_rows, n_columns, like)
+    else:
+        tile_over_channels(sum, rows, image, panel, bias, response, n_columns, False, like)
 
 
 cdef inline void row_over_channels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                   const real* bias, real* response, Py_ssize_t shared_run,
-                                   vector like) noexcept nogil:
-    """One row in as few tiles as it takes, of sizes as equal as can be: more sums at once bring nothing."""
+                                   const real* bias, real* response, Py_ssize_t n_rows, vector like) noexcept nogil:
+    """Rows that a tile does at once, in as few tiles as it takes, of sizes as equal as can be."""
     cdef Py_ssize_t n_tiles = (rows.n_columns + 5) // 6
     cdef Py_ssize_t done = 0, n_columns, tile
     for tile in range(n_tiles):
         n_columns = (rows.n_columns - done + n_tiles - tile - 1) // (n_tiles - tile)
-        if rows.width == n_lanes(like):
-            some_over_channels(sum, rows, image, panel, bias, response, n_columns, 1, shared_run, like)
+        if n_columns == 1:
+            some_over_channels(sum, rows, image, panel, bias, response, n_rows, 1, like)
+        elif n_columns == 2:
+            some_over_channels(sum, rows, image, panel, bias, response, n_rows, 2, like)
+        elif n_columns == 3:
+            some_over_channels(sum, rows, image, panel, bias, response, n_rows, 3, like)
+        elif n_columns == 4:
+            some_over_channels(sum, rows, image, panel, bias, response, n_rows, 4, like)
+        elif n_columns == 5:
+            some_over_channels(sum, rows, image, panel, bias, response, n_rows, 5, like)
         else:
-            some_over_channels(sum, rows, image, panel, bias, response, n_columns, 2, shared_run, like)
+            some_over_channels(sum, rows, image, panel, bias, response, n_rows, 6, like)
         image += n_columns * rows.window_pitch
         response += n_columns * rows.column_pitch
         done += n_columns
 
 
+cdef inline void long_sums_over_channels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                         const real* bias, real* response, vector like) noexcept nogil:
+    """One row of compensated sums, four windows at once as long as there are four."""
+    cdef Py_ssize_t column = 0
+    while column + 4 <= rows.n_columns:
+        tile_over_channels(sum, rows, image + column * rows.window_pitch, panel, bias,
+                           response + column * rows.column_pitch, 4, True, like)
+        column += 4
+    while column < rows.n_columns:
+        tile_over_channels(sum, rows, image + column * rows.window_pitch, panel, bias,
+                           response + column * rows.column_pitch, 1, True, like)
+        column += 1
+
+
 cdef inline void rows_over_channels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                     const real* bias, real* response, vector like) noexcept nogil:
-    cdef bint shares = sum.run == 3 and sum.pieces == 1 and rows.window_pitch == sum.tap_pitch
-    cdef Py_ssize_t y
-    for y in range(rows.n_rows):
-        if sum.compensated and rows.width == n_lanes(like):
-            long_sums_over_channels(sum, rows, image, panel, bias, response, 1, like)
+    """Rows of windows, several at once where they share pixels; the last ones may lie over those before."""
+    cdef Py_ssize_t at_once = MOST_CHANNEL_ROWS if REGISTERS == 32 else 2, y = 0
+    cdef bint shares = (rows.window_row_pitch == sum.kernel_row_pitch and sum.n_segments == sum.kernel_height
+                        and sum.kernel_height >= at_once and rows.n_rows >= at_once)
+    while y < rows.n_rows:
+        if shares and not sum.compensated:
+            y = min(y, rows.n_rows - at_once)
+            row_over_channels(sum, rows, image + y * rows.window_row_pitch, panel, bias,
+                              response + y * rows.row_pitch, MOST_CHANNEL_ROWS if REGISTERS == 32 else 2, like)
+            y += at_once
         elif sum.compensated:
-            long_sums_over_channels(sum, rows, image, panel, bias, response, 2, like)
-        elif shares:
-            row_over_channels(sum, rows, image, panel, bias, response, 3, like)
+            long_sums_over_channels(sum, rows, image + y * rows.window_row_pitch, panel, bias,
+                                    response + y * rows.row_pitch, like)
+            y += 1
         else:
-            row_over_channels(sum, rows, image, panel, bias, response, 0, like)
-        image += rows.window_row_pitch
-        response += rows.row_pitch
+            row_over_channels(sum, rows, image + y * rows.window_row_pitch, panel, bias,
+                              response + y * rows.row_pitch, 1, like)
+            y += 1

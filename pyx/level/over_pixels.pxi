@@ -5,6 +5,9 @@
 # vector of pixels is loaded once and feeds all windows that it is a tap of. For 3x3 the taps stay in registers: 36
 # loads for 126 multiply-adds, half of them across two cache lines because nothing is aligned.
 
+# Groups of four channels and four kernels share vectors: lanes are the kernels of some groups, and each group's four
+# lanes are given one of its four channels after the other.
+
 from microkernels cimport PADDING, Pixels, Rows, Sum, real
 from simd cimport CHANNEL_COLUMNS, a_zero
 from vectors cimport broadcast, close_block, in_register, n_lanes, vector
@@ -72,8 +75,8 @@ cdef inline void add_pixel_rows(const real** places, Py_ssize_t channel, const r
 
 
 cdef inline void tile_of_pixels(const Rows* rows, const Pixels* pixels, const real* panel, const real* bias,
-                                real* response, Py_ssize_t first_row, Py_ssize_t first_column, Py_ssize_t size,
-                                Py_ssize_t stride, Py_ssize_t n_rows, Py_ssize_t n_columns,
+                                real* response, Py_ssize_t first_row, Py_ssize_t first_column, Py_ssize_t depth,
+                                Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows, Py_ssize_t n_columns,
                                 vector like) noexcept nogil:
     """Windows of all vectors of channels; two rows of windows have neither stride nor dilation, and 3x3 taps."""
     cdef const real* places[MOST_PLACES]
@@ -88,89 +91,110 @@ cdef inline void tile_of_pixels(const Rows* rows, const Pixels* pixels, const re
         for column in range(n_rows * n_columns):
             sums[column] = zero
             totals[column] = (<const vector*> (bias + channel))[0]
-        add_pixel_rows(places, first, panel, sums, totals, size, stride, n_rows, n_columns, like)
+        if depth == 4:
+            add_rows_of_fours(places, first, panel, sums, totals, stride, n_columns, like)
+        else:
+            add_pixel_rows(places, first, panel, sums, totals, size, stride, n_rows, n_columns, like)
         target = response + first
         for row in range(n_rows):
-            if n_channels < lanes:
-                store_in_part(rows, totals + row * n_columns, target, n_columns, 1)
-            else:
-                for column in range(n_columns):
-                    (<vector*> (target + column * rows.column_pitch))[0] = totals[row * n_columns + column]
+            store_channels(rows, totals + row * n_columns, target, n_columns)
             target += rows.row_pitch
         channel += lanes
-        panel += size * size * lanes
+        panel += size * size * depth * lanes
 
 
 cdef inline void some_columns(const Rows* rows, const Pixels* pixels, const real* panel, const real* bias,
-                              real* response, Py_ssize_t first_row, Py_ssize_t first_column, Py_ssize_t size,
-                              Py_ssize_t stride, Py_ssize_t n_rows, Py_ssize_t n_columns, vector like) noexcept nogil:
+                              real* response, Py_ssize_t first_row, Py_ssize_t first_column, Py_ssize_t depth,
+                              Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows, Py_ssize_t n_columns,
+                              vector like) noexcept nogil:
     """A tile of that literal number of columns."""
     if n_columns == CHANNEL_COLUMNS:
-        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, size, stride, n_rows,
-                       CHANNEL_COLUMNS, like)
+        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, depth, size, stride,
+                       n_rows, CHANNEL_COLUMNS, like)
     elif CHANNEL_COLUMNS > 6 and n_columns == 6:
-        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, size, stride, n_rows, 6, like)
+        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, depth, size, stride,
+                       n_rows, 6, like)
     elif CHANNEL_COLUMNS > 5 and n_columns == 5:
-        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, size, stride, n_rows, 5, like)
+        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, depth, size, stride,
+                       n_rows, 5, like)
     elif CHANNEL_COLUMNS > 4 and n_columns == 4:
-        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, size, stride, n_rows, 4, like)
+        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, depth, size, stride,
+                       n_rows, 4, like)
     elif n_columns == 3:
-        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, size, stride, n_rows, 3, like)
+        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, depth, size, stride,
+                       n_rows, 3, like)
     elif n_columns == 2:
-        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, size, stride, n_rows, 2, like)
+        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, depth, size, stride,
+                       n_rows, 2, like)
     else:
-        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, size, stride, n_rows, 1, like)
+        tile_of_pixels(rows, pixels, panel, bias, response, first_row, first_column, depth, size, stride,
+                       n_rows, 1, like)
 
 
 cdef inline void row_of_pixels(const Rows* rows, const Pixels* pixels, const real* panel, const real* bias,
-                               real* response, Py_ssize_t y, Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows,
-                               vector like) noexcept nogil:
+                               real* response, Py_ssize_t y, Py_ssize_t depth, Py_ssize_t size, Py_ssize_t stride,
+                               Py_ssize_t n_rows, vector like) noexcept nogil:
     """Tiles of equal width; the last one ends where the row ends and may lie over the one before."""
     cdef Py_ssize_t n_tiles = (rows.n_columns + CHANNEL_COLUMNS - 1) // CHANNEL_COLUMNS
     cdef Py_ssize_t n_columns = (rows.n_columns + n_tiles - 1) // n_tiles, tile, first
     for tile in range(n_tiles):
         first = min(tile * n_columns, rows.n_columns - n_columns)
         some_columns(rows, pixels, panel, bias, response + y * rows.row_pitch + first * rows.column_pitch,
-                     y * pixels.row_stride, first * stride, size, stride, n_rows, n_columns, like)
+                     y * pixels.row_stride, first * stride, depth, size, stride, n_rows, n_columns, like)
 
 
 cdef inline void sized_over_pixels(const Rows* rows, const Pixels* pixels, const real* panel, const real* bias,
-                                   real* response, Py_ssize_t size, Py_ssize_t stride, vector like) noexcept nogil:
+                                   real* response, Py_ssize_t depth, Py_ssize_t size, Py_ssize_t stride,
+                                   vector like) noexcept nogil:
     """Rows of windows in twos, where two share their pixels and their sums fit the registers."""
-    cdef bint shares = size == 3 and stride == 1 and pixels.row_stride == 1 and pixels.row_dilation == 1
+    cdef bint shares = depth == 1 and size == 3 and stride == 1 and pixels.row_stride == 1 and pixels.row_dilation == 1
     cdef Py_ssize_t y = 0
     while y < rows.n_rows:
         if shares and y + 2 <= rows.n_rows:
-            row_of_pixels(rows, pixels, panel, bias, response, y, size, stride, 2, like)
+            row_of_pixels(rows, pixels, panel, bias, response, y, depth, size, stride, 2, like)
             y += 2
         else:
-            row_of_pixels(rows, pixels, panel, bias, response, y, size, stride, 1, like)
+            row_of_pixels(rows, pixels, panel, bias, response, y, depth, size, stride, 1, like)
             y += 1
 
 
 cdef void pixels_of_3x3(const Rows* rows, const Pixels* pixels, const real* panel, const real* bias, real* response,
                         vector like) noexcept nogil:
-    sized_over_pixels(rows, pixels, panel, bias, response, 3, 1, like)
+    sized_over_pixels(rows, pixels, panel, bias, response, 1, 3, 1, like)
 
 
 cdef void pixels_of_3x3_apart(const Rows* rows, const Pixels* pixels, const real* panel, const real* bias,
                               real* response, vector like) noexcept nogil:
-    sized_over_pixels(rows, pixels, panel, bias, response, 3, 2, like)
+    sized_over_pixels(rows, pixels, panel, bias, response, 1, 3, 2, like)
 
 
 cdef void pixels_of_5x5(const Rows* rows, const Pixels* pixels, const real* panel, const real* bias, real* response,
                         vector like) noexcept nogil:
-    sized_over_pixels(rows, pixels, panel, bias, response, 5, 1, like)
+    sized_over_pixels(rows, pixels, panel, bias, response, 1, 5, 1, like)
 
 
 cdef void pixels_of_5x5_apart(const Rows* rows, const Pixels* pixels, const real* panel, const real* bias,
                               real* response, vector like) noexcept nogil:
-    sized_over_pixels(rows, pixels, panel, bias, response, 5, 2, like)
+    sized_over_pixels(rows, pixels, panel, bias, response, 1, 5, 2, like)
+
+
+cdef void pixels_of_fours(const Rows* rows, const Pixels* pixels, const real* panel, const real* bias, real* response,
+                          vector like) noexcept nogil:
+    sized_over_pixels(rows, pixels, panel, bias, response, 4, 3, 1, like)
+
+
+cdef void pixels_of_fours_apart(const Rows* rows, const Pixels* pixels, const real* panel, const real* bias,
+                                real* response, vector like) noexcept nogil:
+    sized_over_pixels(rows, pixels, panel, bias, response, 4, 3, 2, like)
 
 
 cdef inline void rows_over_pixels(const Sum* sum, const Rows* rows, const Pixels* pixels, const real* panel,
                                   const real* bias, real* response, vector like) noexcept nogil:
-    if sum.run == 3 and pixels.column_stride == 1:
+    if pixels.depth == 4 and pixels.column_stride == 1:
+        pixels_of_fours(rows, pixels, panel, bias, response, like)
+    elif pixels.depth == 4:
+        pixels_of_fours_apart(rows, pixels, panel, bias, response, like)
+    elif sum.run == 3 and pixels.column_stride == 1:
         pixels_of_3x3(rows, pixels, panel, bias, response, like)
     elif sum.run == 3:
         pixels_of_3x3_apart(rows, pixels, panel, bias, response, like)

@@ -21,6 +21,7 @@ cdef struct Tile:  # padded rows and columns are counted from the first window's
     Py_ssize_t row_pitch            # of the response
     Py_ssize_t next_pixels          # elements to the plane whose columns are the upper half of the lanes
     Py_ssize_t next_response
+    lanes_mask[6] first_lanes, last_lanes  # that do not lie in the padding, of the first and the last tile of a row
 
 
 cdef inline void find_lanes(const Tile* tile, Py_ssize_t first_column, lanes_mask* lanes, Py_ssize_t size,
@@ -100,16 +101,13 @@ cdef inline void tile_of_plane(const Tile* tile, const lanes_mask* lanes, const 
         response += tile.row_pitch
 
 
-cdef inline void rows_of_plane(const Tile* tile, const Pixels* pixels, const real* plane, const vector* taps,
-                               vector bias, vector fill, real* response, Py_ssize_t first_column, Py_ssize_t y,
-                               Py_ssize_t end, Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows, bint masked,
-                               bint in_halves) noexcept nogil:
+cdef inline void rows_of_plane(const Tile* tile, const lanes_mask* lanes, const Pixels* pixels, const real* plane,
+                               const vector* taps, vector bias, vector fill, real* response,
+                               Py_ssize_t first_column, Py_ssize_t y, Py_ssize_t end, Py_ssize_t size,
+                               Py_ssize_t stride, Py_ssize_t n_rows, bint masked, bint in_halves) noexcept nogil:
     """Tiles below each other; the last one ends where the rows end and may lie over the one before."""
-    cdef lanes_mask[6] lanes
     cdef Py_ssize_t row_stride = pixels.row_stride, row_dilation = pixels.row_dilation, row = y
     cdef const Py_ssize_t* places = pixels.rows
-    if masked:
-        find_lanes(tile, first_column, lanes, size, stride, in_halves, bias)
     plane += first_column * stride - tile.first_inside
     response += first_column
     while row < end:
@@ -124,19 +122,34 @@ cdef inline void band_of_plane(Tile* tile, const Rows* rows, const Pixels* pixel
                                Py_ssize_t end, Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows,
                                bint in_halves) noexcept nogil:
     """Rows of tiles, column by column of tiles; the last one ends where the row ends."""
-    cdef Py_ssize_t lanes = n_lanes(bias), x = 0, last, n_columns = rows.n_columns
+    cdef Py_ssize_t width = n_lanes(bias), x = 0, n_columns = rows.n_columns
+    cdef lanes_mask[6] lanes
+    cdef const lanes_mask* masks
     while x < n_columns:
-        x = max(0, min(x, n_columns - lanes))
-        last = (x + lanes) * stride + size - 1
+        x = max(0, min(x, n_columns - width))
         if in_halves:
-            rows_of_plane(tile, pixels, plane, taps, bias, fill, response, x, y, end, size, stride, n_rows, True, True)
-        elif tile.first_inside <= x * stride and last <= tile.end_inside and n_columns >= lanes:
-            rows_of_plane(tile, pixels, plane, taps, bias, fill, response, x, y, end, size, stride, n_rows, False,
-                          False)
+            rows_of_plane(tile, tile.first_lanes, pixels, plane, taps, bias, fill, response, x, y, end, size, stride,
+                          n_rows, True, True)
+        elif lies_inside(tile, x, n_columns, size, stride, bias):
+            rows_of_plane(tile, lanes, pixels, plane, taps, bias, fill, response, x, y, end, size, stride, n_rows,
+                          False, False)
         else:
-            rows_of_plane(tile, pixels, plane, taps, bias, fill, response, x, y, end, size, stride, n_rows, True,
+            masks = &tile.last_lanes[0]
+            if x == 0:
+                masks = &tile.first_lanes[0]
+            elif x + width < n_columns:
+                find_lanes(tile, x, lanes, size, stride, False, bias)
+                masks = &lanes[0]
+            rows_of_plane(tile, masks, pixels, plane, taps, bias, fill, response, x, y, end, size, stride, n_rows, True,
                           False)
-        x += lanes
+        x += width
+
+
+cdef inline bint lies_inside(const Tile* tile, Py_ssize_t x, Py_ssize_t n_columns, Py_ssize_t size, Py_ssize_t stride,
+                             vector like) noexcept nogil:
+    """Whether all that a whole tile of columns reads is the image's."""
+    return (tile.first_inside <= x * stride and (x + n_lanes(like)) * stride + size - 1 <= tile.end_inside
+            and n_columns >= n_lanes(like))
 
 
 cdef inline void one_plane(Tile* tile, const Rows* rows, const Pixels* pixels, const real* plane, const vector* taps,
@@ -145,8 +158,6 @@ cdef inline void one_plane(Tile* tile, const Rows* rows, const Pixels* pixels, c
     """Bands of a few tiles below each other, of as many rows as there are and fit the registers."""
     cdef bint shares = pixels.row_dilation == 1 and pixels.row_stride == stride
     cdef Py_ssize_t n_rows = rows.n_rows, y = 0, end
-    tile.first_inside, tile.end_inside = pixels.first_inside, pixels.end_inside
-    tile.row_pitch, tile.n_columns = rows.row_pitch, min(rows.n_columns, n_lanes(bias))
     while y < n_rows:
         end = n_rows if n_rows - y <= BAND + BAND // 2 else y + BAND
         if shares and REGISTERS == 32 and size == 3 and stride == 1 and n_rows >= MOST_ROWS:
@@ -170,6 +181,10 @@ cdef inline void sized_over_planes(const Rows* rows, const Pixels* pixels, const
     cdef const real* plane = <const real*> pixels.origin
     cdef const real* fill = <const real*> pixels.fill
     cdef Tile tile
+    tile.first_inside, tile.end_inside = pixels.first_inside, pixels.end_inside
+    tile.row_pitch, tile.n_columns = rows.row_pitch, min(rows.n_columns, lanes)
+    find_lanes(&tile, 0, tile.first_lanes, size, stride, in_halves, like)
+    find_lanes(&tile, max(0, rows.n_columns - lanes), tile.last_lanes, size, stride, in_halves, like)
     while channel < rows.n_kernels:
         place = other = place_of_channel(channel, rows.n_kernels, lanes, n_taps)
         if in_halves and channel + 1 < rows.n_kernels:

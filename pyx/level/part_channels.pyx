@@ -4,6 +4,7 @@ from microkernels cimport IN_FLOAT32, IN_FLOAT64, Pixels, Routines, Rows, Sum
 from simd cimport f32v_broadcast, f64v_broadcast
 
 include "over_channels.pxi"
+include "fours.pxi"
 include "over_pixels.pxi"
 include "plane_vectors.pxi"
 include "over_planes.pxi"

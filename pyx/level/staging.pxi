@@ -8,7 +8,7 @@ from half cimport half, half_to_float
 from microkernels cimport (
     BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, UINT16, UINT32, UINT64, UINT8, Staging, real
 )
-from simd cimport F32_LANES, f32v_broadcast, prefetch_to_write, transpose_4x4_f32, transpose_4x4_f64
+from simd cimport F32_LANES, copy_part, f32v_broadcast, prefetch_to_write, transpose_4x4_f32, transpose_4x4_f64
 from vectors cimport n_lanes, transpose_vectors, vector
 
 ctypedef fused element:
@@ -173,6 +173,15 @@ cdef inline void stage_phase(const Staging* staging, const char* source, real* s
               strip + first * staging.position_pitch, staging.position_pitch, end - first, like, staging.swapped)
 
 
+cdef inline void copy_few(const real* source, real* target, Py_ssize_t n_elements) noexcept nogil:
+    """Channels of a position, of which there are few: by vectors and pieces of one, where a call would take longer."""
+    cdef Py_ssize_t place = 0, at_once = 4 * F32_LANES // <Py_ssize_t> sizeof(real)
+    while place + at_once <= n_elements:
+        memcpy(target + place, source + place, 4 * F32_LANES)
+        place += at_once
+    copy_part(target + place, source + place, (n_elements - place) * <Py_ssize_t> sizeof(real))
+
+
 cdef inline void stage_interleaved(const Staging* staging, const char* source, real* strip,
                                    element like) noexcept nogil:
     """The columns inside, from channels next to each other into channels next to each other."""
@@ -182,6 +191,11 @@ cdef inline void stage_interleaved(const Staging* staging, const char* source, r
     if (staging.position_pitch == staging.depth
             and staging.column_bytes == staging.depth * <Py_ssize_t> sizeof(element)):
         stage_run(source, sizeof(element), strip, 1, n_columns * staging.depth, like, staging.swapped)
+        return
+    if not staging.swapped and is_real(source, staging.column_bytes, like, strip[0]):
+        for column in range(n_columns):
+            copy_few(<const real*> (source + column * staging.column_bytes), strip + column * staging.position_pitch,
+                     staging.depth)
         return
     for column in range(n_columns):
         stage_run(source + column * staging.column_bytes, sizeof(element), strip + column * staging.position_pitch, 1,

@@ -50,6 +50,9 @@ fast as kernels, with 64 and 75 1.1 to 1.35 times, with 147 and more 0.5 to 1.1 
 level v4, 1 worker, benchmarks/forms.py.
 """
 
+FOUR = 4
+"""Channels and kernels of groups that share vectors, of 3x3 kernels and channels last."""
+
 THIN = 2
 """How many times as long kernels of one row or one column take directly as their multiply-adds say: 1.3 to 3.7.
 
@@ -119,7 +122,7 @@ def reasons(plan: Plan) -> list[str]:
     return [f"lanes over {plan.form(plan.types.summed)}"] if plan.geometry.n_kernels and not plan.types.exact else []
 
 
-def form(geometry: Geometry, n_kernels: int, lanes: int, in_planes: bool = False) -> str:
+def form(geometry: Geometry, n_kernels: int, lanes: int, in_planes: bool = False, together: int = 0) -> str:
     """What the direct method's lanes run over: "kernels", "columns", "rows" or "channels"; the bits are the same.
 
     Parameters
@@ -129,11 +132,14 @@ def form(geometry: Geometry, n_kernels: int, lanes: int, in_planes: bool = False
     lanes : elements of a vector.
     in_planes : whether channels and kernels are axes before rows and columns, so that they would have to be turned for
         lanes over kernels.
+    together : channels of a group, in real elements, where the channels of a position lie together; else 0.
     """
     fills_rows = geometry.outputs[1] >= lanes or all(axis.stride == 1 for axis in geometry.axes)
     as_they_lie = in_planes and fills_rows and geometry.n_taps <= MOST_TAPS_OF_PLANES
     if fills_vectors(n_kernels, lanes) and not as_they_lie:
         return "kernels"
+    if together == n_kernels == FOUR and shares_vectors(geometry, lanes):
+        return "channels"
     if depthwise(geometry, n_kernels, lanes):
         return "channels"
     return "rows" if turns(geometry, n_kernels, lanes) else "columns"
@@ -144,6 +150,13 @@ def depthwise(geometry: Geometry, n_kernels: int, lanes: int) -> bool:
     groups = geometry.groups
     own = n_kernels == 1 and geometry.channels == groups > 1
     return own and (groups >= MANY_GROUPS or groups * 4 > -(-groups // lanes) * lanes * 3)
+
+
+def shares_vectors(geometry: Geometry, lanes: int) -> bool:
+    """Whether groups of four channels and four kernels have tiles in which several share a vector."""
+    down, across = geometry.axes
+    sizes = (down.kernel, across.kernel) == (3, 3) and across.dilation == 1 and across.stride <= 2
+    return sizes and lanes % FOUR == 0 and geometry.groups * FOUR >= lanes
 
 
 def turns(geometry: Geometry, n_kernels: int, lanes: int) -> bool:
