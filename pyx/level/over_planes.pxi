@@ -12,7 +12,6 @@ from vectors cimport broadcast, n_lanes, vector
 cdef enum:
     MOST_TAPS = 5 * 5
     MOST_ROWS = 7  # of a tile's windows
-    BAND = 28      # rows that are done before the next ones: they stay in the first cache
 
 
 cdef struct Tile:  # padded rows and columns are counted from the first window's on
@@ -101,50 +100,6 @@ cdef inline void tile_of_plane(const Tile* tile, const lanes_mask* lanes, const 
         response += tile.row_pitch
 
 
-cdef inline void rows_of_plane(const Tile* tile, const lanes_mask* lanes, const Pixels* pixels, const real* plane,
-                               const vector* taps, vector bias, vector fill, real* response,
-                               Py_ssize_t first_column, Py_ssize_t y, Py_ssize_t end, Py_ssize_t size,
-                               Py_ssize_t stride, Py_ssize_t n_rows, bint masked, bint in_halves) noexcept nogil:
-    """Tiles below each other; the last one ends where the rows end and may lie over the one before."""
-    cdef Py_ssize_t row_stride = pixels.row_stride, row_dilation = pixels.row_dilation, row = y
-    cdef const Py_ssize_t* places = pixels.rows
-    plane += first_column * stride - tile.first_inside
-    response += first_column
-    while row < end:
-        row = min(row, end - n_rows)
-        tile_of_plane(tile, lanes, places + row * row_stride, row_dilation, plane, taps, bias, fill,
-                      response + row * tile.row_pitch, size, stride, n_rows, masked, in_halves)
-        row += n_rows
-
-
-cdef inline void band_of_plane(Tile* tile, const Rows* rows, const Pixels* pixels, const real* plane,
-                               const vector* taps, vector bias, vector fill, real* response, Py_ssize_t y,
-                               Py_ssize_t end, Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows,
-                               bint in_halves) noexcept nogil:
-    """Rows of tiles, column by column of tiles; the last one ends where the row ends."""
-    cdef Py_ssize_t width = n_lanes(bias), x = 0, n_columns = rows.n_columns
-    cdef lanes_mask[6] lanes
-    cdef const lanes_mask* masks
-    while x < n_columns:
-        x = max(0, min(x, n_columns - width))
-        if in_halves:
-            rows_of_plane(tile, tile.first_lanes, pixels, plane, taps, bias, fill, response, x, y, end, size, stride,
-                          n_rows, True, True)
-        elif lies_inside(tile, x, n_columns, size, stride, bias):
-            rows_of_plane(tile, lanes, pixels, plane, taps, bias, fill, response, x, y, end, size, stride, n_rows,
-                          False, False)
-        else:
-            masks = &tile.last_lanes[0]
-            if x == 0:
-                masks = &tile.first_lanes[0]
-            elif x + width < n_columns:
-                find_lanes(tile, x, lanes, size, stride, False, bias)
-                masks = &lanes[0]
-            rows_of_plane(tile, masks, pixels, plane, taps, bias, fill, response, x, y, end, size, stride, n_rows, True,
-                          False)
-        x += width
-
-
 cdef inline bint lies_inside(const Tile* tile, Py_ssize_t x, Py_ssize_t n_columns, Py_ssize_t size, Py_ssize_t stride,
                              vector like) noexcept nogil:
     """Whether all that a whole tile of columns reads is the image's."""
@@ -152,24 +107,59 @@ cdef inline bint lies_inside(const Tile* tile, Py_ssize_t x, Py_ssize_t n_column
             and n_columns >= n_lanes(like))
 
 
-cdef inline void one_plane(Tile* tile, const Rows* rows, const Pixels* pixels, const real* plane, const vector* taps,
-                           vector bias, vector fill, real* response, Py_ssize_t size, Py_ssize_t stride,
-                           bint in_halves) noexcept nogil:
-    """Bands of a few tiles below each other, of as many rows as there are and fit the registers."""
-    cdef bint shares = pixels.row_dilation == 1 and pixels.row_stride == stride
-    cdef Py_ssize_t n_rows = rows.n_rows, y = 0, end
-    while y < n_rows:
-        end = n_rows if n_rows - y <= BAND + BAND // 2 else y + BAND
-        if shares and REGISTERS == 32 and size == 3 and stride == 1 and n_rows >= MOST_ROWS:
-            band_of_plane(tile, rows, pixels, plane, taps, bias, fill, response, y, end, size, stride, MOST_ROWS,
-                          in_halves)
-        elif shares and n_rows >= 4:
-            band_of_plane(tile, rows, pixels, plane, taps, bias, fill, response, y, end, size, stride, 4, in_halves)
-        elif shares and n_rows >= 2:
-            band_of_plane(tile, rows, pixels, plane, taps, bias, fill, response, y, end, size, stride, 2, in_halves)
+cdef inline void row_of_tiles(const Tile* tile, const Pixels* pixels, const real* plane, const vector* taps,
+                              vector bias, vector fill, real* response, Py_ssize_t y, Py_ssize_t n_columns,
+                              Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows, bint in_halves) noexcept nogil:
+    """Tiles beside each other; the last one ends where the row ends and may lie over the one before."""
+    cdef Py_ssize_t width = n_lanes(bias), x = 0, row_dilation = pixels.row_dilation
+    cdef const Py_ssize_t* places = pixels.rows + y * pixels.row_stride
+    cdef lanes_mask[6] lanes
+    cdef const lanes_mask* masks
+    plane -= tile.first_inside
+    response += y * tile.row_pitch
+    while x < n_columns:
+        x = max(0, min(x, n_columns - width))
+        if in_halves:
+            tile_of_plane(tile, tile.first_lanes, places, row_dilation, plane + x * stride, taps, bias, fill,
+                          response + x, size, stride, n_rows, True, True)
+        elif lies_inside(tile, x, n_columns, size, stride, bias):
+            tile_of_plane(tile, lanes, places, row_dilation, plane + x * stride, taps, bias, fill, response + x, size,
+                          stride, n_rows, False, False)
         else:
-            band_of_plane(tile, rows, pixels, plane, taps, bias, fill, response, y, end, size, stride, 1, in_halves)
-        y = end
+            masks = &tile.last_lanes[0]
+            if x == 0:
+                masks = &tile.first_lanes[0]
+            elif x + width < n_columns:
+                find_lanes(tile, x, lanes, size, stride, False, bias)
+                masks = &lanes[0]
+            tile_of_plane(tile, masks, places, row_dilation, plane + x * stride, taps, bias, fill, response + x, size,
+                          stride, n_rows, True, False)
+        x += width
+
+
+cdef inline void one_plane(const Tile* tile, const Rows* rows, const Pixels* pixels, const real* plane,
+                           const vector* taps, vector bias, vector fill, real* response, Py_ssize_t size,
+                           Py_ssize_t stride, bint in_halves) noexcept nogil:
+    """Tiles of as many rows as there are and fit the registers; the last ones may lie over those before."""
+    cdef bint shares = pixels.row_dilation == 1 and pixels.row_stride == stride
+    cdef Py_ssize_t n_rows = rows.n_rows, n_columns = rows.n_columns, y = 0
+    while y < n_rows:
+        if shares and REGISTERS == 32 and size == 3 and stride == 1 and n_rows >= MOST_ROWS:
+            y = min(y, n_rows - MOST_ROWS)
+            row_of_tiles(tile, pixels, plane, taps, bias, fill, response, y, n_columns, size, stride, MOST_ROWS,
+                         in_halves)
+            y += MOST_ROWS
+        elif shares and n_rows >= 4:
+            y = min(y, n_rows - 4)
+            row_of_tiles(tile, pixels, plane, taps, bias, fill, response, y, n_columns, size, stride, 4, in_halves)
+            y += 4
+        elif shares and n_rows >= 2:
+            y = min(y, n_rows - 2)
+            row_of_tiles(tile, pixels, plane, taps, bias, fill, response, y, n_columns, size, stride, 2, in_halves)
+            y += 2
+        else:
+            row_of_tiles(tile, pixels, plane, taps, bias, fill, response, y, n_columns, size, stride, 1, in_halves)
+            y += 1
 
 
 cdef inline void sized_over_planes(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias,
