@@ -60,7 +60,7 @@ cdef class OverChannels(Interleaved):
         return self.engine.geometry.n_kernels >= self.engine.routines.lanes  # no lane beyond the last channel
 
     cdef Py_ssize_t few_columns(self):
-        """Whether they are one column alone: windows next to each other share pixels."""
+        """One column alone: windows next to each other share pixels."""
         return 2
 
     cdef bint finds_pixels(self):

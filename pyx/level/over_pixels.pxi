@@ -19,7 +19,7 @@ cdef enum:
 
 cdef inline void find_places(const Pixels* pixels, const real** places, Py_ssize_t first_row, Py_ssize_t first_column,
                              Py_ssize_t n_rows, Py_ssize_t n_columns, real like) noexcept nogil:
-    """Where the pixels of some rows and columns lie."""
+    """Places of the pixels of some rows and columns."""
     cdef Py_ssize_t row, column, offset, place
     for row in range(n_rows):
         offset = pixels.rows[first_row + row * pixels.row_dilation]

@@ -34,7 +34,7 @@ cdef inline void find_lanes(const Tile* tile, Py_ssize_t first_column, lanes_mas
 
 cdef inline void load_taps(const real* row, const Tile* tile, const lanes_mask* lanes, vector* columns, vector fill,
                            Py_ssize_t size, Py_ssize_t stride, bint masked, bint in_halves) noexcept nogil:
-    """Of one row of pixels, the vector of each tap."""
+    """The vector of each tap in one row of pixels."""
     cdef Py_ssize_t index, offset
     cdef vector[6] loaded
     for index in range(size + stride - 1):
