@@ -41,7 +41,7 @@ cdef extern from *:
 
 
 cdef inline vector of_four(vector pixels, Py_ssize_t channel) noexcept nogil:
-    """In each four lanes the one of that number."""
+    """The lane of that number of each four, in all four."""
     if vector is f32v:
         return f32v_of_four(pixels, channel)
     else:

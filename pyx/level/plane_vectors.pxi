@@ -24,7 +24,7 @@ cdef inline vector odds(vector low, vector high) noexcept nogil:
 
 
 cdef inline lanes_mask lanes_between(Py_ssize_t first, Py_ssize_t end, Py_ssize_t n, vector like) noexcept nogil:
-    """Those of a vector's first `n` lanes that are columns [first, end), counted from the vector's first one."""
+    """Lanes among a vector's first `n` lanes that are columns [first, end), counted from the vector's first one."""
     first, end = max(0, min(first, n)), max(0, min(end, n))
     if vector is f32v:
         return f32v_lanes(first, end)
@@ -41,7 +41,7 @@ cdef inline vector inside(const real* place, lanes_mask lanes, vector fill) noex
 
 
 cdef inline vector inside_halves(const real* low, const real* high, lanes_mask lanes, vector fill) noexcept nogil:
-    """As `inside`, for halves of a vector from two places, with the lanes of the first one."""
+    """Lanes as `inside` has them, for halves of a vector from two places, with the lanes of the first one."""
     if vector is f32v:
         return f32v_inside_halves(<const float*> low, <const float*> high, lanes, fill)
     else:
