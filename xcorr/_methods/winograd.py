@@ -19,20 +19,21 @@ from xcorr._threads import RLock
 BOUND = "normwise"
 LARGEST_KEPT_BANK, WORKERS_LIMIT = direct.LARGEST_KEPT_BANK, direct.WORKERS_LIMIT
 
-LONGEST_BLOCK = 11
-"""Channels of a block of the sum. Block sums are added up; totals of more than six (`binding.pxi`) carry what is lost.
+LONGEST_BLOCK = {2: 6, 4: 11}
+"""Channels of a block of the sum, by rows and columns of a quad's responses.
+
+Block sums are added up; totals of more than six of them (`binding.pxi`) carry what is lost.
 
 The magnitudes of the places that make a response come to at most 10 times what the bounds are of by F(2x2), to 95 times
 by F(4x4), if pixels and taps are of one sign to 5.5 and 49 times, so that few roundings are allowed where all channels
 are alike and err alike. Searched for the worst (by chance, the best changed again and again), channels that are alike
-to the bit reach 284 u by F(4x4), whose bound is 384 u, 158 u if they are of one sign. By F(2x2) they reach 21 u if of
-one sign, and 38 u else: its bound of 16 u holds for channels that differ, or are less than the worst. With channels
-drawn at random both stay below 1 u from 64 channels on; where images are equal, alternate or lie far from zero F(2x2)
-stays below 4 u, F(4x4) below 10 u.
+to the bit reach 284 u by F(4x4), whose bound is 384 u, 158 u if they are of one sign. By F(2x2), whose bound is 16 u,
+they reach 16 u if of one sign and 27 u else, with blocks of 8 19 u and 34 u, of 11 24 u and 37 u: its bound holds for
+channels that differ, or are less than the worst. With channels drawn at random both stay below 1 u from 64 channels on;
+where images are equal, alternate or lie far from zero F(2x2) stays below 4 u, F(4x4) below 10 u.
 
-Beside one block of 32 channels and two of 64 F(2x2) takes 0.85 and 1.03 times as long at level v4, 1.05 and 1.03 at v3,
-with more channels 1.04 to 1.1 times; blocks of 8 cost 5 % more, by F(4x4) such of 16 up to 3 % less
-(2026-11-26, AMD EPYC (Zen 5), 1 worker, 32 to 512 channels of 56x56 to 14x14 through `Correlator`).
+Blocks of 11 take 1 to 9 % less time by F(2x2), of 16 up to 3 % less by F(4x4).
+2026-11-26, AMD EPYC (Zen 5), 1 worker, 24 to 512 channels of 56x56 to 8x8 through `Correlator`.
 """
 
 CHANNELS, SIDE = 16, 6
@@ -120,7 +121,7 @@ def effort(plan: Plan) -> int:
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
     """Loops of its own."""
     side = quad_side(plan.geometry)
-    return {"form": f"winograd {side}x{side}", "blocks": sum_blocks(plan.depth)}
+    return {"form": f"winograd {side}x{side}", "blocks": sum_blocks(plan.depth, side)}
 
 
 def check(plan: Plan, packed: int) -> None:
@@ -180,9 +181,9 @@ def strip_pixels(geometry: Geometry) -> int:
     return rows * (across.outputs + 2 * across.dilation) * geometry.depth
 
 
-def sum_blocks(depth: int) -> tuple[int, int, bool]:
+def sum_blocks(depth: int, side: int) -> tuple[int, int, bool]:
     """How the sum over channels is cut, as `_axes.sum_blocks` says it for a kernel of one row."""
-    return 1, -(-depth // LONGEST_BLOCK), False
+    return 1, -(-depth // LONGEST_BLOCK[side]), False
 
 
 # --- the run ----------------------------------------------------------------------------------------------------------
