@@ -51,9 +51,20 @@ if not X86_64:
 
 # A level is linked from its table and these parts. What takes longest stands first, so that no core waits in the end.
 PARTS = (
-    "part_columns_f64", "part_columns_f32", "part_staging", "part_rows", "part_kernels", "part_bank",
-    "part_channels", "part_transforms",
-)  # fmt: skip
+    "part_columns_f64",
+    "part_columns_f32",
+    "part_staging",
+    "part_rows",
+    "part_kernels",
+    "part_bank",
+    "part_channels",
+    "part_bytes_vnni",
+    "part_bytes",
+    "part_transforms",
+)
+
+# Of one part, what a level's processors may have beside it; where the compiler does not know it, the part is empty.
+VNNI_PART, VNNI_FLAGS = "part_bytes_vnni", {"v3": ["-mavxvnni"], "v4": ["-mavx512vnni"]}
 MODULES = ("_engine", "_integers", "_indices", "_memory", "_cpu")
 
 # Wanted of every compiler, each probed alone and left out where unknown. Contraction makes a product and the sum it
@@ -262,7 +273,8 @@ class BuildCore(build_ext):
             macros = [] if DEBUG or SANITIZE else [INLINE_MACRO]
         for name in (Path(source).stem for source in extension.sources):
             path = Path(self.build_temp, f"{extension.name}-{name}{self.compiler.obj_extension}")
-            yield Unit(name, extension, flags, macros + PART_MACROS * (name in PARTS), path)
+            own = self.vnni_flags.get(extension.name.removeprefix("xcorr._level_"), []) if name == VNNI_PART else []
+            yield Unit(name, extension, flags + own, macros + PART_MACROS * (name in PARTS), path)
 
     def digest_of(self, unit):
         """The digest of all that a unit is compiled from and by."""
@@ -366,6 +378,7 @@ class BuildCore(build_ext):
                 level: next((flags for flags in spellings if self.accepts(flags, source)), None)
                 for level, spellings in LEVELS.items()
             }
+            self.vnni_flags = {level: flags for level, flags in VNNI_FLAGS.items() if self.accepts(flags, source)}
 
     def accepts(self, flags, source):
         """Whether an empty function compiles with these flags and no warning about them."""

@@ -18,11 +18,25 @@ cdef extern from *:
         if ((saved & 0x06) != 0x06) return 0;
         return (b & avx512_f_dq_cd_bw_vl) == avx512_f_dq_cd_bw_vl && (saved & 0xe6) == 0xe6 ? 4 : 3;
     }
+    /* Products of bytes: AVX512-VNNI, and AVX-VNNI of vectors half as long. */
+    static int xcorr_avx512_vnni(void) {
+        unsigned a, b, c, d;
+        return xcorr_x86_level() >= 4 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c >> 11 & 1);
+    }
+    static int xcorr_avx_vnni(void) {
+        unsigned a, b, c, d;
+        return xcorr_x86_level() >= 3 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && a >= 1
+            && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+    }
     #else
     static int xcorr_x86_level(void) { return 0; }
+    static int xcorr_avx512_vnni(void) { return 0; }
+    static int xcorr_avx_vnni(void) { return 0; }
     #endif
     """
     int x86_level "xcorr_x86_level"()
+    bint avx512_vnni "xcorr_avx512_vnni"()
+    bint avx_vnni "xcorr_avx_vnni"()
 
 LEVELS = ("base", "v3", "v4")
 """Levels that there are, the plainest first: what else asks for their names reads them here."""
@@ -32,3 +46,8 @@ def supported_levels():
     """The levels that this machine can run, the plainest first, whether or not they were built."""
     needed = {"base": 0, "v3": 3, "v4": 4}
     return tuple([name for name in LEVELS if x86_level() >= needed[name]])
+
+
+def has_vnni(level):
+    """Whether this machine has products of bytes as long as a level's vectors."""
+    return {"v3": avx_vnni, "v4": avx512_vnni}[level]() if level in ("v3", "v4") else False

@@ -80,6 +80,7 @@ def build(built, places):
     build = built["BuildCore"](setuptools.Distribution())
     build.build_temp, build.compiler = str(places / "build"), SimpleNamespace(obj_extension=".o")
     build.compiler_itself, build.known, build.level_flags = "gcc 12", ["-O3"], {"base": ["-msse2"]}
+    build.vnni_flags = {"v4": ["-mavx512vnni"]}
     return build
 
 
@@ -113,6 +114,14 @@ def test_a_unit_is_compiled_again_where_anything_is_other_that_it_is_made_of(bui
     assert is_made(unit.object, build.digest_of(unit))
     unit.object.unlink()
     assert not is_made(unit.object, build.digest_of(unit))
+
+
+def test_one_part_alone_is_compiled_for_products_of_bytes(built, build):
+    build.level_flags = {"v3": ["-mavx2"], "v4": ["-mavx512f"]}
+    for level in built["LEVELS"].keys() - {"base"}:
+        units = build.units_of(built["LEVEL_EXTENSIONS"][f"xcorr._level_{level}"])
+        with_flag = {unit.name for unit in units if "-mavx512vnni" in unit.flags}
+        assert with_flag == ({"part_bytes_vnni"} if level == "v4" else set())
 
 
 def test_a_module_is_translated_again_where_anything_is_other_that_cython_reads(built, places, monkeypatch):

@@ -20,6 +20,11 @@ def test_a_transform_touches_nothing_outside_the_arrays(method, dtype):
     assert_runs_through(method, dtype)
 
 
+@pytest.mark.parametrize("dtype", ["uint8,int8", "int8,uint8", "int8"])
+def test_bytes_touch_nothing_outside_the_arrays(dtype):
+    assert_runs_through("direct", dtype)
+
+
 def assert_runs_through(method, dtype):
     """A child does all calls; where it ends is the last that it said."""
     receiver, sender = multiprocessing.Pipe(duplex=False)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from xcorr import _workers
 from xcorr._arrays import in_pieces, take_bias
-from xcorr._dtypes import Types
+from xcorr._dtypes import EXACT_FLOAT64, Types
 from xcorr._engine import HANDED_BACK, Engine, all_finite
 from xcorr._layouts import sizes_of
 from xcorr._memory import empty_lines
@@ -18,8 +18,10 @@ from xcorr._workers import refuse_too_large
 
 Array = npt.NDArray[Any]
 
+FEW_TAPS = 2**16
+"""Taps that are converted at once, where it is only looked how large they are."""
 
-WHOLE = ("winograd 2x2", "winograd 4x4")
+WHOLE = ("winograd 2x2", "winograd 4x4", "bytes")
 """Forms whose panels are not packed in pieces."""
 
 PREPARED_PER_WORKER = 2**19
@@ -80,8 +82,9 @@ class Bank:
     @functools.cached_property
     def reach(self) -> tuple[int, int]:
         """The largest sum of an integer kernel's magnitudes, rounded up, and the largest magnitude of a bias."""
-        sums = map(sum_of_magnitudes, self.different)
-        return ceil(max(sums, default=0.0) * (1 + 1e-6)), max((abs(int(value)) for value in self.bias.flat), default=0)
+        largest = max(sums_of_magnitudes(self.different), default=0.0)
+        slack = 1 if largest < EXACT_FLOAT64 / 2 else 1 + 1e-6
+        return ceil(largest * slack), max((abs(int(value)) for value in self.bias.flat), default=0)
 
     def real_kernels(self, group: int, first: int, end: int, summed: npt.DTypeLike) -> Array:
         """Kernels [first, end) of a group, as (kernels, taps) of real numbers in C order."""
@@ -165,16 +168,19 @@ class Bank:
         first, end = engine.panel_ranges()[-1]  # the last panel's kernels may be some of the one before, too
         panel_bias[:, engine.last_place : engine.last_place + end - first] = bias[:, first:end]
         pieces = pieces_of(engine, n_bytes, n_workers, converted > 0)
-        alone = converted > 0
-        _workers.prepare(lambda task: self.pack_piece(engine, pieces[task], panels, alone), len(pieces), n_workers)
-        return panels, panel_bias
+        alone, found = converted > 0, (panels, panel_bias)
+        _workers.prepare(lambda task: self.pack_piece(engine, pieces[task], found, alone), len(pieces), n_workers)
+        return found
 
-    def pack_piece(self, engine: Engine, piece: "Piece", panels: Array, in_order: bool) -> None:
+    def pack_piece(self, engine: Engine, piece: "Piece", pack: tuple[Array, Array], in_order: bool) -> None:
         """Some panels, or some rows and channels of them."""
         first, end = kernels_of(engine, piece.first)[0], kernels_of(engine, piece.end - 1)[1]
         rows, channels = piece.rows, piece.channels
         taps = self.real_taps(first, end, np.dtype(engine.summed), in_order)[:, rows, :, channels]
-        engine.pack(taps, piece.first, piece.end, panels, rows.start, channels.start)
+        if engine.form == "bytes":
+            engine.pack_bytes(taps, piece.first, piece.end, *pack)
+        else:
+            engine.pack(taps, piece.first, piece.end, pack[0], rows.start, channels.start)
 
     def spectra(
         self, engine: Engine, level: str, first: int, end: int, room: int, n_workers: int = 1
@@ -266,7 +272,7 @@ class Bank:
     def float_reach(self) -> float:
         """A bound on the sum of a kernel's magnitudes and its bias'; infinite or not a number if a tap or bias is."""
         with np.errstate(all="ignore"):
-            sums = [sum_of_magnitudes(kernel) for kernel in self.different]
+            sums = sums_of_magnitudes(self.different)
             biases = np.abs(self.bias.astype(np.float64))
         largest = float(np.max(sums, initial=0.0)) + float(np.max(biases, initial=0.0))  # of NaN: NaN
         return largest * (1 + 1e-6)
@@ -333,7 +339,7 @@ def panel_bytes(engine: Engine) -> int:
 
 def panels_key(engine: Engine, level: str) -> Hashable:
     """What panels depend on, beside the bank."""
-    return level, engine.summed, engine.form
+    return level, engine.summed, engine.form, engine.taps_at_once, engine.shift
 
 
 def spectra_key(engine: Engine, level: str) -> Hashable:
@@ -341,9 +347,13 @@ def spectra_key(engine: Engine, level: str) -> Hashable:
     return level, engine.summed, engine.section
 
 
-def sum_of_magnitudes(kernel: Array) -> float:
-    """The sum in float64, a piece of a large kernel after the other."""
-    return sum(float(np.abs(piece.astype(np.float64)).sum()) for (piece,) in in_pieces(kernel))
+def sums_of_magnitudes(kernels: Array) -> list[float]:
+    """Each kernel's sum in float64: some small kernels at once, or a piece of a large one after the other."""
+    at_once = FEW_TAPS // max(1, prod(kernels.shape[1:]))
+    if at_once > 1:
+        parts = (kernels[first : first + at_once] for first in range(0, len(kernels), at_once))
+        return [own for part in parts for own in np.abs(part.astype(np.float64)).sum(axis=(1, 2, 3)).tolist()]
+    return [sum(float(np.abs(piece.astype(np.float64)).sum()) for (piece,) in in_pieces(kernel)) for kernel in kernels]
 
 
 def own_finite(taps: Array, table: Any) -> bool:

@@ -83,7 +83,7 @@ class Correlator:
         take_fill(self._fill_value, np.dtype(np.complex128), self._settings.boundary)
         self._banks: dict[Hashable, Bank] = {}
         self._known: dict[Hashable, tuple[Plan, Bank]] = {}
-        self._repeats: dict[str, list[Repeat]] = {}
+        self._repeats: dict[_dispatch.Level, list[Repeat]] = {}
 
     @overload
     def __call__(self, images: npt.ArrayLike, *, out: AnyArray, workers: SupportsIndex | None = None) -> AnyArray: ...
@@ -113,7 +113,7 @@ class Correlator:
         TypeError, ValueError, OverflowError, MemoryError
             As `correlate`.
         """
-        level = _dispatch.current().name
+        level = _dispatch.current()
         repeats = self._repeats.setdefault(level, [])
         response: Array | None = repeated_images(repeats, images, out, workers)
         if response is not None:

@@ -1,4 +1,7 @@
-"""The level in use: chosen once at import, or by the environment variable ``XCORR_LEVEL``."""
+"""The level in use: chosen once at import, or by the environment variable ``XCORR_LEVEL``.
+
+Beside it stand products of bytes (VNNI), which some processors of a level have: ``XCORR_VNNI=0`` leaves them out.
+"""
 
 import contextlib
 import importlib
@@ -12,10 +15,11 @@ from xcorr._foreign import shown
 
 
 class Level(NamedTuple):
-    """One ISA build: its name and the capsule with its table of micro-kernels."""
+    """One ISA build: its name, the capsule with its table of micro-kernels, and whether these multiply bytes."""
 
     name: str
     table: Any
+    vnni: bool
 
 
 def built_levels() -> tuple[str, ...]:
@@ -29,12 +33,33 @@ def runnable_levels() -> tuple[str, ...]:
     return tuple(name for name in built_levels() if name in supported)
 
 
-def load(name: str) -> Level:
-    """The level of that name; ValueError if it is unknown, not built or not runnable here."""
+def load(name: str, vnni: bool | None = None) -> Level:
+    """The level of that name; ValueError if it is unknown, not built or not runnable here.
+
+    `vnni` is whether with products of bytes, ValueError without any; None stands for what there is and is not left out.
+    """
     runnable = runnable_levels()
     if name not in runnable:
         raise ValueError(f"XCORR_LEVEL: got {shown(name)}; this machine and build can run {', '.join(runnable)}")
-    return Level(name, importlib.import_module(f"xcorr._level_{name}").table)
+    module = importlib.import_module(f"xcorr._level_{name}")
+    if vnni and not has_vnni(name):
+        raise ValueError(f"vnni: this machine and build have no products of bytes at level {name}")
+    if vnni or (vnni is None and has_vnni(name) and vnni_is_wanted()):
+        return Level(name, module.table_vnni, True)
+    return Level(name, module.table, False)
+
+
+def has_vnni(name: str) -> bool:
+    """Whether this machine and build have products of bytes at a level that is runnable here."""
+    return importlib.import_module(f"xcorr._level_{name}").table_vnni is not None and _cpu.has_vnni(name)
+
+
+def vnni_is_wanted() -> bool:
+    """Whether the environment does not leave out products of bytes; ValueError for what it may not say."""
+    wish = os.environ.get("XCORR_VNNI") or "1"
+    if wish not in ("0", "1"):
+        raise ValueError(f"XCORR_VNNI: got {shown(wish)}; allowed are 0 and 1")
+    return wish == "1"
 
 
 def current() -> Level:
@@ -43,10 +68,10 @@ def current() -> Level:
 
 
 @contextlib.contextmanager
-def using_level(name: str) -> Iterator[None]:
+def using_level(name: str, vnni: bool | None = None) -> Iterator[None]:
     """Another level inside the block, for tests and measurements; not for several threads at once."""
     global _current
-    before, _current = _current, load(name)
+    before, _current = _current, load(name, vnni)
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from xcorr._foreign import refuses, shown
 FLOAT_CHARACTERS = "efdFD"
 FLOATS = frozenset(map(np.dtype, ("f2", "f4", "f8", "c8", "c16")))
 EXACT_FLOAT32 = 2**24
+EXACT_INT32 = 2**31 - 1
 EXACT_FLOAT64 = 2**53
 ALLOWED = "bool, integers up to 64 bits, float16, float32, float64, complex64 and complex128"
 
@@ -30,6 +31,11 @@ class Types(NamedTuple):
     def summed(self) -> str:
         """The type of the loops' sums, as the engine calls it; exact ones begin with the smallest."""
         return "f8" if self.sums == np.float64 else "f4"
+
+    @property
+    def of_bytes(self) -> bool:
+        """Whether both operands are of integers of 8 bits."""
+        return self.exact and self.images.itemsize == self.kernels.itemsize == 1
 
     @property
     def is_complex(self) -> bool:
@@ -62,6 +68,11 @@ class Types(NamedTuple):
         if self.response.kind == "c" and not self.is_complex:
             return np.dtype(f"f{self.response.itemsize // 2}")
         return self.response
+
+
+def signs_of(types: Types) -> tuple[bool | None, bool]:
+    """Whether integer pixels have a sign, None for bools, and whether taps have one, as bools may."""
+    return None if types.images.kind == "b" else types.images.kind == "i", types.kernels.kind != "u"
 
 
 def check_element(argument: str, dtype: np.dtype[Any]) -> None:

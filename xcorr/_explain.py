@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from xcorr import _workers
 from xcorr._cache import remembered
-from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, check_element, largest_magnitude, named_dtype
+from xcorr._dispatch import Level
+from xcorr._dtypes import EXACT_FLOAT64, check_element, largest_magnitude, named_dtype
 from xcorr._job import MULTIPLY_ADDS_PER_WORKER, Job
 from xcorr._methods import choice
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan, plan_for
 from xcorr._reading import checked, read_array_shape
+from xcorr._respond import summed_for
 from xcorr._run import bank_for, run
 from xcorr._settings import read_settings, split, takes_keywords
 from xcorr._timing import warm_seconds
@@ -153,18 +155,19 @@ def predicted_seconds(plan: Plan, n_images: int, n_workers: int) -> float:
     pixels = prod(axis.length for axis in plan.geometry.axes) * plan.geometry.channels
     moved = n_images * (pixels * plan.types.images.itemsize + plan.response_bytes)
     summed = np.dtype(summed_in(plan) or np.float64).str[1:]
-    arithmetic = plan.effort * n_images / rate(plan.level.name, summed, n_workers)
+    arithmetic = plan.effort * n_images / rate(plan.level, summed, n_workers)
     return CALL_SECONDS + max(arithmetic, moved / bandwidth())
 
 
 @remembered(64)
-def rate(level: str, summed: str, n_workers: int) -> float:
-    """Multiply-adds a second on a 3x3 layer of 64 channels at its best, measured now."""
-    images, kernels = np.ones((4, 58, 58, 64), summed), np.ones((64, 3, 3, 64), summed)
+def rate(level: Level, summed: str, n_workers: int) -> float:
+    """Multiply-adds of floats a second on a 3x3 layer of 64 channels at its best, or what bytes make of them."""
+    operands = "i1" if summed == "i4" else summed
+    images, kernels = np.ones((4, 58, 58, 64), operands), np.ones((64, 3, 3, 64), operands)
     plan = plan_for(read_settings({"method": "direct"}), images.shape, images.dtype, kernels.shape, kernels.dtype)
     bank, *_ = bank_for(plan, kernels, None)
     seconds = warm_seconds(lambda: run(plan, bank, images, 0, None, n_workers), TIMED_SECONDS)
-    return plan.multiply_adds * len(images) / seconds
+    return plan.effort * len(images) / seconds
 
 
 @remembered(None)
@@ -184,7 +187,7 @@ def summed_in(plan: Plan) -> str:
     bound = plan.geometry.n_taps * largest_magnitude(plan.types.images) * largest_magnitude(plan.types.kernels)
     if plan.method == "fft":
         return "float64"
-    return "float32" if bound <= EXACT_FLOAT32 else "float64" if bound <= EXACT_FLOAT64 else ""
+    return np.dtype(summed_for(plan, bound)[0]).name if bound <= EXACT_FLOAT64 else ""
 
 
 def n_bytes(plan: Plan, images: tuple[int, ...], n_workers: int) -> tuple[int, int]:

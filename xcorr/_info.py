@@ -14,7 +14,8 @@ def info() -> dict[str, Any]:
     Returns
     -------
     dict
-        ``version`` of the package; ``level`` in use, ``levels`` that can run here, ``levels_built``; ``workers`` by
+        ``version`` of the package; ``level`` in use, ``levels`` that can run here, ``levels_built``;
+        ``bytes``, how integers of 8 bits are multiplied; ``workers`` by
         default and ``cpus`` that may be used; ``workspace_limit`` and ``kept_bytes`` of memory, which
         `clear_caches` gives back; ``python``, ``numpy``, ``machine``.
 
@@ -31,6 +32,7 @@ def info() -> dict[str, Any]:
         "level": _dispatch.current().name,
         "levels": _dispatch.runnable_levels(),
         "levels_built": _dispatch.built_levels(),
+        "bytes": "VNNI" if _dispatch.current().vnni else "16-bit words",
         "workers": _workers.get_workers(),
         "cpus": _workers.usable_cpus(),
         "workspace_limit": _workers.WORKSPACE_LIMIT,

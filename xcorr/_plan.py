@@ -11,7 +11,7 @@ import numpy.typing as npt
 from xcorr import _cache, _dispatch
 from xcorr._axes import Geometry, make_geometry, sum_blocks
 from xcorr._bank import Reading
-from xcorr._dtypes import choose_types
+from xcorr._dtypes import choose_types, signs_of
 from xcorr._engine import Engine, lanes_of
 from xcorr._layouts import Layout, arranged, groups_of, operand_sizes, read_layout, reading_of
 from xcorr._methods import direct, sections
@@ -95,13 +95,20 @@ class Plan:
         return sections.taken_section(self.sizes)
 
     def form(self, summed: str) -> str:
-        """What the direct method's lanes run over."""
+        """What the direct method's lanes run over; "bytes" for sums in int32."""
+        if summed == "i4":
+            return "bytes"
         form = self.forms.get(summed)
         if form is None:
             lanes, in_planes = lanes_of(self.level.table, summed), self.layout.in_planes(self.geometry.channels)
             together = self.depth if self.layout.images[3] > self.layout.images[2] else 0
             form = self.forms[summed] = direct.form(self.geometry, self.n_kernels, lanes, in_planes, together)
         return form
+
+    @functools.cached_property
+    def share_of_bytes(self) -> float:
+        """What sums of 8-bit products in int32 take, as a share of the multiply-adds; infinite where there are none."""
+        return direct.share_of_bytes(self)
 
     @functools.cached_property
     def no_fill(self) -> Array:
@@ -171,7 +178,8 @@ class Plan:
             for axis, part in zip(self.geometry.axes, box, strict=True)
         )
         counts = self.depth, groups, n_kernels
-        return Engine(self.level.table, axes, counts, blocks, summed, form, self.settings.boundary, section, rounded)
+        boundary, signed = self.settings.boundary, signs_of(self.types) if form == "bytes" else None
+        return Engine(self.level.table, axes, counts, blocks, summed, form, boundary, section, rounded, signed)
 
 
 def plan_for(
@@ -186,7 +194,7 @@ def plan_for(
     image = images_shape
     if len(image) == 4 or (len(image) == 3 and settings.layout == "NHW"):
         image = (1, *image[1:])
-    key = (settings, level.name, image, images_dtype.str, kernels_shape, kernels_dtype.str)
+    key = (settings, level, image, images_dtype.str, kernels_shape, kernels_dtype.str)
     plan: Plan | None = _cache.plans.find(key)
     if plan is None:
         plan = Plan(settings, level, images_shape, images_dtype, kernels_shape, kernels_dtype)

@@ -1,5 +1,6 @@
 """The response of a call: by the plan's method, in sums that hold it, where it was asked for."""
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,14 @@ import numpy.typing as npt
 
 from xcorr import _reach
 from xcorr._arrays import copy_in_pieces, in_order
-from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, integer_range, largest_magnitude
+from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, EXACT_INT32, integer_range, largest_magnitude
 from xcorr._foreign import refuses
 from xcorr._job import Job
 from xcorr._memory import empty
 from xcorr._methods import exact
 from xcorr._methods.asked import Limits
 from xcorr._methods.choice import METHODS
+from xcorr._plan import Plan
 
 Array = npt.NDArray[Any]
 
@@ -68,7 +70,7 @@ def correlate_integers(job: Job, result: Array, bound: int) -> None:
     assert limits is not None
     checked = None if surely_fits(bound, limits) else limits
     if bound <= EXACT_FLOAT64:
-        summed, most = ("f4", EXACT_FLOAT32) if bound <= EXACT_FLOAT32 else ("f8", EXACT_FLOAT64)
+        summed, most = summed_for(plan, bound)
         fits = METHODS[plan.method].run_exactly(job, result, summed, checked, bound)
         job.most_magnitude = largest_magnitude_of(job, most if checked else min(most, limits.greatest))
         job.may_refuse = checked is not None and not limits.saturate
@@ -81,6 +83,13 @@ def correlate_integers(job: Job, result: Array, bound: int) -> None:
             f"dtype: a response does not fit {plan.types.response} ({limits.least} to {limits.greatest}); "
             "allowed is a type that holds every response"
         )
+
+
+def summed_for(plan: Plan, bound: int) -> tuple[str, int]:
+    """The type in which sums of at most that magnitude are exact and soonest done, and what it holds."""
+    if bound <= EXACT_INT32 and plan.share_of_bytes < inf:
+        return "i4", EXACT_INT32
+    return ("f4", EXACT_FLOAT32) if bound <= EXACT_FLOAT32 else ("f8", EXACT_FLOAT64)
 
 
 def surely_fits(bound: int, limits: Limits) -> bool:

@@ -10,14 +10,15 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
 cimport numpy as cnp
+from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 from microkernels cimport (
-    BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, IN_FLOAT32, IN_FLOAT64, MOST_LANES, TABLE_NAME,
-    UINT16, UINT32, UINT64, UINT8, Fourier, Routines, Taps
+    BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, IN_FLOAT32, IN_FLOAT64, IN_INT32, MOST_LANES,
+    TABLE_NAME, UINT16, UINT32, UINT64, UINT8, Fourier, Routines, Taps
 )
 from types cimport (
-    CONSTANT, FOURIER, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, STORE_CHECKED, STORE_SATURATED, WINOGRAD,
-    Axis, Geometry, Panel, ceiling, reach, span
+    CONSTANT, FOURIER, OVER_BYTES, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, STORE_CHECKED,
+    STORE_SATURATED, WINOGRAD, Axis, Geometry, Panel, ceiling, reach, span
 )
 
 from xcorr._machine import cache_bytes
@@ -40,10 +41,10 @@ cdef extern from *:
     int propagate "xcorr_raised"() except -1  # an exception that the loops left set
 
 FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "rows": OVER_ROWS, "channels": OVER_CHANNELS,
-         "winograd 2x2": WINOGRAD, "winograd 4x4": WINOGRAD, "fft": FOURIER}
+         "bytes": OVER_BYTES, "winograd 2x2": WINOGRAD, "winograd 4x4": WINOGRAD, "fft": FOURIER}
 ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4": INT32, "u4": UINT32, "i8": INT64,
             "u8": UINT64, "f2": FLOAT16, "f4": FLOAT32, "f8": FLOAT64, "c8": FLOAT32, "c16": FLOAT64}
-SUMMED = {"f4": IN_FLOAT32, "f8": IN_FLOAT64}
+SUMMED = {"f4": IN_FLOAT32, "f8": IN_FLOAT64, "i4": IN_INT32}
 
 cdef Py_ssize_t ALIGNMENT = 64
 cdef Py_ssize_t FINITE_AT_ONCE = 1 << 20  # numbers that are looked at between two looks for a signal
@@ -70,14 +71,15 @@ cdef class Engine:
         dilation and the windows.
     counts : channels of a group, groups, and kernels of a group, in real numbers.
     blocks : how the sum is cut: kernel rows in a block, pieces of a kernel row, whether totals are compensated.
-    summed : the type that sums are kept in, "f4" or "f8".
-    form : where lanes run: over "kernels", "columns", "rows" or "channels"; or "winograd 2x2" or "winograd 4x4", by the
-        responses of a quad, whose sum is one over channels, or "fft". Over rows an engine is that of the image turned,
-        but for the order of the sum.
+    summed : the type that sums are kept in, "f4" or "f8"; "i4" for the form "bytes".
+    form : where lanes run: over "kernels", "columns", "rows" or "channels"; "bytes", over kernels; or "winograd 2x2" or
+        "winograd 4x4", by the responses of a quad, whose sum is one over channels, or "fft". Over rows an engine is
+        that of the image turned, but for the order of the sum.
     boundary : names of the padding's boundary above and below, and on the sides.
     section : of "fft": its height and width, the points of its transforms down and across (1: none along that axis),
         and how many rows and columns of windows it gives.
     rounded : of "fft": whether responses are whole numbers.
+    signed : of "bytes": whether pixels have a sign (None: they are bools), and whether taps have one.
     """
     cdef object capsule
     cdef const Routines* routines
@@ -85,7 +87,11 @@ cdef class Engine:
     cdef Geometry geometry
     cdef readonly str summed, form
     cdef readonly Py_ssize_t groups                  # over channels 1, whatever the geometry's
-    cdef readonly Py_ssize_t n_panels, padded_kernels, n_taps, reached_rows, reached_columns
+    cdef readonly Py_ssize_t n_panels, padded_kernels, reached_rows, reached_columns
+    cdef readonly Py_ssize_t n_taps                  # of a kernel in a panel; of bytes: steps
+    cdef readonly Py_ssize_t taps_at_once
+    cdef readonly int shift                          # of bytes: what is added to each pixel
+    cdef bint unsigned_taps
     cdef int lanes_over                              # a Form
     cdef Py_ssize_t kernel_height, kernel_width      # as the kernels lie, also where the geometry is turned
     cdef Py_ssize_t side                             # of winograd: responses of a quad down and across, else 0
@@ -100,7 +106,7 @@ cdef class Engine:
     cdef int row_boundary
 
     def __cinit__(self, table, tuple axes, tuple counts, tuple blocks, str summed, str form, tuple boundary,
-                  tuple section=None, bint rounded=False):
+                  tuple section=None, bint rounded=False, tuple signed=None):
         cdef Geometry* geometry = &self.geometry
         cdef Py_ssize_t index, n_outside
         cdef int column_boundary
@@ -111,6 +117,7 @@ cdef class Engine:
         self.row_boundary, column_boundary = BOUNDARIES[boundary[0]], BOUNDARIES[boundary[1]]
         self.capsule = table
         self.routines = routines_of(table, summed)
+        self.taps_at_once = self.routines.taps_at_once
         self.number = (<cnp.dtype> cnp.dtype(summed)).num
         self.summed = summed
         self.form = form
@@ -130,6 +137,8 @@ cdef class Engine:
                 raise ValueError("form: lanes go over channels of groups of one channel and one kernel, or of four")
             geometry.n_kernels *= geometry.groups
             geometry.groups = 1
+        if self.lanes_over == OVER_BYTES:
+            self._plan_steps(signed)
         self.groups = geometry.groups
         self.reached_rows = reach(&geometry.down, geometry.down.outputs)
         self.reached_columns = reach(&geometry.across, geometry.across.outputs)
@@ -175,6 +184,15 @@ cdef class Engine:
             self.n_panels += 1
             self.padded_kernels += width
             first += width
+
+    def _plan_steps(self, tuple signed):
+        """The steps of a sum of bytes; what makes a signed factor of one operand and an unsigned one of the other."""
+        cdef Py_ssize_t n_runs, run
+        runs_of(&self.geometry, &n_runs, &run)
+        self.n_taps = n_runs * ceiling(run, self.taps_at_once)
+        self.unsigned_taps = not signed[1]
+        if self.routines.pixel_bytes == 1 and signed[0] is not None and signed[0] == signed[1]:
+            self.shift = 128 if signed[0] else -128
 
     def _plan_sections(self, tuple section, bint rounded):
         """The transforms of "fft"."""
@@ -319,6 +337,29 @@ cdef class Engine:
                                    + (row * self.kernel_width * geometry.depth + channel) * panel.width) * size,
                          panel)
 
+    def pack_bytes(self, cnp.ndarray kernels, Py_ssize_t first, Py_ssize_t end, cnp.ndarray panels, cnp.ndarray bias):
+        """Writes panels of whole kernels in steps; in `bias` (of all padded kernels) it makes up for shifted pixels."""
+        cdef Py_ssize_t size = self.routines.item_bytes, index, place, n_runs, run, before = self._kernels_before(first)
+        cdef const char* taps = self.elements_of(kernels, "kernels")
+        cdef char* packed = self.elements_of(panels, "panels", True)
+        cdef char* own_bias = self.elements_of(bias, "bias", True)
+        cdef const Panel* panel
+        runs_of(&self.geometry, &n_runs, &run)
+        if (not 0 <= first < end <= self.groups * self.n_panels
+                or kernels.size != (self._kernels_to(end) - self._kernels_before(first)) * n_runs * run
+                or bias.size != self.groups * self.padded_kernels or panels.size != bias.size * self.n_taps):
+            raise ValueError("kernels: they are not those of the panels")
+        with nogil:
+            for index in range(first, end):
+                panel = &self.panels[index % self.n_panels]
+                place = (index // self.n_panels * self.padded_kernels + panel.offset) * size
+                if panel.n_kernels < panel.width:
+                    memset(packed + place * self.n_taps, 0, panel.width * self.n_taps * size)
+                self.routines.pack_steps(
+                    <const int32_t*> taps + (self._kernels_before(index) - before) * n_runs * run, n_runs, run,
+                    packed + place * self.n_taps, panel.width, panel.n_kernels, self.shift,
+                    <int32_t*> (own_bias + place))
+
     cdef Py_ssize_t _kernels_before(self, Py_ssize_t panel) noexcept nogil:
         """Kernels before a panel of all groups'."""
         return panel // self.n_panels * self.geometry.n_kernels + self.panels[panel % self.n_panels].first
@@ -428,6 +469,11 @@ def lanes_of(table, str summed):
     return routines_of(table, summed).lanes
 
 
+def taps_at_once(table):
+    """Taps of 8 bits that a level multiplies at once, given its capsule."""
+    return routines_of(table, "i4").taps_at_once
+
+
 cdef void* allocated(Py_ssize_t count, size_t size) except NULL:
     cdef void* memory = PyMem_Calloc(max(count, 1), size)
     if memory == NULL:
@@ -440,11 +486,12 @@ include "binding.pxi"
 include "call.pxi"
 include "direct_forms.pxi"
 include "over_channels.pxi"
+include "bytes_form.pxi"
 include "winograd_strips.pxi"
 include "fourier_pairs.pxi"
 
 CALLS = {"kernels": OverKernels, "columns": OverColumns, "rows": OverRows, "channels": OverChannels,
-         "winograd 2x2": Winograd, "winograd 4x4": Winograd, "fft": FourierPairs}
+         "bytes": OverBytes, "winograd 2x2": Winograd, "winograd 4x4": Winograd, "fft": FourierPairs}
 
 include "words.pxi"
 include "extents.pxi"

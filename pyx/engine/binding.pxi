@@ -144,6 +144,7 @@ cdef class Binding:
         cdef Engine engine = self.engine
         loops.routines = engine.routines
         loops.item_bytes = engine.routines.item_bytes
+        loops.pixel_bytes = engine.routines.pixel_bytes
         loops.geometry = &engine.geometry
         loops.panels = engine.panels
         loops.n_panels = engine.n_panels
@@ -217,7 +218,7 @@ cdef class Binding:
         """How many strips lie side by side: more than one where rows are too long, or too few for the workers."""
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t rows = product(geometry.down.outputs, self.loops.n_images), outputs = geometry.across.outputs
-        cdef Py_ssize_t pixel_bytes = product(self.engine.pixel * self.engine.routines.item_bytes,
+        cdef Py_ssize_t pixel_bytes = product(self.engine.pixel * self.engine.routines.pixel_bytes,
                                               geometry.across.stride)
         cdef Py_ssize_t n_strips = max(1, outputs // max(STRIP_BYTES // pixel_bytes, 1))
         n_strips = max(n_strips, ceiling(tasks_for(n_workers), max(rows, 1)))
@@ -325,7 +326,7 @@ cdef class Binding:
 
     cdef Py_ssize_t bytes_per_row(self):
         """Bytes of a row of pixels, by which strips are made that stay in a cache."""
-        return product(self.reached_columns, self.engine.pixel * self.engine.routines.item_bytes)
+        return product(self.reached_columns, self.engine.pixel * self.engine.routines.pixel_bytes)
 
     cdef cut_areas(self, list areas):
         """A task for each strip of each area (image, group, first row, rows, first column, columns)."""

@@ -18,7 +18,7 @@ cdef class Interleaved(Call):
         cdef Engine engine = self.engine
         cdef const Geometry* geometry = &engine.geometry
         cdef Py_ssize_t size = engine.routines.item_bytes
-        cdef Py_ssize_t column_pitch = engine.pixel, kernel
+        cdef Py_ssize_t column_pitch = engine.pixel
         loops.in_place = (
             self.images_as_summed and (not self.padded() or self.finds_pixels())
             and loops.source.row_bytes % size == 0 and self.column_bytes % size == 0
@@ -31,8 +31,29 @@ cdef class Interleaved(Call):
             loops.row_pitch = loops.source.row_bytes // size
         else:
             loops.row_pitch = product(self.reached_columns, engine.pixel)
+        self.lay_out_windows(column_pitch)
+        self.lay_out_responses()
+        loops.correlate = engine.routines.over_kernels
+        loops.correlate_group = correlate_panels
+
+    cdef lay_out_windows(self, Py_ssize_t column_pitch):
+        """Pitches of windows and taps, and how a row is staged where it is not read in place."""
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
         loops.rows.window_pitch = column_pitch * geometry.across.stride if geometry.across.outputs > 1 else 0
         loops.sum.tap_pitch = column_pitch * geometry.across.dilation
+        loops.source.staging.n_phases = 1
+        loops.source.staging.phase_pitch = 0
+        loops.source.staging.position_pitch = self.engine.pixel
+        loops.source.staging.channel_pitch = 1
+        loops.do_task = do_strip
+        self.planes = 1
+
+    cdef lay_out_responses(self):
+        """Responses in the array, where they may be written there one by one, or in a strip."""
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t size = self.engine.routines.item_bytes, kernel
         loops.direct_store = (self.out_as_summed and self.out_column_bytes % size == 0
                               and loops.consumer.row_bytes % size == 0 and loops.consumer.response_bytes % size == 0)
         for kernel in range(geometry.groups * geometry.n_kernels):
@@ -45,14 +66,6 @@ cdef class Interleaved(Call):
         else:
             loops.rows.column_pitch = geometry.n_kernels
             loops.rows.row_pitch = self.most_columns * geometry.n_kernels
-        loops.source.staging.n_phases = 1
-        loops.source.staging.phase_pitch = 0
-        loops.source.staging.position_pitch = engine.pixel
-        loops.source.staging.channel_pitch = 1
-        loops.correlate = engine.routines.over_kernels
-        loops.correlate_group = correlate_panels
-        loops.do_task = do_strip
-        self.planes = 1
 
     cdef lay_out_sum(self):
         cdef const Geometry* geometry = &self.engine.geometry

@@ -87,7 +87,7 @@ cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
             if joined > 1:
                 staging.columns = staging.end_inside = n_columns
         row += joined
-        strip += joined * row_pitch * loops.item_bytes
+        strip += joined * row_pitch * loops.pixel_bytes
 
 
 cdef inline Py_ssize_t rows_inside(const Loops* loops, Py_ssize_t row, Py_ssize_t end) noexcept nogil:

@@ -7,6 +7,7 @@ cdef struct Loops
 cdef enum Form:  # where the lanes go
     OVER_KERNELS, OVER_COLUMNS, OVER_CHANNELS
     OVER_ROWS                        # as over columns, the axes of the image and of its windows exchanged
+    OVER_BYTES                       # over kernels, of 8-bit operands
     WINOGRAD                         # over channels and over kernels, between its transforms
     FOURIER                          # over columns and rows of sections, in its transforms
 
@@ -118,6 +119,7 @@ ctypedef int (*CorrelateGroup)(Loops*, Py_ssize_t group, const Area*, const char
 cdef struct Loops:
     const Routines* routines          # of the summed type
     Py_ssize_t item_bytes             # of an element of it
+    Py_ssize_t pixel_bytes            # of an element of an image's strip
     DoTask do_task                    # of the form, as the next three
     CorrelateGroup correlate_group
     CorrelateRows correlate           # the micro-kernels

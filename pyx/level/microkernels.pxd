@@ -9,6 +9,8 @@ chain of multiply-adds (fused where the level has that) for each of the sum's bl
 The order and the blocks follow from the kernel's shape alone, so every form gives the same bits.
 """
 
+from libc.stdint cimport int32_t
+
 cdef extern from *:
     """
     #define XCORR_TABLE_NAME "xcorr.microkernels.Table"
@@ -28,7 +30,7 @@ cdef extern from *:
 
 # The types that sums are kept in: each has its row in a level's table.
 cdef enum:
-    IN_FLOAT32, IN_FLOAT64
+    IN_FLOAT32, IN_FLOAT64, IN_INT32
     N_SUMMED
 
 cdef enum:
@@ -118,6 +120,19 @@ cdef struct Taps:
 # packed[tap * width + kernel] = the kernel's tap of that number; 0 for kernels from n_kernels on.
 ctypedef void (*Pack)(const Taps*, const void* kernels, void* packed, Py_ssize_t width,
                       Py_ssize_t n_kernels) noexcept nogil
+
+# The same of 8-bit operands, over kernels, in int32. A strip's elements, in which image and its pitches count, have
+# `pixel_bytes`: words of 16 bits, or bytes. A step is `taps_at_once` of them that lie next to each other, the 32 bits
+# of a lane; a segment is a run of so many steps, each an element of the panel for each kernel. Where a run of taps ends
+# within a step the rest of it are taps of zero, and pixels are readable as far.
+#   Bytes: signed taps go with unsigned pixels and the other way; `over_bytes` is for the former, `over_bytes_unsigned`
+#     for unsigned taps. Other pixels are staged with their sign's bit turned around, which shifts them by 128; panels'
+#     biases make up for it.
+
+# The steps of n_runs runs of taps, one after the other, for the kernels that exist; and bias[kernel] less `shift` times
+# the sum of the kernel's taps.
+ctypedef void (*PackSteps)(const int32_t* kernels, Py_ssize_t n_runs, Py_ssize_t run, void* packed, Py_ssize_t width,
+                           Py_ssize_t n_kernels, int32_t shift, int32_t* bias) noexcept nogil
 
 # Some quads of winograd, in the order of rows, of one strip: each is 2x2 responses from 4x4 pixels or 4x4 responses
 # from 6x6, all of them as far apart as the dilation says. A quad has as many places as pixels.
@@ -246,6 +261,7 @@ cdef struct Staging:
     const Py_ssize_t* channel_bytes  # offset of each channel in the source
     bint adjacent                    # the source's channels lie next to each other
     bint swapped                     # the source's bytes are in the other order
+    int turned_bits                  # bits of a byte that are turned around on the way into a strip of bytes
     Py_ssize_t n_phases              # padded column x goes to phase x % n_phases, position x // n_phases
     Py_ssize_t phase_pitch           # of the strip, in elements, as the next two
     Py_ssize_t position_pitch
@@ -291,6 +307,8 @@ cdef struct Routines:
     Py_ssize_t item_bytes
     Py_ssize_t lanes                 # elements of a vector
     Py_ssize_t most_kernels          # of a panel over columns
+    Py_ssize_t pixel_bytes           # of an element of a strip
+    Py_ssize_t taps_at_once          # of a step
     CorrelateRows over_kernels
     CorrelateRows over_columns
     CorrelateRows over_rows
@@ -298,6 +316,9 @@ cdef struct Routines:
     CorrelateRows over_channels
     CorrelatePixels over_pixels
     CorrelatePixels over_planes
+    CorrelateRows over_bytes         # of 8-bit operands, as the next two
+    CorrelateRows over_bytes_unsigned
+    PackSteps pack_steps
     Pack pack
     WinogradIn winograd_in
     WinogradOut winograd_out

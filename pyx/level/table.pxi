@@ -3,7 +3,10 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 
-from microkernels cimport FLOAT32, FLOAT64, IN_FLOAT32, IN_FLOAT64, N_SUMMED, TABLE_NAME, Routines
+from libc.string cimport memcpy
+from microkernels cimport (
+    FLOAT32, FLOAT64, IN_FLOAT32, IN_FLOAT64, IN_INT32, INT32, N_SUMMED, TABLE_NAME, Routines
+)
 from simd cimport F32_LANES, F64_LANES, TILE_KERNELS
 
 cdef extern void xcorr_fill_columns_f32(Routines*) noexcept nogil
@@ -14,13 +17,18 @@ cdef extern void xcorr_fill_kernels(Routines*) noexcept nogil
 cdef extern void xcorr_fill_channels(Routines*) noexcept nogil
 cdef extern void xcorr_fill_transforms(Routines*) noexcept nogil
 cdef extern void xcorr_fill_staging(Routines*) noexcept nogil
+cdef extern void xcorr_fill_bytes(Routines*) noexcept nogil
+cdef extern bint xcorr_fill_bytes_vnni(Routines*) noexcept nogil
 
-cdef Routines[N_SUMMED] exported
+cdef Routines[N_SUMMED] exported, exported_vnni
 
-exported[IN_FLOAT32].element, exported[IN_FLOAT64].element = FLOAT32, FLOAT64
+exported[IN_FLOAT32].element, exported[IN_FLOAT64].element, exported[IN_INT32].element = FLOAT32, FLOAT64, INT32
 exported[IN_FLOAT32].item_bytes, exported[IN_FLOAT64].item_bytes = sizeof(float), sizeof(double)
+exported[IN_FLOAT32].pixel_bytes, exported[IN_FLOAT64].pixel_bytes = sizeof(float), sizeof(double)
+exported[IN_FLOAT32].taps_at_once = exported[IN_FLOAT64].taps_at_once = 1
 exported[IN_FLOAT32].lanes, exported[IN_FLOAT64].lanes = F32_LANES, F64_LANES
 exported[IN_FLOAT32].most_kernels = exported[IN_FLOAT64].most_kernels = TILE_KERNELS
+exported[IN_INT32].item_bytes, exported[IN_INT32].lanes = sizeof(int), F32_LANES
 xcorr_fill_columns_f32(exported)
 xcorr_fill_columns_f64(exported)
 xcorr_fill_rows(exported)
@@ -29,5 +37,8 @@ xcorr_fill_kernels(exported)
 xcorr_fill_channels(exported)
 xcorr_fill_transforms(exported)
 xcorr_fill_staging(exported)
+xcorr_fill_bytes(exported)
+memcpy(exported_vnni, exported, sizeof(exported))
 
 table = PyCapsule_New(exported, TABLE_NAME, NULL)
+table_vnni = PyCapsule_New(exported_vnni, TABLE_NAME, NULL) if xcorr_fill_bytes_vnni(exported_vnni) else None

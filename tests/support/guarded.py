@@ -20,6 +20,7 @@ CASES = [
     *(Case(f"one-kernel-{columns}", (1, 3, columns, 1), (1, 3, 3, 1)) for columns in (7, 11, 12, 14, 21, 35, 75)),
     *(Case(f"one-kernel-{rows}-rows", (1, rows, 19, 1), (1, 3, 5, 1)) for rows in (6, 7, 9, 10)),
     *(Case(f"many-kernels-{n_kernels}", (1, 3, 17, 3), (n_kernels, 2, 3, 3)) for n_kernels in (8, 9, 15, 17, 33)),
+    *(Case(f"many-kernels-of-{depth}", (1, 3, 9, depth), (17, 2, 3, depth)) for depth in (1, 2, 4, 8)),
     *(
         Case(f"depthwise-{depth}", (1, 4, 5, depth), (depth, 3, 3, 1), groups=depth, padding="same")
         for depth in (7, 8, 9, 17, 33)
@@ -127,23 +128,31 @@ def with_infinities(method, images, kernels):
 
 
 def run(method, dtype, results):
-    """Every case on every level between guard pages; a touched guard kills this process."""
+    """Every case on every level between guard pages; a touched guard kills this process.
+
+    `dtype` may be two with a comma, of the images and of the kernels. Where integers of 8 bits are multiplied as bytes,
+    they are as words, too.
+    """
+    dtypes = dtype.split(",") if "," in dtype else (dtype, dtype)
+    of_bytes = all(np.dtype(own).itemsize == 1 for own in dtypes)
+    levels = [(name, None) for name in _dispatch.runnable_levels()]
+    levels += [(name, False) for name in _dispatch.runnable_levels() if of_bytes and _dispatch.has_vnni(name)]
     for case in OF_METHOD.get(method, CASES):
         rng = random_generator(case.id, dtype)
-        images, kernels = whole_numbers(rng, case.images, dtype), whole_numbers(rng, case.kernels, dtype)
+        images, kernels = whole_numbers(rng, case.images, dtypes[0]), whole_numbers(rng, case.kernels, dtypes[1])
         kernels = 4 * kernels if method == "winograd" else kernels  # its quarters are exact
-        expected = fast_correlate(images, kernels, **case.keywords).astype(response_dtype(dtype))
+        expected = fast_correlate(images, kernels, **case.keywords).astype(response_dtype(*dtypes))
         marked = with_infinities(method, images, kernels)
         handed_back = np.isfinite(xcorr.correlate(*marked, method="direct", **case.keywords))
-        for level in _dispatch.runnable_levels():
+        for level in levels:
             for at_end, kernels_first in ((True, False), (False, False), (True, True)):
                 place = "page after" if at_end else "page before"
-                results.send(f"{level}, {case.id}, {place}, kernels first: {kernels_first}")
+                results.send(f"{level[0]}, {case.id}, {place}, kernels first: {kernels_first}")
                 guarded = Guarded(at_end)
                 out = guarded(np.zeros(expected.shape, expected.dtype))
                 if kernels_first:  # in memory: responses go there by way of the workspace
                     out = np.moveaxis(out.reshape(np.moveaxis(expected, -1, 0).shape), 0, -1)
-                with guarding(guarded), _dispatch.using_level(level):
+                with guarding(guarded), _dispatch.using_level(*level):
                     xcorr.correlate(
                         guarded(images), guarded(kernels), out=out, method=method, workers=1, **case.keywords
                     )

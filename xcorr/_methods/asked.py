@@ -68,6 +68,10 @@ class Plan(Protocol):
         """Multiply-adds of one image, in real numbers."""
 
     @property
+    def share_of_bytes(self) -> float:
+        """What sums of 8-bit products take, as a share of the multiply-adds."""
+
+    @property
     def blocks(self) -> tuple[int, int, bool]:
         """How the sum over taps is cut."""
 

@@ -1,5 +1,6 @@
 """The direct method: every tap of every window, with the lanes over kernels, over columns or over channels."""
 
+from math import ceil, inf
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from xcorr._axes import Geometry
 from xcorr._bank import panel_bytes
 from xcorr._dtypes import Types
+from xcorr._engine import lanes_of, taps_at_once
 from xcorr._methods.asked import Area, Array, Box, Job, Limits, Part, Plan
 from xcorr._workers import WORKSPACE_LIMIT, refuse_too_large
 
@@ -53,6 +55,14 @@ level v4, 1 worker, benchmarks/forms.py.
 FOUR = 4
 """Channels and kernels of groups that share vectors, of 3x3 kernels and channels last."""
 
+FILLED, FEW_KERNELS, FEW_KERNELS_TURNED, FEW_KERNELS_IN_PLANES = 1.0, 0.6, 1.0, 0.45
+"""Share of the multiply-adds up to which sums of 8-bit products are taken: for lanes over kernels, and for others.
+
+The latter have to turn channels that come last, but not those in planes. Filled vectors take 0.25 to 0.8 of the time of
+float32, others up to these shares 0.35 to 0.95. 2026-11-26, AMD EPYC (Zen 5), levels base, v3 and v4, with VNNI and
+without, 1 worker, benchmarks/byte_sums.py.
+"""
+
 THIN = 2
 """How many times as long kernels of one row or one column take directly as their multiply-adds say: 1.3 to 3.7.
 
@@ -76,7 +86,9 @@ def cost(geometry: Geometry, types: Types) -> int:
 
 
 def effort(plan: Plan) -> int:
-    """The multiply-adds, twice those with lanes over channels: each waits for a load of its own."""
+    """The multiply-adds, fewer of bytes, twice those with lanes over channels: each waits for a load of its own."""
+    if plan.share_of_bytes < inf:
+        return ceil(plan.multiply_adds * plan.share_of_bytes)
     return plan.multiply_adds * (2 if plan.form(plan.types.summed) == "channels" else 1)
 
 
@@ -119,6 +131,8 @@ def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, 
 
 def reasons(plan: Plan) -> list[str]:
     """The form: where the lanes run."""
+    if plan.share_of_bytes < inf:
+        return [f"products of 8 bits, {taps_at_once(plan.level.table)} taps at once, where int32 holds their sums"]
     return [f"lanes over {plan.form(plan.types.summed)}"] if plan.geometry.n_kernels and not plan.types.exact else []
 
 
@@ -187,6 +201,31 @@ def fills_vectors(n_kernels: int, lanes: int) -> bool:
     """
     padded = -(-n_kernels // lanes) * lanes
     return n_kernels * 8 > padded * (5 if padded == lanes else 4)
+
+
+def share_of_bytes(plan: Plan) -> float:
+    """What sums of 8-bit products take, as a share of the multiply-adds; infinite where floats are the faster ones."""
+    if plan.method != "direct" or not plan.types.of_bytes or not plan.n_kernels:
+        return inf
+    form = plan.form("f4")
+    if form not in ("kernels", "columns", "rows"):
+        return inf
+    if form == "kernels":
+        most = FILLED
+    elif plan.layout.in_planes(plan.geometry.channels):
+        most = FEW_KERNELS_IN_PLANES if plan.depth > 1 else 0
+    else:
+        most = FEW_KERNELS_TURNED if plan.depth > 1 else FEW_KERNELS
+    share = share_by_sizes(plan)
+    return share if share <= most else inf
+
+
+def share_by_sizes(plan: Plan) -> float:
+    """Steps over taps and vectors over kernels, which are only as full as these fill them."""
+    (height, width), dilated = plan.geometry.kernel_shape, plan.geometry.axes[-1].dilation > 1
+    n_runs, run = (height * width, plan.depth) if dilated and width > 1 else (height, width * plan.depth)
+    lanes, at_once = lanes_of(plan.level.table, "i4"), taps_at_once(plan.level.table)
+    return n_runs * -(-run // at_once) * -(-plan.n_kernels // lanes) * lanes / (n_runs * run * plan.n_kernels)
 
 
 # --- the run ----------------------------------------------------------------------------------------------------------
