@@ -61,6 +61,7 @@ PARTS = (
     "part_bytes_vnni",
     "part_bytes",
     "part_transforms",
+    "part_products",
 )
 
 # Of one part, what a level's processors may have beside it; where the compiler does not know it, the part is empty.

@@ -46,7 +46,22 @@ def grid() -> list[Case]:
         )
         if side <= size
     ]
-    return [case for case in cases if case.multiply_adds <= LARGEST_OF_GRID] + layers() + large_kernels()
+    return (
+        [case for case in cases if case.multiply_adds <= LARGEST_OF_GRID] + layers() + large_kernels() + large_banks()
+    )
+
+
+def large_banks() -> list[Case]:
+    """Around where kernels are better read than packed: images of one window or a few pixels, alone and in batches."""
+    pixels = [
+        Case((n_images, side, side, channels), (n_kernels, 1, 1))
+        for n_images, side, channels, n_kernels in itertools.product((1, 64), (1, 2, 4), (256, 1024, 4096), (64, 512))
+    ]
+    whole = [
+        Case((n_images, side, side, channels), (n_kernels, side, side))
+        for n_images, side, channels, n_kernels in itertools.product((1, 64), (5, 7), (16, 256), (64, 512))
+    ]
+    return pixels + whole
 
 
 def large_kernels() -> list[Case]:

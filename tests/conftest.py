@@ -27,7 +27,7 @@ def pytest_report_header():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Of each test's runs by "matmul", which "auto" never takes, one and every tenth: others with another seed."""
+    """Of each test's runs by "matmul", which "auto" seldom takes, one and every tenth: others with another seed."""
     if ALL_OF_MATMUL:
         return
     drawn, left_out = {}, []

@@ -145,13 +145,7 @@ class Bank:
         summed, n_kernels = np.dtype(engine.summed), widest_panel(engine)
         if self.parts > 1:
             return 3 * n_kernels * self.n_taps * summed.itemsize  # both parts, and all taps
-        if is_plain_number(self.kernels, summed):
-            return 0
-        return self.copied_bytes(n_kernels, summed)
-
-    def copied_bytes(self, n_kernels: int, summed: np.dtype[Any]) -> int:
-        """The bytes of that many real kernels in C order, where those given are not that."""
-        as_they_are = is_plain_number(self.kernels, summed) and self.kernels[:n_kernels].flags.c_contiguous
+        as_they_are = is_plain_number(self.kernels, summed)
         return 0 if as_they_are else n_kernels * self.n_taps * summed.itemsize
 
     def pack(self, engine: Engine, n_workers: int = 1, but: Hashable = None) -> tuple[Array, Array]:
@@ -243,30 +237,40 @@ class Bank:
             self.finite = own_finite(self.original, table)
         return self.finite
 
-    def matrices(self, summed: np.dtype[Any], width: int) -> tuple[Array, Array]:
-        """Matrices (groups, panels, taps, `width`), padded with zero kernels, and the bias, for the matmul method."""
-        key = (summed.str, width)
+    def rows(self, summed: np.dtype[Any], channels_first: bool, n_workers: int = 1) -> tuple[Array, Array]:
+        """Kernels as rows of taps (groups, kernels, taps), where they lie if they are that; and the bias."""
+        key = self.rows_key(summed, channels_first)
         found = self.packs.get(key)
+        bias = np.ascontiguousarray(self.bias, summed)
+        if found is None and not self.row_bytes(summed, channels_first):
+            return turned(self.kernels, channels_first).reshape(self.n_groups, self.n_kernels, -1), bias
         if found is None:
-            n_panels = -(-self.n_kernels // width)
-            n_bytes, converted = (
-                self.matrix_bytes(summed, width),
-                self.copied_bytes(min(width, self.n_kernels), summed),
-            )
-            refuse_too_large("kernels", "matrices", n_bytes, converted, "converted kernels")
-            self.make_room(n_bytes + converted)
-            matrices = np.zeros((self.n_groups, n_panels, self.n_taps, width), dtype=summed)
-            for group, panel in np.ndindex(self.n_groups, n_panels):
-                end = min((panel + 1) * width, self.n_kernels)
-                kernels = self.real_kernels(group, panel * width, end, summed)
-                matrices[group, panel, :, : len(kernels)] = kernels.T
-            found = self.keep(key, (matrices, self.bias.astype(summed)))
+            n_bytes, n_kernels = self.row_bytes(summed, channels_first), self.n_groups * self.n_kernels
+            refuse_too_large("kernels", "converted kernels", n_bytes)
+            self.make_room(n_bytes)
+            rows = empty_lines(n_bytes).view(summed).reshape(n_kernels, self.n_taps)
+            n_workers = workers_for(n_bytes, n_bytes, 0, n_workers)
+            at_once = max(1, min(n_kernels // (PIECES_PER_WORKER * n_workers), MOST_PACKED * n_kernels // n_bytes))
+
+            def convert(task: int) -> None:
+                some = slice(task * at_once, min((task + 1) * at_once, n_kernels))
+                taps = turned(self.real_taps(some.start, some.stop, summed, False), channels_first)
+                rows[some].reshape(taps.shape)[...] = taps
+
+            _workers.prepare(convert, -(-n_kernels // at_once), n_workers)
+            found = self.keep(key, (rows.reshape(self.n_groups, self.n_kernels, -1), bias))
         return found
 
-    def matrix_bytes(self, summed: np.dtype[Any], width: int) -> int:
-        """The bytes of `weights`."""
-        n_panels = self.n_groups * -(-self.n_kernels // width)
-        return int(summed.itemsize * n_panels * self.n_taps * width)
+    def rows_key(self, summed: np.dtype[Any], channels_first: bool) -> Hashable:
+        """What rows of taps depend on, beside the bank."""
+        return "rows", summed.str, channels_first
+
+    def row_bytes(self, summed: np.dtype[Any], channels_first: bool) -> int:
+        """The bytes of rows of taps, where those given are not that."""
+        as_they_are = self.parts == 1 and is_plain_number(self.kernels, summed)
+        if as_they_are and turned(self.kernels, channels_first).flags.c_contiguous:
+            return 0
+        return int(summed.itemsize * self.n_groups * self.n_kernels * self.n_taps)
 
     @functools.cached_property
     def float_reach(self) -> float:
@@ -325,6 +329,11 @@ def workers_for(n_bytes: int, kept: int, of_worker: int, most: int) -> int:
 def is_plain_number(kernels: Array, summed: np.dtype[Any]) -> bool:
     """Whether they are numbers of that type, which need no conversion wherever they lie."""
     return kernels.dtype == summed and kernels.dtype.isnative and bool(kernels.flags.aligned)
+
+
+def turned(kernels: Array, channels_first: bool) -> Array:
+    """Kernels (kernels, rows, columns, channels), or with the channels before rows and columns."""
+    return kernels.transpose(0, 3, 1, 2) if channels_first else kernels
 
 
 def widest_panel(engine: Engine) -> int:

@@ -493,6 +493,7 @@ include "fourier_pairs.pxi"
 CALLS = {"kernels": OverKernels, "columns": OverColumns, "rows": OverRows, "channels": OverChannels,
          "bytes": OverBytes, "winograd 2x2": Winograd, "winograd 4x4": Winograd, "fft": FourierPairs}
 
+include "products.pxi"
 include "words.pxi"
 include "extents.pxi"
 include "repeat.pxi"

@@ -134,6 +134,18 @@ ctypedef void (*Pack)(const Taps*, const void* kernels, void* packed, Py_ssize_t
 ctypedef void (*PackSteps)(const int32_t* kernels, Py_ssize_t n_runs, Py_ssize_t run, void* packed, Py_ssize_t width,
                            Py_ssize_t n_kernels, int32_t shift, int32_t* bias) noexcept nogil
 
+# Windows and kernels whose taps lie next to each other, so far apart; pitches are in elements.
+cdef struct Product:
+    Py_ssize_t n_windows, n_kernels, n_taps
+    Py_ssize_t window_pitch, kernel_pitch
+    Py_ssize_t row_pitch, column_pitch  # of the responses
+
+# responses[w * row_pitch + k * column_pitch] = bias[k], or without bias itself, + sum over the taps
+#     windows[w * window_pitch + tap] * kernels[k * kernel_pitch + tap]
+# The sum is one for each lane over the vectors of taps, and one tree over the lanes: the same for all w and k.
+ctypedef void (*Multiply)(const Product*, const void* windows, const void* kernels, const void* bias,
+                          void* responses) noexcept nogil
+
 # Some quads of winograd, in the order of rows, of one strip: each is 2x2 responses from 4x4 pixels or 4x4 responses
 # from 6x6, all of them as far apart as the dilation says. A quad has as many places as pixels.
 cdef struct Quads:
@@ -320,6 +332,7 @@ cdef struct Routines:
     CorrelateRows over_bytes_unsigned
     PackSteps pack_steps
     Pack pack
+    Multiply multiply
     WinogradIn winograd_in
     WinogradOut winograd_out
     PackTransformed pack_transformed

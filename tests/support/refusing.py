@@ -11,7 +11,6 @@ import ctypes, gc, json, os, re, sys, time
 import numpy as np
 import xcorr
 from xcorr import _cache, _memory
-from xcorr._methods import matmul
 
 library = ctypes.CDLL(os.environ["LD_PRELOAD"])
 refuse_in, refused, alive = (ctypes.c_long.in_dll(library, name) for name in ("refuse_in", "refused", "alive"))
@@ -62,7 +61,6 @@ CALLS = {
 def forget():
     for cache in (_cache.plans, _cache.banks, _cache.recent_calls):
         cache.clear()
-    matmul.width_for.cache_clear()
     _memory.free_kept_memory()
     prepared._banks.clear()
     prepared._known.clear()

@@ -113,6 +113,7 @@ class Job(Protocol):
     bank: Bank
     fill: tuple[complex, ...]
     n_images: int
+    n_workers: int
     beside: int
     spare: int
     packed_as: Any

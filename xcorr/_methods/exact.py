@@ -10,8 +10,11 @@ from xcorr._arrays import in_order
 from xcorr._engine import fill_source_indices
 from xcorr._integers import exact_products
 from xcorr._methods.asked import Job, Limits
-from xcorr._methods.matmul import WIDTHS, Slabs
+from xcorr._methods.matmul import Slabs
 from xcorr._workers import refuse_too_large
+
+MOST_KERNELS = 32
+"""Kernels whose sums are there at once."""
 
 MULTIPLY_ADDS_AT_ONCE = 2**23
 """Multiply-adds between two looks for a signal: some milliseconds."""
@@ -29,8 +32,8 @@ def run(job: Job, result: npt.NDArray[Any], limits: Limits) -> bool:
     refuse_too_large("kernels", "64-bit kernels", kernel_bytes)
     refuse_too_large("images", "workspace", workspace, kernel_bytes, "64-bit kernels")
     bank.make_room(kernel_bytes + workspace)
-    gathered = np.empty((slabs.rows * slabs.columns, slabs.n_taps), dtype=wide)
-    at_once = max(1, min(WIDTHS[0], MULTIPLY_ADDS_AT_ONCE // gathered.size))
+    gathered = np.empty((slabs.n_positions, slabs.n_taps), dtype=wide)
+    at_once = max(1, min(MOST_KERNELS, MULTIPLY_ADDS_AT_ONCE // gathered.size))
     down, across = geometry.axes
     columns = sources(-across.before, slabs.strip_columns, across.length, boundary[1])
     for group in range(geometry.groups):
@@ -43,8 +46,7 @@ def run(job: Job, result: npt.NDArray[Any], limits: Limits) -> bool:
             own_fill = fill[channels] if len(fill) > 1 else fill
             strip = padded(images[image, :, :, channels], rows, columns, own_fill, wide)
             for first_column in slabs.first_columns():
-                windows = slabs.windows(strip, first_column)
-                gathered.reshape(windows.shape)[...] = windows
+                slabs.gather(strip, first_column, gathered, False)
                 for first in range(0, bank.n_kernels, at_once):
                     chosen = slice(first, first + at_once)
                     sums = np.empty((len(gathered), len(bias[chosen])), dtype=np.uint64)

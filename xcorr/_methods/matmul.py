@@ -1,49 +1,59 @@
-"""The matmul method: windows gathered block by block, NumPy's matrix product, responses stored as any method's.
+"""The matmul method: windows times the bank as it lies in memory, for large banks with few windows.
 
-Every product has the same shape, whatever the batch, the bank and the workers, because a BLAS may round differently in
-matrices of another shape: positions of one image, taps of one block of the sum, one panel of kernels (padded with zero
-ones). And it may round differently in another column, so a panel is only as wide as all of its columns round alike.
+Kernels are not packed: a product reads each once for all windows, which are gathered where they are no view, of several
+images together. A window's sums have the same bits wherever it stands in a product, and so whatever the batch, the bank
+and the workers.
 """
 
-import itertools
-import os
 from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xcorr._axes import Geometry, sum_blocks
-from xcorr._cache import remembered
+from xcorr import _workers
+from xcorr._arrays import in_order
+from xcorr._axes import Axis, Geometry
+from xcorr._bank import is_plain_number
 from xcorr._dtypes import Types
+from xcorr._engine import multiply
+from xcorr._memory import empty_lines
 from xcorr._methods import direct
 from xcorr._methods.asked import Array, Job, Limits, Plan
-from xcorr._threads import RLock
 from xcorr._workers import refuse_too_large
 
 BOUND = "componentwise"
 LARGEST_KEPT_BANK, WORKERS_LIMIT = direct.LARGEST_KEPT_BANK, direct.WORKERS_LIMIT
 
-WIDTHS = (32, 16, 8, 4, 2, 1)
-"""Kernels in one product, the most first."""
+LARGE_BANK = 2**17
+"""Taps of a bank from which on its kernels are better read where they lie than packed, for few windows.
 
-SLAB_BYTES = 2 * 2**20
-"""Bytes of the windows and the responses of one product, which stay in the second- or third-level cache."""
+Raw and prepared, 512 kernels of 7x7x512 on 8 images take 0.19 and 0.31 of direct's time, 1000 of 2048 taps on 128
+0.28 and 0.3, 256 of 28x28 on 2000 0.41 and 0.47. With one image, prepared banks of less than 2**20 taps are 2 to 3
+times as fast by direct, as a call takes 0.03 ms here, and raw ones 0.4 times. 2026-11-26, AMD EPYC (Zen 5), level v4,
+1 worker, benchmarks/crossover.py.
+"""
 
-_lock = RLock()
-"""A BLAS with threads of its own is not called from several threads at once, nor forked while it works."""
+SHORTEST_SUM = 64
+"""Taps of a sum below which adding up the lanes takes too large a part."""
 
+MOST_WINDOWS = 4
+"""Windows of an image that a large bank is multiplied with; images of one pixel or window have one."""
 
-def _forget_lock() -> None:
-    """Makes a lock for a forked child, which has none of the threads that wait for the old one."""
-    global _lock
-    _lock = RLock()
+KERNELS_AT_ONCE = 128
+"""Kernels of which the responses of gathered windows are there at once."""
 
+SLAB_BYTES = 2**19
+"""Bytes of the windows of one product, which stay in the second-level cache while kernels pass by."""
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=lambda: _lock.acquire(), after_in_parent=lambda: _lock.release(), after_in_child=_forget_lock
-    )
+LONGEST_PIECE = 4096
+"""Taps of a window that are there at once at most."""
+
+TASKS_PER_WORKER = 4
+"""Tasks of a product for each worker, so that nobody waits long for the last one."""
+
+LEAST_MULTIPLY_ADDS, MOST_MULTIPLY_ADDS = 2**18, 2**26
+"""Multiply-adds of a task: far more than a claim takes, and not more than milliseconds of them."""
 
 
 def obstacle(geometry: Geometry, types: Types) -> str:
@@ -52,22 +62,43 @@ def obstacle(geometry: Geometry, types: Types) -> str:
 
 
 def doubt(geometry: Geometry, types: Types) -> str:
-    """The measurement: of 200 random geometries it was faster in none, at best 1.1 times slower.
+    """Small banks, many windows, or windows that have to be gathered."""
+    if gathers(geometry, types):
+        return "windows would have to be gathered, or converted"
+    if prod(geometry.outputs) > MOST_WINDOWS:
+        return f"it is for {MOST_WINDOWS} windows of an image and fewer"
+    if geometry.n_taps < SHORTEST_SUM or geometry.n_taps * geometry.n_kernels < LARGE_BANK:
+        return f"it is for banks of {LARGE_BANK} taps and more, {SHORTEST_SUM} in a sum"
+    return ""
 
-    Its products have to stop at every block of the sum. 2026-11-24, AMD EPYC (Zen 4), level v4, 1 worker,
-    benchmarks/crossover.py.
-    """
-    return "it was measured to be the fastest nowhere"
+
+def gathers(geometry: Geometry, types: Types) -> bool:
+    """Whether windows are neither a whole image each nor its pixels, or of another type than sums and responses."""
+    if types.exact or types.is_complex or types.stored != types.sums or geometry.groups > 1:
+        return True
+    whole, pointwise = (all(map(fits, geometry.axes)) for fits in (is_whole, is_pointwise))
+    return not (whole or pointwise)
+
+
+def is_whole(axis: Axis) -> bool:
+    """Whether a kernel covers the axis."""
+    return axis.outputs == 1 and axis.kernel == axis.length and axis.dilation == 1 and axis.before == 0
+
+
+def is_pointwise(axis: Axis) -> bool:
+    """Whether each window has one pixel of the axis, and each pixel a window."""
+    return axis.kernel == axis.stride == 1 and axis.outputs == axis.length and axis.before == 0
 
 
 def cost(geometry: Geometry, types: Types) -> int:
-    """The multiply-adds of one image's responses."""
-    return geometry.multiply_adds * types.parts
+    """The multiply-adds of one image's responses; half of them where it is looked at, as nothing is packed."""
+    multiply_adds = geometry.multiply_adds * types.parts
+    return multiply_adds if doubt(geometry, types) else multiply_adds // 2
 
 
 def effort(plan: Plan) -> int:
-    """The cost."""
-    return cost(plan.geometry, plan.types)
+    """Twice the multiply-adds: few windows wait for their taps from memory."""
+    return 2 * plan.multiply_adds
 
 
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
@@ -76,53 +107,49 @@ def loops(plan: Plan, summed: str) -> dict[str, Any]:
 
 
 def check(plan: Plan, packed: int) -> None:
-    """The rows of a strip: images are never read in place."""
-    direct.check_rows(plan, packed)
+    """The rows of a strip, where images are not read in place."""
+    if gathers(plan.geometry, plan.types):
+        direct.check_rows(plan, packed)
 
 
 def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, int]:
-    """The bytes of the matrices, and of the one workspace."""
-    plan = job.plan
-    slabs = Slabs(plan.geometry, plan.depth, np.dtype(summed).itemsize)
-    return slabs.item_bytes * slabs.n_taps * plan.n_kernels * plan.geometry.groups, slabs.workspace_bytes
+    """The bytes of kernels that have to be converted, and of the workspaces of gathered windows, at most."""
+    plan, item_bytes = job.plan, np.dtype(summed).itemsize
+    if not gathers(plan.geometry, plan.types):
+        return 0, 0
+    slabs = Slabs(plan.geometry, plan.depth, item_bytes)
+    kernels = item_bytes * slabs.n_taps * plan.n_kernels * plan.geometry.groups
+    return kernels, slabs.workspace_bytes * workers_for(slabs, kernels, n_workers)
 
 
 def reasons(plan: Plan) -> list[str]:
     """How it goes."""
-    return ["windows are gathered and multiplied by NumPy's product"]
+    gathered = "gathered and " if gathers(plan.geometry, plan.types) else ""
+    return [f"windows are {gathered}multiplied with the kernels where they lie"]
 
 
 class Slabs:
-    """How one image's positions are cut into products of one shape; the last row and column of slabs overlap."""
+    """How one image's positions are cut into pieces of one shape; the last row and column of slabs overlap.
+
+    A product takes those of several images, where one has few positions.
+    """
 
     def __init__(self, geometry: Geometry, depth: int, item_bytes: int) -> None:
         self.geometry = geometry
         self.depth = depth
         self.down, self.across = geometry.axes
         self.n_taps = self.down.kernel * self.across.kernel * depth
-        self.rows_per_block, self.pieces, self.compensated = sum_blocks(self.down.kernel, self.across.kernel * depth)
-        positions = max(1, SLAB_BYTES // ((self.n_taps + 4 * WIDTHS[0]) * item_bytes))
+        positions = max(1, SLAB_BYTES // ((self.n_taps + KERNELS_AT_ONCE) * item_bytes))
         self.columns = min(self.across.outputs, positions)
         self.rows = min(self.down.outputs, max(1, positions // self.columns))
         self.strip_rows, self.strip_columns = self.down.reach(self.rows), self.across.reached
         self.item_bytes = item_bytes
+        self.n_positions = self.rows * self.columns
+        self.at_once = max(1, positions // self.n_positions) if self.columns == self.across.outputs else 1
+        self.strip_elements = self.strip_rows * self.strip_columns * depth
         self.workspace_bytes = item_bytes * (
-            self.strip_rows * self.strip_columns * depth + self.rows * self.columns * (self.n_taps + 4 * WIDTHS[0])
+            self.strip_elements + self.at_once * self.n_positions * (self.n_taps + KERNELS_AT_ONCE)
         )
-
-    def sum_blocks(self) -> list[tuple[int, int]]:
-        """First and last tap of each block of the sum: the same blocks as the direct method's."""
-        kernel_height, run_length = self.down.kernel, self.across.kernel * self.depth
-        if self.pieces == 1:
-            edges = [row * run_length for row in range(0, kernel_height, self.rows_per_block)]
-        else:
-            edges = [
-                row * run_length + run_length * piece // self.pieces
-                for row in range(kernel_height)
-                for piece in range(self.pieces)
-            ]
-        edges.append(kernel_height * run_length)
-        return list(itertools.pairwise(edges))
 
     def first_rows(self) -> list[int]:
         return starts(self.down.outputs, self.rows)
@@ -148,50 +175,41 @@ class Slabs:
             ),
         )
 
+    def gather(self, strip: npt.NDArray[Any], first_column: int, gathered: npt.NDArray[Any], turned: bool) -> None:
+        """A slab's windows (positions, taps), their channels last or `turned`, channels first."""
+        windows = self.windows(strip, first_column)
+        windows = windows.transpose(0, 1, 4, 2, 3) if turned else windows
+        gathered.reshape(windows.shape)[...] = windows
+
 
 def starts(length: int, block: int) -> list[int]:
     """The beginnings of slabs that cover `length`; the last slab ends there and may lie over the one before."""
     return [min(first, length - block) for first in range(0, length, block)]
 
 
-def panel_width(slabs: Slabs, summed: np.dtype[Any]) -> int:
-    """The most kernels in one product whose columns the BLAS in use all rounds alike."""
-    lengths = {end - first for first, end in slabs.sum_blocks()}
-    with _lock:
-        return min(width_for(slabs.rows * slabs.columns, length, summed) for length in lengths)
-
-
-@remembered(4096)
-def width_for(n_positions: int, n_taps: int, summed: np.dtype[Any]) -> int:
-    """Found by multiplying equal columns of scattered numbers: where they round alike, so does every column."""
-    windows = scattered(1, n_positions, n_taps)[0].astype(summed)
-    for width in WIDTHS:
-        columns = scattered(4, n_taps, 1).astype(summed)
-        products = [np.matmul(windows, np.repeat(column, width, axis=1)) for column in columns]
-        if all(np.array_equal(product, product[:, :1].repeat(width, axis=1)) for product in products):
-            return width
-    return 1
-
-
-def scattered(*shape: int) -> npt.NDArray[np.float64]:
-    """Numbers between -1/2 and 1/2 with full significands: multiples of the golden ratio (Weyl's sequence).
-
-    A generator of random ones would have to be imported, which a signal's handler may find half done.
-    """
-    return (np.arange(1.0, 1.0 + prod(shape)) * ((5**0.5 - 1) / 2) % 1 - 0.5).reshape(shape)
+# --- the run ----------------------------------------------------------------------------------------------------------
 
 
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number."""
-    plan, dtype = job.plan, np.dtype(summed)
-    slabs = Slabs(plan.geometry, plan.depth, dtype.itemsize)
-    width = panel_width(slabs, dtype)
-    n_bytes = job.bank.matrix_bytes(dtype, width)
-    refuse_too_large("images", "workspace", slabs.workspace_bytes, n_bytes, "matrices")
-    weights, bias = job.bank.matrices(dtype, width)
-    job.bank.make_room(slabs.workspace_bytes, (dtype.str, width))
-    call = job.call(plan.engine(summed), result, (weights, bias), limits=limits, n_workers=1)
-    multiply_slabs(call, slabs, weights, bias, job.n_images)
+    dtype = np.dtype(summed)
+    first = channels_first(job.plan)
+    windows = responses = None
+    if limits is None and not gathers(job.plan.geometry, job.plan.types):
+        windows = windows_in_place(job, dtype)
+        responses = responses_in_place(job, result, dtype)
+    if windows is not None and responses is not None:
+        rows, bias = job.bank.rows(dtype, first, job.most_workers)
+        multiply_views(job, windows, rows[0], bias[0], responses)
+        return True
+    slabs = Slabs(job.plan.geometry, job.plan.depth, dtype.itemsize)
+    kernels = job.bank.row_bytes(dtype, first)
+    refuse_too_large("images", "workspace", slabs.workspace_bytes, kernels, "converted kernels")
+    rows, bias = job.bank.rows(dtype, first, job.most_workers)
+    n_workers = workers_for(slabs, kernels, job.n_workers)
+    job.bank.make_room(slabs.workspace_bytes * n_workers, job.bank.rows_key(dtype, first))
+    call = job.call(job.plan.engine(summed), result, (rows, bias), limits=limits, n_workers=1)
+    multiply_slabs(job, call, slabs, rows, bias, n_workers)
     return not call.overflowed
 
 
@@ -200,46 +218,92 @@ def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bou
     return run(job, result, summed, limits)
 
 
-def multiply_slabs(call: Any, slabs: Slabs, weights: Array, bias: Array, n_images: int) -> None:
-    """Every response of the batch, one block of one image after the other."""
-    n_groups, width = len(weights), weights.shape[3]
-    strip = np.zeros(slabs.strip_rows * slabs.strip_columns * slabs.depth, dtype=weights.dtype)
-    gathered = np.empty((slabs.rows * slabs.columns, slabs.n_taps), dtype=weights.dtype)
-    for image, group, first_row in itertools.product(range(n_images), range(n_groups), slabs.first_rows()):
-        first = first_row * slabs.down.stride
-        call.stage(strip.view(np.int8), image, group, first, slabs.strip_rows)
-        for first_column in slabs.first_columns():
-            windows = slabs.windows(strip, first_column)
-            gathered.reshape(windows.shape)[...] = windows
-            for panel in range(weights.shape[1]):
-                first = panel * width
-                responses = multiply(gathered, weights[group, panel], slabs, bias[group, first : first + width])
-                call.store(responses.view(np.int8), image, group, first_row, first_column, first)
+def channels_first(plan: Plan) -> bool:
+    """Whether the sum goes over channels first, as the taps of the layout lie."""
+    _, row, _, channel = plan.layout.kernels
+    return 0 <= channel < row
 
 
-def multiply(
-    gathered: npt.NDArray[Any], weights: npt.NDArray[Any], slabs: Slabs, bias: npt.NDArray[Any]
-) -> npt.NDArray[Any]:
-    """(rows, columns, kept kernels): the bias and one product after the other for the blocks of the sum."""
-    total = np.zeros((len(gathered), weights.shape[1]), dtype=weights.dtype)
-    total[:, : len(bias)] = bias
-    lost = np.zeros_like(total) if slabs.compensated else None
-    with np.errstate(all="ignore"):
-        for first, end in slabs.sum_blocks():
-            with _lock:
-                part = np.matmul(gathered[:, first:end], weights[first:end])
-            if lost is None:
-                total += part
-            else:
-                add_compensated(total, part, lost)
-        if lost is not None:
-            total += np.where(np.isnan(lost), 0, lost)
-    return np.ascontiguousarray(total.reshape(slabs.rows, slabs.columns, -1)[:, :, : len(bias)])
+def workers_for(slabs: Slabs, kernels: int, n_workers: int) -> int:
+    """The workers that there is workspace for, beside so many bytes of kernels."""
+    return max(1, min(n_workers, (_workers.WORKSPACE_LIMIT - kernels) // slabs.workspace_bytes))
 
 
-def add_compensated(total: npt.NDArray[Any], part: npt.NDArray[Any], lost: npt.NDArray[Any]) -> None:
-    """total += part, with what the rounding loses gathered in `lost` (Knuth's TwoSum, TAOCP 4.2.2)."""
-    before = total.copy()
-    total += part
-    kept = total - before
-    lost += (before - (total - kept)) + (part - kept)
+def windows_in_place(job: Job, summed: np.dtype[Any]) -> Array | None:
+    """The windows of all images (windows, taps) as a view, if they lie in memory as the layout says."""
+    images = job.images if job.plan.layout.images[0] >= 0 else job.images[np.newaxis]
+    if not is_plain_number(images, summed):
+        return None
+    if prod(job.plan.geometry.outputs) == 1:
+        return images.reshape(len(images), -1) if images[0].flags.c_contiguous else None
+    is_view = images.flags.c_contiguous and not channels_first(job.plan)
+    return images.reshape(-1, job.plan.geometry.n_taps) if is_view else None
+
+
+def responses_in_place(job: Job, result: Array, summed: np.dtype[Any]) -> Array | None:
+    """The responses of all windows (windows, kernels) as a view, if there is one."""
+    if not is_plain_number(result, summed):
+        return None
+    ordered = in_order(result, job.plan.layout.response)
+    if prod(job.plan.geometry.outputs) == 1:
+        return ordered[:, 0, 0]
+    return ordered.reshape(-1, ordered.shape[3]) if ordered.flags.c_contiguous else None
+
+
+def multiply_views(job: Job, windows: Array, rows: Array, bias: Array, responses: Array) -> None:
+    """Products of some windows and some kernels each, that neither the windows nor the kernels are read anew for."""
+    table, summed = job.plan.level.table, windows.dtype.str[1:]
+    (n_windows, n_taps), n_kernels = windows.shape, len(rows)
+    height = max(16, SLAB_BYTES // (min(n_taps, LONGEST_PIECE) * windows.itemsize))
+    n_blocks = -(-n_windows // height)
+    multiply_adds = n_windows * n_taps * n_kernels
+    wanted = max(TASKS_PER_WORKER * job.n_workers if job.n_workers > 1 else 1, multiply_adds // MOST_MULTIPLY_ADDS)
+    n_parts = max(1, min(wanted, multiply_adds // LEAST_MULTIPLY_ADDS) // n_blocks)
+    width = -(-n_kernels // n_parts) + 3 & ~3
+    n_parts = -(-n_kernels // width)
+
+    def do(task: int) -> None:
+        part, block = divmod(task, n_blocks)
+        kernels, some = slice(part * width, (part + 1) * width), slice(block * height, (block + 1) * height)
+        multiply(table, summed, windows[some], rows[kernels], bias[kernels], responses[some, kernels])
+
+    _workers.prepare(do, n_parts * n_blocks, job.n_workers)
+
+
+def multiply_slabs(job: Job, call: Any, slabs: Slabs, rows: Array, bias: Array, n_workers: int) -> None:
+    """Every response of the batch: some slabs of a group's windows are gathered and multiplied with all kernels."""
+    (n_groups, n_kernels, n_taps), dtype = rows.shape, rows.dtype
+    first_rows, first_columns = slabs.first_rows(), slabs.first_columns()
+    n_units = job.n_images * len(first_rows)
+    n_tasks = -(-n_units // slabs.at_once)
+    turned = channels_first(job.plan)
+
+    def do(task: int) -> None:
+        group, index = divmod(task, n_tasks)
+        units = range(index * slabs.at_once, min((index + 1) * slabs.at_once, n_units))
+        places = [(unit // len(first_rows), first_rows[unit % len(first_rows)]) for unit in units]
+        memory = empty_lines(slabs.workspace_bytes).view(dtype)
+        strip, memory = memory[: slabs.strip_elements], memory[slabs.strip_elements :]
+        n_windows = len(places) * slabs.n_positions
+        windows = memory[: n_windows * n_taps].reshape(n_windows, n_taps)
+        for first_column in first_columns:
+            for number, (image, first_row) in enumerate(places):
+                if first_column == first_columns[0]:
+                    stage(call, slabs, strip, image, group, first_row)
+                own = windows[number * slabs.n_positions : (number + 1) * slabs.n_positions]
+                slabs.gather(strip, first_column, own, turned)
+            for first in range(0, n_kernels, KERNELS_AT_ONCE):
+                some = slice(first, min(first + KERNELS_AT_ONCE, n_kernels))
+                own_bias, n_some = bias[group, some], some.stop - first
+                responses = memory[windows.size : windows.size + n_windows * n_some].reshape(n_windows, n_some)
+                multiply(job.plan.level.table, dtype.str[1:], windows, rows[group, some], own_bias, responses)
+                shape = len(places), slabs.rows, slabs.columns, n_some
+                for (image, first_row), done in zip(places, responses.reshape(shape), strict=True):
+                    call.store(done.view(np.int8), image, group, first_row, first_column, first)
+
+    _workers.prepare(do, n_tasks * n_groups, n_workers)
+
+
+def stage(call: Any, slabs: Slabs, strip: Array, image: int, group: int, first_row: int) -> None:
+    """The padded rows that a slab's windows reach, laid into a strip."""
+    call.stage(strip.view(np.int8), image, group, first_row * slabs.down.stride, slabs.strip_rows)

@@ -1,0 +1,124 @@
+"""Large banks with few windows: taken by "auto", with the same bits whatever stands beside, within the bound."""
+
+import numpy as np
+import pytest
+from checks import assert_same_bits, random_generator, real_numbers, whole_numbers
+from looping import for_each
+
+import xcorr
+from xcorr import _dispatch, _engine, _job
+from xcorr._methods import matmul
+
+IN_PLACE = {  # images, kernels, layout: windows are the images, or their pixels
+    "whole": ((5, 7, 7, 64), (70, 7, 7, 64), "NHWC"),
+    "whole, channels first": ((5, 64, 7, 6), (70, 64, 7, 6), "NCHW"),
+    "whole planes": ((9, 28, 28), (170, 28, 28), "NHW"),
+    "one pixel": ((9, 1, 1, 1030), (130, 1, 1, 1030), "NHWC"),
+    "some pixels": ((3, 2, 2, 600), (257, 1, 1, 600), "NHWC"),
+}
+in_place = pytest.mark.parametrize(("images", "kernels", "layout"), IN_PLACE.values(), ids=IN_PLACE)
+
+
+def operands(images, kernels, dtype="float32"):
+    rng = random_generator(images, kernels, dtype)
+    return real_numbers(rng, images, dtype), real_numbers(rng, kernels, dtype)
+
+
+@in_place
+def test_auto_takes_it_for_large_banks_with_few_windows(images, kernels, layout):
+    assert xcorr.choose_method(images, kernels, layout=layout) == "matmul"
+    few = (3, *kernels[1:])
+    assert xcorr.choose_method(images, few, layout=layout) != "matmul"
+    for n_images in (1, 1000):
+        assert xcorr.choose_method((n_images, *images[1:]), kernels, layout=layout) == "matmul"
+
+
+@pytest.mark.usefixtures("level")
+@in_place
+@for_each("dtype", ["float32", "float64"])
+def test_a_response_does_not_depend_on_what_stands_beside(images, kernels, layout, dtype, monkeypatch):
+    monkeypatch.setattr(_job, "MULTIPLY_ADDS_PER_WORKER", 1)
+    images, kernels = operands(images, kernels, dtype)
+    expected = xcorr.correlate(images, kernels, layout=layout, method="matmul", workers=1)
+    prepared = xcorr.Correlator(kernels, layout=layout, method="matmul")
+    for workers in (1, 2, 5):
+        assert_same_bits(prepared(images, workers=workers), expected)
+    for index in range(len(images)):
+        assert_same_bits(prepared(images[index : index + 1]), expected[index : index + 1])
+    some = slice(3, 40)
+    channel = layout.index("C") if layout == "NCHW" else expected.ndim - 1
+    own = xcorr.correlate(images, kernels[some], layout=layout, method="matmul")
+    assert_same_bits(own, np.take(expected, range(some.start, some.stop), channel))
+    apart = np.repeat(images, 2, axis=-1)[..., ::2]
+    backwards = kernels[::-1, ::-1].copy()[::-1, ::-1]
+    assert_same_bits(xcorr.correlate(apart, backwards, layout=layout, method="matmul"), expected)
+    out = np.full((*expected.shape, 2), np.nan, dtype)[..., 0]
+    assert_same_bits(xcorr.correlate(images, kernels, layout=layout, method="matmul", out=out), expected)
+    assert_same_bits(np.ascontiguousarray(out), expected)
+
+
+@pytest.mark.usefixtures("level")
+@in_place
+def test_what_is_not_finite_stays_in_its_window_and_kernel(images, kernels, layout):
+    images, kernels = operands(images, kernels)
+    expected = xcorr.correlate(images, kernels, layout=layout, method="matmul")
+    images[1].flat[-1], kernels[2].flat[-1] = np.inf, np.nan
+    response = xcorr.correlate(images, kernels, layout=layout, method="matmul")
+    axis = 1 if layout == "NCHW" else expected.ndim - 1
+    assert np.isnan(np.take(response, 2, axis)).all()
+    others = np.delete(np.delete(response, 2, axis), 1, 0)
+    assert_same_bits(others, np.delete(np.delete(expected, 2, axis), 1, 0))
+    assert not np.isfinite(np.delete(response, 2, axis)[1]).all()
+
+
+@pytest.mark.usefixtures("level")
+@for_each("n_taps", [1, 7, 16, 17, 100, 1025, 4096, 5000, 70_001])
+@for_each("dtype", ["float32", "float64"])
+def test_products_of_whole_numbers_are_exact_for_any_sizes(n_taps, dtype):
+    rng = random_generator(n_taps, dtype)
+    for n_windows, n_kernels in ((1, 1), (1, 9), (2, 4), (3, 5), (4, 3), (9, 17)):
+        windows = whole_numbers(rng, (n_windows, n_taps), dtype)
+        kernels = whole_numbers(rng, (n_kernels, n_taps), dtype)
+        bias = whole_numbers(rng, (n_kernels,), dtype)
+        responses = np.full((n_kernels, n_windows), np.nan, dtype)
+        table, summed = _dispatch.current().table, np.dtype(dtype).str[1:]
+        _engine.multiply(table, summed, windows, kernels, bias, responses.T)
+        assert np.array_equal(responses.T, windows @ kernels.T + bias)
+
+
+@pytest.mark.usefixtures("level")
+def test_the_bound_holds_where_all_errors_go_one_way():
+    for n_taps in (64, 1000, 4096, 100_000):
+        kernels = np.full((4, 1, 1, n_taps), 1 + 2**-12 + 2**-23, np.float32)
+        images = np.full((1, 1, 1, n_taps), 1 + 2**-11 + 2**-23, np.float32)
+        response = xcorr.correlate(images, kernels, method="matmul")
+        exact = np.float64(images[0, 0, 0, 0]) * np.float64(kernels[0, 0, 0, 0]) * n_taps
+        assert np.abs(response - exact).max() <= (4 + 2 * n_taps**0.5) * 2**-24 * exact
+
+
+def test_windows_in_place_are_not_copied_and_others_are_gathered(monkeypatch):
+    taken = []
+    for name in ("multiply_views", "multiply_slabs"):
+        own = getattr(matmul, name)
+        monkeypatch.setattr(matmul, name, lambda *words, own=own, name=name: (taken.append(name), own(*words)))
+    images, kernels = operands((4, 7, 7, 16), (200, 7, 7, 16))
+    xcorr.correlate(images, kernels)
+    xcorr.correlate(images[:, ::-1], kernels)
+    xcorr.correlate(images, kernels, padding=1, method="matmul")
+    xcorr.correlate(images.astype(np.uint8), kernels.astype(np.uint8), method="matmul")
+    assert taken == ["multiply_views", *["multiply_slabs"] * 3]
+
+
+def test_wrong_arrays_are_refused_by_the_gate():
+    table = _dispatch.current().table
+    windows, kernels, bias, responses = (np.zeros(shape, np.float32) for shape in ((2, 5), (3, 5), (3,), (2, 3)))
+    for wrong in (
+        (windows[:, :4], kernels, bias, responses),
+        (windows, kernels, bias[:2], responses),
+        (windows, kernels, bias, responses.T),
+        (windows, kernels.astype(np.float64), bias, responses),
+        (windows, np.zeros((3, 10), np.float32)[:, ::2], bias, responses),
+        (windows, kernels, bias, responses[0]),
+    ):
+        with pytest.raises(ValueError, match="they are not"):
+            _engine.multiply(table, "f4", *wrong)
