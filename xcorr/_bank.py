@@ -11,7 +11,7 @@ import numpy.typing as npt
 from xcorr import _workers
 from xcorr._arrays import in_pieces, take_bias
 from xcorr._dtypes import EXACT_FLOAT64, Types
-from xcorr._engine import HANDED_BACK, Engine, all_finite
+from xcorr._engine import HANDED_BACK, Engine, all_finite, any_subnormal
 from xcorr._layouts import sizes_of
 from xcorr._memory import empty_lines
 from xcorr._workers import refuse_too_large
@@ -76,6 +76,9 @@ class Bank:
         self.kept_spectra: tuple[Hashable, tuple[Array, Array] | None] = (None, None)
         self.untransformable: Array | None = None
         self.finite: bool | None = None
+        self.looked_for_faint = False
+        self.kept_faint: Array | None = None
+        self.kept_without: Bank | None = None
         self.packs: dict[Hashable, tuple[Array, Array]] = {}
         self.kept_bytes = 0
 
@@ -237,6 +240,25 @@ class Bank:
             self.finite = own_finite(self.original, table)
         return self.finite
 
+    def faint(self, table: Any, n_workers: int = 1) -> Array | None:
+        """(groups, kernels) of bool: those with taps that are subnormal in float32, or None where none has one."""
+        if self.looked_for_faint:
+            return self.kept_faint
+        if any_faint(self.original, table, n_workers):
+            own = np.array([any(map(is_faint, in_pieces(kernel))) for kernel in self.different])
+            own = np.broadcast_to(own, len(self.kernels)).repeat(self.parts)
+            self.kept_faint = own.reshape(self.n_groups, self.n_kernels)
+        self.looked_for_faint = True
+        return self.kept_faint
+
+    def without(self, left_out: Array) -> "Bank":
+        """The bank with zeros in the place of some kernels."""
+        if self.kept_without is None:
+            bank = Bank(self.kernels.copy(), self.bias, self.parts, self.components, self.conjugate)
+            bank.kernels[left_out.reshape(len(self.kernels), -1).any(axis=1)] = 0
+            self.kept_without = bank
+        return self.kept_without
+
     def rows(self, summed: np.dtype[Any], channels_first: bool, n_workers: int = 1) -> tuple[Array, Array]:
         """Kernels as rows of taps (groups, kernels, taps), where they lie if they are that; and the bias."""
         key = self.rows_key(summed, channels_first)
@@ -373,6 +395,32 @@ def own_finite(taps: Array, table: Any) -> bool:
     if name in ("f4", "f8") and taps.dtype.isnative and flags.forc and flags.aligned:
         return all_finite(table, name, taps.ravel("K").view(taps.real.dtype))
     return all(bool(np.isfinite(piece).all()) for (piece,) in in_pieces(taps))
+
+
+def any_faint(kernels: Array, table: Any, n_workers: int) -> bool:
+    """Whether a tap is subnormal in float32, as a look at all of them in the level's vectors shows."""
+    part = kernels.real.dtype
+    if part.kind != "f" or part.itemsize != 4:
+        return False
+    if not (part.isnative and kernels.flags.forc and kernels.flags.aligned):
+        return any(map(is_faint, in_pieces(kernels)))
+    numbers = kernels.ravel("K").view(part)
+    n_pieces = workers_for(numbers.nbytes, 0, 0, n_workers)
+    found: list[bool] = []
+
+    def look(task: int) -> None:
+        piece = numbers[len(numbers) * task // n_pieces : len(numbers) * (task + 1) // n_pieces]
+        found.append(any_subnormal(table, "f4", piece))
+
+    _workers.prepare(look, n_pieces, n_pieces)
+    return any(found)
+
+
+def is_faint(pieces: tuple[Array, ...]) -> bool:
+    """Whether a piece of taps has one that is subnormal in float32."""
+    taps = np.ascontiguousarray(pieces[0], pieces[0].dtype.newbyteorder("="))
+    magnitudes = np.abs(taps.view(taps.real.dtype))
+    return bool(((magnitudes > 0) & (magnitudes < np.finfo(np.float32).smallest_normal)).any())
 
 
 def largest_tap(kernel: Array) -> float:

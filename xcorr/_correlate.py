@@ -306,7 +306,7 @@ def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any])
     bank, small, before = bank_for(plan, kernel_array, operands.pop("bias"))
 
     def remember(repeat: Repeat) -> None:
-        packs = takes_taps_as_they_are(plan, kernel_array)
+        packs = takes_taps_as_they_are(plan, kernel_array) and bank.kept_faint is None
         if small and (packs or small is before) and can_be_told(images, kernels, keywords):
             changes = isinstance(keywords.get("bias"), np.ndarray)
             told = {**keywords, "bias": small.bias} if changes else keywords

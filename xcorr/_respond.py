@@ -12,7 +12,7 @@ from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, EXACT_INT32, integer_ran
 from xcorr._foreign import refuses
 from xcorr._job import Job
 from xcorr._memory import empty
-from xcorr._methods import exact
+from xcorr._methods import exact, faint_taps
 from xcorr._methods.asked import Limits
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan
@@ -34,13 +34,24 @@ def respond(job: Job, shape: tuple[int, ...], target: Array | None) -> Array:
     elif types.rounds_floats:
         correlate_saturated(job, result)
     elif types.stored == types.response:
-        METHODS[plan.method].run(job, result, types.summed, None)
+        correlate_floats(job, result, None)
     else:
-        METHODS[plan.method].run(job, result.real, types.summed, None)
+        correlate_floats(job, result.real, None)
         copy_in_pieces(in_order(result.imag, plan.layout.response), job.bank.imaginary_bias)
     if target is not None and result is not target:
         copy_in_pieces(target, result)
     return result
+
+
+def correlate_floats(job: Job, result: Array, limits: Limits | None) -> bool:
+    """All responses of floats; false if one is outside of the limits, or no number."""
+    name, summed = job.plan.method, job.plan.types.summed
+    method: Any = METHODS[name]
+    faint = faint_taps.faint_kernels(job, name, summed)
+    if faint is None:
+        fits: bool = method.run(job, result, summed, limits)
+        return fits
+    return faint_taps.run(job, result, method, limits, faint)
 
 
 def may_store(job: Job, target: Array, bound: int) -> bool:
@@ -124,7 +135,7 @@ def correlate_saturated(job: Job, result: Array) -> None:
     """Rounded sums, or ValueError if one is no number."""
     types = job.plan.types
     job.may_refuse = not surely_numbers(job)
-    if not METHODS[job.plan.method].run(job, result, types.summed, limits_of(job)):
+    if not correlate_floats(job, result, limits_of(job)):
         raise ValueError(
             f"overflow: a response is NaN, which 'saturate' cannot turn into {types.response}; "
             "allowed are images and kernels whose responses are numbers"

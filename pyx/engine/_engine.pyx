@@ -464,6 +464,23 @@ def all_finite(table, str summed, cnp.ndarray array):
     return every
 
 
+def any_subnormal(table, str summed, cnp.ndarray numbers):
+    """Whether one is subnormal of numbers of the type that lie in memory without gaps."""
+    cdef const Routines* routines = routines_of(table, summed)
+    cdef Py_ssize_t first = 0, count
+    cdef const char* place = cnp.PyArray_BYTES(numbers)
+    cdef bint found = False
+    if cnp.PyArray_TYPE(numbers) != (<cnp.dtype> cnp.dtype(summed)).num or not cnp.PyArray_ISCARRAY_RO(numbers):
+        raise ValueError(f"numbers: they are not {summed} without gaps")
+    while first < numbers.size and not found:
+        count = min(FINITE_AT_ONCE, numbers.size - first)
+        with nogil:
+            found = routines.any_subnormal(place + first * routines.item_bytes, count)
+        PyErr_CheckSignals()
+        first += count
+    return found
+
+
 def lanes_of(table, str summed):
     """Elements of a vector at a level, given its capsule."""
     return routines_of(table, summed).lanes

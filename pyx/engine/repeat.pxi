@@ -116,7 +116,8 @@ cdef class Repeat:
             response = empty(self.response_shape, self.response.dtype)
         if not self.serves(images, out) or (self.magnitudes and not none_beyond(images, self.magnitudes)):
             return None
-        if kernels is not None and not as_before.fits(kernels):
+        if kernels is not None and (not as_before.fits(kernels) or self.call.loops.routines.any_subnormal(
+                cnp.PyArray_BYTES(kernels), kernels.size)):
             return None
         loops.source.images = cnp.PyArray_BYTES(images)
         loops.consumer.out = cnp.PyArray_BYTES(response)

@@ -143,3 +143,19 @@ cdef void replace_infinite_f32(const Storing* storing, const void* strip, char* 
 
 cdef void replace_infinite_f64(const Storing* storing, const void* strip, char* target) noexcept nogil:
     replace_infinite(storing, <const double*> strip, target)
+
+
+cdef bint any_subnormal_f32(const void* numbers, Py_ssize_t count) noexcept nogil:
+    """Whether one is neither zero nor normal: their magnitudes are the first bits after zero's."""
+    cdef const bits32* own = <const bits32*> numbers
+    cdef Py_ssize_t index
+    cdef bits32 before, n_subnormal = 0
+    for index in range(count):
+        before = (own[index] & <bits32> 0x7fffffff) - 1
+        n_subnormal |= (before >= 0) & (before < <bits32> 0x7fffff)
+    return n_subnormal != 0
+
+
+cdef bint any_subnormal_f64(const void* numbers, Py_ssize_t count) noexcept nogil:
+    """None is looked for: there is no wider type to sum them in."""
+    return False

@@ -310,6 +310,9 @@ ctypedef bint (*Within)(const Storing*, const void* strip, double low, double hi
 # Whether so many responses that lie next to each other are finite.
 ctypedef bint (*AllFinite)(const void* responses, Py_ssize_t count) noexcept nogil
 
+# Whether one of so many numbers that lie next to each other is better summed in a wider type: float32 subnormals.
+ctypedef bint (*AnySubnormal)(const void* numbers, Py_ssize_t count) noexcept nogil
+
 # As `Store`, of an array of the summed type, but only where it holds what is not finite.
 ctypedef void (*ReplaceInfinite)(const Storing*, const void* strip, char* target) noexcept nogil
 
@@ -351,4 +354,5 @@ cdef struct Routines:
     StoreSaturated store_saturated
     Within within
     AllFinite all_finite
+    AnySubnormal any_subnormal
     ReplaceInfinite replace_infinite

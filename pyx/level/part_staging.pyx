@@ -18,5 +18,6 @@ cdef public void xcorr_fill_staging(Routines* table) noexcept nogil:
     f32.saturate, f64.saturate = saturate_f32, saturate_f64
     f32.store_saturated, f64.store_saturated = store_f32_saturated, store_f64_saturated
     f32.within, f64.within = within_f32, within_f64
+    f32.any_subnormal, f64.any_subnormal = any_subnormal_f32, any_subnormal_f64
     f32.all_finite, f64.all_finite = all_finite_f32, all_finite_f64
     f32.replace_infinite, f64.replace_infinite = replace_infinite_f32, replace_infinite_f64

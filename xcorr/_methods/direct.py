@@ -43,6 +43,8 @@ LARGEST_TABLE = 2**16
 
 SHORTEST_CUT = 32
 """Windows along the lanes that a strip has at least, if there are as many."""
+TAPS_AT_ONCE = 2**23
+"""Taps of kernels that are handed back at once: copies of them are there beside the bank."""
 
 MOST_TAPS_OF_PLANES = 96
 """Taps up to which lanes go over columns where channels and kernels lie in planes, however many kernels there are.

@@ -24,9 +24,6 @@ LARGEST_KEPT_BANK, WORKERS_LIMIT = 0, sections.WORKERS_LIMIT
 SMALLEST_TRANSFORMED = 25
 """Taps of one channel below which the frequency domain is not looked at: it never was the faster one."""
 
-TAPS_AT_ONCE = 2**23
-"""Taps of kernels that are done directly at once: copies of them are there beside the bank."""
-
 
 def obstacle(geometry: Geometry, types: Types) -> str:
     """None; where no section fits, the plan says so."""
@@ -166,7 +163,7 @@ def parts_of(job: Job, left_out: Array, summed: str) -> Iterator[tuple[Part, Box
         found.setdefault((group, decisive_taps(job, group, kernel, summed)), []).append(kernel)
     for (group, (top, bottom, left, right)), kernels in found.items():
         box = slice(top, bottom), slice(left, right)
-        at_once = max(1, TAPS_AT_ONCE // job.bank.n_taps)
+        at_once = max(1, direct.TAPS_AT_ONCE // job.bank.n_taps)
         for first in range(0, len(kernels), at_once):
             some = tuple(kernels[first : first + at_once])
             yield Part(job.bank.some(group, some, summed, box), group, some), box
