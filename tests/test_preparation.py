@@ -99,8 +99,9 @@ def test_a_bank_that_several_workers_prepare_is_the_same(helpers, images, kernel
     assert helpers == []
     for workers in (2, 3, 5):
         assert_same_bits(xcorr.correlate(images, kernels, workers=workers, **keywords), alone)
-    assert len(helpers) == 3
-    assert all(1 <= n < workers for n, workers in zip(helpers, (2, 3, 5), strict=True))
+        assert helpers
+        assert all(1 <= n < workers for n in helpers)
+        helpers.clear()
 
 
 def test_whole_numbers_are_converted_by_several_workers(helpers):
@@ -163,7 +164,7 @@ pack_piece, n_packed = _bank.Bank.pack_piece, []
 
 def slow(*arguments):
     n_packed.append(1)
-    time.sleep(0.02)
+    time.sleep(0.1)
     pack_piece(*arguments)
 
 _bank.Bank.pack_piece = slow
@@ -171,13 +172,13 @@ images, kernels = np.ones((1, 3, 3, 512), np.float32), np.ones((2048, 3, 3, 512)
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 for workers in (1, 2, 4):
     del n_packed[:]
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
     began = time.perf_counter()
     try:
         xcorr.correlate(images, kernels, method="direct", workers=workers)
     except KeyboardInterrupt:
         assert time.perf_counter() - began < 0.35, time.perf_counter() - began
-        assert 0 < len(n_packed) < 60, len(n_packed)
+        assert 0 < len(n_packed) < 12, len(n_packed)
     else:
         raise AssertionError(f"not interrupted: {len(n_packed)} pieces")
 _bank.Bank.pack_piece = pack_piece

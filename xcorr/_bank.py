@@ -11,15 +11,13 @@ import numpy.typing as npt
 from xcorr import _workers
 from xcorr._arrays import in_pieces, take_bias
 from xcorr._dtypes import EXACT_FLOAT64, Types
-from xcorr._engine import HANDED_BACK, Engine, all_finite, any_subnormal
+from xcorr._engine import HANDED_BACK, Engine
 from xcorr._layouts import sizes_of
+from xcorr._looks import any_faint, is_faint, largest_tap, own_finite, sums_of_magnitudes
 from xcorr._memory import empty_lines
 from xcorr._workers import refuse_too_large
 
 Array = npt.NDArray[Any]
-
-FEW_TAPS = 2**16
-"""Taps that are converted at once, where it is only looked how large they are."""
 
 WHOLE = ("winograd 2x2", "winograd 4x4", "bytes")
 """Forms whose panels are not packed in pieces."""
@@ -244,7 +242,7 @@ class Bank:
         """(groups, kernels) of bool: those with taps that are subnormal in float32, or None where none has one."""
         if self.looked_for_faint:
             return self.kept_faint
-        if any_faint(self.original, table, n_workers):
+        if any_faint(self.original, table, workers_for(self.original.nbytes, 0, 0, n_workers)):
             own = np.array([any(map(is_faint, in_pieces(kernel))) for kernel in self.different])
             own = np.broadcast_to(own, len(self.kernels)).repeat(self.parts)
             self.kept_faint = own.reshape(self.n_groups, self.n_kernels)
@@ -376,60 +374,6 @@ def panels_key(engine: Engine, level: str) -> Hashable:
 def spectra_key(engine: Engine, level: str) -> Hashable:
     """What spectra depend on, beside the bank."""
     return level, engine.summed, engine.section
-
-
-def sums_of_magnitudes(kernels: Array) -> list[float]:
-    """Each kernel's sum in float64: some small kernels at once, or a piece of a large one after the other."""
-    at_once = FEW_TAPS // max(1, prod(kernels.shape[1:]))
-    if at_once > 1:
-        parts = (kernels[first : first + at_once] for first in range(0, len(kernels), at_once))
-        return [own for part in parts for own in np.abs(part.astype(np.float64)).sum(axis=(1, 2, 3)).tolist()]
-    return [sum(float(np.abs(piece.astype(np.float64)).sum()) for (piece,) in in_pieces(kernel)) for kernel in kernels]
-
-
-def own_finite(taps: Array, table: Any) -> bool:
-    """Whether all numbers are finite; in the level's vectors where they lie in memory without gaps."""
-    if taps.dtype.kind in "biu":
-        return True
-    name, flags = taps.real.dtype.str[1:], taps.flags
-    if name in ("f4", "f8") and taps.dtype.isnative and flags.forc and flags.aligned:
-        return all_finite(table, name, taps.ravel("K").view(taps.real.dtype))
-    return all(bool(np.isfinite(piece).all()) for (piece,) in in_pieces(taps))
-
-
-def any_faint(kernels: Array, table: Any, n_workers: int) -> bool:
-    """Whether a tap is subnormal in float32, as a look at all of them in the level's vectors shows."""
-    part = kernels.real.dtype
-    if part.kind != "f" or part.itemsize != 4:
-        return False
-    if not (part.isnative and kernels.flags.forc and kernels.flags.aligned):
-        return any(map(is_faint, in_pieces(kernels)))
-    numbers = kernels.ravel("K").view(part)
-    n_pieces = workers_for(numbers.nbytes, 0, 0, n_workers)
-    found: list[bool] = []
-
-    def look(task: int) -> None:
-        piece = numbers[len(numbers) * task // n_pieces : len(numbers) * (task + 1) // n_pieces]
-        found.append(any_subnormal(table, "f4", piece))
-
-    _workers.prepare(look, n_pieces, n_pieces)
-    return any(found)
-
-
-def is_faint(pieces: tuple[Array, ...]) -> bool:
-    """Whether a piece of taps has one that is subnormal in float32."""
-    taps = np.ascontiguousarray(pieces[0], pieces[0].dtype.newbyteorder("="))
-    magnitudes = np.abs(taps.view(taps.real.dtype))
-    return bool(((magnitudes > 0) & (magnitudes < np.finfo(np.float32).smallest_normal)).any())
-
-
-def largest_tap(kernel: Array) -> float:
-    """The largest magnitude of a real or imaginary part; not a number if one is none."""
-    largest = 0.0
-    for (piece,) in in_pieces(kernel):
-        for part in (piece.real, piece.imag) if piece.dtype.kind == "c" else (piece,):
-            largest = float(np.abs(part.astype(np.float64)).max(initial=largest))  # not a number once it is none
-    return largest
 
 
 def real_taps(kernels: Array, parts: int, components: int, conjugate: bool, summed: np.dtype[Any]) -> Array:

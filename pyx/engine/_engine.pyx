@@ -439,48 +439,6 @@ cdef const Routines* routines_of(table, str summed) except NULL:
     return <const Routines*> PyCapsule_GetPointer(table, TABLE_NAME) + <Py_ssize_t> SUMMED[summed]
 
 
-cdef bint zeros(double[::1] fill):
-    """Whether every number is 0."""
-    cdef Py_ssize_t index
-    for index in range(fill.shape[0]):
-        if fill[index] != 0:
-            return False
-    return True
-
-
-def all_finite(table, str summed, cnp.ndarray array):
-    """Whether all numbers of an array are finite, which is of the type and lies in memory without gaps."""
-    cdef const Routines* routines = routines_of(table, summed)
-    cdef Py_ssize_t left = array.size, some
-    cdef const char* place = cnp.PyArray_BYTES(array)
-    cdef bint every = True
-    while left > 0 and every:
-        some = min(left, FINITE_AT_ONCE)
-        with nogil:
-            every = routines.all_finite(place, some)
-        place += some * routines.item_bytes
-        left -= some
-        PyErr_CheckSignals()
-    return every
-
-
-def any_subnormal(table, str summed, cnp.ndarray numbers):
-    """Whether one is subnormal of numbers of the type that lie in memory without gaps."""
-    cdef const Routines* routines = routines_of(table, summed)
-    cdef Py_ssize_t first = 0, count
-    cdef const char* place = cnp.PyArray_BYTES(numbers)
-    cdef bint found = False
-    if cnp.PyArray_TYPE(numbers) != (<cnp.dtype> cnp.dtype(summed)).num or not cnp.PyArray_ISCARRAY_RO(numbers):
-        raise ValueError(f"numbers: they are not {summed} without gaps")
-    while first < numbers.size and not found:
-        count = min(FINITE_AT_ONCE, numbers.size - first)
-        with nogil:
-            found = routines.any_subnormal(place + first * routines.item_bytes, count)
-        PyErr_CheckSignals()
-        first += count
-    return found
-
-
 def lanes_of(table, str summed):
     """Elements of a vector at a level, given its capsule."""
     return routines_of(table, summed).lanes
@@ -498,6 +456,7 @@ cdef void* allocated(Py_ssize_t count, size_t size) except NULL:
     return memory
 
 
+include "looks.pxi"
 include "taps.pxi"
 include "binding.pxi"
 include "call.pxi"

@@ -1,0 +1,73 @@
+"""What is looked for in kernels: large, infinite, and subnormal taps."""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _workers
+from xcorr._arrays import in_pieces
+from xcorr._engine import all_finite, any_subnormal
+
+Array = npt.NDArray[Any]
+
+
+FEW_TAPS = 2**16
+"""Taps that are converted at once, where it is only looked how large they are."""
+
+
+def sums_of_magnitudes(kernels: Array) -> list[float]:
+    """Each kernel's sum in float64: some small kernels at once, or a piece of a large one after the other."""
+    at_once = FEW_TAPS // max(1, prod(kernels.shape[1:]))
+    if at_once > 1:
+        parts = (kernels[first : first + at_once] for first in range(0, len(kernels), at_once))
+        return [own for part in parts for own in np.abs(part.astype(np.float64)).sum(axis=(1, 2, 3)).tolist()]
+    return [sum(float(np.abs(piece.astype(np.float64)).sum()) for (piece,) in in_pieces(kernel)) for kernel in kernels]
+
+
+def own_finite(taps: Array, table: Any) -> bool:
+    """Whether all numbers are finite; in the level's vectors where they lie in memory without gaps."""
+    if taps.dtype.kind in "biu":
+        return True
+    name, flags = taps.real.dtype.str[1:], taps.flags
+    if name in ("f4", "f8") and taps.dtype.isnative and flags.forc and flags.aligned:
+        return all_finite(table, name, taps.ravel("K").view(taps.real.dtype))
+    return all(bool(np.isfinite(piece).all()) for (piece,) in in_pieces(taps))
+
+
+def any_faint(kernels: Array, table: Any, n_pieces: int) -> bool:
+    """Whether a tap is subnormal in float32, as a look at all of them in the level's vectors shows.
+
+    Each piece is looked at by a worker.
+    """
+    part = kernels.real.dtype
+    if part.kind != "f" or part.itemsize != 4:
+        return False
+    if not (part.isnative and kernels.flags.forc and kernels.flags.aligned):
+        return any(map(is_faint, in_pieces(kernels)))
+    numbers = kernels.ravel("K").view(part)
+    found: list[bool] = []
+
+    def look(task: int) -> None:
+        piece = numbers[len(numbers) * task // n_pieces : len(numbers) * (task + 1) // n_pieces]
+        found.append(any_subnormal(table, "f4", piece))
+
+    _workers.prepare(look, n_pieces, n_pieces)
+    return any(found)
+
+
+def is_faint(pieces: tuple[Array, ...]) -> bool:
+    """Whether a piece of taps has one that is subnormal in float32."""
+    taps = np.ascontiguousarray(pieces[0], pieces[0].dtype.newbyteorder("="))
+    magnitudes = np.abs(taps.view(taps.real.dtype))
+    return bool(((magnitudes > 0) & (magnitudes < np.finfo(np.float32).smallest_normal)).any())
+
+
+def largest_tap(kernel: Array) -> float:
+    """The largest magnitude of a real or imaginary part; not a number if one is none."""
+    largest = 0.0
+    for (piece,) in in_pieces(kernel):
+        for part in (piece.real, piece.imag) if piece.dtype.kind == "c" else (piece,):
+            largest = float(np.abs(part.astype(np.float64)).max(initial=largest))  # not a number once it is none
+    return largest
