@@ -121,7 +121,8 @@ class Job:
             fill,
         )
         own_limits = None if limits is None else tuple(limits)
-        finite = not self.is_small and engine.pads_with_zeros and self.bank.is_finite(plan.level.table)
+        runs = panels is not NO_PANELS  # a call that is only laid out has no use for it, nor always a bank
+        finite = runs and not self.is_small and engine.pads_with_zeros and self.bank.is_finite(plan.level.table)
         more = {"limits": own_limits, "kernels": kernels, "n_workers": self.n_workers, "finite": finite, **more}
         room = _workers.WORKSPACE_LIMIT - self.beside
         call = engine.call(*arrays, workspace_limit=max(0, room - self.spare), **more)
