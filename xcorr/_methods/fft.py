@@ -143,10 +143,10 @@ def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_a
 def do_ends(job: Job, result: Array, summed: str, limits: Limits | None, areas: list[Area]) -> bool:
     """The ends of lines, by some kernels at once if those are too many to be packed together; as `run`."""
     bank = job.bank
-    if bank.n_groups * bank.n_kernels * bank.n_taps <= TAPS_AT_ONCE:
+    if bank.n_groups * bank.n_kernels * bank.n_taps <= direct.TAPS_AT_ONCE:
         return direct.do_handed_back(job, result, summed, limits, areas)
     box = slice(0, bank.kernels.shape[1]), slice(0, bank.kernels.shape[2])
-    at_once = max(1, TAPS_AT_ONCE // bank.n_taps)
+    at_once = max(1, direct.TAPS_AT_ONCE // bank.n_taps)
     fits = True
     for group in range(bank.n_groups):
         for first in range(0, bank.n_kernels, at_once):
