@@ -10,7 +10,7 @@ cdef Py_ssize_t FEW_WINDOWS = 16, FEW_KERNELS = 16  # so few stay in a cache whi
 cdef Py_ssize_t PRODUCT_MULTIPLY_ADDS = 1 << 24  # between two looks for a signal
 
 
-cdef Py_ssize_t taps_at_once(Py_ssize_t n_taps, Py_ssize_t lanes) noexcept:
+cdef Py_ssize_t taps_of_product_at_once(Py_ssize_t n_taps, Py_ssize_t lanes) noexcept:
     """Taps of nearly equal pieces, whole vectors; they follow from the number of taps and the level alone."""
     cdef Py_ssize_t most = min(MOST_TAPS, lanes * max(1, <Py_ssize_t> (TAPS_PER_ROOT * sqrt(n_taps))))
     return ceiling(ceiling(n_taps, ceiling(n_taps, most)), lanes) * lanes
@@ -30,7 +30,7 @@ def multiply(table, str summed, cnp.ndarray windows, cnp.ndarray kernels, cnp.nd
     """
     cdef const Routines* routines = routines_of(table, summed)
     cdef Py_ssize_t size = routines.item_bytes, n_taps = windows.shape[1], n_kernels = kernels.shape[0]
-    cdef Py_ssize_t at_once = taps_at_once(n_taps, routines.lanes), tap, piece, kernel, kernels_at_once
+    cdef Py_ssize_t at_once = taps_of_product_at_once(n_taps, routines.lanes), tap, piece, kernel, kernels_at_once
     cdef const char* pixels = cnp.PyArray_BYTES(windows)
     cdef const char* taps = cnp.PyArray_BYTES(kernels)
     cdef const char* first = cnp.PyArray_BYTES(bias)
