@@ -130,18 +130,23 @@ def mean_ratio(rows: list[dict[str, Any]], prepared: bool) -> float:
 
 
 def plot(results: dict[str, Any], path: Path) -> None:
-    """Bars of the ratio to the best prepared peer, on a logarithmic axis with a line at 1."""
+    """Each row's ratio to the best prepared peer as a dot and each class's mean as a bar; a line at 1, logarithmic."""
     pyplot = headless_pyplot()
     runs = results["runs"]
-    names = [row["name"] for row in next(iter(runs.values()))["rows"]]
-    figure, axes = pyplot.subplots(figsize=(8, 0.32 * len(names) + 1.2), layout="constrained")
+    kinds = list(dict.fromkeys(row["class"] for row in next(iter(runs.values()))["rows"]))
+    figure, axes = pyplot.subplots(figsize=(8, 0.55 * len(kinds) + 1.2), layout="constrained")
     for index, (n_workers, run) in enumerate(runs.items()):
-        heights = [place + 0.4 * index - 0.2 for place in range(len(names))]
-        ratios = [ratio_of(row, True)[0] for row in run["rows"]]
-        axes.barh(heights, [ratio - 1 for ratio in ratios], 0.38, left=1, label=f"workers: {n_workers}")
+        heights = [place + 0.4 * index - 0.2 for place in range(len(kinds))]
+        rows = [[row for row in run["rows"] if row["class"] == kind] for kind in kinds]
+        means = [mean_ratio(own, True) for own in rows]
+        bars = axes.barh(heights, [mean - 1 for mean in means], 0.38, left=1, label=f"workers: {n_workers}", alpha=0.6)
+        for height, own in zip(heights, rows):
+            axes.plot(
+                [ratio_of(row, True)[0] for row in own], [height] * len(own), ".", color=bars[0].get_facecolor()[:3]
+            )
     axes.set_xscale("log", base=2)
     write_plain_numbers(axes.xaxis)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(kinds)), kinds)
     axes.invert_yaxis()
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xlabel("best peer's time / Correlator's time (right of 1: xcorr is faster)")

@@ -145,7 +145,8 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     Integers are exact. For floats the error is at most ``(4 + 2 sqrt(n)) u S`` with n taps, unit roundoff u and S the
     sum of the magnitudes of the products ([1]_, chapter 4, for sums in blocks). By the method "winograd" it is at most
     16 u times the sum over channels of the largest pixel's magnitude in the response's square of 4x4 pixels times the
-    sum of the kernel's magnitudes, 384 u in large layers, whose squares have 6x6 pixels ([2]_ for the algorithm). By
+    sum of the kernel's magnitudes (27 u where channels are alike to the bit and their signs are the worst ones), 384 u
+    in large layers, whose squares have 6x6 pixels ([2]_ for the algorithm). By
     the method "fft" it is at most ``0.5 log2(points) u`` times the 2-norm of a section of `points` pixels around the
     window, at most 2048 by 2048, times that of the kernel; integers are transformed in float64 and rounded, where a
     bound proves that this is exact, and sections that are not finite, or where some window's largest pixel is less
