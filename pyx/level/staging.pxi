@@ -175,9 +175,9 @@ cdef inline void stage_phase(const Staging* staging, const char* source, real* s
 
 cdef inline void copy_few(const real* source, real* target, Py_ssize_t n_elements) noexcept nogil:
     """Channels of a position, of which there are few: by vectors and pieces of one, where a call would take longer."""
-    cdef Py_ssize_t place = 0, at_once = 4 * F32_LANES // <Py_ssize_t> sizeof(real)
+    cdef Py_ssize_t place = 0, at_once = max(1, 4 * F32_LANES // <Py_ssize_t> sizeof(real))
     while place + at_once <= n_elements:
-        memcpy(target + place, source + place, 4 * F32_LANES)
+        memcpy(target + place, source + place, at_once * <Py_ssize_t> sizeof(real))
         place += at_once
     copy_part(target + place, source + place, (n_elements - place) * <Py_ssize_t> sizeof(real))
 
