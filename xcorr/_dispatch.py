@@ -44,7 +44,7 @@ def load(name: str, vnni: bool | None = None) -> Level:
     module = importlib.import_module(f"xcorr._level_{name}")
     if vnni and not has_vnni(name):
         raise ValueError(f"vnni: this machine and build have no products of bytes at level {name}")
-    if vnni or (vnni is None and has_vnni(name) and vnni_is_wanted()):
+    if vnni or (vnni is None and vnni_is_wanted() and has_vnni(name)):
         return Level(name, module.table_vnni, True)
     return Level(name, module.table, False)
 

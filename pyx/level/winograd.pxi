@@ -205,26 +205,25 @@ cdef inline bint quads_out(const Quads* quads, const real* sums, const real* bia
             for index in range(side):
                 if row + index * quads.row_dilation < quads.n_rows:
                     sums_transformed(<const vector*> done + index * (side + 2), <vector*> turned, side)
-                    beyond = beyond + store_line(quads, column, <const vector*> turned, own_bias, zero, target, part,
-                                                 side)
+                    store_line(quads, column, <const vector*> turned, own_bias, &beyond, target, part, side, zero)
                     target += quads.row_dilation * quads.row_pitch
             if side == 4 and quads.zero_windows[quad]:
                 store_zeros(quads, quad, own_bias, response, part)
     return is_number(beyond)
 
 
-cdef inline vector store_line(const Quads* quads, Py_ssize_t column, const vector* values, vector own_bias, vector zero,
-                              real* target, Py_ssize_t part, Py_ssize_t side) noexcept nogil:
-    """A quad's responses in one row, of which those that exist are stored. Zero, or no number if one is infinite."""
-    cdef vector value, beyond = zero
+cdef inline void store_line(const Quads* quads, Py_ssize_t column, const vector* values, vector own_bias,
+                            vector* beyond, real* target, Py_ssize_t part, Py_ssize_t side,
+                            vector zero) noexcept nogil:
+    """A quad's responses in one row, of which those that exist are stored; `beyond` is no number if one is infinite."""
+    cdef vector value
     cdef Py_ssize_t index
     for index in range(side):
         if index == 0 or column + index * quads.column_dilation < quads.n_columns:
             value = scaled(1 / kernel_scale(side, zero), values[index]) + own_bias
-            beyond = beyond + value * zero
+            beyond[0] = beyond[0] + value * zero
             store_lanes(target, value, part, quads.n_kernels)
             target += quads.column_dilation * quads.column_pitch
-    return beyond
 
 
 cdef void store_zeros(const Quads* quads, Py_ssize_t quad, vector own_bias, real* response,
