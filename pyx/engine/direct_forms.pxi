@@ -33,6 +33,7 @@ cdef class Interleaved(Call):
             loops.row_pitch = product(self.reached_columns, engine.pixel)
         self.lay_out_windows(column_pitch)
         self.lay_out_responses()
+        loops.flattens = True
         loops.correlate = engine.routines.over_kernels
         loops.correlate_group = correlate_panels
 
@@ -136,6 +137,7 @@ cdef class OverColumns(Call):
             loops.direct_store = loops.direct_store and (
                 self.kernel_bytes[kernel] == self.kernel_bytes[first] + (kernel - first) * self.out_kernel_bytes)
         loops.joined = self.joins_rows()
+        loops.flattens = self.flattens()
         loops.direct_store = loops.direct_store and not loops.joined
         loops.rows.column_pitch = 1
         if loops.direct_store:
@@ -149,6 +151,10 @@ cdef class OverColumns(Call):
         loops.correlate_group = correlate_panels
         loops.do_task = do_strip
         self.planes = geometry.depth
+
+    cdef bint flattens(self):
+        """Whether tiles of one row do as well as tiles of several, which share pixels."""
+        return self.engine.geometry.down.kernel == 1 or self.engine.geometry.n_kernels > 2
 
     cdef bint joins_rows(self):
         """Whether lanes run on across the ends of rows, through windows that are none, as that fills more of them.
@@ -253,6 +259,9 @@ cdef class OverRows(OverColumns):
 
     cdef lay_out_bank(self):
         """Nothing: panels are as narrow as tiles over rows know them."""
+
+    cdef bint flattens(self):
+        return self.engine.geometry.down.kernel == 1
 
     cdef bint joins_rows(self):
         return False

@@ -131,7 +131,7 @@ cdef int correlate_panels(Loops* loops, Py_ssize_t group, const Area* area, cons
         part.responses = responses + y * loops.rows.row_pitch * size
         if loops.joined:
             part.n_rows, part.n_columns = 1, (n_rows - 1) * loops.rows.window_row_pitch + area.n_columns
-        elif follows_on(&loops.rows, area.n_columns):
+        elif loops.flattens and follows_on(&loops.rows, area.n_columns):
             part.n_rows, part.n_columns = 1, n_rows * area.n_columns
         status = correlate_part(loops, group, &part, counted, watch_signals)
         if status != DONE:

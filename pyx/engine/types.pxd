@@ -135,6 +135,7 @@ cdef struct Loops:
     bint direct_store                 # responses are written to `out` without a strip
     Py_ssize_t piece_rows, piece_columns  # of a strip, whose pixels all panels are multiplied with, one after the other
     Py_ssize_t chunk_taps             # of all kernels of a panel, whose taps are in the first cache at once
+    bint flattens                     # rows of windows that follow on each other are one: tiles share no pixels of rows
     bint joined                       # rows of windows, with what lies between them, are one row of them
     bint skips                        # kernel rows that lie in the padding alone are left out
     const char* packed                # panels
