@@ -34,6 +34,9 @@ times as fast by direct, as a call takes 0.03 ms here, and raw ones 0.4 times. 2
 1 worker, benchmarks/crossover.py.
 """
 
+LONGEST_SUM = 2**16
+"""Taps of a sum above which the direct method does the job, which carries the rounding errors of its totals along."""
+
 SHORTEST_SUM = 64
 """Taps of a sum below which adding up the lanes takes too large a part."""
 
@@ -103,7 +106,12 @@ def effort(plan: Plan) -> int:
 
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
     """Loops that only lay pixels into strips and store responses."""
-    return {"form": "kernels", "blocks": plan.blocks}
+    return direct.loops(plan, summed) if is_long(plan) else {"form": "kernels", "blocks": plan.blocks}
+
+
+def is_long(plan: Plan) -> bool:
+    """Whether sums have so many taps that they are done directly."""
+    return plan.geometry.n_taps > LONGEST_SUM
 
 
 def check(plan: Plan, packed: int) -> None:
@@ -115,6 +123,8 @@ def check(plan: Plan, packed: int) -> None:
 def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, int]:
     """The bytes of kernels that have to be converted, and of the workspaces of gathered windows, at most."""
     plan, item_bytes = job.plan, np.dtype(summed).itemsize
+    if is_long(plan):
+        return direct.n_bytes(job, result, summed, n_workers)
     if not gathers(plan.geometry, plan.types):
         return 0, 0
     slabs = Slabs(plan.geometry, plan.depth, item_bytes)
@@ -124,6 +134,8 @@ def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, 
 
 def reasons(plan: Plan) -> list[str]:
     """How it goes."""
+    if is_long(plan):
+        return [f"sums of more than {LONGEST_SUM} taps are done directly"]
     gathered = "gathered and " if gathers(plan.geometry, plan.types) else ""
     return [f"windows are {gathered}multiplied with the kernels where they lie"]
 
@@ -192,6 +204,8 @@ def starts(length: int, block: int) -> list[int]:
 
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number."""
+    if is_long(job.plan):
+        return direct.run(job, result, summed, limits)
     dtype = np.dtype(summed)
     first = channels_first(job.plan)
     windows = responses = None
