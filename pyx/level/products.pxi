@@ -3,7 +3,7 @@
 
 from microkernels cimport Product, real
 from simd cimport copy_part, prefetch, f32v_zip_high, f32v_zip_low, f64v_zip_high, f64v_zip_low
-from vectors cimport broadcast, n_lanes, vector
+from vectors cimport broadcast, multiply_add, n_lanes, vector
 
 cdef enum:
     AHEAD = 256  # taps that are fetched before they are read
@@ -44,7 +44,7 @@ cdef inline void add_products(const real** windows, const real** kernels, Py_ssi
         taps = broadcast(<real> 0, like)
         copy_part(&taps, kernels[kernel] + tap, n_bytes)
         for window in range(height):
-            sums[window * width + kernel] = sums[window * width + kernel] + pixels[window] * taps
+            sums[window * width + kernel] = multiply_add(pixels[window], taps, sums[window * width + kernel])
 
 
 cdef inline void sum_tile(const real** windows, const real** kernels, Py_ssize_t n_taps, vector* sums,
@@ -63,7 +63,7 @@ cdef inline void sum_tile(const real** windows, const real** kernels, Py_ssize_t
             prefetch(kernels[kernel] + tap + AHEAD)
             taps = (<const vector*> (kernels[kernel] + tap))[0]
             for window in range(height):
-                sums[window * width + kernel] = sums[window * width + kernel] + pixels[window] * taps
+                sums[window * width + kernel] = multiply_add(pixels[window], taps, sums[window * width + kernel])
         tap += lanes
     if tap < n_taps:
         add_products(windows, kernels, tap, (n_taps - tap) * <Py_ssize_t> sizeof(real), sums, height, width, like)

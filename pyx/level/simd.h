@@ -124,6 +124,32 @@ static inline xcorr_f64v xcorr_f64v_shifted(xcorr_f64v low, xcorr_f64v high, ptr
 }
 #endif
 
+/* sum + a * b, rounded once wherever the level can. Compilers fuse operators where they like: here one kernel of a tile
+ * and there not its neighbour, where what is left of a row is assembled on the stack. */
+#if defined(__FMA__) && defined(XCORR_GNU_C) && !defined(XCORR_SPLIT_VECTORS) && defined(XCORR_VECTOR_BYTES)
+#include <immintrin.h>
+#if XCORR_VECTOR_BYTES == 64
+#define XCORR_FUSED_F32(a, b, sum) (xcorr_f32v)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(sum))
+#define XCORR_FUSED_F64(a, b, sum) (xcorr_f64v)_mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(sum))
+#else
+#define XCORR_FUSED_F32(a, b, sum) (xcorr_f32v)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(sum))
+#define XCORR_FUSED_F64(a, b, sum) (xcorr_f64v)_mm256_fmadd_pd((__m256d)(a), (__m256d)(b), (__m256d)(sum))
+#endif
+#elif defined(__aarch64__) && defined(XCORR_GNU_C) && !defined(XCORR_SPLIT_VECTORS) && defined(XCORR_VECTOR_BYTES)
+#include <arm_neon.h>
+#define XCORR_FUSED_F32(a, b, sum) (xcorr_f32v)vfmaq_f32((float32x4_t)(sum), (float32x4_t)(a), (float32x4_t)(b))
+#define XCORR_FUSED_F64(a, b, sum) (xcorr_f64v)vfmaq_f64((float64x2_t)(sum), (float64x2_t)(a), (float64x2_t)(b))
+#else
+#define XCORR_FUSED_F32(a, b, sum) ((sum) + (a) * (b))
+#define XCORR_FUSED_F64(a, b, sum) ((sum) + (a) * (b))
+#endif
+static inline xcorr_f32v xcorr_f32v_multiply_add(xcorr_f32v a, xcorr_f32v b, xcorr_f32v sum) {
+    return XCORR_FUSED_F32(a, b, sum);
+}
+static inline xcorr_f64v xcorr_f64v_multiply_add(xcorr_f64v a, xcorr_f64v b, xcorr_f64v sum) {
+    return XCORR_FUSED_F64(a, b, sum);
+}
+
 /* Vector registers of the level: what a tile may hold. */
 #if !defined(XCORR_REGISTERS)
 #if defined(__aarch64__) || (defined(XCORR_VECTOR_BYTES) && XCORR_VECTOR_BYTES == 64)

@@ -15,6 +15,8 @@ cdef extern from "simd.h" nogil:
     f64v f64v_broadcast "xcorr_f64v_broadcast"(double)
     f32v f32v_in_register "xcorr_f32v_in_register"(f32v)
     f64v f64v_in_register "xcorr_f64v_in_register"(f64v)
+    f32v f32v_multiply_add "xcorr_f32v_multiply_add"(f32v, f32v, f32v)
+    f64v f64v_multiply_add "xcorr_f64v_multiply_add"(f64v, f64v, f64v)
     f32v f32v_number "xcorr_f32v_number"(f32v)
     f64v f64v_number "xcorr_f64v_number"(f64v)
     f64v f64v_of_f32 "xcorr_f64v_of_f32"(const float*)

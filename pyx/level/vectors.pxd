@@ -3,9 +3,9 @@
 
 from microkernels cimport real
 from simd cimport (
-    F32_LANES, F64_LANES, a_zero, copy_part, f32v, f32v_broadcast, f32v_in_register, f32v_number, f32v_shifted,
-    f32v_zip_high, f32v_zip_low, f64v, f64v_broadcast, f64v_in_register, f64v_number, f64v_shifted, f64v_zip_high,
-    f64v_zip_low, in_memory
+    F32_LANES, F64_LANES, a_zero, copy_part, f32v, f32v_broadcast, f32v_in_register, f32v_multiply_add, f32v_number,
+    f32v_shifted, f32v_zip_high, f32v_zip_low, f64v, f64v_broadcast, f64v_in_register, f64v_multiply_add, f64v_number,
+    f64v_shifted, f64v_zip_high, f64v_zip_low, in_memory
 )
 
 # Taps of a block below which half a tile with its totals in registers beats a whole one whose totals are in memory.
@@ -44,6 +44,14 @@ cdef inline vector times(real scalar, vector value) noexcept nogil:
         return <float> scalar * value
     else:
         return <double> scalar * value
+
+
+cdef inline vector multiply_add(vector a, vector b, vector total) noexcept nogil:
+    """total + a * b, rounded once wherever the level can."""
+    if vector is f32v:
+        return f32v_multiply_add(a, b, total)
+    else:
+        return f64v_multiply_add(a, b, total)
 
 
 cdef inline vector scaled(double scalar, vector value) noexcept nogil:
