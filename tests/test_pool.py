@@ -10,6 +10,7 @@ from scripts import run_to_the_end
 
 import xcorr
 from xcorr import _workers
+from xcorr._engine import Preparation
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
@@ -41,11 +42,31 @@ def test_a_thread_without_memory_goes_on_with_the_next_call():
     assert pool.n_threads == 1
 
 
-def test_a_helper_that_fails_cancels_the_call_and_one_that_is_late_leaves_it_alone():
-    call = Mock(**{"run.side_effect": ZeroDivisionError})
+def test_what_a_helper_raises_is_raised_by_the_call():
+    failed, caller = threading.Event(), threading.get_ident()
+
+    def do(task):
+        if threading.get_ident() == caller:
+            assert failed.wait(30)
+            return
+        failed.set()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        _workers.prepare(do, 2, 2)
+
+
+def test_a_helper_notes_what_it_raises_before_it_leaves():
+    work = Preparation(lambda task: 1 // 0, 1)
+    work.run(1)
+    assert type(work.error) is ZeroDivisionError
+    work.close()
+
+
+def test_a_helper_that_is_late_leaves_the_call_alone():
+    call = Mock()
     team = _workers.Team(call)
     team.help_once()
-    assert (type(team.error), call.cancel.call_count) == (ZeroDivisionError, 1)
     team.call = None
     team.help_once()
     call.run.assert_called_once()
@@ -73,6 +94,7 @@ if sys.argv[2].startswith("before"):
 import numpy as np
 import xcorr
 from xcorr import _workers
+from xcorr._engine import Preparation
 if sys.argv[2].startswith("after"):
     exec(sys.argv[1])
 images, kernels = np.ones((1500, 1500), np.float32), np.ones((7, 7), np.float32)

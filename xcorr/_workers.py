@@ -5,6 +5,7 @@ thread always works too, so a call is done even where no thread can be had. Who 
 by the engine.
 """
 
+import contextlib
 import itertools
 import os
 import sys
@@ -34,6 +35,10 @@ class Runnable(Protocol):
     workspace_bytes: int
     workspaces: list[Any]
     n_tasks: int
+
+    @property
+    def error(self) -> BaseException | None:
+        """What a helper raised."""
 
     def run(self, worker: int, stays: bool = False) -> None: ...
 
@@ -261,18 +266,14 @@ class Team:
         self.call: Runnable | None = call
         self.n_cpus = usable_cpus()
         self.workers = itertools.count(1)
-        self.error: BaseException | None = None
 
     def help_once(self) -> None:
         call = self.call
         if call is None:  # it is done: one that comes too late holds the team for a while, but not the call's arrays
             return
-        try:
-            worker = next(self.workers)
+        worker = next(self.workers)
+        with contextlib.suppress(BaseException):  # the call has noted it
             call.run(worker, worker < self.n_cpus)
-        except BaseException as error:
-            self.error = error
-            call.cancel()
 
 
 def run(call: Runnable, n_workers: int) -> None:
@@ -291,8 +292,8 @@ def run(call: Runnable, n_workers: int) -> None:
     finally:
         call.close()  # compiled, so that no signal's exception can come before everybody has left
         team.call = None
-    if team.error is not None:
-        raise team.error
+    if call.error is not None:
+        raise call.error
 
 
 def prepare(do: Callable[[int], None], n_tasks: int, n_workers: int) -> None:

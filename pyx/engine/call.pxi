@@ -7,7 +7,7 @@ from types cimport Finished, Geometry
 cdef class Call(Binding):
     """A layout that is run. `run` may be entered by several threads at once."""
     cdef public list workspaces          # of each worker, `workspace_bytes`
-    cdef object error                    # raised while it was asked
+    cdef readonly object error           # raised while it was asked or in a helper, noted before it leaves
 
     cdef Crew crew                       # of workers in the loops
 
@@ -39,7 +39,9 @@ cdef class Call(Binding):
         try:
             memory = self.memory_of(worker)
             n_workers = len(self.workspaces)
-        except BaseException:
+        except BaseException as error:
+            self.error = error
+            self.cancel()
             leave(&self.crew)
             raise
         with nogil:

@@ -53,6 +53,7 @@ cdef class Preparation:
     """
     cdef public list workspaces
     cdef readonly Py_ssize_t n_tasks, workspace_bytes
+    cdef readonly object error  # raised in a helper, noted before it leaves
     cdef object do
     cdef Crew crew
     cdef int cancelled
@@ -81,6 +82,11 @@ cdef class Preparation:
                 if task >= self.n_tasks:
                     break
                 self.do(task)
+        except BaseException as error:
+            if worker == 0:
+                raise
+            self.error = error
+            self.cancel()
         finally:
             seen = look(&n_announced)
             leave(&self.crew)
