@@ -1,11 +1,10 @@
 """Fixtures and settings of every test."""
 
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from checks import ALL_OF_MATMUL, EXAMPLES, METHODS, SEED
+from checks import EXAMPLES, METHODS, SEED
 from formats import idx_bytes, put
 from hypothesis import HealthCheck, settings
 
@@ -24,24 +23,6 @@ def pytest_configure(config):
 
 def pytest_report_header():
     return f"xcorr: XCORR_TEST_SEED={SEED} XCORR_TEST_EXAMPLES={EXAMPLES} levels={_dispatch.runnable_levels()}"
-
-
-def pytest_collection_modifyitems(config, items):
-    """Of each test's runs by "matmul", which "auto" seldom takes, one and every tenth: others with another seed."""
-    if ALL_OF_MATMUL:
-        return
-    drawn, left_out = {}, []
-    for item in items:
-        if getattr(item, "callspec", None) and item.callspec.params.get("method") == "matmul":
-            drawn.setdefault((item.path, item.originalname), []).append(
-                (zlib.crc32(f"{SEED}{item.nodeid}".encode()), item)
-            )
-    for runs in drawn.values():
-        runs.sort(key=lambda run: run[0])
-        left_out += [item for number, item in runs[1:] if number % 10]
-    config.hook.pytest_deselected(items=left_out)
-    left_out = set(left_out)
-    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(params=_dispatch.runnable_levels())

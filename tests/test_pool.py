@@ -42,20 +42,6 @@ def test_a_thread_without_memory_goes_on_with_the_next_call():
     assert pool.n_threads == 1
 
 
-def test_what_a_helper_raises_is_raised_by_the_call():
-    failed, caller = threading.Event(), threading.get_ident()
-
-    def do(task):
-        if threading.get_ident() == caller:
-            assert failed.wait(30)
-            return
-        failed.set()
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        _workers.prepare(do, 2, 2)
-
-
 def test_a_helper_notes_what_it_raises_before_it_leaves():
     work = Preparation(lambda task: 1 // 0, 1)
     work.run(1)

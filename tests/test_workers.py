@@ -273,46 +273,45 @@ def test_sixteen_threads_get_what_one_gets_with_matmul_beside():
 # --- errors, and other threads ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("who", ["caller", "helpers"])
+def test_an_exception_of_any_worker_reaches_the_caller_and_ends_the_others(who):
+    caller, all_inside, ended = threading.get_ident(), threading.Barrier(4, timeout=10), []
+
+    def do(task):
+        if task < 4:
+            all_inside.wait()
+        if (threading.get_ident() == caller) == (who == "caller"):
+            raise ZeroDivisionError("inside")
+        ended.append(task)
+        time.sleep(0.001)
+
+    with pytest.raises(ZeroDivisionError, match="inside"):
+        _workers.prepare(do, 10_000, 4)
+    assert len(ended) < 9_000
+
+
 class FakeCall:
-    """What `work` does once four workers are inside."""
+    """Notes who is inside, four workers at once."""
 
-    workspace_bytes = 64
+    workspace_bytes, error = 64, None
 
-    def __init__(self, work):
-        self.work, self.cancelled, self.ended = work, threading.Event(), []
-        self.cancel, self.all_inside = self.cancelled.set, threading.Barrier(4, timeout=10)
-        self.left = threading.Semaphore(0)
+    def __init__(self):
+        self.inside, self.all_inside, self.left = [], threading.Barrier(4, timeout=10), threading.Semaphore(0)
 
     def run(self, worker, stays=False):
         self.all_inside.wait()
-        try:
-            self.work(worker, stays)
-            self.ended.append((worker, stays, self.cancelled.wait(0)))
-        finally:
-            self.left.release()
+        self.inside.append((worker, stays))
+        self.left.release()
 
     def close(self):
         assert all(self.left.acquire(timeout=10) for _ in range(4))
 
 
-@pytest.mark.parametrize("who", ["caller", "helpers"])
-def test_an_exception_of_any_worker_reaches_the_caller_and_ends_the_others(who):
-    def raise_or_wait(worker, stays):
-        if (worker == 0) == (who == "caller"):
-            raise ZeroDivisionError("inside")
-        call.cancelled.wait(10)
-
-    call = FakeCall(raise_or_wait)
-    with pytest.raises(ZeroDivisionError, match="inside"):
-        _workers.run(call, 4)
-    assert [cancelled for _, _, cancelled in call.ended] == [True] * (3 if who == "caller" else 1)
-
-
 def test_only_as_many_threads_stay_awake_as_there_are_processors(monkeypatch):
     monkeypatch.setattr(_workers, "usable_cpus", lambda: 2)
-    call = FakeCall(lambda worker, stays: None)
+    call = FakeCall()
     _workers.run(call, 4)
-    assert sorted(call.ended) == [(0, False, False), (1, True, False), (2, False, False), (3, False, False)]
+    assert sorted(call.inside) == [(0, False), (1, True), (2, False), (3, False)]
 
 
 def unfinished_call(monkeypatch, images, kernels, n_workers):

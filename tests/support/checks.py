@@ -15,7 +15,6 @@ EXAMPLES = int(os.environ.get("XCORR_TEST_EXAMPLES", "200"))
 LAYOUTS = ("NHWC", "NCHW", "NHW")
 BOUNDARIES = ("constant", "edge", "reflect", "symmetric", "wrap")
 METHODS = ("direct", "matmul")
-ALL_OF_MATMUL = os.environ.get("XCORR_TEST_MATMUL", "") == "all"
 INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 FLOATS = ("float16", "float32", "float64")
 COMPLEXES = ("complex64", "complex128")
