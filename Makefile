@@ -66,7 +66,7 @@ sanitize: .venv/tools-test ## test a build with the sanitizers of addresses and 
 	    --deselect tests/test_memory.py::test_no_memory_is_kept_by_many_calls_and_errors \
 	    --deselect tests/test_memory.py::test_each_allocation_may_be_refused \
 	    --deselect tests/test_memory.py::test_a_call_that_cannot_fit_says_so_before_it_allocates \
-	    --deselect tests/test_fft.py::test_a_handler_that_raises_ends_a_long_call_at_once \
+	    --deselect tests/test_fft_refused.py::test_a_handler_that_raises_ends_a_long_call_at_once \
 	    --deselect tests/test_processes.py::test_an_interrupt_is_answered_at_once
 
 # It knows no AVX-512, so it shows the package a processor of level v3.
