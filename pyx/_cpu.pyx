@@ -28,7 +28,13 @@ cdef extern from *:
         return xcorr_x86_level() >= 3 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && a >= 1
             && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
     }
+    /* AMD's processors (and Hygon's, which are these) multiply subnormal numbers as fast as others. */
+    static int xcorr_slow_subnormals(void) {
+        unsigned a, b, c, d;
+        return __get_cpuid(0, &a, &b, &c, &d) && b != 0x68747541u /* Auth */ && b != 0x6f677948u /* Hygo */;
+    }
     #else
+    static int xcorr_slow_subnormals(void) { return 0; }
     static int xcorr_x86_level(void) { return 0; }
     static int xcorr_avx512_vnni(void) { return 0; }
     static int xcorr_avx_vnni(void) { return 0; }
@@ -37,6 +43,7 @@ cdef extern from *:
     int x86_level "xcorr_x86_level"()
     bint avx512_vnni "xcorr_avx512_vnni"()
     bint avx_vnni "xcorr_avx_vnni"()
+    bint slow_subnormals "xcorr_slow_subnormals"()
 
 LEVELS = ("base", "v3", "v4")
 """Levels that there are, the plainest first: what else asks for their names reads them here."""
@@ -51,3 +58,8 @@ def supported_levels():
 def has_vnni(level):
     """Whether this machine has products of bytes as long as a level's vectors."""
     return {"v3": avx_vnni, "v4": avx512_vnni}[level]() if level in ("v3", "v4") else False
+
+
+def has_slow_subnormals():
+    """Whether a product with a subnormal number may take this machine a hundred times as long as another one."""
+    return slow_subnormals()

@@ -250,6 +250,11 @@ def in_order(array: npt.NDArray[Any], axes: tuple[int, int, int, int]) -> npt.ND
     return present[tuple(slice(None) if axis >= 0 else np.newaxis for axis in axes)]
 
 
+def some_images(array: npt.NDArray[Any], axis: int, first: int, end: int) -> npt.NDArray[Any]:
+    """A view of images [first, end) along their axis; of the only one where there is no such axis."""
+    return array if axis < 0 else array[(slice(None),) * axis + (slice(first, end),)]
+
+
 def make_canonical(bools: npt.NDArray[Any]) -> None:
     """Bytes 1 in the place of others that are not 0."""
     for (piece,) in in_pieces(bools.view(np.uint8)):

@@ -78,4 +78,21 @@ def using_level(name: str, vnni: bool | None = None) -> Iterator[None]:
         _current = before
 
 
+def subnormals_are_slow() -> bool:
+    """Whether products with subnormal numbers may take this machine a hundred times as long as others."""
+    return _slow_subnormals
+
+
+@contextlib.contextmanager
+def with_subnormals(slow: bool) -> Iterator[None]:
+    """Subnormal numbers slow or not inside the block, for tests and measurements; not for several threads at once."""
+    global _slow_subnormals
+    before, _slow_subnormals = _slow_subnormals, slow
+    try:
+        yield
+    finally:
+        _slow_subnormals = before
+
+
+_slow_subnormals = _cpu.has_slow_subnormals()
 _current = load(os.environ.get("XCORR_LEVEL") or runnable_levels()[-1])

@@ -113,7 +113,13 @@ class Preparation:
 
 class Repeat:
     def __init__(
-        self, call: Call, images: Array, response: Array, most_magnitude: int | None, may_refuse: bool
+        self,
+        call: Call,
+        images: Array,
+        response: Array,
+        most_magnitude: int | None,
+        may_refuse: bool,
+        looks: bool = False,
     ) -> None: ...
 
 class Recent:

@@ -15,9 +15,10 @@ def info() -> dict[str, Any]:
     -------
     dict
         ``version`` of the package; ``level`` in use, ``levels`` that can run here, ``levels_built``;
-        ``bytes``, how integers of 8 bits are multiplied; ``workers`` by
-        default and ``cpus`` that may be used; ``workspace_limit`` and ``kept_bytes`` of memory, which
-        `clear_caches` gives back; ``python``, ``numpy``, ``machine``.
+        ``bytes``, how integers of 8 bits are multiplied; ``subnormals``, "looked for" in pixels of float32 where
+        products with them are slow, else "as others"; ``workers`` by default and ``cpus`` that may be used;
+        ``workspace_limit`` and ``kept_bytes`` of memory, which `clear_caches` gives back; ``python``, ``numpy``,
+        ``machine``.
 
     Examples
     --------
@@ -33,6 +34,7 @@ def info() -> dict[str, Any]:
         "levels": _dispatch.runnable_levels(),
         "levels_built": _dispatch.built_levels(),
         "bytes": "VNNI" if _dispatch.current().vnni else "16-bit words",
+        "subnormals": "looked for" if _dispatch.subnormals_are_slow() else "as others",
         "workers": _workers.get_workers(),
         "cpus": _workers.usable_cpus(),
         "workspace_limit": _workers.WORKSPACE_LIMIT,

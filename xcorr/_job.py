@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xcorr import _workers
+from xcorr._arrays import some_images
 from xcorr._bank import PREPARED_PER_WORKER, Bank, panel_bytes, panels_key
 from xcorr._engine import Engine
 from xcorr._methods.asked import Array, Limits, Part
@@ -131,6 +132,13 @@ class Job:
             call.close()
             call = engine.call(*arrays, workspace_limit=max(0, room), **more)
         return call
+
+    def of_images(self, first: int, end: int) -> "Job":
+        """The same call of images [first, end)."""
+        if end - first == self.n_images:
+            return self
+        images = some_images(self.images, self.plan.layout.images[0], first, end)
+        return Job(self.plan, images, self.bank, self.fill, self.asked_workers)
 
     def images_of(self, group: int) -> Array:
         """The channels of one group."""

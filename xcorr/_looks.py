@@ -1,4 +1,4 @@
-"""What is looked for in kernels: large, infinite, and subnormal taps."""
+"""What is looked for in kernels and images: large, infinite, and subnormal numbers."""
 
 from math import prod
 from typing import Any
@@ -36,17 +36,19 @@ def own_finite(taps: Array, table: Any) -> bool:
     return all(bool(np.isfinite(piece).all()) for (piece,) in in_pieces(taps))
 
 
-def any_faint(kernels: Array, table: Any, n_pieces: int) -> bool:
-    """Whether a tap is subnormal in float32, as a look at all of them in the level's vectors shows.
+def any_faint(numbers: Array, table: Any, n_pieces: int) -> bool:
+    """Whether a number is subnormal in float32, as a look at all of them in the level's vectors shows.
 
-    Each piece is looked at by a worker.
+    Each piece is looked at by a worker, where there are no gaps.
     """
-    part = kernels.real.dtype
+    part = numbers.real.dtype
     if part.kind != "f" or part.itemsize != 4:
         return False
-    if not (part.isnative and kernels.flags.forc and kernels.flags.aligned):
-        return any(map(is_faint, in_pieces(kernels)))
-    numbers = kernels.ravel("K").view(part)
+    if not (part.isnative and numbers.flags.aligned):
+        return any(map(is_faint, in_pieces(numbers)))
+    if not numbers.flags.forc:
+        return any(any_subnormal(table, "f4", piece) for (piece,) in in_pieces(numbers))
+    numbers = numbers.ravel("K")
     found: list[bool] = []
 
     def look(task: int) -> None:
@@ -58,7 +60,7 @@ def any_faint(kernels: Array, table: Any, n_pieces: int) -> bool:
 
 
 def is_faint(pieces: tuple[Array, ...]) -> bool:
-    """Whether a piece of taps has one that is subnormal in float32."""
+    """Whether a piece of numbers has one that is subnormal in float32."""
     taps = np.ascontiguousarray(pieces[0], pieces[0].dtype.newbyteorder("="))
     magnitudes = np.abs(taps.view(taps.real.dtype))
     return bool(((magnitudes > 0) & (magnitudes < np.finfo(np.float32).smallest_normal)).any())

@@ -12,7 +12,7 @@ from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, EXACT_INT32, integer_ran
 from xcorr._foreign import refuses
 from xcorr._job import Job
 from xcorr._memory import empty
-from xcorr._methods import exact, faint_taps
+from xcorr._methods import exact, faint_pixels, faint_taps
 from xcorr._methods.asked import Limits
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan
@@ -45,6 +45,14 @@ def respond(job: Job, shape: tuple[int, ...], target: Array | None) -> Array:
 
 def correlate_floats(job: Job, result: Array, limits: Limits | None) -> bool:
     """All responses of floats; false if one is outside of the limits, or no number."""
+    faint = faint_pixels.faint_images(job) if faint_pixels.looks(job) else None
+    if faint is None:
+        return correlate_normal_pixels(job, result, limits)
+    return faint_pixels.run(job, result, limits, faint, correlate_normal_pixels)
+
+
+def correlate_normal_pixels(job: Any, result: Array, limits: Limits | None) -> bool:
+    """All responses of floats of images whose pixels need no care; as `correlate_floats`."""
     name, summed = job.plan.method, job.plan.types.summed
     method: Any = METHODS[name]
     faint = faint_taps.faint_kernels(job, name, summed)

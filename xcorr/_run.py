@@ -11,6 +11,7 @@ from xcorr._arrays import check_out, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._engine import Repeat, is_plain
 from xcorr._job import Job
+from xcorr._methods import faint_pixels
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan
 from xcorr._respond import respond
@@ -95,8 +96,10 @@ def run(
     job = Job(plan, images, bank, fill, workers)
     result = respond(job, shape, target)
     repeatable = job.call_done is not None and job.is_small and (target is None or result is target)
+    looks = faint_pixels.looks(job)
+    repeatable &= not looks or (images.dtype.isnative and images.flags.aligned)
     if remember is not None and repeatable:
-        remember(Repeat(job.call_done, images, result, job.most_magnitude, job.may_refuse))
+        remember(Repeat(job.call_done, images, result, job.most_magnitude, job.may_refuse, looks))
     if target is None:
         return result
     returned: Array = out

@@ -27,17 +27,47 @@ def all_finite(table, str summed, cnp.ndarray array):
 
 
 def any_subnormal(table, str summed, cnp.ndarray numbers):
-    """Whether one is subnormal of numbers of the type that lie in memory without gaps."""
+    """Whether one is subnormal of numbers of the type or parts of complex ones, however they lie in memory."""
     cdef const Routines* routines = routines_of(table, summed)
-    cdef Py_ssize_t first = 0, count
+    cdef Py_ssize_t n_parts = 2 if cnp.PyArray_ISCOMPLEX(numbers) else 1, first = 0, some
     cdef const char* place = cnp.PyArray_BYTES(numbers)
     cdef bint found = False
-    if cnp.PyArray_TYPE(numbers) != (<cnp.dtype> cnp.dtype(summed)).num or not cnp.PyArray_ISCARRAY_RO(numbers):
-        raise ValueError(f"numbers: they are not {summed} without gaps")
+    if (numbers.descr.kind not in b"fc" or numbers.itemsize != n_parts * routines.item_bytes
+            or not cnp.PyArray_ISBEHAVED_RO(numbers)):
+        raise ValueError(f"numbers: they are not {summed}, nor pairs of them")
+    if not has_no_gaps(numbers):
+        return has_subnormal(routines, numbers)
     while first < numbers.size and not found:
-        count = min(FINITE_AT_ONCE, numbers.size - first)
+        some = min(FINITE_AT_ONCE, numbers.size - first)
         with nogil:
-            found = routines.any_subnormal(place + first * routines.item_bytes, count)
+            found = routines.any_subnormal(place + first * n_parts * routines.item_bytes, some * n_parts)
         PyErr_CheckSignals()
-        first += count
+        first += some
     return found
+
+
+cdef inline bint has_no_gaps(cnp.ndarray numbers) noexcept:
+    return cnp.PyArray_IS_C_CONTIGUOUS(numbers) or cnp.PyArray_IS_F_CONTIGUOUS(numbers)
+
+
+cdef bint has_subnormal(const Routines* routines, cnp.ndarray numbers) noexcept:
+    """Whether one of some thousand numbers is subnormal: no signal is looked for, and nothing of Python's allocated."""
+    cdef Py_ssize_t n_parts = 2 if cnp.PyArray_ISCOMPLEX(numbers) else 1
+    if has_no_gaps(numbers):
+        return routines.any_subnormal(cnp.PyArray_BYTES(numbers), numbers.size * n_parts)
+    return subnormal_inside(routines, cnp.PyArray_BYTES(numbers), numbers.ndim, cnp.PyArray_DIMS(numbers),
+                            cnp.PyArray_STRIDES(numbers), n_parts)
+
+
+cdef bint subnormal_inside(const Routines* routines, const char* place, int n_axes, const cnp.npy_intp* sizes,
+                           const cnp.npy_intp* strides, Py_ssize_t n_parts) noexcept nogil:
+    """Whether one is subnormal of so many axes of numbers, or pairs of them, from a place on."""
+    cdef Py_ssize_t index
+    if n_axes == 0:
+        return routines.any_subnormal(place, n_parts)
+    if n_axes == 1 and strides[0] == n_parts * routines.item_bytes:
+        return routines.any_subnormal(place, sizes[0] * n_parts)
+    for index in range(sizes[0]):
+        if subnormal_inside(routines, place + index * strides[0], n_axes - 1, sizes + 1, strides + 1, n_parts):
+            return True
+    return False

@@ -57,6 +57,7 @@ cdef class Repeat:
     images, response : its arrays.
     most_magnitude : the largest magnitude of integer pixels, at least 1, for which the call is exact; None for any.
     may_refuse : whether a response may turn out to be refused when others are stored already.
+    looks : whether images with subnormal pixels, of the summed type and aligned, are done another way.
     """
     cdef Call call
     cdef Arrangement images, response
@@ -65,9 +66,11 @@ cdef class Repeat:
     cdef Py_ssize_t workspace_bytes, response_bytes
     cdef uint64_t magnitudes                         # a power of two that none may exceed, or 0 if any may be
     cdef bint is_fresh, may_refuse                   # a new response lies so; responses may be outside of their limits
+    cdef bint looks                                  # for subnormal pixels, which are done another way
     cdef bint is_short                               # so that the GIL is kept, and with it everybody off the arrays
 
-    def __cinit__(self, Call call, cnp.ndarray images, cnp.ndarray response, most_magnitude, bint may_refuse):
+    def __cinit__(self, Call call, cnp.ndarray images, cnp.ndarray response, most_magnitude, bint may_refuse,
+                  bint looks=False):
         cdef Py_ssize_t axis
         if call.engine.lanes_over == WINOGRAD or call.engine.lanes_over == FOURIER:
             raise ValueError("call: one that is not by the direct method is not repeated")
@@ -79,7 +82,7 @@ cdef class Repeat:
             self.response_sizes[axis] = response.shape[axis]
         self.response_bytes = response.nbytes
         self.is_fresh = cnp.PyArray_IS_C_CONTIGUOUS(response)
-        self.may_refuse = may_refuse
+        self.may_refuse, self.looks = may_refuse, looks
         self.magnitudes = 0 if most_magnitude is None else 1 << int(most_magnitude).bit_length() - 1
         self.workspace_bytes = call.workspace_of(call.loops.strip_rows)
         self.is_short = HAS_GIL and call.multiply_adds() <= SHORT_CALL
@@ -118,6 +121,8 @@ cdef class Repeat:
             return None
         if kernels is not None and (not as_before.fits(kernels) or self.call.loops.routines.any_subnormal(
                 cnp.PyArray_BYTES(kernels), kernels.size)):
+            return None
+        if self.looks and has_subnormal(loops.routines, images):
             return None
         loops.source.images = cnp.PyArray_BYTES(images)
         loops.consumer.out = cnp.PyArray_BYTES(response)

@@ -129,6 +129,9 @@ class Job(Protocol):
     def laid_out(self, engine: Engine, bank: Bank, lay: Callable[[tuple[Array, Array]], Any]) -> Any:
         """The call that `lay` makes of the bank's panels."""
 
+    def of_images(self, first: int, end: int) -> Any:
+        """The same call of images [first, end)."""
+
     def call(self, engine: Engine, result: Array, panels: tuple[Array, Array], **more: Any) -> Any:
         """The engine's call of these panels, laid out."""
 

@@ -1,0 +1,56 @@
+"""Images with subnormal pixels: summed in float64, where processors take a hundred times as long for such products.
+
+Which images are done so follows from each image's own pixels, so that nothing else in a batch changes its responses'
+bits. On other processors nothing is looked for.
+"""
+
+from collections.abc import Callable
+from itertools import groupby
+
+import numpy as np
+
+from xcorr import _dispatch
+from xcorr._arrays import some_images
+from xcorr._looks import any_faint
+from xcorr._methods import direct
+from xcorr._methods.asked import Array, Job, Limits
+
+Way = Callable[[Job, Array, Limits | None], bool]
+
+METHODS = ("direct", "winograd", "matmul")
+"""Methods whose products have pixels as they are; the frequency domain's sections are scaled."""
+
+LOOKED_AT_PER_WORKER = 2**22
+"""Bytes of images that are worth another worker."""
+
+SMALLEST = float(np.finfo(np.float32).smallest_normal)
+
+
+def looks(job: Job) -> bool:
+    """Whether subnormal pixels are looked for."""
+    part, plan = job.images.real.dtype, job.plan
+    by_pixels = plan.method in METHODS and plan.types.summed == "f4" and (part.kind, part.itemsize) == ("f", 4)
+    return by_pixels and _dispatch.subnormals_are_slow()
+
+
+def faint_images(job: Job) -> list[bool] | None:
+    """Whether each image has a subnormal pixel, or padding of such numbers; None where none has."""
+    table, images, axis = job.plan.level.table, job.images, job.plan.layout.images[0]
+    if any(0 < abs(part) < SMALLEST for number in job.fill for part in (number.real, number.imag)):
+        return [True] * job.n_images
+    n_pieces = max(1, min(job.most_workers, images.nbytes // LOOKED_AT_PER_WORKER))
+    if not any_faint(images, table, n_pieces):
+        return None
+    return [any_faint(some_images(images, axis, index, index + 1), table, 1) for index in range(job.n_images)]
+
+
+def run(job: Job, result: Array, limits: Limits | None, faint: list[bool], usual: Way) -> bool:
+    """All responses, those of faint images in float64; false if one is outside of the limits, or no number."""
+    fits, first = True, 0
+    for is_faint, some in groupby(faint):
+        end = first + len(list(some))
+        own, part = job.of_images(first, end), some_images(result, job.plan.layout.response[0], first, end)
+        fits &= direct.run(own, part, "f8", limits) if is_faint else usual(own, part, limits)
+        first = end
+    job.call_done = None  # the last one's, which are some of the images, or done in another way than most
+    return fits
