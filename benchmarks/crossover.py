@@ -78,7 +78,12 @@ def large_kernels() -> list[Case]:
         for size, n_kernels, length in itertools.product((256, 1024), (1, 16), (9, 17, 33, 65, 129, 255))
         for sides in ((1, length), (length, 1), (3, length), (length, 3))
     ]
-    return [case for case in square + long if case.multiply_adds <= LARGEST_OF_GRID]
+    lines = [
+        Case((1, *sizes, 1), (n_kernels, *sides))
+        for samples, n_kernels, length in itertools.product((20_000, 200_000), (1, 8), (31, 250, 800, 3000, 9001))
+        for sizes, sides in (((1, samples), (1, length)), ((samples, 1), (length, 1)))
+    ]
+    return [case for case in square + long + lines if case.multiply_adds <= LARGEST_OF_GRID]
 
 
 def layers() -> list[Case]:

@@ -259,9 +259,7 @@ def check_signal(names):
 @holds("Filter a long signal")
 def check_long_signal(names):
     expected = signal.correlate(names.signal, names.taps, "valid")
-    close(names.response, expected, names.padded, names.taps)
-    assert xcorr.choose_method(names.rows.shape, (1, len(names.taps)), dtype=float) == "fft"
-    assert np.shares_memory(names.rows, names.padded)
+    close(names.response, expected, names.signal, names.taps)
 
 
 @holds("Correlate a volume with a kernel of three axes")

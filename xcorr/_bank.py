@@ -211,6 +211,7 @@ class Bank:
                 group, some = pieces[task]
                 own = left_out[group, first + some.start : first + some.stop]
                 taps = self.real_kernels(group, first + some.start, first + some.stop, summed)
+                taps = np.ascontiguousarray(taps[:, : engine.n_taps])  # of a folded line those of whole rows
                 taps = np.where(own[:, np.newaxis], 0, taps) if own.any() else taps
                 engine.transform(taps, spectra[group, some], exponents[group, some])
                 exponents[group, some][own] = HANDED_BACK

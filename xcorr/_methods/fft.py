@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xcorr._arrays import some_images
 from xcorr._axes import Geometry
 from xcorr._bank import spectra_key
 from xcorr._dtypes import Types
 from xcorr._methods import direct, sections
 from xcorr._methods.asked import Area, Array, Box, Job, Limits, Part, Plan
-from xcorr._methods.lines import along_line, ends, folded_axes, folded_job
+from xcorr._methods.lines import add_last_taps, along_line, ends, folded_axes, folded_job, padded_job, reaches_padding
 from xcorr._methods.sections import cheapest, chunk, fold_of, rounds_right, sizes_of, spectrum_bytes, workspace
 
 BOUND = "normwise"
@@ -52,7 +53,7 @@ def effort(plan: Plan) -> int:
 
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
     """Loops over pairs of sections."""
-    fold = fold_of(plan.geometry, plan.section[0])
+    fold = fold_of(plan.geometry, plan.sizes, plan.section[0])
     axes = None if fold is None else folded_axes(plan.geometry.axes[fold.line.axis], fold)
     section = tuple(plan.section[0])
     return {"form": "fft", "blocks": plan.blocks, "section": section, "rounded": plan.types.exact, "axes": axes}
@@ -74,7 +75,11 @@ def reasons(plan: Plan) -> list[str]:
     """Which sections, for how many windows."""
     section = plan.section[0]
     windows = f"{section.valid_rows}x{section.valid_columns}"
-    return [f"sections of {section.height}x{section.width} pixels for {windows} windows"]
+    found = [f"sections of {section.height}x{section.width} pixels for {windows} windows"]
+    fold = fold_of(plan.geometry, plan.sizes, section)
+    if fold is not None and fold.kernel_rows > 1:
+        found.append(f"kernels are folded to {fold.kernel_rows} rows of {fold.length} taps, images to rows of as many")
+    return found
 
 
 # --- the run ----------------------------------------------------------------------------------------------------------
@@ -90,6 +95,11 @@ class Sections(NamedTuple):
 
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number."""
+    plan, axis = job.plan, job.plan.layout.response[0]
+    if job.n_images > 1 and reaches_padding(plan.geometry, fold_of(plan.geometry, plan.sizes, plan.section[0])):
+        own = (run(job.of_images(n, n + 1), some_images(result, axis, n, n + 1), summed, limits)
+               for n in range(job.n_images))  # fmt: skip
+        return all(list(own))
     left_out = job.bank.handed_back(job.plan.engine(summed).largest_exponent)
     leaves_out = bool(left_out.any())
     fits, sections = transform(job, result, summed, limits, leaves_out)
@@ -119,16 +129,19 @@ def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_a
     bias = np.ascontiguousarray(bank.bias, summed)
     n_chunks = -(-bank.n_kernels // int(chunk(plan.section[0], plan.sizes)))
     at_once = -(-bank.n_kernels // n_chunks)
-    fold = fold_of(plan.geometry, plan.section[0])
+    fold = fold_of(plan.geometry, plan.sizes, plan.section[0])
     fits, sections = True, Sections([], None, [])
-    whole = job
+    whole = line = job
+    responses = result
     if fold is not None:
-        job, result = folded_job(job, result, fold)
+        line = padded_job(job, fold.line) if reaches_padding(plan.geometry, fold) else job
+        job, responses = folded_job(line, result, fold)
     for first in range(0, bank.n_kernels, at_once):
         end = min(first + at_once, bank.n_kernels)
         spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once, job.most_workers)
-        job.beside, job.packed_as = plan.table_bytes + spectra.nbytes, spectra_key(engine, plan.level.name)
-        call = job.call(engine, result, (spectra, bias), limits=limits, spectra_of=(first, exponents))
+        job.beside = plan.table_bytes + spectra.nbytes + (0 if line is whole else line.images.nbytes)
+        job.packed_as = spectra_key(engine, plan.level.name)
+        call = job.call(engine, responses, (spectra, bias), limits=limits, spectra_of=(first, exponents))
         job.share_out(call)
         fits &= not call.overflowed
         if end == bank.n_kernels and fold is not None:
@@ -137,6 +150,8 @@ def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_a
         elif end == bank.n_kernels and (handed_back := call.areas(True)):
             sections = Sections(handed_back, call.areas(False) if all_areas else None, [])
         del spectra, call  # before the next ones are made
+    if fold is not None and fold.kernel_rows > 1:
+        add_last_taps(line, result, fold, summed)
     return fits, sections
 
 

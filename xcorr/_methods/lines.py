@@ -1,15 +1,44 @@
-"""One long row or column of windows, folded: pieces of it are the rows of an image, whose sections they fill."""
+"""One long row or column of windows, folded: pieces of it are the rows of an image, whose sections they fill.
+
+Long kernels are folded, too. With windows n = r L + s and taps t = j L + i, both in rows of L, the sum over t of
+image[n + t] kernel[t] is the one over j and i of rows[r + j, s + i] kernel[j, i], where row r of the image is what lies
+from r L on: rows of 2 L - 1 pixels, a view. Taps behind the last whole row are added afterwards.
+"""
 
 import copy
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from xcorr._arrays import in_order, some_images
 from xcorr._axes import Axis, Geometry
+from xcorr._dtypes import Types
+from xcorr._engine import fill_source_indices
 from xcorr._methods.asked import Area, Array, Job
 
 LEAST_WINDOWS = 1024
 """Windows inside of the image below which a line is not folded."""
+
+
+LONG_KERNEL = 512
+"""Taps along a line from which on it is looked whether folding them costs less.
+
+With less it takes as long either way; with 1500 taps 0.4 of the time, with 2000 0.03. 20,000 to 400,000 samples,
+2026-11-26, AMD EPYC (Zen 5), level v4, 1 worker, the lines of benchmarks/crossover.py.
+"""
+
+SHORTEST_ROW = 0.75
+"""Share of the longest row of taps that fits a section, below which no row is looked at."""
+
+OF_LAST_TAP = 20
+"""Multiply-adds of the direct method that one with a tap behind the last whole row takes as long as."""
+
+PADDED_BYTES = 2**25
+"""Bytes of a line with its padding up to which it is copied, one image after the other, if kernels are folded; no
+section of theirs needs the workspace for them."""
+
+SUMS_AT_ONCE = 2**16
+"""Sums of products with the taps behind the last whole row that are there at once."""
 
 
 class Line(NamedTuple):
@@ -26,6 +55,7 @@ class Fold(NamedTuple):
     line: Line
     n_rows: int
     length: int
+    kernel_rows: int = 1  # of as many taps, where kernels are folded
 
     @property
     def end(self) -> int:
@@ -44,30 +74,108 @@ def line_of(geometry: Geometry) -> Line | None:
     return None
 
 
+def kernel_folds(line: Line, along: Axis, channels: int, types: Types, sides: tuple[int, ...]) -> list[Fold]:
+    """Folds of the kernels, one for each side of a section that a row of pixels fits.
+
+    The length of a row leaves few multiply-adds to the direct method: of windows behind the last whole row, and of taps
+    there, of which none may be where they cannot be added to stored responses. Windows that reach into the padding are
+    of the pieces, too, if the padded line is no larger than `PADDED_BYTES`.
+    """
+    if along.padded * channels * types.images.itemsize <= PADDED_BYTES:
+        line = Line(line.axis, 0, along.outputs)
+    found, windows = [], line.end - line.first
+    adds = types.stored == types.sums and types.sums.kind == "f" and not types.is_complex
+    for side in sides if along.kernel >= LONG_KERNEL and along.dilation == 1 else ():
+        longest = (side + 1) // 2
+        lengths = [
+            length
+            for length in range(int(longest * SHORTEST_ROW) + 1, min(longest, windows, along.kernel) + 1)
+            if adds or along.kernel % length == 0
+        ]
+        if lengths:
+            length = min(lengths, key=lambda length: left_over(windows, along.kernel, length))
+            found.append(Fold(line, windows // length, length, along.kernel // length))
+    return found
+
+
+def left_over(windows: int, taps: int, length: int) -> int:
+    """Multiply-adds that are left to the direct method, those of taps counted as often as they are dearer."""
+    return windows % length * taps + OF_LAST_TAP * (taps % length) * windows
+
+
 def folded_axes(along: Axis, fold: Fold) -> tuple[tuple[int, ...], ...]:
     """The axes of an engine for the pieces, down and across."""
+    if fold.kernel_rows > 1:
+        down = fold.n_rows + fold.kernel_rows - 1, fold.kernel_rows, 0, 1, 1, fold.n_rows
+        return down, (2 * fold.length - 1, fold.length, 0, 1, 1, fold.length)
     reached = fold.length + along.effective - 1
     return (fold.n_rows, 1, 0, 1, 1, fold.n_rows), (reached, along.kernel, 0, 1, along.dilation, fold.length)
 
 
+def reaches_padding(geometry: Geometry, fold: Fold | None) -> bool:
+    """Whether windows of the pieces reach into the padding."""
+    return fold is not None and fold.line.first < geometry.axes[fold.line.axis].before
+
+
+def padded_job(job: Job, line: Line) -> Any:
+    """The job with a copy of the only image, which has its padding."""
+    plan, along, job = job.plan, job.plan.geometry.axes[line.axis], copy.copy(job)
+    places = np.empty(along.padded, np.intp)
+    fill_source_indices(places, -along.before, along.length, plan.settings.boundary[line.axis])
+    axes = plan.layout.images
+    job.images = np.take(job.images, places, axes[1 + line.axis])
+    is_complex = job.images.dtype.kind == "c"
+    fill = np.array([number if is_complex else number.real for number in job.fill]).astype(job.images.dtype)
+    in_order(job.images, axes).swapaxes(1, 1 + line.axis)[:, places < 0] = fill
+    return job
+
+
 def folded_job(job: Job, result: Array, fold: Fold) -> tuple[Any, Array]:
     """The job with the images' pieces, which have pixels in common, and the response's."""
-    along = job.plan.geometry.axes[fold.line.axis]
     layout = job.plan.layout
+    (n_rows, *_), (reached, *_) = folded_axes(job.plan.geometry.axes[fold.line.axis], fold)
     folded = copy.copy(job)
-    folded.images = pieces(job.images, layout.images, fold, 0, fold.length + along.effective - 1)
-    return folded, pieces(result, layout.response, fold, fold.line.first, fold.length)
+    folded.images = pieces(job.images, layout.images, fold, 0, (n_rows, reached))
+    return folded, pieces(result, layout.response, fold, fold.line.first, (fold.n_rows, fold.length))
 
 
-def pieces(array: Array, axes: tuple[int, ...], fold: Fold, first: int, length: int) -> Array:
-    """A view of pieces of that length, from `first` on along the line."""
+def pieces(array: Array, axes: tuple[int, ...], fold: Fold, first: int, sizes: tuple[int, int]) -> Array:
+    """A view of so many pieces of that length, from `first` on along the line."""
     place = axes[1 + fold.line.axis]
     shape, strides = list(array.shape), list(array.strides)
     pitch = strides[place]
-    shape[axes[1]], shape[axes[2]] = fold.n_rows, length
+    shape[axes[1]], shape[axes[2]] = sizes
     strides[axes[1]], strides[axes[2]] = fold.length * pitch, pitch
     begin = array[(slice(None),) * place + (slice(first, None),)]
     return np.lib.stride_tricks.as_strided(begin, shape, strides)
+
+
+@np.errstate(all="ignore")
+def add_last_taps(job: Job, result: Array, fold: Fold, summed: str) -> None:
+    """Adds the products with the taps behind the last whole row, to the responses of the pieces."""
+    plan, bank = job.plan, job.bank
+    done = fold.kernel_rows * fold.length
+    last = bank.kernels.swapaxes(1, 1 + fold.line.axis)[:, done:, 0]
+    at_once = max(1, SUMS_AT_ONCE // bank.n_kernels)
+    for index in range(job.n_images if last.size else 0):
+        pixels = in_order(some_images(job.images, plan.layout.images[0], index, index + 1), plan.layout.images)
+        own = in_order(some_images(result, plan.layout.response[0], index, index + 1), plan.layout.response)
+        pixels, own = (array.swapaxes(1, 1 + fold.line.axis)[0, :, 0] for array in (pixels, own))
+        for group in range(bank.n_groups):
+            kernels = slice(group * bank.n_kernels, (group + 1) * bank.n_kernels)
+            for first in range(fold.line.first, fold.end, at_once):
+                end = min(first + at_once, fold.end)
+                reached = pixels[first - fold.line.first + done :, group * plan.depth :]
+                own[first:end, kernels] += sums_of(reached, last[kernels], end - first, summed)
+
+
+def sums_of(pixels: Array, kernels: Array, n_windows: int, summed: str) -> Array:
+    """Sums (windows, kernels) of (pixels, channels), others behind them, with kernels of (taps, channels)."""
+    sums = np.zeros((n_windows, len(kernels)), summed)
+    for tap, channel in np.ndindex(kernels.shape[1:]):
+        own = pixels[tap : tap + n_windows, channel].astype(summed)
+        sums += np.multiply.outer(own, kernels[:, tap, channel].astype(summed))
+    return sums
 
 
 def along_line(areas: list[Area], fold: Fold) -> list[Area]:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from xcorr._axes import Geometry
 from xcorr._cache import remembered
 from xcorr._dtypes import Types
-from xcorr._methods.lines import Fold, line_of
+from xcorr._methods.lines import PADDED_BYTES, Fold, kernel_folds, left_over, line_of
 from xcorr._workers import WORKSPACE_LIMIT
 
 SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 512, 640, 768, 1024, 1280, 1536, 2048)
@@ -83,30 +83,43 @@ class Sizes(NamedTuple):
     groups: int
     item: int
     is_line: bool = False  # folded: pieces of one row of windows are the rows of a section
+    fold: Fold | None = None  # of folded kernels: the sizes are those of the pieces then
 
 
 def sizes_of(geometry: Geometry, types: Types) -> Sizes:
     """A complex channel counts as two, and so does a complex kernel."""
     down, across = geometry.axes
-    of_axes = down.span, across.span, down.effective, across.effective, down.stride, across.stride
-    line = line_of(geometry)
-    if line is not None:
-        of_axes = 1, line.end - line.first, 1, geometry.axes[line.axis].effective, 1, 1
-    return Sizes(
-        *of_axes,
+    more = (
         geometry.channels // geometry.groups * (2 if types.images.kind == "c" else 1),
         geometry.n_kernels // geometry.groups * (2 if types.is_complex else 1),
         geometry.groups,
         8 if types.exact else types.sums.itemsize,
-        line is not None,
     )
+    line = line_of(geometry)
+    if line is None:
+        return Sizes(down.span, across.span, down.effective, across.effective, down.stride, across.stride, *more)
+    along = geometry.axes[line.axis]
+    unfolded = Sizes(1, line.end - line.first, 1, along.effective, 1, 1, *more, True)
+    found = {unfolded: 0}
+    for fold in kernel_folds(line, along, geometry.channels, types, SIZES):
+        sizes = Sizes(fold.n_rows, fold.length, fold.kernel_rows, fold.length, 1, 1, *more, False, fold)
+        found[sizes] = left_over(fold.line.end - fold.line.first, along.kernel, fold.length)
+    costs = {
+        sizes: cost + left * KERNELS * sizes.depth
+        for sizes, left in found.items()
+        for section, cost in (cheapest(sizes._replace(n_kernels=KERNELS)),)
+        if section
+    }
+    return min(costs, key=lambda sizes: costs[sizes], default=unfolded)
 
 
-def fold_of(geometry: Geometry, section: "Section") -> Fold | None:
-    """The line of a geometry in pieces of a section's rows."""
+def fold_of(geometry: Geometry, sizes: Sizes, section: "Section") -> Fold | None:
+    """The line of a geometry in pieces: as long as a section's rows, or as the rows of folded kernels."""
     line = line_of(geometry)
     if line is None:
         return None
+    if sizes.fold is not None:
+        return sizes.fold
     length = int(section.valid_columns)
     return Fold(line, (line.end - line.first) // length, length)
 
@@ -120,7 +133,8 @@ def cheapest(sizes: Sizes) -> tuple[Section | None, int]:
     few = sizes._replace(n_kernels=KERNELS)
     sections = all_sections(few)
     costs = section_cost(sections, few)
-    fits = (workspace(sections, few) <= WORKERS_LIMIT) & (chunk(sections, few) >= 1)
+    limit = WORKERS_LIMIT if few.fold is None else WORKERS_LIMIT - PADDED_BYTES
+    fits = (workspace(sections, few) <= limit) & (chunk(sections, few) >= 1)
     if not fits.any():
         return None, 0
     if costs[fits].min() > WORTH_SHARING:
@@ -154,6 +168,8 @@ def all_sections(sizes: Sizes) -> Section:
     if sizes.is_line:
         down = sides(LINE_ROWS, 1, 1)
         across = across[:, across[2] <= sizes.columns]
+    elif sizes.fold is not None:
+        across = across[:, across[2] >= sizes.columns]  # whole pieces, which are parts of the line
     (heights, widths), (n_down, n_across), (rows, columns) = (
         np.meshgrid(first, second, indexing="ij") for first, second in zip(down, across, strict=True)
     )
