@@ -6,8 +6,8 @@
 # totals stay in registers. Where two vectors are wider than the row, the second is moved left to end with the row; it
 # overlaps the first, and both store the same values.
 # What a function here is told of the tile and of the kernel is literal where it is called, so that the loops unroll:
-# `size` is 3 or 5 for kernels of 3x3 and 5x5 of one channel, 0 for other dense ones, -1 for any. For each there is a
-# function of its own, as compilers take longer than in proportion for longer functions.
+# `size` is 3 or 5 for kernels of 3x3 and 5x5 of one channel, 1 for one kernel of one row, 0 for other dense ones, -1
+# for any. For each there is a function of its own, as compilers take longer than in proportion for longer functions.
 #
 # At v4 a vector that is loaded across two cache lines takes as long as two, and most are: so kernel rows of 3 and 5
 # taps load their pixels once and shift them in registers. 1080p with 3x3 from 0.34 to 0.26 ms, with 5x5 from 0.94 to
@@ -19,6 +19,9 @@ from microkernels cimport Rows, Sum, real
 from simd cimport REGISTERS, SHIFTS, TILE_ACCUMULATORS, TILE_VECTORS, a_zero, opaque
 from vectors cimport broadcast, close_block, n_lanes, shifted, store_lanes, times, total_of, vector
 
+
+cdef enum:
+    OF_ONE_ROW = 1  # the `size` of kernels of one row
 
 cdef inline void add_columns(const vector* columns, const real* panel, vector* sums, Py_ssize_t run,
                              Py_ssize_t first_row, Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
@@ -193,6 +196,33 @@ cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real*
                             part * lanes, n_columns if n_vectors == 1 else n_vectors * lanes)
 
 
+cdef inline void tile_of_one_row(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                 const real* bias, real* response, Py_ssize_t n_rows, Py_ssize_t n_vectors,
+                                 Py_ssize_t n_columns, vector like) noexcept nogil:
+    """One tile of a kernel of one row: rows share no pixels, but one tap, and are chains enough to keep adders busy."""
+    cdef vector[TILE_ACCUMULATORS] sums, totals, errors
+    cdef vector zero = broadcast(a_zero, like), own
+    cdef Py_ssize_t piece, tap, row, part, lanes = n_lanes(like)
+    cdef Py_ssize_t overlap = max(0, n_vectors * lanes - n_columns) if n_vectors == 2 else 0
+    cdef const real* pixels
+    for part in range(n_rows * n_vectors):
+        sums[part], totals[part] = zero, broadcast(bias[0], like)
+    for piece in range(sum.pieces):
+        for tap in range(sum.cuts[piece], sum.cuts[piece + 1]):
+            own = broadcast(panel[tap], like)
+            for row in range(n_rows):
+                pixels = image + row * rows.window_row_pitch + tap
+                for part in range(n_vectors):
+                    sums[row * n_vectors + part] = sums[row * n_vectors + part] + own * (
+                        <const vector*> (pixels - (overlap if part == n_vectors - 1 else 0)))[part]
+        close_block(sums, totals, errors, n_rows * n_vectors, False, REGISTERS == 32, like)
+    for row in range(n_rows):
+        for part in range(n_vectors):
+            store_lanes(response + row * rows.row_pitch - (overlap if part == n_vectors - 1 else 0),
+                        totals[row * n_vectors + part], part * lanes,
+                        n_columns if n_vectors == 1 else n_vectors * lanes)
+
+
 cdef inline void row_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                   const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
                                   Py_ssize_t n_kernels, vector like) noexcept nogil:
@@ -207,7 +237,13 @@ cdef inline void row_over_columns(const Sum* sum, const Rows* rows, const real* 
     for tile in range(n_tiles):
         first = max(0, min(tile * n_vectors * lanes, rows.n_columns - n_vectors * lanes))
         n_columns = rows.n_columns - first
-        if n_vectors == 1:
+        if size == OF_ONE_ROW and n_vectors == 1:
+            tile_of_one_row(sum, rows, image + first, panel, bias, response + first, n_rows, 1, n_columns, like)
+        elif size == OF_ONE_ROW and n_vectors == 2:
+            tile_of_one_row(sum, rows, image + first, panel, bias, response + first, n_rows, 2, n_columns, like)
+        elif size == OF_ONE_ROW:
+            tile_of_one_row(sum, rows, image + first, panel, bias, response + first, n_rows, 3, n_columns, like)
+        elif n_vectors == 1:
             tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels,
                               1, n_columns, like)
         elif n_vectors == 2:
@@ -265,6 +301,11 @@ cdef void of_5x5(const Sum* sum, const Rows* rows, const real* image, const real
     sized_over_columns(sum, rows, image, panel, bias, response, 5, like)
 
 
+cdef void of_one_row(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
+                     real* response, vector like) noexcept nogil:
+    tiled_over_columns(sum, rows, image, panel, bias, response, OF_ONE_ROW, 4, 1, like)
+
+
 cdef void of_dense(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
                    real* response, vector like) noexcept nogil:
     sized_over_columns(sum, rows, image, panel, bias, response, 0, like)
@@ -277,7 +318,9 @@ cdef void of_any(const Sum* sum, const Rows* rows, const real* image, const real
 
 cdef inline void rows_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, vector like) noexcept nogil:
-    if not sum.dense or sum.compensated or sum.pieces > 1:
+    if sum.kernel_height == rows.width == 1 and sum.dense and not sum.compensated and rows.n_rows >= 4:
+        of_one_row(sum, rows, image, panel, bias, response, like)
+    elif not sum.dense or sum.compensated or sum.pieces > 1:
         of_any(sum, rows, image, panel, bias, response, like)
     elif sum.kernel_height == 3 and sum.run == 3 and sum.rows_per_block == 3:
         of_3x3(sum, rows, image, panel, bias, response, like)
