@@ -425,8 +425,8 @@ cdef class Engine:
             call.loops.consumer.kind = STORE_SATURATED if limits[2] else STORE_CHECKED
         if areas is not None and self.lanes_over == OVER_ROWS:
             areas = [(*area[:2], *area[4:], *area[2:4]) for area in areas]
-        call.lay_out(n_workers, workspace_limit, areas)
         call.loops.skips = finite and self.pads_with_zeros and zeros(fill)
+        call.lay_out(n_workers, workspace_limit, areas)
         return call
 
     cdef tuple own_axes(self, tuple axes):

@@ -151,6 +151,7 @@ cdef class Binding:
         loops.padded_kernels = engine.padded_kernels
         loops.source.row_boundary = engine.row_boundary
         self.measure(n_workers, areas)
+        loops.images_at_once = 1
         loops.piece_rows, loops.piece_columns, loops.chunk_taps = LARGE, LARGE // 2, LARGE
         self.lay_out_strips()
         self.deal_tasks(n_workers, workspace_limit, areas)
@@ -183,6 +184,10 @@ cdef class Binding:
     cdef Py_ssize_t whole_rows(self, Py_ssize_t rows):
         """Not fewer rows of responses, such that their bits do not depend on how rows are dealt to tasks."""
         return rows
+
+    cdef Py_ssize_t join_images(self, Py_ssize_t most, Py_ssize_t workspace_limit):
+        """How many images, and not more than `most`, are laid out as if their rows were one image's."""
+        return 1
 
     cdef Py_ssize_t wanted_rows(self):
         """Rows of responses that a task has if it may, although its strip does not stay in cache."""
@@ -314,12 +319,15 @@ cdef class Binding:
         loops.strip_rows = ceiling(self.most_rows, loops.n_strips)
         loops.strip_rows = self.whole_rows(loops.strip_rows)
         loops.n_strips = product(ceiling(geometry.down.outputs, loops.strip_rows), loops.strips_across)
-        loops.n_tasks = product(loops.n_images, loops.n_strips)
+        if areas is None:
+            loops.images_at_once = self.join_images(ceiling(loops.n_images, n_tasks), workspace_limit // n_workers)
+        loops.n_tasks = product(ceiling(loops.n_images, loops.images_at_once), loops.n_strips)
         if areas is not None:
             self.cut_areas(areas)
-        loops.strip_elements = self.strip_of(loops.strip_rows)
-        loops.response_elements = self.response_of(loops.strip_rows)
-        cdef Py_ssize_t of_task = product(product(self.most_columns * loops.strip_rows, self.engine.n_taps),
+        loops.strip_elements = self.strip_of(loops.strip_rows) * loops.images_at_once
+        loops.response_elements = self.response_of(loops.strip_rows) * loops.images_at_once
+        cdef Py_ssize_t rows_of_task = loops.strip_rows * loops.images_at_once
+        cdef Py_ssize_t of_task = product(product(self.most_columns * rows_of_task, self.engine.n_taps),
                                           geometry.groups * geometry.n_kernels)
         cdef Py_ssize_t fair = max(1, loops.n_tasks // n_tasks)
         loops.tasks_per_claim = min(max(1, TASK_MULTIPLY_ADDS // max(of_task, 1)), fair)

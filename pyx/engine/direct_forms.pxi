@@ -8,6 +8,8 @@ from types cimport MOST_BESIDE, STORE, Geometry, Loops, ceiling, effective
 cdef Py_ssize_t TILE_VECTORS = 3      # across a tile over columns
 cdef Py_ssize_t PIECE_BYTES = cache_bytes(1) // 2  # of pixels, that all panels are multiplied with
 cdef Py_ssize_t CHUNK_BYTES = cache_bytes(2) // 2  # of a panel's taps, that all windows of a strip are multiplied with
+cdef Py_ssize_t FEW_POSITIONS = 128  # of an image's windows, below which tiles run on across images
+cdef Py_ssize_t JOINED_IMAGES = 14   # whole tiles of these, by 32 registers
 cdef Py_ssize_t JOINED_TAPS = 6  # that take the time of a response's way through a strip
 
 cdef class Interleaved(Call):
@@ -90,7 +92,11 @@ cdef class Interleaved(Call):
 
 
 cdef class OverKernels(Interleaved):
-    """Lanes over kernels: a kernel row is a run of taps, which the columns of an image in place may break."""
+    """Lanes over kernels: a kernel row is a run of taps, which the columns of an image in place may break.
+
+    Where an image has few rows of windows, tiles run on across images: if each has one row, an image is a row, and if
+    images follow each other as their rows do, all rows are one image's.
+    """
 
     cdef bint takes_pixels_as_they_lie(self):
         cdef const Geometry* geometry = &self.engine.geometry
@@ -99,6 +105,46 @@ cdef class OverKernels(Interleaved):
     cdef lay_out_rest(self):
         Call.lay_out_rest(self)
         self.loops.chunk_taps = CHUNK_BYTES // self.engine.routines.item_bytes
+
+    cdef Py_ssize_t join_images(self, Py_ssize_t most, Py_ssize_t workspace_limit):
+        cdef Py_ssize_t of_image = product(self.bytes_per_row(), self.engine.reached_rows)
+        cdef Py_ssize_t positions = self.engine.geometry.down.outputs * self.engine.geometry.across.outputs
+        most = min(min(most, STRIP_BYTES // of_image), workspace_limit // self.workspace_of(self.loops.strip_rows))
+        if positions >= FEW_POSITIONS or not (self.rows_are_images() or self.images_follow_on()):
+            return 1
+        return most // JOINED_IMAGES * JOINED_IMAGES if most > JOINED_IMAGES else max(1, most)
+
+    cdef bint rows_are_images(self):
+        """Whether an image has one row of windows: it then lies anywhere, alone or in a strip."""
+        return self.engine.geometry.down.outputs == 1 and self.loops.strips_across == 1 and not self.loops.skips
+
+    cdef bint images_follow_on(self):
+        """Whether windows and responses of an image follow those of the one before like its own rows."""
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t outputs = geometry.down.outputs
+        return (loops.in_place and loops.direct_store and loops.n_strips == 1
+                and loops.source.image_bytes == outputs * geometry.down.stride * loops.source.row_bytes
+                and loops.consumer.response_bytes == outputs * loops.consumer.row_bytes)
+
+    cdef lay_out_sum(self):
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t size = self.engine.routines.item_bytes
+        Interleaved.lay_out_sum(self)
+        if loops.images_at_once == 1 or geometry.down.outputs > 1:
+            return
+        loops.consumer.row_bytes = loops.consumer.response_bytes
+        loops.rows.window_row_pitch = (loops.source.image_bytes // size if loops.in_place
+                                       else loops.strip_elements // loops.images_at_once)
+        if loops.direct_store:
+            loops.rows.row_pitch = loops.consumer.response_bytes // size
+        loops.runs_down = geometry.across.outputs < self.few_columns()
+        if geometry.across.outputs == 1:
+            loops.rows.window_pitch, loops.rows.column_pitch = loops.rows.window_row_pitch, loops.rows.row_pitch
+
+    cdef Py_ssize_t elements_of(self, Py_ssize_t rows):
+        return product(Interleaved.elements_of(self, rows), self.loops.images_at_once)
 
     cdef bint taps_are_apart(self):
         return self.engine.geometry.across.kernel > 1 and self.loops.sum.tap_pitch != self.engine.geometry.depth

@@ -48,6 +48,9 @@ cdef inline Area area_of(const Loops* loops, Py_ssize_t task) noexcept nogil:
     area.n_rows = min(loops.strip_rows, loops.geometry.down.outputs - area.first_row)
     area.first_column = first_of_strip(loops, across)
     area.n_columns = first_of_strip(loops, across + 1) - area.first_column
+    if loops.images_at_once > 1:
+        area.image *= loops.images_at_once
+        area.n_rows *= min(loops.images_at_once, loops.n_images - area.image)
     return area
 
 
@@ -96,16 +99,20 @@ cdef inline const char* windows_of(const Loops* loops, const Area* area, Py_ssiz
     """The first window of a group in an area: in the image itself, or in a strip that is laid into the workspace."""
     cdef const Geometry* geometry = loops.geometry
     cdef const Source* source = &loops.source
-    cdef Py_ssize_t n_rows, n_columns
+    cdef Py_ssize_t n_rows, n_columns, n_images = 1, index
     if loops.in_place:
         return (source.images + area.image * source.image_bytes
                 + area.first_row * geometry.down.stride * source.row_bytes
                 + area.first_column * geometry.across.stride * source.staging.column_bytes
                 + source.channel_bytes[group * geometry.depth])
-    n_rows, n_columns = reach(&geometry.down, area.n_rows), reach(&geometry.across, area.n_columns)
-    stage_rows(loops, area.image, group, area.first_row * geometry.down.stride, n_rows,
-               area.first_column * geometry.across.stride, n_columns, loops.row_pitch, workspace)
-    counted[0] += n_rows * n_columns * source.staging.depth * STAGING_MULTIPLY_ADDS
+    if loops.images_at_once > 1:
+        n_images = area.n_rows
+    n_rows, n_columns = reach(&geometry.down, area.n_rows // n_images), reach(&geometry.across, area.n_columns)
+    for index in range(n_images):
+        stage_rows(loops, area.image + index, group, area.first_row * geometry.down.stride, n_rows,
+                   area.first_column * geometry.across.stride, n_columns, loops.row_pitch,
+                   workspace + index * loops.rows.window_row_pitch * loops.item_bytes)
+    counted[0] += n_images * n_rows * n_columns * source.staging.depth * STAGING_MULTIPLY_ADDS
     return workspace
 
 

@@ -25,13 +25,13 @@ from xcorr._workers import refuse_too_large
 BOUND = "componentwise"
 LARGEST_KEPT_BANK, WORKERS_LIMIT = direct.LARGEST_KEPT_BANK, direct.WORKERS_LIMIT
 
-LARGE_BANK = 2**17
+LARGE_BANK = 2**18
 """Taps of a bank from which on its kernels are better read where they lie than packed, for few windows.
 
-Raw and prepared, 512 kernels of 7x7x512 on 8 images take 0.19 and 0.31 of direct's time, 1000 of 2048 taps on 128
-0.28 and 0.3, 256 of 28x28 on 2000 0.41 and 0.47. With one image, prepared banks of less than 2**20 taps are 2 to 3
-times as fast by direct, as a call takes 0.03 ms here, and raw ones 0.4 times. 2026-11-26, AMD EPYC (Zen 5), level v4,
-1 worker, benchmarks/crossover.py.
+The number of images may not decide. Of 2**17 to 3 * 2**20 taps, raw banks take 0.15 to 0.5 of direct's time with up to
+4 images, 0.45 to 0.65 with 16, 0.8 to 1.1 with 64, 1.15 to 1.4 with 256; prepared ones 1.2 to 1.6 times with 16 images
+and more, and with up to 4 images 6 times at 2**17 taps, 2.3 at 2**19, 1.4 at 3 * 2**20. 2026-11-26, AMD EPYC (Zen 5),
+level v4, 1 worker, benchmarks/crossover.py.
 """
 
 LONGEST_SUM = 2**16

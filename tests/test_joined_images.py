@@ -1,0 +1,59 @@
+"""Tiles over kernels that run on across images of few windows: each response is what it is for its image alone."""
+
+import numpy as np
+import pytest
+from checks import assert_same_bits, random_generator, real_numbers
+from looping import for_each
+
+import xcorr
+from xcorr import _job
+
+SIZES = {  # an image, a bank, keywords: images of one row of windows, and images that follow on as their rows do
+    "a window": ((5, 5, 16), (40, 5, 5, 16), {}),
+    "a window of blocks": ((28, 28, 1), (33, 28, 28, 1), {}),
+    "a pixel": ((1, 1, 70), (40, 1, 1, 70), {}),
+    "columns": ((3, 5, 4), (40, 3, 3, 4), {}),
+    "many columns": ((3, 14, 4), (40, 3, 3, 4), {}),
+    "padded columns": ((3, 3, 4), (40, 3, 3, 4), {"padding": (0, 1)}),
+    "padded rows": ((2, 4, 4), (40, 4, 3, 4), {"padding": (1, 0)}),
+    "a window left of a stride": ((4, 4, 7), (40, 3, 3, 7), {"stride": 2}),
+    "pixels": ((7, 7, 6), (40, 1, 1, 6), {}),
+    "rows of windows": ((6, 4, 6), (40, 2, 1, 6), {"stride": (2, 1)}),
+    "groups": ((5, 5, 8), (80, 5, 5, 4), {"groups": 2}),
+}
+LAYOUTS = {
+    "as they are": lambda images: images,
+    "backwards": lambda images: images[::-1],
+    "planes": lambda images: np.ascontiguousarray(images.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1),
+    "every other": lambda images: np.repeat(images, 2, axis=0)[::2],
+}
+
+
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize(("image", "kernels", "keywords"), SIZES.values(), ids=SIZES)
+@for_each("lay_out", list(LAYOUTS.values()))
+@for_each("dtype", ["float32", "float64", "uint8"])
+def test_a_response_is_the_one_of_its_image_alone(image, kernels, keywords, lay_out, dtype, monkeypatch):
+    monkeypatch.setattr(_job, "MULTIPLY_ADDS_PER_WORKER", 1)
+    rng = random_generator(image, kernels, dtype)
+    kernels = real_numbers(rng, kernels, "float64" if dtype == "float64" else "float32")
+    words = {"layout": "NHWC", "method": "direct", **keywords}
+    for n_images in (2, 17, 47):
+        images = lay_out((8 * real_numbers(rng, (n_images, *image), "float64")).astype(dtype))
+        alone = np.stack([xcorr.correlate(one[np.newaxis], kernels, **words)[0] for one in images])
+        for workers in (1, 2):
+            assert_same_bits(xcorr.correlate(images, kernels, workers=workers, **words), alone)
+        out = np.zeros(alone.transpose(3, 0, 1, 2).shape, alone.dtype).transpose(1, 2, 3, 0)
+        assert_same_bits(xcorr.correlate(images, kernels, out=out, **words), alone)
+
+
+@pytest.mark.usefixtures("level")
+def test_integers_of_images_of_one_window_are_refused_or_saturate():
+    images, kernels = np.full((40, 3, 3, 5), 100, np.int16), np.full((33, 3, 3, 5), 1, np.int16)
+    images[33] = 2000
+    words = {"layout": "NHWC", "dtype": "int16", "method": "direct"}
+    with pytest.raises(OverflowError):
+        xcorr.correlate(images, kernels, **words)
+    expected = np.full((40, 1, 1, 33), 4500, np.int16)
+    expected[33] = np.iinfo(np.int16).max
+    np.testing.assert_array_equal(xcorr.correlate(images, kernels, overflow="saturate", **words), expected)
