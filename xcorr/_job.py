@@ -15,11 +15,12 @@ from xcorr._methods.choice import METHODS
 from xcorr._methods.direct import NO_PANELS
 from xcorr._plan import Plan
 
-MULTIPLY_ADDS_PER_WORKER = 3_600_000
+MULTIPLY_ADDS_PER_WORKER = 2_800_000
 """Multiply-adds below which another worker costs more than it brings.
 
-Two are faster from 1.6 to 9.4 million multiply-adds on, by the kind of the call, winograd's counted as they are done.
-2026-11-25, AMD EPYC (Zen 5), level v4, benchmarks/workers.py.
+Two are faster from 0.8 to 7.2 million multiply-adds on, by the kind of the call, winograd's counted as they are done;
+those of one worker that are repeated without planning take 0.015 ms less, so that it pays from 0.06 ms on: 1x1 of 32
+channels on 112x112 take 0.066 instead of 0.079. 2026-11-27, AMD EPYC (Zen 5), level v4, benchmarks/workers.py.
 """
 
 LARGE_PANELS = 2**20
