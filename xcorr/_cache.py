@@ -15,8 +15,8 @@ from xcorr._threads import RLock
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PLANS = 256
-BANKS = 256
-"""Small banks that are kept packed: of a few kilobytes each."""
+BANKS = 64
+"""Small banks that are kept packed: of 64 KiB each at most."""
 
 RECENT_CALLS = 8
 """Small calls that can be repeated. Each that is looked at in vain costs 40 ns (2026-11-26, AMD EPYC (Zen 5))."""

@@ -120,7 +120,20 @@ class Repeat:
         most_magnitude: int | None,
         may_refuse: bool,
         looks: bool = False,
+        share: Callable[[SharedRepeat, int | None], bool] | None = None,
     ) -> None: ...
+    @property
+    def is_worth(self) -> bool: ...
+
+class SharedRepeat:
+    workspaces: list[Any]
+    workspace_bytes: int
+    n_tasks: int
+    @property
+    def error(self) -> BaseException | None: ...
+    def cancel(self) -> None: ...
+    def run(self, worker: int, stays: bool = False) -> None: ...
+    def close(self) -> None: ...
 
 class Recent:
     def __init__(

@@ -12,7 +12,7 @@ from xcorr import _workers
 from xcorr._cache import remembered
 from xcorr._dispatch import Level
 from xcorr._dtypes import EXACT_FLOAT64, check_element, largest_magnitude, named_dtype
-from xcorr._job import MULTIPLY_ADDS_PER_WORKER, Job
+from xcorr._job import Job, useful_workers
 from xcorr._methods import choice
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan, plan_for
@@ -143,7 +143,7 @@ def images_in(plan: Plan, images: tuple[int, ...]) -> int:
 
 def workers_for(plan: Plan, n_images: int, workers: Any) -> int:
     """How many workers a call would have."""
-    useful = max(1, plan.effort * n_images // MULTIPLY_ADDS_PER_WORKER)
+    useful = max(1, useful_workers(plan, n_images))
     return int(min(useful, _workers.count_workers(workers), _workers.most_threads()))
 
 

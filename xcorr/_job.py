@@ -10,7 +10,7 @@ from xcorr import _workers
 from xcorr._arrays import some_images
 from xcorr._bank import PREPARED_PER_WORKER, Bank, panel_bytes, panels_key
 from xcorr._engine import Engine
-from xcorr._methods.asked import Array, Limits, Part
+from xcorr._methods.asked import Array, Done, Limits, Part
 from xcorr._methods.choice import METHODS
 from xcorr._methods.direct import NO_PANELS
 from xcorr._plan import Plan
@@ -18,13 +18,28 @@ from xcorr._plan import Plan
 MULTIPLY_ADDS_PER_WORKER = 2_800_000
 """Multiply-adds below which another worker costs more than it brings.
 
-Two are faster from 0.8 to 7.2 million multiply-adds on, by the kind of the call, winograd's counted as they are done;
-those of one worker that are repeated without planning take 0.015 ms less, so that it pays from 0.06 ms on: 1x1 of 32
-channels on 112x112 take 0.066 instead of 0.079. 2026-11-27, AMD EPYC (Zen 5), level v4, benchmarks/workers.py.
+Two are faster from 0.8 to 7.2 million multiply-adds on, by the kind of the call, winograd's counted as they are done.
+2026-11-27, AMD EPYC (Zen 5), level v4, benchmarks/workers.py.
 """
+
+OF_REPEATED = 1_200_000
+"""The same of calls that are repeated without planning, for which another worker costs 0.004 instead of 0.025 ms.
+
+Two are faster from 1.3 million multiply-adds on, which one does in 0.011 to 0.015 ms. Measured with the one above.
+"""
+
+MOST_USEFUL = 16
+"""Workers that a call is worth up to which it may be repeated without planning, which takes 0.02 to 0.04 ms."""
 
 LARGE_PANELS = 2**20
 """Bytes from which on it is looked whether there is room for the call beside them, before they are packed."""
+
+
+def useful_workers(plan: Plan, n_images: int) -> int:
+    """The workers that a call is worth; 0 for less than one."""
+    effort = plan.effort * n_images
+    repeated = min(effort // OF_REPEATED, MOST_USEFUL) if plan.method == "direct" else 0
+    return max(repeated, effort // MULTIPLY_ADDS_PER_WORKER)
 
 
 class Job:
@@ -36,15 +51,17 @@ class Job:
         self.bank = bank
         self.fill = fill
         self.n_images = images.shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
-        useful = plan.effort * self.n_images // MULTIPLY_ADDS_PER_WORKER
+        useful = useful_workers(plan, self.n_images)
         self.is_small = useful <= 1
-        self.call_done: Any = None  # the last one by the direct method
+        self.is_short = useful <= MOST_USEFUL
+        self.call_done: Done | None = None  # the last one by the direct method
         self.may_refuse = False  # a response of that call, when others are stored already
         self.most_magnitude: int | None = None  # of integer pixels, for which that is exact; None for any
         self.beside = plan.table_bytes  # bytes that are there beside the workspaces
         self.spare = 0  # bytes of what may be packed while the call runs; 0 once it is known that they do not fit
         self.packed_as: Hashable = None  # what the bank must not let go of
         self.asked_workers = workers
+        self.useful_workers = useful
         self.n_workers = 1 if self.is_small else min(useful, self.most_workers)
 
     @functools.cached_property
@@ -54,13 +71,14 @@ class Job:
 
     def run(self, engine: Engine, result: Array, part: Part | None = None, **more: Any) -> Any:
         """The engine's call with the bank's panels, or a part's, done by as many workers as it is worth."""
-        call = self.laid_out(
-            engine,
-            self.bank if part is None else part.bank,
-            lambda panels: self.call(engine, result, panels, part, **more),
-        )
+        call = self.lay_out(engine, result, part, **more)
         self.share_out(call)
         return call
+
+    def lay_out(self, engine: Engine, result: Array, part: Part | None = None, **more: Any) -> Any:
+        """The engine's call with the bank's panels, or a part's."""
+        bank = self.bank if part is None else part.bank
+        return self.laid_out(engine, bank, lambda panels: self.call(engine, result, panels, part, **more))
 
     def laid_out(self, engine: Engine, bank: Bank, lay: Callable[[tuple[Array, Array]], Any]) -> Any:
         """The call that `lay` makes of the bank's panels.

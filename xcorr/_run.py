@@ -9,9 +9,10 @@ import numpy.typing as npt
 from xcorr import _cache, _workers
 from xcorr._arrays import check_out, take_fill
 from xcorr._bank import Bank, make_bank
-from xcorr._engine import Repeat, is_plain
+from xcorr._engine import Repeat, SharedRepeat, is_plain
 from xcorr._job import Job
 from xcorr._methods import faint_pixels
+from xcorr._methods.asked import Done
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan
 from xcorr._respond import respond
@@ -72,6 +73,25 @@ def takes_taps_as_they_are(plan: Plan, kernels: Array) -> bool:
     return in_sum_order and kernels.dtype == plan.types.sums and plan.types.images.kind == "f"
 
 
+def repeat_of(job: Job, done: Done, result: Array) -> Repeat | None:
+    """What repeats a call; None for one that has to be planned."""
+    images, looks = job.images, faint_pixels.looks(job)
+    if looks and not (images.dtype.isnative and images.flags.aligned):
+        return None
+
+    useful, n_workers = job.useful_workers, job.n_workers
+
+    def share(repeated: SharedRepeat, workers: int | None) -> bool:
+        if min(useful, _workers.count_workers(workers), _workers.most_threads()) != n_workers:
+            return False
+        _workers.run(repeated, min(n_workers, repeated.n_tasks))
+        return True
+
+    call = done.call if n_workers == 1 else job.lay_out(done.engine, result, limits=done.limits)
+    repeat = Repeat(call, images, result, job.most_magnitude, job.may_refuse, looks, None if job.is_small else share)
+    return repeat if job.is_small or repeat.is_worth else None
+
+
 def run(
     plan: Plan,
     bank: Bank,
@@ -95,11 +115,10 @@ def run(
         return np.empty(shape, plan.types.response) if out is None else out
     job = Job(plan, images, bank, fill, workers)
     result = respond(job, shape, target)
-    repeatable = job.call_done is not None and job.is_small and (target is None or result is target)
-    looks = faint_pixels.looks(job)
-    repeatable &= not looks or (images.dtype.isnative and images.flags.aligned)
-    if remember is not None and repeatable:
-        remember(Repeat(job.call_done, images, result, job.most_magnitude, job.may_refuse, looks))
+    if remember is not None and job.call_done is not None and job.is_short and (target is None or result is target):
+        repeat = repeat_of(job, job.call_done, result)
+        if repeat is not None:
+            remember(repeat)
     if target is None:
         return result
     returned: Array = out

@@ -1,4 +1,4 @@
-# Small calls again: a call of microseconds is laid out once, and repeated for arrays that lie in memory alike.
+# Short calls again: one of less than a millisecond is laid out once, and repeated for arrays that lie in memory alike.
 
 from cpython.weakref cimport PyWeakref_NewRef
 from libc.stdint cimport uint64_t
@@ -22,6 +22,7 @@ cdef extern from *:
 
 cdef object MOST_WORKERS = sys.maxsize
 cdef Py_ssize_t SHORT_CALL = 1 << 19  # multiply-adds that a call keeps the GIL for: some microseconds
+cdef Py_ssize_t MOST_REPEATED = 1 << 22  # bytes of panels, and of a workspace, that a call is repeated with
 
 
 def hold(array):
@@ -58,8 +59,11 @@ cdef class Repeat:
     most_magnitude : the largest magnitude of integer pixels, at least 1, for which the call is exact; None for any.
     may_refuse : whether a response may turn out to be refused when others are stored already.
     looks : whether images with subnormal pixels, of the summed type and aligned, are done another way.
+    share : has a `SharedRepeat` run by as many workers as the call, told how many are asked for; false if these are
+        others. None for a small call, which has one worker.
     """
     cdef Call call
+    cdef object share
     cdef Arrangement images, response
     cdef tuple response_shape
     cdef cnp.npy_intp[MOST_AXES] response_sizes
@@ -70,8 +74,9 @@ cdef class Repeat:
     cdef bint is_short                               # so that the GIL is kept, and with it everybody off the arrays
 
     def __cinit__(self, Call call, cnp.ndarray images, cnp.ndarray response, most_magnitude, bint may_refuse,
-                  bint looks=False):
+                  bint looks=False, share=None):
         cdef Py_ssize_t axis
+        self.share = share
         if call.engine.lanes_over == WINOGRAD or call.engine.lanes_over == FOURIER:
             raise ValueError("call: one that is not by the direct method is not repeated")
         self.call = call
@@ -85,7 +90,7 @@ cdef class Repeat:
         self.may_refuse, self.looks = may_refuse, looks
         self.magnitudes = 0 if most_magnitude is None else 1 << int(most_magnitude).bit_length() - 1
         self.workspace_bytes = call.workspace_of(call.loops.strip_rows)
-        self.is_short = HAS_GIL and call.multiply_adds() <= SHORT_CALL
+        self.is_short = HAS_GIL and share is None and call.multiply_adds() <= SHORT_CALL
         call.let_go()
         call.workspaces = []
 
@@ -98,7 +103,13 @@ cdef class Repeat:
         return (not self.may_refuse and self.response.fits(out) and cnp.PyArray_ISWRITEABLE(out)
                 and apart(images, out))
 
-    cdef respond(self, cnp.ndarray images, out, cnp.ndarray kernels=None, Arrangement as_before=None, bint flip=False):
+    @property
+    def is_worth(self):
+        """Whether what it keeps and takes is little."""
+        return self.call.packed.len <= MOST_REPEATED and self.workspace_bytes <= MOST_REPEATED
+
+    cdef respond(self, cnp.ndarray images, out, workers, cnp.ndarray kernels=None, Arrangement as_before=None,
+                 bint flip=False):
         """The response of `images`, or None if they do not lie in memory like those of the call or are too large.
 
         What is allocated may run the collector, and with it finalizers and other threads that resize the arrays: they
@@ -109,8 +120,9 @@ cdef class Repeat:
         cdef cnp.ndarray response
         cdef list held = None if self.is_short else references_to(images) + references_to(out) + references_to(kernels)
         cdef Py_ssize_t panel_bytes = 0
+        cdef SharedRepeat shared = None if self.share is None else SharedRepeat(self)
         cdef char* memory
-        cdef int failed
+        cdef int failed = 0
         if out is not None:
             response = out
         elif self.response_bytes < SMALLEST_KEPT:
@@ -120,7 +132,8 @@ cdef class Repeat:
         if not self.serves(images, out) or (self.magnitudes and not none_beyond(images, self.magnitudes)):
             return None
         if kernels is not None and (not as_before.fits(kernels) or self.call.loops.routines.any_subnormal(
-                cnp.PyArray_BYTES(kernels), kernels.size)):
+                cnp.PyArray_BYTES(kernels), kernels.size) or (loops.skips and not loops.routines.all_finite(
+                    cnp.PyArray_BYTES(kernels), kernels.size))):
             return None
         if self.looks and has_subnormal(loops.routines, images):
             return None
@@ -129,11 +142,20 @@ cdef class Repeat:
         loops.next_task = 0
         if kernels is not None:
             panel_bytes = self.call.packed.len + kernels.nbytes + ALIGNMENT
-        memory = <char*> malloc(self.workspace_bytes + panel_bytes)
+        memory = <char*> malloc(panel_bytes + (self.workspace_bytes if shared is None else 0))
         if memory == NULL:
             raise MemoryError(f"workspace: {self.workspace_bytes + panel_bytes} bytes cannot be allocated")
         if kernels is not None:
-            loops.packed = self.pack(cnp.PyArray_BYTES(kernels), kernels.nbytes, memory + self.workspace_bytes, flip)
+            loops.packed = self.pack(cnp.PyArray_BYTES(kernels), kernels.nbytes,
+                                     memory + (self.workspace_bytes if shared is None else 0), flip)
+        if shared is not None:
+            shared.loops = loops
+            try:
+                if not self.share(shared, workers):
+                    return None
+            finally:
+                free(memory)
+            return None if shared.loops.consumer.overflowed else response
         if self.is_short:
             failed = self.run(&loops, memory)
         else:
@@ -156,6 +178,53 @@ cdef class Repeat:
             kernels = memory
         pack_panels(self.call.engine, kernels, panels)
         return panels
+
+
+cdef class SharedRepeat:
+    """A call that is repeated by several threads, in the place of a `Call`."""
+    cdef public list workspaces
+    cdef readonly Py_ssize_t n_tasks, workspace_bytes
+    cdef readonly object error          # none is ever raised in a helper
+    cdef Repeat repeat                  # whose panels and tables the loops read
+    cdef Loops loops
+    cdef Crew crew
+
+    def __cinit__(self, Repeat repeat):
+        self.repeat, self.workspaces = repeat, []
+        self.n_tasks, self.workspace_bytes = repeat.call.loops.n_tasks, repeat.workspace_bytes
+        self.crew.forks_before = n_forks
+
+    def cancel(self):
+        """Makes every thread in `run` return soon."""
+        write_flag(&self.loops.cancelled, 1)
+
+    def run(self, Py_ssize_t worker, bint stays=False):
+        """Claims and does tasks until none is left, as a call's workers do."""
+        cdef unsigned int seen
+        cdef int failed
+        cdef char[::1] workspace
+        cdef char* memory
+        if not enter(&self.crew):
+            return
+        workspace = self.workspaces[worker]
+        memory = &workspace[0] + ALIGNMENT - <Py_ssize_t> &workspace[0] % ALIGNMENT
+        with nogil:
+            if worker == 0 and self.n_tasks > 1:
+                add(&n_announced, 1)
+            failed = run_tasks(&self.loops, memory, worker == 0)
+            seen = look(&n_announced)
+            leave(&self.crew)
+            if stays:
+                wait_for_call(seen)
+        if failed:
+            propagate()
+
+    def close(self):
+        """Waits until everybody has left, and raises what a signal's handler did."""
+        cdef object error = close_crew(&self.crew, &self.loops.cancelled)
+        self.workspaces = []
+        if error is not None:
+            raise error
 
 
 cdef void turn_around(const char* kernels, char* turned, Py_ssize_t n_bytes, Py_ssize_t n_pixels,
@@ -218,14 +287,14 @@ cdef class Recent:
                 return False
         return True
 
-    cdef respond(self, images, kernels, out):
+    cdef respond(self, images, kernels, out, workers):
         """The response, or None if it is not by this call."""
         if not self.repeat.serves(images, out):
             return None
         if self.kernels.holds(kernels):
-            return self.repeat.respond(images, out)
+            return self.repeat.respond(images, out, workers)
         if self.packs and self.kernels.arrangement.fits(kernels) and cnp.PyArray_ISALIGNED(kernels):
-            return self.repeat.respond(images, out, kernels, self.kernels.arrangement, self.flip)
+            return self.repeat.respond(images, out, workers, kernels, self.kernels.arrangement, self.flip)
         return None
 
     def is_replaced(self, function, level, images, kernels, dict words):
@@ -258,20 +327,20 @@ def repeated(list recent, function, level, images, kernels, dict words):
     cdef object out = words.get("out"), response
     for one in recent:
         if one.function is function and one.level is level and one.was_told(words, out):
-            response = one.respond(images, kernels, out)
+            response = one.respond(images, kernels, out, words.get("workers"))
             if response is not None:
                 return response
     return None
 
 
 def repeated_images(list repeats, images, out, workers):
-    """The response by the first of a bank's `repeats` that serves, or None. Small calls have one worker in any case."""
+    """The response by the first of a bank's `repeats` that serves, or None."""
     cdef Repeat one
     if workers is not None and not (type(workers) is int and (workers == -1 or 1 <= workers <= MOST_WORKERS)):
         return None
     for one in repeats:
         if one.serves(images, out):
-            response = one.respond(images, out)
+            response = one.respond(images, out, workers)
             if response is not None:
                 return response
     return None

@@ -36,6 +36,14 @@ class Part(NamedTuple):
     kernels: tuple[int, ...]  # which they are in the group, as real kernels
 
 
+class Done(NamedTuple):
+    """A call by the direct method, its engine and limits; one of several workers has let go of its arrays."""
+
+    call: Any
+    engine: Engine
+    limits: Limits | None
+
+
 class Plan(Protocol):
     """Sizes, types and keywords of a call."""
 
@@ -117,7 +125,7 @@ class Job(Protocol):
     beside: int
     spare: int
     packed_as: Any
-    call_done: Any
+    call_done: Done | None
 
     @property
     def most_workers(self) -> int:

@@ -9,11 +9,11 @@ from xcorr._axes import Geometry
 from xcorr._bank import panel_bytes
 from xcorr._dtypes import Types
 from xcorr._engine import lanes_of, taps_at_once
-from xcorr._methods.asked import Area, Array, Box, Job, Limits, Part, Plan
+from xcorr._methods.asked import Area, Array, Box, Done, Job, Limits, Part, Plan
 from xcorr._workers import WORKSPACE_LIMIT, refuse_too_large
 
 BOUND = "componentwise"
-LARGEST_KEPT_BANK, WORKERS_LIMIT = 4096, WORKSPACE_LIMIT
+LARGEST_KEPT_BANK, WORKERS_LIMIT = 2**16, WORKSPACE_LIMIT
 NO_PANELS = np.empty((1, 1)), np.empty((1, 1))
 
 MANY_GROUPS = 6
@@ -236,9 +236,10 @@ def share_by_sizes(plan: Plan) -> float:
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number."""
     plan = job.plan
-    call = job.run(plan.engine(summed, plan.form(summed)), result, limits=limits)
+    engine = plan.engine(summed, plan.form(summed))
+    call = job.run(engine, result, limits=limits)
     if plan.types.stored == plan.types.response:
-        job.call_done = call
+        job.call_done = Done(call, engine, limits)
     return not call.overflowed
 
 

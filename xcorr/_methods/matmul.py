@@ -23,7 +23,7 @@ from xcorr._methods.asked import Array, Job, Limits, Plan
 from xcorr._workers import refuse_too_large
 
 BOUND = "componentwise"
-LARGEST_KEPT_BANK, WORKERS_LIMIT = direct.LARGEST_KEPT_BANK, direct.WORKERS_LIMIT
+LARGEST_KEPT_BANK, WORKERS_LIMIT = 4096, direct.WORKERS_LIMIT
 
 LARGE_BANK = 2**18
 """Taps of a bank from which on its kernels are better read where they lie than packed, for few windows.

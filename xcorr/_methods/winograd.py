@@ -17,7 +17,7 @@ from xcorr._methods.asked import Array, Job, Limits, Part, Plan
 from xcorr._threads import RLock
 
 BOUND = "normwise"
-LARGEST_KEPT_BANK, WORKERS_LIMIT = direct.LARGEST_KEPT_BANK, direct.WORKERS_LIMIT
+LARGEST_KEPT_BANK, WORKERS_LIMIT = 4096, direct.WORKERS_LIMIT
 
 LONGEST_BLOCK = {2: 6, 4: 11}
 """Channels of a block of the sum, by rows and columns of a quad's responses.
