@@ -185,15 +185,15 @@ cdef class Binding:
         """Not fewer rows of responses, such that their bits do not depend on how rows are dealt to tasks."""
         return rows
 
-    cdef Py_ssize_t join_images(self, Py_ssize_t most, Py_ssize_t workspace_limit):
-        """How many images, and not more than `most`, are laid out as if their rows were one image's."""
+    cdef Py_ssize_t join_images(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit):
+        """How many images are a task together, of which each worker has one; they have a strip each."""
         return 1
 
     cdef Py_ssize_t wanted_rows(self):
         """Rows of responses that a task has if it may, although its strip does not stay in cache."""
         return 1
 
-    cdef Py_ssize_t least_rows(self):
+    cdef Py_ssize_t least_rows(self, Py_ssize_t n_workers):
         """Rows that a task has, although there are fewer tasks then."""
         return 1
 
@@ -312,7 +312,7 @@ cdef class Binding:
         rows = max((STRIP_BYTES // bytes_per_row - kernel_rows) // geometry.down.stride + 1,
                    min(8, ceiling(kernel_rows, geometry.down.stride)))
         rows = max(rows, self.wanted_rows())
-        rows = max(min(max(ceiling(all_rows, n_tasks), self.least_rows()), rows, self.most_rows), 1)
+        rows = max(min(max(ceiling(all_rows, n_tasks), self.least_rows(n_workers)), rows, self.most_rows), 1)
         while rows > 1 and self.workspace_of(rows) > workspace_limit // n_workers:
             rows = (rows + 1) // 2
         loops.n_strips = ceiling(self.most_rows, rows)
@@ -320,7 +320,7 @@ cdef class Binding:
         loops.strip_rows = self.whole_rows(loops.strip_rows)
         loops.n_strips = product(ceiling(geometry.down.outputs, loops.strip_rows), loops.strips_across)
         if areas is None:
-            loops.images_at_once = self.join_images(ceiling(loops.n_images, n_tasks), workspace_limit // n_workers)
+            loops.images_at_once = self.join_images(n_workers, workspace_limit // n_workers)
         loops.n_tasks = product(ceiling(loops.n_images, loops.images_at_once), loops.n_strips)
         if areas is not None:
             self.cut_areas(areas)

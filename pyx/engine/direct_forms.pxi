@@ -106,9 +106,10 @@ cdef class OverKernels(Interleaved):
         Call.lay_out_rest(self)
         self.loops.chunk_taps = CHUNK_BYTES // self.engine.routines.item_bytes
 
-    cdef Py_ssize_t join_images(self, Py_ssize_t most, Py_ssize_t workspace_limit):
+    cdef Py_ssize_t join_images(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit):
         cdef Py_ssize_t of_image = product(self.bytes_per_row(), self.engine.reached_rows)
         cdef Py_ssize_t positions = self.engine.geometry.down.outputs * self.engine.geometry.across.outputs
+        cdef Py_ssize_t most = ceiling(self.loops.n_images, tasks_for(n_workers))
         most = min(min(most, STRIP_BYTES // of_image), workspace_limit // self.workspace_of(self.loops.strip_rows))
         if positions >= FEW_POSITIONS or not (self.rows_are_images() or self.images_follow_on()):
             return 1

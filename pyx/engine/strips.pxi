@@ -90,8 +90,20 @@ cdef int do_strip(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* co
         if status != DONE:
             return status
         if not loops.direct_store:
-            consume(loops.routines, &loops.consumer, &strip)
+            consume_images(loops, strip)
     return DONE
+
+
+cdef inline void consume_images(Loops* loops, Finished strip) noexcept nogil:
+    """A strip's responses, which may be those of several images with all of their rows."""
+    cdef Py_ssize_t n_rows = loops.geometry.down.outputs, n_images = 1
+    if loops.images_at_once > 1 and n_rows > 1:  # one row of each is as good as rows of one image
+        n_images, strip.n_rows = strip.n_rows // n_rows, n_rows
+    while n_images > 0:
+        consume(loops.routines, &loops.consumer, &strip)
+        strip.image += 1
+        strip.responses += n_rows * strip.row_pitch * loops.item_bytes
+        n_images -= 1
 
 
 cdef inline const char* windows_of(const Loops* loops, const Area* area, Py_ssize_t group, char* workspace,
@@ -106,12 +118,12 @@ cdef inline const char* windows_of(const Loops* loops, const Area* area, Py_ssiz
                 + area.first_column * geometry.across.stride * source.staging.column_bytes
                 + source.channel_bytes[group * geometry.depth])
     if loops.images_at_once > 1:
-        n_images = area.n_rows
+        n_images = area.n_rows // geometry.down.outputs
     n_rows, n_columns = reach(&geometry.down, area.n_rows // n_images), reach(&geometry.across, area.n_columns)
     for index in range(n_images):
         stage_rows(loops, area.image + index, group, area.first_row * geometry.down.stride, n_rows,
                    area.first_column * geometry.across.stride, n_columns, loops.row_pitch,
-                   workspace + index * loops.rows.window_row_pitch * loops.item_bytes)
+                   workspace + index * (loops.strip_elements // loops.images_at_once) * loops.item_bytes)
     counted[0] += n_images * n_rows * n_columns * source.staging.depth * STAGING_MULTIPLY_ADDS
     return workspace
 

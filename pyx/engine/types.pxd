@@ -162,7 +162,7 @@ cdef struct Loops:
     Py_ssize_t strip_elements         # an image strip's size
     Py_ssize_t response_elements      # a response strip's size
     Py_ssize_t n_images, strip_rows, strips_across, n_strips, n_tasks, tasks_per_claim
-    Py_ssize_t images_at_once         # whose rows a task does as if they were one image's; 1 where strips are cut
+    Py_ssize_t images_at_once         # that a task does together, with all of their rows; 1 where strips are cut
     const Area* areas                 # one for each task; NULL: tasks are strips of whole images
     Direct direct                     # winograd: there once `has_direct` is set
     void* call                        # winograd: the Call, which is asked for them

@@ -30,47 +30,106 @@ cdef inline Py_ssize_t rows_before(Py_ssize_t line, Py_ssize_t side, Py_ssize_t 
 
 cdef int correlate_quads(Loops* loops, Py_ssize_t group, const Area* area, const char* windows, char* responses,
                          char* transformed, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
-    """A group's responses in a strip by winograd: some quads at once, and of these the sums of some panels at once."""
+    """A group's responses in a strip by winograd: some quads at once, and of these the sums of some panels at once.
+
+    Quads of several images follow each other.
+    """
     cdef const Geometry* geometry = loops.geometry
     cdef Quads quads = loops.quads
+    cdef Py_ssize_t n_images = area.n_rows // geometry.down.outputs if loops.images_at_once > 1 else 1
     cdef Py_ssize_t dilation = geometry.down.dilation, chunk, index, size = loops.item_bytes
-    cdef Py_ssize_t n_quads = quads_across(area.n_rows, quads.side, dilation) * quads.quads_per_row
-    cdef Py_ssize_t n_chunks = ceiling(n_quads, loops.quads_at_once)
+    cdef Py_ssize_t of_image = quads_across(area.n_rows // n_images, quads.side, dilation) * quads.quads_per_row
+    cdef Py_ssize_t n_quads = n_images * of_image, n_chunks = ceiling(n_quads, loops.quads_at_once)
     cdef char* sums = transformed + quads.n_places * quads.plane_pitch * size
     cdef Py_ssize_t first_row = area.n_rows, end_row = 0  # of those with a response that is not finite
     cdef int status
     cdef bint finite
-    quads.n_rows = area.n_rows
+    quads.n_rows = area.n_rows // n_images
     quads.zero_windows = <int*> (sums + loops.panels_at_once * loops.sums_elements * size)
     for chunk in range(n_chunks):
         quads.first = n_quads * chunk // n_chunks
         quads.n_quads = n_quads * (chunk + 1) // n_chunks - quads.first
-        loops.routines.winograd_in(&quads, windows, transformed)
+        transform_quads(loops, &quads, of_image, windows, transformed)
         finite = True
         for index in range(loops.n_panels):
             if index % loops.panels_at_once == 0:
                 status = sum_places(loops, group, &quads, index, transformed, sums, counted, watch_signals)
                 if status != DONE:
                     return status
-            finite &= respond(loops, group, index, &quads, sums, responses)
+            finite &= respond(loops, group, index, &quads, of_image, sums, responses)
         if not finite:
-            first_row = min(first_row, rows_before(quads.first // quads.quads_per_row, quads.side, dilation))
-            end_row = rows_before((quads.first + quads.n_quads - 1) // quads.quads_per_row + dilation, quads.side,
-                                  dilation)
-    if first_row < end_row:
-        return do_handed_back(loops, group, first_row, min(end_row, area.n_rows), windows, responses, transformed,
-                              counted, watch_signals)
+            first_row = min(first_row, row_of_quad(&quads, quads.first, of_image, 0))
+            end_row = row_of_quad(&quads, quads.first + quads.n_quads - 1, of_image, dilation)
+    for index in range(first_row // quads.n_rows, ceiling(end_row, quads.n_rows)):
+        status = do_handed_back(loops, group, max(0, first_row - index * quads.n_rows),
+                                min(end_row - index * quads.n_rows, quads.n_rows),
+                                windows + index * windows_of_image(loops),
+                                responses + index * responses_of_image(loops), transformed, counted, watch_signals)
+        if status != DONE:
+            return status
     return DONE
 
 
-cdef inline bint respond(Loops* loops, Py_ssize_t group, Py_ssize_t index, Quads* quads, const char* sums,
-                         char* responses) noexcept nogil:
+cdef inline Py_ssize_t row_of_quad(const Quads* quads, Py_ssize_t quad, Py_ssize_t of_image,
+                                   Py_ssize_t more) noexcept nogil:
+    """The row of responses of all images that a quad begins with, or that begins behind `more` lines of quads."""
+    return quad // of_image * quads.n_rows + min(quads.n_rows, rows_before(
+        quad % of_image // quads.quads_per_row + more, quads.side, quads.row_dilation))
+
+
+cdef inline Py_ssize_t windows_of_image(const Loops* loops) noexcept nogil:
+    """Bytes from an image's windows to the next one's in a task."""
+    if loops.in_place:
+        return loops.source.image_bytes
+    return loops.strip_elements // loops.images_at_once * loops.item_bytes
+
+
+cdef inline Py_ssize_t responses_of_image(const Loops* loops) noexcept nogil:
+    """Bytes from an image's responses to the next one's in a task."""
+    if loops.direct_store:
+        return loops.consumer.response_bytes
+    return loops.geometry.down.outputs * loops.rows.row_pitch * loops.item_bytes
+
+
+cdef inline Py_ssize_t quads_of_image(const Quads* quads, Py_ssize_t done, Py_ssize_t of_image,
+                                      Quads* own) noexcept nogil:
+    """Those quads behind the ones that are done that are one image's, counted from its first one; which image."""
+    cdef Py_ssize_t first = quads.first + done
+    own[0] = quads[0]
+    own.first = first % of_image
+    own.n_quads = min(quads.n_quads - done, of_image - own.first)
+    own.zero_windows = quads.zero_windows + done
+    return first // of_image
+
+
+cdef inline void transform_quads(Loops* loops, const Quads* quads, Py_ssize_t of_image, const char* windows,
+                                 char* transformed) noexcept nogil:
+    """The transforms of some quads' pixels."""
+    cdef Py_ssize_t done = 0, image
+    cdef Quads own
+    while done < quads.n_quads:
+        image = quads_of_image(quads, done, of_image, &own)
+        loops.routines.winograd_in(&own, windows + image * windows_of_image(loops),
+                                   transformed + done * quads.depth * loops.item_bytes)
+        done += own.n_quads
+
+
+cdef inline bint respond(Loops* loops, Py_ssize_t group, Py_ssize_t index, Quads* quads, Py_ssize_t of_image,
+                         const char* sums, char* responses) noexcept nogil:
     """The responses of some quads and one panel from their sums; whether all are finite."""
     cdef const Panel* panel = &loops.panels[index]
-    cdef Py_ssize_t first = group * loops.padded_kernels + panel.offset, size = loops.item_bytes
+    cdef Py_ssize_t first = group * loops.padded_kernels + panel.offset, size = loops.item_bytes, done = 0, image
+    cdef bint finite = True
+    cdef Quads own
     quads.width, quads.n_kernels = panel.width, panel.n_kernels
-    return loops.routines.winograd_out(quads, sums + index % loops.panels_at_once * loops.sums_elements * size,
-                                       loops.bias + first * size, responses + panel.first * size)
+    sums += index % loops.panels_at_once * loops.sums_elements * size
+    while done < quads.n_quads:
+        image = quads_of_image(quads, done, of_image, &own)
+        finite &= loops.routines.winograd_out(&own, sums + done * quads.sums_quad_pitch * size,
+                                              loops.bias + first * size,
+                                              responses + image * responses_of_image(loops) + panel.first * size)
+        done += own.n_quads
+    return finite
 
 
 cdef int sum_places(Loops* loops, Py_ssize_t group, const Quads* quads, Py_ssize_t first_panel,
@@ -224,6 +283,8 @@ cdef class Winograd(Interleaved):
         quads.pixel_pitch = loops.sum.tap_pitch // geometry.across.dilation  # even where there is one window only
         quads.row_pitch = loops.rows.row_pitch
         quads.column_pitch = loops.rows.column_pitch
+        if loops.images_at_once > 1 and geometry.down.outputs == 1:
+            loops.consumer.row_bytes = loops.consumer.response_bytes
 
     cdef Py_ssize_t cut_rows(self, Py_ssize_t n_workers):
         """Strips of whole rows."""
@@ -244,8 +305,29 @@ cdef class Winograd(Interleaved):
     cdef Py_ssize_t wanted_rows(self):
         return self.rows_of_quads(self.most_quads())
 
-    cdef Py_ssize_t least_rows(self):
-        return self.rows_of_quads(LEAST_QUADS) if self.most_quads() > self.near_quads() else 1
+    cdef Py_ssize_t least_rows(self, Py_ssize_t n_workers):
+        cdef Py_ssize_t n_images = self.loops.n_images
+        if self.most_quads() <= self.near_quads():
+            return 1
+        if n_images > 1 and (n_images % n_workers == 0 or n_images >= 4 * n_workers):
+            return self.rows_of_quads(MANY_QUADS)
+        return self.rows_of_quads(LEAST_QUADS)
+
+    cdef Py_ssize_t join_images(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit):
+        """Images whose quads are many together, so that the bank is read for them at once and tiles are full."""
+        cdef Py_ssize_t n_images = self.loops.n_images, most, n_tasks
+        if self.loops.n_strips > 1:
+            return 1
+        most = min(MANY_QUADS // self.quads_of(self.engine.geometry.down.outputs),
+                   workspace_limit // self.workspace_of(self.loops.strip_rows))
+        n_tasks = max(1, ceiling(ceiling(n_images, max(1, most)), n_workers) * n_workers)
+        return max(1, min(ceiling(n_images, n_tasks), most))
+
+    cdef Py_ssize_t quads_of(self, Py_ssize_t rows):
+        """Quads of so many rows of an image's responses."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        return product(quads_across(rows, self.engine.side, geometry.down.dilation),
+                       quads_across(geometry.across.outputs, self.engine.side, geometry.across.dilation))
 
     cdef Py_ssize_t near_quads(self):
         """Quads whose transformed pixels stay in the second cache."""
@@ -276,10 +358,10 @@ cdef class Winograd(Interleaved):
         loops.quads_at_once = n_quads
         loops.panels_at_once = min(self.engine.n_panels, PANELS_AT_ONCE if n_quads > self.near_quads() else 1)
         # of more quads equal shares are done at once, which may be a little less than that many
-        n_quads = min(n_quads, product(quads_across(rows, quads.side, geometry.down.dilation),
-                                       quads_across(geometry.across.outputs, quads.side, geometry.across.dilation)))
+        n_quads = min(n_quads, product(self.quads_of(rows), loops.images_at_once))
         loops.sums_elements = n_quads * quads.sums_quad_pitch
-        return (self.strip_of(rows) + self.response_of(rows) + product(quads.n_places, quads.plane_pitch)
+        return (product(self.strip_of(rows) + self.response_of(rows), loops.images_at_once)
+                + product(quads.n_places, quads.plane_pitch)
                 + loops.panels_at_once * loops.sums_elements + n_quads)  # an int takes no more than an element
 
     @property
