@@ -1,4 +1,4 @@
-"""Tiles over kernels that run on across images of few windows: each response is what it is for its image alone."""
+"""Images of few windows, which a task does together: each response is what it is for its image alone."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from looping import for_each
 
 import xcorr
 from xcorr import _job
+from xcorr._methods import winograd
 
 SIZES = {  # an image, a bank, keywords: images of one row of windows, and images that follow on as their rows do
     "a window": ((5, 5, 16), (40, 5, 5, 16), {}),
@@ -57,3 +58,39 @@ def test_integers_of_images_of_one_window_are_refused_or_saturate():
     expected = np.full((40, 1, 1, 33), 4500, np.int16)
     expected[33] = np.iinfo(np.int16).max
     np.testing.assert_array_equal(xcorr.correlate(images, kernels, overflow="saturate", **words), expected)
+
+
+QUADS = {  # an image, a bank, keywords: images of few quads of winograd
+    "whole quads": ((6, 6, 32), (33, 3, 3, 32), {}),
+    "a row": ((3, 12, 3), (64, 3, 3, 3), {}),
+    "rows": ((5, 7, 40), (33, 3, 3, 40), {"padding": "same"}),
+    "many channels": ((7, 7, 300), (40, 3, 3, 300), {}),
+    "lines apart": ((8, 9, 17), (20, 3, 3, 17), {"dilation": (2, 1)}),
+    "groups": ((6, 5, 32), (40, 3, 3, 16), {"groups": 2, "padding": 1}),
+}
+
+
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize(("image", "kernels", "keywords"), QUADS.values(), ids=QUADS)
+@for_each("lay_out", list(LAYOUTS.values()))
+@pytest.mark.parametrize("side", [2, 4])
+def test_quads_of_an_image_are_those_of_the_image_alone(image, kernels, keywords, lay_out, side, monkeypatch):
+    """With responses that are handed back in some images, and windows of zeros."""
+    monkeypatch.setattr(_job, "MULTIPLY_ADDS_PER_WORKER", 1)
+    monkeypatch.setattr(winograd, "quad_side", lambda geometry: side)
+    xcorr.clear_caches()
+    rng = random_generator(image, kernels, side)
+    kernels = real_numbers(rng, kernels, "float32")
+    words = {"layout": "NHWC", "method": "winograd", **keywords}
+    for n_images in (2, 17, 31):
+        images = real_numbers(rng, (n_images, *image), "float32")
+        images[1, 0, 1, 2], images[-1, -1, -1, 0] = np.nan, np.inf
+        images[n_images // 2, :3, :4] = 0
+        images = lay_out(images)
+        alone = np.stack([xcorr.correlate(one[np.newaxis], kernels, **words)[0] for one in images])
+        for workers in (1, 2, 3):
+            assert_same_bits(xcorr.correlate(images, kernels, workers=workers, **words), alone)
+        for axes, back in (((3, 0, 1, 2), (1, 2, 3, 0)), ((0, 3, 1, 2), (0, 2, 3, 1))):
+            out = np.zeros(alone.transpose(axes).shape, alone.dtype).transpose(back)
+            assert_same_bits(xcorr.correlate(images, kernels, out=out, **words), alone)
+    xcorr.clear_caches()

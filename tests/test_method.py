@@ -118,6 +118,8 @@ def test_winograd_is_taken_where_it_is_faster(geometry, method):
     [
         (layer(16, 64, 1), 4),
         (layer(12, 64, 64), 2),  # 9 quads
+        (layer(7, 256, 256), 4),
+        (layer(8, 384, 384), 2),
         (layer(64, 32, 32), 4),
         (layer(64, 31, 32), 2),
         (layer(64, 62, 62, groups=2), 2),
@@ -125,7 +127,7 @@ def test_winograd_is_taken_where_it_is_faster(geometry, method):
         (layer(24, 512, 512), 4),
         (layer((4, 60), 128, 64), 4),
         (layer((2, 60), 128, 64), 2),  # half of the places are no responses
-        (layer((6, 6), 128, 64), 2),
+        (layer((6, 6), 128, 64), 2),  # the 36 responses lie in 64 places
         (layer((5, 60), 128, 64), 4),
         (make_geometry((32, 32, 64), (64, 3, 3, 64), padding=2, dilation=2), 4),
         (make_geometry((18, 18, 64), (64, 3, 3, 64), padding=8, dilation=8), 2),

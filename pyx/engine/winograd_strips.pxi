@@ -93,7 +93,7 @@ cdef inline Py_ssize_t responses_of_image(const Loops* loops) noexcept nogil:
 
 cdef inline Py_ssize_t quads_of_image(const Quads* quads, Py_ssize_t done, Py_ssize_t of_image,
                                       Quads* own) noexcept nogil:
-    """Those quads behind the ones that are done that are one image's, counted from its first one; which image."""
+    """Quads of one image behind those that are done, counted from the image's first one; which image that is."""
     cdef Py_ssize_t first = quads.first + done
     own[0] = quads[0]
     own.first = first % of_image

@@ -54,14 +54,21 @@ method's time with 64 channels and kernels or more, 0.46 with 32 and 0.60 with 1
 2026-11-26, AMD EPYC (Zen 5), level v4, 1 worker, batches of 8 images of 28x28, benchmarks/crossover.py --quads.
 """
 
-CHANNELS_OF_FOUR, QUADS_TIMES_CHANNELS, QUADS_OF_BANK = 32, 1024, 2**13
-"""Channels from which on F(4x4) is taken, with how many quads of an image, and products of taps a quad has to pay for.
+CHANNELS_OF_FOUR, QUADS_TIMES_CHANNELS, QUADS_OF_BANK = 32, 1024, 2**22
+"""Channels from which on F(4x4) is taken, with how many quads of an image, and cubed channels a quad has to pay for.
 
 Little work keeps to F(2x2), which errs less. The kernels of F(4x4) are four times as large as they were, those of
 F(2x2) 16/9 times: an image of few quads reads them for few places, and a call with new kernels transforms them for
-nothing. 512 channels and kernels take 2.4 ms by F(4x4) and 2.2 by F(2x2) with 14x14 responses, with new kernels 6.2
-and 4.5; with 28x28 responses 5.2 and 8.5, 9.8 and 10.8. So a quad is worth 2**13 products of channels and as many
-kernels. Measured with the constants above.
+nothing. The larger they are, the further they come from, so that channels count more than twice, with as many kernels.
+
+| responses, channels | one image: F(4x4), F(2x2), raw: F(4x4), F(2x2) | 4 images |
+|---|---|---|
+| 7x7x256 | 0.13, 0.20, 0.55, 0.46 ms | 0.39, 0.66, 0.82, 0.88 |
+| 8x8x384 | 0.38, 0.41, 2.03, 1.03 | |
+| 14x14x512 | 2.24, 1.90, 5.99, 4.34 | 7.6, 8.5, 11.1, 10.9 |
+| 28x28x512 | 5.2, 8.5, 9.8, 10.8 | |
+
+2026-11-27, AMD EPYC (Zen 5), level v4, 1 worker; which is taken is compared by benchmarks/crossover.py --quads.
 """
 
 LARGE_BANK, LARGE_BANK_QUADS = 2**18, 25
@@ -154,7 +161,7 @@ def quad_side(geometry: Geometry) -> int:
     It does not see how many kernels there are, so that a kernel's responses are the same in another bank.
     """
     depth, quads = geometry.depth, n_quads(geometry, 4)
-    if depth < CHANNELS_OF_FOUR or quads * depth < QUADS_TIMES_CHANNELS or quads * QUADS_OF_BANK < depth**2:
+    if depth < CHANNELS_OF_FOUR or quads * depth < QUADS_TIMES_CHANNELS or quads * QUADS_OF_BANK < depth**3:
         return 2
     return min((2, 4), key=lambda side: PRODUCT[side] * n_multiplied(geometry, side))
 
