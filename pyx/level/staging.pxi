@@ -8,7 +8,10 @@ from half cimport half, half_to_float
 from microkernels cimport (
     BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, UINT16, UINT32, UINT64, UINT8, Staging, real
 )
-from simd cimport F32_LANES, copy_part, f32v_broadcast, prefetch_to_write, transpose_4x4_f32, transpose_4x4_f64
+from simd cimport (
+    F32_LANES, copy_part, f32v, f32v_broadcast, f32v_evens, f32v_inside, f32v_lanes, f32v_odds, f32v_store_first,
+    prefetch_to_write, transpose_4x4_f32, transpose_4x4_f64
+)
 from vectors cimport n_lanes, transpose_vectors, vector
 
 ctypedef fused element:
@@ -173,6 +176,57 @@ cdef inline void stage_phase(const Staging* staging, const char* source, real* s
               strip + first * staging.position_pitch, staging.position_pitch, end - first, like, staging.swapped)
 
 
+cdef inline void stage_phases(const Staging* staging, const char* source, real* strip, Py_ssize_t n_phases,
+                              element like) noexcept nogil:
+    """The columns inside of one channel, every so-many-th together; a literal number needs no division."""
+    cdef Py_ssize_t phase, first, end
+    if real is float and element is float:
+        if (n_phases == 2 and staging.column_bytes == <Py_ssize_t> sizeof(float) and staging.position_pitch == 1
+                and is_real(source, 0, like, strip[0]) and not staging.swapped):
+            stage_two_phases(staging, source, strip)
+            return
+    for phase in range(min(n_phases, staging.columns)):
+        first = (staging.first_inside - phase + n_phases - 1) // n_phases
+        end = (staging.end_inside - phase + n_phases - 1) // n_phases
+        if first < end:
+            stage_phase(staging, source, strip + phase * staging.phase_pitch, phase, first, end, like)
+
+
+cdef inline void stage_two_phases(const Staging* staging, const char* source, real* strip) noexcept nogil:
+    """Columns next to each other in the image, the even and the odd ones apart: two vectors at a time."""
+    cdef Py_ssize_t n_left = staging.end_inside - staging.first_inside
+    cdef f32v first, second
+    cdef float* even = <float*> strip + place_of_column(staging, staging.first_inside)
+    cdef float* odd = <float*> strip + place_of_column(staging, staging.first_inside + 1)
+    source += staging.first_source * <Py_ssize_t> sizeof(float)
+    while n_left > 0:
+        first = first_pixels(source, n_left)
+        second = first_pixels(source + sizeof(f32v), n_left - F32_LANES)
+        store_pixels(even, f32v_evens(first, second), (n_left + 1) // 2)
+        store_pixels(odd, f32v_odds(first, second), n_left // 2)
+        even += F32_LANES
+        odd += F32_LANES
+        source += 2 * sizeof(f32v)
+        n_left -= 2 * F32_LANES
+
+
+cdef inline f32v first_pixels(const char* source, Py_ssize_t n_left) noexcept nogil:
+    """A vector of which no more is read than is left."""
+    cdef f32v pixels = f32v_broadcast(0)
+    if n_left < F32_LANES:
+        return f32v_inside(<const float*> source, f32v_lanes(0, max(0, n_left)), pixels)
+    memcpy(&pixels, source, sizeof(f32v))
+    return pixels
+
+
+cdef inline void store_pixels(float* place, f32v pixels, Py_ssize_t n_left) noexcept nogil:
+    """A vector of which no more is written than is left."""
+    if n_left >= F32_LANES:
+        (<f32v*> place)[0] = pixels
+    else:
+        f32v_store_first(place, pixels, n_left)
+
+
 cdef inline void copy_few(const real* source, real* target, Py_ssize_t n_elements) noexcept nogil:
     """Channels of a position, of which there are few: by vectors and pieces of one, where a call would take longer."""
     cdef Py_ssize_t place = 0, at_once = max(1, 4 * F32_LANES // <Py_ssize_t> sizeof(real))
@@ -241,8 +295,9 @@ cdef inline void stage_transposed(const Staging* staging, const char* source, re
 
 
 cdef void stage(const Staging* staging, const char* source, real* strip, element like) noexcept nogil:
-    cdef Py_ssize_t channel, phase, position, column, first, end, n_phases = staging.n_phases
+    cdef Py_ssize_t channel, column, n_phases = staging.n_phases
     cdef bint whole = source == NULL
+    cdef real* place
     if not whole and staging.first_inside < staging.end_inside:
         if n_phases == 1 and staging.depth > 1 and staging.adjacent and staging.channel_pitch == 1:
             stage_interleaved(staging, source, strip, like)
@@ -252,21 +307,44 @@ cdef void stage(const Staging* staging, const char* source, real* strip, element
             stage_transposed(staging, source, strip, like)
         else:
             for channel in range(staging.depth):
-                for phase in range(min(n_phases, staging.columns)):
-                    first = (staging.first_inside - phase + n_phases - 1) // n_phases
-                    end = (staging.end_inside - phase + n_phases - 1) // n_phases
-                    if first < end:
-                        stage_phase(staging, source + staging.channel_bytes[channel],
-                                    strip + phase * staging.phase_pitch + channel * staging.channel_pitch, phase,
-                                    first, end, like)
+                place = strip + channel * staging.channel_pitch
+                if n_phases == 2:
+                    stage_phases(staging, source + staging.channel_bytes[channel], place, 2, like)
+                else:
+                    stage_phases(staging, source + staging.channel_bytes[channel], place, n_phases, like)
+    if whole and staging.position_pitch == 1:
+        stage_fill(staging, strip)
+        return
     column = 0
     while column < staging.columns:
         if not whole and staging.first_inside <= column < staging.end_inside:
             column = staging.end_inside
             continue
-        position = column % n_phases * staging.phase_pitch + column // n_phases * staging.position_pitch
-        stage_border(staging, source, strip + position, -1 if whole else outside_source(staging, column), like)
+        place = strip + place_of_column(staging, column)
+        stage_border(staging, source, place, -1 if whole else outside_source(staging, column), like)
         column += 1
+
+
+cdef inline Py_ssize_t place_of_column(const Staging* staging, Py_ssize_t column) noexcept nogil:
+    """Elements from the first column of a row; by a division only where it takes one."""
+    if staging.n_phases == 1:
+        return column * staging.position_pitch
+    if staging.n_phases == 2:
+        return column % 2 * staging.phase_pitch + column // 2 * staging.position_pitch
+    return column % staging.n_phases * staging.phase_pitch + column // staging.n_phases * staging.position_pitch
+
+
+cdef inline void stage_fill(const Staging* staging, real* strip) noexcept nogil:
+    """A row of padding whose columns lie next to each other, phase by phase."""
+    cdef Py_ssize_t channel, phase, position, n_phases = min(staging.n_phases, staging.columns)
+    cdef real value
+    cdef real* place
+    for channel in range(staging.depth):
+        value = <real> staging.fill[channel]
+        for phase in range(n_phases):
+            place = strip + channel * staging.channel_pitch + phase * staging.phase_pitch
+            for position in range((staging.columns - phase + n_phases - 1) // n_phases):
+                place[position] = value
 
 
 cdef inline Py_ssize_t outside_source(const Staging* staging, Py_ssize_t column) noexcept nogil:
