@@ -163,7 +163,9 @@ cdef class Engine:
     def _deal_panels(self):
         """The group's kernels dealt out to panels of the widths that the tiles know."""
         cdef Py_ssize_t lanes = self.routines.lanes, most = 4
-        cdef Py_ssize_t n_kernels = self.geometry.n_kernels, first = 0, width, left
+        cdef Py_ssize_t n_kernels = self.geometry.n_kernels, first = 0, width, left, fours = 2
+        if self.geometry.depth == 1 and self.geometry.down.stride == self.geometry.down.dilation:
+            fours = 1  # tiles of two kernels have rows that share pixels
         if self.lanes_over == OVER_COLUMNS and not self.geometry.compensated:
             most = self.routines.most_kernels
         self.panels = <Panel*> allocated(n_kernels, sizeof(Panel))
@@ -174,7 +176,7 @@ cdef class Engine:
             elif self.lanes_over != OVER_COLUMNS and self.lanes_over != OVER_ROWS:
                 width = lanes if left <= lanes else 2 * lanes
             else:
-                width = left if left <= 2 else 4 if left <= 4 or left == most + 1 else most
+                width = left if left <= 2 else 4 if left <= 4 or most < left <= most + fours else most
             if self.lanes_over == OVER_CHANNELS and left < lanes <= n_kernels:
                 first, left = n_kernels - lanes, lanes  # the last vector is of the last channels
             self.panels[self.n_panels].first = first
