@@ -163,9 +163,7 @@ cdef class Engine:
     def _deal_panels(self):
         """The group's kernels dealt out to panels of the widths that the tiles know."""
         cdef Py_ssize_t lanes = self.routines.lanes, most = 4
-        cdef Py_ssize_t n_kernels = self.geometry.n_kernels, first = 0, width, left, fours = 2
-        if self.geometry.depth == 1 and self.geometry.down.stride == self.geometry.down.dilation:
-            fours = 1  # tiles of two kernels have rows that share pixels
+        cdef Py_ssize_t n_kernels = self.geometry.n_kernels, first = 0, width, left
         if self.lanes_over == OVER_COLUMNS and not self.geometry.compensated:
             most = self.routines.most_kernels
         self.panels = <Panel*> allocated(n_kernels, sizeof(Panel))
@@ -176,7 +174,7 @@ cdef class Engine:
             elif self.lanes_over != OVER_COLUMNS and self.lanes_over != OVER_ROWS:
                 width = lanes if left <= lanes else 2 * lanes
             else:
-                width = left if left <= 2 else 4 if left <= 4 or most < left <= most + fours else most
+                width = left if left <= 2 else self._width_over_columns(left, most)
             if self.lanes_over == OVER_CHANNELS and left < lanes <= n_kernels:
                 first, left = n_kernels - lanes, lanes  # the last vector is of the last channels
             self.panels[self.n_panels].first = first
@@ -186,6 +184,12 @@ cdef class Engine:
             self.n_panels += 1
             self.padded_kernels += width
             first += width
+
+    cdef Py_ssize_t _width_over_columns(self, Py_ssize_t left, Py_ssize_t most):
+        """The width of a panel for some of so many kernels, more than 2: few places stay empty, and no panel has 2."""
+        if left <= 4 or most == 4:
+            return 4
+        return 6 if left <= 6 or 9 <= left <= 12 else most
 
     def _plan_steps(self, tuple signed):
         """The steps of a sum of bytes; what makes a signed factor of one operand and an unsigned one of the other."""

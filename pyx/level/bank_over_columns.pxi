@@ -1,27 +1,81 @@
 # Lanes over columns, for banks of kernels.
 #
-# Channels lie in planes. A tile is 4 kernels x up to 3 vectors of columns, or 6 kernels x up to 4 with 32 registers.
-# For each tap it loads its vectors of pixels once and broadcasts a tap for each kernel. Where blocks are short it has
-# only 2, which leaves registers for the totals: adding 24 sums to totals in memory takes as long as 4 taps.
-# Share of the peak, one worker: 73 % for 27 taps on 192x192, 77 % for 64 channels of 1x1 (2026-11-26, AMD EPYC (Zen 5),
-# level v4, benchmarks/bench.py --only vgg_first_nchw pw_56_nchw).
+# Channels lie in planes. A tile is 4 kernels x up to 3 vectors of columns, or 8 x 3 with 32 registers. For each tap it
+# loads its vectors of pixels once and broadcasts a tap for each kernel. Vectors that are loaded across two cache lines,
+# as most are, take as long as two, so that fewer kernels would wait for loads.
+# The first tap of a block multiplies, so that no sums have to be set to zero, and totals lie in whole cache lines: the
+# end of a block takes 8 cycles of 192 instead of 48.
+# Share of the peak, one worker: 81 % for 64 channels of 1x1 and 256 kernels, whose pixels come from the second cache
+# (2026-11-27, AMD EPYC (Zen 5), level v4, 270 GFLOP/s, benchmarks/bench.py --only pw_56_nchw).
 
 from microkernels cimport Rows, Segment, Sum, real
-from simd cimport REGISTERS, TILE_ACCUMULATORS, a_zero, opaque
-from vectors cimport SHORT_BLOCK, broadcast, close_block, n_lanes, store_lanes, times, vector
-
+from simd cimport REGISTERS, TILE_KERNELS, a_zero, in_memory, lines_of_vectors, opaque
+from vectors cimport broadcast, in_register, n_lanes, store_lanes, times, vector
 
 cdef inline void add_tap_of_bank(const real* pixels, Py_ssize_t part_pitch, Py_ssize_t overlap, const real* panel,
-                                 vector* sums, Py_ssize_t n_kernels, Py_ssize_t n_parts, vector like) noexcept nogil:
-    """One tap of each kernel in all columns of the tile."""
-    cdef vector[4] columns
+                                 vector* sums, Py_ssize_t n_kernels, Py_ssize_t n_parts, bint first,
+                                 vector like) noexcept nogil:
+    """One tap of each kernel in all columns of the tile; the `first` of a block begins the sums."""
+    cdef vector[3] columns
     cdef Py_ssize_t kernel, part
     pixels = <const real*> opaque(pixels)
     for part in range(n_parts):
         columns[part] = (<const vector*> (pixels + part * part_pitch - (overlap if part == n_parts - 1 else 0)))[0]
     for kernel in range(n_kernels):
         for part in range(n_parts):
-            sums[kernel * n_parts + part] = sums[kernel * n_parts + part] + times(panel[kernel], columns[part])
+            if first:  # rounded, whatever it is added to
+                sums[kernel * n_parts + part] = in_register(times(panel[kernel], columns[part]))
+            else:
+                sums[kernel * n_parts + part] = sums[kernel * n_parts + part] + times(panel[kernel], columns[part])
+
+
+cdef inline void add_block(const vector* sums, vector* totals, const real* bias, Py_ssize_t n_kernels,
+                           Py_ssize_t n_parts, bint has_totals, vector like) noexcept nogil:
+    """totals += sums, which the next block begins anew; the first totals are bias + sums."""
+    cdef Py_ssize_t index
+    in_memory(totals)
+    if has_totals:
+        for index in range(n_kernels * n_parts):
+            totals[index] = totals[index] + sums[index]
+    else:
+        for index in range(n_kernels * n_parts):
+            totals[index] = broadcast(bias[index // n_parts], like) + sums[index]
+    in_memory(totals)
+
+
+cdef void store_part_of_tile(const Rows* rows, const vector* values, real* response, Py_ssize_t stored_pitch,
+                             Py_ssize_t overlap, Py_ssize_t n_kernels, Py_ssize_t n_parts,
+                             Py_ssize_t n_kept) noexcept nogil:
+    """The kernels that exist, of rows that are no longer than a vector; not inline, as pieces of vectors are long."""
+    cdef Py_ssize_t kernel, part
+    for kernel in range(min(n_kernels, rows.n_kernels)):
+        for part in range(n_parts):
+            store_lanes(response + kernel * rows.kernel_pitch + part * stored_pitch
+                        - (overlap if part == n_parts - 1 else 0), values[kernel * n_parts + part], 0, n_kept)
+
+
+cdef inline void store_tile(const Rows* rows, vector* sums, const vector* totals, const real* bias, real* response,
+                            Py_ssize_t stored_pitch, Py_ssize_t overlap, Py_ssize_t n_kernels, Py_ssize_t n_parts,
+                            Py_ssize_t n_kept, bint has_totals, vector like) noexcept nogil:
+    """The last block is added on the way."""
+    cdef vector[TILE_KERNELS * 3] values
+    cdef Py_ssize_t kernel, part
+    if has_totals:
+        for part in range(n_kernels * n_parts):
+            sums[part] = totals[part] + sums[part]
+    else:
+        for part in range(n_kernels * n_parts):
+            sums[part] = broadcast(bias[part // n_parts], like) + sums[part]
+    if n_kept >= n_lanes(like) and rows.n_kernels >= n_kernels:
+        for kernel in range(n_kernels):
+            for part in range(n_parts):
+                (<vector*> (response + part * stored_pitch - (overlap if part == n_parts - 1 else 0)))[0] = (
+                    sums[kernel * n_parts + part])
+            response += rows.kernel_pitch
+        return
+    for part in range(n_kernels * n_parts):
+        values[part] = sums[part]
+    store_part_of_tile(rows, values, response, stored_pitch, overlap, n_kernels, n_parts, n_kept)
 
 
 cdef inline void tile_of_bank(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
@@ -31,8 +85,9 @@ cdef inline void tile_of_bank(const Sum* sum, const Rows* rows, const real* imag
 
     `n_columns` are stored. The last vector of a row ends with it, and may lie over the one before.
     """
-    cdef vector[TILE_ACCUMULATORS] sums, totals, errors
-    cdef vector zero = broadcast(a_zero, like)
+    cdef vector[TILE_KERNELS * 3] sums
+    cdef lines_of_vectors memory
+    cdef vector* totals = <vector*> &memory
     cdef Py_ssize_t lanes = n_lanes(like), kernel, part, tap, overlap = 0, n_kept = n_columns
     cdef Py_ssize_t part_pitch = rows.window_row_pitch if by_rows else lanes
     cdef Py_ssize_t stored_pitch = rows.row_pitch if by_rows else lanes
@@ -40,33 +95,35 @@ cdef inline void tile_of_bank(const Sum* sum, const Rows* rows, const real* imag
     cdef const Segment* last = sum.segments + sum.n_segments - 1
     cdef const Py_ssize_t* offsets
     cdef const real* taps
-    cdef real* target
+    cdef bint begins = True, has_totals = False
     if n_parts > 1 and not by_rows:
         overlap, n_kept = max(0, n_parts * lanes - n_columns), lanes
     for kernel in range(n_kernels):
         for part in range(n_parts):
-            sums[kernel * n_parts + part] = zero
-            totals[kernel * n_parts + part] = broadcast(bias[kernel], like)
+            sums[kernel * n_parts + part] = broadcast(a_zero, like)
     while True:
         taps = image + segment.offset - sum.segments.offset
         offsets = sum.tap_offsets + segment.first
-        for tap in range(segment.n_taps):
-            add_tap_of_bank(taps + offsets[tap], part_pitch, overlap, panel, sums, n_kernels, n_parts, like)
+        tap = 0
+        if begins:
+            add_tap_of_bank(taps + offsets[0], part_pitch, overlap, panel, sums, n_kernels, n_parts, True, like)
             panel += n_kernels
+            tap = 1
+        while tap < segment.n_taps:
+            add_tap_of_bank(taps + offsets[tap], part_pitch, overlap, panel, sums, n_kernels, n_parts, False, like)
+            panel += n_kernels
+            tap += 1
         if segment == last:
             break  # its block is added on the way to the response
-        if segment.closes_block:
-            close_block(sums, totals, errors, n_kernels * n_parts, False,
-                        REGISTERS == 32 and n_kernels * n_parts <= 12, like)
+        begins = segment.closes_block
+        if begins:
+            add_block(sums, totals, bias, n_kernels, n_parts, has_totals, like)
+            has_totals = True
         segment += 1
-    for kernel in range(n_kernels - 1, -1, -1):  # the last one that exists overwrites those that do not
-        target = response + min(kernel, rows.n_kernels - 1) * rows.kernel_pitch
-        for part in range(n_parts):
-            store_lanes(target + part * stored_pitch - (overlap if part == n_parts - 1 else 0),
-                        totals[kernel * n_parts + part] + sums[kernel * n_parts + part], 0, n_kept)
+    store_tile(rows, sums, totals, bias, response, stored_pitch, overlap, n_kernels, n_parts, n_kept, has_totals, like)
 
 
-cdef inline void some_of_bank(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
+cdef inline void part_of_bank(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
                               real* response, Py_ssize_t n_kernels, Py_ssize_t n_parts, Py_ssize_t n_columns,
                               bint by_rows, vector like) noexcept nogil:
     """A tile of some literal number of parts."""
@@ -74,52 +131,48 @@ cdef inline void some_of_bank(const Sum* sum, const Rows* rows, const real* imag
         tile_of_bank(sum, rows, image, panel, bias, response, n_kernels, 1, n_columns, by_rows, like)
     elif n_parts == 2:
         tile_of_bank(sum, rows, image, panel, bias, response, n_kernels, 2, n_columns, by_rows, like)
-    elif n_parts == 3:
+    else:
         tile_of_bank(sum, rows, image, panel, bias, response, n_kernels, 3, n_columns, by_rows, like)
-    elif n_kernels == 6:
-        tile_of_bank(sum, rows, image, panel, bias, response, n_kernels, 4, n_columns, by_rows, like)
 
 
-cdef inline Py_ssize_t most_parts(const Sum* sum, Py_ssize_t n_kernels) noexcept nogil:
-    """Parts of a tile; as few as leave registers for the totals where blocks are short."""
-    if n_kernels != 6:
-        return 3
-    return 2 if sum.n_segments > 1 and sum.run * sum.rows_per_block < SHORT_BLOCK * sum.pieces else 4
+cdef inline void some_of_bank(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
+                              real* response, Py_ssize_t n_parts, Py_ssize_t n_columns, bint by_rows,
+                              vector like) noexcept nogil:
+    """A tile of some literal number of kernels."""
+    if REGISTERS < 32 or rows.width == 4:
+        part_of_bank(sum, rows, image, panel, bias, response, 4, n_parts, n_columns, by_rows, like)
+    elif rows.width == 6:
+        part_of_bank(sum, rows, image, panel, bias, response, 6, n_parts, n_columns, by_rows, like)
+    else:
+        part_of_bank(sum, rows, image, panel, bias, response, 8, n_parts, n_columns, by_rows, like)
 
 
 cdef inline void row_of_bank(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
-                             real* response, Py_ssize_t n_kernels, vector like) noexcept nogil:
-    """A row of tiles of equal width; the last one ends where the row ends and may lie over the one before."""
-    cdef Py_ssize_t lanes = n_lanes(like), most = most_parts(sum, n_kernels), tile, first
+                             real* response, vector like) noexcept nogil:
+    """A row of tiles as equal as can be; the last one ends where the row ends and may lie over the one before."""
+    cdef Py_ssize_t lanes = n_lanes(like), done = 0, first, n_parts
     cdef Py_ssize_t n_vectors = (rows.n_columns + lanes - 1) // lanes
-    cdef Py_ssize_t n_tiles = (n_vectors + most - 1) // most
-    n_vectors = (n_vectors + n_tiles - 1) // n_tiles
-    for tile in range(n_tiles):
-        first = max(0, min(tile * n_vectors * lanes, rows.n_columns - n_vectors * lanes))
-        some_of_bank(sum, rows, image + first, panel, bias, response + first, n_kernels, n_vectors,
-                     rows.n_columns - first, False, like)
+    cdef Py_ssize_t n_tiles = (n_vectors + 2) // 3
+    while n_tiles > 0:
+        n_parts = (n_vectors - done + n_tiles - 1) // n_tiles
+        first = max(0, min(done * lanes, rows.n_columns - n_parts * lanes))
+        some_of_bank(sum, rows, image + first, panel, bias, response + first, n_parts, rows.n_columns - first, False,
+                     like)
+        done += n_parts
+        n_tiles -= 1
 
 
-cdef inline void all_rows_of_bank(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                  const real* bias, real* response, Py_ssize_t n_kernels, vector like) noexcept nogil:
+cdef inline void rows_of_bank(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
+                              real* response, vector like) noexcept nogil:
     """Row by row, or several at once where each is one vector at most; the last ones may lie over those before."""
-    cdef Py_ssize_t y = 0, n_rows = min(rows.n_rows, most_parts(sum, n_kernels))
+    cdef Py_ssize_t y = 0, n_rows = min(rows.n_rows, 3)
     if rows.n_columns > n_lanes(like):
         n_rows = 1
     while y < rows.n_rows:
         y = min(y, rows.n_rows - n_rows)
         if n_rows == 1:
-            row_of_bank(sum, rows, image + y * rows.window_row_pitch, panel, bias, response + y * rows.row_pitch,
-                        n_kernels, like)
+            row_of_bank(sum, rows, image + y * rows.window_row_pitch, panel, bias, response + y * rows.row_pitch, like)
         else:
             some_of_bank(sum, rows, image + y * rows.window_row_pitch, panel, bias, response + y * rows.row_pitch,
-                         n_kernels, n_rows, rows.n_columns, True, like)
+                         n_rows, rows.n_columns, True, like)
         y += n_rows
-
-
-cdef inline void rows_of_bank(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
-                              real* response, vector like) noexcept nogil:
-    if REGISTERS == 32 and rows.width == 6:
-        all_rows_of_bank(sum, rows, image, panel, bias, response, 6, like)
-    else:
-        all_rows_of_bank(sum, rows, image, panel, bias, response, 4, like)

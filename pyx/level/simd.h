@@ -63,9 +63,12 @@ static inline xcorr_f64v xcorr_f64v_of_f32(const float *source) { return *source
 static inline void xcorr_f64v_to_f32(xcorr_f64v x, float *target) { *target = (float)x; }
 #endif
 
-/* The vector itself, in a register: compilers load what is used three times from memory three times. */
+/* The vector itself, in a register: compilers load what is used three times from memory three times. A product is
+ * rounded before it is added. */
 #if defined(XCORR_GNU_C) && defined(__x86_64__) && !defined(XCORR_SPLIT_VECTORS)
 #define XCORR_IN_REGISTER(x) __asm__("" : "+v"(x))
+#elif defined(XCORR_GNU_C) && defined(__aarch64__) && !defined(XCORR_SPLIT_VECTORS)
+#define XCORR_IN_REGISTER(x) __asm__("" : "+w"(x))
 #else
 #define XCORR_IN_REGISTER(x)
 #endif
@@ -171,8 +174,17 @@ static inline xcorr_f64v xcorr_f64v_multiply_add(xcorr_f64v a, xcorr_f64v b, xco
 #define XCORR_LARGEST_RADIX 4
 #endif
 #define XCORR_TILE_VECTORS 3
-#define XCORR_TILE_KERNELS (XCORR_REGISTERS == 32 ? 6 : 4) /* over columns: 6 x 4 + 4 + 1, or 4 x 3 + 3 + 1 */
+#define XCORR_TILE_KERNELS (XCORR_REGISTERS == 32 ? 8 : 4) /* over columns: 8 x 3 + 3 + 1, or 4 x 3 + 3 + 1 */
 #define XCORR_TILE_ACCUMULATORS 28
+
+/* Memory for the vectors of a tile, each in a cache line of its own, or in part of one. */
+typedef struct {
+    char bytes[XCORR_TILE_ACCUMULATORS * XCORR_F32_LANES * 4];
+}
+#if defined(XCORR_GNU_C)
+__attribute__((aligned(64)))
+#endif
+xcorr_lines_of_vectors;
 
 #define XCORR_ROOT_OF_HALF 0.70710678118654752440
 

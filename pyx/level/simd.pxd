@@ -10,6 +10,8 @@ cdef extern from "simd.h" nogil:
     void prefetch "xcorr_prefetch"(const void* place)
     void prefetch_to_write "xcorr_prefetch_to_write"(const void* place)
     const float a_zero "xcorr_zero"
+    ctypedef struct lines_of_vectors "xcorr_lines_of_vectors":
+        pass
     const double ROOT_OF_HALF "XCORR_ROOT_OF_HALF"
     f32v f32v_broadcast "xcorr_f32v_broadcast"(float)
     f64v f64v_broadcast "xcorr_f64v_broadcast"(double)
