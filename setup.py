@@ -56,6 +56,7 @@ PARTS = (
     "part_staging",
     "part_rows",
     "part_kernels",
+    "part_planes",
     "part_bank",
     "part_channels",
     "part_bytes_vnni",

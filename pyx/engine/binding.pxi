@@ -34,6 +34,7 @@ cdef class Binding:
     cdef Py_ssize_t* cuts                                      # of a run into pieces
     cdef Py_ssize_t planes                                     # of an image's strip: the rows of one channel each
     cdef Py_ssize_t slack                                      # elements behind the last row of an image's strip
+    cdef Py_ssize_t channel_pitch                              # of windows: where channels do not lie in planes, 1
     cdef Py_ssize_t most_rows, most_columns, least_columns     # of an area
     cdef Py_ssize_t reached_columns                            # of the padded ones, by the widest area
     cdef bint images_as_summed, out_as_summed, fits, whole_columns
@@ -150,6 +151,7 @@ cdef class Binding:
         loops.n_panels = engine.n_panels
         loops.padded_kernels = engine.padded_kernels
         loops.source.row_boundary = engine.row_boundary
+        self.channel_pitch = 1
         self.measure(n_workers, areas)
         loops.images_at_once = 1
         loops.piece_rows, loops.piece_columns, loops.chunk_taps = LARGE, LARGE // 2, LARGE
@@ -272,7 +274,7 @@ cdef class Binding:
         sum.run = run
         sum.rows_per_block = geometry.rows_per_block
         sum.pieces = geometry.pieces_per_row
-        sum.tap_pitch = self.loops.sum.tap_pitch
+        sum.tap_pitch, sum.channel_pitch = self.loops.sum.tap_pitch, self.channel_pitch
         sum.kernel_row_pitch = geometry.down.dilation * self.loops.row_pitch if geometry.down.kernel > 1 else 0
         sum.dense = geometry.depth == 1 and geometry.across.dilation == 1 and self.loops.source.staging.n_phases == 1
         sum.compensated = geometry.compensated
@@ -291,7 +293,8 @@ cdef class Binding:
                 end = sum.run * (piece + 1) // sum.pieces
                 while first < end:
                     stop = min(end, (first // depth + 1) * depth) if apart else end
-                    segment.offset = row * sum.kernel_row_pitch + first // depth * sum.tap_pitch + first % depth
+                    segment.offset = (row * sum.kernel_row_pitch + first // depth * sum.tap_pitch
+                                      + first % depth * sum.channel_pitch)
                     segment.first, segment.n_taps = first, stop - first
                     segment.closes_block = stop == end and (sum.pieces > 1 or row_closes)
                     segment.closes_total = (piece + 1) % BLOCKS_PER_TOTAL == 0

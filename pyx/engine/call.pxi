@@ -83,6 +83,8 @@ cdef class Call(Binding):
                 or not 0 <= first_row <= self.engine.reached_rows - n_rows
                 or strip.shape[0] < n_rows * row_pitch * self.loops.item_bytes):
             raise ValueError("strip: it lies outside of the padded images, or is too small")
+        self.loops.source.staging.position_pitch = self.engine.geometry.depth  # a call that stages for others alone
+        self.loops.source.staging.channel_pitch = 1
         with nogil:
             stage_rows(&self.loops, image, group, first_row, n_rows, 0, self.engine.reached_columns, row_pitch,
                        &strip[0])

@@ -6,7 +6,7 @@ from microkernels cimport Staging, Sum
 from types cimport MOST_BESIDE, STORE, Geometry, Loops, ceiling, effective
 
 cdef Py_ssize_t TILE_VECTORS = 3      # across a tile over columns
-cdef Py_ssize_t PIECE_BYTES = cache_bytes(1) // 2  # of pixels, that all panels are multiplied with
+cdef Py_ssize_t PIECE_BYTES = cache_bytes(2) // 4  # of pixels, that all panels are multiplied with
 cdef Py_ssize_t CHUNK_BYTES = cache_bytes(2) // 2  # of a panel's taps, that all windows of a strip are multiplied with
 cdef Py_ssize_t FEW_POSITIONS = 128  # of an image's windows, below which tiles run on across images
 cdef Py_ssize_t JOINED_IMAGES = 14   # whole tiles of these, by 32 registers
@@ -96,15 +96,42 @@ cdef class OverKernels(Interleaved):
 
     Where an image has few rows of windows, tiles run on across images: if each has one row, an image is a row, and if
     images follow each other as their rows do, all rows are one image's.
+
+    Kernels of one pixel read planes of channels as they lie, from the image or from strips that have planes, too: it is
+    a window's first and last use of a pixel, and turning them around would take longer.
     """
+    cdef bint in_planes
+
+    cdef lay_out_strips(self):
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t size = self.engine.routines.item_bytes
+        Interleaved.lay_out_strips(self)
+        self.in_planes = (geometry.depth > 1 and geometry.down.kernel == geometry.across.kernel == 1
+                          and self.channel_pitch_bytes != self.images.itemsize
+                          and self.column_bytes == self.images.itemsize == self.item_bytes)
+        if not self.in_planes:
+            return
+        loops.in_place = (self.images_as_summed and not self.padded() and loops.source.row_bytes % size == 0
+                          and self.channel_pitch_bytes % size == 0 and loops.source.image_bytes % size == 0)
+        loops.row_pitch = loops.source.row_bytes // size if loops.in_place else self.reached_columns
+        self.lay_out_windows(1)
+        loops.source.staging.position_pitch = 1
+        self.planes = geometry.depth
+        loops.correlate = self.engine.routines.planes_over_kernels
 
     cdef bint takes_pixels_as_they_lie(self):
         cdef const Geometry* geometry = &self.engine.geometry
         return geometry.across.kernel == 1 or self.column_bytes == geometry.depth * self.engine.routines.item_bytes
 
     cdef lay_out_rest(self):
+        cdef Loops* loops = &self.loops
+        if self.in_planes:
+            self.channel_pitch = loops.source.staging.channel_pitch = (
+                self.channel_pitch_bytes // self.engine.routines.item_bytes if loops.in_place
+                else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
         Call.lay_out_rest(self)
-        self.loops.chunk_taps = CHUNK_BYTES // self.engine.routines.item_bytes
+        loops.chunk_taps = CHUNK_BYTES // self.engine.routines.item_bytes
 
     cdef Py_ssize_t join_images(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit):
         cdef Py_ssize_t of_image = product(self.bytes_per_row(), self.engine.reached_rows)
@@ -238,7 +265,7 @@ cdef class OverColumns(Call):
         self.lay_out_bank()
 
     cdef lay_out_bank(self):
-        """Pieces of a strip whose pixels stay in the first cache; of one row, if need be some tiles of it."""
+        """Pieces of a strip whose pixels stay in the second cache; of one row, if need be some tiles of it."""
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t of_column = geometry.depth * effective(&geometry.down) * self.engine.routines.item_bytes

@@ -172,7 +172,7 @@ cdef Py_ssize_t narrow(const Loops* loops, Part* part, Py_ssize_t row, Py_ssize_
 
 cdef int correlate_part(Loops* loops, Py_ssize_t group, const Part* part, Py_ssize_t* counted,
                         bint watch_signals) noexcept nogil:
-    """Some rows of windows in pieces, whose pixels stay in the first cache for all panels."""
+    """Some rows of windows in pieces, whose pixels stay in a cache for all panels."""
     cdef Py_ssize_t y = 0, x, panel, size = loops.item_bytes
     cdef int status
     cdef Part piece = part[0]
@@ -210,6 +210,9 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
     cdef int status
     if panel.n_kernels < panel.width or part.n_rows * part.n_columns < CHUNKED_WINDOWS:
         at_once = n_taps
+    if at_once >= n_taps:
+        chunk.continues = False
+        return correlate_chunk(loops, &chunk, panel, part, packed, loops.bias + first * size, counted, watch_signals)
     while True:
         chunk.segments = part.sum.segments + segment
         chunk.n_segments = part.sum.n_segments - segment
@@ -243,13 +246,10 @@ cdef int correlate_chunk(Loops* loops, const Sum* sum, const Panel* panel, const
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t n_taps = geometry.down.kernel * geometry.across.kernel * geometry.depth
     cdef Py_ssize_t of_window = n_taps * panel.width
-    cdef Py_ssize_t few_rows = max(1, min(4, MOST_MULTIPLY_ADDS // of_window // 8))
-    cdef Py_ssize_t few_columns = max(8, min(64, MOST_MULTIPLY_ADDS // of_window // 4))
     cdef bint runs_down = loops.runs_down and part.n_rows > 1
     cdef Py_ssize_t n_rows = part.n_columns if runs_down else part.n_rows
     cdef Py_ssize_t n_columns = part.n_rows if runs_down else part.n_columns
-    cdef Py_ssize_t rows_at_once = max(few_rows, SIGNAL_MULTIPLY_ADDS // of_window // n_columns)
-    cdef Py_ssize_t columns_at_once = max(few_columns, SIGNAL_MULTIPLY_ADDS // of_window // 4)
+    cdef Py_ssize_t rows_at_once = n_rows, columns_at_once = n_columns
     cdef Py_ssize_t y = 0, x, size = loops.item_bytes
     cdef const char* windows = part.windows + panel.first * loops.own_pixels * size
     cdef char* responses = part.responses + panel.first * loops.rows.kernel_pitch * size
@@ -265,6 +265,10 @@ cdef int correlate_chunk(Loops* loops, const Sum* sum, const Panel* panel, const
     rows.width = panel.width
     if part.sum.tap_offsets != NULL:
         windows += part.kernel_rows.first * part.sum.kernel_row_pitch * size
+    if n_rows * n_columns * of_window > SIGNAL_MULTIPLY_ADDS:  # most have fewer, and a division takes as long as a tap
+        rows_at_once = max(1, min(4, MOST_MULTIPLY_ADDS // of_window // 8),
+                           SIGNAL_MULTIPLY_ADDS // of_window // n_columns)
+        columns_at_once = max(8, min(64, MOST_MULTIPLY_ADDS // of_window // 4), SIGNAL_MULTIPLY_ADDS // of_window // 4)
     while y < n_rows:
         rows.n_rows = min(n_rows - y, rows_at_once)
         x = 0

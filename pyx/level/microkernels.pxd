@@ -56,6 +56,7 @@ cdef struct Sum:
     const Segment* segments          # the whole sum; lanes over columns read of it how long the pieces of a row are
     Py_ssize_t n_segments
     Py_ssize_t tap_pitch             # lanes over channels: from a tap of a segment to the next, in elements
+    Py_ssize_t channel_pitch         # the same over kernels, where channels lie in planes
     Py_ssize_t kernel_row_pitch      # from a kernel row's taps to the next row's, in elements
     Py_ssize_t first_in_block        # lanes over columns: the place of the first kernel row in its block
     const Py_ssize_t* cuts           # lanes over columns: where the pieces of a run begin, and where the last one ends
@@ -78,7 +79,8 @@ cdef struct Rows:
 #     bias[k] + sum over taps image[window (y, x), tap] * panel[tap * width + k]
 # for y < n_rows, x < n_columns, k < n_kernels. Overwrites; the response aliases no input.
 #   over kernels: kernel_pitch is 1, width 1 or 2 vectors; window (y, x) begins at
-#     image + y * window_row_pitch + x * window_pitch, and a segment's taps lie at offset + 0 .. n_taps from there.
+#     image + y * window_row_pitch + x * window_pitch, and a segment's taps lie at offset + 0 .. n_taps from there; in
+#     planes they lie channel_pitch apart.
 #   over channels: as over kernels, but kernel k has pixels of its own: its tap t of a segment lies at
 #     offset + t * tap_pitch + k, readable for k < width.
 #   over columns: column_pitch is 1, width 1, 2, 4 or, of a bank, the most; tap t of kernel row i for window (y, x) is
@@ -325,6 +327,7 @@ cdef struct Routines:
     Py_ssize_t pixel_bytes           # of an element of a strip
     Py_ssize_t taps_at_once          # of a step
     CorrelateRows over_kernels
+    CorrelateRows planes_over_kernels  # the same of channels in planes
     CorrelateRows over_columns
     CorrelateRows over_rows
     CorrelateRows bank_over_columns  # lanes over columns, too, for panels of 4 kernels and the most, not compensated

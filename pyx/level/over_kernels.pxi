@@ -9,15 +9,18 @@
 # vector of kernels each multiply-add takes a load: 73 % (lenet2); tiles of two rows there gained nothing (0.38 ms).
 
 from microkernels cimport Rows, Sum, real
-from simd cimport REGISTERS, TILE_ACCUMULATORS, TILE_COLUMNS, a_zero, prefetch_to_write
+from simd cimport REGISTERS, TILE_ACCUMULATORS, TILE_COLUMNS, a_zero, prefetch, prefetch_to_write
 from vectors cimport (
     SHORT_BLOCK, broadcast, carry_totals, close_block, last_total, n_lanes, store_lanes, times, total_of, vector
 )
 
+cdef enum:
+    PLANES_AHEAD = 10  # taps after which their pixels, each in a plane of its own, are read that are fetched now
+
 
 cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                   bint compensated, vector like) noexcept nogil:
+                                   bint compensated, bint in_planes, vector like) noexcept nogil:
     """`n_columns` windows x `n_vectors` vectors of kernels; literal where it is called, so the loops unroll."""
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors, values
     cdef vector first_taps, second_taps, zero = broadcast(a_zero, like)
@@ -45,10 +48,14 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
             if n_vectors == 2:
                 second_taps = (<const vector*> (panel + lanes))[0]
             for column in range(n_columns):
-                pixel = taps + column * pitch + tap
+                pixel = taps + column * pitch + (0 if in_planes else tap)
                 sums[column * n_vectors] = sums[column * n_vectors] + times(pixel[0], first_taps)
                 if n_vectors == 2:
                     sums[column * 2 + 1] = sums[column * 2 + 1] + times(pixel[0], second_taps)
+            if in_planes:
+                prefetch(taps + PLANES_AHEAD * sum.channel_pitch)
+                prefetch(taps + PLANES_AHEAD * sum.channel_pitch + (n_columns - 1) * pitch)
+                taps += sum.channel_pitch
             panel += n_vectors * lanes
         segment_index += 1
         if segment_index == sum.n_segments:
@@ -90,50 +97,50 @@ cdef void store_in_part(const Rows* rows, const vector* values, real* response, 
 
 cdef inline void some_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                   vector like) noexcept nogil:
+                                   bint in_planes, vector like) noexcept nogil:
     """Any number of columns up to a tile's, as a tile of that literal size."""
     if n_columns == 1:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 1, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 1, n_vectors, False, in_planes, like)
     elif n_columns == 2:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 2, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 2, n_vectors, False, in_planes, like)
     elif n_columns == 3:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, False, in_planes, like)
     elif n_columns == 4:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, False, in_planes, like)
     elif n_columns == 5:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, False, in_planes, like)
     elif n_columns == 6:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, False, in_planes, like)
     elif REGISTERS == 32 and n_columns == 7:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, False, in_planes, like)
     elif REGISTERS == 32 and n_columns == 8:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, False, in_planes, like)
     elif REGISTERS == 32 and n_columns == 9:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, False, in_planes, like)
     elif REGISTERS == 32 and n_columns == 10:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, False, in_planes, like)
     elif REGISTERS == 32 and n_columns == 11:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, False, in_planes, like)
     elif REGISTERS == 32 and n_columns == 12:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, False, in_planes, like)
     elif REGISTERS == 32 and n_columns == 13:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, False, in_planes, like)
     elif REGISTERS == 32 and n_columns == 14:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, False, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, False, in_planes, like)
 
 
 cdef inline void long_sums_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                         const real* bias, real* response, Py_ssize_t n_vectors,
-                                        vector like) noexcept nogil:
+                                        bint in_planes, vector like) noexcept nogil:
     """One row of compensated sums, four windows at once as long as there are four."""
     cdef Py_ssize_t column = 0
     while column + 4 <= rows.n_columns:
         tile_over_kernels(sum, rows, image + column * rows.window_pitch, panel, bias,
-                          response + column * rows.column_pitch, 4, n_vectors, True, like)
+                          response + column * rows.column_pitch, 4, n_vectors, True, in_planes, like)
         column += 4
     while column < rows.n_columns:
         tile_over_kernels(sum, rows, image + column * rows.window_pitch, panel, bias,
-                          response + column * rows.column_pitch, 1, n_vectors, True, like)
+                          response + column * rows.column_pitch, 1, n_vectors, True, in_planes, like)
         column += 1
 
 
@@ -149,7 +156,7 @@ cdef inline bint has_short_blocks(const Sum* sum) noexcept nogil:
 
 
 cdef inline void row_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                  const real* bias, real* response, vector like) noexcept nogil:
+                                  const real* bias, real* response, bint in_planes, vector like) noexcept nogil:
     """One row in as few tiles as it takes, of sizes as equal as can be."""
     cdef Py_ssize_t largest = TILE_COLUMNS
     if rows.width > n_lanes(like) and has_short_blocks(sum):
@@ -159,23 +166,23 @@ cdef inline void row_over_kernels(const Sum* sum, const Rows* rows, const real* 
     for tile in range(n_tiles):
         n_columns = (rows.n_columns - done + n_tiles - tile - 1) // (n_tiles - tile)
         if rows.width == n_lanes(like):
-            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 1, like)
+            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 1, in_planes, like)
         else:
-            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 2, like)
+            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 2, in_planes, like)
         image += n_columns * rows.window_pitch
         response += n_columns * rows.column_pitch
         done += n_columns
 
 
 cdef inline void rows_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                   const real* bias, real* response, vector like) noexcept nogil:
+                                   const real* bias, real* response, bint in_planes, vector like) noexcept nogil:
     cdef Py_ssize_t y
     for y in range(rows.n_rows):
         if sum.compensated and rows.width == n_lanes(like):
-            long_sums_over_kernels(sum, rows, image, panel, bias, response, 1, like)
+            long_sums_over_kernels(sum, rows, image, panel, bias, response, 1, in_planes, like)
         elif sum.compensated:
-            long_sums_over_kernels(sum, rows, image, panel, bias, response, 2, like)
+            long_sums_over_kernels(sum, rows, image, panel, bias, response, 2, in_planes, like)
         else:
-            row_over_kernels(sum, rows, image, panel, bias, response, like)
+            row_over_kernels(sum, rows, image, panel, bias, response, in_planes, like)
         image += rows.window_row_pitch
         response += rows.row_pitch

@@ -9,13 +9,13 @@ include "over_kernels.pxi"
 cdef void over_kernels_f32(const Sum* sum, const Rows* rows, const void* image, const void* panel,
                            const void* bias, void* response) noexcept nogil:
     rows_over_kernels(sum, rows, <const float*> image, <const float*> panel, <const float*> bias,
-                      <float*> response, f32v_broadcast(0))
+                      <float*> response, False, f32v_broadcast(0))
 
 
 cdef void over_kernels_f64(const Sum* sum, const Rows* rows, const void* image, const void* panel,
                            const void* bias, void* response) noexcept nogil:
     rows_over_kernels(sum, rows, <const double*> image, <const double*> panel, <const double*> bias,
-                      <double*> response, f64v_broadcast(0))
+                      <double*> response, False, f64v_broadcast(0))
 
 
 cdef public void xcorr_fill_kernels(Routines* table) noexcept nogil:

@@ -17,6 +17,7 @@ cdef extern void xcorr_fill_kernels(Routines*) noexcept nogil
 cdef extern void xcorr_fill_channels(Routines*) noexcept nogil
 cdef extern void xcorr_fill_transforms(Routines*) noexcept nogil
 cdef extern void xcorr_fill_staging(Routines*) noexcept nogil
+cdef extern void xcorr_fill_planes(Routines*) noexcept nogil
 cdef extern void xcorr_fill_products(Routines*) noexcept nogil
 cdef extern void xcorr_fill_bytes(Routines*) noexcept nogil
 cdef extern bint xcorr_fill_bytes_vnni(Routines*) noexcept nogil
@@ -35,6 +36,7 @@ xcorr_fill_columns_f64(exported)
 xcorr_fill_rows(exported)
 xcorr_fill_bank(exported)
 xcorr_fill_kernels(exported)
+xcorr_fill_planes(exported)
 xcorr_fill_channels(exported)
 xcorr_fill_transforms(exported)
 xcorr_fill_staging(exported)

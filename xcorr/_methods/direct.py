@@ -1,6 +1,6 @@
 """The direct method: every tap of every window, with the lanes over kernels, over columns or over channels."""
 
-from math import ceil, inf
+from math import ceil, inf, prod
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,14 @@ MOST_TAPS_OF_PLANES = 96
 Then turning pixels and responses takes longer than the multiply-adds: with 9 to 32 taps columns are 1.8 to 2.4 times as
 fast as kernels, with 64 and 75 1.1 to 1.35 times, with 147 and more 0.5 to 1.1 times. 2026-11-26, AMD EPYC (Zen 5),
 level v4, 1 worker, benchmarks/forms.py.
+"""
+
+LEAST_VECTORS_OF_PLANES = 16
+"""Vectors of windows that an image has at least, if lanes go over columns because kernels of one pixel have few taps.
+
+Such kernels read planes with lanes over kernels, too, and only responses are turned: with 64 and 96 channels that takes
+0.87 to 0.97 times as long with 13 vectors or fewer, 1.0 to 1.1 times with 25 and more. 2026-11-27, AMD EPYC (Zen 5),
+level v4, 1 worker.
 """
 
 FOUR = 4
@@ -151,6 +159,8 @@ def form(geometry: Geometry, n_kernels: int, lanes: int, in_planes: bool = False
     together : channels of a group, in real elements, where the channels of a position lie together; else 0.
     """
     fills_rows = geometry.outputs[1] >= lanes or all(axis.stride == 1 for axis in geometry.axes)
+    if geometry.n_taps == geometry.depth:
+        fills_rows = fills_rows and prod(geometry.outputs) >= LEAST_VECTORS_OF_PLANES * lanes
     as_they_lie = in_planes and fills_rows and geometry.n_taps <= MOST_TAPS_OF_PLANES
     if fills_vectors(n_kernels, lanes) and not as_they_lie:
         return "kernels"
