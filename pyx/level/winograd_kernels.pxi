@@ -1,11 +1,14 @@
 # Kernels for winograd: transformed in float64 and rounded once, a vector of kernels at a time, into panels.
 
 from microkernels cimport MOST_LANES, real
-from simd cimport F64_LANES, ROOT_OF_HALF, f32v_broadcast, f64v, f64v_broadcast, f64v_of_f32, f64v_to_f32
+from simd cimport (
+    F64_LANES, ROOT_OF_HALF, f32v_broadcast, f64v, f64v_broadcast, f64v_of_f32, f64v_to_f32, prefetch, prefetch_to_write
+)
 from vectors cimport kernel_scale, n_lanes, transpose_vectors, vector
 
 cdef enum:
     COLLECTED = 4  # channels: their transforms fit the first cache
+    LINE_BYTES = 64
 
 
 cdef inline void taps_transformed(f64v first, f64v second, f64v third, f64v* done, Py_ssize_t side) noexcept nogil:
@@ -101,17 +104,22 @@ cdef inline void pack_transformed(const real* kernels, const Py_ssize_t* pitches
     """packed[(place * depth + channel) * width + kernel] = G g G^T times `kernel_scale`.
 
     A few channels' transforms are collected before they go to their places: places are far apart in the panel, so that
-    single lines would push each other out of the caches.
+    single lines would push each other out of the caches. Those and the next taps are fetched ahead, while transforms
+    are computed: a large bank's come from the last cache or from memory.
     """
     cdef real[2 * 9 * MOST_LANES * MOST_LANES] taps
     cdef real[6 * 6 * COLLECTED * 2 * MOST_LANES] places
     cdef Py_ssize_t lanes = n_lanes(like), channel, index, first, half
     for channel in range(depth):
         index = channel % COLLECTED
+        fetch_places(packed + (channel - index) * width, depth * width, COLLECTED * width, index,
+                     (side + 2) * (side + 2))
         for first in range(width // lanes):
             if channel % lanes == 0:
                 gather_taps(kernels + first * lanes * pitches[0] + channel * pitches[3], pitches,
                             n_kernels - first * lanes, depth - channel, taps + first * 9 * lanes * lanes, like)
+            fetch_taps(kernels, pitches, first * lanes + channel % lanes, n_kernels, channel // lanes * lanes + lanes,
+                       depth, lanes)
             for half in range(lanes // F64_LANES):
                 lanes_transformed(
                     <const real*> taps + (first * 9 * lanes + channel % lanes) * lanes + half * F64_LANES,
@@ -120,6 +128,30 @@ cdef inline void pack_transformed(const real* kernels, const Py_ssize_t* pitches
         if index == COLLECTED - 1 or channel == depth - 1:
             put_in_place(<const real*> places, packed + (channel - index) * width, depth * width,
                          COLLECTED * width, (index + 1) * width, (side + 2) * (side + 2), like)
+
+
+cdef inline void fetch_places(const real* packed, Py_ssize_t place_pitch, Py_ssize_t length, Py_ssize_t part,
+                              Py_ssize_t n_places) noexcept nogil:
+    """Fetches a run of the panel for some of the places: one part of as many as there are channels collected."""
+    cdef Py_ssize_t place, element
+    for place in range(part * n_places // COLLECTED, (part + 1) * n_places // COLLECTED):
+        element = 0
+        while element < length:
+            prefetch_to_write(packed + place * place_pitch + element)
+            element += LINE_BYTES // sizeof(real)
+
+
+cdef inline void fetch_taps(const real* kernels, const Py_ssize_t* pitches, Py_ssize_t kernel, Py_ssize_t n_kernels,
+                            Py_ssize_t channel, Py_ssize_t depth, Py_ssize_t lanes) noexcept nogil:
+    """Fetches one kernel's taps of a vector of channels that follow each other, nine taps of each together.
+
+    With the channels last this brings nothing.
+    """
+    cdef Py_ssize_t element = 0
+    if pitches[3] == 9 and kernel < n_kernels and channel < depth:
+        while element < 9 * lanes:
+            prefetch(kernels + kernel * pitches[0] + channel * 9 + element)
+            element += LINE_BYTES // sizeof(real)
 
 
 cdef inline void put_in_place(const real* places, real* packed, Py_ssize_t place_pitch, Py_ssize_t pitch,
