@@ -10,7 +10,7 @@ cdef Py_ssize_t FEW_WINDOWS = 16, FEW_KERNELS = 16  # so few stay in a cache whi
 cdef Py_ssize_t PRODUCT_MULTIPLY_ADDS = 1 << 24  # between two looks for a signal
 
 
-cdef Py_ssize_t taps_of_product_at_once(Py_ssize_t n_taps, Py_ssize_t lanes) noexcept:
+cdef Py_ssize_t taps_of_product_at_once(Py_ssize_t n_taps, Py_ssize_t lanes) noexcept nogil:
     """Taps of nearly equal pieces, whole vectors; they follow from the number of taps and the level alone."""
     cdef Py_ssize_t most = min(MOST_TAPS, lanes * max(1, <Py_ssize_t> (TAPS_PER_ROOT * sqrt(n_taps))))
     return ceiling(ceiling(n_taps, ceiling(n_taps, most)), lanes) * lanes
@@ -30,7 +30,7 @@ def multiply(table, str summed, cnp.ndarray windows, cnp.ndarray kernels, cnp.nd
     """
     cdef const Routines* routines = routines_of(table, summed)
     cdef Py_ssize_t size = routines.item_bytes, n_taps = windows.shape[1], n_kernels = kernels.shape[0]
-    cdef Py_ssize_t at_once = taps_of_product_at_once(n_taps, routines.lanes), tap, piece, kernel, kernels_at_once
+    cdef Py_ssize_t kernel, kernels_at_once
     cdef const char* pixels = cnp.PyArray_BYTES(windows)
     cdef const char* taps = cnp.PyArray_BYTES(kernels)
     cdef const char* first = cnp.PyArray_BYTES(bias)
@@ -48,15 +48,27 @@ def multiply(table, str summed, cnp.ndarray windows, cnp.ndarray kernels, cnp.nd
     product.n_windows = windows.shape[0]
     product.window_pitch, product.kernel_pitch = windows.strides[0] // size, kernels.strides[0] // size
     product.row_pitch, product.column_pitch = responses.strides[0] // size, responses.strides[1] // size
-    kernels_at_once = 4 * max(1, min(FEW_KERNELS if product.n_windows <= FEW_WINDOWS else n_kernels,
-                                     PRODUCT_MULTIPLY_ADDS // max(1, product.n_windows * n_taps)) // 4)
+    kernels_at_once = 4 * max(1, PRODUCT_MULTIPLY_ADDS // max(1, product.n_windows * n_taps) // 4)
     for kernel in range(0, n_kernels, kernels_at_once):
-        product.n_kernels = min(kernels_at_once, n_kernels - kernel)
         with nogil:
-            for piece in range(ceiling(n_taps, at_once)):
-                tap = piece * at_once
-                product.n_taps = min(at_once, n_taps - tap)
-                routines.multiply(&product, pixels + tap * size, taps + (kernel * product.kernel_pitch + tap) * size,
-                                  first + kernel * size if piece == 0 else NULL,
-                                  target + kernel * product.column_pitch * size)
+            multiply_some(routines, &product, pixels, taps + kernel * product.kernel_pitch * size,
+                          first + kernel * size, target + kernel * product.column_pitch * size,
+                          min(kernels_at_once, n_kernels - kernel), n_taps)
         PyErr_CheckSignals()
+
+
+cdef void multiply_some(const Routines* routines, Product* product, const char* windows, const char* kernels,
+                        const char* bias, char* responses, Py_ssize_t n_kernels, Py_ssize_t n_taps) noexcept nogil:
+    """Products of all windows and some kernels; where windows are few, a few kernels after the other."""
+    cdef Py_ssize_t at_once = taps_of_product_at_once(n_taps, routines.lanes), size = routines.item_bytes
+    cdef Py_ssize_t few = FEW_KERNELS if product.n_windows <= FEW_WINDOWS else n_kernels, kernel = 0, tap
+    while kernel < n_kernels:
+        product.n_kernels = min(few, n_kernels - kernel)
+        tap = 0
+        while tap < n_taps:
+            product.n_taps = min(at_once, n_taps - tap)
+            routines.multiply(product, windows + tap * size, kernels + (kernel * product.kernel_pitch + tap) * size,
+                              bias + kernel * size if tap == 0 else NULL,
+                              responses + kernel * product.column_pitch * size)
+            tap += at_once
+        kernel += few
