@@ -309,13 +309,13 @@ cdef class Binding:
         cdef Py_ssize_t kernel_rows = effective(&geometry.down)
         cdef Py_ssize_t bytes_per_row = self.bytes_per_row()
         cdef Py_ssize_t rows, all_rows = product(product(geometry.down.outputs, loops.n_images), loops.strips_across)
-        cdef Py_ssize_t n_tasks = tasks_for(n_workers)
+        cdef Py_ssize_t of_strips = self.workers_of_strips(n_workers), n_tasks = tasks_for(of_strips)
         if areas is not None:
             all_rows = sum([area[3] for area in areas])
         rows = max((STRIP_BYTES // bytes_per_row - kernel_rows) // geometry.down.stride + 1,
                    min(8, ceiling(kernel_rows, geometry.down.stride)))
         rows = max(rows, self.wanted_rows())
-        rows = max(min(max(ceiling(all_rows, n_tasks), self.least_rows(n_workers)), rows, self.most_rows), 1)
+        rows = max(min(max(ceiling(all_rows, n_tasks), self.least_rows(of_strips)), rows, self.most_rows), 1)
         while rows > 1 and self.workspace_of(rows) > workspace_limit // n_workers:
             rows = (rows + 1) // 2
         loops.n_strips = ceiling(self.most_rows, rows)
@@ -323,8 +323,10 @@ cdef class Binding:
         loops.strip_rows = self.whole_rows(loops.strip_rows)
         loops.n_strips = product(ceiling(geometry.down.outputs, loops.strip_rows), loops.strips_across)
         if areas is None:
-            loops.images_at_once = self.join_images(n_workers, workspace_limit // n_workers)
+            loops.images_at_once = self.join_images(of_strips, workspace_limit // n_workers)
         loops.n_tasks = product(ceiling(loops.n_images, loops.images_at_once), loops.n_strips)
+        loops.panel_parts = self.parts_for(n_workers) if areas is None else 1
+        loops.n_tasks = product(loops.n_tasks, loops.panel_parts)
         if areas is not None:
             self.cut_areas(areas)
         loops.strip_elements = self.strip_of(loops.strip_rows) * loops.images_at_once
@@ -332,8 +334,16 @@ cdef class Binding:
         cdef Py_ssize_t rows_of_task = loops.strip_rows * loops.images_at_once
         cdef Py_ssize_t of_task = product(product(self.most_columns * rows_of_task, self.engine.n_taps),
                                           geometry.groups * geometry.n_kernels)
-        cdef Py_ssize_t fair = max(1, loops.n_tasks // n_tasks)
+        cdef Py_ssize_t fair = max(1, loops.n_tasks // tasks_for(n_workers))
         loops.tasks_per_claim = min(max(1, TASK_MULTIPLY_ADDS // max(of_task, 1)), fair)
+
+    cdef Py_ssize_t workers_of_strips(self, Py_ssize_t n_workers):
+        """Workers among whom strips and images are shared out."""
+        return n_workers
+
+    cdef Py_ssize_t parts_for(self, Py_ssize_t n_workers):
+        """Parts of the panels that are tasks of their own."""
+        return 1
 
     cdef Py_ssize_t bytes_per_row(self):
         """Bytes of a row of pixels, by which strips are made that stay in a cache."""
@@ -354,6 +364,7 @@ cdef class Binding:
                 raise ValueError("areas: one lies outside of the response")
             for row in range(first_row, first_row + n_rows, loops.strip_rows):
                 area.image, area.first_group, area.end_group = image, group, group + 1
+                area.first_panel, area.end_panel = 0, loops.n_panels
                 area.first_row, area.n_rows = row, min(loops.strip_rows, first_row + n_rows - row)
                 area.first_column, area.n_columns = first_column, n_columns
                 area += 1

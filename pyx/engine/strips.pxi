@@ -40,7 +40,11 @@ cdef inline Area area_of(const Loops* loops, Py_ssize_t task) noexcept nogil:
     cdef Area area
     if loops.areas != NULL:
         return loops.areas[task]
-    cdef Py_ssize_t strip = task % loops.n_strips, across = strip % loops.strips_across
+    cdef Py_ssize_t part = task % loops.panel_parts, strip = task // loops.panel_parts % loops.n_strips
+    cdef Py_ssize_t across = strip % loops.strips_across
+    task //= loops.panel_parts
+    area.first_panel = loops.n_panels * part // loops.panel_parts
+    area.end_panel = loops.n_panels * (part + 1) // loops.panel_parts
     area.image = task // loops.n_strips
     area.first_group = 0
     area.end_group = loops.geometry.groups
@@ -64,23 +68,22 @@ cdef inline Py_ssize_t first_of_strip(const Loops* loops, Py_ssize_t across) noe
 
 cdef int do_strip(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* counted,
                   bint watch_signals) noexcept nogil:
-    """All groups and panels of one strip."""
+    """All groups and panels of one strip, or a part of the panels."""
     cdef const Geometry* geometry = loops.geometry
     cdef Area area = area_of(loops, task)
     cdef char* after_images = workspace + loops.strip_elements * loops.item_bytes
     cdef const char* windows
     cdef Finished strip
-    cdef Py_ssize_t group
+    cdef Py_ssize_t group, first_kernel = 0
     cdef int status
     strip.image = area.image
     strip.first_row, strip.n_rows = area.first_row, area.n_rows
     strip.first_column, strip.n_columns = area.first_column, area.n_columns
-    strip.n_kernels = geometry.n_kernels
     strip.row_pitch, strip.column_pitch = loops.rows.row_pitch, loops.rows.column_pitch
     strip.kernel_pitch = loops.rows.kernel_pitch
     for group in range(area.first_group, area.end_group):
         windows = windows_of(loops, &area, group, workspace, counted)
-        strip.first_kernel = group * geometry.n_kernels
+        strip.first_kernel, strip.n_kernels = group * geometry.n_kernels, geometry.n_kernels
         strip.responses = after_images
         if loops.direct_store:
             strip.responses = place_of(&loops.consumer, &strip)
@@ -89,9 +92,19 @@ cdef int do_strip(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* co
                                        watch_signals)
         if status != DONE:
             return status
+        if loops.panel_parts > 1:
+            first_kernel = loops.panels[area.first_panel].first
+            strip.first_kernel += first_kernel
+            strip.n_kernels = end_of(&loops.panels[area.end_panel - 1]) - first_kernel
+            strip.responses += first_kernel * loops.rows.kernel_pitch * loops.item_bytes
         if not loops.direct_store:
             consume_images(loops, strip)
     return DONE
+
+
+cdef inline Py_ssize_t end_of(const Panel* panel) noexcept nogil:
+    """The kernel behind a panel's last one."""
+    return panel.first + panel.n_kernels
 
 
 cdef inline void consume_images(Loops* loops, Finished strip) noexcept nogil:

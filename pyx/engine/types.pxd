@@ -40,6 +40,7 @@ cdef struct Panel:
 cdef struct Area:
     Py_ssize_t image
     Py_ssize_t first_group, end_group
+    Py_ssize_t first_panel, end_panel
     Py_ssize_t first_row, n_rows
     Py_ssize_t first_column, n_columns
 
@@ -147,6 +148,7 @@ cdef struct Loops:
     Pixels pixels                     # over channels
     Quads quads
     Py_ssize_t quads_at_once
+    Py_ssize_t panel_parts            # of winograd's panels, which are tasks of their own where strips are few
     Py_ssize_t panels_at_once         # of winograd's sums
     Py_ssize_t sums_elements          # of the quads that are done at once and one panel
     Fourier fourier                   # from here on of the frequency domain alone

@@ -12,6 +12,7 @@ cdef Py_ssize_t MOST_QUADS = 112          # of winograd at once: eight of the la
 # Quads that are done at once where they are too large for that, so that a bank that comes from further away is read for
 # many of them, the panels whose sums wait for each other then, and the bytes of so many quads at most.
 cdef Py_ssize_t MANY_QUADS = 56, PANELS_AT_ONCE = 4, MOST_QUADS_BYTES = 16 * 1024 * 1024
+cdef Py_ssize_t LEAST_PANELS = 2          # of a part, beside whose sums the transforms of its pixels are little
 cdef Py_ssize_t LEAST_QUADS = 28          # of a task, for the same reason
 cdef Py_ssize_t HANDED_BACK_COLUMNS = 64  # that the direct method does at once, at most
 
@@ -37,7 +38,7 @@ cdef int correlate_quads(Loops* loops, Py_ssize_t group, const Area* area, const
     cdef const Geometry* geometry = loops.geometry
     cdef Quads quads = loops.quads
     cdef Py_ssize_t n_images = area.n_rows // geometry.down.outputs if loops.images_at_once > 1 else 1
-    cdef Py_ssize_t dilation = geometry.down.dilation, chunk, index, size = loops.item_bytes
+    cdef Py_ssize_t dilation = geometry.down.dilation, chunk, index, slot, size = loops.item_bytes
     cdef Py_ssize_t of_image = quads_across(area.n_rows // n_images, quads.side, dilation) * quads.quads_per_row
     cdef Py_ssize_t n_quads = n_images * of_image, n_chunks = ceiling(n_quads, loops.quads_at_once)
     cdef char* sums = transformed + quads.n_places * quads.plane_pitch * size
@@ -51,17 +52,20 @@ cdef int correlate_quads(Loops* loops, Py_ssize_t group, const Area* area, const
         quads.n_quads = n_quads * (chunk + 1) // n_chunks - quads.first
         transform_quads(loops, &quads, of_image, windows, transformed)
         finite = True
-        for index in range(loops.n_panels):
-            if index % loops.panels_at_once == 0:
-                status = sum_places(loops, group, &quads, index, transformed, sums, counted, watch_signals)
+        for index in range(area.first_panel, area.end_panel):
+            slot = (index - area.first_panel) % loops.panels_at_once
+            if slot == 0:
+                status = sum_places(loops, group, &quads, index, area.end_panel, transformed, sums, counted,
+                                    watch_signals)
                 if status != DONE:
                     return status
-            finite &= respond(loops, group, index, &quads, of_image, sums, responses)
+            finite &= respond(loops, group, index, &quads, of_image, sums + slot * loops.sums_elements * size,
+                              responses)
         if not finite:
             first_row = min(first_row, row_of_quad(&quads, quads.first, of_image, 0))
             end_row = row_of_quad(&quads, quads.first + quads.n_quads - 1, of_image, dilation)
     for index in range(first_row // quads.n_rows, ceiling(end_row, quads.n_rows)):
-        status = do_handed_back(loops, group, max(0, first_row - index * quads.n_rows),
+        status = do_handed_back(loops, group, area, max(0, first_row - index * quads.n_rows),
                                 min(end_row - index * quads.n_rows, quads.n_rows),
                                 windows + index * windows_of_image(loops),
                                 responses + index * responses_of_image(loops), transformed, counted, watch_signals)
@@ -122,7 +126,6 @@ cdef inline bint respond(Loops* loops, Py_ssize_t group, Py_ssize_t index, Quads
     cdef bint finite = True
     cdef Quads own
     quads.width, quads.n_kernels = panel.width, panel.n_kernels
-    sums += index % loops.panels_at_once * loops.sums_elements * size
     while done < quads.n_quads:
         image = quads_of_image(quads, done, of_image, &own)
         finite &= loops.routines.winograd_out(&own, sums + done * quads.sums_quad_pitch * size,
@@ -132,7 +135,7 @@ cdef inline bint respond(Loops* loops, Py_ssize_t group, Py_ssize_t index, Quads
     return finite
 
 
-cdef int sum_places(Loops* loops, Py_ssize_t group, const Quads* quads, Py_ssize_t first_panel,
+cdef int sum_places(Loops* loops, Py_ssize_t group, const Quads* quads, Py_ssize_t first_panel, Py_ssize_t end_panel,
                     const char* transformed, char* sums, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
     """The sums over channels of some quads for some panels, place by place."""
     cdef Py_ssize_t depth = loops.geometry.depth, size = loops.item_bytes, place, index, first
@@ -145,7 +148,7 @@ cdef int sum_places(Loops* loops, Py_ssize_t group, const Quads* quads, Py_ssize
     rows.kernel_pitch = 1
     rows.column_pitch = quads.sums_quad_pitch
     for place in range(quads.n_places):
-        for index in range(first_panel, min(first_panel + loops.panels_at_once, loops.n_panels)):
+        for index in range(first_panel, min(first_panel + loops.panels_at_once, end_panel)):
             panel = &loops.panels[index]
             first = (group * loops.padded_kernels + panel.offset) * quads.n_places + place * panel.width
             rows.width = rows.n_kernels = panel.width
@@ -159,8 +162,9 @@ cdef int sum_places(Loops* loops, Py_ssize_t group, const Quads* quads, Py_ssize
     return DONE
 
 
-cdef int do_handed_back(Loops* loops, Py_ssize_t group, Py_ssize_t first_row, Py_ssize_t end_row, const char* windows,
-                        char* responses, char* memory, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+cdef int do_handed_back(Loops* loops, Py_ssize_t group, const Area* area, Py_ssize_t first_row, Py_ssize_t end_row,
+                        const char* windows, char* responses, char* memory, Py_ssize_t* counted,
+                        bint watch_signals) noexcept nogil:
     """The responses of some rows that are not finite, by the direct method, in runs of columns."""
     cdef Py_ssize_t row, first, index, n_columns = loops.geometry.across.outputs, size = loops.item_bytes
     cdef Py_ssize_t n_taps = 9 * loops.geometry.depth, columns_at_once
@@ -171,7 +175,7 @@ cdef int do_handed_back(Loops* loops, Py_ssize_t group, Py_ssize_t first_row, Py
     if status != DONE:
         return status
     rows.n_rows = 1
-    for index in range(loops.n_panels):
+    for index in range(area.first_panel, area.end_panel):
         panel = &loops.panels[index]
         rows.n_kernels, rows.width = panel.n_kernels, panel.width
         rows.column_pitch = panel.width
@@ -322,6 +326,20 @@ cdef class Winograd(Interleaved):
                    workspace_limit // self.workspace_of(self.loops.strip_rows))
         n_tasks = max(1, ceiling(ceiling(n_images, max(1, most)), n_workers) * n_workers)
         return max(1, min(ceiling(n_images, n_tasks), most))
+
+    cdef Py_ssize_t workers_of_strips(self, Py_ssize_t n_workers):
+        """One where all quads are done at once: its workers share the panels, so that each is read once."""
+        cdef Py_ssize_t n_quads = product(self.quads_of(self.engine.geometry.down.outputs), self.loops.n_images)
+        return 1 if n_quads <= MANY_QUADS and self.engine.n_panels >= LEAST_PANELS * n_workers else n_workers
+
+    cdef Py_ssize_t parts_for(self, Py_ssize_t n_workers):
+        """Parts of the panels, where strips are few and do not go round: pixels are transformed for each part."""
+        cdef Py_ssize_t n_tasks = self.loops.n_tasks
+        cdef bint even = n_tasks % n_workers == 0 and self.loops.strip_rows * self.loops.n_strips == (
+            self.engine.geometry.down.outputs)
+        if even or n_tasks >= tasks_for(n_workers) or self.engine.geometry.groups > 1:
+            return 1
+        return max(1, min(n_workers, self.engine.n_panels // LEAST_PANELS))
 
     cdef Py_ssize_t quads_of(self, Py_ssize_t rows):
         """Quads of so many rows of an image's responses."""
