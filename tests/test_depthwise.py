@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from checks import assert_same_bits, random_generator
+from checks import assert_same_bits, random_generator, real_numbers
 from looping import for_each
 
 import xcorr
@@ -118,6 +118,28 @@ def test_workers_and_the_place_in_a_batch_change_no_bit(layout):
     together = xcorr.correlate(images, kernels, workers=3, **keywords)
     for index in range(5):
         assert_same_bits(together[index], xcorr.correlate(images[index : index + 1], kernels, workers=1, **keywords)[0])
+
+
+@pytest.mark.parametrize("n_channels", [33, 64, 70])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_planes_that_workers_share_out_by_channels_keep_their_bits(n_channels, stride):
+    rng = random_generator(n_channels, stride)
+    images, kernels = operands(rng, "NCHW", 1, 40, 37, n_channels, 3, np.float32)
+    fill, bias = real_numbers(rng, n_channels, "float32"), real_numbers(rng, n_channels, "float32")
+    keywords = {
+        "layout": "NCHW",
+        "groups": n_channels,
+        "padding": 1,
+        "stride": stride,
+        "fill_value": fill,
+        "bias": bias,
+    }
+    images = np.repeat(images, 12, axis=0)  # enough for several workers
+    one = xcorr.correlate(images[:1], kernels, workers=1, **keywords)
+    for n_images in (2, 3, 12):
+        together = xcorr.correlate(images[:n_images], kernels, workers=2, **keywords)
+        for response in together:
+            assert_same_bits(response, one[0])
 
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])

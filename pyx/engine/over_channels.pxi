@@ -5,8 +5,9 @@
 # padding: tables say where each padded row and column lies. Otherwise padded rows are laid into a strip.
 
 from microkernels cimport PADDING, Pixels
-from types cimport DONE, STORE, Area, Geometry, Loops, ceiling
+from types cimport DONE, STORE, Area, Finished, Geometry, Loops, ceiling
 
+cdef Py_ssize_t LEAST_PARTS = 2  # of all images' channels, for each worker
 cdef Py_ssize_t LEAST_SHARE = 4  # of a vector that a row has to fill, or channels are turned around
 
 
@@ -73,6 +74,19 @@ cdef class OverChannels(Interleaved):
             return size == 3 and geometry.rows_per_block == 1
         return size == 3 and geometry.rows_per_block == 3 or size == 5 and geometry.rows_per_block == 2
 
+    cdef deal_tasks(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit, list areas):
+        """Planes are read from their beginning to their end: tasks share out channels, if these are enough."""
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t n_vectors = geometry.n_kernels // self.engine.routines.lanes
+        Interleaved.deal_tasks(self, n_workers, workspace_limit, areas)
+        if (self.by_planes and areas is None and loops.strips_across == 1 and loops.n_strips > 1
+                and product(loops.n_images, n_vectors) >= LEAST_PARTS * n_workers):
+            loops.do_task = do_planes
+            loops.n_strips = min(n_vectors, ceiling(tasks_for(n_workers), loops.n_images))
+            loops.n_tasks = product(loops.n_images, loops.n_strips)
+            loops.strip_rows, loops.tasks_per_claim = geometry.down.outputs, 1
+
     cdef Py_ssize_t bytes_per_row(self):
         """A strip that is no copy need not stay in a cache."""
         return 1 if self.loops.in_place and self.finds_pixels() else Interleaved.bytes_per_row(self)
@@ -123,20 +137,47 @@ cdef class OverChannels(Interleaved):
 
 cdef int correlate_channels(Loops* loops, Py_ssize_t group, const Area* area, const char* windows, char* responses,
                             char* memory, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
-    """All channels of some rows and columns of windows at one go, as their number allows."""
+    """All channels of some rows and columns of windows."""
+    return correlate_some_channels(loops, 0, loops.geometry.n_kernels, area, windows, responses, counted,
+                                   watch_signals)
+
+
+cdef int do_planes(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* counted,
+                   bint watch_signals) noexcept nogil:
+    """Whole planes of some vectors' channels of one image: a part of them for each of its tasks."""
     cdef const Geometry* geometry = loops.geometry
-    cdef Py_ssize_t of_window = (geometry.down.kernel * geometry.across.kernel * geometry.depth
-                                 * loops.padded_kernels)
+    cdef Py_ssize_t part = task % loops.n_strips, lanes = loops.routines.lanes
+    cdef Py_ssize_t n_vectors = geometry.n_kernels // lanes, first, end
+    cdef Area area
+    cdef Finished planes
+    first = n_vectors * part // loops.n_strips * lanes
+    end = n_vectors * (part + 1) // loops.n_strips * lanes if part + 1 < loops.n_strips else geometry.n_kernels
+    area.image = planes.image = task // loops.n_strips
+    area.first_row = area.first_column = planes.first_row = planes.first_column = planes.first_kernel = 0
+    area.n_rows, area.n_columns = geometry.down.outputs, geometry.across.outputs
+    return correlate_some_channels(loops, first, end, &area, NULL, place_of(&loops.consumer, &planes), counted,
+                                   watch_signals)
+
+
+cdef int correlate_some_channels(Loops* loops, Py_ssize_t first, Py_ssize_t end, const Area* area, const char* windows,
+                                 char* responses, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+    """Channels [first, end) of some rows and columns of windows at one go, as their number allows."""
+    cdef const Geometry* geometry = loops.geometry
+    cdef Py_ssize_t n_taps = geometry.down.kernel * geometry.across.kernel * geometry.depth
+    cdef Py_ssize_t of_window = n_taps * min(end - first + loops.routines.lanes, loops.padded_kernels)
     cdef Py_ssize_t rows_at_once = max(4, SIGNAL_MULTIPLY_ADDS // of_window // area.n_columns)
     cdef Py_ssize_t columns_at_once = max(8, SIGNAL_MULTIPLY_ADDS // of_window // 4)
     cdef Py_ssize_t y = 0, x, size = loops.item_bytes
     cdef int status
     cdef Rows rows = loops.rows
     cdef Pixels pixels = loops.pixels
-    rows.n_kernels = geometry.n_kernels
+    rows.n_kernels = end - first
     pixels.origin = windows
+    pixels.fill = <const char*> pixels.fill + first * size
+    responses += first * rows.kernel_pitch * size
     if loops.in_place:
-        pixels.origin = loops.source.images + area.image * loops.source.image_bytes
+        pixels.origin = (loops.source.images + area.image * loops.source.image_bytes
+                         + first * pixels.channel_pitch * size)
         pixels.rows += area.first_row * geometry.down.stride
         move_right(&pixels, area.first_column)
     while y < area.n_rows:
@@ -144,7 +185,8 @@ cdef int correlate_channels(Loops* loops, Py_ssize_t group, const Area* area, co
         x = 0
         while x < area.n_columns:
             rows.n_columns = min(area.n_columns - x, columns_at_once)
-            loops.correlate_pixels(&loops.sum, &rows, &pixels, loops.packed, loops.bias,
+            loops.correlate_pixels(&loops.sum, &rows, &pixels, loops.packed + first * n_taps * size,
+                                   loops.bias + first * size,
                                    responses + (y * rows.row_pitch + x * rows.column_pitch) * size)
             x += rows.n_columns
             move_right(&pixels, rows.n_columns)
