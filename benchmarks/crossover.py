@@ -5,7 +5,8 @@ geometries, with every method forced; then a random sample, on which "auto" is c
 Each line ends with the other methods' time over direct's (above 1: direct is faster). At the end stand the constants
 with their origin, as `_methods/` has them. Calls take turns; XCORR_LEVEL chooses the level.
 
-With --quads only 3x3 layers are measured, by winograd with quads of 2x2 and of 4x4 responses, raw kernels as well.
+With --quads only 3x3 and 5x5 layers are measured, by winograd with quads of 2x2 and, of 3x3 kernels, of 4x4 responses,
+raw kernels as well.
 
     python benchmarks/crossover.py [--workers 1] [--random 200] [--seconds 0.4] [--seed 3] [--no-grid] [--quads]
 """
@@ -163,8 +164,9 @@ def measure(case: Case, methods: tuple[str, ...], n_workers: int, seconds: float
 def layers_of_quads() -> list[Case]:
     """Layers by which it is decided whether winograd is taken, and with which quads."""
     return [
-        Case((n_images, side + 2, side + 2, channels), (n_kernels, 3, 3))
-        for n_images, side, (channels, n_kernels) in itertools.product(
+        Case((n_images, side + taps - 1, side + taps - 1, channels), (n_kernels, taps, taps))
+        for taps, n_images, side, (channels, n_kernels) in itertools.product(
+            (3, 5),
             (1, 8),
             (4, 6, 7, 8, 10, 12, 14, 28, 56),
             ((16, 16), (16, 64), (32, 32), (64, 64), (128, 128), (256, 256), (512, 512)),
@@ -173,12 +175,13 @@ def layers_of_quads() -> list[Case]:
 
 
 def compare_quads(case: Case, n_workers: int, seconds: float) -> None:
-    """Prints direct's milliseconds, and winograd's share of them with either quads, prepared and raw."""
+    """Prints direct's milliseconds, and winograd's share of them with the quads there are, prepared and raw."""
     images, kernels = case.arrays()
+    sides = (2, 4) if case.kernels[1] == 3 else (2,)
     prepared: dict[Any, Any] = {"direct": prepared_call(case, n_workers, "direct")}
     raw: dict[Any, Any] = {"direct": partial(raw_call, images, kernels, n_workers, "direct", 2)}
     taken = winograd.quad_side(case.geometry)
-    for side in (2, 4):
+    for side in sides:
         with patch.object(winograd, "quad_side", lambda geometry, side=side: side):
             xcorr.clear_caches()  # and with them the plans of other quads
             prepared[side] = prepared_call(case, n_workers, "winograd")
@@ -187,7 +190,7 @@ def compare_quads(case: Case, n_workers: int, seconds: float) -> None:
     shares = "  ".join(
         f"{side}x{side}{'*' if side == taken else ' '} {best[side] / best['direct']:5.2f}"
         for best in times
-        for side in (2, 4)
+        for side in sides
     )
     auto = xcorr.choose_method(case.images, case.kernels)
     print(f"{case!s:48} direct {times[0]['direct'] * 1e3:8.3f} ms  {shares}  {auto}", flush=True)

@@ -57,7 +57,7 @@ def test_a_forced_method_is_taken(method):
 @pytest.mark.parametrize(
     ("geometry", "dtype", "precision", "obstacle"),
     [
-        (layer(8, 64, 64, 5), "f4", "standard", "kernels of 5x5: they have to be 3x3"),
+        (layer(8, 64, 64, 7), "f4", "standard", "kernels of 7x7: they have to be 3x3 or 5x5"),
         (layer(9, 64, 64, stride=2), "f4", "standard", "stride (2, 2): it has to be 1"),
         (layer(8, 64, 64), "i4", "standard", "responses of int64: its sums are not proven to be exact"),
         (
@@ -100,6 +100,17 @@ def test_winograd_says_what_keeps_it_from_a_job(geometry, dtype, precision, obst
         (layer(10, 512, 512), "winograd"),
         (layer(8, 1024, 1024, groups=2), "direct"),
         (layer(8, 1024, 1022, groups=2), "winograd"),
+        # 5x5 kernels
+        (layer(28, 64, 64, 5), "winograd"),
+        (layer(28, 16, 16, 5), "direct"),
+        (layer(28, 16, 64, 5), "winograd"),
+        (layer(7, 64, 64, 5), "direct"),
+        (layer(7, 384, 128, 5), "winograd"),
+        (layer(8, 512, 512, 5), "direct"),
+        (layer(10, 512, 512, 5), "winograd"),
+        (make_geometry((28, 28, 64), (64, 5, 5, 64), padding=4, dilation=2), "winograd"),
+        (make_geometry((28, 28, 64), (64, 5, 5, 64), padding=2, stride=2), "direct"),
+        (make_geometry((28, 28, 64), (64, 3, 5, 64), padding=2), "direct"),
         # places that are no responses
         (layer(7, 64, 64), "direct"),
         (layer(7, 128, 128), "winograd"),
@@ -139,6 +150,11 @@ def test_quads_of_winograd_are_as_large_as_pays_off(geometry, side):
     responses = f"{(side + 2) ** 2} multiplications for {side**2} responses"
     plan = SimpleNamespace(geometry=geometry)
     assert responses in winograd.reasons(plan)[0]
+
+
+def test_quads_of_5x5_kernels_are_told():
+    reason = winograd.reasons(SimpleNamespace(geometry=layer(64, 64, 64, 5)))[0]
+    assert reason == "5x5 kernels of many channels: 36 multiplications for 4 responses instead of 100, F(2x2, 5x5)"
 
 
 def test_winograd_is_not_taken_for_strips_that_are_too_large():

@@ -217,7 +217,8 @@ def test_auto_takes_it_for_layers_of_many_channels_only():
         {"method": "direct"},
     ):
         assert xcorr.choose_method(*LAYER, **keywords) == "direct"
-    assert xcorr.choose_method((1, 28, 28, 64), (64, 5, 5, 64)) != "winograd"
+    assert xcorr.choose_method((1, 28, 28, 64), (64, 5, 5, 64)) == "winograd"
+    assert xcorr.choose_method((1, 28, 28, 64), (64, 4, 4, 64)) == "direct"
     assert xcorr.choose_method((1, 28, 28, 1), (64, 3, 3, 1)) == "direct"
     assert xcorr.choose_method((1, 28, 28, 32), (64, 3, 3, 32)) == "winograd"
     assert xcorr.choose_method((1, 11, 11, 32), (64, 3, 3, 32)) == "direct"  # 9x9 in tiles for 10x10

@@ -94,8 +94,8 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
         Whether complex kernels are conjugated.
     method : {"auto", "direct", "matmul", "fft", "winograd"}
         How it is computed. "auto" chooses by the sizes of one image and of the bank. "fft" goes through the frequency
-        domain, for large kernels. "winograd" is for 3x3 kernels without stride, in floats and complex numbers whose
-        sums have the response's precision. "matmul" reads a large bank where it lies, for few windows.
+        domain, for large kernels. "winograd" is for 3x3 and 5x5 kernels without stride, in floats and complex
+        numbers whose sums have the response's precision. "matmul" reads a large bank where it lies, for few windows.
     precision : {"standard", "strict"}
         "strict" takes only methods with the componentwise error bound of direct summation.
     overflow : {"raise", "saturate"}
@@ -146,7 +146,7 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     sum of the magnitudes of the products ([1]_, chapter 4, for sums in blocks). By the method "winograd" it is at most
     16 u times the sum over channels of the largest pixel's magnitude in the response's square of 4x4 pixels times the
     sum of the kernel's magnitudes (27 u where channels are alike to the bit and their signs are the worst ones), 384 u
-    in large layers, whose squares have 6x6 pixels ([2]_ for the algorithm). By
+    in large layers and 512 u with 5x5 kernels, whose squares have 6x6 pixels ([2]_ for the algorithm). By
     the method "fft" it is at most ``0.5 log2(points) u`` times the 2-norm of a section of `points` pixels around the
     window, at most 2048 by 2048, times that of the kernel; integers are transformed in float64 and rounded, where a
     bound proves that this is exact, and sections that are not finite, or where some window's largest pixel is less

@@ -95,6 +95,7 @@ cdef class Engine:
     cdef int lanes_over                              # a Form
     cdef Py_ssize_t kernel_height, kernel_width      # as the kernels lie, also where the geometry is turned
     cdef Py_ssize_t side                             # of winograd: responses of a quad down and across, else 0
+    cdef Py_ssize_t n_pixels                         # of winograd: pixels of a quad down and across
     cdef Py_ssize_t staged                           # channels that one position of a strip holds
     cdef Py_ssize_t pixel                            # elements of one position of a strip, those of no channel included
     cdef Panel* panels
@@ -127,11 +128,12 @@ cdef class Engine:
         geometry.rows_per_block, geometry.pieces_per_row, geometry.compensated = blocks
         self.n_taps = geometry.down.kernel * geometry.across.kernel * geometry.depth
         if self.lanes_over == WINOGRAD:
-            if (geometry.down.kernel, geometry.across.kernel) != (3, 3) or (
-                    geometry.down.stride, geometry.across.stride) != (1, 1):
-                raise ValueError("form: winograd is for kernels of 3x3 without stride")
             self.side = 4 if form == "winograd 4x4" else 2
-            self.n_taps = (self.side + 2) * (self.side + 2) * geometry.depth
+            self.n_pixels = self.side + geometry.down.kernel - 1
+            if (geometry.down.kernel != geometry.across.kernel or geometry.down.kernel not in (3, 5)
+                    or self.n_pixels > 6 or (geometry.down.stride, geometry.across.stride) != (1, 1)):
+                raise ValueError("form: winograd is for kernels of 3x3, or 5x5 by quads of 2x2, without stride")
+            self.n_taps = self.n_pixels * self.n_pixels * geometry.depth
         if self.lanes_over == OVER_CHANNELS:
             if geometry.depth != geometry.n_kernels or geometry.depth not in (1, FOUR):
                 raise ValueError("form: lanes go over channels of groups of one channel and one kernel, or of four")
@@ -337,7 +339,7 @@ cdef class Engine:
         with nogil:
             for index in range(first, end):
                 panel = &self.panels[index % self.n_panels]
-                pack_one(self.routines, self.side, geometry.depth, &taps, pitches,
+                pack_one(self.routines, self.side, self.n_pixels, geometry.depth, &taps, pitches,
                          place + (self._kernels_before(index) - before) * taps.kernel_pitch * size,
                          packed + ((index // self.n_panels * self.padded_kernels + panel.offset) * self.n_taps
                                    + (row * self.kernel_width * geometry.depth + channel) * panel.width) * size,

@@ -43,11 +43,12 @@ cdef void swap_axes(Taps* taps, Py_ssize_t one, Py_ssize_t other) noexcept:
     taps.places[one], taps.places[other] = taps.places[other], taps.places[one]
 
 
-cdef void pack_one(const Routines* routines, Py_ssize_t side, Py_ssize_t depth, const Taps* taps,
-                   const Py_ssize_t* pitches, const char* kernels, char* packed, const Panel* panel) noexcept nogil:
-    """One panel, as the form's micro-kernels read it: by winograd for quads of so many responses a side, else 0."""
+cdef void pack_one(const Routines* routines, Py_ssize_t side, Py_ssize_t n_pixels, Py_ssize_t depth,
+                   const Taps* taps, const Py_ssize_t* pitches, const char* kernels, char* packed,
+                   const Panel* panel) noexcept nogil:
+    """One panel, as the form's micro-kernels read it: by winograd for quads of so many responses and pixels, else 0."""
     if side:
-        routines.pack_transformed(kernels, pitches, depth, packed, panel.width, panel.n_kernels, side)
+        routines.pack_transformed(kernels, pitches, depth, packed, panel.width, panel.n_kernels, side, n_pixels)
     else:
         routines.pack(taps, kernels, packed, panel.width, panel.n_kernels)
 

@@ -167,7 +167,8 @@ cdef int do_handed_back(Loops* loops, Py_ssize_t group, const Area* area, Py_ssi
                         bint watch_signals) noexcept nogil:
     """The responses of some rows that are not finite, by the direct method, in runs of columns."""
     cdef Py_ssize_t row, first, index, n_columns = loops.geometry.across.outputs, size = loops.item_bytes
-    cdef Py_ssize_t n_taps = 9 * loops.geometry.depth, columns_at_once
+    cdef Py_ssize_t n_taps = loops.geometry.down.kernel * loops.geometry.across.kernel * loops.geometry.depth
+    cdef Py_ssize_t columns_at_once
     cdef int status = direct_is_there(loops)
     cdef const Panel* panel
     cdef Rows rows = loops.rows
@@ -349,7 +350,7 @@ cdef class Winograd(Interleaved):
 
     cdef Py_ssize_t near_quads(self):
         """Quads whose transformed pixels stay in the second cache."""
-        cdef Py_ssize_t of_quad = (self.engine.side + 2) * (self.engine.side + 2) * self.engine.routines.item_bytes
+        cdef Py_ssize_t of_quad = self.engine.n_pixels * self.engine.n_pixels * self.engine.routines.item_bytes
         return QUADS_BYTES // of_quad // self.engine.geometry.depth
 
     cdef Py_ssize_t most_quads(self):
@@ -368,7 +369,8 @@ cdef class Winograd(Interleaved):
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t width = self.engine.panels[0].width, n_quads = self.most_quads()  # no panel is wider
         quads.side = self.engine.side
-        quads.n_places = (quads.side + 2) * (quads.side + 2)
+        quads.n_pixels = self.engine.n_pixels
+        quads.n_places = quads.n_pixels * quads.n_pixels
         # planes whose pitch is a multiple of 4096 bytes would all fall into the same sets of the first cache
         quads.plane_pitch = product(n_quads, geometry.depth) + 5 * 16
         quads.sums_pitch = width
@@ -417,6 +419,7 @@ cdef class Winograd(Interleaved):
         self.loops.direct.packed = <const char*> self.direct_packed.buf
         self.loops.direct.bias = <const char*> self.direct_bias.buf
         self.direct_segments = self.build_sum(
-            &engine.geometry, &self.loops.direct.sum, 3, 3 * engine.geometry.depth,
+            &engine.geometry, &self.loops.direct.sum, engine.geometry.down.kernel,
+            engine.geometry.across.kernel * engine.geometry.depth,
             self.loops.sum.tap_pitch != engine.geometry.depth)
         publish(&self.loops.has_direct)

@@ -148,15 +148,17 @@ cdef struct Product:
 ctypedef void (*Multiply)(const Product*, const void* windows, const void* kernels, const void* bias,
                           void* responses) noexcept nogil
 
-# Some quads of winograd, in the order of rows, of one strip: each is 2x2 responses from 4x4 pixels or 4x4 responses
-# from 6x6, all of them as far apart as the dilation says. A quad has as many places as pixels.
+# Some quads of winograd, in the order of rows, of one strip: each is 2x2 responses from 4x4 pixels, or from
+# 6x6 pixels 4x4 responses of 3x3 kernels or 2x2 of 5x5, all of them as far apart as the dilation says. A quad has as
+# many places as pixels.
 cdef struct Quads:
     Py_ssize_t side                  # 2 or 4: responses of a quad down and across
+    Py_ssize_t n_pixels              # 4 or 6: down and across, as many as responses and taps but one
     Py_ssize_t n_places              # 16 or 36
     Py_ssize_t first                 # quad
     Py_ssize_t n_quads
     Py_ssize_t quads_per_row
-    Py_ssize_t n_rows                # responses of the strip, whose pixels are two dilations more both ways
+    Py_ssize_t n_rows                # responses of the strip, whose pixels are taps less one dilations more
     Py_ssize_t n_columns
     Py_ssize_t row_dilation
     Py_ssize_t column_dilation
@@ -178,10 +180,11 @@ ctypedef void (*WinogradIn)(const Quads*, const void* pixels, void* transformed)
 # Whether every response is finite.
 ctypedef bint (*WinogradOut)(const Quads*, const void* sums, const void* bias, void* response) noexcept nogil
 
-# packed[(place * depth + channel) * width + kernel] = the transforms of kernels (kernels, 3, 3, depth), with these
-# pitches, for quads of so many responses down and across; 0 for kernels from n_kernels on.
+# packed[(place * depth + channel) * width + kernel] = the transforms of square kernels (kernels, taps, taps, depth),
+# with these pitches, for quads of so many responses and pixels down and across; 0 for kernels from n_kernels on.
 ctypedef void (*PackTransformed)(const void* kernels, const Py_ssize_t* pitches, Py_ssize_t depth, void* packed,
-                                 Py_ssize_t width, Py_ssize_t n_kernels, Py_ssize_t side) noexcept nogil
+                                 Py_ssize_t width, Py_ssize_t n_kernels, Py_ssize_t side,
+                                 Py_ssize_t n_pixels) noexcept nogil
 
 # A transform of so many points along one axis, as passes of these radices; without any the axis is left alone.
 cdef struct Transform:

@@ -61,9 +61,9 @@ cdef inline vector scaled(double scalar, vector value) noexcept nogil:
         return scalar * value
 
 
-cdef inline double kernel_scale(Py_ssize_t side, vector like) noexcept nogil:
+cdef inline double kernel_scale(Py_ssize_t n_pixels, vector like) noexcept nogil:
     """Factor of winograd's transformed kernels: those of the least taps there are then have all their bits."""
-    if side == 2:
+    if n_pixels == 4:
         return 4  # the transforms of whole numbers are such
     elif vector is f32v:
         return 16777216.0  # 2**24

@@ -1,23 +1,24 @@
 # The transforms of winograd (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016): F(2x2, 3x3)
 # makes two by two responses from four by four pixels with 16 multiplications instead of 36, F(4x4, 3x3) four by four
-# from six by six with 36 instead of 144. What lies between them, sums over channels for each of the 16 or 36 places, is
-# done by the tiles with lanes over kernels.
+# from six by six with 36 instead of 144, F(2x2, 5x5) two by two from six by six with 36 instead of 100. What lies
+# between them, sums over channels for each of the 16 or 36 places, is done by the tiles with lanes over kernels.
 #
 # Dilated kernels join responses that are as far apart as their taps are: rows 0 and d, 1 and d + 1, and so on up to
-# 2 d, then the next ones; or 0, d, 2 d and 3 d.
+# 2 d, then the next ones; or 0, d, 2 d and 3 d by F(4x4).
 #
-# The polynomials of F(4x4) are taken at 0, 1 and -1 over the root of 2, the root of 2 and its negative, and infinity.
-# There the magnitudes that a response is the difference of are least: at most 95 times its bound's norm, 10 times for
-# F(2x2), and 530 times at 0, 1, -1, 2, -2 and infinity, whose numbers are rounder. All factors but the root are powers
-# of two or have few bits, so that little is rounded.
+# F(4x4, 3x3) and F(2x2, 5x5) transform pixels alike. Their polynomials are taken at 0, 1 and -1 over the root of 2, the
+# root of 2 and its negative, and infinity. There the magnitudes that a response is the difference of are least: at most
+# 95 times its bound's norm by either, 10 times by F(2x2, 3x3), and 530 times by F(4x4, 3x3) at 0, 1, -1, 2, -2 and
+# infinity, whose numbers are rounder. All factors but the root are powers of two or have few bits, so that little is
+# rounded.
 #
 # Sums over channels go by short blocks (`_methods/winograd.py`). Kernels are transformed times a power of two
 # (winograd_kernels.pxi), which responses are divided by.
 #
-# A response by F(2x2) is made of those places alone that its own window reaches: the sums of a window of zeros are
-# zeros, and what is not finite outside of a window does not come into it. By F(4x4) all pixels of the quad come into a
-# response and cancel again: windows of zeros are looked for, and responses beside what is not finite are no numbers and
-# done directly with the others.
+# A response by F(2x2, 3x3) is made of those places alone that its own window reaches: the sums of a window of zeros are
+# zeros, and what is not finite outside of a window does not come into it. Of 6x6 pixels all come into a response and
+# cancel again: windows of zeros are looked for, and responses beside what is not finite are no numbers and are done
+# directly with the others.
 
 from microkernels cimport MOST_LANES, Quads, real
 from simd cimport ROOT_OF_HALF, a_zero, f32v, f32v_broadcast, f64v_broadcast
@@ -27,10 +28,10 @@ cdef enum:
     MOST_SIDE = 6  # pixels
 
 
-cdef inline void pixels_transformed(const vector* pixels, vector* done, Py_ssize_t side) noexcept nogil:
-    """B^T d of one row or column: `side` literal responses' pixels, two more than these."""
+cdef inline void pixels_transformed(const vector* pixels, vector* done, Py_ssize_t n_pixels) noexcept nogil:
+    """B^T d of one row or column of a quad's pixels: a literal number of them."""
     cdef vector even, odd
-    if side == 2:
+    if n_pixels == 4:
         done[0] = pixels[0] - pixels[2]
         done[1] = pixels[1] + pixels[2]
         done[2] = pixels[2] - pixels[1]
@@ -44,10 +45,11 @@ cdef inline void pixels_transformed(const vector* pixels, vector* done, Py_ssize
         done[5] = pixels[1] + pixels[5] - scaled(2.5, pixels[3])
 
 
-cdef inline void sums_transformed(const vector* sums, vector* done, Py_ssize_t side) noexcept nogil:
-    """A^T m of one row or column: `side` literal responses from the places' sums, two more than these."""
+cdef inline void sums_transformed(const vector* sums, vector* done, Py_ssize_t side,
+                                  Py_ssize_t n_pixels) noexcept nogil:
+    """A^T m of one row or column: `side` literal responses from the sums of as many places as there are pixels."""
     cdef vector near, near_odd, far, far_odd
-    if side == 2:
+    if n_pixels == 4:
         done[0] = sums[0] + sums[1] + sums[2]
         done[1] = sums[1] - sums[2] - sums[3]
     else:
@@ -55,35 +57,39 @@ cdef inline void sums_transformed(const vector* sums, vector* done, Py_ssize_t s
         far, far_odd = sums[3] + sums[4], sums[3] - sums[4]
         done[0] = sums[0] + (near + far)
         done[1] = scaled(ROOT_OF_HALF, near_odd + scaled(2, far_odd))
-        done[2] = scaled(0.5, near) + scaled(2, far)
-        done[3] = sums[5] + scaled(ROOT_OF_HALF / 2, near_odd + scaled(8, far_odd))
+        if side == 2:
+            done[1] = sums[5] + done[1]
+        else:
+            done[2] = scaled(0.5, near) + scaled(2, far)
+            done[3] = sums[5] + scaled(ROOT_OF_HALF / 2, near_odd + scaled(8, far_odd))
 
 
 cdef inline void quad_in(const real* pixels, const Py_ssize_t* rows, const Py_ssize_t* columns, real* transformed,
-                         Py_ssize_t plane_pitch, Py_ssize_t side, vector like) noexcept nogil:
+                         Py_ssize_t plane_pitch, Py_ssize_t n_pixels, vector like) noexcept nogil:
     """B^T d B of one quad and one vector of channels."""
     cdef vector[MOST_SIDE * MOST_SIDE] done
     cdef vector[MOST_SIDE] line, turned
     cdef Py_ssize_t row, column
-    for column in range(side + 2):
-        for row in range(side + 2):
+    for column in range(n_pixels):
+        for row in range(n_pixels):
             line[row] = (<const vector*> (pixels + rows[row] + columns[column]))[0]
-        pixels_transformed(<const vector*> line, <vector*> turned, side)
-        for row in range(side + 2):
-            done[row * (side + 2) + column] = turned[row]
-    for row in range(side + 2):
-        pixels_transformed(<const vector*> done + row * (side + 2), <vector*> turned, side)
-        for column in range(side + 2):
+        pixels_transformed(<const vector*> line, <vector*> turned, n_pixels)
+        for row in range(n_pixels):
+            done[row * n_pixels + column] = turned[row]
+    for row in range(n_pixels):
+        pixels_transformed(<const vector*> done + row * n_pixels, <vector*> turned, n_pixels)
+        for column in range(n_pixels):
             (<vector*> (transformed + column * plane_pitch))[0] = turned[column]
-        transformed += (side + 2) * plane_pitch
+        transformed += n_pixels * plane_pitch
 
 
 cdef inline void part_in(const real* pixels, const Py_ssize_t* rows, const Py_ssize_t* columns, real* transformed,
-                         Py_ssize_t plane_pitch, Py_ssize_t n_channels, Py_ssize_t side, vector like) noexcept nogil:
+                         Py_ssize_t plane_pitch, Py_ssize_t n_channels, Py_ssize_t n_pixels,
+                         vector like) noexcept nogil:
     """`quad_in` for fewer channels than a vector has lanes: by way of whole vectors."""
     cdef real[MOST_SIDE * MOST_SIDE * MOST_LANES] loaded, done
     cdef Py_ssize_t[MOST_SIDE] loaded_rows, loaded_columns
-    cdef Py_ssize_t row, column, channel, lanes = n_lanes(like), n_pixels = side + 2
+    cdef Py_ssize_t row, column, channel, lanes = n_lanes(like)
     for row in range(n_pixels):
         loaded_rows[row] = n_pixels * row * lanes
         loaded_columns[row] = row * lanes
@@ -92,7 +98,7 @@ cdef inline void part_in(const real* pixels, const Py_ssize_t* rows, const Py_ss
                 loaded[(n_pixels * row + column) * lanes + channel] = (
                     pixels[rows[row] + columns[column] + channel] if channel < n_channels else 0)
     quad_in(<const real*> loaded, <const Py_ssize_t*> loaded_rows, <const Py_ssize_t*> loaded_columns, <real*> done,
-            lanes, side, like)
+            lanes, n_pixels, like)
     for row in range(n_pixels * n_pixels):
         for channel in range(n_channels):
             transformed[row * plane_pitch + channel] = done[row * lanes + channel]
@@ -114,29 +120,29 @@ cdef inline void find_pixels(Py_ssize_t first, Py_ssize_t n_pixels, Py_ssize_t d
 
 
 cdef inline void quads_in(const Quads* quads, const real* pixels, real* transformed, Py_ssize_t side,
-                          vector like) noexcept nogil:
+                          Py_ssize_t n_pixels, vector like) noexcept nogil:
     """All channels of some quads."""
-    cdef Py_ssize_t lanes = n_lanes(like), quad, channel
+    cdef Py_ssize_t lanes = n_lanes(like), quad, channel, more = n_pixels - side  # taps but one
     cdef Py_ssize_t[MOST_SIDE] rows
     cdef Py_ssize_t[MOST_SIDE] columns
     for quad in range(quads.first, quads.first + quads.n_quads):
-        find_pixels(first_of_quad(quad // quads.quads_per_row, side, quads.row_dilation), side + 2, quads.row_dilation,
-                    quads.n_rows + 2 * quads.row_dilation, quads.pixel_row_pitch, <Py_ssize_t*> rows)
-        find_pixels(first_of_quad(quad % quads.quads_per_row, side, quads.column_dilation), side + 2,
-                    quads.column_dilation, quads.n_columns + 2 * quads.column_dilation, quads.pixel_pitch,
+        find_pixels(first_of_quad(quad // quads.quads_per_row, side, quads.row_dilation), n_pixels, quads.row_dilation,
+                    quads.n_rows + more * quads.row_dilation, quads.pixel_row_pitch, <Py_ssize_t*> rows)
+        find_pixels(first_of_quad(quad % quads.quads_per_row, side, quads.column_dilation), n_pixels,
+                    quads.column_dilation, quads.n_columns + more * quads.column_dilation, quads.pixel_pitch,
                     <Py_ssize_t*> columns)
-        if side == 4:
+        if n_pixels == 6:
             quads.zero_windows[quad - quads.first] = zero_windows(
-                pixels, <const Py_ssize_t*> rows, <const Py_ssize_t*> columns, quads.depth)
+                pixels, <const Py_ssize_t*> rows, <const Py_ssize_t*> columns, quads.depth, side)
         if quads.depth < lanes:
             part_in(pixels, <const Py_ssize_t*> rows, <const Py_ssize_t*> columns, transformed, quads.plane_pitch,
-                    quads.depth, side, like)
+                    quads.depth, n_pixels, like)
         else:
             channel = 0
             while True:  # the last vector may lie over the one before
                 channel = min(channel, quads.depth - lanes)
                 quad_in(pixels + channel, <const Py_ssize_t*> rows, <const Py_ssize_t*> columns,
-                        transformed + channel, quads.plane_pitch, side, like)
+                        transformed + channel, quads.plane_pitch, n_pixels, like)
                 channel += lanes
                 if channel >= quads.depth:
                     break
@@ -152,34 +158,39 @@ cdef inline bint is_zero(const real* pixel, Py_ssize_t depth) noexcept nogil:
 
 
 cdef inline int zero_windows(const real* pixels, const Py_ssize_t* rows, const Py_ssize_t* columns,
-                             Py_ssize_t depth) noexcept nogil:
+                             Py_ssize_t depth, Py_ssize_t side) noexcept nogil:
     """Bits 4 * row + column of those windows of a quad of 6x6 pixels that hold zeros alone.
 
-    Each of the 16 windows holds one of the four pixels in the middle, which are looked at first.
+    Each of the 16 windows of 3x3, or 4 of 5x5, holds one of the four pixels in the middle, which are looked at first.
     """
     if (is_zero(pixels + rows[2] + columns[2], depth) or is_zero(pixels + rows[2] + columns[3], depth)
             or is_zero(pixels + rows[3] + columns[2], depth) or is_zero(pixels + rows[3] + columns[3], depth)):
-        return zero_windows_there(pixels, rows, columns, depth)
+        return zero_windows_there(pixels, rows, columns, depth, side)
     return 0
 
 
 cdef int zero_windows_there(const real* pixels, const Py_ssize_t* rows, const Py_ssize_t* columns,
-                            Py_ssize_t depth) noexcept nogil:
+                            Py_ssize_t depth, Py_ssize_t side) noexcept nogil:
     """Bits as of `zero_windows`, by all pixels; not inline, because it is seldom called."""
-    cdef int[MOST_SIDE] runs  # bits of the columns from which three pixels of a row are zero
-    cdef int row, column, line, found = 0
+    cdef int[MOST_SIDE] runs  # bits of the columns from which as many pixels of a row as a window has are zero
+    cdef int row, column, line, index, found = 0
     for row in range(MOST_SIDE):
         line = 0
         for column in range(MOST_SIDE):
             line |= is_zero(pixels + rows[row] + columns[column], depth) << column
-        runs[row] = line & line >> 1 & line >> 2
-    for row in range(MOST_SIDE - 2):
-        found |= (runs[row] & runs[row + 1] & runs[row + 2]) << 4 * row
+        runs[row] = line
+        for index in range(1, MOST_SIDE + 1 - side):
+            runs[row] &= line >> index
+    for row in range(side):
+        line = runs[row]
+        for index in range(1, MOST_SIDE + 1 - side):
+            line &= runs[row + index]
+        found |= line << 4 * row
     return found
 
 
 cdef inline bint quads_out(const Quads* quads, const real* sums, const real* bias, real* response, Py_ssize_t side,
-                           vector like) noexcept nogil:
+                           Py_ssize_t n_pixels, vector like) noexcept nogil:
     """Responses of some quads and one panel of kernels: A^T m A over the kernels' power of two, + bias."""
     cdef Py_ssize_t lanes = n_lanes(like), quad, part, panel_vector, row, column, index
     cdef vector[MOST_SIDE * MOST_SIDE] done
@@ -193,34 +204,35 @@ cdef inline bint quads_out(const Quads* quads, const real* sums, const real* bia
         own_bias = (<const vector*> (bias + part))[0]
         for quad in range(quads.n_quads):
             place = sums + quad * quads.sums_quad_pitch + part
-            for column in range(side + 2):
-                for row in range(side + 2):
-                    line[row] = (<const vector*> (place + (row * (side + 2) + column) * quads.sums_pitch))[0]
-                sums_transformed(<const vector*> line, <vector*> turned, side)
+            for column in range(n_pixels):
+                for row in range(n_pixels):
+                    line[row] = (<const vector*> (place + (row * n_pixels + column) * quads.sums_pitch))[0]
+                sums_transformed(<const vector*> line, <vector*> turned, side, n_pixels)
                 for row in range(side):
-                    done[row * (side + 2) + column] = turned[row]
+                    done[row * n_pixels + column] = turned[row]
             row = first_of_quad((quads.first + quad) // quads.quads_per_row, side, quads.row_dilation)
             column = first_of_quad((quads.first + quad) % quads.quads_per_row, side, quads.column_dilation)
             target = response + row * quads.row_pitch + column * quads.column_pitch
             for index in range(side):
                 if row + index * quads.row_dilation < quads.n_rows:
-                    sums_transformed(<const vector*> done + index * (side + 2), <vector*> turned, side)
-                    store_line(quads, column, <const vector*> turned, own_bias, &beyond, target, part, side, zero)
+                    sums_transformed(<const vector*> done + index * n_pixels, <vector*> turned, side, n_pixels)
+                    store_line(quads, column, <const vector*> turned, own_bias, &beyond, target, part, side,
+                               1 / kernel_scale(n_pixels, like), zero)
                     target += quads.row_dilation * quads.row_pitch
-            if side == 4 and quads.zero_windows[quad]:
+            if n_pixels == 6 and quads.zero_windows[quad]:
                 store_zeros(quads, quad, own_bias, response, part)
     return is_number(beyond)
 
 
 cdef inline void store_line(const Quads* quads, Py_ssize_t column, const vector* values, vector own_bias,
                             vector* beyond, real* target, Py_ssize_t part, Py_ssize_t side,
-                            vector zero) noexcept nogil:
+                            double scale, vector zero) noexcept nogil:
     """A quad's responses in one row, of which those that exist are stored; `beyond` is no number if one is infinite."""
     cdef vector value
     cdef Py_ssize_t index
     for index in range(side):
         if index == 0 or column + index * quads.column_dilation < quads.n_columns:
-            value = scaled(1 / kernel_scale(side, zero), values[index]) + own_bias
+            value = scaled(scale, values[index]) + own_bias
             beyond[0] = beyond[0] + value * zero
             store_lanes(target, value, part, quads.n_kernels)
             target += quads.column_dilation * quads.column_pitch
@@ -230,8 +242,10 @@ cdef void store_zeros(const Quads* quads, Py_ssize_t quad, vector own_bias, real
                       Py_ssize_t part) noexcept nogil:
     """The responses of a quad's windows of zeros: the bias. Not inline, because it is seldom called."""
     cdef Py_ssize_t row, column, place
-    cdef Py_ssize_t first_row = first_of_quad((quads.first + quad) // quads.quads_per_row, 4, quads.row_dilation)
-    cdef Py_ssize_t first_column = first_of_quad((quads.first + quad) % quads.quads_per_row, 4, quads.column_dilation)
+    cdef Py_ssize_t first_row = first_of_quad((quads.first + quad) // quads.quads_per_row, quads.side,
+                                              quads.row_dilation)
+    cdef Py_ssize_t first_column = first_of_quad((quads.first + quad) % quads.quads_per_row, quads.side,
+                                                 quads.column_dilation)
     for place in range(16):
         row = first_row + place // 4 * quads.row_dilation
         column = first_column + place % 4 * quads.column_dilation
@@ -253,27 +267,38 @@ cdef inline bint is_number(vector value) noexcept nogil:
     return every
 
 
-cdef void winograd_in_f32(const Quads* quads, const void* pixels, void* transformed) noexcept nogil:
-    if quads.side == 2:
-        quads_in(quads, <const float*> pixels, <float*> transformed, 2, f32v_broadcast(0))
+cdef inline void sized_quads_in(const Quads* quads, const real* pixels, real* transformed,
+                                vector like) noexcept nogil:
+    """`quads_in` for each size of quads."""
+    if quads.n_pixels == 4:
+        quads_in(quads, pixels, transformed, 2, 4, like)
+    elif quads.side == 4:
+        quads_in(quads, pixels, transformed, 4, 6, like)
     else:
-        quads_in(quads, <const float*> pixels, <float*> transformed, 4, f32v_broadcast(0))
+        quads_in(quads, pixels, transformed, 2, 6, like)
+
+
+cdef inline bint sized_quads_out(const Quads* quads, const real* sums, const real* bias, real* response,
+                                 vector like) noexcept nogil:
+    """`quads_out` for each size of quads."""
+    if quads.n_pixels == 4:
+        return quads_out(quads, sums, bias, response, 2, 4, like)
+    elif quads.side == 4:
+        return quads_out(quads, sums, bias, response, 4, 6, like)
+    return quads_out(quads, sums, bias, response, 2, 6, like)
+
+
+cdef void winograd_in_f32(const Quads* quads, const void* pixels, void* transformed) noexcept nogil:
+    sized_quads_in(quads, <const float*> pixels, <float*> transformed, f32v_broadcast(0))
 
 
 cdef void winograd_in_f64(const Quads* quads, const void* pixels, void* transformed) noexcept nogil:
-    if quads.side == 2:
-        quads_in(quads, <const double*> pixels, <double*> transformed, 2, f64v_broadcast(0))
-    else:
-        quads_in(quads, <const double*> pixels, <double*> transformed, 4, f64v_broadcast(0))
+    sized_quads_in(quads, <const double*> pixels, <double*> transformed, f64v_broadcast(0))
 
 
 cdef bint winograd_out_f32(const Quads* quads, const void* sums, const void* bias, void* response) noexcept nogil:
-    if quads.side == 2:
-        return quads_out(quads, <const float*> sums, <const float*> bias, <float*> response, 2, f32v_broadcast(0))
-    return quads_out(quads, <const float*> sums, <const float*> bias, <float*> response, 4, f32v_broadcast(0))
+    return sized_quads_out(quads, <const float*> sums, <const float*> bias, <float*> response, f32v_broadcast(0))
 
 
 cdef bint winograd_out_f64(const Quads* quads, const void* sums, const void* bias, void* response) noexcept nogil:
-    if quads.side == 2:
-        return quads_out(quads, <const double*> sums, <const double*> bias, <double*> response, 2, f64v_broadcast(0))
-    return quads_out(quads, <const double*> sums, <const double*> bias, <double*> response, 4, f64v_broadcast(0))
+    return sized_quads_out(quads, <const double*> sums, <const double*> bias, <double*> response, f64v_broadcast(0))

@@ -31,16 +31,24 @@ CASES = [
     ),
 ]
 
-WINOGRAD = [
-    Case(f"winograd-{height}x{width}x{depth}-{n_kernels}", (1, height, width, depth), (n_kernels, 3, 3, depth))
-    for height, width, depth, n_kernels in (
-        *((3, 3, 1, 1), (4, 5, 4, 3), (5, 4, 7, 16), (6, 6, 8, 9), (7, 9, 9, 17)),
-        *((4, 33, 15, 31), (33, 4, 16, 32), (8, 8, 17, 33), (5, 6, 33, 8), (5, 7, 37, 65)),
-    )
-] + [
-    Case(f"winograd-dilated-{dilation}", (1, height, width, 17), (9, 3, 3, 17), dilation=dilation)
-    for dilation, height, width in ((2, 5, 9), ((3, 1), 16, 8), ((1, 4), 7, 17), (5, 13, 12))
-]
+WINOGRAD = (
+    [
+        Case(f"winograd-{height}x{width}x{depth}-{n_kernels}", (1, height, width, depth), (n_kernels, 3, 3, depth))
+        for height, width, depth, n_kernels in (
+            *((3, 3, 1, 1), (4, 5, 4, 3), (5, 4, 7, 16), (6, 6, 8, 9), (7, 9, 9, 17)),
+            *((4, 33, 15, 31), (33, 4, 16, 32), (8, 8, 17, 33), (5, 6, 33, 8), (5, 7, 37, 65)),
+        )
+    ]
+    + [
+        Case(f"winograd-dilated-{dilation}", (1, height, width, 17), (9, 3, 3, 17), dilation=dilation)
+        for dilation, height, width in ((2, 5, 9), ((3, 1), 16, 8), ((1, 4), 7, 17), (5, 13, 12))
+    ]
+    + [
+        Case(f"winograd-5x5-{height}x{width}x{depth}-{n_kernels}", (1, height, width, depth), (n_kernels, 5, 5, depth))
+        for height, width, depth, n_kernels in ((5, 5, 1, 1), (6, 9, 7, 17), (10, 8, 17, 33), (5, 12, 33, 8))
+    ]
+    + [Case("winograd-5x5-dilated", (1, 9, 13, 17), (9, 5, 5, 17), dilation=(2, 3))]
+)
 # a workspace begins with a cache line: one that is an element too small shows where the last line has one element only,
 # as here, at every level, where the responses lie there, too (49 of them, and 4 tiles of whole vectors)
 WINOGRAD.append(Case("winograd-last-line", (1, 3, 9, 17), (7, 3, 3, 17)))
@@ -157,7 +165,8 @@ def run(method, dtype, results):
                         guarded(images), guarded(kernels), out=out, method=method, workers=1, **case.keywords
                     )
                     response = xcorr.correlate(*map(guarded, marked), method=method, workers=1, **case.keywords)
-                if not np.array_equal(np.rint(out) if method == "fft" else out, expected):
+                rounded = method == "fft" or (method == "winograd" and case.kernels[1] == 5)
+                if not np.array_equal(np.rint(out) if rounded else out, expected):
                     return
                 if not np.array_equal(np.isfinite(response), handed_back):
                     return

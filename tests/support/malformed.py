@@ -279,7 +279,7 @@ MALFORMED = [
     *(
         keyword("method", "winograd", VALUE, **others)
         for others in (
-            {"kernels": np.ones((3, 5, 5, 4), np.float32)},
+            {"kernels": np.ones((3, 4, 4, 4), np.float32)},
             {"stride": 2, "kernels": np.ones((3, 3, 3, 4), np.float32)},
             INTEGERS,
         )

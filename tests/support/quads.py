@@ -4,8 +4,8 @@ import numpy as np
 
 import xcorr
 
-OF_NORM = {2: 16, 4: 384}
-"""The bounds' constants, by how many responses a quad has down and across."""
+OF_NORM = {(2, 3): 16, (4, 3): 384, (2, 5): 512}
+"""The bounds' constants, by how many responses a quad has down and across, and taps a kernel."""
 
 
 def partners(length, dilation, side, other):
@@ -21,9 +21,10 @@ def allowed_error(images, kernels, keywords, side=2):
     groups = keywords.get("groups", 1)
     flat = {name: value for name, value in keywords.items() if name in ("padding", "boundary", "dilation")}
     magnitudes = np.abs(images.astype(np.result_type(images, np.float64)))
-    quads = []
+    taps, quads = kernels.shape[1], []
+    one_tap_each = np.eye(taps**2).reshape(taps**2, taps, taps, 1)
     for channel in range(images.shape[3]):  # the largest pixel of each window, then of each quad's
-        windows = xcorr.correlate(magnitudes[..., channel : channel + 1], np.eye(9).reshape(9, 3, 3, 1), **flat)
+        windows = xcorr.correlate(magnitudes[..., channel : channel + 1], one_tap_each, **flat)
         quads.append(windows.max(axis=-1))
     quads = np.stack(quads, axis=-1)
     for axis, dilation in zip((1, 2), np.broadcast_to(keywords.get("dilation", 1), 2)):
@@ -41,4 +42,4 @@ def allowed_error(images, kernels, keywords, side=2):
     bias = keywords.get("bias")
     bound = bound if bias is None else bound + np.abs(bias)
     unit = np.finfo(images.dtype).eps / 2
-    return OF_NORM[side] * unit * bound * (2 if images.dtype.kind == "c" else 1)
+    return OF_NORM[side, taps] * unit * bound * (2 if images.dtype.kind == "c" else 1)

@@ -1,4 +1,4 @@
-"""Winograd F(2x2, 3x3) and F(4x4, 3x3): what they can do, which one is taken, and how they cut sums over channels."""
+"""Winograd F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5): what they can do, which is taken, how they cut sums."""
 
 from collections.abc import Callable
 from copy import copy
@@ -19,8 +19,8 @@ from xcorr._threads import RLock
 BOUND = "normwise"
 LARGEST_KEPT_BANK, WORKERS_LIMIT = 4096, direct.WORKERS_LIMIT
 
-LONGEST_BLOCK = {2: 6, 4: 11}
-"""Channels of a block of the sum, by rows and columns of a quad's responses.
+LONGEST_BLOCK = {(2, 3): 6, (4, 3): 11, (2, 5): 11}
+"""Channels of a block of the sum, by rows and columns of a quad's responses and of kernels.
 
 Block sums are added up; totals of more than six of them (`binding.pxi`) carry what is lost.
 
@@ -31,6 +31,10 @@ to the bit reach 284 u by F(4x4), whose bound is 384 u, 158 u if they are of one
 they reach 16 u if of one sign and 27 u else, with blocks of 8 19 u and 34 u, of 11 24 u and 37 u: its bound holds for
 channels that differ, or are less than the worst. With channels drawn at random both stay below 1 u from 64 channels on;
 where images are equal, alternate or lie far from zero F(2x2) stays below 4 u, F(4x4) below 10 u.
+
+F(2x2, 5x5) has the points of F(4x4, 3x3), and what taps are transformed by changes places with what sums are: its
+magnitudes come to 95 times as well, to 48 of one sign. The same search, on levels with and without fused multiply-adds,
+finds 323 u, 132 u of one sign; its bound is 512 u.
 
 Blocks of 11 take 1 to 9 % less time by F(2x2), of 16 up to 3 % less by F(4x4).
 2026-11-26, AMD EPYC (Zen 5), 1 worker, 24 to 512 channels of 56x56 to 8x8 through `Correlator`.
@@ -43,14 +47,15 @@ With fewer channels lanes of its transforms are empty; smaller responses gain a 
 kernels are new.
 """
 
-PRODUCT = {2: 1.22, 4: 1.45}
-TRANSFORM = {2: 70, 4: 220}
-CALL = 500_000
-"""What costs how much, in multiply-adds of the direct method at its best, by rows and columns of a quad's responses.
+PRODUCT = {(2, 3): 1.22, (4, 3): 1.45, (2, 5): 1.15}
+TRANSFORM = {(2, 3): 70, (4, 3): 220, (2, 5): 300}
+CALL = {3: 500_000, 5: 2_000_000}
+"""What costs how much, in multiply-adds of the direct method at its best, by rows of a quad's responses and of kernels.
 
 A product of transforms; the transforms of one channel's or one kernel's quad; and what a call takes more than a small
 one by the direct method, which is remembered. Of quads that are many enough F(4x4) takes 0.36 to 0.40 of the direct
-method's time with 64 channels and kernels or more, 0.46 with 32 and 0.60 with 16, F(2x2) 0.54 to 0.60, 0.66 and 0.87.
+method's time with 64 channels and kernels or more, 0.46 with 32 and 0.60 with 16, F(2x2, 3x3) 0.54 to 0.60, 0.66 and
+0.87, F(2x2, 5x5) 0.41 to 0.48, 0.57 and 0.78. Small calls with 5x5 kernels gain from 5 million multiply-adds on.
 2026-11-26, AMD EPYC (Zen 5), level v4, 1 worker, batches of 8 images of 28x28, benchmarks/crossover.py --quads.
 """
 
@@ -78,17 +83,14 @@ A small response reads a transformed bank for few quads: with 512 kernels of 512
 image take 0.7 to 0.95 times as long as directly, and longer with new kernels. Measured with the constants above.
 """
 
-TAPS = slice(0, 3), slice(0, 3)
-"""All rows and columns of taps."""
-
 STRIP_PIXELS = 2**23
 """Elements of the smallest strip above which winograd is not taken: dilation makes it taller than direct's."""
 
 
 def obstacle(geometry: Geometry, types: Types) -> str:
     """What keeps winograd from doing the job, in words; empty if nothing does."""
-    if geometry.kernel_shape != (3, 3):
-        return f"kernels of {'x'.join(map(str, geometry.kernel_shape))}: they have to be 3x3"
+    if geometry.kernel_shape not in ((3, 3), (5, 5)):
+        return f"kernels of {'x'.join(map(str, geometry.kernel_shape))}: they have to be 3x3 or 5x5"
     if any(axis.stride != 1 for axis in geometry.axes):
         return f"stride {tuple(axis.stride for axis in geometry.axes)}: it has to be 1"
     if types.exact:
@@ -115,25 +117,26 @@ def doubt(geometry: Geometry, types: Types) -> str:
 def cost(geometry: Geometry, types: Types) -> float:
     """Products of transforms, and the transforms."""
     side = quad_side(geometry)
+    form = side, geometry.kernel_shape[0]
     products = n_multiplied(geometry, side) * geometry.depth * geometry.n_kernels * types.parts
     transforms = n_quads(geometry, side) * (geometry.channels + geometry.n_kernels) * types.parts
-    return PRODUCT[side] * products + TRANSFORM[side] * transforms + CALL
+    return PRODUCT[form] * products + TRANSFORM[form] * transforms + CALL[form[1]]
 
 
 def effort(plan: Plan) -> int:
     """The cost, without what a call takes once for all of its images."""
-    return int(cost(plan.geometry, plan.types)) - CALL
+    return int(cost(plan.geometry, plan.types)) - CALL[plan.geometry.kernel_shape[0]]
 
 
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
     """Loops of its own."""
     side = quad_side(plan.geometry)
-    return {"form": f"winograd {side}x{side}", "blocks": sum_blocks(plan.depth, side)}
+    return {"form": f"winograd {side}x{side}", "blocks": sum_blocks(plan.depth, side, plan.geometry.kernel_shape[0])}
 
 
 def check(plan: Plan, packed: int) -> None:
-    """The transformed kernels, 16/9 or 4 times as large, and the rows of a strip as for the direct method."""
-    transformed = (packed - plan.table_bytes) // 9 * (quad_side(plan.geometry) + 2) ** 2
+    """The transformed kernels, 16/9, 4 or 36/25 times as large, and the rows of a strip as for the direct method."""
+    transformed = (packed - plan.table_bytes) // prod(plan.geometry.kernel_shape) * n_places(plan.geometry)
     _workers.refuse_too_large("kernels", "transformed kernels", transformed, plan.table_bytes, "tables")
     if any(axis.before or axis.behind for axis in plan.geometry.axes):
         direct.check_rows(plan, transformed + plan.table_bytes)
@@ -150,25 +153,32 @@ def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, 
 
 def reasons(plan: Plan) -> list[str]:
     """How many multiplications there are."""
-    side = quad_side(plan.geometry)
-    fewer = f"{(side + 2) ** 2} multiplications for {side**2} responses instead of {9 * side**2}"
-    return [f"3x3 kernels of many channels: {fewer}, F({side}x{side}, 3x3)"]
+    side, taps = quad_side(plan.geometry), plan.geometry.kernel_shape[0]
+    fewer = f"{n_places(plan.geometry)} multiplications for {side**2} responses instead of {(taps * side) ** 2}"
+    return [f"{taps}x{taps} kernels of many channels: {fewer}, F({side}x{side}, {taps}x{taps})"]
 
 
 def quad_side(geometry: Geometry) -> int:
-    """Rows and columns of a quad's responses: 2 or 4.
+    """Rows and columns of a quad's responses: 2 or, of 3x3 kernels, 4.
 
     It does not see how many kernels there are, so that a kernel's responses are the same in another bank.
     """
+    if geometry.kernel_shape == (5, 5):
+        return 2
     depth, quads = geometry.depth, n_quads(geometry, 4)
     if depth < CHANNELS_OF_FOUR or quads * depth < QUADS_TIMES_CHANNELS or quads * QUADS_OF_BANK < depth**3:
         return 2
-    return min((2, 4), key=lambda side: PRODUCT[side] * n_multiplied(geometry, side))
+    return min((2, 4), key=lambda side: PRODUCT[side, 3] * n_multiplied(geometry, side))
 
 
 def n_multiplied(geometry: Geometry, side: int) -> int:
     """Products of an image's and a kernel's transforms, for each channel, by quads of so many responses a side."""
-    return (side + 2) ** 2 * n_quads(geometry, side)
+    return (side + geometry.kernel_shape[0] - 1) ** 2 * n_quads(geometry, side)
+
+
+def n_places(geometry: Geometry) -> int:
+    """Products that a quad's responses of one channel are made of: as many as it has pixels."""
+    return (quad_side(geometry) + geometry.kernel_shape[0] - 1) ** 2
 
 
 def n_quads(geometry: Geometry, side: int) -> int:
@@ -184,13 +194,13 @@ def quads_across(length: int, side: int, dilation: int) -> int:
 def strip_pixels(geometry: Geometry) -> int:
     """Elements of the smallest strip of whole quads, in and around it."""
     down, across = geometry.axes
-    rows = 2 * down.dilation + min(down.outputs, quad_side(geometry) * down.dilation)
-    return rows * (across.outputs + 2 * across.dilation) * geometry.depth
+    rows = down.effective - 1 + min(down.outputs, quad_side(geometry) * down.dilation)
+    return rows * (across.outputs + across.effective - 1) * geometry.depth
 
 
-def sum_blocks(depth: int, side: int) -> tuple[int, int, bool]:
+def sum_blocks(depth: int, side: int, taps: int) -> tuple[int, int, bool]:
     """How the sum over channels is cut, as `_axes.sum_blocks` says it for a kernel of one row."""
-    return 1, -(-depth // LONGEST_BLOCK[side]), False
+    return 1, -(-depth // LONGEST_BLOCK[side, taps]), False
 
 
 # --- the run ----------------------------------------------------------------------------------------------------------
@@ -252,7 +262,7 @@ def run_in_parts(job: Job, result: Array, summed: str, at_once: int) -> None:
 
 def run_part(job: Job, result: Array, summed: str, group: int, kernels: range) -> None:
     """The responses of some kernels of a group; their taps and panels are gone when the next ones come."""
-    part = Part(job.bank.some(group, kernels, summed, TAPS), group, tuple(kernels))
+    part = Part(job.bank.some(group, kernels, summed, all_taps(job.plan)), group, tuple(kernels))
     engine, over_kernels = part_engines(job.plan, summed, len(kernels))
     job.spare = spare_of_part(job.plan, over_kernels)
     call = job.run(engine, result, part, ask=asked(job, part.bank, over_kernels))
@@ -265,7 +275,8 @@ def kernels_at_once(job: Job, result: Array, summed: str) -> int:
 
     MemoryError if not even one does.
     """
-    per_kernel = np.dtype(summed).itemsize * job.plan.depth * (9 + (quad_side(job.plan.geometry) + 2) ** 2 + 9)
+    taps = prod(job.plan.geometry.kernel_shape)
+    per_kernel = np.dtype(summed).itemsize * job.plan.depth * (taps + n_places(job.plan.geometry) + taps)
     most = (_workers.WORKSPACE_LIMIT - job.plan.table_bytes) // 2 // per_kernel
     at_once = int(max(1, min(most, job.plan.n_kernels)))
     while at_once > 1 and part_bytes(job, result, summed, at_once) > _workers.WORKSPACE_LIMIT:
@@ -293,11 +304,18 @@ def part_bytes(job: Job, result: Array, summed: str, at_once: int) -> int:
 def part_engines(plan: Plan, summed: str, n_kernels: int) -> tuple[Engine, Engine]:
     """The engines of so many kernels of a group, by winograd and by the direct method."""
     return (
-        plan.engine_of_some(summed, n_kernels, TAPS, "winograd"),
-        plan.engine_of_some(summed, n_kernels, TAPS, "kernels"),
+        plan.engine_of_some(summed, n_kernels, all_taps(plan), "winograd"),
+        plan.engine_of_some(summed, n_kernels, all_taps(plan), "kernels"),
     )
+
+
+def all_taps(plan: Plan) -> tuple[slice, slice]:
+    """All rows and columns of taps."""
+    height, width = plan.geometry.kernel_shape
+    return slice(0, height), slice(0, width)
 
 
 def spare_of_part(plan: Plan, engine: Engine) -> int:
     """The bytes of a part's panels by the direct method, and of its taps, which need no conversion."""
-    return panel_bytes(engine) + np.dtype(engine.summed).itemsize * engine.padded_kernels * plan.depth * 9
+    taps = engine.padded_kernels * plan.depth * prod(plan.geometry.kernel_shape)
+    return panel_bytes(engine) + np.dtype(engine.summed).itemsize * taps
