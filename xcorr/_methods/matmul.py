@@ -31,7 +31,7 @@ LARGE_BANK = 2**18
 The number of images may not decide. Of 2**17 to 3 * 2**20 taps, raw banks take 0.15 to 0.5 of direct's time with up to
 4 images, 0.45 to 0.65 with 16, 0.8 to 1.1 with 64, 1.15 to 1.4 with 256; prepared ones 1.2 to 1.6 times with 16 images
 and more, and with up to 4 images 6 times at 2**17 taps, 2.3 at 2**19, 1.4 at 3 * 2**20. 2026-11-26, AMD EPYC (Zen 5),
-level v4, 1 worker, benchmarks/crossover.py.
+level v4, 1 worker, both methods forced, as benchmarks/crossover.py does for fewer sizes.
 """
 
 LONGEST_SUM = 2**16
