@@ -285,3 +285,11 @@ def test_sums_of_pixels_that_overflow_are_done_directly(taps):
     images = np.full((1, 26, 26, 32), 3e38, np.float32)
     kernels = np.full((2, taps, taps, 32), 1e-3, np.float32)
     assert_same_bits(by_winograd(images, kernels), xcorr.correlate(images, kernels, method="direct"))
+
+
+def test_auto_leaves_banks_alone_whose_transforms_do_not_fit():
+    images, kernels = (1, 12, 12, 5241), (32, 5, 5, 5241)
+    assert xcorr.choose_method(images, kernels) == "winograd"
+    assert xcorr.choose_method(images, kernels, dtype=np.complex128) == "direct"
+    call = xcorr.correlate(np.ones(images, np.complex128), np.ones(kernels, np.complex128))
+    assert np.allclose(call, 25 * 5241)

@@ -86,6 +86,12 @@ image take 0.7 to 0.95 times as long as directly, and longer with new kernels. M
 STRIP_PIXELS = 2**23
 """Elements of the smallest strip above which winograd is not taken: dilation makes it taller than direct's."""
 
+OF_QUADS = 2**25
+"""Bytes of the workspace that transformed kernels leave to quads and strips."""
+
+WIDEST_PANEL = 32
+"""Kernels of a panel at most, which are converted at once where they are of another type than the sums."""
+
 
 def obstacle(geometry: Geometry, types: Types) -> str:
     """What keeps winograd from doing the job, in words; empty if nothing does."""
@@ -101,7 +107,7 @@ def obstacle(geometry: Geometry, types: Types) -> str:
 
 
 def doubt(geometry: Geometry, types: Types) -> str:
-    """Few channels, kernels or responses."""
+    """Few channels, kernels or responses, or a bank whose transform does not fit."""
     n_kernels = geometry.n_kernels // geometry.groups
     if min(geometry.depth, n_kernels) < CHANNELS:
         return f"it is for {CHANNELS} channels and kernels and more"
@@ -111,7 +117,16 @@ def doubt(geometry: Geometry, types: Types) -> str:
         return "its transformed kernels would be read for few responses"
     if strip_pixels(geometry) > STRIP_PIXELS:
         return "its strips would be too large"
+    if prepared_bytes(geometry, types) > _workers.WORKSPACE_LIMIT - OF_QUADS:
+        return "its transformed kernels would leave no room in the workspace"
     return ""
+
+
+def prepared_bytes(geometry: Geometry, types: Types) -> int:
+    """Bytes of the transformed kernels, and at most of those of a panel that are converted before."""
+    of_place = geometry.depth * (2 if types.images.kind == "c" else 1) * types.item
+    converted = (3 if types.is_complex else 1) * WIDEST_PANEL * prod(geometry.kernel_shape) * of_place
+    return n_places(geometry) * geometry.n_kernels * types.parts * of_place + converted
 
 
 def cost(geometry: Geometry, types: Types) -> float:
