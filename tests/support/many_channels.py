@@ -12,6 +12,8 @@ from checks import window_view
 from spectral_cases import section_of
 
 import xcorr
+from xcorr._axes import make_geometry
+from xcorr._methods.winograd import quad_side
 
 NUMBERS = ("equal", "of one sign", "with zeros")
 
@@ -43,7 +45,8 @@ class Alike(NamedTuple):
         dtype = self.images.dtype
         unit, count = np.finfo(dtype).eps / 2, 2 if dtype.kind == "c" else 1
         if method == "winograd":
-            return self.repeats * quads.allowed_error(self.few_images, self.few_kernels, {"groups": self.groups})
+            side = quad_side(make_geometry(self.images.shape[1:], self.kernels.shape, groups=self.groups))
+            return self.repeats * quads.allowed_error(self.few_images, self.few_kernels, {"groups": self.groups}, side)
         if method == "fft":
             section = section_of(self.images, self.kernels, groups=self.groups)
             norms = self.repeats * self.few_norms()
