@@ -38,7 +38,9 @@ def both_ways(images, kernels, **keywords):
     return (xcorr.correlate(images, kernels, method=method, **keywords) for method in ("fft", "direct"))
 
 
-@pytest.mark.parametrize("padding", ["valid", "same", "full", ((0, 0), (3, 2000))])
+@pytest.mark.parametrize(
+    "padding", ["valid", "same", "full", ((0, 0), (3, 2000)), ((0, 0), (0, 700)), ((0, 0), (700, 0))]
+)
 @pytest.mark.parametrize("dtype", ["int16", "complex128", "float64", "float16"])
 def test_whole_numbers_of_rows_and_columns_are_right(dtype, padding, folds):
     rng = random_generator("long kernels", dtype, padding)

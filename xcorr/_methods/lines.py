@@ -19,7 +19,6 @@ from xcorr._methods.asked import Area, Array, Job
 LEAST_WINDOWS = 1024
 """Windows inside of the image below which a line is not folded."""
 
-
 LONG_KERNEL = 512
 """Taps along a line from which on it is looked whether folding them costs less.
 
@@ -114,7 +113,7 @@ def folded_axes(along: Axis, fold: Fold) -> tuple[tuple[int, ...], ...]:
 
 def reaches_padding(geometry: Geometry, fold: Fold | None) -> bool:
     """Whether windows of the pieces reach into the padding."""
-    return fold is not None and fold.line.first < geometry.axes[fold.line.axis].before
+    return fold is not None and fold.line != line_of(geometry)
 
 
 def padded_job(job: Job, line: Line) -> Any:
