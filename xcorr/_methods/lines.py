@@ -23,14 +23,14 @@ LONG_KERNEL = 512
 """Taps along a line from which on it is looked whether folding them costs less.
 
 With less it takes as long either way; with 1500 taps 0.4 of the time, with 2000 0.03. 20,000 to 400,000 samples,
-2026-11-26, AMD EPYC (Zen 5), level v4, 1 worker, the lines of benchmarks/crossover.py.
+both ways forced, 2026-11-26, AMD EPYC (Zen 5), level v4, 1 worker.
 """
 
 SHORTEST_ROW = 0.75
-"""Share of the longest row of taps that fits a section, below which no row is looked at."""
+"""Share of the longest row of taps that fits a section, below which no row is looked at; not tuned."""
 
 OF_LAST_TAP = 20
-"""Multiply-adds of the direct method that one with a tap behind the last whole row takes as long as."""
+"""Multiply-adds of the direct method that one with a tap behind the last whole row takes as long as; not tuned."""
 
 PADDED_BYTES = 2**25
 """Bytes of a line with its padding up to which it is copied, one image after the other, if kernels are folded; no
