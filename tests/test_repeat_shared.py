@@ -1,5 +1,6 @@
 """Calls of several workers that are repeated without planning."""
 
+import contextlib
 import signal
 import threading
 import weakref
@@ -190,4 +191,28 @@ def test_a_handler_that_raises_leaves_the_next_call_right():
     finally:
         signal.signal(signal.SIGALRM, before)
     assert stopped
+    assert_same_bits(prepared(images, workers=2), expected)
+
+
+@pytest.mark.parametrize("fails", [0, 1])
+def test_a_worker_without_workspace_ends_the_call(fails, monkeypatch):
+    images, kernels = operands(*CASES["pointwise"])
+    prepared = xcorr.Correlator(kernels)
+    expected = [prepared(images, workers=2) for _ in range(3)][-1]
+    own = _workers.empty
+
+    def without_one(shape, dtype):
+        memory = own(shape, dtype)
+        without_one.calls += 1
+        return 0 if without_one.calls == fails + 1 else memory
+
+    without_one.calls = 0
+    with monkeypatch.context() as patch:
+        patch.setattr(_workers, "empty", without_one)
+        if fails == 0:
+            with pytest.raises(TypeError):
+                prepared(images, workers=2)
+        else:
+            with contextlib.suppress(TypeError):  # the other one may have done it all
+                prepared(images, workers=2)
     assert_same_bits(prepared(images, workers=2), expected)

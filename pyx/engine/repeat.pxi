@@ -184,7 +184,7 @@ cdef class SharedRepeat:
     """A call that is repeated by several threads, in the place of a `Call`."""
     cdef public list workspaces
     cdef readonly Py_ssize_t n_tasks, workspace_bytes
-    cdef readonly object error          # none is ever raised in a helper
+    cdef readonly object error          # raised in a helper, noted before it leaves
     cdef Repeat repeat                  # whose panels and tables the loops read
     cdef Loops loops
     cdef Crew crew
@@ -206,7 +206,13 @@ cdef class SharedRepeat:
         cdef char* memory
         if not enter(&self.crew):
             return
-        workspace = self.workspaces[worker]
+        try:
+            workspace = self.workspaces[worker]
+        except BaseException as error:
+            self.error = error
+            self.cancel()
+            leave(&self.crew)
+            raise
         memory = &workspace[0] + ALIGNMENT - <Py_ssize_t> &workspace[0] % ALIGNMENT
         with nogil:
             if worker == 0 and self.n_tasks > 1:
