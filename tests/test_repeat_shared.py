@@ -22,6 +22,7 @@ CASES = {  # images, kernels, keywords
     "columns": ((1, 300, 400, 1), (2, 5, 5, 1), {"padding": "same", "boundary": "reflect"}),
     "layer": ((2, 20, 20, 16), (32, 3, 3, 16), {"padding": 2}),
     "channels-first": ((3, 8, 60, 60), (6, 8, 3, 3), {"layout": "NCHW"}),
+    "milliseconds": ((6, 120, 120, 8), (16, 3, 3, 8), {"padding": "same"}),
     "bytes": ((4, 60, 60, 16), (32, 3, 3, 16), {"dtype": "int32"}),
 }
 cases = pytest.mark.parametrize(("images", "kernels", "keywords"), CASES.values(), ids=CASES)
@@ -119,6 +120,29 @@ def test_another_number_of_workers_is_laid_out_anew(planned, shared):
             planned.clear()
             prepared(images)
             assert not planned
+
+
+def test_a_call_of_many_milliseconds_is_planned_each_time(planned, monkeypatch):
+    images, kernels = operands(*CASES["milliseconds"])
+    monkeypatch.setattr(_job, "LONGEST_REPEATED", 6 * 120 * 120 * 16 * 72 - 1)
+    prepared = xcorr.Correlator(kernels, padding="same")
+    for _ in range(4):
+        prepared(images, workers=2)
+    assert len(planned) == 4
+
+
+def test_a_call_with_less_room_than_before_has_fewer_workers(monkeypatch):
+    images, kernels = operands(*CASES["milliseconds"])
+    prepared = xcorr.Correlator(kernels, padding="same")
+    expected = [prepared(images, workers=4) for _ in range(3)]
+    started, run = [], _workers.run
+    monkeypatch.setattr(_workers, "run", lambda call, n_workers: (started.append(call), run(call, n_workers)))
+    assert_same_bits(prepared(images, workers=4), expected[0])
+    of_worker = started[-1].workspace_bytes
+    kept = next(iter(prepared._banks.values())).kept_bytes
+    monkeypatch.setattr(_workers, "WORKSPACE_LIMIT", kept + 3 * of_worker + of_worker // 2)
+    assert_same_bits(prepared(images, workers=4), expected[0])
+    assert not isinstance(started[-1], SharedRepeat)
 
 
 def test_threads_repeat_one_call_at_once():

@@ -29,7 +29,14 @@ Two are faster from 1.3 million multiply-adds on, which one does in 0.011 to 0.0
 """
 
 MOST_USEFUL = 16
-"""Workers that a call is worth up to which it may be repeated without planning, which takes 0.02 to 0.04 ms."""
+"""Workers up to which those of repeated calls come with so few multiply-adds each."""
+
+LONGEST_REPEATED = 2**28
+"""Multiply-adds up to which a call may be repeated without planning.
+
+Planning takes 0.02 ms, and 0.03 to 0.1 ms after a call of some milliseconds, when the caches hold other things: 1.05
+times such a call of 0.5 to 2 ms. 2026-11-27, AMD EPYC (Zen 5), level v4, `Correlator` on the rows of workloads.csv.
+"""
 
 LARGE_PANELS = 2**20
 """Bytes from which on it is looked whether there is room for the call beside them, before they are packed."""
@@ -53,7 +60,7 @@ class Job:
         self.n_images = images.shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
         useful = useful_workers(plan, self.n_images)
         self.is_small = useful <= 1
-        self.is_short = useful <= MOST_USEFUL
+        self.is_short = plan.effort * self.n_images <= LONGEST_REPEATED
         self.call_done: Done | None = None  # the last one by the direct method
         self.may_refuse = False  # a response of that call, when others are stored already
         self.most_magnitude: int | None = None  # of integer pixels, for which that is exact; None for any

@@ -79,11 +79,14 @@ def repeat_of(job: Job, done: Done, result: Array) -> Repeat | None:
     if looks and not (images.dtype.isnative and images.flags.aligned):
         return None
 
-    useful, n_workers = job.useful_workers, job.n_workers
+    useful, n_workers, bank, table_bytes = job.useful_workers, job.n_workers, job.bank, job.plan.table_bytes
 
     def share(repeated: SharedRepeat, workers: int | None) -> bool:
         if min(useful, _workers.count_workers(workers), _workers.most_threads()) != n_workers:
             return False
+        others_bytes = (n_workers - 1) * repeated.workspace_bytes
+        if others_bytes > _workers.WORKSPACE_LIMIT - bank.kept_bytes - table_bytes - repeated.workspace_bytes:
+            return False  # fewer of them do it
         _workers.run(repeated, min(n_workers, repeated.n_tasks))
         return True
 
