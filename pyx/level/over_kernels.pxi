@@ -3,68 +3,116 @@
 # A tile is columns x 1 or 2 vectors of kernels: up to 14 x 2 sums beside 2 vectors of taps and a broadcast pixel in 32
 # registers, 6 x 2 in 16. For each tap it loads the panel's vectors once and broadcasts a pixel for each column, so that
 # 28 multiply-adds take 16 loads: their ports are the bound, and the panel streams from L2 where it exceeds L1. The
-# totals of finished blocks stay in registers where the tile has room for twice its sums, else in memory. Share of the
-# peak, one worker: 95 % for 64 channels of 3x3 with stride 2 and for 3 channels of 7x7, 94 % for 64 channels of 1x1 at
-# v4 (2026-11-25, AMD EPYC, Zen 5, 286 GFLOP/s, benchmarks/bench.py --only stride2_56 resnet_conv1 pointwise). With one
-# vector of kernels each multiply-add takes a load: 73 % (lenet2); tiles of two rows there gained nothing (0.38 ms).
+# totals of finished blocks stay in registers where the tile has room for twice its sums, else in memory. Each third
+# column has a pointer, from which the next two are one and two pitches away, so that no address waits on the stack; and
+# the first tap of a block multiplies, so that no sums have to be set to zero. Both are felt where blocks are short: of
+# 3 channels of 3x3 and 32 kernels the loops alone reach 96 % of the peak instead of 92, of 16 kernels 74 instead of 64
+# (2026-11-27, AMD EPYC, Zen 5, level v4).
+#
+# Share of the peak, one worker: 95 % for 64 channels of 3x3 with stride 2 and for 3 channels of 7x7, 94 % for 64
+# channels of 1x1 at v4 (2026-11-25, AMD EPYC, Zen 5, 286 GFLOP/s, benchmarks/bench.py --only stride2_56 resnet_conv1
+# pointwise). With one vector of kernels each multiply-add takes a load: 73 % (lenet2); tiles of two rows there gained
+# nothing (0.38 ms).
 
-from microkernels cimport Rows, Sum, real
-from simd cimport REGISTERS, TILE_ACCUMULATORS, TILE_COLUMNS, a_zero, prefetch, prefetch_to_write
+from microkernels cimport Rows, Segment, Sum, real
+from simd cimport (
+    REGISTERS, TILE_ACCUMULATORS, TILE_COLUMNS, a_zero, lines_of_vectors, opaque, prefetch, prefetch_to_write
+)
 from vectors cimport (
-    SHORT_BLOCK, broadcast, carry_totals, close_block, last_total, n_lanes, store_lanes, times, total_of, vector
+    SHORT_BLOCK, broadcast, carry_totals, close_block, in_register, last_total, n_lanes, store_lanes, times, total_of,
+    vector
 )
 
 cdef enum:
     PLANES_AHEAD = 10  # taps after which their pixels, each in a plane of its own, are read that are fetched now
 
 
+cdef inline void add_tap(const char** thirds, Py_ssize_t pitch_bytes, const real* panel, vector* sums,
+                         Py_ssize_t n_columns, Py_ssize_t n_vectors, bint first, vector like) noexcept nogil:
+    """One tap of each kernel in all columns, of which each third has a pointer; the `first` of a block begins sums."""
+    cdef vector[3] taps
+    cdef const real* pixel
+    cdef Py_ssize_t lanes = n_lanes(like), column, part, index
+    for part in range(n_vectors):
+        taps[part] = (<const vector*> (panel + part * lanes))[0]
+    for column in range(n_columns):
+        pixel = <const real*> (thirds[column // 3] + column % 3 * pitch_bytes)
+        for part in range(n_vectors):
+            index = column * n_vectors + part
+            if first:  # rounded, whatever it is added to
+                sums[index] = in_register(times(pixel[0], taps[part]))
+            else:
+                sums[index] = sums[index] + times(pixel[0], taps[part])
+
+
+cdef inline void next_tap(const char** thirds, Py_ssize_t n_columns, Py_ssize_t n_bytes) noexcept nogil:
+    cdef Py_ssize_t third
+    for third in range((n_columns + 2) // 3):
+        thirds[third] = <const char*> opaque(thirds[third] + n_bytes)
+
+
+cdef inline void begin_totals(const Rows* rows, const real* bias, const real* response, vector* totals,
+                              Py_ssize_t n_columns, Py_ssize_t n_vectors, bint continues, vector like) noexcept nogil:
+    """Totals are the bias, or go on from the responses."""
+    cdef Py_ssize_t lanes = n_lanes(like), column, part
+    for column in range(n_columns):
+        for part in range(n_vectors):
+            totals[column * n_vectors + part] = (<const vector*> (
+                (response + column * rows.column_pitch if continues else bias) + part * lanes))[0]
+
+
 cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
                                    bint compensated, bint in_planes, vector like) noexcept nogil:
     """`n_columns` windows x `n_vectors` vectors of kernels; literal where it is called, so the loops unroll."""
-    cdef vector[TILE_ACCUMULATORS] sums, totals, errors, values
-    cdef vector first_taps, second_taps, zero = broadcast(a_zero, like)
-    cdef Py_ssize_t lanes = n_lanes(like), pitch = rows.window_pitch
-    cdef Py_ssize_t segment_index = 0, tap, column, part
+    cdef vector[TILE_ACCUMULATORS] sums, errors, values, own
+    cdef vector zero = broadcast(a_zero, like)
+    cdef lines_of_vectors memory
+    cdef bint in_registers = not compensated and n_columns * n_vectors <= TILE_COLUMNS
+    cdef vector* totals = <vector*> own if in_registers else <vector*> &memory
+    cdef const char* thirds[5]
+    cdef Py_ssize_t lanes = n_lanes(like), pitch_bytes = rows.window_pitch * <Py_ssize_t> sizeof(real)
+    cdef Py_ssize_t tap_bytes = (sum.channel_pitch if in_planes else 1) * <Py_ssize_t> sizeof(real)
+    cdef Py_ssize_t n_taps, column, part
+    cdef const Segment* segment = sum.segments
+    cdef const Segment* last = sum.segments + sum.n_segments - 1
     cdef bint carried = sum.carried if not compensated else False
     cdef bint continues = sum.continues if not compensated else False
-    cdef const real* taps
-    cdef const real* pixel
+    cdef bint begins = True
+    begin_totals(rows, bias, response, totals, n_columns, n_vectors, continues, like)
     for column in range(n_columns):
         for part in range(n_vectors):
             sums[column * n_vectors + part] = zero
-            totals[column * n_vectors + part] = (<const vector*> (
-                (response + column * rows.column_pitch if continues else bias) + part * lanes))[0]
             prefetch_to_write(response + column * rows.column_pitch + part * lanes)
-            if compensated:
-                errors[column * n_vectors + part] = zero
-    if carried:
+    if compensated or carried:
         for part in range(n_columns * n_vectors):
             errors[part] = zero
     while True:
-        taps = image + sum.segments[segment_index].offset
-        for tap in range(sum.segments[segment_index].n_taps):
-            first_taps = (<const vector*> panel)[0]
-            if n_vectors == 2:
-                second_taps = (<const vector*> (panel + lanes))[0]
-            for column in range(n_columns):
-                pixel = taps + column * pitch + (0 if in_planes else tap)
-                sums[column * n_vectors] = sums[column * n_vectors] + times(pixel[0], first_taps)
-                if n_vectors == 2:
-                    sums[column * 2 + 1] = sums[column * 2 + 1] + times(pixel[0], second_taps)
-            if in_planes:
-                prefetch(taps + PLANES_AHEAD * sum.channel_pitch)
-                prefetch(taps + PLANES_AHEAD * sum.channel_pitch + (n_columns - 1) * pitch)
-                taps += sum.channel_pitch
+        thirds[0] = <const char*> opaque(image + segment.offset)
+        for part in range(1, (n_columns + 2) // 3):
+            thirds[part] = <const char*> opaque(thirds[part - 1] + 3 * pitch_bytes)
+        n_taps = segment.n_taps
+        if begins:
+            add_tap(thirds, pitch_bytes, panel, sums, n_columns, n_vectors, True, like)
+            next_tap(thirds, n_columns, tap_bytes)
             panel += n_vectors * lanes
-        segment_index += 1
-        if segment_index == sum.n_segments:
+            n_taps -= 1
+        while n_taps > 0:
+            add_tap(thirds, pitch_bytes, panel, sums, n_columns, n_vectors, False, like)
+            if in_planes:
+                prefetch(thirds[0] + PLANES_AHEAD * tap_bytes)
+                prefetch(thirds[0] + PLANES_AHEAD * tap_bytes + (n_columns - 1) * pitch_bytes)
+            next_tap(thirds, n_columns, tap_bytes)
+            panel += n_vectors * lanes
+            n_taps -= 1
+        if segment == last:
             break  # its block is added on the way to the response
-        if sum.segments[segment_index - 1].closes_block:
-            close_block(sums, totals, errors, n_columns * n_vectors, compensated,
-                        not compensated and n_columns * n_vectors <= TILE_COLUMNS, like)
-            if carried and sum.segments[segment_index - 1].closes_total:
+        begins = segment.closes_block
+        if begins:
+            close_block(sums, totals, errors, n_columns * n_vectors, compensated, in_registers, like)
+            if carried and segment.closes_total:
                 carry_totals(totals, errors, n_columns * n_vectors, like)
+        segment += 1
     if carried:
         last_total(sums, totals, errors, n_columns * n_vectors, like)
     if compensated:
