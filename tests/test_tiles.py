@@ -18,7 +18,7 @@ SUMS = {  # height, width and channels of the kernels, by how the blocks of thei
 }
 
 
-@for_each("n_kernels", [8, 13, 16, 18, 32, 37])
+@for_each("n_kernels", [8, 13, 16, 18, 32, 37, 48])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("sum_of", SUMS)
 def test_bits_of_every_tile_width_are_those_of_one_kernel_alone(dtype, sum_of, n_kernels):

@@ -173,6 +173,8 @@ cdef class Engine:
             left = n_kernels - first
             if self.lanes_over == OVER_CHANNELS:
                 width = lanes
+            elif self.lanes_over == OVER_KERNELS and 2 * lanes < left <= 3 * lanes:
+                width = 3 * lanes  # one vector by itself would wait for a load at each multiply-add
             elif self.lanes_over != OVER_COLUMNS and self.lanes_over != OVER_ROWS:
                 width = lanes if left <= lanes else 2 * lanes
             else:

@@ -57,6 +57,8 @@ cdef struct Part:
 
 # The direct method's panels and sum for windows as winograd stages them.
 cdef struct Direct:
+    const Panel* panels
+    Py_ssize_t n_panels, padded_kernels
     const char* packed
     const char* bias
     Sum sum

@@ -165,61 +165,76 @@ cdef int sum_places(Loops* loops, Py_ssize_t group, const Quads* quads, Py_ssize
 cdef int do_handed_back(Loops* loops, Py_ssize_t group, const Area* area, Py_ssize_t first_row, Py_ssize_t end_row,
                         const char* windows, char* responses, char* memory, Py_ssize_t* counted,
                         bint watch_signals) noexcept nogil:
-    """The responses of some rows that are not finite, by the direct method, in runs of columns."""
-    cdef Py_ssize_t row, first, index, n_columns = loops.geometry.across.outputs, size = loops.item_bytes
-    cdef Py_ssize_t n_taps = loops.geometry.down.kernel * loops.geometry.across.kernel * loops.geometry.depth
-    cdef Py_ssize_t columns_at_once
+    """The responses of some rows that are not finite, by the direct method, whose panels are others."""
+    cdef Py_ssize_t index, first_kernel = loops.panels[area.first_panel].first
+    cdef Py_ssize_t end_kernel = end_of(&loops.panels[area.end_panel - 1])
     cdef int status = direct_is_there(loops)
     cdef const Panel* panel
+    cdef Part part
+    part.n_rows, part.n_columns = end_row - first_row, loops.geometry.across.outputs
+    part.windows = windows + first_row * loops.rows.window_row_pitch * loops.item_bytes
+    part.responses = responses + first_row * loops.rows.row_pitch * loops.item_bytes
+    for index in range(loops.direct.n_panels):
+        panel = &loops.direct.panels[index]
+        if status == DONE and panel.first < end_kernel and first_kernel < end_of(panel):
+            status = do_handed_back_panel(loops, group, panel, max(first_kernel, panel.first),
+                                          min(end_kernel, end_of(panel)), &part, memory, counted, watch_signals)
+    return status
+
+
+cdef int do_handed_back_panel(Loops* loops, Py_ssize_t group, const Panel* panel, Py_ssize_t first_kernel,
+                              Py_ssize_t end_kernel, const Part* part, char* memory, Py_ssize_t* counted,
+                              bint watch_signals) noexcept nogil:
+    """Some of a panel's kernels, in runs of columns."""
+    cdef Py_ssize_t row, first, n_kernels = end_kernel - first_kernel, size = loops.item_bytes
+    cdef Py_ssize_t n_taps = loops.geometry.down.kernel * loops.geometry.across.kernel * loops.geometry.depth
+    cdef Py_ssize_t place_in_bank = group * loops.direct.padded_kernels + panel.offset
+    cdef Py_ssize_t columns_at_once = max(8, min(HANDED_BACK_COLUMNS, MOST_MULTIPLY_ADDS // n_taps // panel.width))
     cdef Rows rows = loops.rows
     cdef char* place
-    if status != DONE:
-        return status
-    rows.n_rows = 1
-    for index in range(area.first_panel, area.end_panel):
-        panel = &loops.panels[index]
-        rows.n_kernels, rows.width = panel.n_kernels, panel.width
-        rows.column_pitch = panel.width
-        columns_at_once = max(8, min(HANDED_BACK_COLUMNS, MOST_MULTIPLY_ADDS // n_taps // panel.width))
-        for row in range(first_row, end_row):
-            place = responses + (row * loops.rows.row_pitch + panel.first) * size
-            first = 0
-            while first < n_columns:
-                rows.n_columns = n_infinite(loops, panel, place + first * loops.rows.column_pitch * size,
-                                            min(columns_at_once, n_columns - first))
-                if rows.n_columns > 0:
-                    loops.routines.over_kernels(
-                        &loops.direct.sum, &rows,
-                        windows + (row * rows.window_row_pitch + first * rows.window_pitch) * size,
-                        loops.direct.packed + (group * loops.padded_kernels + panel.offset) * n_taps * size,
-                        loops.direct.bias + (group * loops.padded_kernels + panel.offset) * size, memory)
-                    take_infinite(loops, &rows, memory, place + first * loops.rows.column_pitch * size)
-                    counted[0] += rows.n_columns * n_taps * panel.width
-                    status = looked_for_signals(loops, counted, watch_signals)
-                    if status != DONE:
-                        return status
-                first += max(rows.n_columns, 1)
+    cdef int status
+    rows.n_rows, rows.n_kernels, rows.width, rows.column_pitch = 1, panel.n_kernels, panel.width, panel.width
+    for row in range(part.n_rows):
+        place = part.responses + (row * loops.rows.row_pitch + first_kernel) * size
+        first = 0
+        while first < part.n_columns:
+            rows.n_columns = n_infinite(loops, n_kernels, place + first * loops.rows.column_pitch * size,
+                                        min(columns_at_once, part.n_columns - first))
+            if rows.n_columns > 0:
+                loops.routines.over_kernels(
+                    &loops.direct.sum, &rows,
+                    part.windows + (row * rows.window_row_pitch + first * rows.window_pitch) * size,
+                    loops.direct.packed + place_in_bank * n_taps * size, loops.direct.bias + place_in_bank * size,
+                    memory)
+                take_infinite(loops, &rows, n_kernels, memory + (first_kernel - panel.first) * size,
+                              place + first * loops.rows.column_pitch * size)
+                counted[0] += rows.n_columns * n_taps * panel.width
+                status = looked_for_signals(loops, counted, watch_signals)
+                if status != DONE:
+                    return status
+            first += max(rows.n_columns, 1)
     return DONE
 
 
-cdef Py_ssize_t n_infinite(const Loops* loops, const Panel* panel, const char* responses,
+cdef Py_ssize_t n_infinite(const Loops* loops, Py_ssize_t n_kernels, const char* responses,
                            Py_ssize_t most) noexcept nogil:
-    """How many of the columns from the first on have a response of the panel's kernels that is not finite."""
+    """How many of the columns from the first on have a response of these kernels that is not finite."""
     cdef Py_ssize_t count = 0
     while count < most and not loops.routines.all_finite(
-            responses + count * loops.rows.column_pitch * loops.item_bytes, panel.n_kernels):
+            responses + count * loops.rows.column_pitch * loops.item_bytes, n_kernels):
         count += 1
     return count
 
 
-cdef void take_infinite(const Loops* loops, const Rows* rows, const char* others, char* responses) noexcept nogil:
+cdef void take_infinite(const Loops* loops, const Rows* rows, Py_ssize_t n_kernels, const char* others,
+                        char* responses) noexcept nogil:
     """Puts others in the place of some columns' responses that are not finite."""
-    cdef Py_ssize_t[2 * MOST_LANES] kernel_bytes
+    cdef Py_ssize_t[3 * MOST_LANES] kernel_bytes
     cdef Py_ssize_t kernel
     cdef Storing storing
-    for kernel in range(rows.n_kernels):
+    for kernel in range(n_kernels):
         kernel_bytes[kernel] = kernel * loops.item_bytes
-    storing.n_columns, storing.n_kernels = rows.n_columns, rows.n_kernels
+    storing.n_columns, storing.n_kernels = rows.n_columns, n_kernels
     storing.column_pitch, storing.kernel_pitch = rows.column_pitch, 1
     storing.column_bytes = loops.rows.column_pitch * loops.item_bytes
     storing.kernel_bytes = kernel_bytes
@@ -242,6 +257,7 @@ cdef class Winograd(Interleaved):
     cdef object ask                      # for the direct method's panels: given the call, false if there is no room
     cdef Py_buffer direct_packed, direct_bias  # once something is handed back
     cdef bint has_direct_packed, has_direct_bias
+    cdef Engine direct_engine
     cdef Segment* direct_segments
 
     def __dealloc__(self):
@@ -408,14 +424,17 @@ cdef class Winograd(Interleaved):
 
     def take_direct(self, Engine engine, packed, bias):
         """Lets winograd have the panels of an engine over kernels, for what it hands back. Not from two threads."""
-        if (engine.lanes_over != OVER_KERNELS or engine.n_panels != self.engine.n_panels
-                or engine.padded_kernels != self.engine.padded_kernels):
-            raise ValueError("engine: its panels are not those of the call")
+        if (engine.lanes_over != OVER_KERNELS or engine.groups != self.engine.groups
+                or engine.geometry.n_kernels != self.engine.geometry.n_kernels):
+            raise ValueError("engine: its kernels are not those of the call")
         self.let_direct_go()  # what an attempt that failed has left
         PyObject_GetBuffer(packed, &self.direct_packed, PyBUF_STRIDES)
         self.has_direct_packed = True
         PyObject_GetBuffer(bias, &self.direct_bias, PyBUF_STRIDES)
         self.has_direct_bias = True
+        self.direct_engine = engine
+        self.loops.direct.panels, self.loops.direct.n_panels = engine.panels, engine.n_panels
+        self.loops.direct.padded_kernels = engine.padded_kernels
         self.loops.direct.packed = <const char*> self.direct_packed.buf
         self.loops.direct.bias = <const char*> self.direct_bias.buf
         self.direct_segments = self.build_sum(

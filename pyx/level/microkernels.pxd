@@ -78,7 +78,7 @@ cdef struct Rows:
 # response[y * row_pitch + x * column_pitch + k * kernel_pitch] =
 #     bias[k] + sum over taps image[window (y, x), tap] * panel[tap * width + k]
 # for y < n_rows, x < n_columns, k < n_kernels. Overwrites; the response aliases no input.
-#   over kernels: kernel_pitch is 1, width 1 or 2 vectors; window (y, x) begins at
+#   over kernels: kernel_pitch is 1, width 1 to 3 vectors; window (y, x) begins at
 #     image + y * window_row_pitch + x * window_pitch, and a segment's taps lie at offset + 0 .. n_taps from there; in
 #     planes they lie channel_pitch apart.
 #   over channels: as over kernels, but kernel k has pixels of its own: its tap t of a segment lies at

@@ -1,13 +1,13 @@
 # Lanes over kernels.
 #
-# A tile is columns x 1 or 2 vectors of kernels: up to 14 x 2 sums beside 2 vectors of taps and a broadcast pixel in 32
-# registers, 6 x 2 in 16. For each tap it loads the panel's vectors once and broadcasts a pixel for each column, so that
-# 28 multiply-adds take 16 loads: their ports are the bound, and the panel streams from L2 where it exceeds L1. The
-# totals of finished blocks stay in registers where the tile has room for twice its sums, else in memory. Each third
-# column has a pointer, from which the next two are one and two pitches away, so that no address waits on the stack; and
-# the first tap of a block multiplies, so that no sums have to be set to zero. Both are felt where blocks are short: of
-# 3 channels of 3x3 and 32 kernels the loops alone reach 96 % of the peak instead of 92, of 16 kernels 74 instead of 64
-# (2026-11-27, AMD EPYC, Zen 5, level v4).
+# A tile is columns x 1 to 3 vectors of kernels: up to 14 x 2 or 9 x 3 sums beside as many vectors of taps and a
+# broadcast pixel in 32 registers, 6 x 2 or 4 x 3 in 16. For each tap it loads the panel's vectors once and broadcasts a
+# pixel for each column, so that 28 multiply-adds take 16 loads: their ports are the bound, and the panel streams from
+# L2 where it exceeds L1. The totals of finished blocks stay in registers where the tile has room for twice its sums,
+# else in memory. Each third column has a pointer, from which the next two are one and two pitches away, so that no
+# address waits on the stack; and the first tap of a block multiplies, so that no sums have to be set to zero. Both are
+# felt where blocks are short: of 3 channels of 3x3 and 32 kernels the loops alone reach 96 % of the peak instead of 92,
+# of 16 kernels, whose multiply-adds take a load each, 74 instead of 64 (2026-11-27, AMD EPYC, Zen 5, level v4).
 #
 # Share of the peak, one worker: 95 % for 64 channels of 3x3 with stride 2 and for 3 channels of 7x7, 94 % for 64
 # channels of 1x1 at v4 (2026-11-25, AMD EPYC, Zen 5, 286 GFLOP/s, benchmarks/bench.py --only stride2_56 resnet_conv1
@@ -143,6 +143,11 @@ cdef void store_in_part(const Rows* rows, const vector* values, real* response, 
                         part * n_lanes(values[0]), rows.n_kernels)
 
 
+cdef inline bint is_tile(Py_ssize_t n_columns, Py_ssize_t n_vectors) noexcept nogil:
+    """Whether a tile may have so many columns."""
+    return n_columns * max(2, n_vectors) <= 2 * TILE_COLUMNS
+
+
 cdef inline void some_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
                                    bint in_planes, vector like) noexcept nogil:
@@ -155,25 +160,25 @@ cdef inline void some_over_kernels(const Sum* sum, const Rows* rows, const real*
         tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, False, in_planes, like)
     elif n_columns == 4:
         tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, False, in_planes, like)
-    elif n_columns == 5:
+    elif is_tile(5, n_vectors) and n_columns == 5:
         tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, False, in_planes, like)
-    elif n_columns == 6:
+    elif is_tile(6, n_vectors) and n_columns == 6:
         tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, False, in_planes, like)
-    elif REGISTERS == 32 and n_columns == 7:
+    elif is_tile(7, n_vectors) and n_columns == 7:
         tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, False, in_planes, like)
-    elif REGISTERS == 32 and n_columns == 8:
+    elif is_tile(8, n_vectors) and n_columns == 8:
         tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, False, in_planes, like)
-    elif REGISTERS == 32 and n_columns == 9:
+    elif is_tile(9, n_vectors) and n_columns == 9:
         tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, False, in_planes, like)
-    elif REGISTERS == 32 and n_columns == 10:
+    elif is_tile(10, n_vectors) and n_columns == 10:
         tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, False, in_planes, like)
-    elif REGISTERS == 32 and n_columns == 11:
+    elif is_tile(11, n_vectors) and n_columns == 11:
         tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, False, in_planes, like)
-    elif REGISTERS == 32 and n_columns == 12:
+    elif is_tile(12, n_vectors) and n_columns == 12:
         tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, False, in_planes, like)
-    elif REGISTERS == 32 and n_columns == 13:
+    elif is_tile(13, n_vectors) and n_columns == 13:
         tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, False, in_planes, like)
-    elif REGISTERS == 32 and n_columns == 14:
+    elif is_tile(14, n_vectors) and n_columns == 14:
         tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, False, in_planes, like)
 
 
@@ -203,34 +208,47 @@ cdef inline bint has_short_blocks(const Sum* sum) noexcept nogil:
     return REGISTERS == 32 and sum.n_segments > 1 and sum.run * sum.rows_per_block < SHORT_BLOCK * sum.pieces
 
 
+cdef inline Py_ssize_t columns_of_tile(const Sum* sum, Py_ssize_t n_vectors) noexcept nogil:
+    """The most columns of a tile, so many vectors of kernels wide."""
+    if n_vectors == 1 or n_vectors == 2 and not has_short_blocks(sum):
+        return TILE_COLUMNS
+    return TILE_COLUMNS // n_vectors if has_short_blocks(sum) else 2 * TILE_COLUMNS // n_vectors
+
+
 cdef inline void row_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                  const real* bias, real* response, bint in_planes, vector like) noexcept nogil:
+                                  const real* bias, real* response, Py_ssize_t n_vectors, bint in_planes,
+                                  vector like) noexcept nogil:
     """One row in as few tiles as it takes, of sizes as equal as can be."""
-    cdef Py_ssize_t largest = TILE_COLUMNS
-    if rows.width > n_lanes(like) and has_short_blocks(sum):
-        largest = TILE_COLUMNS // 2
+    cdef Py_ssize_t largest = columns_of_tile(sum, n_vectors)
     cdef Py_ssize_t n_tiles = (rows.n_columns + largest - 1) // largest
     cdef Py_ssize_t done = 0, n_columns, tile
     for tile in range(n_tiles):
         n_columns = (rows.n_columns - done + n_tiles - tile - 1) // (n_tiles - tile)
-        if rows.width == n_lanes(like):
-            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 1, in_planes, like)
-        else:
-            some_over_kernels(sum, rows, image, panel, bias, response, n_columns, 2, in_planes, like)
+        some_over_kernels(sum, rows, image, panel, bias, response, n_columns, n_vectors, in_planes, like)
         image += n_columns * rows.window_pitch
         response += n_columns * rows.column_pitch
         done += n_columns
 
 
-cdef inline void rows_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                   const real* bias, real* response, bint in_planes, vector like) noexcept nogil:
-    cdef Py_ssize_t y
-    for y in range(rows.n_rows):
-        if sum.compensated and rows.width == n_lanes(like):
-            long_sums_over_kernels(sum, rows, image, panel, bias, response, 1, in_planes, like)
-        elif sum.compensated:
-            long_sums_over_kernels(sum, rows, image, panel, bias, response, 2, in_planes, like)
+cdef inline void rows_of_panel(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                               const real* bias, real* response, Py_ssize_t n_vectors, bint in_planes,
+                               vector like) noexcept nogil:
+    """All rows with a panel of some literal number of vectors."""
+    cdef Py_ssize_t _
+    for _ in range(rows.n_rows):
+        if sum.compensated:
+            long_sums_over_kernels(sum, rows, image, panel, bias, response, n_vectors, in_planes, like)
         else:
-            row_over_kernels(sum, rows, image, panel, bias, response, in_planes, like)
+            row_over_kernels(sum, rows, image, panel, bias, response, n_vectors, in_planes, like)
         image += rows.window_row_pitch
         response += rows.row_pitch
+
+
+cdef inline void rows_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                   const real* bias, real* response, bint in_planes, vector like) noexcept nogil:
+    if rows.width == n_lanes(like):
+        rows_of_panel(sum, rows, image, panel, bias, response, 1, in_planes, like)
+    elif rows.width == 2 * n_lanes(like):
+        rows_of_panel(sum, rows, image, panel, bias, response, 2, in_planes, like)
+    else:
+        rows_of_panel(sum, rows, image, panel, bias, response, 3, in_planes, like)

@@ -164,11 +164,11 @@ static inline xcorr_f64v xcorr_f64v_multiply_add(xcorr_f64v a, xcorr_f64v b, xco
 
 /* Tile limits: accumulators, the vectors in flight and one broadcast have to fit the register file. And the largest
  * radix whose points fit it, real and imaginary parts in vectors of their own. */
-#if XCORR_REGISTERS == 32 /* 14 x 2 + 2 + 1, 2 x 4 x 3 + 3 + 1; 2 x 7 + 9 taps + 1 */
+#if XCORR_REGISTERS == 32 /* 14 x 2 + 2 + 1, 9 x 3 + 3 + 1, 2 x 4 x 3 + 3 + 1; 2 x 7 + 9 taps + 1 */
 #define XCORR_TILE_COLUMNS 14
 #define XCORR_CHANNEL_COLUMNS 7
 #define XCORR_LARGEST_RADIX 8
-#else /* 6 x 2 + 2 + 1, 4 x 3 + 3 + 1; 2 x 4 + 6 taps + 1 */
+#else /* 6 x 2 + 2 + 1, 4 x 3 + 3 + 1 both ways; 2 x 4 + 6 taps + 1 */
 #define XCORR_TILE_COLUMNS 6
 #define XCORR_CHANNEL_COLUMNS 4
 #define XCORR_LARGEST_RADIX 4
