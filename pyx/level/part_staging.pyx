@@ -2,6 +2,7 @@
 
 from microkernels cimport IN_FLOAT32, IN_FLOAT64, Routines
 
+include "turning.pxi"
 include "staging.pxi"
 include "storing.pxi"
 include "checking.pxi"

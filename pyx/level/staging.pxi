@@ -9,10 +9,8 @@ from microkernels cimport (
     BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, UINT16, UINT32, UINT64, UINT8, Staging, real
 )
 from simd cimport (
-    F32_LANES, copy_part, f32v, f32v_broadcast, f32v_evens, f32v_inside, f32v_lanes, f32v_odds, f32v_store_first,
-    prefetch_to_write, transpose_4x4_f32, transpose_4x4_f64
+    F32_LANES, copy_part, f32v, f32v_broadcast, f32v_evens, f32v_inside, f32v_lanes, f32v_odds, f32v_store_first
 )
-from vectors cimport n_lanes, transpose_vectors, vector
 
 ctypedef fused element:
     int8_t
@@ -62,22 +60,6 @@ cdef inline void stage_run(const char* source, Py_ssize_t source_bytes, real* st
             strip[index * pitch] = load(source + index * source_bytes, like, strip[0], False)
 
 
-# --- orders of axes -----------------------------------------------------------------------------------------------
-#
-# What lies stream by stream on one side and interleaved on the other goes through a block on the stack: converted
-# where it is contiguous, turned around by `transpose` as 4x4 blocks in registers.
-
-cdef enum:
-    BLOCK_STREAMS = 8
-    BLOCK_POSITIONS = 64
-    BLOCK = 512
-    CHUNK = 64   # columns that are turned around for all rows before the next ones
-    AHEAD = 128  # so many columns before one is turned around, the memory for it is fetched
-
-# Fetching ahead takes 8 kernels of 3x3 on 10,000 digits from 25 to 18 ms, where the stores would wait for memory one
-# after the other. 2026-11-25, AMD EPYC (Zen 5), level v4, 1 worker, both builds in turn.
-
-
 cdef inline bint is_real(const char* place, Py_ssize_t pitch, element like, real to) noexcept nogil:
     """Whether elements there are of the strip's own type, and aligned: they need not go through a block."""
     cdef bint same = False
@@ -86,83 +68,6 @@ cdef inline bint is_real(const char* place, Py_ssize_t pitch, element like, real
     elif element is double:
         same = sizeof(real) == sizeof(double)
     return same and (<Py_ssize_t> place | pitch) % <Py_ssize_t> sizeof(real) == 0
-
-
-cdef inline void turn_few(const real* source, Py_ssize_t source_pitch, real* target, Py_ssize_t target_pitch,
-                          Py_ssize_t n_rows, Py_ssize_t n_columns) noexcept nogil:
-    cdef Py_ssize_t row, column
-    for column in range(n_columns):
-        for row in range(n_rows):
-            target[column * target_pitch + row] = source[row * source_pitch + column]
-
-
-cdef inline void turn_block(const real* source, Py_ssize_t source_pitch, real* target, Py_ssize_t target_pitch,
-                            Py_ssize_t first, Py_ssize_t end, vector like) noexcept nogil:
-    """Turn as many rows as a vector has lanes, of columns [first, end): whole cache lines where vectors are so long.
-
-    There are as many columns at least; the last block ends with them, and may lie over the one before.
-    """
-    cdef vector[16] rows
-    cdef Py_ssize_t column = first, index, lanes = n_lanes(like)
-    while column < end:
-        column = min(column, end - lanes)
-        for index in range(lanes):
-            rows[index] = (<const vector*> (source + index * source_pitch + column))[0]
-        transpose_vectors(rows, like)
-        for index in range(lanes):
-            (<vector*> (target + (column + index) * target_pitch))[0] = rows[index]
-        column += lanes
-
-
-cdef void transpose(const real* source, Py_ssize_t source_pitch, real* target, Py_ssize_t target_pitch,
-                    Py_ssize_t n_rows, Py_ssize_t n_columns) noexcept nogil:
-    """target[column * target_pitch + row] = source[row * source_pitch + column]; lines are whole when they are left."""
-    cdef Py_ssize_t row, column, first = 0, end
-    if n_rows == target_pitch and 2 <= n_rows <= 3:
-        while first < n_columns:
-            end = min(first + CHUNK, n_columns)
-            for column in range(4 * n_rows):
-                prefetch_to_write(target + (first + AHEAD) * n_rows + column * 16)
-            if n_rows == 2:
-                turn_few(source + first, source_pitch, target + first * 2, 2, 2, end - first)
-            else:
-                turn_few(source + first, source_pitch, target + first * 3, 3, 3, end - first)
-            first = end
-        return
-    if n_columns == 2 and source_pitch == 2:
-        turn_few(source, 2, target, target_pitch, n_rows, 2)
-        return
-    if n_columns == 3 and source_pitch == 3:
-        turn_few(source, 3, target, target_pitch, n_rows, 3)
-        return
-    while first < n_columns:
-        end = first + CHUNK if first + CHUNK + 16 <= n_columns else n_columns
-        row = 0
-        if real is float:
-            while F32_LANES == 16 and row + 16 <= n_rows and first + 16 <= end:
-                turn_block(source + row * source_pitch, source_pitch, target + row, target_pitch, first, end,
-                           f32v_broadcast(0))
-                row += 16
-        while n_rows >= 4 and end - first >= 4 and row < n_rows:
-            row = min(row, n_rows - 4)  # the last block ends with the rows, and one of these with the columns
-            column = first
-            while column < end:
-                column = min(column, end - 4)
-                if row == 0:
-                    prefetch_to_write(target + (column + AHEAD) * target_pitch)
-                    prefetch_to_write(target + (column + AHEAD + 2) * target_pitch)
-                if real is float:
-                    transpose_4x4_f32(source + row * source_pitch + column, source_pitch,
-                                      target + column * target_pitch + row, target_pitch)
-                else:
-                    transpose_4x4_f64(source + row * source_pitch + column, source_pitch,
-                                      target + column * target_pitch + row, target_pitch)
-                column += 4
-            row += 4
-        if row < n_rows:
-            turn_few(source + row * source_pitch + first, source_pitch, target + first * target_pitch + row,
-                     target_pitch, n_rows - row, end - first)
-        first = end
 
 
 # --- images into strips -------------------------------------------------------------------------------------------
