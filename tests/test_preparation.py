@@ -34,7 +34,7 @@ LARGE = {  # banks worth several workers: (images, kernels, keywords)
     "panels": ((1, 5, 5, 256), (320, 3, 3, 256), {"method": "direct"}),
     "one panel": ((1, 40, 40, 300), (2, 35, 30, 300), {"method": "direct"}),
     "groups": ((1, 5, 5, 1024), (512, 3, 3, 128), {"method": "direct", "groups": 8}),
-    "winograd": ((1, 6, 6, 256), (256, 3, 3, 256), {"method": "winograd"}),
+    "winograd": ((1, 6, 6, 512), (256, 3, 3, 256), {"method": "winograd", "groups": 2}),
     "fft": ((1, 64, 64, 4), (40, 32, 32, 4), {"method": "fft"}),
 }
 

@@ -79,6 +79,7 @@ class Bank:
         self.kept_without: Bank | None = None
         self.packs: dict[Hashable, tuple[Array, Array]] = {}
         self.kept_bytes = 0
+        self.is_kept = False  # for calls to come
 
     @functools.cached_property
     def reach(self) -> tuple[int, int]:
@@ -157,15 +158,21 @@ class Bank:
         n_workers = workers_for(n_bytes, n_bytes, converted, n_workers)
         self.make_room(n_bytes + converted * n_workers, but)
         panels = empty_lines(n_bytes).view(summed).reshape(engine.groups, -1)
+        panel_bias = self.panel_bias(engine)
+        pieces = pieces_of(engine, n_bytes, n_workers, converted > 0)
+        alone, found = converted > 0, (panels, panel_bias)
+        _workers.prepare(lambda task: self.pack_piece(engine, pieces[task], found, alone), len(pieces), n_workers)
+        return found
+
+    def panel_bias(self, engine: Engine) -> Array:
+        """The bias as the panels' kernels stand."""
+        summed = np.dtype(engine.summed)
         panel_bias = np.zeros((engine.groups, engine.padded_kernels), dtype=summed)
         bias = np.ascontiguousarray(self.bias, summed).reshape(engine.groups, -1) + 0  # a sum begins with no -0
         panel_bias[:, : bias.shape[1]] = bias
         first, end = engine.panel_ranges()[-1]  # the last panel's kernels may be some of the one before, too
         panel_bias[:, engine.last_place : engine.last_place + end - first] = bias[:, first:end]
-        pieces = pieces_of(engine, n_bytes, n_workers, converted > 0)
-        alone, found = converted > 0, (panels, panel_bias)
-        _workers.prepare(lambda task: self.pack_piece(engine, pieces[task], found, alone), len(pieces), n_workers)
-        return found
+        return panel_bias
 
     def pack_piece(self, engine: Engine, piece: "Piece", pack: tuple[Array, Array], in_order: bool) -> None:
         """Some panels, or some rows and channels of them."""

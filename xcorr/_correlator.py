@@ -140,7 +140,9 @@ class Correlator:
         key = (plan.types, plan.layout.kernels, plan.geometry.channels if plan.layout.each_channel else 0)
         bank = self._banks.get(key)
         if bank is None:
-            bank = self._banks[key] = make_bank(self._kernels, self._bias, plan.reading)
+            bank = make_bank(self._kernels, self._bias, plan.reading)
+            bank.is_kept = True
+            self._banks[key] = bank
         return plan, bank
 
     def explain(self, image_shape: tuple[int, ...], *, dtype: npt.DTypeLike = np.float32) -> str:

@@ -12,7 +12,7 @@ from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, EXACT_INT32, integer_ran
 from xcorr._foreign import refuses
 from xcorr._job import Job
 from xcorr._memory import empty
-from xcorr._methods import exact, faint_pixels, faint_taps
+from xcorr._methods import exact, faint_pixels, faint_taps, fresh_kernels
 from xcorr._methods.asked import Limits
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan
@@ -55,6 +55,8 @@ def correlate_normal_pixels(job: Any, result: Array, limits: Limits | None) -> b
     """All responses of floats of images whose pixels need no care; as `correlate_floats`."""
     name, summed = job.plan.method, job.plan.types.summed
     method: Any = METHODS[name]
+    if name == "winograd" and fresh_kernels.run(job, result, summed):
+        return True
     faint = faint_taps.faint_kernels(job, name, summed)
     if faint is None:
         fits: bool = method.run(job, result, summed, limits)

@@ -400,7 +400,7 @@ cdef class Engine:
 
     def call(self, tuple images, tuple out, tuple panels, double[::1] fill, *, Py_ssize_t n_workers,
              Py_ssize_t workspace_limit, tuple limits=None, tuple spectra_of=None, Py_ssize_t[::1] kernels=None,
-             list areas=None, bint finite=False, ask=None):
+             list areas=None, bint finite=False, ask=None, fresh=None):
         """A `Call` of these arrays.
 
         Parameters
@@ -419,8 +419,10 @@ cdef class Engine:
         finite : whether all taps are known to be finite, so that those in padding of zeros may be left out.
         ask : of "winograd": called with the call for `take_direct`, if a response is handed back; false if there is no
             room.
+        fresh : of "winograd": None, or whether to look for subnormal taps. The panels are kernels as they lie, which
+            are transformed while the call runs.
         """
-        cdef Call call = CALLS[self.form]()
+        cdef Call call = FreshWinograd() if fresh is not None else CALLS[self.form]()
         call.engine = self
         call.crew.forks_before = n_forks
         call.take_images(images[0], self.own_axes(images[1]), images[2], images[3], fill)
@@ -430,6 +432,8 @@ cdef class Engine:
             (<FourierPairs?> call).choose_kernels(spectra_of[0], spectra_of[1])
         if ask is not None:
             (<Winograd?> call).ask = ask
+        if fresh is not None:
+            (<FreshWinograd> call).take_kernels(panels[0], fresh)
         if limits is not None:
             call.loops.consumer.low, call.loops.consumer.high = limits[:2]
             call.loops.consumer.kind = STORE_SATURATED if limits[2] else STORE_CHECKED
@@ -474,6 +478,7 @@ include "direct_forms.pxi"
 include "over_channels.pxi"
 include "bytes_form.pxi"
 include "winograd_strips.pxi"
+include "fresh_panels.pxi"
 include "fourier_pairs.pxi"
 
 CALLS = {"kernels": OverKernels, "columns": OverColumns, "rows": OverRows, "channels": OverChannels,

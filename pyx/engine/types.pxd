@@ -153,6 +153,10 @@ cdef struct Loops:
     Py_ssize_t panel_parts            # of winograd's panels, which are tasks of their own where strips are few
     Py_ssize_t panels_at_once         # of winograd's sums
     Py_ssize_t sums_elements          # of the quads that are done at once and one panel
+    bint looks                        # where kernels are transformed just before their sums: for subnormal taps, too
+    Py_ssize_t[4] kernel_pitches      # of these kernels: from a kernel, row, column, channel to the next, in elements
+    bint channels_follow              # each other, and not all of a channel's taps
+    Py_ssize_t lowest_tap             # in memory, of a channel: counted from its first tap
     Fourier fourier                   # from here on of the frequency domain alone
     Py_ssize_t first_chosen, n_chosen  # the kernels of each group that this call does
     const int* kernel_exponents       # groups * n_chosen
@@ -172,6 +176,7 @@ cdef struct Loops:
     void* call                        # winograd: the Call, which is asked for them
     Py_ssize_t next_task              # from here on what all workers read and write
     int cancelled, has_direct, too_large  # too_large: there is no room for the direct method's panels
+    int has_faint                     # a subnormal tap was seen
 
 
 cdef inline Py_ssize_t effective(const Axis* axis) noexcept nogil:

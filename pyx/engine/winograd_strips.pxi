@@ -55,7 +55,7 @@ cdef int correlate_quads(Loops* loops, Py_ssize_t group, const Area* area, const
         for index in range(area.first_panel, area.end_panel):
             slot = (index - area.first_panel) % loops.panels_at_once
             if slot == 0:
-                status = sum_places(loops, group, &quads, index, area.end_panel, transformed, sums, counted,
+                status = sum_places(loops, group, &quads, index, area.end_panel, NULL, transformed, sums, counted,
                                     watch_signals)
                 if status != DONE:
                     return status
@@ -136,8 +136,9 @@ cdef inline bint respond(Loops* loops, Py_ssize_t group, Py_ssize_t index, Quads
 
 
 cdef int sum_places(Loops* loops, Py_ssize_t group, const Quads* quads, Py_ssize_t first_panel, Py_ssize_t end_panel,
-                    const char* transformed, char* sums, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
-    """The sums over channels of some quads for some panels, place by place."""
+                    const char* fresh, const char* transformed, char* sums, Py_ssize_t* counted,
+                    bint watch_signals) noexcept nogil:
+    """The sums over channels of some quads for some panels, place by place; or for a `fresh` one, which lies there."""
     cdef Py_ssize_t depth = loops.geometry.depth, size = loops.item_bytes, place, index, first
     cdef const Panel* panel
     cdef int status
@@ -150,10 +151,12 @@ cdef int sum_places(Loops* loops, Py_ssize_t group, const Quads* quads, Py_ssize
     for place in range(quads.n_places):
         for index in range(first_panel, min(first_panel + loops.panels_at_once, end_panel)):
             panel = &loops.panels[index]
-            first = (group * loops.padded_kernels + panel.offset) * quads.n_places + place * panel.width
+            first = place * panel.width
+            if fresh == NULL:
+                first += (group * loops.padded_kernels + panel.offset) * quads.n_places
             rows.width = rows.n_kernels = panel.width
             loops.correlate(&loops.sum, &rows, transformed + place * quads.plane_pitch * size,
-                            loops.packed + first * depth * size, ZEROS,
+                            (loops.packed if fresh == NULL else fresh) + first * depth * size, ZEROS,
                             sums + ((index - first_panel) * loops.sums_elements + place * quads.sums_pitch) * size)
             counted[0] += quads.n_quads * depth * panel.width
             status = looked_for_signals(loops, counted, watch_signals)

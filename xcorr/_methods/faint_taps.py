@@ -18,12 +18,17 @@ METHODS = ("direct", "winograd")
 
 def faint_kernels(job: Job, method: str, summed: str) -> Array | None:
     """(groups, kernels) of bool: those that are summed in float64; None where none is."""
-    of_float64 = 8 * job.bank.n_groups * job.bank.n_kernels * job.bank.n_taps
-    if method not in METHODS or summed != "f4" or 2 * of_float64 > WORKSPACE_LIMIT:
+    if not looks(job, method, summed):
         return None
     n_workers = 1 if job.bank.kernels.nbytes < SMALL_BANK else job.most_workers
     found: Array | None = job.bank.faint(job.plan.level.table, n_workers)
     return found
+
+
+def looks(job: Job, method: str, summed: str) -> bool:
+    """Whether subnormal taps are looked for: sums are in float32, and there is room for those in float64."""
+    of_float64 = 8 * job.bank.n_groups * job.bank.n_kernels * job.bank.n_taps
+    return method in METHODS and summed == "f4" and 2 * of_float64 <= WORKSPACE_LIMIT
 
 
 SMALL_BANK = 2**20
