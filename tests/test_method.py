@@ -94,12 +94,16 @@ def test_winograd_says_what_keeps_it_from_a_job(geometry, dtype, precision, obst
         (layer(28, 62, 30, groups=2), "direct"),
         (layer(28, 30, 62, groups=2), "direct"),
         # a large bank waits for many quads
-        (layer(8, 512, 511), "winograd"),
-        (layer(8, 512, 512), "direct"),
-        (layer((8, 12), 512, 512), "direct"),
+        (layer((6, 12), 512, 511), "winograd"),
+        (layer((6, 12), 512, 512), "direct"),
+        (layer(6, 512, 512), "direct"),
         (layer(10, 512, 512), "winograd"),
-        (layer(8, 1024, 1024, groups=2), "direct"),
-        (layer(8, 1024, 1022, groups=2), "winograd"),
+        (layer((6, 12), 1024, 1024, groups=2), "direct"),
+        (layer((6, 12), 1024, 1022, groups=2), "winograd"),
+        # of F(2x2): F(4x4) reads it for batches
+        (layer(7, 512, 512), "winograd"),
+        (layer((8, 12), 512, 512), "winograd"),
+        (layer(8, 1024, 1024), "direct"),
         # 5x5 kernels
         (layer(28, 64, 64, 5), "winograd"),
         (layer(28, 16, 16, 5), "direct"),
@@ -130,11 +134,13 @@ def test_winograd_is_taken_where_it_is_faster(geometry, method):
         (layer(16, 64, 1), 4),
         (layer(12, 64, 64), 2),  # 9 quads
         (layer(7, 256, 256), 4),
-        (layer(8, 384, 384), 2),
+        (layer(8, 384, 384), 4),
+        (layer(9, 384, 384), 2),  # 25 quads of 2x2 or 9 of 4x4 responses
         (layer(64, 32, 32), 4),
         (layer(64, 31, 32), 2),
         (layer(64, 62, 62, groups=2), 2),
         (layer(14, 512, 512), 2),  # a bank of so many kernels would be large for 16 quads
+        (layer(7, 512, 512), 4),  # in batches
         (layer(24, 512, 512), 4),
         (layer((4, 60), 128, 64), 4),
         (layer((2, 60), 128, 64), 2),  # half of the places are no responses

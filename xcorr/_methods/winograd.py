@@ -59,25 +59,30 @@ method's time with 64 channels and kernels or more, 0.46 with 32 and 0.60 with 1
 2026-11-26, AMD EPYC (Zen 5), level v4, 1 worker, batches of 8 images of 28x28, benchmarks/crossover.py --quads.
 """
 
-CHANNELS_OF_FOUR, QUADS_TIMES_CHANNELS, QUADS_OF_BANK = 32, 1024, 2**22
-"""Channels from which on F(4x4) is taken, with how many quads of an image, and cubed channels a quad has to pay for.
+CHANNELS_OF_FOUR, QUADS_TIMES_CHANNELS = 32, 1024
+"""Channels from which on F(4x4) is taken, and with how many quads: little work keeps to F(2x2), which errs less."""
 
-Little work keeps to F(2x2), which errs less. The kernels of F(4x4) are four times as large as they were, those of
-F(2x2) 16/9 times: an image of few quads reads them for few places, and a call with new kernels transforms them for
-nothing. The larger they are, the further they come from, so that channels count more than twice, with as many kernels.
+USUAL_CALL, SAVED = 5e8, 200
+"""Multiply-adds of a call, and products of each channel and kernel that F(4x4) has to save in it.
+
+The kernels of F(4x4) are four times as large as they were, those of F(2x2) 16/9 times: an image of few quads reads them
+for few places, and a call with new kernels transforms them for nothing. The choice may not see how many images there
+are: a call is taken to have as many as make that work, with as many kernels as channels, and one at least.
 
 | responses, channels | one image: F(4x4), F(2x2), raw: F(4x4), F(2x2) | 4 images |
 |---|---|---|
-| 7x7x256 | 0.13, 0.20, 0.55, 0.46 ms | 0.39, 0.66, 0.82, 0.88 |
-| 8x8x384 | 0.38, 0.41, 2.03, 1.03 | |
-| 14x14x512 | 2.24, 1.90, 5.99, 4.34 | 7.6, 8.5, 11.1, 10.9 |
-| 28x28x512 | 5.2, 8.5, 9.8, 10.8 | |
+| 7x7x256 | 0.15, 0.20, 0.56, 0.41 ms | 0.41, 0.69, 0.83, 0.92 |
+| 7x7x512 | 1.20, 0.76, 2.12, 1.60 | 2.4, 2.9, 3.4, 3.8 |
+| 8x8x384 | 0.40, 0.41, 1.16, 0.86 | 1.15, 1.49, 1.80, 1.97 |
+| 12x12x512 | 1.63, 1.73, 2.68, 2.60 | |
+| 14x14x512 | 2.34, 2.18, 3.47, 2.84 | 7.5, 8.0, 8.0, 9.6 |
 
+16 images of 7x7x512 take 7.6 ms by F(4x4), 12.1 by F(2x2), 13.2 directly; raw 8.4, 12.3, 14.9.
 2026-11-27, AMD EPYC (Zen 5), level v4, 1 worker; which is taken is compared by benchmarks/crossover.py --quads.
 """
 
 LARGE_BANK, LARGE_BANK_QUADS = 2**18, 25
-"""Products of channels and kernels from which on winograd waits for an image with that many quads of 2x2 responses.
+"""Products of channels and kernels from which on F(2x2) waits for an image with that many quads.
 
 A small response reads a transformed bank for few quads: with 512 kernels of 512 channels 6x6 to 8x8 responses of one
 image take 0.7 to 0.95 times as long as directly, and longer with new kernels. Measured with the constants above.
@@ -113,7 +118,8 @@ def doubt(geometry: Geometry, types: Types) -> str:
         return f"it is for {CHANNELS} channels and kernels and more"
     if min(geometry.outputs) < SIDE:
         return f"it is for {SIDE} rows and columns of responses and more"
-    if geometry.depth * n_kernels >= LARGE_BANK and n_quads(geometry, 2) < LARGE_BANK_QUADS:
+    is_large = geometry.depth * n_kernels >= LARGE_BANK
+    if is_large and quad_side(geometry) == 2 and n_quads(geometry, 2) < LARGE_BANK_QUADS:
         return "its transformed kernels would be read for few responses"
     if strip_pixels(geometry) > STRIP_PIXELS:
         return "its strips would be too large"
@@ -180,10 +186,12 @@ def quad_side(geometry: Geometry) -> int:
     """
     if geometry.kernel_shape == (5, 5):
         return 2
-    depth, quads = geometry.depth, n_quads(geometry, 4)
-    if depth < CHANNELS_OF_FOUR or quads * depth < QUADS_TIMES_CHANNELS or quads * QUADS_OF_BANK < depth**3:
+    depth = geometry.depth
+    if depth < CHANNELS_OF_FOUR or n_quads(geometry, 4) * depth < QUADS_TIMES_CHANNELS:
         return 2
-    return min((2, 4), key=lambda side: PRODUCT[side, 3] * n_multiplied(geometry, side))
+    saved = PRODUCT[2, 3] * n_multiplied(geometry, 2) - PRODUCT[4, 3] * n_multiplied(geometry, 4)
+    n_images = max(1.0, USUAL_CALL / (prod(geometry.outputs) * prod(geometry.kernel_shape) * depth**2))
+    return 4 if saved * n_images >= SAVED else 2
 
 
 def n_multiplied(geometry: Geometry, side: int) -> int:
