@@ -192,7 +192,8 @@ cdef class OverColumns(Call):
         cdef Py_ssize_t lanes = self.engine.routines.lanes, kernel, first
         loops.in_place = (
             self.images_as_summed and not self.padded() and geometry.across.stride == 1
-            and self.least_columns >= lanes and self.column_bytes == size and self.images.itemsize == size
+            and (self.least_columns >= lanes or self.rows_follow_on())
+            and self.column_bytes == size and self.images.itemsize == size
             and self.channel_pitch_bytes % size == 0 and loops.source.row_bytes % size == 0
             and loops.source.image_bytes % size == 0)
         loops.source.staging.n_phases = 1
@@ -226,6 +227,33 @@ cdef class OverColumns(Call):
         loops.do_task = do_strip
         self.planes = geometry.depth
 
+    cdef bint of_pixels(self):
+        """Whether kernels are of one pixel."""
+        return self.engine.geometry.down.kernel == self.engine.geometry.across.kernel == 1
+
+    cdef bint rows_follow_on(self):
+        """Whether all windows of an image lie one behind the other, and are a vector at least."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        return (self.of_pixels() and geometry.down.stride == 1 and self.whole_columns
+                and geometry.across.outputs * geometry.down.outputs >= self.engine.routines.lanes
+                and self.loops.source.row_bytes == geometry.across.outputs * self.images.itemsize)
+
+    cdef Py_ssize_t whole_rows(self, Py_ssize_t rows):
+        """Rows such that the windows of each task, where they follow on, are a vector at least."""
+        cdef Py_ssize_t outputs = self.engine.geometry.down.outputs
+        cdef Py_ssize_t least = ceiling(self.engine.routines.lanes, self.least_columns)
+        if self.loops.in_place:
+            rows = max(rows, min(least, outputs))
+            while 0 < outputs % rows < least:
+                rows += 1
+        return rows
+
+    cdef Py_ssize_t wanted_rows(self):
+        """All rows of an image whose pixels are read once: there is no strip that would have to stay in a cache."""
+        if self.loops.in_place and self.loops.direct_store and self.of_pixels():
+            return self.engine.geometry.down.outputs
+        return 1
+
     cdef bint flattens(self):
         """Whether tiles of one row do as well as tiles of several, which share pixels."""
         return self.engine.geometry.down.kernel == 1 or self.engine.geometry.n_kernels > 2
@@ -256,6 +284,8 @@ cdef class OverColumns(Call):
                                  else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
         if not loops.direct_store:
             loops.rows.kernel_pitch = product(loops.strip_rows, loops.rows.row_pitch)
+        if self.of_pixels():
+            self.channel_pitch = staging.channel_pitch
         Call.lay_out_rest(self)
         n_places = self.places_of_taps()
         self.tap_offsets = <Py_ssize_t*> allocated(n_places, sizeof(Py_ssize_t))

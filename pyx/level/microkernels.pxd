@@ -56,7 +56,7 @@ cdef struct Sum:
     const Segment* segments          # the whole sum; lanes over columns read of it how long the pieces of a row are
     Py_ssize_t n_segments
     Py_ssize_t tap_pitch             # lanes over channels: from a tap of a segment to the next, in elements
-    Py_ssize_t channel_pitch         # the same over kernels, where channels lie in planes
+    Py_ssize_t channel_pitch         # the same over kernels and columns, where kernels of one pixel read planes
     Py_ssize_t kernel_row_pitch      # from a kernel row's taps to the next row's, in elements
     Py_ssize_t first_in_block        # lanes over columns: the place of the first kernel row in its block
     const Py_ssize_t* cuts           # lanes over columns: where the pieces of a run begin, and where the last one ends

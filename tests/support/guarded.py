@@ -14,6 +14,9 @@ from xcorr import _bank, _cache, _dispatch, _workers
 
 LINE = 64  # bytes of a cache line
 
+# fewer windows than a vector has lanes in a row or in a few, and in all of them more or fewer
+PIXELS = [(2, 2), (5, 3), (4, 4), (2, 9), (14, 14), (1, 20), (40, 3)]
+
 CASES = [
     *(case for case in FEW if case.images[0] and case.kernels[0]),
     *(Case(f"few-kernels-{columns}", (1, 3, columns, 1), (3, 3, 3, 1)) for columns in (3, 9, 18, 34, 66, 130)),
@@ -21,6 +24,8 @@ CASES = [
     *(Case(f"one-kernel-{rows}-rows", (1, rows, 19, 1), (1, 3, 5, 1)) for rows in (6, 7, 9, 10)),
     *(Case(f"many-kernels-{n_kernels}", (1, 3, 17, 3), (n_kernels, 2, 3, 3)) for n_kernels in (8, 9, 15, 17, 33)),
     *(Case(f"many-kernels-of-{depth}", (1, 3, 9, depth), (17, 2, 3, depth)) for depth in (1, 2, 4, 8)),
+    *(Case(f"pixels-{rows}x{columns}", (1, rows, columns, 5), (4, 1, 1, 5)) for rows, columns in PIXELS),
+    Case("pixels-of-three-workers", (1, 133, 15, 610), (3, 1, 1, 610)),  # strips of 12 rows would leave one row
     *(
         Case(f"depthwise-{depth}", (1, 4, 5, depth), (depth, 3, 3, 1), groups=depth, padding="same")
         for depth in (7, 8, 9, 17, 33)
@@ -81,8 +86,10 @@ class Guarded:
         self.mprotect = ctypes.CDLL(None, use_errno=True).mprotect
         self.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 
-    def __call__(self, array):
-        """A copy."""
+    def __call__(self, array, planes=False):
+        """A copy, or one whose channels come before its rows in memory."""
+        if planes:
+            return np.moveaxis(self(np.moveaxis(array, -1, 1)), 1, -1)
         view = self.empty(array.nbytes).view(array.dtype).reshape(array.shape)
         view[...] = array
         return view
@@ -153,17 +160,16 @@ def run(method, dtype, results):
         marked = with_infinities(method, images, kernels)
         handed_back = np.isfinite(xcorr.correlate(*marked, method="direct", **case.keywords))
         for level in levels:
-            for at_end, kernels_first in ((True, False), (False, False), (True, True)):
+            for at_end, planes in ((True, False), (False, False), (True, True)):
                 place = "page after" if at_end else "page before"
-                results.send(f"{level[0]}, {case.id}, {place}, kernels first: {kernels_first}")
+                results.send(f"{level[0]}, {case.id}, {place}, in planes: {planes}")
                 guarded = Guarded(at_end)
                 out = guarded(np.zeros(expected.shape, expected.dtype))
-                if kernels_first:  # in memory: responses go there by way of the workspace
-                    out = np.moveaxis(out.reshape(np.moveaxis(expected, -1, 0).shape), 0, -1)
+                if planes:  # in memory: responses of many kernels go there by way of the workspace
+                    out = np.moveaxis(out.reshape(np.moveaxis(expected, -1, 1).shape), 1, -1)
                 with guarding(guarded), _dispatch.using_level(*level):
-                    xcorr.correlate(
-                        guarded(images), guarded(kernels), out=out, method=method, workers=1, **case.keywords
-                    )
+                    placed, workers = guarded(images, planes), 3 if planes else 1
+                    xcorr.correlate(placed, guarded(kernels), out=out, method=method, workers=workers, **case.keywords)
                     response = xcorr.correlate(*map(guarded, marked), method=method, workers=1, **case.keywords)
                 rounded = method == "fft" or (method == "winograd" and case.kernels[1] == 5)
                 if not np.array_equal(np.rint(out) if rounded else out, expected):

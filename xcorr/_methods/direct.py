@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from xcorr._axes import Geometry
+from xcorr._axes import LONG_SUM, Geometry
 from xcorr._bank import panel_bytes
 from xcorr._dtypes import Types
 from xcorr._engine import lanes_of, taps_at_once
@@ -54,12 +54,26 @@ fast as kernels, with 64 and 75 1.1 to 1.35 times, with 147 and more 0.5 to 1.1 
 level v4, 1 worker, benchmarks/forms.py.
 """
 
-LEAST_VECTORS_OF_PLANES = 16
-"""Vectors of windows that an image has at least, if lanes go over columns because kernels of one pixel have few taps.
+FILLED_PLANES = 0.95
+"""Share of the lanes that windows fill, from which on lanes go over columns for kernels of one pixel in planes.
 
-Such kernels read planes with lanes over kernels, too, and only responses are turned: with 64 and 96 channels that takes
-0.87 to 0.97 times as long with 13 vectors or fewer, 1.0 to 1.1 times with 25 and more. 2026-11-27, AMD EPYC (Zen 5),
-level v4, 1 worker.
+However many taps there are: such kernels read planes with lanes over kernels, too, but responses are turned then. Over
+columns they take 0.72 to 1.01 of the time with that share or more, 0.97 to 1.25 with less. 24 to 2048 channels of 7x7
+to 112x112, float32 and float64, 2026-11-27, AMD EPYC (Zen 5), levels v3 and v4, 1 worker.
+"""
+
+FEW_LANES, MOST_TAPS_OF_FEW_LANES = 4, 24
+"""Lanes of vectors with which lanes go over columns for few taps alone, and the most taps.
+
+Such vectors take 0.87 to 0.93 of the time with 16 and 24 taps, 1.01 to 1.3 with 32 and more. Measured as above, at
+level base.
+"""
+
+CROWDED_PLANES = 1024
+"""Pixels of planes whose multiples fall into the same sets of a cache: read tap by tap, they push each other out.
+
+With a stride of 2 lanes over columns, which copy pixels, take 0.63 of the time then, else 1.0 to 1.6 times. Measured as
+above.
 """
 
 FOUR = 4
@@ -158,10 +172,7 @@ def form(geometry: Geometry, n_kernels: int, lanes: int, in_planes: bool = False
         lanes over kernels.
     together : channels of a group, in real elements, where the channels of a position lie together; else 0.
     """
-    fills_rows = geometry.outputs[1] >= lanes or all(axis.stride == 1 for axis in geometry.axes)
-    if geometry.n_taps == geometry.depth:
-        fills_rows = fills_rows and prod(geometry.outputs) >= LEAST_VECTORS_OF_PLANES * lanes
-    as_they_lie = in_planes and fills_rows and geometry.n_taps <= MOST_TAPS_OF_PLANES
+    as_they_lie = in_planes and reads_planes(geometry, lanes)
     if fills_vectors(n_kernels, lanes) and not as_they_lie:
         return "kernels"
     if together == n_kernels == FOUR and shares_vectors(geometry, lanes):
@@ -169,6 +180,18 @@ def form(geometry: Geometry, n_kernels: int, lanes: int, in_planes: bool = False
     if depthwise(geometry, n_kernels, lanes):
         return "channels"
     return "rows" if turns(geometry, n_kernels, lanes) else "columns"
+
+
+def reads_planes(geometry: Geometry, lanes: int) -> bool:
+    """Whether lanes go over columns where channels and kernels lie in planes, however many kernels there are."""
+    follow_on = all(axis.stride == 1 for axis in geometry.axes)
+    if geometry.n_taps > geometry.depth:
+        return (follow_on or geometry.outputs[1] >= lanes) and geometry.n_taps <= MOST_TAPS_OF_PLANES
+    if not follow_on:
+        crowded = prod(axis.length for axis in geometry.axes) % CROWDED_PLANES == 0
+        return crowded and geometry.outputs[1] >= lanes and geometry.n_taps <= MOST_TAPS_OF_PLANES
+    n_windows, most = prod(geometry.outputs), MOST_TAPS_OF_FEW_LANES if lanes <= FEW_LANES else LONG_SUM
+    return geometry.n_taps <= most and n_windows >= -(-n_windows // lanes) * lanes * FILLED_PLANES
 
 
 def depthwise(geometry: Geometry, n_kernels: int, lanes: int) -> bool:
