@@ -97,16 +97,20 @@ def test_the_bound_holds_where_all_errors_go_one_way():
 
 
 def test_windows_in_place_are_not_copied_and_others_are_gathered(monkeypatch):
-    taken = []
-    for name in ("multiply_views", "multiply_slabs"):
-        own = getattr(matmul, name)
-        monkeypatch.setattr(matmul, name, lambda *words, own=own, name=name: (taken.append(name), own(*words)))
+    taken, in_place, slabs = [], matmul.multiplies_in_place, matmul.multiply_slabs
+
+    def asked(*words):
+        taken.append("in place" if in_place(*words) else "not")
+        return taken[-1] == "in place"
+
+    monkeypatch.setattr(matmul, "multiplies_in_place", asked)
+    monkeypatch.setattr(matmul, "multiply_slabs", lambda *words: (taken.append("slabs"), slabs(*words)))
     images, kernels = operands((4, 7, 7, 16), (350, 7, 7, 16))
     xcorr.correlate(images, kernels)
     xcorr.correlate(images[:, ::-1], kernels)
     xcorr.correlate(images, kernels, padding=1, method="matmul")
     xcorr.correlate(images.astype(np.uint8), kernels.astype(np.uint8), method="matmul")
-    assert taken == ["multiply_views", *["multiply_slabs"] * 3]
+    assert taken == ["in place", *["not", "slabs"] * 3]
 
 
 def test_wrong_arrays_are_refused_by_the_gate():

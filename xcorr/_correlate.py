@@ -304,14 +304,24 @@ def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any])
     image_array, _images_held = held(take_array(images, "images"))
     kernel_array, _kernels_held = held(take_array(kernels, "kernels"))
     plan = plan_for(settings, image_array.shape, image_array.dtype, kernel_array.shape, kernel_array.dtype)
-    bank, small, before = bank_for(plan, kernel_array, operands.pop("bias"))
+    reads, bias = plan.method == "matmul", operands.pop("bias")
+    if reads and type(bias) is np.ndarray:
+        bias = bias.copy()  # as it was told, whatever other threads do with it
+    bank, small, before = bank_for(plan, kernel_array, bias)
 
     def remember(repeat: Repeat) -> None:
         packs = takes_taps_as_they_are(plan, kernel_array) and bank.kept_faint is None
-        if small and (packs or small is before) and can_be_told(images, kernels, keywords):
-            changes = isinstance(keywords.get("bias"), np.ndarray)
+        if not can_be_told(images, kernels, keywords):
+            return
+        changes = isinstance(keywords.get("bias"), np.ndarray)
+        if repeat.reads_kernels:
+            told = {**keywords, "bias": bias} if changes else keywords
+            call = Recent(function, level, told, kernel_array, repeat, True)
+        elif small and (packs or small is before):
             told = {**keywords, "bias": small.bias} if changes else keywords
             call = Recent(function, level, told, small.kernels, repeat, packs)
-            _cache.remember_call(call, lambda old: old.is_replaced(function, level, images, kernels, keywords))
+        else:
+            return
+        _cache.remember_call(call, lambda old: old.is_replaced(function, level, images, kernels, keywords))
 
-    return run(plan, bank, image_array, **operands, remember=remember if before else None)
+    return run(plan, bank, image_array, **operands, remember=remember if before or reads else None)

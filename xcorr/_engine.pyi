@@ -112,6 +112,7 @@ class Preparation:
     def close(self) -> None: ...
 
 class Repeat:
+    reads_kernels: bool
     def __init__(
         self,
         call: Call,
@@ -124,6 +125,7 @@ class Repeat:
     ) -> None: ...
     @property
     def is_worth(self) -> bool: ...
+    def let_kernels_go(self) -> None: ...
 
 class SharedRepeat:
     workspaces: list[Any]

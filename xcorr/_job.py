@@ -13,6 +13,7 @@ from xcorr._engine import Engine
 from xcorr._methods.asked import Array, Done, Limits, Part
 from xcorr._methods.choice import METHODS
 from xcorr._methods.direct import NO_PANELS
+from xcorr._methods.matmul import channels_first
 from xcorr._plan import Plan
 
 MULTIPLY_ADDS_PER_WORKER = 2_800_000
@@ -90,8 +91,14 @@ class Job:
     def laid_out(self, engine: Engine, bank: Bank, lay: Callable[[tuple[Array, Array]], Any]) -> Any:
         """The call that `lay` makes of the bank's panels.
 
-        MemoryError before they are packed, if they leave no room for its workspace.
+        MemoryError before they are packed, if they leave no room for its workspace. Products have rows of taps instead.
         """
+        if engine.form == "products":
+            summed, first = np.dtype(engine.summed), channels_first(self.plan)
+            self.packed_as = bank.rows_key(summed, first)
+            self.beside = self.plan.table_bytes + bank.row_bytes(summed, first)
+            rows, bias = bank.rows(summed, first, self.most_workers)
+            return lay((rows[0], bias[0]))
         key = panels_key(engine, self.plan.level.name)
         found = bank.packs.get(key)
         n_bytes = panel_bytes(engine) if found is None else found[0].nbytes

@@ -1,5 +1,6 @@
 """A call of a plan: its arrays are looked at, its response is computed, and what is small is remembered."""
 
+import weakref
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
@@ -79,13 +80,15 @@ def repeat_of(job: Job, done: Done, result: Array) -> Repeat | None:
     if looks and not (images.dtype.isnative and images.flags.aligned):
         return None
 
-    useful, n_workers, bank, table_bytes = job.useful_workers, job.n_workers, job.bank, job.plan.table_bytes
+    useful, n_workers, table_bytes = job.useful_workers, job.n_workers, job.plan.table_bytes
+    bank_of_call = weakref.ref(job.bank)  # which may have the caller's own kernels
 
     def share(repeated: SharedRepeat, workers: int | None) -> bool:
         if min(useful, _workers.count_workers(workers), _workers.most_threads()) != n_workers:
             return False
-        others_bytes = (n_workers - 1) * repeated.workspace_bytes
-        if others_bytes > _workers.WORKSPACE_LIMIT - bank.kept_bytes - table_bytes - repeated.workspace_bytes:
+        bank, others_bytes = bank_of_call(), (n_workers - 1) * repeated.workspace_bytes
+        beside = table_bytes + (0 if bank is None else bank.kept_bytes)
+        if others_bytes > _workers.WORKSPACE_LIMIT - beside - repeated.workspace_bytes:
             return False  # fewer of them do it
         _workers.run(repeated, min(n_workers, repeated.n_tasks))
         return True

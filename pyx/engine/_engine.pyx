@@ -17,8 +17,8 @@ from microkernels cimport (
     TABLE_NAME, UINT16, UINT32, UINT64, UINT8, Fourier, Routines, Taps
 )
 from types cimport (
-    CONSTANT, FOURIER, OVER_BYTES, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, STORE_CHECKED,
-    STORE_SATURATED, WINOGRAD, Axis, Geometry, Panel, ceiling, reach, span
+    CONSTANT, FOURIER, OVER_BYTES, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, OVER_TAPS,
+    STORE_CHECKED, STORE_SATURATED, WINOGRAD, Axis, Geometry, Panel, ceiling, reach, span
 )
 
 from xcorr._machine import cache_bytes
@@ -41,7 +41,8 @@ cdef extern from *:
     int propagate "xcorr_raised"() except -1  # an exception that the loops left set
 
 FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "rows": OVER_ROWS, "channels": OVER_CHANNELS,
-         "bytes": OVER_BYTES, "winograd 2x2": WINOGRAD, "winograd 4x4": WINOGRAD, "fft": FOURIER}
+         "bytes": OVER_BYTES, "winograd 2x2": WINOGRAD, "winograd 4x4": WINOGRAD, "fft": FOURIER,
+         "products": OVER_TAPS}
 ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4": INT32, "u4": UINT32, "i8": INT64,
             "u8": UINT64, "f2": FLOAT16, "f4": FLOAT32, "f8": FLOAT64, "c8": FLOAT32, "c16": FLOAT64}
 SUMMED = {"f4": IN_FLOAT32, "f8": IN_FLOAT64, "i4": IN_INT32}
@@ -73,8 +74,8 @@ cdef class Engine:
     blocks : how the sum is cut: kernel rows in a block, pieces of a kernel row, whether totals are compensated.
     summed : the type that sums are kept in, "f4" or "f8"; "i4" for the form "bytes".
     form : where lanes run: over "kernels", "columns", "rows" or "channels"; "bytes", over kernels; or "winograd 2x2" or
-        "winograd 4x4", by the responses of a quad, whose sum is one over channels, or "fft". Over rows an engine is
-        that of the image turned, but for the order of the sum.
+        "winograd 4x4", by the responses of a quad, whose sum is one over channels, or "fft"; over taps in "products" of
+        windows with kernels as they lie. Over rows an engine is that of the image turned, but for the order of the sum.
     boundary : names of the padding's boundary above and below, and on the sides.
     section : of "fft": its height and width, the points of its transforms down and across (1: none along that axis),
         and how many rows and columns of windows it gives.
@@ -480,11 +481,12 @@ include "bytes_form.pxi"
 include "winograd_strips.pxi"
 include "fresh_panels.pxi"
 include "fourier_pairs.pxi"
+include "products.pxi"
 
 CALLS = {"kernels": OverKernels, "columns": OverColumns, "rows": OverRows, "channels": OverChannels,
-         "bytes": OverBytes, "winograd 2x2": Winograd, "winograd 4x4": Winograd, "fft": FourierPairs}
+         "bytes": OverBytes, "winograd 2x2": Winograd, "winograd 4x4": Winograd, "fft": FourierPairs,
+         "products": Products}
 
-include "products.pxi"
 include "words.pxi"
 include "extents.pxi"
 include "repeat.pxi"

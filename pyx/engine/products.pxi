@@ -2,18 +2,91 @@
 
 from libc.math cimport sqrt
 from microkernels cimport Product, Routines
-from types cimport ceiling
+from types cimport DONE, Geometry, Loops, ceiling
 
 cdef Py_ssize_t MOST_TAPS = 4096  # of a sum that are added at once: a few windows of them stay in the first cache
 cdef double TAPS_PER_ROOT = 1.5   # and for each lane and root of the taps: as many roundings has a lane's sum
 cdef Py_ssize_t FEW_WINDOWS = 16, FEW_KERNELS = 16  # so few stay in a cache while those are read from end to end
 cdef Py_ssize_t PRODUCT_MULTIPLY_ADDS = 1 << 24  # between two looks for a signal
+cdef Py_ssize_t WINDOWS_BYTES = 1 << 19  # of a task, at most: they stay in the second-level cache while kernels pass by
+# multiply-adds of a task: far more than a claim takes, and not more than milliseconds of them
+cdef Py_ssize_t LEAST_OF_PRODUCT = 1 << 18, MOST_OF_PRODUCT = 1 << 26
 
 
 cdef Py_ssize_t taps_of_product_at_once(Py_ssize_t n_taps, Py_ssize_t lanes) noexcept nogil:
     """Taps of nearly equal pieces, whole vectors; they follow from the number of taps and the level alone."""
     cdef Py_ssize_t most = min(MOST_TAPS, lanes * max(1, <Py_ssize_t> (TAPS_PER_ROOT * sqrt(n_taps))))
     return ceiling(ceiling(n_taps, ceiling(n_taps, most)), lanes) * lanes
+
+
+cdef Py_ssize_t kernels_between_signals(const Product* product) noexcept nogil:
+    """Kernels that are multiplied with all windows before it is looked for a signal."""
+    return 4 * max(1, PRODUCT_MULTIPLY_ADDS // max(1, product.n_windows * product.n_taps) // 4)
+
+
+cdef int do_product(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* counted,
+                    bint watch_signals) noexcept nogil:
+    """Some kernels with some windows; windows change first."""
+    cdef Product product = loops.product
+    cdef Py_ssize_t n_blocks = ceiling(product.n_windows, loops.windows_at_once), size = loops.item_bytes
+    cdef Py_ssize_t window = task % n_blocks * loops.windows_at_once, kernel = task // n_blocks * loops.kernels_at_once
+    cdef Py_ssize_t end = min(kernel + loops.kernels_at_once, product.n_kernels), at_once, some
+    cdef int status
+    product.n_windows = min(loops.windows_at_once, product.n_windows - window)
+    at_once = kernels_between_signals(&product)
+    while kernel < end:
+        some = min(at_once, end - kernel)
+        multiply_some(loops.routines, &product, loops.source.images + window * product.window_pitch * size,
+                      loops.packed + kernel * product.kernel_pitch * size, loops.bias + kernel * size,
+                      loops.consumer.out + (window * product.row_pitch + kernel * product.column_pitch) * size, some,
+                      loops.product.n_taps)
+        kernel += some
+        counted[0] += product.n_windows * some * loops.product.n_taps
+        status = looked_for_signals(loops, counted, watch_signals)
+        if status != DONE:
+            return status
+    return DONE
+
+
+cdef class Products(Call):
+    """Windows that are whole images each, or pixels of images in C order, with the rows of taps that a bank is.
+
+    Responses of windows that are pixels are in C order, too.
+    """
+
+    cdef lay_out(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit, list areas):
+        cdef Loops* loops = &self.loops
+        cdef Product* product = &loops.product
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t size = self.engine.routines.item_bytes
+        cdef Py_ssize_t of_image = geometry.down.outputs * geometry.across.outputs
+        if not (self.images_as_summed and self.out_as_summed and geometry.groups == 1):
+            raise ValueError("images: products are of windows in the summed type, without groups")
+        loops.routines, loops.item_bytes, loops.geometry = self.engine.routines, size, geometry
+        loops.do_task = do_product
+        loops.direct_store = loops.in_place = self.fits = True
+        loops.strip_rows = loops.tasks_per_claim = 1
+        product.n_windows, product.n_kernels = loops.n_images * of_image, geometry.n_kernels
+        product.n_taps = product.kernel_pitch = self.engine.n_taps
+        product.window_pitch = loops.source.image_bytes // size if of_image == 1 else product.n_taps
+        product.row_pitch = loops.consumer.response_bytes // size if of_image == 1 else product.n_kernels
+        product.column_pitch = self.out_kernel_bytes // size
+        self.deal_products(n_workers)
+
+    cdef deal_products(self, Py_ssize_t n_workers):
+        """Tasks of some windows and some kernels each, that neither the windows nor the kernels are read anew for."""
+        cdef Loops* loops = &self.loops
+        cdef const Product* product = &loops.product
+        cdef Py_ssize_t multiply_adds = product.n_windows * product.n_taps * product.n_kernels
+        cdef Py_ssize_t n_tasks = max(tasks_for(n_workers), multiply_adds // MOST_OF_PRODUCT), n_blocks, n_parts
+        loops.windows_at_once = max(FEW_WINDOWS, WINDOWS_BYTES // (min(product.n_taps, MOST_TAPS) * loops.item_bytes))
+        n_blocks = ceiling(product.n_windows, loops.windows_at_once)
+        n_parts = max(1, min(n_tasks, multiply_adds // LEAST_OF_PRODUCT) // n_blocks)
+        loops.kernels_at_once = ceiling(ceiling(product.n_kernels, n_parts), 4) * 4
+        loops.n_tasks = n_blocks * ceiling(product.n_kernels, loops.kernels_at_once)
+
+    cdef Py_ssize_t elements_of(self, Py_ssize_t rows):
+        return 0
 
 
 def multiply(table, str summed, cnp.ndarray windows, cnp.ndarray kernels, cnp.ndarray bias, cnp.ndarray responses):
@@ -48,7 +121,8 @@ def multiply(table, str summed, cnp.ndarray windows, cnp.ndarray kernels, cnp.nd
     product.n_windows = windows.shape[0]
     product.window_pitch, product.kernel_pitch = windows.strides[0] // size, kernels.strides[0] // size
     product.row_pitch, product.column_pitch = responses.strides[0] // size, responses.strides[1] // size
-    kernels_at_once = 4 * max(1, PRODUCT_MULTIPLY_ADDS // max(1, product.n_windows * n_taps) // 4)
+    product.n_taps = n_taps
+    kernels_at_once = kernels_between_signals(&product)
     for kernel in range(0, n_kernels, kernels_at_once):
         with nogil:
             multiply_some(routines, &product, pixels, taps + kernel * product.kernel_pitch * size,

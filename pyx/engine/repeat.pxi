@@ -54,7 +54,7 @@ cdef class Repeat:
 
     Parameters
     ----------
-    call : Call by the direct method, whose images and response are let go of.
+    call : Call by the direct method or of products, whose images and response are let go of.
     images, response : its arrays.
     most_magnitude : the largest magnitude of integer pixels, at least 1, for which the call is exact; None for any.
     may_refuse : whether a response may turn out to be refused when others are stored already.
@@ -72,13 +72,15 @@ cdef class Repeat:
     cdef bint is_fresh, may_refuse                   # a new response lies so; responses may be outside of their limits
     cdef bint looks                                  # for subnormal pixels, which are done another way
     cdef bint is_short                               # so that the GIL is kept, and with it everybody off the arrays
+    cdef readonly bint reads_kernels                 # where they lie, so that nothing is packed
 
     def __cinit__(self, Call call, cnp.ndarray images, cnp.ndarray response, most_magnitude, bint may_refuse,
                   bint looks=False, share=None):
         cdef Py_ssize_t axis
         self.share = share
         if call.engine.lanes_over == WINOGRAD or call.engine.lanes_over == FOURIER:
-            raise ValueError("call: one that is not by the direct method is not repeated")
+            raise ValueError("call: one that is neither by the direct method nor of products is not repeated")
+        self.reads_kernels = call.engine.lanes_over == OVER_TAPS
         self.call = call
         self.images = Arrangement(images, call.item_bytes)
         self.response = Arrangement(response, response.itemsize)
@@ -106,7 +108,27 @@ cdef class Repeat:
     @property
     def is_worth(self):
         """Whether what it keeps and takes is little."""
-        return self.call.packed.len <= MOST_REPEATED and self.workspace_bytes <= MOST_REPEATED
+        return ((self.reads_kernels or self.call.packed.len <= MOST_REPEATED)
+                and self.workspace_bytes <= MOST_REPEATED)
+
+    def let_kernels_go(self):
+        """Forget kernels that are read where they lie: each call brings its own."""
+        if not self.reads_kernels:
+            raise ValueError("call: its kernels are packed")
+        PyBuffer_Release(&self.call.packed)
+        self.call.has_packed = False
+        self.call.loops.packed = NULL
+
+    cdef bint takes(self, cnp.ndarray kernels, Arrangement as_before, cnp.ndarray response):
+        """Whether kernels may take the place of the call's, and lie apart from the response if they are read there."""
+        cdef const Routines* routines = self.call.loops.routines
+        cdef const char* taps = cnp.PyArray_BYTES(kernels)
+        if not as_before.fits(kernels):
+            return False
+        if self.reads_kernels:
+            return apart(kernels, response)
+        return not (routines.any_subnormal(taps, kernels.size)
+                    or (self.call.loops.skips and not routines.all_finite(taps, kernels.size)))
 
     cdef respond(self, cnp.ndarray images, out, workers, cnp.ndarray kernels=None, Arrangement as_before=None,
                  bint flip=False):
@@ -131,21 +153,21 @@ cdef class Repeat:
             response = empty(self.response_shape, self.response.dtype)
         if not self.serves(images, out) or (self.magnitudes and not none_beyond(images, self.magnitudes)):
             return None
-        if kernels is not None and (not as_before.fits(kernels) or self.call.loops.routines.any_subnormal(
-                cnp.PyArray_BYTES(kernels), kernels.size) or (loops.skips and not loops.routines.all_finite(
-                    cnp.PyArray_BYTES(kernels), kernels.size))):
+        if kernels is not None and not self.takes(kernels, as_before, response):
             return None
         if self.looks and has_subnormal(loops.routines, images):
             return None
         loops.source.images = cnp.PyArray_BYTES(images)
         loops.consumer.out = cnp.PyArray_BYTES(response)
         loops.next_task = 0
-        if kernels is not None:
+        if kernels is not None and self.reads_kernels:
+            loops.packed = cnp.PyArray_BYTES(kernels)
+        elif kernels is not None:
             panel_bytes = self.call.packed.len + kernels.nbytes + ALIGNMENT
         memory = <char*> malloc(panel_bytes + (self.workspace_bytes if shared is None else 0))
         if memory == NULL:
             raise MemoryError(f"workspace: {self.workspace_bytes + panel_bytes} bytes cannot be allocated")
-        if kernels is not None:
+        if panel_bytes:
             loops.packed = self.pack(cnp.PyArray_BYTES(kernels), kernels.nbytes,
                                      memory + (self.workspace_bytes if shared is None else 0), flip)
         if shared is not None:
@@ -265,12 +287,13 @@ cdef class Recent:
     function, level : which one, and the level that it ran on.
     words : dict of keywords; but for `out` and a `bias` all are plain.
     kernels : array in C order.
-    repeat : Repeat
+    repeat : Repeat, which lets kernels go that it would read where they lie.
     packs : whether other kernels of the same form may take their place: in the order and of the type of the sum.
     """
     cdef object function, level
     cdef dict words
-    cdef Content kernels
+    cdef Content kernels          # None where all are as good
+    cdef Arrangement arrangement  # of the kernels
     cdef Repeat repeat
     cdef bint packs, flip
 
@@ -278,9 +301,13 @@ cdef class Recent:
         self.function, self.level = function, level
         self.words = {name: Content(word) if isinstance(word, np.ndarray) else word
                       for name, word in words.items() if name != "out"}
-        self.kernels = Content(kernels)
+        self.kernels = None if repeat.reads_kernels else Content(kernels)
+        self.arrangement = Arrangement(kernels, 1) if self.kernels is None else self.kernels.arrangement
         self.repeat = repeat
         self.packs = packs
+        if repeat.reads_kernels:
+            repeat.let_kernels_go()
+            self.packs = True
         self.flip = function == "convolve"
 
     cdef bint was_told(self, dict words, out):
@@ -297,10 +324,10 @@ cdef class Recent:
         """The response, or None if it is not by this call."""
         if not self.repeat.serves(images, out):
             return None
-        if self.kernels.holds(kernels):
+        if self.kernels is not None and self.kernels.holds(kernels):
             return self.repeat.respond(images, out, workers)
-        if self.packs and self.kernels.arrangement.fits(kernels) and cnp.PyArray_ISALIGNED(kernels):
-            return self.repeat.respond(images, out, workers, kernels, self.kernels.arrangement, self.flip)
+        if self.packs and self.arrangement.fits(kernels) and cnp.PyArray_ISALIGNED(kernels):
+            return self.repeat.respond(images, out, workers, kernels, self.arrangement, self.flip)
         return None
 
     def is_replaced(self, function, level, images, kernels, dict words):

@@ -1,6 +1,8 @@
 # What the engine's files share: sizes, and everything that the loops of one call read.
 
-from microkernels cimport CorrelatePixels, CorrelateRows, Fourier, Pixels, Quads, Routines, Rows, Staging, Storing, Sum
+from microkernels cimport (
+    CorrelatePixels, CorrelateRows, Fourier, Pixels, Product, Quads, Routines, Rows, Staging, Storing, Sum
+)
 
 cdef struct Loops
 
@@ -10,6 +12,7 @@ cdef enum Form:  # where the lanes go
     OVER_BYTES                       # over kernels, of 8-bit operands
     WINOGRAD                         # over channels and over kernels, between its transforms
     FOURIER                          # over columns and rows of sections, in its transforms
+    OVER_TAPS                        # of windows and kernels where they lie, in products
 
 cdef enum:
     MOST_BESIDE = 256  # rows or responses that are turned at once
@@ -148,6 +151,9 @@ cdef struct Loops:
     Sum sum
     Rows rows
     Pixels pixels                     # over channels
+    Product product                   # over taps: of all windows and kernels
+    Py_ssize_t windows_at_once       # of a task
+    Py_ssize_t kernels_at_once       # of a task; of the frequency domain, in the response's strip
     Quads quads
     Py_ssize_t quads_at_once
     Py_ssize_t panel_parts            # of winograd's panels, which are tasks of their own where strips are few
@@ -161,7 +167,6 @@ cdef struct Loops:
     Py_ssize_t first_chosen, n_chosen  # the kernels of each group that this call does
     const int* kernel_exponents       # groups * n_chosen
     Py_ssize_t n_parts                # of the chosen kernels: a task does one part of them in a pair of sections
-    Py_ssize_t kernels_at_once        # in the response's strip
     Py_ssize_t n_positions_down, n_positions_across  # windows without stride
     Py_ssize_t reached_rows
     double over_points                # 1 over the points of a transform

@@ -19,7 +19,7 @@ from xcorr._dtypes import Types
 from xcorr._engine import multiply
 from xcorr._memory import empty_lines
 from xcorr._methods import direct
-from xcorr._methods.asked import Array, Job, Limits, Plan
+from xcorr._methods.asked import Array, Done, Job, Limits, Plan
 from xcorr._workers import refuse_too_large
 
 BOUND = "componentwise"
@@ -48,15 +48,6 @@ KERNELS_AT_ONCE = 128
 
 SLAB_BYTES = 2**19
 """Bytes of the windows of one product, which stay in the second-level cache while kernels pass by."""
-
-LONGEST_PIECE = 4096
-"""Taps of a window that are there at once at most."""
-
-TASKS_PER_WORKER = 4
-"""Tasks of a product for each worker, so that nobody waits long for the last one."""
-
-LEAST_MULTIPLY_ADDS, MOST_MULTIPLY_ADDS = 2**18, 2**26
-"""Multiply-adds of a task: far more than a claim takes, and not more than milliseconds of them."""
 
 
 def obstacle(geometry: Geometry, types: Types) -> str:
@@ -208,13 +199,11 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
         return direct.run(job, result, summed, limits)
     dtype = np.dtype(summed)
     first = channels_first(job.plan)
-    windows = responses = None
-    if limits is None and not gathers(job.plan.geometry, job.plan.types):
-        windows = windows_in_place(job, dtype)
-        responses = responses_in_place(job, result, dtype)
-    if windows is not None and responses is not None:
-        rows, bias = job.bank.rows(dtype, first, job.most_workers)
-        multiply_views(job, windows, rows[0], bias[0], responses)
+    if limits is None and multiplies_in_place(job, result, dtype):
+        engine = job.plan.engine(summed, "products")
+        call = job.run(engine, result)
+        if not job.bank.row_bytes(dtype, first):
+            job.call_done = Done(call, engine, None)
         return True
     slabs = Slabs(job.plan.geometry, job.plan.depth, dtype.itemsize)
     kernels = job.bank.row_bytes(dtype, first)
@@ -243,45 +232,17 @@ def workers_for(slabs: Slabs, kernels: int, n_workers: int) -> int:
     return max(1, min(n_workers, (_workers.WORKSPACE_LIMIT - kernels) // slabs.workspace_bytes))
 
 
-def windows_in_place(job: Job, summed: np.dtype[Any]) -> Array | None:
-    """The windows of all images (windows, taps) as a view, if they lie in memory as the layout says."""
-    images = job.images if job.plan.layout.images[0] >= 0 else job.images[np.newaxis]
-    if not is_plain_number(images, summed):
-        return None
+def multiplies_in_place(job: Job, result: Array, summed: np.dtype[Any]) -> bool:
+    """Whether the windows of all images, and their responses, are products' where they lie, as the layout says."""
+    if gathers(job.plan.geometry, job.plan.types) or not (
+        is_plain_number(job.images, summed) and is_plain_number(result, summed)
+    ):
+        return False
     if prod(job.plan.geometry.outputs) == 1:
-        return images.reshape(len(images), -1) if images[0].flags.c_contiguous else None
-    is_view = images.flags.c_contiguous and not channels_first(job.plan)
-    return images.reshape(-1, job.plan.geometry.n_taps) if is_view else None
-
-
-def responses_in_place(job: Job, result: Array, summed: np.dtype[Any]) -> Array | None:
-    """The responses of all windows (windows, kernels) as a view, if there is one."""
-    if not is_plain_number(result, summed):
-        return None
-    ordered = in_order(result, job.plan.layout.response)
-    if prod(job.plan.geometry.outputs) == 1:
-        return ordered[:, 0, 0]
-    return ordered.reshape(-1, ordered.shape[3]) if ordered.flags.c_contiguous else None
-
-
-def multiply_views(job: Job, windows: Array, rows: Array, bias: Array, responses: Array) -> None:
-    """Products of some windows and some kernels each, that neither the windows nor the kernels are read anew for."""
-    table, summed = job.plan.level.table, windows.dtype.str[1:]
-    (n_windows, n_taps), n_kernels = windows.shape, len(rows)
-    height = max(16, SLAB_BYTES // (min(n_taps, LONGEST_PIECE) * windows.itemsize))
-    n_blocks = -(-n_windows // height)
-    multiply_adds = n_windows * n_taps * n_kernels
-    wanted = max(TASKS_PER_WORKER * job.n_workers if job.n_workers > 1 else 1, multiply_adds // MOST_MULTIPLY_ADDS)
-    n_parts = max(1, min(wanted, multiply_adds // LEAST_MULTIPLY_ADDS) // n_blocks)
-    width = -(-n_kernels // n_parts) + 3 & ~3
-    n_parts = -(-n_kernels // width)
-
-    def do(task: int) -> None:
-        part, block = divmod(task, n_blocks)
-        kernels, some = slice(part * width, (part + 1) * width), slice(block * height, (block + 1) * height)
-        multiply(table, summed, windows[some], rows[kernels], bias[kernels], responses[some, kernels])
-
-    _workers.prepare(do, n_parts * n_blocks, job.n_workers)
+        image = job.images[0] if job.plan.layout.images[0] >= 0 else job.images
+        return bool(image.flags.c_contiguous)
+    responses = in_order(result, job.plan.layout.response)
+    return bool(job.images.flags.c_contiguous and responses.flags.c_contiguous) and not channels_first(job.plan)
 
 
 def multiply_slabs(job: Job, call: Any, slabs: Slabs, rows: Array, bias: Array, n_workers: int) -> None:
