@@ -2,14 +2,15 @@
 
 Arrays get their memory from a handler of NumPy's (NEP 49), so they own it like any other array. What is freed is kept,
 up to `KEPT_BYTES`. The huge pages of all but the newest block, and of the largest ones, are offered to the system,
-which may take them back whenever it needs them. No thread ever waits here: while another one looks through what is
-kept, memory comes from the system and goes back there.
+which may take them back whenever it needs them: when no thread is at hand for the next call, because each processor
+that runs one of the process's threads has to be told of each page. No thread ever waits here: while another one looks
+through what is kept, memory comes from the system and goes back there.
 """
 
 import numpy as np
 
 cimport numpy as cnp
-from atomics cimport try_lock, unlock
+from atomics cimport add, look, try_lock, unlock
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport uintptr_t
@@ -70,6 +71,7 @@ cdef Block[SLOTS] kept  # the oldest first
 cdef int n_kept = 0
 cdef size_t n_kept_bytes = 0
 cdef int busy = 0
+cdef unsigned int n_at_hand = 0  # threads that help with a call, or wait for the next one without sleep
 
 
 cdef inline Block block_of(void* start) noexcept nogil:
@@ -131,16 +133,22 @@ cdef void keep(Block block) noexcept nogil:
     while n_kept == SLOTS or n_kept_bytes + block.size > LARGEST_KEPT:
         surplus[n_surplus] = drop(0)
         n_surplus += 1
-    for index in range(n_kept):  # but not the new one: it is likely to be wanted soon
-        offer(kept[index])
-    if block.size >= OFFERED_AT_ONCE:
-        offer(block)
     kept[n_kept] = block
     n_kept += 1
     n_kept_bytes += block.size
+    if look(&n_at_hand) == 0:
+        offer_kept()
     unlock(&busy)
     for index in range(n_surplus):
         free(surplus[index].memory)
+
+
+cdef void offer_kept() noexcept nogil:
+    """Offers what is kept, but for the newest block if that is small: it is likely to be wanted soon."""
+    cdef int index
+    for index in range(n_kept):
+        if index < n_kept - 1 or kept[index].size >= OFFERED_AT_ONCE:
+            offer(kept[index])
 
 
 cdef void free_kept() noexcept nogil:
@@ -234,6 +242,24 @@ def empty_lines(Py_ssize_t n_bytes):
     cdef cnp.ndarray memory = empty((n_bytes + LINE,), BYTES)
     cdef Py_ssize_t first = -<uintptr_t> cnp.PyArray_DATA(memory) % LINE
     return memory[first:first + n_bytes]
+
+
+def come_to_hand():
+    """Count a thread that helps with a call, and waits for the next one."""
+    add(&n_at_hand, 1)
+
+
+def go_to_sleep(bint is_idle):
+    """Count it no more; with the last one, if nobody asks for it, what is kept is offered."""
+    if add(&n_at_hand, -1) == 0 and is_idle and try_lock(&busy):  # with the GIL, so that nobody looks for a block
+        offer_kept()
+        unlock(&busy)
+
+
+def forget_threads():
+    """Note that this process is the child of a fork: threads at hand did not come along."""
+    global n_at_hand
+    n_at_hand = 0
 
 
 def kept_bytes():

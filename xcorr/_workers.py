@@ -19,7 +19,7 @@ import numpy as np
 from xcorr._cache import remembered
 from xcorr._engine import Preparation, forked
 from xcorr._foreign import refuses, shown
-from xcorr._memory import empty
+from xcorr._memory import come_to_hand, empty, forget_threads, go_to_sleep
 from xcorr._reading import whole_number
 from xcorr._threads import RLock, SimpleQueue, start_new_thread
 
@@ -240,7 +240,13 @@ class Pool:
     def serve(self) -> None:
         while True:
             try:
-                self.helps.get()()
+                help_once = self.helps.get()
+                come_to_hand()
+                try:
+                    help_once()
+                finally:
+                    del help_once
+                    go_to_sleep(self.helps.empty())
             except MemoryError:  # before it was inside: the others do its part
                 continue
 
@@ -252,6 +258,7 @@ def _forget_pool() -> None:
     """Makes a pool for a forked child: the threads did not come along, and one of them may hold the old lock."""
     global _pool
     _pool = Pool()
+    forget_threads()
     forked()
 
 
