@@ -22,6 +22,7 @@ from vectors cimport broadcast, close_block, n_lanes, shifted, store_lanes, time
 
 cdef enum:
     OF_ONE_ROW = 1  # the `size` of kernels of one row
+    OF_ONE_COLUMN = 2
 
 cdef inline void add_columns(const vector* columns, const real* panel, vector* sums, Py_ssize_t run,
                              Py_ssize_t first_row, Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
@@ -196,25 +197,37 @@ cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real*
                             part * lanes, n_columns if n_vectors == 1 else n_vectors * lanes)
 
 
-cdef inline void tile_of_one_row(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                 const real* bias, real* response, Py_ssize_t n_rows, Py_ssize_t n_vectors,
-                                 Py_ssize_t n_columns, vector like) noexcept nogil:
-    """One tile of a kernel of one row: rows share no pixels, but one tap, and are chains enough to keep adders busy."""
+cdef inline Py_ssize_t end_of_block(const Sum* sum, Py_ssize_t block, Py_ssize_t size) noexcept nogil:
+    """The tap behind a block of a kernel of one row or one column."""
+    if size == OF_ONE_ROW:
+        return sum.cuts[block + 1]
+    return min(sum.kernel_height, (block + 1) * sum.rows_per_block - sum.first_in_block)
+
+
+cdef inline void tile_of_one_line(const Sum* sum, const Rows* rows, const real* image, const real* panel,
+                                  const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
+                                  Py_ssize_t n_vectors, Py_ssize_t n_columns, vector like) noexcept nogil:
+    """One tile of a kernel of one row or one column: rows share a tap, and are chains enough to keep adders busy."""
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors
     cdef vector zero = broadcast(a_zero, like), own
-    cdef Py_ssize_t piece, tap, row, part, lanes = n_lanes(like)
+    cdef Py_ssize_t block = 0, tap = 0, end, row, part, lanes = n_lanes(like)
+    cdef Py_ssize_t n_taps = sum.run if size == OF_ONE_ROW else sum.kernel_height
+    cdef Py_ssize_t pitch = 1 if size == OF_ONE_ROW else sum.kernel_row_pitch
     cdef Py_ssize_t overlap = max(0, n_vectors * lanes - n_columns) if n_vectors == 2 else 0
     cdef const real* pixels
     for part in range(n_rows * n_vectors):
         sums[part], totals[part] = zero, broadcast(bias[0], like)
-    for piece in range(sum.pieces):
-        for tap in range(sum.cuts[piece], sum.cuts[piece + 1]):
+    while tap < n_taps:
+        end = end_of_block(sum, block, size)
+        block += 1
+        while tap < end:
             own = broadcast(panel[tap], like)
             for row in range(n_rows):
-                pixels = image + row * rows.window_row_pitch + tap
+                pixels = image + row * rows.window_row_pitch + tap * pitch
                 for part in range(n_vectors):
                     sums[row * n_vectors + part] = sums[row * n_vectors + part] + own * (
                         <const vector*> (pixels - (overlap if part == n_vectors - 1 else 0)))[part]
+            tap += 1
         close_block(sums, totals, errors, n_rows * n_vectors, False, REGISTERS == 32, like)
     for row in range(n_rows):
         for part in range(n_vectors):
@@ -237,12 +250,12 @@ cdef inline void row_over_columns(const Sum* sum, const Rows* rows, const real* 
     for tile in range(n_tiles):
         first = max(0, min(tile * n_vectors * lanes, rows.n_columns - n_vectors * lanes))
         n_columns = rows.n_columns - first
-        if size == OF_ONE_ROW and n_vectors == 1:
-            tile_of_one_row(sum, rows, image + first, panel, bias, response + first, n_rows, 1, n_columns, like)
-        elif size == OF_ONE_ROW and n_vectors == 2:
-            tile_of_one_row(sum, rows, image + first, panel, bias, response + first, n_rows, 2, n_columns, like)
-        elif size == OF_ONE_ROW:
-            tile_of_one_row(sum, rows, image + first, panel, bias, response + first, n_rows, 3, n_columns, like)
+        if (size == OF_ONE_ROW or size == OF_ONE_COLUMN) and n_vectors == 1:
+            tile_of_one_line(sum, rows, image + first, panel, bias, response + first, size, n_rows, 1, n_columns, like)
+        elif (size == OF_ONE_ROW or size == OF_ONE_COLUMN) and n_vectors == 2:
+            tile_of_one_line(sum, rows, image + first, panel, bias, response + first, size, n_rows, 2, n_columns, like)
+        elif size == OF_ONE_ROW or size == OF_ONE_COLUMN:
+            tile_of_one_line(sum, rows, image + first, panel, bias, response + first, size, n_rows, 3, n_columns, like)
         elif n_vectors == 1:
             tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels,
                               1, n_columns, like)
@@ -306,6 +319,11 @@ cdef void of_one_row(const Sum* sum, const Rows* rows, const real* image, const 
     tiled_over_columns(sum, rows, image, panel, bias, response, OF_ONE_ROW, 4, 1, like)
 
 
+cdef void of_one_column(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
+                        real* response, vector like) noexcept nogil:
+    tiled_over_columns(sum, rows, image, panel, bias, response, OF_ONE_COLUMN, 4, 1, like)
+
+
 cdef void of_dense(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
                    real* response, vector like) noexcept nogil:
     sized_over_columns(sum, rows, image, panel, bias, response, 0, like)
@@ -320,6 +338,8 @@ cdef inline void rows_over_columns(const Sum* sum, const Rows* rows, const real*
                                    const real* bias, real* response, vector like) noexcept nogil:
     if sum.kernel_height == rows.width == 1 and sum.dense and not sum.compensated and rows.n_rows >= 4:
         of_one_row(sum, rows, image, panel, bias, response, like)
+    elif sum.run == rows.width == 1 and sum.dense and not sum.compensated and rows.n_rows >= 4:
+        of_one_column(sum, rows, image, panel, bias, response, like)
     elif not sum.dense or sum.compensated or sum.pieces > 1:
         of_any(sum, rows, image, panel, bias, response, like)
     elif sum.kernel_height == 3 and sum.run == 3 and sum.rows_per_block == 3:
