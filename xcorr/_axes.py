@@ -41,6 +41,17 @@ class Axis(NamedTuple):
         return (self.padded - self.effective) // self.stride + 1
 
     @property
+    def share_inside(self) -> float:
+        """The share of all windows' taps that lie inside of the image."""
+        count = 0
+        for tap in range(self.kernel):
+            place = tap * self.dilation - self.before  # of the first window
+            first = max(0, -(place // self.stride))
+            end = min(self.outputs, (self.length - 1 - place) // self.stride + 1)
+            count += max(0, end - first)
+        return count / (self.kernel * self.outputs)
+
+    @property
     def span(self) -> int:
         """Windows that there would be without stride, from the first to the last that is taken."""
         return (self.outputs - 1) * self.stride + 1

@@ -3,7 +3,7 @@
 
 from cpython.pyport cimport PY_SSIZE_T_MAX
 from microkernels cimport Staging, Sum
-from types cimport MOST_BESIDE, STORE, Geometry, Loops, ceiling, effective
+from types cimport MOST_BESIDE, STORE, Axis, Geometry, Loops, ceiling, effective
 
 cdef Py_ssize_t TILE_VECTORS = 3      # across a tile over columns
 cdef Py_ssize_t PIECE_BYTES = cache_bytes(2) // 4  # of pixels, that all panels are multiplied with
@@ -11,6 +11,8 @@ cdef Py_ssize_t CHUNK_BYTES = cache_bytes(2) // 2  # of a panel's taps, that all
 cdef Py_ssize_t FEW_POSITIONS = 128  # of an image's windows, below which tiles run on across images
 cdef Py_ssize_t JOINED_IMAGES = 14   # whole tiles of these, by 32 registers
 cdef Py_ssize_t JOINED_TAPS = 6  # that take the time of a response's way through a strip
+
+cdef Py_ssize_t SKIPPED_COLUMNS = 7  # of dilation, from which on kernel columns in the padding are left out
 
 cdef class Interleaved(Call):
     """What one position holds lies together, in strips and in responses."""
@@ -91,6 +93,19 @@ cdef class Interleaved(Call):
         return False
 
 
+cdef bint reaches_all(const Axis* axis) noexcept:
+    """Whether the image reaches into every window along an axis."""
+    cdef Py_ssize_t window, tap, place
+    for window in range(axis.outputs):
+        for tap in range(axis.kernel):
+            place = window * axis.stride + tap * axis.dilation - axis.before
+            if 0 <= place < axis.length:
+                break
+        else:
+            return False
+    return True
+
+
 cdef class OverKernels(Interleaved):
     """Lanes over kernels: a kernel row is a run of taps, which the columns of an image in place may break.
 
@@ -106,6 +121,7 @@ cdef class OverKernels(Interleaved):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t size = self.engine.routines.item_bytes
+        loops.skips_columns = loops.skips and self.skips_columns()
         Interleaved.lay_out_strips(self)
         self.in_planes = (geometry.depth > 1 and geometry.down.kernel == geometry.across.kernel == 1
                           and self.channel_pitch_bytes != self.images.itemsize
@@ -119,6 +135,24 @@ cdef class OverKernels(Interleaved):
         loops.source.staging.position_pitch = 1
         self.planes = geometry.depth
         loops.correlate = self.engine.routines.planes_over_kernels
+
+    cdef bint skips_columns(self):
+        """Whether kernel columns in the padding are left out: of wide dilations, so that tiles are full in spite of it.
+
+        Blocks have to end where kernel rows do, and all kernels of a panel to exist, where totals wait.
+        """
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t index
+        for index in range(self.engine.n_panels):
+            if self.engine.panels[index].n_kernels < self.engine.panels[index].width:
+                return False
+        return (geometry.across.dilation >= SKIPPED_COLUMNS and geometry.across.stride == 1
+                and not geometry.compensated and (geometry.pieces_per_row > 1 or geometry.rows_per_block == 1))
+
+    cdef bint finds_pixels(self):
+        """Whether each window has taps inside of the image, and no other ones are read."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        return self.loops.skips_columns and reaches_all(&geometry.down) and reaches_all(&geometry.across)
 
     cdef bint takes_pixels_as_they_lie(self):
         cdef const Geometry* geometry = &self.engine.geometry
@@ -151,7 +185,7 @@ cdef class OverKernels(Interleaved):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t outputs = geometry.down.outputs
-        return (loops.in_place and loops.direct_store and loops.n_strips == 1
+        return (loops.in_place and loops.direct_store and not loops.skips and loops.n_strips == 1
                 and loops.source.image_bytes == outputs * geometry.down.stride * loops.source.row_bytes
                 and loops.consumer.response_bytes == outputs * loops.consumer.row_bytes)
 

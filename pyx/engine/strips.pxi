@@ -2,7 +2,7 @@
 # for signals.
 
 from atomics cimport claim, read_flag, write_flag
-from microkernels cimport MOST_LANES, CorrelateRows, Rows, Sum
+from microkernels cimport MOST_LANES, CorrelateRows, Rows, Segment, Sum
 from types cimport (
     CANCELLED, DONE, RAISED, Area, Axis, Finished, Geometry, KernelRows, Loops, Panel, Part, Source, ceiling, reach
 )
@@ -124,9 +124,12 @@ cdef inline const char* windows_of(const Loops* loops, const Area* area, Py_ssiz
     """The first window of a group in an area: in the image itself, or in a strip that is laid into the workspace."""
     cdef const Geometry* geometry = loops.geometry
     cdef const Source* source = &loops.source
-    cdef Py_ssize_t n_rows, n_columns, n_images = 1, index
+    cdef Py_ssize_t n_rows, n_columns, n_images = 1, padding = 0, index
+    if loops.in_place and loops.skips_columns:
+        padding = (geometry.down.before * source.row_bytes
+                   + geometry.across.before * source.staging.column_bytes)
     if loops.in_place:
-        return (source.images + area.image * source.image_bytes
+        return (source.images - padding + area.image * source.image_bytes
                 + area.first_row * geometry.down.stride * source.row_bytes
                 + area.first_column * geometry.across.stride * source.staging.column_bytes
                 + source.channel_bytes[group * geometry.depth])
@@ -149,36 +152,47 @@ cdef int correlate_panels(Loops* loops, Py_ssize_t group, const Area* area, cons
     other like columns are one row.
     """
     cdef const Geometry* geometry = loops.geometry
-    cdef Py_ssize_t y = 0, n_rows, size = loops.item_bytes
+    cdef Py_ssize_t y = 0, x, n_rows, size = loops.item_bytes
     cdef int status
     cdef Part part
     part.kernel_rows.first, part.kernel_rows.end = 0, geometry.down.kernel
+    part.kernel_columns.first, part.kernel_columns.end = 0, geometry.across.kernel
     part.sum = loops.sum
     while y < area.n_rows:
         n_rows = area.n_rows - y
         if loops.skips:
             n_rows = narrow(loops, &part, area.first_row + y, n_rows)
-        part.n_rows, part.n_columns = n_rows, area.n_columns
-        part.windows = windows + y * loops.rows.window_row_pitch * size
-        part.responses = responses + y * loops.rows.row_pitch * size
-        if loops.joined:
-            part.n_rows, part.n_columns = 1, (n_rows - 1) * loops.rows.window_row_pitch + area.n_columns
-        elif loops.flattens and follows_on(&loops.rows, area.n_columns):
-            part.n_rows, part.n_columns = 1, n_rows * area.n_columns
-        status = correlate_part(loops, group, &part, counted, watch_signals)
-        if status != DONE:
-            return status
+        x = 0
+        while x < area.n_columns:
+            part.n_rows, part.n_columns = n_rows, area.n_columns - x
+            if loops.skips_columns:
+                part.n_columns = alike(&geometry.across, area.first_column + x, part.n_columns, &part.kernel_columns)
+            part.windows = windows + (y * loops.rows.window_row_pitch + x * loops.rows.window_pitch) * size
+            part.responses = responses + (y * loops.rows.row_pitch + x * loops.rows.column_pitch) * size
+            x += part.n_columns
+            if loops.joined:
+                part.n_rows, part.n_columns = 1, (n_rows - 1) * loops.rows.window_row_pitch + area.n_columns
+            elif loops.flattens and follows_on(&loops.rows, part.n_columns):
+                part.n_rows, part.n_columns = 1, n_rows * part.n_columns
+            status = correlate_part(loops, group, &part, counted, watch_signals)
+            if status != DONE:
+                return status
         y += n_rows
     return DONE
 
 
+cdef Py_ssize_t alike(const Axis* axis, Py_ssize_t first, Py_ssize_t most, KernelRows* inside) noexcept nogil:
+    """How many windows from one on have the same kernel rows, or columns, inside of the image; and which."""
+    cdef Py_ssize_t count = 1
+    inside[0] = kernel_rows_inside(axis, first)
+    while count < most and same_rows(inside[0], kernel_rows_inside(axis, first + count)):
+        count += 1
+    return count
+
+
 cdef Py_ssize_t narrow(const Loops* loops, Part* part, Py_ssize_t row, Py_ssize_t most) noexcept nogil:
     """Leaves out kernel rows in the padding; for how many rows of windows from this one on they are the same."""
-    cdef const Axis* down = &loops.geometry.down
-    cdef Py_ssize_t n_rows = 1
-    part.kernel_rows = kernel_rows_inside(down, row)
-    while n_rows < most and same_rows(part.kernel_rows, kernel_rows_inside(down, row + n_rows)):
-        n_rows += 1
+    cdef Py_ssize_t n_rows = alike(&loops.geometry.down, row, most, &part.kernel_rows)
     part.sum = sum_of_rows(&loops.sum, part.kernel_rows)
     return n_rows
 
@@ -221,6 +235,8 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
     cdef Py_ssize_t at_once = loops.chunk_taps // panel.width
     cdef Sum chunk = part.sum
     cdef int status
+    if loops.skips_columns:
+        return correlate_columns(loops, panel, part, packed, loops.bias + first * size, counted, watch_signals)
     if panel.n_kernels < panel.width or part.n_rows * part.n_columns < CHUNKED_WINDOWS:
         at_once = n_taps
     if at_once >= n_taps:
@@ -238,6 +254,36 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
         segment += chunk.n_segments
         if segment >= part.sum.n_segments:
             return DONE
+
+
+cdef int correlate_columns(Loops* loops, const Panel* panel, const Part* part, const char* packed, const char* bias,
+                           Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+    """One panel's responses in a piece, of those kernel columns that lie inside: one kernel row after the other.
+
+    Blocks end where rows do. What is left out changes no bit, as `sum_of_rows` says.
+    """
+    cdef const Segment* segment = part.sum.segments
+    cdef const Segment* end = segment + part.sum.n_segments
+    cdef Py_ssize_t first = part.kernel_columns.first * loops.geometry.depth
+    cdef Py_ssize_t past = part.kernel_columns.end * loops.geometry.depth, of_tap = panel.width * loops.item_bytes
+    cdef Sum chunk = part.sum
+    cdef int status
+    chunk.continues = False
+    while segment < end:
+        while segment.first < first:
+            segment += 1
+        chunk.segments, chunk.n_segments = segment, 0
+        while segment < end and first <= segment.first < past:  # all rows at once, if all columns lie inside
+            chunk.n_segments += 1
+            segment += 1
+        status = correlate_chunk(loops, &chunk, panel, part, packed + first * of_tap, bias, counted, watch_signals)
+        if status != DONE:
+            return status
+        while segment < end and segment.first >= past:
+            segment += 1
+        packed += part.sum.run * of_tap
+        chunk.continues = True
+    return DONE
 
 
 cdef Py_ssize_t taps_of_chunk(Sum* chunk, Py_ssize_t most) noexcept nogil:

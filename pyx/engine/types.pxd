@@ -50,10 +50,10 @@ cdef struct Area:
 cdef struct KernelRows:
     Py_ssize_t first, end
 
-# Some rows and columns of windows that have the same kernel rows; windows that are none may lie between.
+# Some rows and columns of windows that have the same kernel rows and columns; windows that are none may lie between.
 cdef struct Part:
-    KernelRows kernel_rows
-    Sum sum                           # of these
+    KernelRows kernel_rows, kernel_columns
+    Sum sum                           # of these rows
     Py_ssize_t n_rows, n_columns
     const char* windows
     char* responses
@@ -144,6 +144,7 @@ cdef struct Loops:
     bint flattens                     # rows of windows that follow on each other are one: tiles share no pixels of rows
     bint joined                       # rows of windows, with what lies between them, are one row of them
     bint skips                        # kernel rows that lie in the padding alone are left out
+    bint skips_columns                # and kernel columns, so that images with padding may be read in place
     const char* packed                # panels
     const char* bias
     Source source
