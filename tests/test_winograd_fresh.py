@@ -1,5 +1,7 @@
 """Layers with new kernels and few quads: panels are transformed just before their sums, and change no bit by that."""
 
+import threading
+
 import numpy as np
 import pytest
 from checks import assert_same_bits, random_generator, real_numbers
@@ -126,3 +128,30 @@ def test_a_correlator_keeps_its_kernels_transformed(went_fresh):
     prepared = xcorr.Correlator(kernels, method="winograd")
     assert_same_bits(prepared(images), prepared(images))
     assert went_fresh == [False, False]
+
+
+def test_who_asks_for_the_workspace_disturbs_no_worker(went_fresh, monkeypatch):
+    """As workers do who come while others compute."""
+    images, kernels = operands((4, 14, 14, 64), (256, 3, 3, 64))
+    expected = xcorr.Correlator(kernels, method="winograd")(images)
+    own = _workers.run
+
+    def asked_meanwhile(call, n_workers):
+        done = threading.Event()
+
+        def ask():
+            while not done.is_set():
+                assert call.workspace_bytes
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        try:
+            own(call, n_workers)
+        finally:
+            done.set()
+            thread.join()
+
+    monkeypatch.setattr(_workers, "run", asked_meanwhile)
+    for _ in range(5):
+        assert_same_bits(xcorr.correlate(images, kernels, method="winograd", workers=1), expected)
+    assert went_fresh[1:] == [True] * 5

@@ -143,12 +143,15 @@ cdef class FreshWinograd(Winograd):
         """Quads whose sums are made at once."""
         return MOST_QUADS
 
+    cdef Py_ssize_t near_quads(self):
+        """All: one panel's sums are made at once."""
+        return LARGE
+
+    cdef Py_ssize_t quads_held(self, Py_ssize_t rows):
+        """All quads."""
+        return product(self.quads_of(rows), self.loops.images_at_once)
+
     cdef Py_ssize_t elements_of(self, Py_ssize_t rows):
-        cdef Quads* quads = &self.loops.quads
-        cdef Py_ssize_t n_quads = product(self.quads_of(rows), self.loops.images_at_once)
-        Winograd.elements_of(self, rows)
-        self.loops.panels_at_once = 1
-        quads.plane_pitch = product(n_quads, self.engine.geometry.depth) + 5 * 16
-        return (product(self.strip_of(rows) + self.response_of(rows), self.loops.images_at_once)
-                + product(quads.n_places, quads.plane_pitch)
-                + product(self.engine.n_taps, self.engine.panels[0].width) + self.loops.sums_elements + n_quads)
+        """Behind what winograd needs in any case a panel, and which windows of further quads are zeros."""
+        return (Winograd.elements_of(self, rows) + product(self.engine.n_taps, self.engine.panels[0].width)
+                + self.quads_held(rows))

@@ -378,10 +378,15 @@ cdef class Winograd(Interleaved):
         near = max(near, min(MANY_QUADS, near * (MOST_QUADS_BYTES // QUADS_BYTES)))
         return max(min(near, MOST_QUADS) // 14 * 14, 14)
 
+    cdef Py_ssize_t quads_held(self, Py_ssize_t rows):
+        """Quads whose transformed pixels are there at once."""
+        return self.most_quads()
+
     cdef Py_ssize_t elements_of(self, Py_ssize_t rows):
         """Chooses how many quads are done at once; what they need lies behind the strips.
 
-        These are their transformed pixels, their sums, and which of their windows are zeros.
+        These are their transformed pixels, their sums, and which of their windows are zeros. Workers who come ask for
+        it while others compute: no other value may stand here for a moment.
         """
         cdef Loops* loops = &self.loops
         cdef Quads* quads = &loops.quads
@@ -391,7 +396,7 @@ cdef class Winograd(Interleaved):
         quads.n_pixels = self.engine.n_pixels
         quads.n_places = quads.n_pixels * quads.n_pixels
         # planes whose pitch is a multiple of 4096 bytes would all fall into the same sets of the first cache
-        quads.plane_pitch = product(n_quads, geometry.depth) + 5 * 16
+        quads.plane_pitch = product(self.quads_held(rows), geometry.depth) + 5 * 16
         quads.sums_pitch = width
         quads.sums_quad_pitch = quads.n_places * width + 16
         loops.quads_at_once = n_quads
