@@ -11,7 +11,7 @@ cdef Py_ssize_t QUADS_BYTES = 512 * 1024  # of winograd's transformed pixels: th
 cdef Py_ssize_t MOST_QUADS = 112          # of winograd at once: eight of the largest tiles over kernels
 # Quads that are done at once where they are too large for that, so that a bank that comes from further away is read for
 # many of them, the panels whose sums wait for each other then, and the bytes of so many quads at most.
-cdef Py_ssize_t MANY_QUADS = 56, PANELS_AT_ONCE = 4, MOST_QUADS_BYTES = 16 * 1024 * 1024
+cdef Py_ssize_t MANY_QUADS = 64, PANELS_AT_ONCE = 4, MOST_QUADS_BYTES = 16 * 1024 * 1024
 cdef Py_ssize_t LEAST_PANELS = 2          # of a part, beside whose sums the transforms of its pixels are little
 cdef Py_ssize_t LEAST_QUADS = 28          # of a task, for the same reason
 cdef Py_ssize_t HANDED_BACK_COLUMNS = 64  # that the direct method does at once, at most
@@ -376,7 +376,7 @@ cdef class Winograd(Interleaved):
         """Quads that are done at once: whole tiles."""
         cdef Py_ssize_t near = self.near_quads()
         near = max(near, min(MANY_QUADS, near * (MOST_QUADS_BYTES // QUADS_BYTES)))
-        return max(min(near, MOST_QUADS) // 14 * 14, 14)
+        return max(min(near, MOST_QUADS) // 8 * 8, 16)
 
     cdef Py_ssize_t quads_held(self, Py_ssize_t rows):
         """Quads whose transformed pixels are there at once."""
