@@ -35,3 +35,20 @@ def test_bits_of_every_tile_width_are_those_of_one_kernel_alone(dtype, sum_of, n
             alone = xcorr.correlate(images, kernels[chosen], bias=bias[chosen], method="direct")
             assert_same_bits(together[..., chosen], alone)
         assert (frame[..., n_kernels] == 7).all()
+
+
+@for_each("n_kernels", [6, 7, 13, 20])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_bits_of_planes_are_those_of_one_kernel_alone(dtype, padding, n_kernels):
+    """Pairs of vectors of 6 and 7 kernels keep short blocks' totals in registers; rows of strips may be aligned."""
+    rng = random_generator(padding, n_kernels, dtype)
+    kernels, bias = real_numbers(rng, (n_kernels, 3, 3, 3), dtype), real_numbers(rng, n_kernels, dtype)
+    for columns in (5, 8, 9, 15, 16, 17, 27, 31, 32, 33, 48, 64):
+        images = real_numbers(rng, (2, 3, 5, columns + 2 - 2 * padding), dtype)
+        keywords = {"layout": "NCHW", "method": "direct", "padding": padding}
+        together = xcorr.correlate(images, kernels, bias=bias, **keywords)
+        for kernel in {0, n_kernels // 2, n_kernels - 1}:
+            chosen = slice(kernel, kernel + 1)
+            alone = xcorr.correlate(images, kernels[chosen], bias=bias[chosen], **keywords)
+            assert_same_bits(together[:, chosen], alone)

@@ -14,7 +14,7 @@ from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 from microkernels cimport (
     BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, IN_FLOAT32, IN_FLOAT64, IN_INT32, MOST_LANES,
-    TABLE_NAME, UINT16, UINT32, UINT64, UINT8, Fourier, Routines, Taps
+    SHORT_BLOCK, TABLE_NAME, UINT16, UINT32, UINT64, UINT8, Fourier, Routines, Taps
 )
 from types cimport (
     CONSTANT, FOURIER, OVER_BYTES, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, OVER_TAPS,
@@ -191,10 +191,24 @@ cdef class Engine:
             first += width
 
     cdef Py_ssize_t _width_over_columns(self, Py_ssize_t left, Py_ssize_t most):
-        """The width of a panel for some of so many kernels, more than 2: few places stay empty, and no panel has 2."""
+        """The width of a panel for some of so many kernels, more than 2: few places stay empty, and no panel has 2.
+
+        Pairs of vectors of 6 or 7 kernels, all of which exist, leave room for the totals of short blocks.
+        """
+        cdef Py_ssize_t n_panels = ceiling(left, 7)
         if left <= 4 or most == 4:
             return 4
+        if 6 * n_panels <= left and self._has_pairs_of_short_blocks():
+            return 7 if left - 7 >= 6 * (n_panels - 1) else 6
         return 6 if left <= 6 or 9 <= left <= 12 else most
+
+    cdef bint _has_pairs_of_short_blocks(self):
+        """Whether rows of windows are an even number of vectors, and blocks of the sum short."""
+        cdef const Geometry* geometry = &self.geometry
+        cdef Py_ssize_t run = geometry.across.kernel * geometry.depth
+        return (self.n_taps > geometry.depth and geometry.rows_per_block < geometry.down.kernel
+                and geometry.rows_per_block * run < SHORT_BLOCK * geometry.pieces_per_row
+                and ceiling(geometry.across.outputs, self.routines.lanes) % 2 == 0)
 
     def _plan_steps(self, tuple signed):
         """The steps of a sum of bytes; what makes a signed factor of one operand and an unsigned one of the other."""

@@ -248,6 +248,9 @@ cdef class OverColumns(Call):
         loops.joined = self.joins_rows()
         loops.flattens = self.flattens()
         loops.direct_store = loops.direct_store and not loops.joined
+        if self.aligns_rows():
+            loops.source.staging.phase_pitch = ceiling(loops.source.staging.phase_pitch, lanes) * lanes
+            loops.row_pitch = loops.source.staging.phase_pitch * loops.source.staging.n_phases
         loops.rows.column_pitch = 1
         if loops.direct_store:
             loops.rows.kernel_pitch = self.out_kernel_bytes // size
@@ -287,6 +290,12 @@ cdef class OverColumns(Call):
         if self.loops.in_place and self.loops.direct_store and self.of_pixels():
             return self.engine.geometry.down.outputs
         return 1
+
+    cdef bint aligns_rows(self):
+        """Whether rows of a strip begin where vectors do, for banks of kernels: most loads then touch one line."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        return (self.padded() and not self.loops.joined and geometry.n_kernels > 2 and not self.of_pixels()
+                and geometry.across.outputs >= 2 * self.engine.routines.lanes)
 
     cdef bint flattens(self):
         """Whether tiles of one row do as well as tiles of several, which share pixels."""
@@ -402,6 +411,9 @@ cdef class OverRows(OverColumns):
         return self.engine.geometry.down.kernel == 1
 
     cdef bint joins_rows(self):
+        return False
+
+    cdef bint aligns_rows(self):
         return False
 
     cdef Py_ssize_t places_of_taps(self):

@@ -36,6 +36,10 @@ cdef enum:
 cdef enum:
     MOST_LANES = 16  # of a vector, at any level
 
+# Taps of a block below which half a tile with its totals in registers beats a whole one whose totals are in memory.
+cdef enum:
+    SHORT_BLOCK = 96
+
 # A run of taps that lie next to each other in memory and belong to one block of the sum.
 cdef struct Segment:
     Py_ssize_t offset        # of the first tap from the window's origin, in elements; over columns of the kernel row

@@ -14,13 +14,12 @@
 # pointwise). With one vector of kernels each multiply-add takes a load: 73 % (lenet2); tiles of two rows there gained
 # nothing (0.38 ms).
 
-from microkernels cimport Rows, Segment, Sum, real
+from microkernels cimport SHORT_BLOCK, Rows, Segment, Sum, real
 from simd cimport (
     REGISTERS, TILE_ACCUMULATORS, TILE_COLUMNS, a_zero, lines_of_vectors, opaque, prefetch, prefetch_to_write
 )
 from vectors cimport (
-    SHORT_BLOCK, broadcast, carry_totals, close_block, in_register, last_total, n_lanes, store_lanes, times, total_of,
-    vector
+    broadcast, carry_totals, close_block, in_register, last_total, n_lanes, store_lanes, times, total_of, vector
 )
 
 cdef enum:

@@ -8,10 +8,6 @@ from simd cimport (
     f64v_shifted, f64v_zip_high, f64v_zip_low, in_memory
 )
 
-# Taps of a block below which half a tile with its totals in registers beats a whole one whose totals are in memory.
-cdef enum:
-    SHORT_BLOCK = 96
-
 ctypedef fused vector:
     f32v
     f64v
