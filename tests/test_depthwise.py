@@ -16,6 +16,7 @@ SIZES = {  # rows and columns of the images
     "one row of tiles": (9, 9),
     "rows shorter than half a vector": (14, 7),
     "rows shorter than a vector": (11, 14),
+    "rows of a vector and a half": (9, 24),
     "rows of several vectors": (8, 37),
     "one window": (3, 3),
     "a row of windows": (3, 21),

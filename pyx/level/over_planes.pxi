@@ -2,25 +2,16 @@
 #
 # A plane is read where it lies, whatever its padding: a tile is up to 7 rows of one vector of columns, and of each row
 # of pixels a vector is loaded for each tap, without the lanes that lie in the padding where there are some, and feeds
-# all rows of windows that it is a tap of. With a column stride of 2 each second lane of two vectors is taken. Planes
+# all rows of windows that it is a tap of; rows of few vectors are loaded once, for 3x3, and shifted
+# (shifted_planes.pxi). With a column stride of 2 each second lane of two vectors is taken. Planes
 # that are no wider than half a vector share vectors with the next plane where the level has masks.
 
 from microkernels cimport PADDING, Pixels, Rows, Sum, real
-from simd cimport HALVES, REGISTERS, a_zero, lanes_mask, opaque
+from simd cimport HALVES, REGISTERS, SHIFTS, a_zero, lanes_mask, lines_of_vectors, opaque
 from vectors cimport broadcast, n_lanes, vector
 
 cdef enum:
-    MOST_TAPS = 5 * 5
-    MOST_ROWS = 7  # of a tile's windows
-
-
-cdef struct Tile:  # padded rows and columns are counted from the first window's on
-    Py_ssize_t first_inside, end_inside  # columns that do not lie in the padding
-    Py_ssize_t n_columns            # that are stored
-    Py_ssize_t row_pitch            # of the response
-    Py_ssize_t next_pixels          # elements to the plane whose columns are the upper half of the lanes
-    Py_ssize_t next_response
-    lanes_mask[6] first_lanes, last_lanes  # that do not lie in the padding, of the first and the last tile of a row
+    NARROW = 2  # vectors that a row of windows of 3x3 fills at most, if rows of pixels are shifted
 
 
 cdef inline void find_lanes(const Tile* tile, Py_ssize_t first_column, lanes_mask* lanes, Py_ssize_t size,
@@ -109,12 +100,16 @@ cdef inline bint lies_inside(const Tile* tile, Py_ssize_t x, Py_ssize_t n_column
 
 cdef inline void row_of_tiles(const Tile* tile, const Pixels* pixels, const real* plane, const vector* taps,
                               vector bias, vector fill, real* response, Py_ssize_t y, Py_ssize_t n_columns,
-                              Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows, bint in_halves) noexcept nogil:
+                              Py_ssize_t size, Py_ssize_t stride, Py_ssize_t n_rows, bint in_halves,
+                              bint by_shifts) noexcept nogil:
     """Tiles beside each other; the last one ends where the row ends and may lie over the one before."""
     cdef Py_ssize_t width = n_lanes(bias), x = 0, row_dilation = pixels.row_dilation
     cdef const Py_ssize_t* places = pixels.rows + y * pixels.row_stride
     cdef lanes_mask[6] lanes
     cdef const lanes_mask* masks
+    if by_shifts:
+        row_of_shifted(tile, pixels, plane, taps, bias, fill, response, y, n_columns, n_rows)
+        return
     plane -= tile.first_inside
     response += y * tile.row_pitch
     while x < n_columns:
@@ -139,7 +134,7 @@ cdef inline void row_of_tiles(const Tile* tile, const Pixels* pixels, const real
 
 cdef inline void one_plane(const Tile* tile, const Rows* rows, const Pixels* pixels, const real* plane,
                            const vector* taps, vector bias, vector fill, real* response, Py_ssize_t size,
-                           Py_ssize_t stride, bint in_halves) noexcept nogil:
+                           Py_ssize_t stride, bint in_halves, bint by_shifts) noexcept nogil:
     """Tiles of as many rows as there are and fit the registers; the last ones may lie over those before."""
     cdef bint shares = pixels.row_dilation == 1 and pixels.row_stride == stride
     cdef Py_ssize_t n_rows = rows.n_rows, n_columns = rows.n_columns, y = 0
@@ -147,33 +142,43 @@ cdef inline void one_plane(const Tile* tile, const Rows* rows, const Pixels* pix
         if shares and REGISTERS == 32 and size == 3 and stride == 1 and n_rows >= MOST_ROWS:
             y = min(y, n_rows - MOST_ROWS)
             row_of_tiles(tile, pixels, plane, taps, bias, fill, response, y, n_columns, size, stride, MOST_ROWS,
-                         in_halves)
+                         in_halves, by_shifts)
             y += MOST_ROWS
         elif shares and n_rows >= 4:
             y = min(y, n_rows - 4)
-            row_of_tiles(tile, pixels, plane, taps, bias, fill, response, y, n_columns, size, stride, 4, in_halves)
+            row_of_tiles(tile, pixels, plane, taps, bias, fill, response, y, n_columns, size, stride, 4, in_halves,
+                         by_shifts)
             y += 4
         elif shares and n_rows >= 2:
             y = min(y, n_rows - 2)
-            row_of_tiles(tile, pixels, plane, taps, bias, fill, response, y, n_columns, size, stride, 2, in_halves)
+            row_of_tiles(tile, pixels, plane, taps, bias, fill, response, y, n_columns, size, stride, 2, in_halves,
+                         by_shifts)
             y += 2
         else:
-            row_of_tiles(tile, pixels, plane, taps, bias, fill, response, y, n_columns, size, stride, 1, in_halves)
+            row_of_tiles(tile, pixels, plane, taps, bias, fill, response, y, n_columns, size, stride, 1, in_halves,
+                         by_shifts)
             y += 1
 
 
 cdef inline void sized_over_planes(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias,
                                    real* response, Py_ssize_t size, Py_ssize_t stride, bint in_halves,
-                                   vector like) noexcept nogil:
+                                   bint by_shifts, vector like) noexcept nogil:
     """All channels, one after the other, or two at once."""
-    cdef vector[MOST_TAPS] taps
+    cdef vector[9] few_taps
+    cdef lines_of_vectors[2] memory
+    cdef vector* taps = few_taps
     cdef Py_ssize_t lanes = n_lanes(like), channel = 0, place, other, tap, n_taps = size * size
     cdef const real* plane = <const real*> pixels.origin
     cdef const real* fill = <const real*> pixels.fill
     cdef Tile tile
+    if size == 5:
+        taps = <vector*> memory
     tile.first_inside, tile.end_inside = pixels.first_inside, pixels.end_inside
     tile.row_pitch, tile.n_columns = rows.row_pitch, min(rows.n_columns, lanes)
-    find_lanes(&tile, 0, tile.first_lanes, size, stride, in_halves, like)
+    if by_shifts:
+        find_loaded_lanes(&tile, 0, tile.first_lanes, like)
+    else:
+        find_lanes(&tile, 0, tile.first_lanes, size, stride, in_halves, like)
     find_lanes(&tile, max(0, rows.n_columns - lanes), tile.last_lanes, size, stride, in_halves, like)
     while channel < rows.n_kernels:
         place = other = place_of_channel(channel, rows.n_kernels, lanes, n_taps)
@@ -184,13 +189,14 @@ cdef inline void sized_over_planes(const Rows* rows, const Pixels* pixels, const
                 taps[tap] = halves(panels[place + tap * lanes], panels[other + tap * lanes], like)
             one_plane(&tile, rows, pixels, plane, taps, halves(bias_of(bias, place, n_taps, lanes),
                       bias_of(bias, other, n_taps, lanes), like), halves(fill[channel], fill[channel + 1], like),
-                      response, size, stride, True)
+                      response, size, stride, True, False)
             channel, plane, response = channel + 1, plane + pixels.channel_pitch, response + rows.kernel_pitch
         else:
             for tap in range(n_taps):
                 taps[tap] = broadcast(panels[place + tap * lanes], like)
             one_plane(&tile, rows, pixels, plane, taps, broadcast(bias_of(bias, place, n_taps, lanes), like),
-                      broadcast(fill[channel], like), response, size, stride, False)
+                      broadcast(fill[channel], like), response, size, stride, False,
+                      by_shifts)
         channel, plane, response = channel + 1, plane + pixels.channel_pitch, response + rows.kernel_pitch
 
 
@@ -210,33 +216,40 @@ cdef inline real bias_of(const real* bias, Py_ssize_t place, Py_ssize_t n_taps, 
 
 cdef void planes_of_3x3(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias, real* response,
                         vector like) noexcept nogil:
-    sized_over_planes(rows, pixels, panels, bias, response, 3, 1, False, like)
+    sized_over_planes(rows, pixels, panels, bias, response, 3, 1, False, False, like)
 
 
 cdef void planes_of_3x3_in_halves(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias,
                                   real* response, vector like) noexcept nogil:
-    sized_over_planes(rows, pixels, panels, bias, response, 3, 1, True, like)
+    sized_over_planes(rows, pixels, panels, bias, response, 3, 1, True, False, like)
 
 
 cdef void planes_of_3x3_apart(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias,
                               real* response, vector like) noexcept nogil:
-    sized_over_planes(rows, pixels, panels, bias, response, 3, 2, False, like)
+    sized_over_planes(rows, pixels, panels, bias, response, 3, 2, False, False, like)
 
 
 cdef void planes_of_5x5(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias, real* response,
                         vector like) noexcept nogil:
-    sized_over_planes(rows, pixels, panels, bias, response, 5, 1, False, like)
+    sized_over_planes(rows, pixels, panels, bias, response, 5, 1, False, False, like)
 
 
 cdef void planes_of_5x5_apart(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias,
                               real* response, vector like) noexcept nogil:
-    sized_over_planes(rows, pixels, panels, bias, response, 5, 2, False, like)
+    sized_over_planes(rows, pixels, panels, bias, response, 5, 2, False, False, like)
+
+
+cdef void shifted_planes_of_3x3(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias,
+                                real* response, vector like) noexcept nogil:
+    sized_over_planes(rows, pixels, panels, bias, response, 3, 1, False, SHIFTS, like)
 
 
 cdef inline void rows_over_planes(const Sum* sum, const Rows* rows, const Pixels* pixels, const real* panels,
                                   const real* bias, real* response, vector like) noexcept nogil:
     if sum.run == 3 and pixels.column_stride == 1 and HALVES and 2 * rows.n_columns <= n_lanes(like):
         planes_of_3x3_in_halves(rows, pixels, panels, bias, response, like)
+    elif SHIFTS and sum.run == 3 and pixels.column_stride == 1 and rows.n_columns <= NARROW * n_lanes(like):
+        shifted_planes_of_3x3(rows, pixels, panels, bias, response, like)
     elif sum.run == 3 and pixels.column_stride == 1:
         planes_of_3x3(rows, pixels, panels, bias, response, like)
     elif sum.run == 3:

@@ -7,6 +7,7 @@ include "over_channels.pxi"
 include "fours.pxi"
 include "over_pixels.pxi"
 include "plane_vectors.pxi"
+include "shifted_planes.pxi"
 include "over_planes.pxi"
 
 
