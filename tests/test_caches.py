@@ -41,6 +41,16 @@ def test_caches_are_bounded():
     assert len(_cache.recent_calls) <= _cache.RECENT_CALLS
 
 
+def test_bytes_of_kept_banks_are_bounded():
+    image = np.ones((1, 4, 4, 256), np.float32)
+    for n_kernels in range(950, 1020):  # nearly 2 MiB each, packed and not
+        xcorr.correlate(image, np.ones((n_kernels, 1, 1, 256), np.float32), method="direct")
+    n_bytes = [small.kernels.nbytes + small.bank.kept_bytes for small in _cache.banks.values.values()]
+    assert 1 < len(n_bytes) <= _cache.BANKS
+    assert sum(n_bytes) <= _cache.BANK_BYTES * 1.1
+    assert _cache.banks.sizes.keys() == _cache.banks.values.keys()
+
+
 def test_calls_that_are_never_repeated_do_not_take_the_places_of_those_that_are():
     images, kernels, _ = operands("plain")
     for _ in range(3):

@@ -15,19 +15,23 @@ from xcorr._threads import RLock
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PLANS = 256
-BANKS = 64
-"""Small banks that are kept packed: of 64 KiB each at most."""
+BANKS, BANK_BYTES = 64, 2**25
+"""Small banks that are kept packed, and the bytes of all of them, of which the largest takes some 2 MiB."""
 
 RECENT_CALLS = 8
 """Small calls that can be repeated. Each that is looked at in vain costs 40 ns (2026-11-26, AMD EPYC (Zen 5))."""
 
 
 class Cache:
-    """Holds at most `most` values, those that were kept last. Threads may share it, and handlers of signals."""
+    """Holds at most `most` values, of `most_bytes` together, those that were kept last.
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    Threads may share it, and handlers of signals.
+    """
+
+    def __init__(self, most: int, most_bytes: int = 0) -> None:
+        self.most, self.most_bytes = most, most_bytes
         self.values: dict[Hashable, Any] = {}
+        self.sizes: dict[Hashable, int] = {}
         self.lock = RLock()
         _caches.append(self)
 
@@ -35,23 +39,27 @@ class Cache:
         """Return the value of `key`, or None."""
         return self.values.get(key)
 
-    def keep(self, key: Hashable, value: Any) -> None:
-        """Remember a value, at the cost of the one that was kept first."""
+    def keep(self, key: Hashable, value: Any, n_bytes: int = 0) -> None:
+        """Remember a value, at the cost of those that were kept first."""
         with self.lock:
-            self.values[key] = value
-            surplus = len(self.values) - self.most
-            for first in list(self.values)[: max(0, surplus)]:  # a copy: a handler of signals may keep others meanwhile
+            self.values[key], self.sizes[key] = value, n_bytes
+            for first in list(self.values):  # a copy: a handler of signals may keep others meanwhile
+                if len(self.values) <= self.most and sum(self.sizes.values()) <= self.most_bytes:
+                    break
                 self.values.pop(first, None)
+                self.sizes.pop(first, None)
 
     def clear(self) -> None:
         """Forget every value."""
         with self.lock:
             self.values.clear()
+            self.sizes.clear()
 
     def renew(self) -> None:
         """Forget every value in a forked child: a thread that did not come along may hold the lock."""
         self.lock = RLock()
         self.values.clear()
+        self.sizes.clear()
 
 
 def remembered(most: int | None) -> Callable[[Function], Function]:
@@ -69,7 +77,7 @@ _caches: list[Cache] = []
 _answers: list[Any] = []
 
 plans = Cache(PLANS)
-banks = Cache(BANKS)
+banks = Cache(BANKS, BANK_BYTES)
 recent_calls: list[Any] = []
 
 

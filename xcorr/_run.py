@@ -46,7 +46,7 @@ def bank_for(plan: Plan, kernels: Array, bias: Any) -> tuple[Bank, SmallBank | N
         return before.bank, before, before
     own = np.frombuffer(elements, kernels.dtype).reshape(kernels.shape)
     small = SmallBank((elements, told), own, own_bias, bank_of(plan, own, own_bias))
-    _cache.banks.keep(plan, small)
+    _cache.banks.keep(plan, small, len(elements) + kernels.size * plan.types.sums.itemsize)
     return small.bank, small, before
 
 
