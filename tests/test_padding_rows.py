@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from checks import assert_same_bits, random_generator, real_numbers
+from looping import for_each
 
 import xcorr
 from xcorr import _job
@@ -55,3 +56,14 @@ def test_rows_are_left_out_only_where_the_bank_is_looked_at(monkeypatch):
     monkeypatch.setattr(Bank, "is_finite", lambda bank, table: asked.append(bank) or True)
     both_ways("NHWC", 16)
     assert asked
+
+
+@pytest.mark.parametrize("columns", [15, 17, 24, 31, 33, 40])
+@for_each("kernels", [(21, 3, 2, 1), (31, 1, 3, 1), (45, 5, 2, 1), (3, 2, 3, 1)])
+def test_rows_without_padding_at_the_sides_lie_in_a_strip_as_they_should(columns, kernels):
+    rng = random_generator(columns, kernels)
+    images = rng.integers(-9, 9, (2, kernels[1], 18, columns)).astype(np.float32)
+    bank = rng.integers(-9, 9, kernels).astype(np.float32)
+    words = {"layout": "NCHW", "padding": "same", "method": "direct"}
+    expected = xcorr.correlate(images.astype(np.int64), bank.astype(np.int64), **words)
+    np.testing.assert_array_equal(xcorr.correlate(images, bank, **words), expected)

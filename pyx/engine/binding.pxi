@@ -258,6 +258,7 @@ cdef class Binding:
         staging.fill = &self.fill[0]
         loops.source.skips_rows = True
         loops.source.rows_join = (staging.n_phases == 1 and staging.columns == geometry.across.length
+                                  and loops.row_pitch == staging.columns * staging.position_pitch
                                   and staging.first_inside == 0 and staging.end_inside == staging.columns
                                   and loops.source.row_bytes == staging.columns * self.column_bytes
                                   and (geometry.down.stride == 1 or geometry.down.dilation == 1)
