@@ -36,6 +36,8 @@ PADDINGS = st.one_of(
     st.tuples(st.tuples(PADS, PADS), st.tuples(PADS, PADS)),
 )
 DTYPES = st.sampled_from([*INTEGERS, *FLOATS, *FLOATS, *FLOATS, *COMPLEXES])
+SLICES = st.builds(slice, st.sampled_from([None, 0, 1, 3, -2]), st.sampled_from([None, 2, 5, -1, 50]))
+ROIS = st.one_of(st.none(), st.tuples(SLICES, SLICES))
 MEMORY = {
     "contiguous": np.ascontiguousarray,
     "fortran": np.asfortranarray,
@@ -101,7 +103,7 @@ def calls(draw, numbers=whole_numbers, dtypes=DTYPES):
         MEMORY[draw(st.sampled_from(sorted(MEMORY)))](images),
         MEMORY[draw(st.sampled_from(sorted(MEMORY)))](kernels),
     )
-    keywords.update(layout=layout, bias=bias, conjugate=draw(st.booleans()))
+    keywords.update(layout=layout, bias=bias, conjugate=draw(st.booleans()), roi=draw(ROIS))
     return images, kernels, keywords
 
 

@@ -15,6 +15,10 @@ LONG_SUM = 16384
 LONG_ROW = 6
 
 
+Span = tuple[tuple[int, int], tuple[int, int]]
+"""The first and the number of some rows, and of some columns."""
+
+
 class Axis(NamedTuple):
     """One spatial axis of an image, and of the kernels that go along it; all in pixels."""
 
@@ -64,11 +68,21 @@ class Axis(NamedTuple):
     @property
     def outside(self) -> int:
         """Padded pixels among these that are not the image's."""
-        return self.reached - max(0, min(self.before + self.length, self.reached) - self.before)
+        return self.reached - max(0, min(self.before + self.length, self.reached) - max(0, self.before))
 
     def reach(self, outputs: int) -> int:
         """Pixels from the first to the last that so many windows next to each other hold."""
         return (outputs - 1) * self.stride + self.effective
+
+    def of_taps(self, first: int, end: int) -> tuple[int, ...]:
+        """What an engine is told of the axis, for the taps [first, end) of a kernel: its windows are those of all."""
+        before = self.before - first * self.dilation
+        return self.length, end - first, before, self.stride, self.dilation, self.outputs
+
+    def part(self, first: int, count: int) -> "Axis":
+        """The axis of so many of its windows, from `first` on: pixels that none of them reaches are padding below 0."""
+        before = self.before - first * self.stride
+        return self._replace(before=before, behind=self.reach(count) - before - self.length)
 
 
 class Geometry(NamedTuple):
@@ -78,6 +92,7 @@ class Geometry(NamedTuple):
     channels: int
     groups: int
     n_kernels: int
+    whole: tuple[Axis, ...] = ()  # of which the axes are a part whose sums are cut as the whole's; else empty
 
     @property
     def kernel_shape(self) -> tuple[int, ...]:
@@ -85,9 +100,30 @@ class Geometry(NamedTuple):
         return tuple(axis.kernel for axis in self.axes)
 
     @property
-    def outputs(self) -> tuple[int, ...]:
+    def outputs(self) -> tuple[int, int]:
         """The windows along each axis."""
-        return tuple(axis.outputs for axis in self.axes)
+        down, across = self.axes
+        return down.outputs, across.outputs
+
+    @property
+    def grid(self) -> "Geometry":
+        """The geometry by which a method cuts an image into quads or sections."""
+        return self._replace(axes=self.whole, whole=()) if self.whole else self
+
+    def part(self, area: Span, keeps_grid: bool) -> "Geometry":
+        """The geometry of some rows and columns of windows; whether quads and sections are those of the whole."""
+        axes = tuple(axis.part(*along) for axis, along in zip(self.axes, area, strict=True))
+        return self._replace(axes=axes, whole=self.axes if keeps_grid else ())
+
+    def within(self, sides: tuple[int, int]) -> tuple[tuple[Axis, ...], Span]:
+        """The axes of the fewest whole `sides` of the grid that hold all windows, and where the windows lie there."""
+        axes, places = [], []
+        for axis, whole, side in zip(self.axes, self.whole, sides, strict=True):
+            first = (whole.before - axis.before) // axis.stride
+            begin, end = first // side * side, min(whole.outputs, -(-(first + axis.outputs) // side) * side)
+            axes.append(whole.part(begin, end - begin))
+            places.append((first - begin, axis.outputs))
+        return tuple(axes), (places[0], places[1])
 
     @property
     def depth(self) -> int:

@@ -88,6 +88,10 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
         The sampling interval between windows; the distance between the taps of a kernel. In pixels, at least 1.
     groups : int
         The channels and the kernels fall into that many groups, in order; a kernel sees its own group's channels.
+    roi : (slice, slice), optional
+        The rows and columns of the response that are wanted: only these are computed. Slices of step 1, read as
+        NumPy's. "auto" chooses the method by their number; one that is asked for gives the bits of the same places of
+        the whole response.
     bias : array_like, optional
         (K,), or a scalar for a single kernel; added to the response.
     conjugate : bool
@@ -180,6 +184,11 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     >>> xcorr.correlate(images, bank, stride=2, padding="same", bias=np.arange(8)).shape
     (10, 16, 16, 8)
 
+    A part of a response, which costs no more than it is large:
+
+    >>> xcorr.correlate(image, slope, padding="same", boundary="edge", roi=(slice(1, 2), slice(-2, None)))
+    array([[2., 1.]])
+
     Integers do not wrap around:
 
     >>> white, box = np.full((3, 3), 255, np.uint8), np.ones((3, 3), np.uint8)
@@ -253,7 +262,7 @@ def convolve(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) -> 
     ----------
     images, kernels
         As for `correlate`.
-    layout, padding, boundary, fill_value, stride, dilation, groups, bias
+    layout, padding, boundary, fill_value, stride, dilation, groups, roi, bias
         As for `correlate`; the padding is that of the correlation with the flipped kernels.
     conjugate : bool
         Without effect, so that both functions take the same keywords: a convolution never conjugates.

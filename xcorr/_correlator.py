@@ -38,7 +38,9 @@ class Correlator:
     ----------
     kernels : array_like
         The bank, as for `correlate`.
-    dtype, layout, padding, boundary, fill_value, stride, dilation, groups, bias, conjugate, method, precision, overflow
+    dtype, layout, padding, boundary, fill_value, stride, dilation, groups, roi, bias, conjugate, method, precision
+        As for `correlate`.
+    overflow
         As for `correlate`.
 
     Raises
@@ -186,6 +188,8 @@ class Correlator:
         settings = {name: value for name, value in self._settings._asdict().items() if value != getattr(USUAL, name)}
         four_axes = "NHWC" if self._kernels.ndim == 4 else None  # which means that layout alone
         layout, method = settings.pop("layout", four_axes), settings.pop("method", None)
+        if roi := settings.get("roi"):
+            settings["roi"] = ", ".join(":".join("" if bound is None else str(bound) for bound in ends) for ends in roi)
         if (boundary := settings.get("boundary")) and boundary[0] == boundary[1]:
             settings["boundary"] = boundary[0]
         parts = [

@@ -12,6 +12,7 @@ BOUNDARIES: dict[str, int]
 class Engine:
     summed: str
     form: str
+    clip: tuple[tuple[int, int], tuple[int, int]] | None
     groups: int
     n_panels: int
     padded_kernels: int
@@ -32,6 +33,7 @@ class Engine:
         section: tuple[int, ...] | None = None,
         rounded: bool = False,
         signed: tuple[bool | None, bool] | None = None,
+        clip: tuple[tuple[int, int], tuple[int, int]] | None = None,
     ) -> None: ...
     @property
     def radices(self) -> tuple[tuple[int, ...], tuple[int, ...]]: ...

@@ -47,6 +47,8 @@ def shown(value: Any, level: int = 0) -> str:
     kind = type(value)
     if kind in BRACKETS:
         return shown_items(value, level)
+    if kind is slice:
+        return f"slice{shown_items((value.start, value.stop, value.step), level)}"
     if kind is int and value.bit_length() > MOST_BITS:
         return f"<int of {value.bit_length()} bits>"
     says_itself = isinstance(kind.__repr__, WrapperDescriptorType)

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr import _cache, _dispatch
-from xcorr._axes import Geometry, make_geometry, sum_blocks
+from xcorr._axes import Geometry, Span, make_geometry, sum_blocks
 from xcorr._bank import Reading
 from xcorr._dtypes import choose_types, signs_of
 from xcorr._engine import Engine, lanes_of
 from xcorr._layouts import Layout, arranged, groups_of, operand_sizes, read_layout, reading_of
 from xcorr._methods import direct, sections
 from xcorr._methods.choice import METHODS, choose
-from xcorr._reading import checked
+from xcorr._reading import checked, places_of
 from xcorr._settings import Settings
 from xcorr._workers import refuse_too_large
 
@@ -43,7 +43,8 @@ class Plan:
         self.layout: Layout = read_layout(images_shape, kernels_shape, settings.layout)
         self.types = choose_types(images_dtype, kernels_dtype, settings.dtype, settings.overflow)
         image, bank = operand_sizes(images_shape, kernels_shape, self.layout)
-        self.geometry: Geometry = make_geometry(
+        self.shapes = images_shape, images_dtype, kernels_shape, kernels_dtype
+        geometry = make_geometry(
             image,
             bank,
             padding=settings.padding,
@@ -52,11 +53,12 @@ class Plan:
             groups=groups_of(self.layout, image[2], settings.groups),
             reading=reading_of(images_shape, kernels_shape, self.layout, settings.groups),
         )
+        outputs, self.geometry = part_of(geometry, settings)
         self.method = choose(self.geometry, self.types, settings.method, settings.precision)
         self.parts = self.types.parts
         self.depth = self.geometry.channels // self.geometry.groups * (2 if self.types.images.kind == "c" else 1)
         self.n_kernels = self.geometry.n_kernels // self.geometry.groups * self.parts
-        sizes = (1, *self.geometry.outputs, self.geometry.n_kernels)
+        sizes = (1, *outputs, self.geometry.n_kernels)
         self.one_response = arranged(sizes, self.layout.response)
         self.response_bytes = prod(sizes) * self.types.response.itemsize
         self.engines: dict[tuple[str, str], Engine] = {}
@@ -87,7 +89,7 @@ class Plan:
     @functools.cached_property
     def sizes(self) -> sections.Sizes:
         """What the frequency domain's section depends on."""
-        return sections.sizes_of(self.geometry, self.types)
+        return sections.sizes_of(self.geometry.grid, self.types)
 
     @functools.cached_property
     def section(self) -> tuple[sections.Section, int]:
@@ -114,6 +116,10 @@ class Plan:
     def no_fill(self) -> Array:
         """The fill value 0 of every channel."""
         return np.zeros(self.geometry.groups * self.depth)
+
+    def without_roi(self) -> "Plan":
+        """The plan of all responses."""
+        return Plan(self.settings._replace(roi=None), self.level, *self.shapes)
 
     def check_it_fits(self) -> None:
         """MemoryError if the bank, or one row of responses, surely needs more workspace than a call may have."""
@@ -168,18 +174,33 @@ class Plan:
         section: tuple[int, ...] | None = None,
         rounded: bool = False,
         axes: tuple[tuple[int, ...], ...] | None = None,
+        clip: Span | None = None,
     ) -> Engine:
         """An engine of a box of the kernels' taps: its responses lie where those of all taps do.
 
-        With `axes` of its own it is of another image that has the same taps in the same order.
+        With `axes` of its own it is of another image that has the same taps in the same order, or of more responses,
+        of which those at `clip` are stored.
         """
         axes = axes or tuple(
-            (axis.length, part.stop - part.start, axis.before - part.start * axis.dilation, *axis[4:], axis.outputs)
-            for axis, part in zip(self.geometry.axes, box, strict=True)
+            axis.of_taps(part.start, part.stop) for axis, part in zip(self.geometry.axes, box, strict=True)
         )
         counts = self.depth, groups, n_kernels
         boundary, signed = self.settings.boundary, signs_of(self.types) if form == "bytes" else None
-        return Engine(self.level.table, axes, counts, blocks, summed, form, boundary, section, rounded, signed)
+        return Engine(self.level.table, axes, counts, blocks, summed, form, boundary, section, rounded, signed, clip)
+
+
+def part_of(geometry: Geometry, settings: Settings) -> tuple[tuple[int, ...], Geometry]:
+    """The rows and columns of a response by the keyword `roi`, and their geometry; the whole's where there are none.
+
+    A method that is asked for gives the bits that it gives the whole response.
+    """
+    if settings.roi is None:
+        return geometry.outputs, geometry
+    rows, columns = map(places_of, settings.roi, geometry.outputs)
+    outputs = rows[1], columns[1]
+    if 0 in outputs:
+        return outputs, geometry
+    return outputs, geometry.part((rows, columns), settings.method != "auto")
 
 
 def plan_for(

@@ -38,9 +38,9 @@ def places(axis: Axis, boundary: str) -> list[slice]:
     One slice where they leave little out, else one for each window or for each tap, whichever are fewer. What reaches
     into a padding that repeats the image is looked at as far in as the padding is wide.
     """
-    end = axis.reached - axis.before
-    if axis.outputs * axis.kernel >= min(axis.length, end):
-        found = [clipped(0, 1, end, axis.length)]
+    first, end = max(0, -axis.before), axis.reached - axis.before
+    if axis.outputs * axis.kernel >= min(axis.length, end) - first:
+        found = [clipped(first, 1, end - first, axis.length)]
     else:
         few, many = sorted(((axis.outputs, axis.stride), (axis.kernel, axis.dilation)))  # (how many, how far apart)
         found = [clipped(index * few[1] - axis.before, many[1], many[0], axis.length) for index in range(few[0])]

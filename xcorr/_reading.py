@@ -20,6 +20,8 @@ PRECISIONS = get_args(Precision)
 OVERFLOWS = get_args(Overflow)
 PADDING_WORDS = ("valid", "same", "full")
 Padding = str | tuple[tuple[int, int], tuple[int, int]]
+Roi = tuple[tuple[int | None, int | None], tuple[int | None, int | None]]
+"""The bounds of the slices of rows and of columns."""
 
 
 def checked(value: int, argument: str, what: str) -> int:
@@ -152,6 +154,38 @@ def read_boundary(boundary: Any) -> tuple[str, str]:
     if not all(word in BOUNDARIES for word in pair):
         raise ValueError(problem)
     return plain(pair[0], BOUNDARIES), plain(pair[1], BOUNDARIES)
+
+
+def read_roi(roi: Any) -> Roi | None:
+    """The bounds of one slice for the rows and one for the columns of a response, as they are given; None for all."""
+    if roi is None:
+        return None
+    allowed = "None and a pair (rows, columns) of slices of step 1"
+    problem = f"roi: got {shown(roi)}; allowed are {allowed}"
+    if not is_sequence(roi):
+        raise TypeError(problem)
+    items = items_of(roi, "roi", 2, allowed)
+    if len(items) != 2:
+        raise ValueError(problem)
+    if not all(type(item) is slice for item in items):
+        raise TypeError(problem)
+    if any(item.step is not None and read_bound(item.step, roi, allowed) != 1 for item in items):
+        raise ValueError(problem)
+    rows, columns = ((read_bound(item.start, roi, allowed), read_bound(item.stop, roi, allowed)) for item in items)
+    return rows, columns
+
+
+def read_bound(bound: Any, roi: Any, allowed: str) -> int | None:
+    """A slice's bound: an integer of either sign, no farther away than an axis can be long, or None."""
+    if type(bound) is int:
+        return max(-sys.maxsize, min(bound, sys.maxsize))
+    return None if bound is None else whole_number(bound, "roi", -sys.maxsize, allowed, roi)
+
+
+def places_of(bounds: tuple[int | None, int | None], length: int) -> tuple[int, int]:
+    """The first place that a slice of these bounds takes of an axis, and how many, as NumPy reads it."""
+    first, stop, _ = slice(*bounds).indices(length)
+    return first, max(0, stop - first)
 
 
 # --- shapes -----------------------------------------------------------------------------------------------------------

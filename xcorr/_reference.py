@@ -24,13 +24,14 @@ def correlate(
     groups=1,
     bias=None,
     conjugate=True,
+    roi=None,
 ):
     """Responses as float64, complex128 or, for integer operands, an object array of Python integers."""
     images, kernels = np.asarray(images), np.asarray(kernels)
     layout = layout or ("NHWC" if 4 in (images.ndim, kernels.ndim) else "NHW")
     if "C" in layout and kernels.ndim == 2:
         keywords = {"padding": padding, "boundary": boundary, "fill_value": fill_value, "stride": stride}
-        keywords |= {"dilation": dilation, "bias": bias, "conjugate": conjugate, "layout": "NHW"}
+        keywords |= {"dilation": dilation, "bias": bias, "conjugate": conjugate, "layout": "NHW", "roi": roi}
         axis = -1 if layout == "NHWC" else -3
         return np.stack([correlate(channel, kernels, **keywords) for channel in np.moveaxis(images, axis, 0)], axis)
     has_image_axis, has_kernel_axis = images.ndim == len(layout), kernels.ndim == len(layout)
@@ -58,6 +59,8 @@ def correlate(
             window = images[:, rows[:, None], columns, first_channel : first_channel + depth]
             response[:, y, x, k] = (window * kernels[k]).sum(axis=(1, 2, 3)) + bias[k]
         response = response.astype(final)
+    if roi is not None:
+        response = response[(slice(None), *roi)]
 
     if not has_kernel_axis:
         response = response[..., 0]

@@ -14,10 +14,12 @@ from xcorr._reading import (
     OVERFLOWS,
     PRECISIONS,
     Padding,
+    Roi,
     read_boundary,
     read_layout_word,
     read_padding,
     read_pair,
+    read_roi,
     read_word,
     whole_number,
 )
@@ -59,6 +61,7 @@ class Settings(NamedTuple):
     stride: Annotated[tuple[int, int], Keyword(1, partial(read_pair, argument="stride"))]
     dilation: Annotated[tuple[int, int], Keyword(1, partial(read_pair, argument="dilation"))]
     groups: Annotated[int, Keyword(1, read_groups)]
+    roi: Annotated[Roi | None, Keyword(None, read_roi)]
     conjugate: Annotated[bool, Keyword(True, read_conjugate)]
     method: Annotated[str, Keyword("auto", partial(read_word, argument="method", words=("auto", *METHODS)))]
     precision: Annotated[str, Keyword("standard", partial(read_word, argument="precision", words=PRECISIONS))]

@@ -17,6 +17,7 @@ Precision = Literal["standard", "strict"]
 Overflow = Literal["raise", "saturate"]
 Pair = SupportsIndex | tuple[SupportsIndex, SupportsIndex]
 Padding = Literal["valid", "same", "full"] | Pair | tuple[tuple[SupportsIndex, SupportsIndex], ...]
+Roi = tuple[slice, slice]
 Fill = complex | np.number[Any] | np.bool_ | Sequence[complex] | npt.NDArray[Any]
 
 AnyArray = TypeVar("AnyArray", bound=Array)
@@ -35,6 +36,7 @@ class BankKeywords(TypedDict, total=False):
     stride: Pair
     dilation: Pair
     groups: SupportsIndex
+    roi: Roi | None
     bias: npt.ArrayLike | None
     conjugate: bool
     method: Method

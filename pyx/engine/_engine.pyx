@@ -81,11 +81,14 @@ cdef class Engine:
         and how many rows and columns of windows it gives.
     rounded : of "fft": whether responses are whole numbers.
     signed : of "bytes": whether pixels have a sign (None: they are bools), and whether taps have one.
+    clip : of winograd and "fft": the first and the number of rows, and of columns, that arrays of responses have.
     """
     cdef object capsule
     cdef const Routines* routines
     cdef int number                                  # of the summed dtype, as NumPy counts them
     cdef Geometry geometry
+    cdef readonly tuple clip                         # some of the responses, or None
+    cdef bint clips
     cdef readonly str summed, form
     cdef readonly Py_ssize_t groups                  # over channels 1, whatever the geometry's
     cdef readonly Py_ssize_t n_panels, padded_kernels, reached_rows, reached_columns
@@ -108,10 +111,11 @@ cdef class Engine:
     cdef int row_boundary
 
     def __cinit__(self, table, tuple axes, tuple counts, tuple blocks, str summed, str form, tuple boundary,
-                  tuple section=None, bint rounded=False, tuple signed=None):
+                  tuple section=None, bint rounded=False, tuple signed=None, tuple clip=None):
         cdef Geometry* geometry = &self.geometry
         cdef Py_ssize_t index, n_outside
         cdef int column_boundary
+        self.clip, self.clips = clip, clip is not None
         self.lanes_over = FORMS[form]
         self.kernel_height, self.kernel_width = axes[0][1], axes[1][1]
         if self.lanes_over == OVER_ROWS:

@@ -1,7 +1,7 @@
 # How a call lies in memory, whatever its form: its arrays, the order of the sum, and how many rows a task takes.
 
 from microkernels cimport Segment, Staging, Sum
-from types cimport Area, Axis, Geometry, Loops, ceiling, effective, reach
+from types cimport Area, Axis, Consumer, Geometry, Loops, ceiling, effective, reach
 
 
 cdef Py_ssize_t STRIP_BYTES = 192 * 1024  # of a strip's image rows: they stay in the second-level cache
@@ -124,8 +124,19 @@ cdef class Binding:
             if self.kernel_bytes[kernel] - self.kernel_bytes[own] != (
                     kernel - own) * (self.kernel_bytes[min(1, geometry.n_kernels - 1)] - self.kernel_bytes[0]):
                 loops.consumer.storing.equally_spaced = False
+        if self.engine.clips:
+            self.take_clip()
         self.out_as_summed = (loops.consumer.storing.element == self.engine.routines.element
                               and aligned(&self.out, item_bytes))
+
+    cdef take_clip(self):
+        """Lets the array have some rows and columns of responses: `out` is where the first one of all would lie."""
+        cdef Consumer* consumer = &self.loops.consumer
+        cdef Py_ssize_t n_rows, n_columns
+        consumer.clips = True
+        (consumer.first_row, n_rows), (consumer.first_column, n_columns) = self.engine.clip
+        consumer.end_row, consumer.end_column = consumer.first_row + n_rows, consumer.first_column + n_columns
+        consumer.out -= consumer.first_row * consumer.row_bytes + consumer.first_column * self.out_column_bytes
 
     cdef take_panels(self, packed, bias):
         PyObject_GetBuffer(packed, &self.packed, PyBUF_STRIDES)

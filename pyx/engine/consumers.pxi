@@ -56,8 +56,31 @@ cdef void consume_beside(const Routines* routines, Consumer* consumer, const Fin
             first += storing.n_kernels
 
 
-cdef void consume(const Routines* routines, Consumer* consumer, const Finished* finished) noexcept nogil:
+cdef inline bint stores_all(const Consumer* consumer) noexcept nogil:
+    """Whether responses may be written to the array without a strip, whatever and wherever they are."""
+    return consumer.kind == STORE and not consumer.clips
+
+
+cdef void clip(const Routines* routines, const Consumer* consumer, Finished* finished) noexcept nogil:
+    """Leaves out rows and columns that the array does not have."""
+    cdef Py_ssize_t end_row = min(finished.first_row + finished.n_rows, consumer.end_row)
+    cdef Py_ssize_t end_column = min(finished.first_column + finished.n_columns, consumer.end_column)
+    cdef Py_ssize_t first_row = max(finished.first_row, consumer.first_row)
+    cdef Py_ssize_t first_column = max(finished.first_column, consumer.first_column)
+    finished.responses += ((first_row - finished.first_row) * finished.row_pitch
+                           + (first_column - finished.first_column) * finished.column_pitch) * routines.item_bytes
+    finished.first_row, finished.n_rows = first_row, max(0, end_row - first_row)
+    finished.first_column, finished.n_columns = first_column, max(0, end_column - first_column)
+
+
+cdef void consume(const Routines* routines, Consumer* consumer, const Finished* strip) noexcept nogil:
     cdef Storing storing = consumer.storing
+    cdef Finished part = strip[0]
+    cdef const Finished* finished = &part
+    if consumer.clips:
+        clip(routines, consumer, &part)
+        if part.n_rows == 0 or part.n_columns == 0:
+            return
     cdef Py_ssize_t n_rows = finished.n_rows, _
     cdef char* responses = finished.responses
     cdef char* target = (consumer.out + finished.image * consumer.response_bytes

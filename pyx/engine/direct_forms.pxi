@@ -63,7 +63,7 @@ cdef class Interleaved(Call):
                               and loops.consumer.row_bytes % size == 0 and loops.consumer.response_bytes % size == 0)
         for kernel in range(geometry.groups * geometry.n_kernels):
             loops.direct_store = loops.direct_store and self.kernel_bytes[kernel] == kernel * size
-        loops.direct_store = loops.direct_store and loops.consumer.kind == STORE
+        loops.direct_store = loops.direct_store and stores_all(&loops.consumer)
         loops.rows.kernel_pitch = 1
         if loops.direct_store:
             loops.rows.column_pitch = self.out_column_bytes // size
@@ -240,7 +240,7 @@ cdef class OverColumns(Call):
             loops.row_pitch = loops.source.staging.phase_pitch * loops.source.staging.n_phases
         loops.direct_store = (self.out_as_summed and self.out_column_bytes == size and self.out.itemsize == size
                               and self.out_kernel_bytes % size == 0 and loops.consumer.row_bytes % size == 0
-                              and loops.consumer.response_bytes % size == 0 and loops.consumer.kind == STORE)
+                              and loops.consumer.response_bytes % size == 0 and stores_all(&loops.consumer))
         for kernel in range(geometry.groups * geometry.n_kernels):  # chosen ones may leave others out
             first = kernel // geometry.n_kernels * geometry.n_kernels
             loops.direct_store = loops.direct_store and (

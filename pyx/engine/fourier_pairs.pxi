@@ -4,7 +4,7 @@ from libc.limits cimport INT_MAX
 from libc.math cimport ldexp
 
 from microkernels cimport MOST_LANES, Fourier, Range, Responses, Transform, ZeroSpan
-from types cimport DONE, STORE, Finished, Geometry, Loops, ceiling
+from types cimport DONE, Finished, Geometry, Loops, ceiling
 
 cdef enum:
     ROWS_AHEAD = 4  # that are fetched while one is staged
@@ -21,7 +21,8 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize
     """All groups of one pair and one part of the kernels."""
     cdef const Fourier* fourier = &loops.fourier
     cdef Py_ssize_t image = task // loops.n_strips
-    cdef Py_ssize_t pair = task % loops.n_strips // loops.n_parts, part = task % loops.n_parts
+    cdef Py_ssize_t index = task % loops.n_strips // loops.n_parts, part = task % loops.n_parts
+    cdef Py_ssize_t pair = index if loops.pairs == NULL else loops.pairs[index]
     cdef Py_ssize_t first = loops.n_chosen * part // loops.n_parts, end = loops.n_chosen * (part + 1) // loops.n_parts
     cdef Py_ssize_t n_sections = fourier.sections_down * fourier.sections_across, group
     cdef Py_ssize_t staged_elements = fourier.depth * fourier.height * fourier.pitch
@@ -290,10 +291,12 @@ cdef Py_ssize_t twiddles_of(const Transform* transform) noexcept:
 cdef class FourierPairs(Call):
     """A call in the frequency domain."""
     cdef char* handed_back               # of each image's groups' sections, whether the direct method has to do them
+    cdef Py_ssize_t* pairs               # that have a response which is asked for, where not all are
     cdef int[::1] exponents
 
     def __dealloc__(self):
         PyMem_Free(self.handed_back)
+        PyMem_Free(self.pairs)
 
     cdef let_panels_go(self):
         Call.let_panels_go(self)
@@ -332,7 +335,7 @@ cdef class FourierPairs(Call):
         loops.source.staging.n_phases = 1
         loops.source.staging.channel_pitch = fourier.height * fourier.pitch
         loops.direct_store = (self.out_as_summed and self.out_column_bytes == size
-                              and loops.consumer.row_bytes % size == 0 and loops.consumer.kind == STORE
+                              and loops.consumer.row_bytes % size == 0 and stores_all(&loops.consumer)
                               and geometry.down.stride == 1 and geometry.across.stride == 1)
         loops.rows.row_pitch = loops.consumer.row_bytes // size
         loops.rows.column_pitch = geometry.across.stride
@@ -349,7 +352,7 @@ cdef class FourierPairs(Call):
         cdef Loops* loops = &self.loops
         cdef const Fourier* fourier = &loops.fourier
         cdef Py_ssize_t n_pairs
-        n_pairs = ceiling(fourier.sections_down * fourier.sections_across, 2)
+        n_pairs = self.choose_pairs(ceiling(fourier.sections_down * fourier.sections_across, 2))
         loops.n_parts = 1
         if n_workers > 1:
             loops.n_parts = max(1, min(loops.n_chosen // KERNELS_PER_PART,
@@ -358,6 +361,24 @@ cdef class FourierPairs(Call):
         loops.strip_rows = 1
         loops.tasks_per_claim = 1
         loops.n_tasks = product(loops.n_images, loops.n_strips)
+
+    cdef Py_ssize_t choose_pairs(self, Py_ssize_t n_pairs) except -1:
+        """The pairs of sections of which a response is asked for; how many they are."""
+        cdef Loops* loops = &self.loops
+        cdef Py_ssize_t section, count = 0
+        cdef Finished responses
+        if not loops.consumer.clips:
+            return n_pairs
+        self.pairs = <Py_ssize_t*> allocated(n_pairs, sizeof(Py_ssize_t))
+        loops.pairs = self.pairs
+        for section in range(loops.fourier.sections_down * loops.fourier.sections_across):
+            responses = section_of(loops, 0, section)
+            clip(loops.routines, &loops.consumer, &responses)
+            if responses.n_rows > 0 and responses.n_columns > 0 and (
+                    count == 0 or self.pairs[count - 1] != section // 2):
+                self.pairs[count] = section // 2
+                count += 1
+        return count
 
     cdef lay_out_rest(self):
         cdef Loops* loops = &self.loops

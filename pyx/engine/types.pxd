@@ -95,6 +95,8 @@ cdef struct Consumer:
     const Py_ssize_t* beside          # where rows, or their kernels, lie so: of each, some at once
     Storing storing                   # what is the same for all rows
     double low, high                  # limits of the array's integer type
+    bint clips                        # only these rows and columns are in the array, which `out` is outside of then
+    Py_ssize_t first_row, end_row, first_column, end_column
     int overflowed                    # written by all workers: some rows were not stored
 
 # Responses (row, column, kernel) at responses + row * row_pitch + column * column_pitch + kernel * kernel_pitch.
@@ -171,6 +173,7 @@ cdef struct Loops:
     Py_ssize_t n_positions_down, n_positions_across  # windows without stride
     Py_ssize_t reached_rows
     double over_points                # 1 over the points of a transform
+    const Py_ssize_t* pairs           # of sections that are done; NULL: all of an image's
     char* handed_back                 # of each image's sections and groups, whether the direct method has to do them
     Py_ssize_t row_pitch              # of the strip (or of the image in place), in elements
     Py_ssize_t strip_elements         # an image strip's size

@@ -340,7 +340,7 @@ cdef class Winograd(Interleaved):
     cdef Py_ssize_t join_images(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit):
         """Images whose quads are many together, so that the bank is read for them at once and tiles are full."""
         cdef Py_ssize_t n_images = self.loops.n_images, most, n_tasks
-        if self.loops.n_strips > 1:
+        if self.loops.n_strips > 1 or self.engine.clips:
             return 1
         most = min(MANY_QUADS // self.quads_of(self.engine.geometry.down.outputs),
                    workspace_limit // self.workspace_of(self.loops.strip_rows))

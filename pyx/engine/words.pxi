@@ -16,6 +16,8 @@ def is_plain(word):
     kind = type(word)
     if kind is tuple:
         return all([is_plain(item) for item in word])
+    if kind is slice:
+        return is_plain((word.start, word.stop, word.step))
     if type(kind) is not type:  # a class that may say itself what is equal
         return isinstance(word, np.dtype) and word.isbuiltin == 1
     if kind is type:
@@ -44,6 +46,8 @@ cdef bint equal(first, second):
             if not equal((<tuple> first)[index], (<tuple> second)[index]):
                 return False
         return True
+    if kind is slice:
+        return equal((first.start, first.stop, first.step), (second.start, second.stop, second.step))
     if kind is float or kind is complex:
         numbers = [first.real, first.imag, second.real, second.imag]
         return memcmp(&numbers[0], &numbers[2], 2 * sizeof(double)) == 0

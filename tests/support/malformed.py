@@ -26,8 +26,8 @@ WORDS = {
     "overflow": ("raise", "saturate"),
 }
 KEYWORDS = (
-    *("layout", "padding", "boundary", "fill_value", "stride", "dilation", "groups", "bias", "conjugate", "method"),
-    *("precision", "overflow", "dtype", "out", "workers"),
+    *("layout", "padding", "boundary", "fill_value", "stride", "dilation", "groups", "roi", "bias", "conjugate"),
+    *("method", "precision", "overflow", "dtype", "out", "workers"),
 )
 ASKED = ("padding", "fill_value", "stride", "dilation", "groups", "bias", "dtype", "workers")
 """Keywords whose objects are asked what they mean, by methods of their own."""
@@ -291,7 +291,7 @@ MALFORMED = [
     *(keyword(name, -(10**5000), VALUE) for name in ("padding", "stride", "dilation", "groups", "workers")),
     *(keyword(name, list(range(10**5)), VALUE) for name in ("padding", "stride", "dilation")),
     *(keyword(name, "x" * 10**5, VALUE) for name in WORDS),
-    *(keyword(name, Raises(), TYPE) for name in KEYWORDS if name not in (*ASKED, "boundary")),
+    *(keyword(name, Raises(), TYPE) for name in KEYWORDS if name not in (*ASKED, "boundary", "roi")),
     *(operand(name, [MASKED, Raises()]) for name in ("images", "kernels")),
     *(keyword(name, Endless(), VALUE) for name in ("padding", "stride", "dilation")),
     # Numbers that are none, words that are none, everywhere
@@ -303,6 +303,15 @@ MALFORMED = [
     *(keyword("workers", value, EITHER) for value in (float("nan"), 1j, b"1", [1], {"a": 1}, object(), -(2**70))),
     keyword("workers", 2**70, SIZE),
     *(keyword("conjugate", value, TYPE) for value in (1, 0, None, "True", 1.0, [True], np.ones(1, bool))),
+    *(keyword("roi", value, TYPE) for value in (3, slice(2), "all", (1, 2), (slice(2), 3), b"12", {"a": 1}, object())),
+    *(
+        keyword("roi", value, TYPE)
+        for value in ((slice(0.5), slice(2)), (slice("1"), slice(2)), (slice(2), slice(True)))
+    ),
+    *(keyword("roi", (slice(0, 4, step), slice(2)), VALUE) for step in (2, -1, 0)),
+    *(keyword("roi", value, VALUE) for value in ((), (slice(2),), (slice(2), slice(2), slice(2)))),
+    keyword("roi", Endless(), EITHER),
+    keyword("roi", (slice(0, 4, 10**5000), slice(2)), VALUE),
     *(keyword(name, b"valid", TYPE) for name in WORDS if name != "padding"),
     *(keyword("dtype", value, TYPE) for value in (3, [1], {"a": 1}, "float128x", ">f4", "M8[s]", "S3", bool)),
     *(keyword("fill_value", value, EITHER) for value in (b"0", {}, object(), [[1]], np.datetime64("2020"))),

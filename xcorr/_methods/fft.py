@@ -5,19 +5,31 @@ pixels of that kind, or of too wide a range, are handed back by the loops for al
 """
 
 from collections.abc import Iterator
+from copy import copy
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from xcorr._arrays import some_images
-from xcorr._axes import Geometry
+from xcorr._arrays import copy_in_pieces, in_order, some_images
+from xcorr._axes import Geometry, Span
 from xcorr._bank import spectra_key
 from xcorr._dtypes import Types
 from xcorr._methods import direct, sections
 from xcorr._methods.asked import Area, Array, Box, Job, Limits, Part, Plan
-from xcorr._methods.lines import add_last_taps, along_line, ends, folded_axes, folded_job, padded_job, reaches_padding
+from xcorr._methods.lines import (
+    Fold,
+    add_last_taps,
+    along_line,
+    ends,
+    folded_axes,
+    folded_job,
+    from_first_window,
+    padded_job,
+    reaches_padding,
+)
 from xcorr._methods.sections import cheapest, chunk, fold_of, rounds_right, sizes_of, spectrum_bytes, workspace
+from xcorr._workers import refuse_too_large
 
 BOUND = "normwise"
 LARGEST_KEPT_BANK, WORKERS_LIMIT = 0, sections.WORKERS_LIMIT
@@ -46,17 +58,26 @@ def cost(geometry: Geometry, types: Types) -> int:
 
 
 def effort(plan: Plan) -> int:
-    """The cost."""
+    """The cost of the sections that have a response which is asked for."""
     cost: int = plan.section[1]
-    return cost
+    return cost * prod(plan.geometry.outputs) // prod(plan.geometry.grid.outputs)
 
 
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
-    """Loops over pairs of sections."""
-    fold = fold_of(plan.geometry, plan.sizes, plan.section[0])
-    axes = None if fold is None else folded_axes(plan.geometry.axes[fold.line.axis], fold)
-    section = tuple(plan.section[0])
-    return {"form": "fft", "blocks": plan.blocks, "section": section, "rounded": plan.types.exact, "axes": axes}
+    """Loops over pairs of sections: of the whole image, where some of its responses are left out."""
+    fold, geometry, axes, clip = fold_of_plan(plan), plan.geometry, None, None
+    if fold is not None:
+        axes = folded_axes(geometry.axes[fold.line.axis], fold)
+    elif geometry.whole:
+        whole, clip = geometry.within(geometry.grid.outputs)
+        axes = tuple(axis.of_taps(0, axis.kernel) for axis in whole)
+    more = {"section": tuple(plan.section[0]), "rounded": plan.types.exact, "axes": axes, "clip": clip}
+    return {"form": "fft", "blocks": plan.blocks, **more}
+
+
+def fold_of_plan(plan: Plan) -> Fold | None:
+    """How the one line that the windows are is folded."""
+    return fold_of(plan.geometry.grid, plan.sizes, plan.section[0])
 
 
 def check(plan: Plan, packed: int) -> None:
@@ -76,7 +97,7 @@ def reasons(plan: Plan) -> list[str]:
     section = plan.section[0]
     windows = f"{section.valid_rows}x{section.valid_columns}"
     found = [f"sections of {section.height}x{section.width} pixels for {windows} windows"]
-    fold = fold_of(plan.geometry, plan.sizes, section)
+    fold = fold_of_plan(plan)
     if fold is not None and fold.kernel_rows > 1:
         found.append(f"kernels are folded to {fold.kernel_rows} rows of {fold.length} taps, images to rows of as many")
     return found
@@ -95,11 +116,13 @@ class Sections(NamedTuple):
 
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number."""
-    plan, axis = job.plan, job.plan.layout.response[0]
-    if job.n_images > 1 and reaches_padding(plan.geometry, fold_of(plan.geometry, plan.sizes, plan.section[0])):
+    plan, axis, fold = job.plan, job.plan.layout.response[0], fold_of_plan(job.plan)
+    if job.n_images > 1 and fold is not None and (plan.geometry.whole or reaches_padding(plan.geometry, fold)):
         own = (run(job.of_images(n, n + 1), some_images(result, axis, n, n + 1), summed, limits)
                for n in range(job.n_images))  # fmt: skip
         return all(list(own))
+    if plan.geometry.whole and fold is not None:
+        return run_whole_line(job, result, summed, limits)
     left_out = job.bank.handed_back(job.plan.engine(summed).largest_exponent)
     leaves_out = bool(left_out.any())
     fits, sections = transform(job, result, summed, limits, leaves_out)
@@ -122,6 +145,26 @@ def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bou
     return direct.run(job, result, summed, limits)
 
 
+def run_whole_line(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
+    """Some responses of the only image's line, which is folded as a whole: all are done, and these are copied.
+
+    A line with a response that is outside of the limits, or no number, is done directly where it is asked for.
+    """
+    plan, whole = job.plan, copy(job)
+    whole.plan = plan.without_roi()
+    shape = whole.plan.response_shape(1)
+    refuse_too_large("roi", "the whole line's responses", prod(shape) * result.itemsize)
+    line = np.empty(shape, result.dtype)
+    fits = run(whole, line, summed, limits)
+    if not fits:
+        return direct.run(job, result, summed, limits)
+    _, (rows, columns) = plan.geometry.within(plan.geometry.grid.outputs)
+    asked_for = slice(rows[0], sum(rows)), slice(columns[0], sum(columns))
+    axes = plan.layout.response
+    copy_in_pieces(in_order(result, axes), in_order(line, axes)[(slice(None), *asked_for)])
+    return True
+
+
 def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_areas: bool) -> tuple[bool, Sections]:
     """Correlates in the frequency domain, as many kernels at once as may be; and what it handed back."""
     plan, bank = job.plan, job.bank
@@ -129,17 +172,21 @@ def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_a
     bias = np.ascontiguousarray(bank.bias, summed)
     n_chunks = -(-bank.n_kernels // int(chunk(plan.section[0], plan.sizes)))
     at_once = -(-bank.n_kernels // n_chunks)
-    fold = fold_of(plan.geometry, plan.sizes, plan.section[0])
+    fold = fold_of_plan(plan)
     fits, sections = True, Sections([], None, [])
     whole = line = job
-    responses = result
+    responses, line_bytes = result, 0
+    if fold is not None and reaches_padding(plan.geometry, fold):
+        line = padded_job(job, fold.line)
+        line_bytes = line.images.nbytes
+    elif fold is not None:
+        line = from_first_window(job, fold.line)
     if fold is not None:
-        line = padded_job(job, fold.line) if reaches_padding(plan.geometry, fold) else job
         job, responses = folded_job(line, result, fold)
     for first in range(0, bank.n_kernels, at_once):
         end = min(first + at_once, bank.n_kernels)
         spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once, job.most_workers)
-        job.beside = plan.table_bytes + spectra.nbytes + (0 if line is whole else line.images.nbytes)
+        job.beside = plan.table_bytes + spectra.nbytes + line_bytes
         job.packed_as = spectra_key(engine, plan.level.name)
         call = job.call(engine, responses, (spectra, bias), limits=limits, spectra_of=(first, exponents))
         job.share_out(call)
@@ -147,12 +194,31 @@ def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_a
         if end == bank.n_kernels and fold is not None:
             done = along_line(call.areas(False), fold) if all_areas else None
             sections = Sections(along_line(call.areas(True), fold), done, ends(whole, fold, job.n_images))
-        elif end == bank.n_kernels and (handed_back := call.areas(True)):
-            sections = Sections(handed_back, call.areas(False) if all_areas else None, [])
+        elif end == bank.n_kernels and (handed_back := inside(call.areas(True), engine.clip)):
+            sections = Sections(handed_back, inside(call.areas(False), engine.clip) if all_areas else None, [])
         del spectra, call  # before the next ones are made
     if fold is not None and fold.kernel_rows > 1:
         add_last_taps(line, result, fold, summed)
     return fits, sections
+
+
+def inside(areas: list[Area], clip: Span | None) -> list[Area]:
+    """The parts of areas at `clip`, counted from where it begins; all of them without one."""
+    if clip is None:
+        return areas
+    found = []
+    for image, group, first_row, n_rows, first_column, n_columns in areas:
+        top, height = common(first_row, n_rows, *clip[0])
+        left, width = common(first_column, n_columns, *clip[1])
+        if height > 0 and width > 0:
+            found.append((image, group, top, height, left, width))
+    return found
+
+
+def common(first: int, count: int, begin: int, length: int) -> tuple[int, int]:
+    """What so many places from `first` on have in common with those from `begin` on, counted from there."""
+    start = max(first - begin, 0)
+    return start, min(first + count - begin, length) - start
 
 
 def do_ends(job: Job, result: Array, summed: str, limits: Limits | None, areas: list[Area]) -> bool:

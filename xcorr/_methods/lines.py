@@ -68,8 +68,9 @@ def line_of(geometry: Geometry) -> Line | None:
         beside = geometry.axes[1 - index]
         if beside.padded == 1 == beside.length and along.stride == 1:
             end = min(along.before + along.length - along.effective + 1, along.outputs)
-            if end - along.before >= LEAST_WINDOWS:
-                return Line(index, along.before, end)
+            first = max(0, along.before)
+            if end - first >= LEAST_WINDOWS:
+                return Line(index, first, end)
     return None
 
 
@@ -126,6 +127,16 @@ def padded_job(job: Job, line: Line) -> Any:
     is_complex = job.images.dtype.kind == "c"
     fill = np.array([number if is_complex else number.real for number in job.fill]).astype(job.images.dtype)
     in_order(job.images, axes).swapaxes(1, 1 + line.axis)[:, places < 0] = fill
+    return job
+
+
+def from_first_window(job: Job, line: Line) -> Any:
+    """The job with images that begin where the line's first window does, if that is not before them."""
+    skipped = -job.plan.geometry.axes[line.axis].before
+    if skipped <= 0:
+        return job
+    job = copy.copy(job)
+    job.images = job.images[(slice(None),) * job.plan.layout.images[1 + line.axis] + (slice(skipped, None),)]
     return job
 
 

@@ -150,9 +150,14 @@ def effort(plan: Plan) -> int:
 
 
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
-    """Loops of its own."""
-    side = quad_side(plan.geometry)
-    return {"form": f"winograd {side}x{side}", "blocks": sum_blocks(plan.depth, side, plan.geometry.kernel_shape[0])}
+    """Loops of its own, over whole quads where some of their responses are left out."""
+    side, geometry = quad_side(plan.geometry), plan.geometry
+    found = {"form": f"winograd {side}x{side}", "blocks": sum_blocks(plan.depth, side, geometry.kernel_shape[0])}
+    if not geometry.whole:
+        return found
+    down, across = geometry.axes
+    axes, clip = geometry.within((side * down.dilation, side * across.dilation))
+    return {**found, "axes": tuple(axis.of_taps(0, axis.kernel) for axis in axes), "clip": clip}
 
 
 def check(plan: Plan, packed: int) -> None:
@@ -186,6 +191,7 @@ def quad_side(geometry: Geometry) -> int:
     """
     if geometry.kernel_shape == (5, 5):
         return 2
+    geometry = geometry.grid
     depth = geometry.depth
     if depth < CHANNELS_OF_FOUR or n_quads(geometry, 4) * depth < QUADS_TIMES_CHANNELS:
         return 2
