@@ -219,6 +219,12 @@ def check_shift(names):
     assert np.array_equal(moved[:down, right:], names.reference[:down, right:])
 
 
+@holds("Compute a part of a response")
+def _(names):
+    whole = same(names.grey, names.kernel)
+    assert np.abs(names.part - whole[names.some]).max() <= allowed_error(np.float32, names.grey, names.kernel).max()
+
+
 @holds("Take the best of 1000 kernels at each place")
 def check_best_kernel(names):
     windows = np.lib.stride_tricks.sliding_window_view(names.image, (7, 7)).reshape(58, 58, 49)
