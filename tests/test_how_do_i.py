@@ -220,7 +220,7 @@ def check_shift(names):
 
 
 @holds("Compute a part of a response")
-def _(names):
+def check_part(names):
     whole = same(names.grey, names.kernel)
     assert np.abs(names.part - whole[names.some]).max() <= allowed_error(np.float32, names.grey, names.kernel).max()
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from xcorr import _cache, _dispatch
 from xcorr._arrays import held, take_array
 from xcorr._engine import Recent, Repeat, can_be_told, repeated
+from xcorr._pairs import Pairs
 from xcorr._plan import plan_for
 from xcorr._run import bank_for, run, takes_taps_as_they_are
 from xcorr._settings import read_settings, split, takes_keywords
@@ -92,6 +93,9 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
         The rows and columns of the response that are wanted: only these are computed. Slices of step 1, read as
         NumPy's. "auto" chooses the method by their number; one that is asked for gives the bits of the same places of
         the whole response.
+    pairwise : bool
+        Whether each image has a kernel or bank of its own: `kernels` have an N in front, (N, kh, kw) or (N, K, kh, kw)
+        for images (N, H, W), and the response is what each pair gives by itself. The bias is the same for all.
     bias : array_like, optional
         (K,), or a scalar for a single kernel; added to the response.
     conjugate : bool
@@ -189,6 +193,13 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     >>> xcorr.correlate(image, slope, padding="same", boundary="edge", roi=(slice(1, 2), slice(-2, None)))
     array([[2., 1.]])
 
+    Each image with a kernel of its own:
+
+    >>> pairs = np.stack([image, image]), np.array([[[1.0]], [[10.0]]])
+    >>> xcorr.correlate(*pairs, layout="NHW", pairwise=True)[:, 1]
+    array([[ 4.,  5.,  6.,  7.],
+           [40., 50., 60., 70.]])
+
     Integers do not wrap around:
 
     >>> white, box = np.full((3, 3), 255, np.uint8), np.ones((3, 3), np.uint8)
@@ -262,7 +273,7 @@ def convolve(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) -> 
     ----------
     images, kernels
         As for `correlate`.
-    layout, padding, boundary, fill_value, stride, dilation, groups, roi, bias
+    layout, padding, boundary, fill_value, stride, dilation, groups, roi, pairwise, bias
         As for `correlate`; the padding is that of the correlation with the flipped kernels.
     conjugate : bool
         Without effect, so that both functions take the same keywords: a convolution never conjugates.
@@ -313,6 +324,8 @@ def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any])
     image_array, _images_held = held(take_array(images, "images"))
     kernel_array, _kernels_held = held(take_array(kernels, "kernels"))
     plan = plan_for(settings, image_array.shape, image_array.dtype, kernel_array.shape, kernel_array.dtype)
+    if settings.pairwise:
+        return Pairs(plan, kernel_array, operands.pop("bias"), keeps=False).run(image_array, **operands)
     reads, bias = plan.method == "matmul", operands.pop("bias")
     if reads and type(bias) is np.ndarray:
         bias = bias.copy()  # as it was told, whatever other threads do with it

@@ -15,6 +15,7 @@ from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Repeat, repeated_images, repeats_others
 from xcorr._layouts import check_is_no_row
 from xcorr._methods.choice import METHODS
+from xcorr._pairs import Pairs
 from xcorr._plan import Plan, plan_for
 from xcorr._reading import read_array_shape
 from xcorr._run import run
@@ -23,6 +24,9 @@ from xcorr._typing import AnyArray, Array, BankKeywords
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+KEPT = ("_banks", "_known", "_pairs", "_repeats")
+"""What a bank keeps between calls, and does not take along."""
 
 REPEATS = 4
 """Small calls of one bank that can be repeated."""
@@ -40,7 +44,7 @@ class Correlator:
         The bank, as for `correlate`.
     dtype, layout, padding, boundary, fill_value, stride, dilation, groups, roi, bias, conjugate, method, precision
         As for `correlate`.
-    overflow
+    pairwise, overflow
         As for `correlate`.
 
     Raises
@@ -79,12 +83,13 @@ class Correlator:
         words, operands = split("Correlator", {**keywords, "dtype": dtype}, "out", "workers")
         self._settings = read_settings(words)
         self._kernels = copied(kernels, "kernels")
-        check_bank(self._kernels, self._settings.layout)
+        check_bank(self._kernels, self._settings.layout, self._settings.pairwise)
         self._bias = None if operands["bias"] is None else copied(operands["bias"], "bias")
         self._fill_value = read_fill(operands["fill_value"])
         take_fill(self._fill_value, np.dtype(np.complex128), self._settings.boundary)
         self._banks: dict[Hashable, Bank] = {}
         self._known: dict[Hashable, tuple[Plan, Bank]] = {}
+        self._pairs: dict[Hashable, Pairs] = {}
         self._repeats: dict[_dispatch.Level, list[Repeat]] = {}
 
     @overload
@@ -122,6 +127,8 @@ class Correlator:
             return response
         array, _held = held(take_array(images, "images"))
         key = (level, array.shape, array.dtype)
+        if self._settings.pairwise:
+            return self._pairs_of(key, array).run(array, self._fill_value, out, workers)
         known = self._known.get(key)
         if known is None:
             known = self._prepare(array)
@@ -146,6 +153,15 @@ class Correlator:
             bank.is_kept = True
             self._banks[key] = bank
         return plan, bank
+
+    def _pairs_of(self, key: Hashable, images: Array) -> Pairs:
+        pairs = self._pairs.get(key)
+        if pairs is None:
+            plan = plan_for(self._settings, images.shape, images.dtype, self._kernels.shape, self._kernels.dtype)
+            pairs = Pairs(plan, self._kernels, self._bias, keeps=True)
+            if len(self._pairs) < _cache.PLANS:
+                self._pairs[key] = pairs
+        return pairs
 
     def explain(self, image_shape: tuple[int, ...], *, dtype: npt.DTypeLike = np.float32) -> str:
         """What a call with images of this shape and dtype would do: sizes, types, method, level and why.
@@ -205,17 +221,20 @@ class Correlator:
         return f"<Correlator: {', '.join(parts)}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_banks", "_known", "_repeats")}
+        return {name: value for name, value in self.__dict__.items() if name not in KEPT}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _banks={}, _known={}, _repeats={})
+        self.__dict__.update(state, **{name: {} for name in KEPT})
 
 
-def check_bank(kernels: Array, layout: str | None) -> None:
+def check_bank(kernels: Array, layout: str | None, pairwise: bool) -> None:
     """What can be said of a bank without images."""
     check_is_no_row(kernels.shape, "kernels")
-    if kernels.ndim not in ((2, 3) if layout == "NHW" else (2, 3, 4)):
+    if pairwise and 3 <= kernels.ndim <= (4 if layout == "NHW" else 5):
+        return
+    if pairwise or kernels.ndim not in ((2, 3) if layout == "NHW" else (2, 3, 4)):
         allowed = "3, or 2 without the first" if layout == "NHW" else "2, 3 or 4"
+        allowed += ", and with pairwise=True one more" if pairwise else ""
         raise ValueError(
             f"kernels: shape {kernels.shape} has {kernels.ndim} axes; allowed with layout {layout!r} are {allowed}"
         )

@@ -85,7 +85,9 @@ def explain(
         Type of both operands.
     workers : int, optional
         Threads to use at most, as for `correlate`.
-    layout, padding, boundary, fill_value, stride, dilation, groups, roi, bias, conjugate, method, precision, overflow
+    layout, padding, boundary, fill_value, stride, dilation, groups, roi, pairwise, bias, conjugate, method, precision
+        As for `correlate`.
+    overflow
         As for `correlate`. `bias` and `fill_value` are taken and change nothing.
 
     Returns

@@ -57,6 +57,23 @@ def read_layout(images_shape: Sequence[int], kernels_shape: Sequence[int], layou
     )
 
 
+def of_one_image(layout: str | None, images_shape: Sequence[int], kernels_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of one image's kernels, of those of as many images as there are."""
+    if len(kernels_shape) < 3:
+        raise ValueError(
+            f"kernels: shape {kernels_shape} has {len(kernels_shape)} axes; with pairwise=True an N is in front of "
+            "those that the layout takes"
+        )
+    if read_layout(images_shape, kernels_shape[1:], layout).images[0] < 0:
+        raise ValueError(f"images: shape {tuple(images_shape)} is one image; with pairwise=True allowed is a batch")
+    if kernels_shape[0] != images_shape[0]:
+        raise ValueError(
+            f"kernels: shape {kernels_shape} is for {kernels_shape[0]} images; with pairwise=True allowed is one "
+            f"kernel or bank for each of the {images_shape[0]}"
+        )
+    return kernels_shape[1:]
+
+
 def guess_layout(images_shape: Sequence[int], kernels_shape: Sequence[int]) -> str:
     counts = {"images": len(images_shape), "kernels": len(kernels_shape)}
     for argument, n_axes in counts.items():

@@ -13,7 +13,7 @@ from xcorr._axes import Geometry, Span, make_geometry, sum_blocks
 from xcorr._bank import Reading
 from xcorr._dtypes import choose_types, signs_of
 from xcorr._engine import Engine, lanes_of
-from xcorr._layouts import Layout, arranged, groups_of, operand_sizes, read_layout, reading_of
+from xcorr._layouts import Layout, arranged, groups_of, of_one_image, operand_sizes, read_layout, reading_of
 from xcorr._methods import direct, sections
 from xcorr._methods.choice import METHODS, choose
 from xcorr._reading import checked, places_of
@@ -212,6 +212,8 @@ def plan_for(
 ) -> Plan:
     """The plan of these shapes, types and keywords; made, or found in the cache. It serves any number of images."""
     level = _dispatch.current()
+    if settings.pairwise:
+        kernels_shape = of_one_image(settings.layout, images_shape, kernels_shape)
     image = images_shape
     if len(image) == 4 or (len(image) == 3 and settings.layout == "NHW"):
         image = (1, *image[1:])

@@ -40,11 +40,11 @@ def read_groups(groups: Any) -> int:
     return whole_number(groups, "groups", 1, "an integer >= 1")
 
 
-def read_conjugate(conjugate: Any) -> bool:
+def read_truth(value: Any, argument: str) -> bool:
     """True or False, nothing that is only equal to them."""
-    if not isinstance(conjugate, (bool, np.bool_)):
-        raise TypeError(f"conjugate: got {shown(conjugate)}; allowed are True and False")
-    return bool(conjugate)
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{argument}: got {shown(value)}; allowed are True and False")
+    return bool(value)
 
 
 def read_response_dtype(dtype: Any) -> str | None:
@@ -62,7 +62,8 @@ class Settings(NamedTuple):
     dilation: Annotated[tuple[int, int], Keyword(1, partial(read_pair, argument="dilation"))]
     groups: Annotated[int, Keyword(1, read_groups)]
     roi: Annotated[Roi | None, Keyword(None, read_roi)]
-    conjugate: Annotated[bool, Keyword(True, read_conjugate)]
+    pairwise: Annotated[bool, Keyword(False, partial(read_truth, argument="pairwise"))]
+    conjugate: Annotated[bool, Keyword(True, partial(read_truth, argument="conjugate"))]
     method: Annotated[str, Keyword("auto", partial(read_word, argument="method", words=("auto", *METHODS)))]
     precision: Annotated[str, Keyword("standard", partial(read_word, argument="precision", words=PRECISIONS))]
     overflow: Annotated[str, Keyword("raise", partial(read_word, argument="overflow", words=OVERFLOWS))]

@@ -91,7 +91,7 @@ def choose_method(
         Shapes of the operands, as `correlate` takes them.
     dtype : dtype_like
         Of both operands.
-    layout, padding, boundary, stride, dilation, groups, roi, conjugate, method, precision
+    layout, padding, boundary, stride, dilation, groups, roi, pairwise, conjugate, method, precision
         As for `correlate`.
 
     Returns

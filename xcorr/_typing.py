@@ -37,6 +37,7 @@ class BankKeywords(TypedDict, total=False):
     dilation: Pair
     groups: SupportsIndex
     roi: Roi | None
+    pairwise: bool
     bias: npt.ArrayLike | None
     conjugate: bool
     method: Method

@@ -26,7 +26,19 @@ WORDS = {
     "overflow": ("raise", "saturate"),
 }
 KEYWORDS = (
-    *("layout", "padding", "boundary", "fill_value", "stride", "dilation", "groups", "roi", "bias", "conjugate"),
+    *(
+        "layout",
+        "padding",
+        "boundary",
+        "fill_value",
+        "stride",
+        "dilation",
+        "groups",
+        "roi",
+        "pairwise",
+        "bias",
+        "conjugate",
+    ),
     *("method", "precision", "overflow", "dtype", "out", "workers"),
 )
 ASKED = ("padding", "fill_value", "stride", "dilation", "groups", "bias", "dtype", "workers")
@@ -302,7 +314,11 @@ MALFORMED = [
     ),
     *(keyword("workers", value, EITHER) for value in (float("nan"), 1j, b"1", [1], {"a": 1}, object(), -(2**70))),
     keyword("workers", 2**70, SIZE),
-    *(keyword("conjugate", value, TYPE) for value in (1, 0, None, "True", 1.0, [True], np.ones(1, bool))),
+    *(
+        keyword(name, value, TYPE)
+        for name in ("conjugate", "pairwise")
+        for value in (1, 0, None, "True", 1.0, [True], np.ones(1, bool))
+    ),
     *(keyword("roi", value, TYPE) for value in (3, slice(2), "all", (1, 2), (slice(2), 3), b"12", {"a": 1}, object())),
     *(
         keyword("roi", value, TYPE)
