@@ -84,23 +84,27 @@ def test_the_bias_is_that_of_every_bank():
     np.testing.assert_allclose(shifted, plain + bias[:, None, None])
 
 
-def test_a_refused_response_leaves_out_as_it_was():
+@pytest.mark.parametrize("layout", ["NHW", "NHWC"])  # in one call, and one after the other
+def test_a_refused_response_leaves_out_as_it_was(layout):
     batch, banks = np.ones((3, 5, 5), np.int16), np.ones((3, 3, 3), np.int16)
     batch[2] = 30000
     out = np.full((3, 3, 3), 77, np.int16)
+    if layout == "NHWC":
+        batch, banks = batch[..., np.newaxis], banks[..., np.newaxis]
     with pytest.raises(OverflowError, match="dtype"):
-        xcorr.correlate(batch, banks, layout="NHW", pairwise=True, dtype="int16", out=out)
+        xcorr.correlate(batch, banks, layout=layout, pairwise=True, dtype="int16", out=out)
     assert (out == 77).all()
 
 
-def test_out_may_be_an_operand():
+@pytest.mark.parametrize("layout", ["NHW", "NHWC"])
+def test_out_may_be_an_operand(layout):
     batch, banks = operands((4, 9, 10), (4, 3, 3), "float32")
-    expected = xcorr.correlate(batch, banks, layout="NHW", pairwise=True, padding="same")
     room = np.concatenate([batch, batch[:1]])
-    room[:4] = batch
-    assert_same_bits(
-        xcorr.correlate(room[:4], banks, layout="NHW", pairwise=True, padding="same", out=room[1:]), expected
-    )
+    words = {"layout": layout, "pairwise": True, "padding": "same"}
+    images = room[:4] if layout == "NHW" else room[:4, ..., np.newaxis]
+    banks = banks if layout == "NHW" else banks[..., np.newaxis]
+    expected = xcorr.correlate(images, banks, **words)
+    assert_same_bits(xcorr.correlate(images, banks, out=room[1:], **words), expected)
 
 
 def test_no_pair_gives_none():

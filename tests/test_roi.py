@@ -8,7 +8,8 @@ from checks import assert_same_bits, random_generator, real_numbers
 from looping import for_each
 
 import xcorr
-from xcorr import _reference
+from xcorr import _reach, _reference
+from xcorr._axes import make_geometry
 
 CASES = {  # a method, an image, a bank, keywords
     "direct": ("direct", (23, 31, 3), (5, 3, 4, 3), {"padding": 2, "boundary": "reflect", "stride": (1, 2)}),
@@ -153,6 +154,18 @@ def test_pixels_that_no_window_of_the_part_reaches_are_not_looked_at():
     images[0, 10:14, 20:25] = 40
     part = xcorr.correlate(images, kernel, layout="NHW", roi=(slice(10, 13), slice(20, 23)), dtype="int16")
     np.testing.assert_array_equal(part, np.full((1, 3, 3), 1200))
+
+
+@pytest.mark.parametrize("kernel", [(2, 3), (5, 1)])
+@pytest.mark.parametrize(("before", "stride"), [(0, 1), (3, 2)])
+def test_the_largest_pixel_is_one_that_a_part_reaches(kernel, before, stride):
+    geometry = make_geometry((40, 50, 1), (1, *kernel, 1), padding=before, stride=stride)
+    (down, across), images = geometry.axes, np.arange(2000).reshape(1, 40, 50, 1)
+    part = geometry.part(((4, 3), (5, 6)), False)
+    last = (4 + 2) * stride + down.kernel - 1 - before, (5 + 5) * stride + across.kernel - 1 - before
+    assert _reach.largest_pixel(images, part, ("edge", "edge")) == last[0] * 50 + last[1]
+    first = max(0, 4 * stride - before), max(0, 5 * stride - before)
+    assert _reach.largest_pixel(images - 2000, part, ("edge", "edge")) == 2000 - first[0] * 50 - first[1]
 
 
 def test_a_part_that_lies_in_the_padding_has_the_fill_value():
