@@ -11,6 +11,7 @@ The edges of 500 digits, along the columns and along the rows:
 
 - `correlate` and `convolve` are one call: padding, boundary, stride, dilation, groups, bias, and every dtype.
 - `Correlator` is a bank that is prepared once and called often.
+- `Peaks` finds the best places in responses.
 - `explain` says what a call would do, how long it would take and why, as an `Explanation`.
 - `banks` has kernels for edges, texture and smoothing; ``banks.per_channel`` lays them out for colour images.
 - `datasets` reads MNIST and CIFAR-10, and has two small samples; `plot` draws images, kernels and responses.
@@ -40,6 +41,7 @@ from xcorr._sizes import choose_method, response_shape
 from xcorr._windows import correlation_indices, window_index, windows
 from xcorr._workers import get_workers, set_workers
 from xcorr.datasets import DataFormatError
+from xcorr.peaks import Peaks
 
 if _TYPE_CHECKING:
     from xcorr import plot
@@ -50,6 +52,7 @@ __all__ = [
     "Correlator",
     "DataFormatError",
     "Explanation",
+    "Peaks",
     "banks",
     "choose_method",
     "clear_caches",

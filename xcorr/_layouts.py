@@ -122,6 +122,29 @@ def response_word(layout: str, has_images: bool, has_kernels: bool) -> str:
     return word.replace("N", "" if not has_images else "N").replace("K", "" if not has_kernels else "K")
 
 
+def read_response(shape: Sequence[int], layout: str | None) -> str:
+    """The letters of a response's axes, in order, by the images' layout or, without one, by their number alone."""
+    word, n_axes = read_layout_word(layout), len(shape)
+    if word is None:
+        if n_axes == 3:
+            first, second, third = shape
+            raise ValueError(
+                f"layout: responses of shape {tuple(shape)} can be read as layout='NHW' ({first} images, maps of "
+                f"{second}x{third}), layout='NHWC' (one image, maps of {first}x{second} of {third} kernels) or "
+                f"layout='NCHW' (one image, maps of {second}x{third} of {first} kernels); say which"
+            )
+        word = "NHW" if n_axes == 2 else "NHWC"
+    allowed = {
+        len(spatial(word)): spatial(word),
+        len(spatial(word)) + 1: response_word(word, "C" not in word, "C" in word),
+        len(spatial(word)) + 2: response_word(word, True, True),
+    }
+    if n_axes not in allowed:
+        ways = ", ".join(f"({', '.join(letters)})" for letters in allowed.values())
+        raise ValueError(f"responses: shape {tuple(shape)} has {n_axes} axes; allowed with layout {word!r} are {ways}")
+    return allowed[n_axes]
+
+
 def axes_of(letters: str, word: str) -> tuple[int, int, int, int]:
     first, second, third, fourth = (word.find(letter) for letter in letters)
     return first, second, third, fourth

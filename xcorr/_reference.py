@@ -92,6 +92,87 @@ def bound(dtype, n_taps, sums):
     return (4 + 2 * math.sqrt(n_products)) * float(unit_roundoff) * sums
 
 
+def peaks(
+    responses, k=1, *, threshold=None, min_distance=1, border=0, largest=True, subpixel=None, per="kernel", layout=None
+):
+    """Records of the best places of each map or, per image, of all maps of an image."""
+    responses = np.asarray(responses)
+    maps = _maps(responses, layout)
+    n_images, _, _, n_kernels = maps.shape
+    kernels = [[kernel] for kernel in range(n_kernels)] if per == "kernel" else [range(n_kernels)]
+    score = responses.dtype.newbyteorder("=")
+    fields = [("score", score), ("row", np.intp), ("column", np.intp), ("kernel", np.intp)]
+    fields += [("sub_row", np.float64), ("sub_column", np.float64)]
+    records = np.empty((n_images, len(kernels), k), fields)
+    records[...] = (np.nan if score.kind == "f" else 0, -1, -1, -1, np.nan, np.nan)
+    if threshold is not None and score.kind == "f":
+        with np.errstate(over="ignore"):
+            threshold = float(score.type(threshold))
+    for image, group in np.ndindex(records.shape[:2]):
+        found = []
+        for kernel in kernels[group]:
+            values = maps[image, :, :, kernel].tolist()
+            for row, column in _candidates(values, threshold, border, largest):
+                found.append((values[row][column], row, column, kernel))
+        found.sort(key=lambda peak: (-peak[0] if largest else peak[0], *peak[1:]))
+        accepted = found[:1]
+        for peak in found[1:]:
+            near = [max(abs(peak[1] - other[1]), abs(peak[2] - other[2])) < min_distance for other in accepted]
+            if not any(near):
+                accepted.append(peak)
+        for place, (value, row, column, kernel) in enumerate(accepted[:k]):
+            values = maps[image, :, :, kernel].tolist()
+            sub_row = row + _offset([line[column] for line in values], row, subpixel)
+            sub_column = column + _offset(values[row], column, subpixel)
+            records[image, group, place] = (value, row, column, kernel, sub_row, sub_column)
+    if responses.ndim == 2 or (responses.ndim == 3 and layout == "NHW") or per == "image":
+        records = records[:, 0]
+    return records if responses.ndim == 4 or (responses.ndim == 3 and layout == "NHW") else records[0]
+
+
+def _maps(responses, layout):
+    """(N, rows, columns, K) of native numbers, whatever the layout of the images was."""
+    responses = responses.astype(responses.dtype.newbyteorder("="))
+    if responses.ndim == 2:
+        return responses[None, :, :, None]
+    if responses.ndim == 3 and layout == "NHW":
+        return responses[..., None]
+    if responses.ndim == 3:
+        responses = responses[None]
+    return np.moveaxis(responses, 1, -1) if layout == "NCHW" else responses
+
+
+def _candidates(values, threshold, border, largest):
+    """(row, column) of what is not under those that follow and over those that precede; NaN is under everything."""
+    height, width, sign = len(values), len(values[0]), 1 if largest else -1
+    lowest = -math.inf
+    numbers = [[lowest if value != value else sign * value for value in line] for line in values]
+    for row in range(border, height - border):
+        for column in range(border, width - border):
+            number = numbers[row][column]
+            around = [(row + down, column + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+            around = [(y, x) for y, x in around if 0 <= y < height and 0 <= x < width]
+            before = all(number > numbers[y][x] for y, x in around if (y, x) < (row, column))
+            behind = all(number >= numbers[y][x] for y, x in around if (y, x) > (row, column))
+            is_number = values[row][column] == values[row][column]
+            reaches = threshold is None or number >= sign * threshold
+            if before and behind and is_number and reaches:
+                yield row, column
+
+
+def _offset(values, place, subpixel):
+    """The vertex of a parabola through three values or their logarithms, from the middle one."""
+    if subpixel is None or place == 0 or place == len(values) - 1:
+        return 0.0
+    three = values[place - 1 : place + 2]
+    if subpixel == "gaussian" and all(value > 0 for value in three):
+        three = [math.log(value) for value in three]
+    first, second, third = three
+    if not all(math.isfinite(value) for value in three) or first + third == 2 * second:
+        return 0.0
+    return min(max((first - third) / (2 * ((first - second) + (third - second))), -0.5), 0.5)
+
+
 def _dtypes(images, kernels):
     """The dtype to sum in and the dtype to return."""
     kind = np.result_type(images, kernels).kind

@@ -76,6 +76,15 @@ def shapes_methods_indices_windows() -> None:
     assert_type(xcorr.windows(pixels, (3, 3), layout="NHWC"), npt.NDArray[Any])
 
 
+def places_in_responses() -> None:
+    peaks = xcorr.Peaks(5, threshold=0.5, min_distance=np.int64(3), subpixel="gaussian", per="image")
+    assert_type(peaks, xcorr.Peaks)
+    assert_type(xcorr.Peaks(threshold=np.float32(1), border=2, largest=False)(images, "NHW"), npt.NDArray[Any])
+    assert_type(peaks(image, layout=None), npt.NDArray[Any])
+    assert_type(peaks.k, int)
+    assert_type(peaks.threshold, float | None)
+
+
 def workers_and_the_installation() -> None:
     assert_type(xcorr.get_workers(), int)
     with xcorr.set_workers(1) as setting:
@@ -124,6 +133,14 @@ def wrong() -> None:
     xcorr.choose_method((28, 28), (3, 3), precision=1)  # type: ignore[arg-type]
     xcorr.windows(images, 3)  # type: ignore[arg-type]
     xcorr.set_workers("2")  # type: ignore[arg-type]
+    xcorr.Peaks(2.0)  # type: ignore[arg-type]
+    xcorr.Peaks(None)  # type: ignore[arg-type]
+    xcorr.Peaks(1, 0.5)  # type: ignore[call-arg]
+    xcorr.Peaks(subpixel="centroid")  # type: ignore[arg-type]
+    xcorr.Peaks(per="map")  # type: ignore[arg-type]
+    xcorr.Peaks()(images, "NWH")  # type: ignore[arg-type]
+    peaks = xcorr.Peaks()
+    peaks.k = 2
     datasets.load_idx(3)  # type: ignore[arg-type]
     del doubles
 
@@ -132,5 +149,6 @@ the_type_of_a_response_follows_from_operands_dtype_or_out()
 every_keyword_in_each_of_its_forms()
 a_bank_for_many_calls()
 shapes_methods_indices_windows()
+places_in_responses()
 workers_and_the_installation()
 data_sets()

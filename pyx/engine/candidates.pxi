@@ -1,0 +1,86 @@
+# The first stage of peaks: the candidates of a row, from the row and its neighbours above and below.
+#
+# Rows lie as keys in lines: of one kernel or of several, either side by side with their columns apart, or one segment
+# behind the other. Beside the first and the last column are keys of what is missing, `least`, and a row that is missing
+# has no others. `least` itself is before nothing, so it is a candidate only where nothing precedes it: as the first
+# pixel, which is looked at by itself.
+
+from libc.math cimport log
+
+cdef enum:
+    AT_ONCE = 256  # columns that are looked at together; it divides by 8
+
+cdef enum Subpixel:
+    WHOLE
+    PARABOLA
+    GAUSSIAN
+
+cdef struct Lines:            # where in a map and in its neighbours' memory a row stands
+    Py_ssize_t row, n_rows
+    Py_ssize_t first_column, n_columns   # of the lines, and of the map
+    Py_ssize_t first_kernel   # of the segment
+    Py_ssize_t pitch          # from one column to the next: the kernels that are side by side
+
+
+cdef bint reaches(const key* line, Py_ssize_t count, key gate) noexcept nogil:
+    """Whether any key is at or over the gate."""
+    cdef Py_ssize_t index
+    cdef int found = 0
+    for index in range(count):
+        found |= line[index] >= gate
+    return found != 0
+
+
+cdef void mark(const key* above, const key* line, const key* below, Py_ssize_t pitch, Py_ssize_t count, key gate,
+               uint8_t* marks) noexcept nogil:
+    """marks[index] = whether a key is at or over the gate, over those that precede it and not under those that follow.
+
+    NaN is under everything and never at the gate.
+    """
+    cdef Py_ssize_t index
+    cdef key number
+    for index in range(count):
+        number = line[index]
+        marks[index] = (
+            (number >= gate)
+            & (not above[index - pitch] >= number) & (not above[index] >= number)
+            & (not above[index + pitch] >= number) & (not line[index - pitch] >= number)
+            & (not line[index + pitch] > number) & (not below[index - pitch] > number)
+            & (not below[index] > number) & (not below[index + pitch] > number)
+        )
+
+
+cdef bint first_is_candidate(const key* line, const key* below, Py_ssize_t pitch) noexcept nogil:
+    """Whether the first pixel of a map is one although its key is before nothing: nothing that follows is before it."""
+    cdef key number = least(line[0])
+    return (line[0] == number and not line[pitch] > number and not below[0] > number and not below[pitch] > number)
+
+
+cdef double offset(key before, key middle, key behind, Subpixel how, const Elements* elements) noexcept nogil:
+    """The vertex of a parabola through three responses or their logarithms, from the middle one in pixels."""
+    cdef double to_before = difference(middle, before), to_behind = difference(middle, behind), place
+    cdef double first, second, third
+    if how == GAUSSIAN:
+        first = value_of(before, elements)
+        second = value_of(middle, elements)
+        third = value_of(behind, elements)
+        if first > 0 and second > 0 and third > 0:
+            to_before = log(second) - log(first)
+            to_behind = log(second) - log(third)
+    if to_before + to_behind == 0:
+        return 0
+    place = 0.5 * (to_before - to_behind) / (to_before + to_behind)
+    return 0 if place != place else min(max(place, -0.5), 0.5)
+
+
+cdef void locate(Candidate* candidate, const key* above, const key* line, const key* below, const Lines* lines,
+                 Subpixel how, const Elements* elements) noexcept nogil:
+    """Writes where the candidate is, the pointers being at its column."""
+    candidate.sub_row = candidate.row
+    candidate.sub_column = candidate.column
+    if how == WHOLE:
+        return
+    if 0 < candidate.row < lines.n_rows - 1:
+        candidate.sub_row += offset(above[0], line[0], below[0], how, elements)
+    if 0 < candidate.column < lines.n_columns - 1:
+        candidate.sub_column += offset(line[-lines.pitch], line[0], line[lines.pitch], how, elements)
