@@ -210,7 +210,18 @@ def check_template(names):
     template = names.template.astype(float) - names.template.mean(dtype=float)
     norms = np.linalg.norm(windows, axis=(2, 3)) * np.linalg.norm(template)
     assert np.abs(names.score - np.tensordot(windows, template, 2) / norms).max() < 1e-10
-    assert np.all(names.score.flat[names.best] > 0.999)
+    assert np.all(names.peaks["score"] > 0.999)
+    assert np.array_equal(names.peaks["score"], names.score[names.peaks["row"], names.peaks["column"]])
+
+
+@holds("Find spots to a fraction of a pixel")
+def check_spots(names):
+    response = names.response
+    maxima = (response == ndimage.maximum_filter(response, 9)) & (response >= 0.3)
+    assert sorted(zip(names.peaks["row"], names.peaks["column"])) == list(zip(*np.nonzero(maxima)))
+    apart = names.places[:, None] - np.array(names.spots)
+    assert len(names.places) == len(names.spots)
+    assert np.abs(apart).min(axis=0).max() < 0.1
 
 
 @holds("Find the shift between two pictures")
