@@ -14,7 +14,7 @@ drawn as one, and the title says so: of images the mean, of everything else the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import isqrt, prod
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,10 +32,12 @@ from xcorr._figures.arguments import (
     single_layout,
     take_real,
 )
+from xcorr._figures.boxes import Boxes, read_peaks
 from xcorr._figures.differences import difference, difference_text
 from xcorr._figures.facets import Facet, Sheet, draw, draw_windows, need_plotly
+from xcorr._figures.words import counted, first_rows_and_columns, normalized, parts_of
 from xcorr._foreign import shown
-from xcorr._layouts import axes_of, read_layout
+from xcorr._layouts import axes_of, read_layout, sizes_of
 from xcorr._reading import read_layout_word, read_pair, read_shape, whole_number
 from xcorr._windows import windows as gather_windows
 from xcorr.banks import known_names
@@ -43,7 +45,7 @@ from xcorr.banks import known_names
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["bank", "compare", "responses", "windows"]
+__all__ = ["bank", "compare", "matches", "responses", "windows"]
 
 Array = npt.NDArray[Any]
 
@@ -210,6 +212,83 @@ def bank(
     return draw(Sheet(heading, facets(), n_kernels * n_channels, n_channels, *read_sizes(max_facets, width), words))
 
 
+def matches(
+    images: npt.ArrayLike,
+    peaks: Array,
+    templates: npt.ArrayLike,
+    *,
+    layout: str | None = None,
+    names: Sequence[str] | None = None,
+    title: str | None = None,
+    max_facets: int = 48,
+    width: int = 960,
+) -> Figure:
+    """Every image with a box where a template was found, and the score over it.
+
+    Parameters
+    ----------
+    images : array_like of real numbers
+        One image or a batch, drawn as by `responses`.
+    peaks : ndarray of records
+        What `xcorr.Peaks` gave for the responses of these images and templates, without padding and stride: of any
+        number for each template, or for each image.
+    templates : array_like of real numbers
+        The kernels that were looked for. Only their shape counts.
+    layout : {"NHWC", "NCHW", "NHW"}, optional
+        The images' axes, as for `xcorr.correlate`.
+    names : sequence of str, optional
+        One name for each template; by default they are numbered.
+    title : str, optional
+        In place of one that counts what was found.
+    max_facets, width
+        As for `responses`.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Boxes of one template have one colour.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If plotly is not installed.
+    TypeError, ValueError
+        If an argument is not allowed.
+
+    Examples
+    --------
+    >>> import xcorr, xcorr.plot
+    >>> digit = xcorr.datasets.load_digits_sample().images[0].astype(float)
+    >>> template = digit[8:15, 9:16] - digit[8:15, 9:16].mean()
+    >>> peaks = xcorr.Peaks(3, min_distance=7)(xcorr.correlate(digit, template))
+    >>> xcorr.plot.matches(digit, peaks, template).show()  # doctest: +SKIP
+    """
+    need_plotly()
+    image_array, template_array = take_real(images, "images"), take_real(templates, "templates")
+    axes = read_layout(image_array.shape, template_array.shape, read_layout_word(layout))
+    batch = in_order(image_array, axes.images, "images")
+    n_kernels, *size, _ = sizes_of(template_array.shape, axes.kernels)
+    if axes.each_channel:
+        n_kernels = batch.shape[3]
+    has_images, has_kernels = axes.images[0] >= 0, axes.kernels[0] >= 0 or axes.each_channel
+    found = read_peaks(peaks, len(batch) if has_images else None, n_kernels)
+    template_names = read_names(names, n_kernels, "template", numbered=has_kernels)
+    channels = parts_of(batch.shape[3])
+
+    def facets() -> Iterator[Facet]:
+        for index, (image, records) in enumerate(zip(batch, found, strict=True)):
+            boxes = Boxes(records, (size[0], size[1]), template_names)
+            for suffix, part in channels:
+                name = (f"image {index}" if has_images else "image") + suffix
+                scale = "image" if image[..., part].ndim == 2 else "colour"
+                yield Facet(name, image[..., part], scale, boxes=boxes)
+
+    heading = f"{counted(len(batch), 'image')}, {counted(sum(map(len, found)), 'place')} of "
+    heading = read_title(title, heading + counted(n_kernels, "template"))
+    n_facets, words = len(batch) * len(channels), {"image": "images"}
+    return draw(Sheet(heading, facets(), n_facets, len(channels), *read_sizes(max_facets, width), words))
+
+
 def windows(
     images: npt.ArrayLike,
     kernel_shape: tuple[int, int],
@@ -366,34 +445,3 @@ def compare(
     words = {"signed": " and ".join(pair), "difference": "difference"}
     n_facets = 3 * len(planes) * planes.shape[3]
     return draw(Sheet(heading, facets(), n_facets, 3, *read_sizes(max_facets, width), words))
-
-
-# --- words and numbers --------------------------------------------------------------------------------------------
-
-
-def counted(number: int, what: str) -> str:
-    """The number and the word, in the plural but for one."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def parts_of(n_channels: int) -> list[tuple[str, Any]]:
-    """What is drawn of an image: words, and the index into its channels."""
-    if n_channels == 3:
-        return [("", slice(None))]
-    return [(f", channel {channel}" if n_channels > 1 else "", channel) for channel in range(n_channels)]
-
-
-def first_rows_and_columns(rows: int, columns: int, most: int) -> tuple[int, int]:
-    """A rectangle of at most `most` of them, as near to a square as may be."""
-    if rows * columns <= most:
-        return rows, columns
-    side = isqrt(most)
-    few_rows = min(rows, max(side, most // columns))
-    return few_rows, min(columns, most // few_rows)
-
-
-def normalized(kernel: Array) -> tuple[Array, float | None]:
-    """The taps by the largest one's magnitude, and that; a kernel of zeros, or without a finite tap, as it is."""
-    taps = kernel.astype(np.float64)
-    largest = float(np.abs(taps).max(where=np.isfinite(taps), initial=0.0))
-    return (taps / largest, largest) if largest else (kernel, None)

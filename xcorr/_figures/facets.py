@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from xcorr._figures.boxes import Boxes, box_traces
 from xcorr._figures.pixels import (
     MEANT,
     as_colours,
@@ -76,6 +77,7 @@ class Facet(NamedTuple):
     pixels: Array  # (height, width), or (height, width, 3) for the scale "colour"
     scale: str  # a key of COLOURS, or "colour"
     unit: float | None = None  # what the pixels are parts of, None of numbers that stand for themselves
+    boxes: Boxes | None = None  # over the pixels
 
 
 @dataclass
@@ -201,6 +203,8 @@ def traces(
             "hovertemplate": f"{where}{value}{what}<extra>%{{fullData.name}}</extra>",
         }  # fmt: skip
     yield from marks(pixels, place, where, side / pixels.shape[1])
+    if facet.boxes is not None:
+        yield from box_traces(facet.boxes, place)
 
 
 def marks(pixels: Array, place: dict[str, Any], where: str, side: float) -> Iterator[dict[str, Any]]:
