@@ -58,6 +58,19 @@ def test_bits_are_those_of_prepared_kernels(images, kernels, keywords, dtype, we
     assert went_fresh[1:] == [True] * 4
 
 
+@for_each("rows", [slice(0, 1), slice(3, 6), slice(8, 9), slice(1, 9)])
+def test_a_part_of_several_images_is_that_of_the_whole(rows, went_fresh):
+    """Of nine rows the last is a line of quads by itself."""
+    went_fresh.clear()
+    images, kernels = operands((3, 9, 9, 24), (40, 3, 3, 24))
+    roi = rows, slice(2, 7)
+    keywords = {"method": "winograd", "padding": 1}
+    expected = xcorr.Correlator(kernels, **keywords)(images)[:, rows, 2:7]
+    for workers in (1, 2):
+        assert_same_bits(xcorr.correlate(images, kernels, roi=roi, workers=workers, **keywords), expected.copy())
+    assert went_fresh[1:] == [True] * 2
+
+
 @for_each("axes", [(), (1,), (2,), (1, 2), (0,)])
 def test_kernels_may_lie_backwards(axes, went_fresh):
     went_fresh.clear()

@@ -110,7 +110,8 @@ cdef inline Py_ssize_t end_of(const Panel* panel) noexcept nogil:
 cdef inline void consume_images(Loops* loops, Finished strip) noexcept nogil:
     """A strip's responses, which may be those of several images with all of their rows."""
     cdef Py_ssize_t n_rows = loops.geometry.down.outputs, n_images = 1
-    if loops.images_at_once > 1 and n_rows > 1:  # one row of each is as good as rows of one image
+    # one row of each is as good as rows of one image, unless some are left out
+    if loops.images_at_once > 1 and (n_rows > 1 or loops.consumer.clips):
         n_images, strip.n_rows = strip.n_rows // n_rows, n_rows
     while n_images > 0:
         consume(loops.routines, &loops.consumer, &strip)
