@@ -2,7 +2,6 @@
 
 import ctypes
 import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from cases import TABLES
 from checks import assert_each, assert_same_bits, random_generator, real_numbers
+from scripts import run_script
 
 import xcorr
 from xcorr import _memory, _workers
@@ -108,55 +108,63 @@ def test_what_is_kept_is_bounded():
     assert _memory.KEPT_BYTES <= _workers.WORKSPACE_LIMIT
 
 
-VAST = 40 * 2**20  # bytes of a block that is offered although it is the newest
-
 rolled_up = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux's sums of pages")
 
+OFFERED = """
+from pathlib import Path
+import numpy as np
+import xcorr
+from xcorr import _memory
 
-def offered_bytes():
-    """Bytes of this process that the system may take back."""
+VAST = 40 * 2**20  # bytes of a block that is offered although it is the newest
+
+def offered_bytes():  # of this process, which the system may take back
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("LazyFree:"))
 
-
 def fill_and_free():
-    _memory.empty((VAST,), BYTES).fill(1)
+    _memory.empty((VAST,), np.dtype(np.uint8)).fill(1)
+"""
 
 
 @rolled_up
 def test_what_is_kept_is_offered_at_once_while_no_thread_is_at_hand():
-    xcorr.clear_caches()
-    fill_and_free()
-    assert offered_bytes() > VAST * 0.8
+    run_script(OFFERED + "fill_and_free(); assert offered_bytes() > VAST * 0.8, offered_bytes()")
 
 
 @rolled_up
 def test_what_is_kept_is_offered_when_the_last_thread_goes_to_sleep():
-    xcorr.clear_caches()
-    _memory.come_to_hand()
-    _memory.come_to_hand()
-    fill_and_free()
-    _memory.go_to_sleep(True)
-    before = offered_bytes()
-    assert before < VAST * 0.2
-    _memory.go_to_sleep(False)
-    assert offered_bytes() == before
-    _memory.come_to_hand()
-    _memory.go_to_sleep(True)
-    assert offered_bytes() > VAST * 0.8
-    xcorr.clear_caches()
+    run_script(
+        OFFERED
+        + """
+_memory.come_to_hand()
+_memory.come_to_hand()
+fill_and_free()
+_memory.go_to_sleep(True)
+assert offered_bytes() < VAST * 0.2, offered_bytes()
+_memory.go_to_sleep(False)
+assert offered_bytes() < VAST * 0.2, offered_bytes()
+_memory.come_to_hand()
+_memory.go_to_sleep(True)
+assert offered_bytes() > VAST * 0.8, offered_bytes()
+"""
+    )
 
 
 @rolled_up
 def test_helpers_that_are_done_leave_what_is_kept_to_the_system():
-    images = np.ones((10, 1000, 1010), np.float32)
-    for _ in range(3):
-        xcorr.correlate(images, np.ones((5, 5), np.float32), layout="NHW", workers=2)
-    deadline = time.monotonic() + 20
-    while offered_bytes() < 30e6 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert offered_bytes() > 30e6
-    xcorr.clear_caches()
+    run_script(
+        OFFERED
+        + """
+images = np.ones((10, 1000, 1010), np.float32)
+for _ in range(3):
+    xcorr.correlate(images, np.ones((5, 5), np.float32), layout="NHW", workers=2)
+deadline = time.monotonic() + 20
+while offered_bytes() < 30e6 and time.monotonic() < deadline:
+    time.sleep(0.01)
+assert offered_bytes() > 30e6, offered_bytes()
+"""
+    )
 
 
 def test_arrays_of_many_threads_never_share_memory():
