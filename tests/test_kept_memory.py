@@ -111,6 +111,7 @@ def test_what_is_kept_is_bounded():
 rolled_up = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux's sums of pages")
 
 OFFERED = """
+import time
 from pathlib import Path
 import numpy as np
 import xcorr

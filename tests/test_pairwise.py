@@ -34,7 +34,8 @@ MEMORY = {
 
 def operands(images, kernels, dtype):
     rng = random_generator(images, kernels, dtype)
-    return tuple((8 * real_numbers(rng, shape, "float64")).astype(dtype) for shape in (images, kernels))
+    numbers = (8 * real_numbers(rng, shape, "float64") for shape in (images, kernels))
+    return tuple((np.abs(array) if dtype == "uint8" else array).astype(dtype) for array in numbers)
 
 
 @pytest.mark.usefixtures("level")

@@ -54,6 +54,8 @@ def operands(image, kernels, layout, dtype, n_images=2):
     """A batch and a bank of random numbers."""
     rng = random_generator(image, kernels, layout, dtype)
     images, bank = (8 * real_numbers(rng, shape, "float64") for shape in ((n_images, *image), kernels))
+    if dtype == "uint8":
+        images, bank = np.abs(images), np.abs(bank)
     if layout == "NCHW":
         images, bank = np.moveaxis(images, -1, 1), np.moveaxis(bank, -1, 1)
     return np.ascontiguousarray(images).astype(dtype), np.ascontiguousarray(bank).astype(dtype)
