@@ -248,6 +248,9 @@ cdef class OverColumns(Call):
         loops.joined = self.joins_rows()
         loops.flattens = self.flattens()
         loops.direct_store = loops.direct_store and not loops.joined
+        if loops.in_place and self.least_columns < lanes:  # vectors go on into the next row, of responses, too
+            loops.direct_store = loops.direct_store and (
+                loops.consumer.row_bytes == self.engine.geometry.across.outputs * size)
         if self.aligns_rows():
             loops.source.staging.phase_pitch = ceiling(loops.source.staging.phase_pitch, lanes) * lanes
             loops.row_pitch = loops.source.staging.phase_pitch * loops.source.staging.n_phases
