@@ -109,7 +109,7 @@ LONG_CALLS = {  # images, kernels, their dtype, the images' value, keywords: sec
     "large-kernels": ((1, 4096, 4096, 1), (4, 512, 512, 1), "f8", 1, {"method": "direct"}),
     "few-windows": ((1, 128, 128, 900), (12, 64, 64, 900), "f4", 1, {"method": "direct"}),
     "few-windows-of-many": ((2 * 10**6, 1000, 1000, 3), (1, 1, 1, 3), "f4", 1, {"method": "direct", "stride": 900}),
-    "one-row": ((1, 1, 2_000_000, 1), (4, 1, 8001, 1), "f4", 1, {"method": "direct"}),
+    "one-row": ((1, 1, 8_000_000, 1), (4, 1, 8001, 1), "f4", 1, {"method": "direct"}),
 }
 
 INTERRUPT = """
