@@ -325,7 +325,12 @@ def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any])
     kernel_array, _kernels_held = held(take_array(kernels, "kernels"))
     plan = plan_for(settings, image_array.shape, image_array.dtype, kernel_array.shape, kernel_array.dtype)
     if settings.pairwise:
-        return Pairs(plan, kernel_array, operands.pop("bias"), keeps=False).run(image_array, **operands)
+        bias, fill_value = operands.pop("bias"), operands.pop("fill_value")
+
+        def call(kernels: Array, words: dict[str, Any]) -> Any:
+            return lambda images, **more: _respond(function, images, kernels, {**words, **more})
+
+        return Pairs(plan, kernel_array, bias, fill_value, call).run(image_array, **operands)
     reads, bias = plan.method == "matmul", operands.pop("bias")
     if reads and type(bias) is np.ndarray:
         bias = bias.copy()  # as it was told, whatever other threads do with it

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 KEPT = ("_banks", "_known", "_pairs", "_repeats")
 """What a bank keeps between calls, and does not take along."""
 
+PAIRS = 4
+"""Forms of batches for which the banks of all images are kept."""
+
 REPEATS = 4
 """Small calls of one bank that can be repeated."""
 
@@ -128,7 +131,7 @@ class Correlator:
         array, _held = held(take_array(images, "images"))
         key = (level, array.shape, array.dtype)
         if self._settings.pairwise:
-            return self._pairs_of(key, array).run(array, self._fill_value, out, workers)
+            return self._pairs_of(key, array).run(array, out, workers)
         known = self._known.get(key)
         if known is None:
             known = self._prepare(array)
@@ -158,9 +161,14 @@ class Correlator:
         pairs = self._pairs.get(key)
         if pairs is None:
             plan = plan_for(self._settings, images.shape, images.dtype, self._kernels.shape, self._kernels.dtype)
-            pairs = Pairs(plan, self._kernels, self._bias, keeps=True)
-            if len(self._pairs) < _cache.PLANS:
-                self._pairs[key] = pairs
+
+            def call(kernels: Array, words: dict[str, Any]) -> Correlator:
+                return Correlator(kernels, **words)
+
+            pairs = Pairs(plan, self._kernels, self._bias, self._fill_value, call, keeps=True)
+            if len(self._pairs) >= PAIRS:
+                self._pairs.clear()
+            self._pairs[key] = pairs
         return pairs
 
     def explain(self, image_shape: tuple[int, ...], *, dtype: npt.DTypeLike = np.float32) -> str:

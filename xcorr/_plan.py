@@ -117,6 +117,7 @@ class Plan:
         """The fill value 0 of every channel."""
         return np.zeros(self.geometry.groups * self.depth)
 
+    @functools.cached_property
     def without_roi(self) -> "Plan":
         """The plan of all responses."""
         return Plan(self.settings._replace(roi=None), self.level, *self.shapes)

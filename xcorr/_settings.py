@@ -78,6 +78,15 @@ KEYWORDS: dict[str, Keyword] = {
 }
 USUAL = Settings(**{name: keyword.read(keyword.default) for name, keyword in KEYWORDS.items()})
 
+
+def words_of(settings: Settings) -> dict[str, Any]:
+    """The keywords that settings were read of and that are not usual, each as it may be given again."""
+    words = {name: getattr(settings, name) for name in KEYWORDS if getattr(settings, name) != getattr(USUAL, name)}
+    if settings.roi is not None:
+        words["roi"] = tuple(slice(*bounds) for bounds in settings.roi)
+    return words
+
+
 HINTS = get_type_hints(CallKeywords)
 
 OPERANDS = {"fill_value": 0, "bias": None, "out": None, "workers": None}

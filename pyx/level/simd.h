@@ -179,7 +179,7 @@ static inline xcorr_f64v xcorr_f64v_multiply_add(xcorr_f64v a, xcorr_f64v b, xco
 
 /* Memory for the vectors of a tile, each in a cache line of its own, or in part of one. */
 typedef struct {
-    char bytes[XCORR_TILE_ACCUMULATORS * XCORR_F32_LANES * 4];
+    char bytes[XCORR_TILE_ACCUMULATORS * XCORR_F64_LANES * 8]; /* of float32 as many, but of a single lane */
 }
 #if defined(XCORR_GNU_C)
 __attribute__((aligned(64)))

@@ -151,7 +151,7 @@ def run_whole_line(job: Job, result: Array, summed: str, limits: Limits | None) 
     A line with a response that is outside of the limits, or no number, is done directly where it is asked for.
     """
     plan, whole = job.plan, copy(job)
-    whole.plan = plan.without_roi()
+    whole.plan = plan.without_roi
     shape = whole.plan.response_shape(1)
     refuse_too_large("roi", "the whole line's responses", prod(shape) * result.itemsize)
     line = np.empty(shape, result.dtype)
