@@ -14,7 +14,7 @@ from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 from microkernels cimport (
     BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, IN_FLOAT32, IN_FLOAT64, IN_INT32, MOST_LANES,
-    SHORT_BLOCK, TABLE_NAME, UINT16, UINT32, UINT64, UINT8, Fourier, Routines, Taps
+    TABLE_NAME, UINT16, UINT32, UINT64, UINT8, Fourier, Routines, Taps
 )
 from types cimport (
     CONSTANT, FOURIER, OVER_BYTES, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, OVER_TAPS,
@@ -26,13 +26,15 @@ from xcorr._memory import empty_lines
 
 cnp.import_array()
 
-# One module; in files of their own are what enters a strip and what leaves it, the loops, waiting, who is inside, how a
-# call lies in memory, the call itself, the forms, and small calls again.
+# One module; in files of their own are what enters a strip and what leaves it, the loops, waiting, who is inside, which
+# panels and sections there are, how a call lies in memory, the call itself, the forms, and short calls again.
 include "source.pxi"
 include "consumers.pxi"
 include "strips.pxi"
 include "waiting.pxi"
 include "crew.pxi"
+include "dealing.pxi"
+include "section_plan.pxi"
 
 cdef extern from *:
     """
@@ -160,7 +162,8 @@ cdef class Engine:
                 column_boundary)
         self.first_source = max(0, -geometry.across.before)
         if self.lanes_over == FOURIER:
-            self._plan_sections(section, rounded)
+            self.twiddles = plan_sections(&self.fourier, geometry, self.routines, section, rounded)
+            self.n_panels, self.padded_kernels = 0, geometry.n_kernels
         else:
             self._deal_panels()
         self.staged = self.pixel = geometry.depth
@@ -169,21 +172,11 @@ cdef class Engine:
 
     def _deal_panels(self):
         """The group's kernels dealt out to panels of the widths that the tiles know."""
-        cdef Py_ssize_t lanes = self.routines.lanes, most = 4
-        cdef Py_ssize_t n_kernels = self.geometry.n_kernels, first = 0, width, left
-        if self.lanes_over == OVER_COLUMNS and not self.geometry.compensated:
-            most = self.routines.most_kernels
+        cdef Py_ssize_t lanes = self.routines.lanes, n_kernels = self.geometry.n_kernels, first = 0, width, left
         self.panels = <Panel*> allocated(n_kernels, sizeof(Panel))
         while first < n_kernels:
             left = n_kernels - first
-            if self.lanes_over == OVER_CHANNELS:
-                width = lanes
-            elif self.lanes_over == OVER_KERNELS and 2 * lanes < left <= 3 * lanes:
-                width = 3 * lanes  # one vector by itself would wait for a load at each multiply-add
-            elif self.lanes_over != OVER_COLUMNS and self.lanes_over != OVER_ROWS:
-                width = lanes if left <= lanes else 2 * lanes
-            else:
-                width = left if left <= 2 else self._width_over_columns(left, most)
+            width = width_of_panel(self.lanes_over, self.routines, &self.geometry, left)
             if self.lanes_over == OVER_CHANNELS and left < lanes <= n_kernels:
                 first, left = n_kernels - lanes, lanes  # the last vector is of the last channels
             self.panels[self.n_panels].first = first
@@ -194,26 +187,6 @@ cdef class Engine:
             self.padded_kernels += width
             first += width
 
-    cdef Py_ssize_t _width_over_columns(self, Py_ssize_t left, Py_ssize_t most):
-        """The width of a panel for some of so many kernels, more than 2: few places stay empty, and no panel has 2.
-
-        Pairs of vectors of 6 or 7 kernels, all of which exist, leave room for the totals of short blocks.
-        """
-        cdef Py_ssize_t n_panels = ceiling(left, 7)
-        if left <= 4 or most == 4:
-            return 4
-        if 6 * n_panels <= left and self._has_pairs_of_short_blocks():
-            return 7 if left - 7 >= 6 * (n_panels - 1) else 6
-        return 6 if left <= 6 or 9 <= left <= 12 else most
-
-    cdef bint _has_pairs_of_short_blocks(self):
-        """Whether rows of windows are an even number of vectors, and blocks of the sum short."""
-        cdef const Geometry* geometry = &self.geometry
-        cdef Py_ssize_t run = geometry.across.kernel * geometry.depth
-        return (self.n_taps > geometry.depth and geometry.rows_per_block < geometry.down.kernel
-                and geometry.rows_per_block * run < SHORT_BLOCK * geometry.pieces_per_row
-                and ceiling(geometry.across.outputs, self.routines.lanes) % 2 == 0)
-
     def _plan_steps(self, tuple signed):
         """The steps of a sum of bytes; what makes a signed factor of one operand and an unsigned one of the other."""
         cdef Py_ssize_t n_runs, run
@@ -222,40 +195,6 @@ cdef class Engine:
         self.unsigned_taps = not signed[1]
         if self.routines.pixel_bytes == 1 and signed[0] is not None and signed[0] == signed[1]:
             self.shift = 128 if signed[0] else -128
-
-    def _plan_sections(self, tuple section, bint rounded):
-        """The transforms of "fft"."""
-        cdef Fourier* fourier = &self.fourier
-        cdef const Geometry* geometry = &self.geometry
-        cdef Py_ssize_t n_down, n_across, of_down
-        fourier.height, fourier.width, n_down, n_across, fourier.valid_rows, fourier.valid_columns = section
-        fourier.pitch = fourier.width + 16  # rows a multiple of 4096 bytes apart would all fall into the same sets
-        fourier.depth = geometry.depth
-        fourier.kernel_height, fourier.kernel_width = geometry.down.kernel, geometry.across.kernel
-        fourier.row_dilation, fourier.column_dilation = geometry.down.dilation, geometry.across.dilation
-        if geometry.down.dilation == 1 and geometry.across.dilation == 1:
-            fourier.block_height = self._block(geometry.down.kernel)
-            fourier.block_width = self._block(geometry.across.kernel)
-        fourier.sections_down = ceiling(span(&geometry.down), fourier.valid_rows)
-        fourier.sections_across = ceiling(span(&geometry.across), fourier.valid_columns)
-        fourier.rounded = rounded
-        plan_transform(&fourier.down, fourier.height, n_down == 1, self.routines.largest_radix)
-        plan_transform(&fourier.across, fourier.width, n_across == 1, self.routines.largest_radix)
-        of_down = twiddles_of(&fourier.down)
-        self.twiddles = <char*> allocated(of_down + twiddles_of(&fourier.across), self.routines.item_bytes)
-        fourier.down.twiddles = self.twiddles
-        fourier.across.twiddles = self.twiddles + of_down * self.routines.item_bytes
-        self.routines.fill_twiddles(&fourier.down, self.twiddles)
-        self.routines.fill_twiddles(&fourier.across, self.twiddles + of_down * self.routines.item_bytes)
-        self.n_panels = 0
-        self.padded_kernels = geometry.n_kernels
-
-    cdef Py_ssize_t _block(self, Py_ssize_t taps):
-        """The largest side, at most 16, of blocks of which every window of so many taps contains one."""
-        cdef Py_ssize_t side = 1
-        while side < 16 and 4 * side - 1 <= taps:
-            side *= 2
-        return side
 
     @property
     def radices(self):

@@ -1,0 +1,81 @@
+# What an engine of the frequency domain prepares: its sections, the passes of their transforms and the twiddles.
+
+from microkernels cimport Fourier, Routines, Transform
+from types cimport Geometry, ceiling, span
+
+cdef Py_ssize_t LARGEST_BLOCK = 16
+
+
+cdef char* plan_sections(Fourier* fourier, const Geometry* geometry, const Routines* routines, tuple section,
+                         bint rounded) except NULL:
+    """The sections, and the transforms of their sides; the memory of the twiddles."""
+    cdef Py_ssize_t n_down, n_across, of_down
+    cdef char* twiddles
+    fourier.height, fourier.width, n_down, n_across, fourier.valid_rows, fourier.valid_columns = section
+    fourier.pitch = fourier.width + 16  # rows a multiple of 4096 bytes apart would all fall into the same sets
+    fourier.depth = geometry.depth
+    fourier.kernel_height, fourier.kernel_width = geometry.down.kernel, geometry.across.kernel
+    fourier.row_dilation, fourier.column_dilation = geometry.down.dilation, geometry.across.dilation
+    if geometry.down.dilation == 1 and geometry.across.dilation == 1:
+        fourier.block_height = side_of_blocks(geometry.down.kernel)
+        fourier.block_width = side_of_blocks(geometry.across.kernel)
+    fourier.sections_down = ceiling(span(&geometry.down), fourier.valid_rows)
+    fourier.sections_across = ceiling(span(&geometry.across), fourier.valid_columns)
+    fourier.rounded = rounded
+    plan_transform(&fourier.down, fourier.height, n_down == 1, routines.largest_radix)
+    plan_transform(&fourier.across, fourier.width, n_across == 1, routines.largest_radix)
+    of_down = twiddles_of(&fourier.down) * routines.item_bytes
+    twiddles = <char*> allocated(of_down + twiddles_of(&fourier.across) * routines.item_bytes, 1)
+    fourier.down.twiddles, fourier.across.twiddles = twiddles, twiddles + of_down
+    routines.fill_twiddles(&fourier.down, twiddles)
+    routines.fill_twiddles(&fourier.across, twiddles + of_down)
+    return twiddles
+
+
+cdef Py_ssize_t side_of_blocks(Py_ssize_t taps) noexcept:
+    """The largest side, at most 16, of blocks of which every window of so many taps contains one."""
+    cdef Py_ssize_t side = 1
+    while side < LARGEST_BLOCK and 4 * side - 1 <= taps:
+        side *= 2
+    return side
+
+
+cdef void plan_transform(Transform* transform, Py_ssize_t n_points, bint left_alone, Py_ssize_t largest_radix) noexcept:
+    """Radices of the passes, few and the largest ones last: the last forward pass turns nothing."""
+    cdef Py_ssize_t rest = n_points, twos = 0, n_eights = 0, n_fours
+    transform.n_points = n_points
+    transform.n_radices = 0
+    if left_alone:
+        add_radices(transform, 1, 1)
+        return
+    while rest % 2 == 0:
+        rest //= 2
+        twos += 1
+    if largest_radix == 8:
+        n_eights = twos // 3 - (1 if twos % 3 == 1 and twos > 1 else 0)
+    n_fours = (twos - 3 * n_eights) // 2
+    while rest % 5 == 0:
+        rest //= 5
+        add_radices(transform, 5, 1)
+    while rest % 3 == 0:
+        rest //= 3
+        add_radices(transform, 3, 1)
+    add_radices(transform, 2, twos - 3 * n_eights - 2 * n_fours)
+    add_radices(transform, 4, n_fours)
+    add_radices(transform, 8, n_eights)
+
+
+cdef void add_radices(Transform* transform, Py_ssize_t radix, Py_ssize_t count) noexcept:
+    cdef Py_ssize_t _
+    for _ in range(count):
+        transform.radices[transform.n_radices] = radix
+        transform.n_radices += 1
+
+
+cdef Py_ssize_t twiddles_of(const Transform* transform) noexcept:
+    """Elements of the twiddles."""
+    cdef Py_ssize_t n = transform.n_points, count = 0, index
+    for index in range(transform.n_radices):
+        count += 2 * (n // transform.radices[index] - 1) * (transform.radices[index] - 1)
+        n //= transform.radices[index]
+    return count
