@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from malformed import ENVIRONMENT, IMAGES, KERNELS, LEVELS, MALFORMED, OTHERS, SIZE, fault_of
+from malformed import ENVIRONMENT, IMAGES, KERNELS, LEVELS, MALFORMED, SIZE, fault_of
+from malformed_others import OTHERS
 
 import xcorr
 from xcorr import _dispatch, _workers

@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from checks import SEED
-from malformed import ASKED, IMAGES, KERNELS, SHAPED, SIZED, SOUND, OwnError, Raises, explain
+from malformed import ASKED, IMAGES, KERNELS, OwnError, Raises
+from malformed_others import SHAPED, SIZED, SOUND, explain
 from scripts import run_script
 
 import xcorr
