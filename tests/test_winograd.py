@@ -5,9 +5,11 @@ import pytest
 from cases import Case
 from checks import assert_equal, assert_same_bits, fast_correlate, random_generator, real_numbers, whole_numbers
 from looping import for_each
-from quads import allowed_error
+from quads import allowed_error, check_bits, operands, problem
 
 import xcorr
+from xcorr._axes import make_geometry
+from xcorr._methods import winograd
 
 pytestmark = pytest.mark.usefixtures("level")
 
@@ -33,12 +35,6 @@ GEOMETRIES = [
 DTYPES = ("float32", "float64", "complex64", "complex128")
 over_geometries = pytest.mark.parametrize("case", GEOMETRIES, ids=lambda case: case.id)
 over_dtypes = for_each("dtype", DTYPES)
-
-
-def problem(case, dtype, draw=real_numbers):
-    rng = random_generator(case.id, dtype)
-    images, kernels = draw(rng, case.images, dtype), draw(rng, case.kernels, dtype)
-    return images, kernels, dict(case.keywords, bias=draw(rng, case.kernels[0], dtype) if case.bias else None)
 
 
 def by_winograd(images, kernels, **keywords):
@@ -89,25 +85,15 @@ def test_layouts_views_and_out_do_not_change_bits(layout):
 @for_each("dtype", ["float32", "complex128"])
 @over_geometries
 def test_bits_do_not_depend_on_workers_batch_or_bank(case, dtype):
-    images, kernels, keywords = problem(case, dtype)
-    together = by_winograd(images, kernels, workers=1, **keywords)
-    for workers in (2, 3, 16):
-        assert_same_bits(by_winograd(images, kernels, workers=workers, **keywords), together)
-    for index in range(len(images)):
-        assert_same_bits(by_winograd(images[index : index + 1], kernels, **keywords), together[index : index + 1])
-    if case.groups == 1:
-        bias = keywords.pop("bias")
-        for first, end in ((0, 1), (len(kernels) // 2, len(kernels)), (len(kernels) - 1, len(kernels))):
-            own_bias = None if bias is None else bias[first:end]
-            response = by_winograd(images, kernels[first:end], bias=own_bias, **keywords)
-            assert_same_bits(response, together[..., first:end])
+    check_bits(by_winograd, case, dtype)
 
 
 @pytest.mark.parametrize("n_images", [1, 40])
-def test_bits_do_not_depend_on_strips(n_images):
+@pytest.mark.parametrize("depth", [24, 130])  # by quads of 4x4 and of 6x6 pixels
+def test_bits_do_not_depend_on_strips(n_images, depth):
     """More images give a worker larger strips; those of one image are cut for the workers."""
-    rng = random_generator("strips")
-    images, kernels = real_numbers(rng, (1, 61, 33, 40), "float32"), real_numbers(rng, (33, 3, 3, 40), "float32")
+    images, kernels = operands((1, 61, 33, depth), (33, 3, 3, depth))
+    assert winograd.quad_side(make_geometry(images.shape[1:], kernels.shape)) == (2 if depth == 24 else 4)
     expected = by_winograd(images, kernels, workers=1)
     batch = np.broadcast_to(images, (n_images, *images.shape[1:]))
     for workers in (1, 2, 5, 16):

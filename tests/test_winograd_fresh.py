@@ -4,8 +4,9 @@ import threading
 
 import numpy as np
 import pytest
-from checks import assert_same_bits, random_generator, real_numbers
+from checks import assert_same_bits
 from looping import for_each
+from quads import operands
 
 import xcorr
 from xcorr import _workers
@@ -39,11 +40,6 @@ def went_fresh(monkeypatch):
 
     monkeypatch.setattr(fresh_kernels, "run", noted)
     return found
-
-
-def operands(images, kernels, dtype="float32"):
-    rng = random_generator(images, kernels, dtype)
-    return real_numbers(rng, images, dtype), real_numbers(rng, kernels, dtype)
 
 
 @cases

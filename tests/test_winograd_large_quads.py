@@ -6,6 +6,7 @@ import quads
 from cases import Case
 from checks import assert_same_bits, fast_correlate, random_generator, real_numbers
 from looping import for_each
+from quads import check_bits, problem
 
 import xcorr
 from xcorr._axes import make_geometry
@@ -41,12 +42,6 @@ SIDES = {3: 4, 5: 2}
 """Rows and columns of a quad's responses, by those of the kernels."""
 over_taps = for_each("taps", SIDES)
 over_geometries = pytest.mark.parametrize("case", GEOMETRIES, ids=lambda case: case.id)
-
-
-def problem(case, dtype):
-    rng = random_generator(case.id, dtype)
-    images, kernels = real_numbers(rng, case.images, dtype), real_numbers(rng, case.kernels, dtype)
-    return images, kernels, dict(case.keywords, bias=real_numbers(rng, case.kernels[0], dtype) if case.bias else None)
 
 
 def by_winograd(images, kernels, **keywords):
@@ -166,18 +161,7 @@ def test_error_is_within_its_bound_for_the_worst_that_was_found(depth, taps):
 @for_each("dtype", ["float32", "complex128"])
 @over_geometries
 def test_bits_do_not_depend_on_workers_batch_or_bank(case, dtype):
-    images, kernels, keywords = problem(case, dtype)
-    together = by_winograd(images, kernels, workers=1, **keywords)
-    for workers in (2, 3, 16):
-        assert_same_bits(by_winograd(images, kernels, workers=workers, **keywords), together)
-    for index in range(len(images)):
-        assert_same_bits(by_winograd(images[index : index + 1], kernels, **keywords), together[index : index + 1])
-    if case.groups == 1:
-        bias = keywords.pop("bias")
-        for first, end in ((0, 1), (len(kernels) // 2, len(kernels)), (len(kernels) - 1, len(kernels))):
-            own_bias = None if bias is None else bias[first:end]
-            response = by_winograd(images, kernels[first:end], bias=own_bias, **keywords)
-            assert_same_bits(response, together[..., first:end])
+    check_bits(by_winograd, case, dtype)
 
 
 @for_each("dtype", ["float32", "float64"])
@@ -190,18 +174,6 @@ def test_bits_do_not_depend_on_memory_order(case, dtype):
         out = np.zeros(expected.shape, dtype, order="F")
         assert by_winograd(given, np.asfortranarray(kernels), out=out, **keywords) is out
         assert_same_bits(out, expected)
-
-
-@pytest.mark.parametrize("n_images", [1, 40])
-def test_bits_do_not_depend_on_strips(n_images):
-    """More images give a worker larger strips; those of one image are cut for the workers."""
-    rng = random_generator("strips")
-    images, kernels = real_numbers(rng, (1, 61, 33, 130), "float32"), real_numbers(rng, (33, 3, 3, 130), "float32")
-    expected = by_winograd(images, kernels, workers=1)
-    batch = np.broadcast_to(images, (n_images, *images.shape[1:]))
-    for workers in (1, 2, 5, 16):
-        response = by_winograd(batch, kernels, workers=workers)
-        assert_same_bits(response, np.broadcast_to(expected, response.shape))
 
 
 # --- the same meaning ---------------------------------------------------------------------------------------------

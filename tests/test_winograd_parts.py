@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from checks import assert_same_bits, random_generator, real_numbers
+from checks import assert_same_bits
 from looping import for_each
+from quads import operands
 
 import xcorr
 from xcorr import _workers
@@ -35,11 +36,6 @@ def n_tasks(monkeypatch):
 
     monkeypatch.setattr(_workers, "run", noted)
     return found
-
-
-def operands(images, kernels, dtype):
-    rng = random_generator(images, kernels, dtype)
-    return real_numbers(rng, images, dtype), real_numbers(rng, kernels, dtype)
 
 
 @cases

@@ -1,6 +1,7 @@
-"""How far winograd's responses may be off."""
+"""What winograd's responses are held against: how far they may be off, and what changes none of their bits."""
 
 import numpy as np
+from checks import assert_same_bits, random_generator, real_numbers
 
 import xcorr
 
@@ -43,3 +44,32 @@ def allowed_error(images, kernels, keywords, side=2):
     bound = bound if bias is None else bound + np.abs(bias)
     unit = np.finfo(images.dtype).eps / 2
     return OF_NORM[side, taps] * unit * bound * (2 if images.dtype.kind == "c" else 1)
+
+
+def problem(case, dtype, draw=real_numbers):
+    """A case's operands and keywords."""
+    rng = random_generator(case.id, dtype)
+    images, kernels = draw(rng, case.images, dtype), draw(rng, case.kernels, dtype)
+    return images, kernels, dict(case.keywords, bias=draw(rng, case.kernels[0], dtype) if case.bias else None)
+
+
+def operands(images, kernels, dtype="float32"):
+    """Random numbers of these shapes."""
+    rng = random_generator(images, kernels, dtype)
+    return real_numbers(rng, images, dtype), real_numbers(rng, kernels, dtype)
+
+
+def check_bits(respond, case, dtype):
+    """Workers, the batch and the bank change none."""
+    images, kernels, keywords = problem(case, dtype)
+    together = respond(images, kernels, workers=1, **keywords)
+    for workers in (2, 3, 16):
+        assert_same_bits(respond(images, kernels, workers=workers, **keywords), together)
+    for index in range(len(images)):
+        assert_same_bits(respond(images[index : index + 1], kernels, **keywords), together[index : index + 1])
+    if case.groups == 1:
+        bias = keywords.pop("bias")
+        for first, end in ((0, 1), (len(kernels) // 2, len(kernels)), (len(kernels) - 1, len(kernels))):
+            own_bias = None if bias is None else bias[first:end]
+            response = respond(images, kernels[first:end], bias=own_bias, **keywords)
+            assert_same_bits(response, together[..., first:end])
