@@ -60,6 +60,19 @@ def test_broadcast_operands_are_read_as_what_they_show(method, axes, dtype):
     assert_equal(xcorr.correlate(images, kernels, method=method), expected, response_dtype(dtype))
 
 
+@pytest.mark.parametrize("n_kernels", [3, 7, 13, 40])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
+def test_one_row_over_and_over_is_read_by_banks_of_all_sizes(method, dtype, n_kernels):
+    rng = random_generator("repeated rows")
+    row, kernels = whole_numbers(rng, (2, 3, 1, 45), dtype), whole_numbers(rng, (n_kernels, 1, 3, 3), dtype)
+    images = np.broadcast_to(row, (2, 3, 13, 45))
+    kernels = kernels[: n_kernels // 3 * 3]
+    for view in (images, images[:, :, ::-1, ::-1], np.broadcast_to(row[..., :1], images.shape)):
+        response = xcorr.correlate(view, kernels, layout="NCHW", groups=3, method=method)
+        expected = xcorr.correlate(view.copy(), kernels, layout="NCHW", groups=3, method=method)
+        assert_equal(response, expected, response_dtype(dtype))
+
+
 def test_bias_of_any_memory_order_is_read(method):
     images, kernels, expected = problem()
     bias = np.arange(10.0)

@@ -350,8 +350,8 @@ cdef class OverColumns(Call):
             self.segments[segment].offset = segment // loops.sum.pieces * loops.sum.kernel_row_pitch
         if not loops.sum.compensated:
             loops.correlate_wide = self.engine.routines.bank_over_columns
-        if loops.n_panels > 1:
-            loops.piece_rows = max(1, PIECE_BYTES // (of_column * loops.row_pitch))
+        if loops.n_panels > 1:  # rows read in place may be one row over and over, or go backwards
+            loops.piece_rows = max(1, PIECE_BYTES // (of_column * max(abs(loops.row_pitch), 1)))
             loops.piece_columns = max(1, PIECE_BYTES // (of_column * tile)) * tile
 
     cdef lay_out_sum(self):
