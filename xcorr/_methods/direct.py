@@ -121,9 +121,10 @@ def doubt(geometry: Geometry, types: Types) -> str:
 
 def cost(geometry: Geometry, types: Types) -> float:
     """The multiply-adds of one image's responses, twice those of thin kernels, without those that are left out."""
-    share = 1.0
-    if geometry.axes[1].dilation >= WIDE_DILATION and geometry.n_kernels // geometry.groups % FULL_PANEL == 0:
-        share = prod(axis.share_inside for axis in geometry.axes)
+    down, across = geometry.axes
+    share = down.share_inside
+    if across.dilation >= WIDE_DILATION and geometry.n_kernels // geometry.groups % FULL_PANEL == 0:
+        share *= across.share_inside
     return geometry.multiply_adds * types.parts * (THIN if min(geometry.kernel_shape) == 1 else 1) * share
 
 
