@@ -91,6 +91,9 @@ KEYWORDS = [
     Cliff("stride_2_7x7", Case((1, 224, 224, 3), (64, 7, 7), stride=2), (Case((1, 224, 224, 3), (64, 7, 7)),)),
     Cliff("dilation_2", sized(LAYER, 58, 58)._replace(dilation=2), (LAYER,)),
     Cliff("dilation_2_plane", sized(PLANE, 258, 258)._replace(dilation=2), (PLANE,)),
+    Cliff(
+        "dilation_2_one_kernel", Case((1, 356, 356, 1), (1, 11, 11), dilation=2), (Case((1, 346, 346, 1), (1, 11, 11)),)
+    ),
     Cliff("padding_uneven", LAYER._replace(padding=((1, 2), (0, 3))), (LAYER._replace(padding="same"),)),
     Cliff("padding_uneven_plane", PLANE._replace(padding=((1, 2), (0, 3))), (PLANE._replace(padding="same"),)),
     Cliff("nchw_56", LAYER._replace(layout="NCHW"), (LAYER,), bar=1.15),

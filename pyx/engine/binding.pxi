@@ -166,6 +166,7 @@ cdef class Binding:
         self.measure(n_workers, areas)
         loops.images_at_once = 1
         loops.piece_rows, loops.piece_columns, loops.chunk_taps = LARGE, LARGE // 2, LARGE
+        loops.sharing_rows = 1
         self.lay_out_strips()
         self.deal_tasks(n_workers, workspace_limit, areas)
         self.fits = self.workspace_of(loops.strip_rows) <= workspace_limit

@@ -353,6 +353,8 @@ cdef class OverColumns(Call):
         if loops.n_panels > 1:  # rows read in place may be one row over and over, or go backwards
             loops.piece_rows = max(1, PIECE_BYTES // (of_column * max(abs(loops.row_pitch), 1)))
             loops.piece_columns = max(1, PIECE_BYTES // (of_column * tile)) * tile
+        if geometry.n_kernels <= 2 and geometry.down.kernel > 1 and geometry.down.dilation % geometry.down.stride == 0:
+            loops.sharing_rows = geometry.down.dilation // geometry.down.stride
 
     cdef lay_out_sum(self):
         cdef Py_ssize_t piece

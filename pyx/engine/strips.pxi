@@ -302,15 +302,14 @@ cdef Py_ssize_t taps_of_chunk(Sum* chunk, Py_ssize_t most) noexcept nogil:
 
 cdef int correlate_chunk(Loops* loops, const Sum* sum, const Panel* panel, const Part* part, const char* packed,
                          const char* bias, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
-    """All rows of a piece at one go, or a few and some of their columns, as their number allows."""
+    """One panel's responses in a piece, by some of its taps: first of rows that share rows of pixels."""
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t n_taps = geometry.down.kernel * geometry.across.kernel * geometry.depth
     cdef Py_ssize_t of_window = n_taps * panel.width
     cdef bint runs_down = loops.runs_down and part.n_rows > 1
     cdef Py_ssize_t n_rows = part.n_columns if runs_down else part.n_rows
     cdef Py_ssize_t n_columns = part.n_rows if runs_down else part.n_columns
-    cdef Py_ssize_t rows_at_once = n_rows, columns_at_once = n_columns
-    cdef Py_ssize_t y = 0, x, size = loops.item_bytes
+    cdef Py_ssize_t size = loops.item_bytes, row
     cdef const char* windows = part.windows + panel.first * loops.own_pixels * size
     cdef char* responses = part.responses + panel.first * loops.rows.kernel_pitch * size
     cdef int status
@@ -325,15 +324,39 @@ cdef int correlate_chunk(Loops* loops, const Sum* sum, const Panel* panel, const
     rows.width = panel.width
     if part.sum.tap_offsets != NULL:
         windows += part.kernel_rows.first * part.sum.kernel_row_pitch * size
-    if n_rows * n_columns * of_window > SIGNAL_MULTIPLY_ADDS:  # most have fewer, and a division takes as long as a tap
+    if loops.sharing_rows == 1:
+        rows.n_rows, rows.n_columns = n_rows, n_columns
+        return correlate_at_once(loops, sum, &rows, correlate, windows, packed, bias, responses, of_window, counted,
+                                 watch_signals)
+    rows.window_row_pitch *= loops.sharing_rows
+    rows.row_pitch *= loops.sharing_rows
+    for row in range(min(loops.sharing_rows, n_rows)):
+        rows.n_rows, rows.n_columns = ceiling(n_rows - row, loops.sharing_rows), n_columns
+        status = correlate_at_once(loops, sum, &rows, correlate, windows + row * loops.rows.window_row_pitch * size,
+                                   packed, bias, responses + row * loops.rows.row_pitch * size, of_window, counted,
+                                   watch_signals)
+        if status != DONE:
+            return status
+    return DONE
+
+
+cdef int correlate_at_once(Loops* loops, const Sum* sum, const Rows* every, CorrelateRows correlate,
+                           const char* windows, const char* packed, const char* bias, char* responses,
+                           Py_ssize_t of_window, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+    """All of these rows at one go, or a few and some of their columns, with a look for signals after each."""
+    cdef Py_ssize_t rows_at_once = every.n_rows, columns_at_once = every.n_columns, y = 0, x
+    cdef Py_ssize_t size = loops.item_bytes
+    cdef int status
+    cdef Rows rows = every[0]
+    if every.n_rows * every.n_columns * of_window > SIGNAL_MULTIPLY_ADDS:  # a division takes as long as a tap
         rows_at_once = max(1, min(4, MOST_MULTIPLY_ADDS // of_window // 8),
-                           SIGNAL_MULTIPLY_ADDS // of_window // n_columns)
+                           SIGNAL_MULTIPLY_ADDS // of_window // every.n_columns)
         columns_at_once = max(8, min(64, MOST_MULTIPLY_ADDS // of_window // 4), SIGNAL_MULTIPLY_ADDS // of_window // 4)
-    while y < n_rows:
-        rows.n_rows = min(n_rows - y, rows_at_once)
+    while y < every.n_rows:
+        rows.n_rows = min(every.n_rows - y, rows_at_once)
         x = 0
-        while x < n_columns:
-            rows.n_columns = n_columns - x
+        while x < every.n_columns:
+            rows.n_columns = every.n_columns - x
             if rows.n_columns >= 2 * columns_at_once:
                 rows.n_columns = columns_at_once
             correlate(sum, &rows, windows + x * rows.window_pitch * size, packed, bias,

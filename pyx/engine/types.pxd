@@ -142,6 +142,7 @@ cdef struct Loops:
     bint runs_down                    # tiles lie along columns of windows, not along rows
     bint direct_store                 # responses are written to `out` without a strip
     Py_ssize_t piece_rows, piece_columns  # of a strip, whose pixels all panels are multiplied with, one after the other
+    Py_ssize_t sharing_rows           # rows of windows from one that shares rows of pixels with the next such one
     Py_ssize_t chunk_taps             # of all kernels of a panel, whose taps are in the first cache at once
     bint flattens                     # rows of windows that follow on each other are one: tiles share no pixels of rows
     bint joined                       # rows of windows, with what lies between them, are one row of them

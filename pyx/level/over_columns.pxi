@@ -2,7 +2,8 @@
 #
 # A tile is rows of responses x kernels x up to 3 vectors of columns: 4 x 1, 2 x 2 or 1 x 4 times 3, and twice the rows
 # at v4 where the whole sum is one block. Each vector of pixels that is loaded feeds as many multiply-adds as rows and
-# kernels use it. Rows share pixels where the rows of responses are as far apart as the kernel's rows. At v4 sums and
+# kernels use it. Rows share pixels where the rows of responses are as far apart as the kernel's rows; of dilated kernels
+# every second row, or third, is passed as the next one. At v4 sums and
 # totals stay in registers. Where two vectors are wider than the row, the second is moved left to end with the row; it
 # overlaps the first, and both store the same values.
 # What a function here is told of the tile and of the kernel is literal where it is called, so that the loops unroll:
