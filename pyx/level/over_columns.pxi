@@ -2,10 +2,9 @@
 #
 # A tile is rows of responses x kernels x up to 3 vectors of columns: 4 x 1, 2 x 2 or 1 x 4 times 3, and twice the rows
 # at v4 where the whole sum is one block. Each vector of pixels that is loaded feeds as many multiply-adds as rows and
-# kernels use it. Rows share pixels where the rows of responses are as far apart as the kernel's rows; of dilated kernels
-# every second row, or third, is passed as the next one. At v4 sums and
-# totals stay in registers. Where two vectors are wider than the row, the second is moved left to end with the row; it
-# overlaps the first, and both store the same values.
+# kernels use it. Rows share pixels where the rows of responses are as far apart as the kernel's rows; with dilation
+# the rows that come here are those that are. At v4 sums and totals stay in registers. Where two vectors are wider than
+# the row, the second is moved left to end with the row; it overlaps the first, and both store the same values.
 # What a function here is told of the tile and of the kernel is literal where it is called, so that the loops unroll:
 # `size` is 3 or 5 for kernels of 3x3 and 5x5 of one channel, 1 for one kernel of one row, 0 for other dense ones, -1
 # for any. For each there is a function of its own, as compilers take longer than in proportion for longer functions.
