@@ -87,6 +87,19 @@ def test_one_correlator_serves_images_of_every_size(level, method):
         assert_equal(bank(images), expected, np.float32)
 
 
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize(("n_kernels", "channels"), [(1, 1), (7, 3), (13, 3), (48, 3), (80, 2), (112, 32)])
+def test_one_correlator_has_the_panels_of_every_width(level, n_kernels, channels, layout):
+    rng = random_generator("widths")
+    axes = (0, 1, 2, 3) if layout == "NHWC" else (0, 3, 1, 2)
+    kernels = whole_numbers(rng, (n_kernels, 3, 3, channels), "float32").transpose(axes)
+    prepared = xcorr.Correlator(kernels, layout=layout, method="direct")
+    for columns in (34, 18, 9, 5, 50, 4, 66, 34, 3):
+        images = whole_numbers(rng, (1, 9, columns, channels), "float32").transpose(axes)
+        expected = xcorr.correlate(images, kernels, layout=layout, method="matmul")
+        assert_equal(prepared(images), expected, np.float32)
+
+
 def test_one_correlator_serves_images_of_every_dtype(level, method):
     kernels = whole_numbers(random_generator("dtypes"), (2, 3, 3), "int16")
     bank = xcorr.Correlator(kernels, method=method)

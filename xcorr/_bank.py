@@ -376,7 +376,7 @@ def panel_bytes(engine: Engine) -> int:
 
 def panels_key(engine: Engine, level: str) -> Hashable:
     """What panels depend on, beside the bank."""
-    return level, engine.summed, engine.form, engine.taps_at_once, engine.shift
+    return level, engine.summed, engine.form, engine.panel_widths, engine.taps_at_once, engine.shift
 
 
 def spectra_key(engine: Engine, level: str) -> Hashable:

@@ -21,6 +21,8 @@ from types cimport (
     STORE_CHECKED, STORE_SATURATED, WINOGRAD, Axis, Geometry, Panel, ceiling, reach, span
 )
 
+from itertools import groupby
+
 from xcorr._machine import cache_bytes
 from xcorr._memory import empty_lines
 
@@ -105,6 +107,7 @@ cdef class Engine:
     cdef Py_ssize_t staged                           # channels that one position of a strip holds
     cdef Py_ssize_t pixel                            # elements of one position of a strip, those of no channel included
     cdef Panel* panels
+    cdef tuple widths
     cdef list ranges                                 # of the panels
     cdef Py_ssize_t* outside                         # source of each column outside of the image, -1 for the fill value
     cdef Py_ssize_t first_inside, end_inside, first_source
@@ -355,6 +358,15 @@ cdef class Engine:
             self.ranges = [(self.panels[index].first, self.panels[index].first + self.panels[index].n_kernels)
                            for index in range(self.n_panels)]
         return self.ranges
+
+    @property
+    def panel_widths(self):
+        """The widths of the panels in turn, each with how many follow each other; they depend on the windows, too."""
+        cdef Py_ssize_t index
+        if self.widths is None:
+            self.widths = tuple((width, len(list(alike))) for width, alike in groupby(
+                [self.panels[index].width for index in range(self.n_panels)]))
+        return self.widths
 
     def call(self, tuple images, tuple out, tuple panels, double[::1] fill, *, Py_ssize_t n_workers,
              Py_ssize_t workspace_limit, tuple limits=None, tuple spectra_of=None, Py_ssize_t[::1] kernels=None,
