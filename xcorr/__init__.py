@@ -11,6 +11,7 @@ The edges of 500 digits, along the columns and along the rows:
 
 - `correlate` and `convolve` are one call: padding, boundary, stride, dilation, groups, bias, and every dtype.
 - `Correlator` is a bank that is prepared once and called often.
+- `match` scores how well templates match, with masks; `Matcher` is a bank of templates prepared once.
 - `Peaks` finds the best places in responses.
 - `explain` says what a call would do, how long it would take and why, as an `Explanation`.
 - `banks` has kernels for edges, texture and smoothing; ``banks.per_channel`` lays them out for colour images.
@@ -37,6 +38,7 @@ from xcorr._correlator import Correlator
 from xcorr._explain import Explanation, explain
 from xcorr._info import info
 from xcorr._info import installed_version as _installed_version
+from xcorr._match import Matcher, match
 from xcorr._sizes import choose_method, response_shape
 from xcorr._windows import correlation_indices, window_index, windows
 from xcorr._workers import get_workers, set_workers
@@ -52,6 +54,7 @@ __all__ = [
     "Correlator",
     "DataFormatError",
     "Explanation",
+    "Matcher",
     "Peaks",
     "banks",
     "choose_method",
@@ -63,6 +66,7 @@ __all__ = [
     "explain",
     "get_workers",
     "info",
+    "match",
     "plot",
     "response_shape",
     "set_workers",

@@ -238,3 +238,172 @@ def _inside(index, length, boundary):
         return min(index, 2 * length - 1 - index)
     index %= max(2 * length - 2, 1)
     return min(index, 2 * length - 2 - index) if length > 1 else 0
+
+
+# --- scores of templates ----------------------------------------------------------------------------------------------
+
+
+def match(
+    images,
+    templates,
+    *,
+    score="zncc",
+    layout=None,
+    padding="valid",
+    boundary="constant",
+    fill_value=None,
+    stride=1,
+    dilation=1,
+    mask=None,
+    template_mask=None,
+    min_overlap=0.5,
+    undefined=None,
+    pairwise=False,
+    roi=None,
+):
+    """Scores as float64 or, where integers are exact, an object array of Python integers.
+
+    With w the mask times the template's, T and I template and window, mT and mI their means per channel:
+
+        correlation  sum wTI            covariance  sum w(T-mT)(I-mI)                                    ssd   sum w(T-I)^2
+        ncc  that / sqrt(sum wT^2 sum wI^2)   zncc  that / sqrt(sum w(T-mT)^2 sum w(I-mI)^2)   nssd  that / sqrt(as in ncc)
+
+    correlation, covariance and ssd are multiplied by the sum of the template's mask over that of w.
+    """
+    images, templates = np.asarray(images), np.asarray(templates)
+    keywords = {"score": score, "padding": padding, "boundary": boundary, "fill_value": fill_value, "stride": stride}
+    keywords |= {"dilation": dilation, "min_overlap": min_overlap, "undefined": undefined, "roi": roi}
+    layout = layout or ("NHWC" if 4 in (images.ndim, templates.ndim - pairwise) else "NHW")
+    if isinstance(mask, str):
+        mask = np.isfinite(images)
+    if pairwise:
+        seen = [None] * len(images) if mask is None else _one_each(np.asarray(mask), images.shape, layout)
+        taps = [None] * len(images) if template_mask is None else _one_each(template_mask, templates.shape, layout)
+        operands = zip(images, templates, seen, taps, strict=True)
+        keywords["layout"] = layout
+        return np.stack([match(*pair, mask=one, template_mask=other, **keywords) for *pair, one, other in operands])
+    if "C" in layout and templates.ndim == 2:
+        axis = -1 if layout == "NHWC" else -3
+        channels = np.moveaxis(images, axis, 0)
+        shares = np.broadcast_to(
+            _shares(1 if mask is None else mask, layout, images.ndim == 4), _shape_of(images, layout)
+        )
+        shares = shares if images.ndim == 4 else shares[0]
+        masks = [None if mask is None else shares[..., channel] for channel in range(len(channels))]
+        keywords |= {"layout": "NHW", "template_mask": template_mask}
+        return np.stack([match(one, templates, mask=own, **keywords) for one, own in zip(channels, masks)], axis)
+    return _match(images, templates, layout, mask, template_mask, keywords)
+
+
+def _match(images, templates, layout, mask, template_mask, keywords):
+    """The same of images and templates whose layout is known, each with all of the bank."""
+    has_image_axis, has_kernel_axis = images.ndim == len(layout), templates.ndim == len(layout)
+    integers = [operand.dtype.kind in "biu" for operand in (images, templates)]
+    seen = _shares(1 if mask is None else mask, layout, has_image_axis)
+    taps = _shares(1 if template_mask is None else template_mask, layout, has_kernel_axis)
+    natural = np.result_type(images, templates)
+    limit = 2.0**-50 if natural == np.float64 or natural.kind in "iub" else 2.0**-21
+    limits = [0.0 if exact else limit for exact in integers]
+    images, templates = (
+        _channels_last(operand.astype(np.longdouble), layout, has_axis)
+        for operand, has_axis in ((images, has_image_axis), (templates, has_kernel_axis))
+    )
+    n_kernels, height, width, _ = templates.shape
+    strides, dilations = _pair(keywords["stride"]), _pair(keywords["dilation"])
+    spans = tuple((length - 1) * along + 1 for length, along in zip((height, width), dilations, strict=True))
+    pads = _pads(keywords["padding"], images.shape[1:3], spans, strides)
+    fill = keywords["fill_value"]
+    seen = np.broadcast_to(seen, images.shape)
+    images = _pad(images, pads, keywords["boundary"], 0 if fill is None else fill)
+    seen = _pad(seen, pads, keywords["boundary"], 0 if fill is None else 1)
+    n_rows, n_columns = (
+        (length - span) // step + 1 for length, span, step in zip(images.shape[1:3], spans, strides, strict=True)
+    )
+    score = keywords["score"]
+    unseen_padding = fill is None and "constant" in keywords["boundary"] and any(sum(pads, ()))
+    unmasked = mask is None and template_mask is None and not unseen_padding
+    exact = all(integers) and score in ("correlation", "ssd") and unmasked
+    result = np.zeros((len(images), n_rows, n_columns, n_kernels), object if exact else np.longdouble)
+    undefined = keywords["undefined"]
+    if undefined is None:
+        undefined = math.inf if score in ("ssd", "nssd") else 0.0
+    with np.errstate(all="ignore"):
+        for n, y, x, k in np.ndindex(result.shape):
+            rows = y * strides[0] + dilations[0] * np.arange(height)
+            columns = x * strides[1] + dilations[1] * np.arange(width)
+            pixels, shares = images[n, rows[:, None], columns], seen[n, rows[:, None], columns]
+            own = np.broadcast_to(taps, templates.shape)[k]
+            if exact:
+                pixels, kernel = ([int(number) for number in one.ravel()] for one in (pixels, templates[k]))
+                pairs = list(zip(kernel, pixels, strict=True))
+                result[n, y, x, k] = sum(t * i if score == "correlation" else (t - i) ** 2 for t, i in pairs)
+                continue
+            least = keywords["min_overlap"]
+            result[n, y, x, k] = _score(score, pixels, templates[k], shares * own, own.sum(), least, undefined, limits)
+    if keywords["roi"] is not None:
+        result = result[(slice(None), *keywords["roi"])]
+    result = result if exact else result.astype(np.float64)
+    if not has_kernel_axis:
+        result = result[..., 0]
+    elif layout == "NCHW":
+        result = np.moveaxis(result, -1, 1)
+    return result if has_image_axis else result[0]
+
+
+def _score(score, window, kernel, shares, of_template, min_overlap, undefined, limits):
+    """One score of a window and a template (rows, columns, channels), of which `shares` count."""
+    total = shares.sum()
+    if total == 0 or total < min_overlap * of_template:
+        return undefined
+    window, kernel = np.where(shares > 0, window, 0), np.where(shares > 0, kernel, 0)
+    finite = np.isfinite(window).all() and np.isfinite(kernel).all()
+    raw = of_template / total
+    if score in ("covariance", "zncc"):
+        of_channels = np.where(shares.sum(axis=(0, 1)) == 0, 1, shares.sum(axis=(0, 1)))
+        centred = [one - (shares * one).sum(axis=(0, 1)) / of_channels for one in (window, kernel)]
+        for one, about, limit in zip((window, kernel), centred, limits, strict=True):
+            parts = [channel[share > 0] for channel, share in zip(*(np.moveaxis(a, -1, 0) for a in (one, shares)))]
+            constant = all(len(part) == 0 or part.min() == part.max() for part in parts)
+            deviation = np.sqrt((shares * about**2).sum() / total)
+            if finite and (constant or deviation <= limit * np.abs(one).max()):
+                return undefined
+        covariance = (shares * centred[0] * centred[1]).sum()
+        spreads = [np.sqrt((shares * one**2).sum()) for one in centred]
+        return covariance * raw if score == "covariance" else covariance / spreads[0] / spreads[1]
+    norms = [np.sqrt((shares * one**2).sum()) for one in (window, kernel)]
+    if score in ("ncc", "nssd") and 0 in norms:
+        return undefined
+    if score in ("ssd", "nssd"):
+        distance = (shares * (kernel - window) ** 2).sum()
+        return distance * raw if score == "ssd" else distance / norms[0] / norms[1]
+    product = (shares * kernel * window).sum()
+    return product * raw if score == "correlation" else product / norms[0] / norms[1]
+
+
+def _shares(mask, layout, has_first_axis):
+    """What counts of each pixel or tap, (images or kernels or 1, rows, columns, channels or 1), in long double.
+
+    A mask has the operand's axes, those without channels, and either of these without images or kernels.
+    """
+    mask = np.asarray(mask)
+    if mask.ndim == 0:
+        mask = mask[None, None]
+    shares = (mask != 0 if mask.dtype.kind in "biu" else mask).astype(np.longdouble)
+    if layout == "NHW":
+        return shares[..., None] if shares.ndim == 3 else shares[None, ..., None]
+    axis = -1 if layout == "NHWC" else -3
+    if shares.ndim == 2 or (shares.ndim == 3 and has_first_axis):
+        shares = np.expand_dims(shares, axis)
+    return np.moveaxis(shares if shares.ndim == 4 else shares[None], axis, -1)
+
+
+def _shape_of(images, layout):
+    """The shape of images as `_channels_last` gives them."""
+    return _channels_last(images, layout, images.ndim == 4).shape
+
+
+def _one_each(mask, shape, layout):
+    """The part of a mask that each of a batch has: its own where the mask has that many axes, or all the same."""
+    mask = np.asarray(mask)
+    own = mask.ndim in (len(shape), len(shape) - ("C" in layout)) and mask.ndim > 2
+    return list(np.broadcast_to(mask, (shape[0], *mask.shape[1:]))) if own else [mask] * shape[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, SupportsIndex, TypedDict, TypeVar
+from typing import Any, Literal, SupportsIndex, TypedDict, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ Precision = Literal["standard", "strict"]
 Overflow = Literal["raise", "saturate"]
 Subpixel = Literal["parabola", "gaussian"]
 Per = Literal["kernel", "image"]
+Score = Literal["correlation", "ncc", "covariance", "zncc", "ssd", "nssd"]
+SCORES = get_args(Score)
 Pair = SupportsIndex | tuple[SupportsIndex, SupportsIndex]
 Padding = Literal["valid", "same", "full"] | Pair | tuple[tuple[SupportsIndex, SupportsIndex], ...]
 Roi = tuple[slice, slice]

@@ -1,0 +1,75 @@
+"""Masks: what counts of pixels and of taps, read into shares from 0 to 1 that lie as the operand's canonical axes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr._arrays import held, in_order, in_pieces, take_array
+from xcorr._foreign import shown
+
+Array = npt.NDArray[Any]
+
+FINITE = "finite"
+ALLOWED = "bools, integers (all but 0 count) and floats from 0 to 1"
+
+
+def read_mask(mask: Any, argument: str, allows_word: bool) -> Any:
+    """A mask as an array, the word "finite", or None; TypeError or ValueError if it is none of them."""
+    if mask is None:
+        return None
+    if isinstance(mask, str):
+        if allows_word and mask == FINITE:
+            return FINITE
+        words = f"None, {FINITE!r} and arrays of " if allows_word else "None and arrays of "
+        raise ValueError(f"{argument}: got {shown(mask)}; allowed are {words}{ALLOWED}")
+    array, _held = held(take_array(mask, argument))
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{argument}: got dtype {array.dtype}; allowed are {ALLOWED}")
+    if array.dtype.kind == "f":
+        for (piece,) in in_pieces(array):
+            if not np.all((piece >= 0) & (piece <= 1)):
+                raise ValueError(f"{argument}: a share is below 0, above 1 or NaN; allowed are {ALLOWED}")
+    return array
+
+
+def canonical(array: Array, axes: tuple[int, int, int, int]) -> Array:
+    """A view (images or kernels, channels, rows, columns) of an operand whose axes lie at `axes`."""
+    return in_order(array, axes).transpose(0, 3, 1, 2)
+
+
+def canonical_mask(
+    mask: Array, argument: str, shape: Sequence[int], axes: tuple[int, int, int, int], operand: str
+) -> Array:
+    """A view of a mask with the operand's four axes, of length 1 where the mask has none.
+
+    A mask has the operand's shape, with or without channels, with or without the first axis; of three axes beside an
+    operand of four the first is the operand's.
+    """
+    first, row, column, channel = axes
+    for left_out in ((), (channel,), (first,), (first, channel)):
+        kept = [axis for axis in range(len(shape)) if axis not in left_out]
+        if -1 in left_out or mask.ndim != len(kept) or not fits(mask.shape, [shape[axis] for axis in kept]):
+            continue
+        places = tuple(kept.index(axis) if axis in kept else -1 for axis in (first, row, column, channel))
+        return canonical(mask, (places[0], places[1], places[2], places[3]))
+    raise ValueError(
+        f"{argument}: got shape {mask.shape}; allowed is that of the {operand}, {tuple(shape)}, with or without "
+        "channels, and without the first axis for all alike"
+    )
+
+
+def fits(shape: Sequence[int], lengths: Sequence[int]) -> bool:
+    """Whether a mask of this shape goes with these lengths."""
+    return all(own == length for own, length in zip(shape, lengths, strict=True))
+
+
+def shares_of(mask: Array) -> npt.NDArray[np.float64]:
+    """The shares of a part of a mask."""
+    return (mask if mask.dtype.kind == "f" else mask != 0).astype(np.float64)
+
+
+def is_binary(shares: Array) -> bool:
+    """Whether all shares are 0 or 1."""
+    return bool(np.all((shares == 0) | (shares == 1)))

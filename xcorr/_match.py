@@ -1,0 +1,313 @@
+"""Templates looked for in images: one call, and a bank prepared for many."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, SupportsIndex
+
+import numpy.typing as npt
+
+from xcorr._arrays import copied, held, take_array
+from xcorr._correlate import correlate
+from xcorr._correlator import Correlator, check_bank
+from xcorr._masks import read_mask
+from xcorr._matching import MatchPlan, Scoring, of_templates, read_scoring
+from xcorr._score import check_it_runs, check_mask, match_images, templates_of
+from xcorr._templates import Templates
+from xcorr._typing import Array, Boundary, Fill, Layout, Method, Padding, Pair, Precision, Roi, Score
+
+KEPT = ("_banks", "_correlator")
+"""What a matcher keeps between calls, and does not take along."""
+
+
+def match(
+    images: npt.ArrayLike,
+    templates: npt.ArrayLike,
+    *,
+    score: Score = "zncc",
+    layout: Layout | None = None,
+    padding: Padding = "valid",
+    boundary: Boundary = "constant",
+    fill_value: Fill | None = None,
+    stride: Pair = 1,
+    dilation: Pair = 1,
+    mask: npt.ArrayLike | None = None,
+    template_mask: npt.ArrayLike | None = None,
+    min_overlap: float = 0.5,
+    undefined: float | None = None,
+    pairwise: bool = False,
+    roi: Roi | None = None,
+    method: Method = "auto",
+    precision: Precision = "standard",
+    dtype: npt.DTypeLike | None = None,
+    out: Array | None = None,
+    workers: SupportsIndex | None = None,
+) -> Array:
+    """Score how well templates match the windows of a batch of images.
+
+    Parameters
+    ----------
+    images : array_like
+        One image or a batch, as for `correlate`: bool, integers, float16, float32 or float64.
+    templates : array_like
+        One template or a bank, as the kernels of `correlate`.
+    score : {"zncc", "ncc", "covariance", "correlation", "ssd", "nssd"}
+        What is computed, see Notes. "zncc" is 1 for a copy whatever its brightness and contrast, -1 for an inverted one.
+    layout, padding, boundary, stride, dilation, roi, pairwise
+        As for `correlate`.
+    fill_value : scalar or array_like, (C,), optional
+        The value of the constant padding, whose pixels then are like others. None: padding is unseen, as what a mask
+        leaves out.
+    mask : array_like or "finite", optional
+        What counts of the images: bools, integers (all but 0 count) or shares from 0 to 1, of the images' shape, with
+        or without channels, for each image or, without N, for all. Beside images of four axes three are (N, H, W).
+        Pixels that do not count enter no sum, whatever they hold. "finite" leaves out NaN and infinity.
+    template_mask : array_like, optional
+        The same of the templates: of their shape, with or without channels, for each template or for all.
+    min_overlap : float
+        The least share of a template that has to be seen, from 0 to 1; else a score is undefined.
+    undefined : float, optional
+        The score of what has none: of flat windows and templates, and of those that see too little. None is 0, and
+        infinity for "ssd" and "nssd".
+    method, precision
+        As for `correlate`; the bounds on the scores hold by each method.
+    dtype : dtype_like, optional
+        A float type in the place of the scores' own; an integer type where scores are whole numbers.
+    out : ndarray, optional
+        Where the scores are written, of their shape and dtype.
+    workers : int, optional
+        Threads at most, as for `correlate`.
+
+    Returns
+    -------
+    ndarray
+        The scores, of the shape that `correlate` gives: float32 for float16 and float32 operands, float64 for float64 and
+        integers; int64, exact, for "correlation" and "ssd" of integers of which every pixel counts.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError, MemoryError
+        As `correlate`; complex operands are a TypeError.
+
+    See Also
+    --------
+    Matcher : A bank of templates prepared for many calls.
+    correlate : The sums by themselves.
+
+    Notes
+    -----
+    With T and I for a template and the window under it, w for the product of both masks, and means m of each channel,
+    weighted by w::
+
+        correlation  sum w T I             ncc   sum w T I / sqrt(sum w T^2 * sum w I^2)
+        covariance   sum w (T-mT) (I-mI)   zncc  covariance / sqrt(sum w (T-mT)^2 * sum w (I-mI)^2)
+        ssd          sum w (T-I)^2         nssd  ssd / sqrt(sum w T^2 * sum w I^2)
+
+    The three at the left are multiplied by the sum of the template's mask over that of w, so that what is seen in part
+    compares with the rest. The masked sums are Padfield's ("Masked object registration in the Fourier domain", IEEE
+    Transactions on Image Processing 21, 2012).
+
+    For "zncc" and "covariance" a window or template is flat where its standard deviation is at most 2**-21 (float32) or
+    2**-50 (float64) of its largest magnitude; integers are flat where all are equal. "ncc" and "nssd" are undefined
+    only for zeros.
+
+    "zncc" and "ncc" are within 1e-5 (float32) or 1e-10 (float64) of the exact score of the given numbers, whatever their
+    offset, scale or contrast. Copies of integers of up to 16 bits score exactly 1, inverted ones -1.
+
+    A NaN in a window makes its scores NaN, and so does infinity, but for "ssd", which then is infinite, and
+    "correlation", which is as `correlate` has it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xcorr
+    >>> image = np.arange(48).reshape(6, 8) % 7
+    >>> scores = xcorr.match(image, image[2:5, 3:7])
+    >>> scores.shape, scores.max()
+    ((4, 5), 1.0)
+    >>> [int(place) for place in np.unravel_index(scores.argmax(), scores.shape)]
+    [2, 3]
+
+    An object that is cut off by the border, as padding is unseen:
+
+    >>> cut = xcorr.match(image[:, 4:], image[2:5, 3:7], padding=1)
+    >>> [int(place) for place in np.unravel_index(cut.argmax(), cut.shape)]
+    [3, 0]
+    """
+    keywords = {"score": score, "layout": layout, "padding": padding, "boundary": boundary, "fill_value": fill_value}
+    keywords |= {"stride": stride, "dilation": dilation, "min_overlap": min_overlap, "undefined": undefined}
+    keywords |= {"pairwise": pairwise, "roi": roi, "method": method, "precision": precision, "dtype": dtype}
+    scoring = read_scoring(keywords)
+    image_array, _images_held = held(take_array(images, "images"))
+    template_array, _templates_held = held(take_array(templates, "templates"))
+    seen, taps = read_mask(mask, "mask", True), read_mask(template_mask, "template_mask", False)
+    masked = seen is not None or taps is not None
+    plan = match_plan(scoring, image_array, template_array, masked)
+    if is_plain(plan):
+        return correlate(image_array, template_array, out=out, workers=workers, **plain_keywords(plan))  # type: ignore[no-any-return, call-overload]
+    banks = make_banks(plan, template_array, taps)
+    seen = check_mask(plan, seen, image_array)
+    return match_images(plan, banks, image_array, seen, plan.fill_of(image_array.dtype), out, workers)
+
+
+class Matcher:
+    """A bank of templates prepared for many calls.
+
+    Takes the keywords of `match` but `mask`, `out` and `workers`, and keeps a copy of the templates. Can be pickled and
+    shared by threads.
+
+    Parameters
+    ----------
+    templates : array_like
+        The bank, as for `match`.
+    score, layout, padding, boundary, fill_value, stride, dilation, template_mask, min_overlap, undefined, pairwise, roi
+        As for `match`.
+    method, precision, dtype
+        As for `match`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a keyword by itself is not allowed; what depends on the images is raised by the call.
+
+    See Also
+    --------
+    match : A single call; arguments, scores and errors are described there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xcorr
+    >>> corner = xcorr.Matcher(np.array([[0.0, 0, 0], [0, 1, 1], [0, 1, 1]]))
+    >>> image = np.zeros((6, 7))
+    >>> image[3:, 2:] = 5
+    >>> np.unravel_index(corner(image).argmax(), (4, 5)) == (2, 1)
+    array([ True,  True])
+    """
+
+    def __init__(
+        self,
+        templates: npt.ArrayLike,
+        *,
+        score: Score = "zncc",
+        layout: Layout | None = None,
+        padding: Padding = "valid",
+        boundary: Boundary = "constant",
+        fill_value: Fill | None = None,
+        stride: Pair = 1,
+        dilation: Pair = 1,
+        template_mask: npt.ArrayLike | None = None,
+        min_overlap: float = 0.5,
+        undefined: float | None = None,
+        pairwise: bool = False,
+        roi: Roi | None = None,
+        method: Method = "auto",
+        precision: Precision = "standard",
+        dtype: npt.DTypeLike | None = None,
+    ) -> None:
+        keywords = {"score": score, "layout": layout, "padding": padding, "boundary": boundary, "stride": stride}
+        keywords |= {"fill_value": fill_value, "dilation": dilation, "min_overlap": min_overlap, "undefined": undefined}
+        keywords |= {"pairwise": pairwise, "roi": roi, "method": method, "precision": precision, "dtype": dtype}
+        self._scoring = read_scoring(keywords)
+        self._templates = copied(templates, "templates")
+        with of_templates():
+            check_bank(self._templates, self._scoring.settings.layout, self._scoring.settings.pairwise)
+        taps = read_mask(template_mask, "template_mask", False)
+        self._template_mask = None if taps is None else taps.copy()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._banks: dict[Hashable, list[Templates]] = {}
+        self._correlator: dict[Hashable, Correlator] = {}
+
+    def __call__(
+        self,
+        images: npt.ArrayLike,
+        *,
+        mask: npt.ArrayLike | None = None,
+        out: Array | None = None,
+        workers: SupportsIndex | None = None,
+    ) -> Array:
+        """Score how well the templates match the windows of images.
+
+        Parameters
+        ----------
+        images : array_like
+            One image or a batch, as for `match`.
+        mask, out, workers
+            As for `match`.
+
+        Returns
+        -------
+        ndarray
+            The scores, as of `match`.
+
+        Raises
+        ------
+        TypeError, ValueError, OverflowError, MemoryError
+            As `match`.
+        """
+        array, _held = held(take_array(images, "images"))
+        seen = read_mask(mask, "mask", True)
+        plan = match_plan(self._scoring, array, self._templates, seen is not None or self._template_mask is not None)
+        if is_plain(plan):
+            keywords = plain_keywords(plan)
+            key = keywords["dtype"]
+            correlator = self._correlator.get(key)
+            if correlator is None:
+                correlator = self._correlator[key] = Correlator(self._templates, **keywords)
+            return correlator(array, out=out, workers=workers)
+        key = plan.layout.kernels, plan.layout.word, plan.flat
+        banks = self._banks.get(key)
+        if banks is None:
+            banks = self._banks[key] = make_banks(plan, self._templates, self._template_mask)
+        seen = check_mask(plan, seen, array)
+        return match_images(plan, banks, array, seen, plan.fill_of(array.dtype), out, workers)
+
+    def __repr__(self) -> str:
+        scoring = self._scoring
+        parts = [f"templates {self._templates.shape} of {self._templates.dtype}", f"score {scoring.score}"]
+        if scoring.settings.layout:
+            parts.append(f"layout {scoring.settings.layout}")
+        if self._template_mask is not None:
+            parts.append(f"template_mask {self._template_mask.shape}")
+        return f"<Matcher: {', '.join(parts)}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in KEPT}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+
+def match_plan(scoring: Scoring, images: Array, templates: Array, masked: bool) -> MatchPlan:
+    """The plan of these arrays."""
+    return MatchPlan(scoring, images.shape, images.dtype, templates.shape, templates.dtype, masked)
+
+
+def make_banks(plan: MatchPlan, templates: Array, taps: Any) -> list[Templates]:
+    """The bank, or with pairwise those of all images, whose correlations are known to be possible."""
+    if plan.settings.pairwise:
+        banks = [templates_of(plan, templates, taps, index) for index in range(len(templates))]
+    else:
+        banks = [templates_of(plan, templates, taps)]
+    if banks and banks[0].n_kernels:
+        check_it_runs(plan, banks[0])
+    return banks
+
+
+def is_plain(plan: MatchPlan) -> bool:
+    """Whether scores are the sums themselves."""
+    return plan.scoring.score == "correlation" and not plan.masked
+
+
+def plain_keywords(plan: MatchPlan) -> dict[str, Any]:
+    """What `correlate` is told then."""
+    settings = plan.settings
+    names = ("layout", "padding", "boundary", "stride", "dilation", "pairwise", "method", "precision")
+    keywords = {name: getattr(settings, name) for name in names}
+    if settings.roi is not None:
+        keywords["roi"] = tuple(slice(*bounds) for bounds in settings.roi)
+    fill = plan.scoring.fill
+    return {**keywords, "fill_value": 0 if fill is None else fill, "dtype": plan.response}

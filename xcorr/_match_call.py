@@ -1,0 +1,233 @@
+"""One call of a match: its arrays, and the correlations and sums of windows that every score is made of."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr._areas import Area, Reached, gathered, reached
+from xcorr._masks import shares_of
+from xcorr._matching import MatchPlan
+from xcorr._memory import empty
+from xcorr._plan import Plan, plan_for
+from xcorr._run import run
+from xcorr._scores import stage, windows_of
+from xcorr._settings import USUAL
+from xcorr._templates import Templates
+
+Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
+
+DOUBLE = np.dtype(np.float64)
+SAMPLES = 16
+"""Pixels down and across of which the median is what an area's pixels are shifted by."""
+
+LARGEST_EXPONENT = 1000
+"""Powers of two by which pixels are scaled: their inverses are normal numbers."""
+
+
+class Call(NamedTuple):
+    """The arrays of one call, all in canonical axes: images or kernels, channels, rows, columns."""
+
+    plan: MatchPlan
+    templates: Templates
+    pixels: Array
+    mask: Any  # of the same axes, or "finite", or None
+    fill: Doubles
+    out: Array
+    workers: Any
+
+    def products(self, planes: Array, name: str, kernels: Array, target: Array, part: "Part | None" = None) -> None:
+        """The correlation of planes with kernels, in `target` (images, kernels, rows, columns)."""
+        plan = self.plan_of(planes, kernels, target, part)
+        bank = self.templates.bank(plan, name, kernels)
+        if plan.layout.word == "NHWC":
+            planes, target = np.ascontiguousarray(np.moveaxis(planes, 1, 3)), np.moveaxis(target, 1, 3)
+        run(plan, bank, planes, 0, target, self.workers)
+
+    def plan_of(self, planes: Array, kernels: Array, target: Array, part: "Part | None" = None) -> Plan:
+        """The plan of such a correlation; of a part of it, by the method and with the bits of the whole."""
+        settings = self.plan.settings
+        word = "NHWC" if len(kernels) > 1 and abs(target.strides[1]) < abs(target.strides[3]) else "NCHW"
+        inner = USUAL._replace(
+            layout=word,
+            stride=settings.stride,
+            dilation=settings.dilation,
+            method=settings.method,
+            precision=settings.precision,
+            dtype=target.dtype.str,
+        )
+        n_images, depth, *sizes = planes.shape
+        n_kernels, _, *taps = kernels.shape
+        image, bank = (n_images, depth, *sizes), (n_kernels, depth, *taps)
+        if word == "NHWC":
+            image, bank = (n_images, *sizes, depth), (n_kernels, *taps, depth)
+        summed = np.dtype(planes.dtype) if planes.dtype.kind == "f" else kernels.dtype
+        plan = plan_for(inner, image, planes.dtype, bank, summed)
+        if part is None or part.is_whole:
+            return plan
+        bounds = tuple((places.start, places.stop) for places in part.places)
+        return plan_for(
+            inner._replace(method=plan.method, roi=(bounds[0], bounds[1])), image, planes.dtype, bank, summed
+        )
+
+    def windows(self, planes: Doubles, how: str, counts: tuple[int, int]) -> Doubles:
+        """The sums, sums of squares or extremes of all windows of an area, (images, channels, rows, columns)."""
+        n_images, depth, *sizes = planes.shape
+        settings = self.plan.settings
+        result: Doubles = empty((n_images * depth, *counts), DOUBLE)
+        taps = self.templates.taps
+        windows_of(planes.reshape(-1, *sizes), how, taps, settings.dilation, settings.stride, result)
+        return result.reshape(n_images, depth, *counts)
+
+
+class Part(NamedTuple):
+    """The part of an area's scores that is wanted."""
+
+    area: Area
+    places: tuple[slice, slice]  # in the area
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Its rows and columns."""
+        rows, columns = self.places
+        return rows.stop - rows.start, columns.stop - columns.start
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the area is."""
+        return all(
+            (places.start, places.stop) == (0, count)
+            for places, count in zip(self.places, self.area.counts, strict=True)
+        )
+
+
+class Staged(NamedTuple):
+    """The padded pixels of an area of some images, divided by powers of two and less a number for each channel."""
+
+    box: Array  # as they are, but for those that are not finite, which are 0
+    reached: Reached
+    shift: Array  # of 64-bit integers, what the box is less than the image
+    bad: Array | None  # (images, channels, rows, columns): 1 for infinity, 2 for NaN, else 0
+    factors: Doubles
+    centres: Doubles  # times the factors
+    fill: Doubles
+
+    def planes(self, dtype: np.dtype[Any], centred: bool = True) -> Array:
+        """The pixels as numbers of this type."""
+        n_images, depth = self.box.shape[:2]
+        planes: Array = empty((n_images, depth, *self.reached.shape), dtype)
+        centres = self.centres if centred else np.zeros_like(self.centres)
+        stage(self.box, self.reached.rows, self.reached.columns, centres, self.factors, self.fill, planes)
+        return planes
+
+    def original(self) -> Doubles:
+        """The pixels as they are."""
+        n_images, depth = self.box.shape[:2]
+        planes: Doubles = empty((n_images, depth, *self.reached.shape), DOUBLE)
+        ones, zeros = np.ones(n_images), np.zeros((n_images, depth))
+        stage(self.box, self.reached.rows, self.reached.columns, zeros, ones, self.fill, planes)
+        return planes
+
+
+def staged(call: Call, area: Area, some: slice, centred: bool, seen: Doubles | None = None) -> Staged:
+    """The pixels of an area of some images; `seen` are the shares of these that count (images, channels, box)."""
+    where = reached(call.plan.geometry.axes, area, call.plan.settings.boundary)
+    box = native(call.pixels[some][:, :, where.box[0], where.box[1]])
+    fill = np.array(np.broadcast_to(call.fill, box.shape[:2]))
+    shift = np.zeros(box.shape[:2])
+    bad = None
+    if seen is not None:
+        box = np.where(seen > 0, box, np.zeros((), box.dtype))
+    if box.dtype.kind == "f":
+        box, bad = only_finite(box)
+    elif box.dtype.itemsize == 8:
+        exact = box.astype(np.longdouble)
+        if centred:
+            shift = middles(exact, seen)
+            fill = fill - shift.astype(np.float64)
+            exact = exact - shift[..., np.newaxis, np.newaxis]
+        box = exact.astype(np.float64)
+    if seen is None:
+        factors = powers(box, fill if where.pads else np.zeros((1, 1)))
+    else:
+        factors = powers(np.where(seen > 0, box, np.zeros((), box.dtype)), np.zeros((1, 1)))
+    centres = np.zeros(box.shape[:2])
+    if centred and not shift.any():
+        centres = middles(box.astype(np.float64) if box.dtype.kind in "iu" else box, seen) * factors[:, np.newaxis]
+    if bad is not None:
+        bad = gathered(bad, where, 0)
+    if where.pads and seen is None and not np.isfinite(fill).all():
+        outside = (where.rows < 0)[:, np.newaxis] | (where.columns < 0)
+        inside = np.zeros((*box.shape[:2], 1, 1), np.uint8) if bad is None else bad
+        bad = np.where(outside, unknown(fill)[..., np.newaxis, np.newaxis], inside)
+        fill = np.where(np.isfinite(fill), fill, 0)
+    return Staged(box, where, shift, bad, factors, centres.astype(np.float64), fill)
+
+
+def native(box: Array) -> Array:
+    """Pixels of a type that the compiled passes read."""
+    if box.dtype.kind == "b":
+        return box.view(np.uint8)
+    if box.dtype == np.float16:
+        return box.astype(np.float32)
+    if not (box.dtype.isnative and box.flags.aligned):
+        return box.astype(box.dtype.newbyteorder("="))
+    return box
+
+
+def only_finite(box: Array) -> tuple[Array, Array | None]:
+    """The pixels with 0 for those that are not finite, and what these are; None if there are none."""
+    with np.errstate(invalid="ignore"):
+        if np.isfinite(box.min()) and np.isfinite(box.max()):
+            return box, None
+    bad = unknown(box)
+    return np.where(bad > 0, np.zeros((), box.dtype), box), bad
+
+
+def unknown(values: Array) -> npt.NDArray[np.uint8]:
+    """1 for infinity, 2 for NaN, else 0."""
+    return np.isinf(values).astype(np.uint8) + 2 * np.isnan(values).astype(np.uint8)
+
+
+def powers(box: Array, fill: Doubles) -> Doubles:
+    """The powers of two that make the largest pixel of each image about 1."""
+    axes = (1, 2, 3)
+    largest = np.maximum(np.abs(box.max(axis=axes).astype(np.float64)), np.abs(box.min(axis=axes).astype(np.float64)))
+    largest = np.maximum(largest, np.abs(np.where(np.isfinite(fill), fill, 0)).max(axis=1))
+    exponents = np.clip(np.frexp(largest)[1], -LARGEST_EXPONENT, LARGEST_EXPONENT)
+    return np.ldexp(1.0, -exponents)
+
+
+def middles(box: Array, seen: Doubles | None) -> Array:
+    """A pixel in the middle of some of each channel of each image, that count; 0 where none does."""
+    rows, columns = (slice(None, None, max(1, length // SAMPLES)) for length in box.shape[2:])
+    samples = box[:, :, rows, columns].reshape(*box.shape[:2], -1)
+    if seen is None:
+        middle = (samples.shape[2] - 1) // 2
+        return np.partition(samples, middle, axis=2)[:, :, middle]
+    counts = np.broadcast_to(seen[:, :, rows, columns], (*box.shape[:2], *seen[:, :, rows, columns].shape[2:])) > 0
+    counts = counts.reshape(samples.shape)
+    ordered = np.sort(np.where(counts, samples, np.inf), axis=2)
+    middle = np.maximum(counts.sum(axis=2) - 1, 0) // 2
+    found = np.take_along_axis(ordered, middle[..., np.newaxis], axis=2)[..., 0]
+    return np.where(np.isfinite(found), found, 0)
+
+
+def seen_of(call: Call, area: Area, some: slice) -> tuple[Doubles | None, Doubles | None]:
+    """The shares of an area's pixels that count, of the box and padded; None where all do."""
+    where = reached(call.plan.geometry.axes, area, call.plan.settings.boundary)
+    unseen = where.pads and call.plan.unseen_padding
+    if call.mask is None:
+        if not unseen:
+            return None, None
+        box = np.ones((1, 1, *(part.stop - part.start for part in where.box)))
+    elif isinstance(call.mask, str):
+        box = np.isfinite(native(call.pixels[some][:, :, where.box[0], where.box[1]])).astype(np.float64)
+    else:
+        own = call.mask if len(call.mask) == 1 else call.mask[some]
+        box = shares_of(own[:, :, where.box[0], where.box[1]])
+    padded = gathered(box, where, 0.0 if unseen or call.plan.unseen_padding else 1.0)
+    if np.all(padded == 1):
+        return None, None
+    return box, padded

@@ -1,0 +1,288 @@
+"""Scores of areas of which every pixel counts, by one correlation about a number of the area and sums of windows.
+
+Products are summed in float32 where the errors that rounding makes in the sums of the area stay below the bound, else
+in float64; windows where that does not hold either are summed again, each by itself about one of its own pixels.
+"""
+
+from math import inf, log2, sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr._areas import Area
+from xcorr._match_call import DOUBLE, Call, Part, Staged, staged
+from xcorr._matching import CENTRED, DISTANCES
+from xcorr._memory import empty
+from xcorr._plan import Plan
+from xcorr._scores import inverse_roots, n_beyond, scale_scores, scores_one_by_one, spreads_of
+
+Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
+
+OF_PRODUCTS, OF_SPREADS = 0.6, 0.3
+"""The shares of the bound that products, and spreads of windows, may err by."""
+
+SAFETY = 16
+"""What the error of a transform is taken to be, in those that random roundings make.
+
+They spread evenly over a section. In 10,000 sections of noise, steps and ramps the largest was 4.1 of them (2026-11-27,
+tests/test_match_bounds.py).
+"""
+
+LEAST_SPREAD = {"f": 2.0**-90, "d": 2.0**-800}
+"""The mean square, as a share of the largest, from which on products are not lost below a type's normal numbers."""
+
+ONE_BY_ONE = 2**22
+"""Taps of windows that are summed one by one between two looks for a signal."""
+
+
+def score_floats(call: Call, area: Area, some: slice, part: Part, target: Array) -> None:
+    """The scores of an area of some images, in `target` (images, kernels, rows, columns) of the computed type."""
+    score, templates = call.plan.scoring.score, call.templates
+    centred = score in CENTRED
+    pixels = staged(call, area, some, centred)
+    doubles = pixels.planes(DOUBLE)
+    squares = call.windows(doubles, "squares", area.counts)
+    spread: Doubles = empty((len(doubles), *area.counts), DOUBLE)
+    for image in range(len(doubles)):
+        if centred:
+            sums = call.windows(doubles[image : image + 1], "sum", area.counts)[0]
+            spreads_of(sums, squares[image], templates.n_taps, spread[image])
+        else:
+            np.sum(squares[image], axis=0, out=spread[image])
+    one = [
+        One(call, area, part, pixels, image, doubles[image], squares[image], spread[image])
+        for image in range(len(doubles))
+    ]
+    products = target if target.dtype == np.float64 or score not in DISTANCES else np.empty(target.shape)
+    kinds = []
+    for image in one:
+        settle(image) if centred else settle_zeros(image)
+        kinds.append(type_of(image, products[:1]))
+    for first, end, dtype in runs([dtype for dtype, _ in kinds]):
+        planes = doubles[first:end] if dtype == np.float64 else pixels_as(pixels, first, end, dtype)
+        call.products(planes, one[0].name, one[0].kernels, products[first:end], part)
+    for image, (_, holds), own, scores in zip(one, kinds, products, target, strict=True):
+        finish(image, own, scores, holds)
+
+
+class One(NamedTuple):
+    """One image of an area, its windows' sums of squares, and their spreads, or norms where means do not matter."""
+
+    call: Call
+    area: Area
+    part: Part
+    pixels: Staged
+    image: int
+    planes: Doubles
+    squares: Doubles
+    spread: Doubles
+
+    @property
+    def centred(self) -> bool:
+        """Whether the score is about means."""
+        return self.call.plan.scoring.score in CENTRED
+
+    @property
+    def name(self) -> str:
+        """What the templates' bank is called."""
+        return "centred" if self.centred else "values"
+
+    @property
+    def kernels(self) -> Doubles:
+        """The templates as they are multiplied."""
+        return self.call.templates.centred if self.centred else self.call.templates.values
+
+    @property
+    def factor(self) -> float:
+        """What pixels were multiplied by."""
+        return float(self.pixels.factors[self.image])
+
+
+def pixels_as(pixels: Staged, first: int, end: int, dtype: np.dtype[Any]) -> Array:
+    """The planes of some of the images."""
+    some = slice(first, end)
+    own = pixels._replace(
+        box=pixels.box[some], factors=pixels.factors[some], centres=pixels.centres[some], fill=pixels.fill[some]
+    )
+    return own.planes(dtype)
+
+
+def runs(kinds: list[np.dtype[Any]]) -> list[tuple[int, int, np.dtype[Any]]]:
+    """The first and the end of neighbours of one type."""
+    found: list[tuple[int, int, np.dtype[Any]]] = []
+    for index, dtype in enumerate(kinds):
+        if found and found[-1][2] == dtype:
+            found[-1] = (found[-1][0], index + 1, dtype)
+        else:
+            found.append((index, index + 1, dtype))
+    return found
+
+
+# --- spreads ----------------------------------------------------------------------------------------------------------
+
+
+def settle(one: One) -> None:
+    """Spreads that hold: of windows where sums may not do, by themselves; 0 of those that are flat."""
+    call, spread, limit = one.call, one.spread, one.call.plan.flat[0]
+    height, width = call.templates.taps
+    n_taps = one.kernels[0].size
+    unit = np.finfo(np.float64).eps / 2
+    relative = (4 + log2(width) + 2 * sqrt(height)) * unit / (2 * OF_SPREADS * call.plan.tolerance)
+    least = n_taps * max(limit**2, LEAST_SPREAD["d"])
+    if not n_beyond(one.squares, spread, relative, least):
+        return
+    doubtful = spread <= relative * one.squares.sum(axis=0) + least
+    lows, highs = (call.windows(one.planes[np.newaxis], how, one.area.counts)[0] for how in ("least", "greatest"))
+    constant = (lows == highs).all(axis=0)
+    spread[constant] = 0
+    places = np.argwhere(doubtful & ~constant)
+    if not len(places):
+        return
+    found = one_by_one(one, one.pixels.original()[one.image], places, one.kernels[0])
+    spreads = np.maximum(found[:, 1], 0)
+    exponents = found[:, 6].astype(np.intp)
+    flat = np.ldexp(np.sqrt(spreads / n_taps), exponents) <= limit * found[:, 4]
+    spreads = np.ldexp(spreads, 2 * exponents) * one.factor**2
+    spread[tuple(places.T)] = np.where(flat, 0, np.maximum(spreads, np.finfo(np.float64).tiny))
+
+
+def settle_zeros(one: One) -> None:
+    """Norms that are 0 of windows of zeros alone."""
+    norms = one.spread
+    if (norms > 0).all():
+        return
+    lows, highs = (one.call.windows(one.planes[np.newaxis], how, one.area.counts)[0] for how in ("least", "greatest"))
+    some = ((lows != 0) | (highs != 0)).any(axis=0)
+    norms[some & (norms <= 0)] = np.finfo(np.float64).tiny
+
+
+def one_by_one(one: One, original: Doubles, places: Array, kernel: Doubles) -> Doubles:
+    """What `scores_one_by_one` finds at these rows and columns of windows, whose pixels all count."""
+    results: Doubles = np.empty((len(places), 7))
+    settings = one.call.plan.settings
+    corners = np.ascontiguousarray(places * np.array(settings.stride), np.intp)
+    seen, taps, kernel = np.ones_like(original), np.ones(kernel.shape), np.ascontiguousarray(kernel)
+    at_once = max(1, ONE_BY_ONE // kernel.size)
+    for first in range(0, len(places), at_once):
+        some = slice(first, first + at_once)
+        scores_one_by_one(original, seen, corners[some], kernel, taps, settings.dilation, one.centred, results[some])
+    return results
+
+
+# --- products ---------------------------------------------------------------------------------------------------------
+
+
+def errors_of(plan: Plan, planes: Doubles, n_taps: int, unit: float, tolerance: float) -> tuple[float, float]:
+    """The spread that a window needs, as a share of its sum of squares and beside it, for products that hold.
+
+    An error is at most a share of the norms of the template and of what is summed: of the window, where sums are
+    direct, and of a section where it is transformed.
+    """
+    bound = OF_PRODUCTS * tolerance
+    if plan.method == "fft":
+        section, _ = plan.section
+        points = section.height * section.width
+        mean_square = min(float(np.square(planes).sum()) / points, 4.0 * len(planes))
+        return (4 * unit / bound) ** 2, (0.5 * SAFETY * log2(points) * unit / bound) ** 2 * mean_square
+    if plan.method == "winograd":
+        height, width = plan.geometry.kernel_shape
+        largest = float(np.square(planes).max())
+        return (4 * unit / bound) ** 2, (32 * unit / bound) ** 2 * largest * height * width * len(planes)
+    return ((4 + 4 * sqrt(sqrt(n_taps))) * unit / bound) ** 2, 0.0
+
+
+def type_of(one: One, target: Array) -> tuple[np.dtype[Any], bool]:
+    """The type that products are summed in, and whether these hold for all windows that are not flat."""
+    n_flat = one.spread.size - np.count_nonzero(one.spread)
+    if target.dtype == np.float32:
+        relative, least = needed(one, target, np.dtype(np.float32))
+        if n_beyond(one.squares, one.spread, relative, least) == n_flat:
+            return np.dtype(np.float32), True
+    relative, least = needed(one, target, DOUBLE)
+    return DOUBLE, n_beyond(one.squares, one.spread, relative, least) == n_flat
+
+
+def needed(one: One, target: Array, dtype: np.dtype[Any]) -> tuple[float, float]:
+    """The spread that a window needs for sums in a type, as `errors_of` gives it."""
+    like = np.broadcast_to(np.zeros((), dtype), (1, *one.planes.shape))
+    plan = one.call.plan_of(like, one.kernels, target)
+    n_taps = one.kernels[0].size
+    unit = float(np.finfo(dtype).eps) / 2
+    relative, least = errors_of(plan, one.planes, n_taps, unit, one.call.plan.tolerance)
+    return relative, max(least, n_taps * LEAST_SPREAD[target.dtype.char])
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+
+def finish(one: One, products: Array, target: Array, holds: bool) -> None:
+    """The scores of one image, of its products."""
+    call, templates, part = one.call, one.call.templates, one.part
+    score = call.plan.scoring.score
+    norms = np.ascontiguousarray(one.spread[part.places])
+    if score in DISTANCES:
+        distances(one, products, norms / one.factor**2, target)
+    elif score == "covariance":
+        scale_scores(target, (norms > 0).astype(np.float64), np.ldexp(1 / one.factor, templates.own_exponents), inf)
+    else:
+        own = templates.spread if one.centred else templates.norm
+        roots = np.empty_like(norms)
+        inverse_roots(norms, roots)
+        scale_scores(target, roots, np.divide(1, np.sqrt(own), out=np.zeros(len(own)), where=own > 0), 1.0)
+    if not holds and score not in DISTANCES:
+        again(one, target)
+    undefined = call.plan.scoring.undefined
+    if score != "ssd":
+        if not (norms > 0).all():
+            target[:, norms <= 0] = undefined
+        target[templates.flat if one.centred else templates.norm == 0] = undefined
+    mark_unknown(one, target)
+
+
+def again(one: One, target: Array) -> None:
+    """The scores of windows whose products do not hold, each summed by itself."""
+    templates = one.call.templates
+    relative, least = needed(one, target[np.newaxis], DOUBLE)
+    doubtful = (one.spread > 0) & (one.spread <= relative * one.squares.sum(axis=0) + least)
+    places = np.argwhere(doubtful[one.part.places])
+    origin = np.array([of_axis.start for of_axis in one.part.places])
+    original = one.pixels.original()[one.image]
+    own = templates.spread if one.centred else templates.norm
+    for index, kernel in enumerate(one.kernels):
+        found = one_by_one(one, original, places + origin, kernel)
+        if one.call.plan.scoring.score == "covariance":
+            values = np.ldexp(found[:, 0], found[:, 6].astype(np.intp) + int(templates.own_exponents[index]))
+        else:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                values = np.clip(found[:, 0] / np.sqrt(found[:, 1]) / np.sqrt(own[index]), -1, 1)
+        target[(index, *places.T)] = values
+
+
+def distances(one: One, products: Array, norms: Doubles, target: Array) -> None:
+    """The distances, of products of pixels times a factor with templates."""
+    templates, score = one.call.templates, one.call.plan.scoring.score
+    for kernel, exponent in enumerate(templates.exponents):
+        own = np.ldexp(templates.norm[kernel], 2 * int(exponent))
+        found = np.maximum(norms + own - 2 * np.ldexp(products[kernel] / one.factor, int(exponent)), 0)
+        if score == "nssd":
+            with np.errstate(divide="ignore", invalid="ignore"):
+                found = found / np.sqrt(norms) / np.sqrt(own)
+        target[kernel] = found
+
+
+def mark_unknown(one: One, target: Array) -> None:
+    """What the formula gives where a window or a template is not finite: NaN, but of infinite distances infinity."""
+    of_templates, bad = one.call.templates.unknown, one.pixels.bad
+    bad = None if bad is None or not bad[one.image].any() else bad[one.image]
+    if bad is None and not of_templates.any():
+        return
+    of_windows = np.zeros(target.shape[1:])
+    if bad is not None:
+        planes = bad.max(axis=0).astype(np.float64)[np.newaxis, np.newaxis]
+        of_windows = one.call.windows(planes, "greatest", one.area.counts)[0, 0][one.part.places]
+    worst = np.maximum(of_windows, of_templates[:, np.newaxis, np.newaxis])
+    target[worst > 0] = np.nan
+    if one.call.plan.scoring.score == "ssd":
+        target[worst == 1] = np.inf

@@ -1,0 +1,126 @@
+"""Scores of small whole numbers, of which every pixel counts: every sum is exact, so equal windows score exactly 1."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr._areas import Area, gathered, reached
+from xcorr._match_call import DOUBLE, Call, Part, native, staged
+from xcorr._matching import CENTRED
+from xcorr._scores import exact_distances, exact_scores, exact_spreads
+
+Array = npt.NDArray[Any]
+
+EXACT_SQUARES, MOST_SQUARES = 2.0**53, 2**62
+"""What sums of squares in float64, and in int64, must not exceed."""
+
+
+def are_small(call: Call) -> bool:
+    """Whether sums of squares of all windows are exact in float64, from the types alone."""
+    dtypes = call.pixels.dtype, call.templates.original.dtype
+    if any(dtype.kind not in "biu" or dtype.itemsize > 2 for dtype in dtypes):
+        return False
+    largest = max(2 ** (8 * dtype.itemsize) for dtype in dtypes)
+    return call.templates.original[:1].size * float(largest) ** 2 <= EXACT_SQUARES
+
+
+def score_integers(call: Call, area: Area, some: slice, part: Part, target: Array) -> None:
+    """The scores of an area of some images, in `target` (images, kernels, rows, columns) of float64 or int64."""
+    templates, score = call.templates, call.plan.scoring.score
+    where = reached(call.plan.geometry.axes, area, call.plan.settings.boundary)
+    box = native(call.pixels[some][:, :, where.box[0], where.box[1]])
+    pixels = gathered(box, where, call.fill)
+    products = target.view(np.int64)
+    call.products(pixels, "integers", templates.original, products, part)
+    doubles = staged(call, area, some, False)
+    planes = doubles._replace(factors=np.ones(len(box))).planes(DOUBLE)
+    squares = call.windows(planes, "squares", area.counts)
+    sums = call.windows(planes, "sum", area.counts) if score in CENTRED else squares[:, :0]
+    whole = templates.original.astype(np.int64)
+    n_taps = templates.n_taps
+    of_sums, of_squares = whole.sum(axis=(2, 3)), (whole**2).sum(axis=(2, 3))
+    norms = of_squares.sum(axis=1).astype(np.float64)
+    if score in CENTRED:
+        norms = exact_spread_of(of_sums, of_squares, n_taps)
+    for image, of_image in enumerate(target):
+        own = squares[image][:, part.places[0], part.places[1]]
+        spread = np.ascontiguousarray(own.sum(axis=0))
+        if score in ("ssd", "nssd"):
+            exact_distances(products[image], spread, of_squares.sum(axis=1), products[image])
+            if score == "nssd":
+                share(of_image, products[image], spread, norms, call.plan.scoring.undefined)
+            continue
+        of_windows = np.ascontiguousarray(sums[image][:, part.places[0], part.places[1]])
+        if score in CENTRED:
+            exact_spreads(of_windows, np.ascontiguousarray(own), n_taps, spread)
+        exact_scores(products[image], of_windows, spread, of_sums, norms, n_taps, score != "covariance", of_image)
+        undefined = call.plan.scoring.undefined
+        if undefined != 0 or score == "covariance":
+            of_image[:, spread == 0] = undefined
+            of_image[norms == 0] = undefined
+
+
+def exact_spread_of(sums: Array, squares: Array, n_taps: int) -> npt.NDArray[np.float64]:
+    """n_taps * squares - sums**2, added up over channels, of each template, rounded as those of windows are."""
+    spread = np.empty((1, len(sums)))
+    planes = (np.ascontiguousarray(one.T[:, np.newaxis], np.float64) for one in (sums, squares))
+    exact_spreads(*planes, n_taps, spread)
+    return spread[0]
+
+
+def share(target: Array, distances: Array, of_windows: Array, of_templates: Array, undefined: float) -> None:
+    """Distances divided by the norms, in the same memory."""
+    for kernel, own in enumerate(of_templates):
+        norms = of_windows * own
+        found = np.divide(distances[kernel], np.sqrt(norms), out=np.full(norms.shape, undefined), where=norms > 0)
+        target[kernel] = found
+
+
+def score_large(call: Call, area: Area, some: slice, part: Part, target: Array) -> None:
+    """The distances of whole numbers of any size, in `target` of int64; OverflowError if it does not hold one."""
+    where = reached(call.plan.geometry.axes, area, call.plan.settings.boundary)
+    box = call.pixels[some][:, :, where.box[0], where.box[1]]
+    kernels = call.templates.original
+    middle = (int(kernels.max()) + int(kernels.min())) // 2
+    fill = int(call.fill[0]) if len(set(call.fill.tolist())) == 1 else None
+    ends = [int(end(operand)) - middle for operand in (box, kernels) for end in (np.min, np.max)]
+    largest = max(map(abs, ends + ([] if fill is None else [fill - middle])))
+    if fill is None or 4 * largest**2 * kernels[:1].size >= MOST_SQUARES:
+        for image, of_image in enumerate(target, some.start):
+            of_image[...] = distances_of_any(call, image, area, part)
+        return
+    planes = gathered(less(box, middle), where, fill - middle)
+    about = less(kernels, middle)
+    call.products(planes, "less their middle", about, target, part)
+    squares = np.empty((len(planes), 1, *target.shape[2:]), np.int64)
+    call.products(planes**2, "ones", np.ones((1, *about.shape[1:]), np.int64), squares, part)
+    target *= -2
+    target += squares
+    target += (about**2).sum(axis=(1, 2, 3))[:, np.newaxis, np.newaxis]
+
+
+def less(values: Array, middle: int) -> npt.NDArray[np.int64]:
+    """Whole numbers less one, where int64 holds the differences: in 64 bits that wrap."""
+    wide = values.astype(np.uint64) if values.dtype.kind != "i" else values.astype(np.int64).view(np.uint64)
+    return np.asarray((wide - np.uint64(middle % 2**64)).view(np.int64))
+
+
+def distances_of_any(call: Call, image: int, area: Area, part: Part) -> Array:
+    """The distances of one image, summed as Python's integers."""
+    where = reached(call.plan.geometry.axes, area, call.plan.settings.boundary)
+    box = call.pixels[image : image + 1][:, :, where.box[0], where.box[1]].astype(object)
+    fill = np.array([int(number) for number in call.fill.tolist()], object)
+    planes = gathered(box, where, fill)[0]
+    settings, (height, width) = call.plan.settings, call.templates.taps
+    kernels = call.templates.original.astype(object)
+    rows, columns = part.places
+    found = np.empty((len(kernels), rows.stop - rows.start, columns.stop - columns.start), object)
+    for y, x in np.ndindex(found.shape[1:]):
+        top, left = (y + rows.start) * settings.stride[0], (x + columns.start) * settings.stride[1]
+        bottom, right = top + (height - 1) * settings.dilation[0] + 1, left + (width - 1) * settings.dilation[1] + 1
+        window = planes[:, top : bottom : settings.dilation[0], left : right : settings.dilation[1]]
+        found[:, y, x] = ((kernels - window) ** 2).sum(axis=(1, 2, 3))
+    if found.max() > np.iinfo(np.int64).max:
+        raise OverflowError("dtype: a score does not fit int64; allowed is a type that holds every score")
+    return found

@@ -1,0 +1,275 @@
+"""Scores of areas where pixels or taps do not count, or in part: sums over what both see (Padfield, 2012).
+
+With w for the mask times the template's, all six sums over w, wI, wI^2, wT, wT^2 and wIT are correlations: of the mask,
+the masked image and its square, with the template's mask, the masked template and its square.
+"""
+
+from math import sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr._areas import Area
+from xcorr._bank import make_bank
+from xcorr._masks import is_binary
+from xcorr._match_call import DOUBLE, Call, Part, Staged, staged
+from xcorr._matching import CENTRED, DISTANCES
+from xcorr._run import run
+from xcorr._scores import masked_sums, scores_one_by_one
+
+Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
+
+SUMS_AT_ONCE = 2**25
+"""Bytes of the sums of some templates that are there at once."""
+
+OVERLAP_ERROR = 1e-9
+"""What sums of shares may err by, as a share of the template's: an overlap that is less than that too small counts."""
+
+CONDITION = 256
+"""Units of rounding that sums may err by, as a share of what they are taken of."""
+
+
+class Masked(NamedTuple):
+    """One image of an area: its planes and shares, and the sums that no template's taps are in."""
+
+    call: Call
+    area: Area
+    part: Part
+    pixels: Staged
+    image: int
+    exact: bool
+    planes: Array  # (channels, rows, columns), float64 about a number, or int64 as they are
+    shares: Array  # of the same shape
+
+    @property
+    def centred(self) -> bool:
+        """Whether the score is about means."""
+        return self.call.plan.scoring.score in CENTRED
+
+
+def score_masked(
+    call: Call, area: Area, some: slice, part: Part, seen: tuple[Doubles, Doubles] | None, target: Array
+) -> None:
+    """The scores of an area of some images, in `target` (images, kernels, rows, columns) of float32 or float64."""
+    ones = np.ones((1, 1, 1, 1))
+    box_shares, shares = seen or (None, ones)
+    centred = call.plan.scoring.score in CENTRED
+    pixels = staged(call, area, some, centred, box_shares)
+    depth = call.pixels.shape[1]
+    shares = np.broadcast_to(shares, (len(pixels.box), depth, *pixels.reached.shape))
+    exact = sums_are_exact(call, shares)
+    if exact:
+        planes = pixels._replace(factors=np.ones(len(pixels.box))).planes(DOUBLE, False).astype(np.int64)
+        shares = shares.astype(np.int64)
+    else:
+        planes = pixels.planes(DOUBLE)
+    planes = np.where(shares > 0, planes, 0)
+    for image, scores in enumerate(target):
+        one = Masked(call, area, part, pixels, image, exact, planes[image], shares[image])
+        score_one(one, scores)
+
+
+def sums_are_exact(call: Call, shares: Doubles) -> bool:
+    """Whether all sums are of whole numbers that int64 holds."""
+    original, counts = call.templates.original, call.templates.shares
+    dtypes = call.pixels.dtype, original.dtype
+    if any(dtype.kind not in "biu" or dtype.itemsize > 2 for dtype in dtypes):
+        return False
+    return is_binary(shares) and (counts is None or is_binary(counts))
+
+
+def score_one(one: Masked, target: Array) -> None:
+    """The scores of one image, some templates at a time."""
+    templates = one.call.templates
+    shared = templates.shares is None or len(templates.shares) == 1
+    depth, counts = len(one.planes), one.part.shape
+    each = 8 * depth * counts[0] * counts[1] * (3 if shared else 6)
+    at_once = max(1, SUMS_AT_ONCE // each)
+    of_shares = window_sums(one, slice(0, 1)) if shared else None
+    for first in range(0, len(target), at_once):
+        some = slice(first, min(first + at_once, len(target)))
+        score_some(one, some, of_shares or window_sums(one, some), target[some])
+
+
+def kernels_of(one: Masked) -> tuple[Array, Array]:
+    """Templates and their shares as they are summed, (kernels, channels, rows, columns)."""
+    templates = one.call.templates
+    counts = np.ones((1, 1, 1, 1)) if templates.shares is None else templates.shares
+    shape = (len(counts), *templates.original.shape[1:])
+    if one.exact:
+        return templates.original.astype(np.int64), np.broadcast_to(counts, shape).astype(np.int64)
+    return templates.centred if one.centred else templates.values, np.broadcast_to(counts, shape)
+
+
+def correlations(one: Masked, planes: Array, name: str, kernels: Array) -> Array:
+    """The sums of each channel by itself, (kernels, channels, rows, columns)."""
+    result = np.empty((len(kernels), len(planes), *one.part.shape), np.int64 if one.exact else np.float64)
+    for channel in range(len(planes)):
+        own = np.ascontiguousarray(kernels[:, channel : channel + 1])
+        into = np.empty((1, len(kernels), *one.part.shape), result.dtype)
+        one.call.products(planes[np.newaxis, channel : channel + 1], f"{name} {channel}", own, into, one.part)
+        result[:, channel] = into[0]
+    return result
+
+
+def window_sums(one: Masked, some: slice) -> tuple[Array, Array, Array]:
+    """The sums of w, wI and wI^2 for each mask of the templates, (masks, channels, rows, columns)."""
+    parts = one.shares, one.shares * one.planes, one.shares * one.planes**2
+    templates = one.call.templates
+    if templates.shares is None:
+        found = []
+        for planes in parts:
+            whole = one.call.windows(np.ascontiguousarray(planes, np.float64)[np.newaxis], "sum", one.area.counts)
+            own = whole[:, :, one.part.places[0], one.part.places[1]]
+            found.append(own.astype(np.int64) if one.exact else own)
+        return found[0], found[1], found[2]
+    counts = kernels_of(one)[1][some]
+    name = f"shares {some.start} {some.stop}"
+    sums = [correlations(one, planes, name, counts) for planes in parts]
+    if is_binary(one.shares) and is_binary(counts):
+        sums[0] = np.rint(sums[0]).astype(sums[0].dtype)
+    return sums[0], sums[1], sums[2]
+
+
+def score_some(one: Masked, some: slice, of_windows: tuple[Array, Array, Array], target: Array) -> None:
+    """The scores of some templates."""
+    kernels, counts = kernels_of(one)
+    kernels = kernels[some]
+    counts = counts if len(counts) == 1 else counts[some]
+    name = f"{'centred' if one.centred else 'values'} {some.start} {some.stop}"
+    of_taps = [correlations(one, one.shares, f"{name} {power}", counts * kernels**power) for power in (1, 2)]
+    products = correlations(one, one.shares * one.planes, f"{name} 1", counts * kernels)
+    for index in range(len(kernels)):
+        seen, pixels, squares = (sums[index if len(sums) > 1 else 0] for sums in of_windows)
+        sums = np.zeros((3, *one.part.shape))
+        if one.centred:
+            lie = (np.ascontiguousarray(part) for part in (seen, pixels, squares, of_taps[0][index], of_taps[1][index]))
+            masked_sums(*lie, np.ascontiguousarray(products[index]), sums)
+        else:
+            sums[0], sums[1], sums[2] = (part.sum(axis=0) for part in (products[index], squares, of_taps[1][index]))
+        limits = squares.sum(axis=0).astype(np.float64), of_taps[1][index].sum(axis=0).astype(np.float64)
+        settle(one, some.start + index, sums, seen.sum(axis=0).astype(np.float64), limits, target[index])
+
+
+# --- one template -----------------------------------------------------------------------------------------------------
+
+
+def settle(one: Masked, kernel: int, sums: Doubles, seen: Doubles, raw: tuple[Doubles, Doubles], target: Array) -> None:
+    """The scores of one template, of sums about means or about 0; those in doubt are summed by themselves."""
+    plan, templates = one.call.plan, one.call.templates
+    whole = float(templates.seen[kernel])
+    least = whole * max(plan.scoring.min_overlap - OVERLAP_ERROR, OVERLAP_ERROR**1.5)
+    enough = seen >= least
+    scales = 0, 0
+    if not one.exact:
+        exponent = int((templates.own_exponents if one.centred else templates.exponents)[kernel])
+        scales = -int(np.frexp(one.pixels.factors[one.image])[1]) + 1, exponent
+        places = np.argwhere(in_doubt(one, kernel, sums, seen, raw) & enough)
+        if len(places):
+            summed_again(one, kernel, places, sums, seen, scales)
+    flat = (sums[1] <= 0) | (sums[2] <= 0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        target[...] = value_of(plan.scoring.score, sums, whole / seen, scales)
+    if plan.scoring.score not in ("correlation", "ssd"):
+        target[flat] = plan.scoring.undefined
+    unknown = unknown_windows(one, kernel)
+    if unknown is not None:
+        target[unknown > 0] = np.nan
+        if plan.scoring.score == "ssd":
+            target[unknown == 1] = np.inf
+    target[~enough] = plan.scoring.undefined
+
+
+def value_of(score: str, sums: Doubles, share: Doubles, scales: tuple[int, int]) -> Doubles:
+    """Scores, of sums of pixels and taps that are powers of two less than they were."""
+    products, of_window, of_template = sums
+    if score in ("zncc", "ncc"):
+        return np.clip(products / np.sqrt(of_window * of_template), -1, 1)
+    products = np.ldexp(products, scales[0] + scales[1])
+    if score in ("correlation", "covariance"):
+        return products * share + 0.0
+    of_window, of_template = np.ldexp(of_window, 2 * scales[0]), np.ldexp(of_template, 2 * scales[1])
+    distances = np.maximum(of_window - 2 * products + of_template, 0)
+    return distances * share if score == "ssd" else distances / np.sqrt(of_window) / np.sqrt(of_template)
+
+
+def in_doubt(
+    one: Masked, kernel: int, sums: Doubles, seen: Doubles, raw: tuple[Doubles, Doubles]
+) -> npt.NDArray[np.bool_]:
+    """Windows whose sums may not hold, or that may be flat."""
+    templates, plan = one.call.templates, one.call.plan
+    n_taps = templates.n_taps * templates.n_channels
+    unit, tolerance = np.finfo(np.float64).eps / 2, plan.tolerance
+    condition = unit * (CONDITION + 4 * sqrt(n_taps))
+    largest = max(float(np.abs(one.planes).max()), 2.0**-400)
+    counts = templates.counts[kernel]
+    of_template = float((counts * (templates.centred if one.centred else templates.values)[kernel] ** 2).sum())
+    error = [condition * (raw[0] + sqrt(n_taps) * largest**2), condition * (raw[1] + of_template)]
+    of_products = condition * (np.sqrt(np.maximum(raw[0] * raw[1], 0)) + largest * sqrt(of_template))
+    weak = (sums[1] * 0.3 * tolerance <= error[0]) | (sums[2] * 0.3 * tolerance <= error[1])
+    if plan.scoring.score in DISTANCES or plan.scoring.score == "correlation":
+        weak = (sums[1] <= error[0]) | (sums[2] <= error[1])
+    else:
+        weak |= np.sqrt(np.maximum(sums[1] * sums[2], 0)) * 0.3 * tolerance <= of_products
+    if one.centred:
+        for sum_, limit in zip((sums[1], sums[2]), plan.flat, strict=True):
+            weak |= sum_ <= np.maximum(seen, 0) * limit**2 * 1.01
+    return np.asarray(weak)
+
+
+def summed_again(
+    one: Masked, kernel: int, places: Array, sums: Doubles, seen: Doubles, scales: tuple[int, int]
+) -> None:
+    """The sums of windows by themselves, in place; 0 for what is flat."""
+    templates, plan = one.call.templates, one.call.plan
+    results: Doubles = np.empty((len(places), 7))
+    origin = np.array([of_axis.start for of_axis in one.part.places])
+    corners = np.ascontiguousarray((places + origin) * np.array(plan.settings.stride), np.intp)
+    original = one.pixels.original()[one.image]
+    shares = np.ascontiguousarray(one.shares, np.float64)
+    taps = np.ascontiguousarray(templates.values[kernel])
+    counts = np.ascontiguousarray(templates.counts[kernel], np.float64)
+    scores_one_by_one(original, shares, corners, taps, counts, plan.settings.dilation, one.centred, results)
+    covariance, spread, of_template, total, largest, largest_tap, exponent = results.T
+    shift = exponent.astype(np.intp) - scales[0]
+    of_tap = int(templates.exponents[kernel]) - scales[1]
+    if one.centred:
+        total = np.maximum(total, np.finfo(np.float64).tiny)
+        flat = np.ldexp(np.sqrt(np.maximum(spread, 0) / total), exponent.astype(np.intp)) <= plan.flat[0] * largest
+        spread = np.where(flat, 0, spread)
+        flat = np.sqrt(np.maximum(of_template, 0) / total) <= plan.flat[1] * largest_tap
+        of_template = np.where(flat, 0, of_template)
+    place = tuple(places.T)
+    if plan.scoring.score in ("zncc", "ncc"):
+        shift, of_tap = np.zeros_like(shift), 0
+    sums[(0, *place)] = np.ldexp(covariance, shift + of_tap)
+    sums[(1, *place)] = np.ldexp(spread, 2 * shift)
+    sums[(2, *place)] = np.ldexp(of_template, 2 * of_tap)
+
+
+def unknown_windows(one: Masked, kernel: int) -> Array | None:
+    """1 where what both see holds infinity, 2 where it holds NaN; None where nothing is."""
+    templates, bad = one.call.templates, one.pixels.bad
+    has_bad = bad is not None and bad[one.image].any()
+    if not has_bad and not templates.unknown[kernel]:
+        return None
+    found = np.zeros(one.part.shape)
+    for code in (1, 2):
+        hits = np.zeros(one.part.shape)
+        if bad is not None and has_bad:
+            hits += counted(one, bad[one.image] == code, templates.counts[kernel] > 0)
+        if templates.unknown[kernel]:
+            hits += counted(one, one.shares > 0, templates.bad_taps[kernel] == code)
+        found[hits > 0.5] = code
+    return found
+
+
+def counted(one: Masked, pixels: Array, taps: Array) -> Doubles:
+    """How many pixels lie under a template's taps, of these that are true."""
+    into = np.empty((1, 1, *one.part.shape))
+    planes, kernels = pixels[np.newaxis].astype(np.float64), taps[np.newaxis].astype(np.float64)
+    plan = one.call.plan_of(planes, kernels, into, one.part)
+    run(plan, make_bank(kernels, None, plan.reading), planes, 0, into, one.call.workers)
+    return into[0, 0]

@@ -1,0 +1,144 @@
+"""The scores of a call: area by area, by the way that its pixels allow."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _workers
+from xcorr._areas import AT_ONCE, Area, areas_of
+from xcorr._arrays import check_out, copy_in_pieces
+from xcorr._masks import FINITE, canonical, canonical_mask
+from xcorr._match_call import Call, Part, seen_of
+from xcorr._match_floats import score_floats
+from xcorr._match_integers import are_small, score_integers, score_large
+from xcorr._match_masked import score_masked
+from xcorr._matching import MatchPlan, n_images_of, of_templates
+from xcorr._memory import empty
+from xcorr._plan import Plan
+from xcorr._respond import may_overlap
+from xcorr._templates import Templates
+
+Array = npt.NDArray[Any]
+
+
+def templates_of(plan: MatchPlan, templates: Array, mask: Any, index: int | None = None) -> Templates:
+    """The bank of a plan, or the bank of one of its images."""
+    layout = plan.layout
+    axes = layout.kernels
+    if index is not None:
+        own = mask is not None and mask.ndim > 2 and mask.ndim >= templates.ndim - ("C" in layout.word)
+        templates, mask = templates[index], mask[index % len(mask)] if own else mask
+    kernels = canonical(templates, axes)
+    shares = None
+    if mask is not None:
+        shares = canonical_mask(mask, "template_mask", templates.shape, axes, "templates")
+        shares = (shares if shares.dtype.kind == "f" else shares != 0).astype(np.float64)
+        shares = None if np.all(shares == 1) else shares
+    return Templates(kernels, shares, plan.flat[1])
+
+
+def check_mask(plan: MatchPlan, mask: Any, images: Array) -> Any:
+    """A mask in canonical axes, the word, or None."""
+    if mask is None or mask is FINITE:
+        return mask
+    return canonical_mask(mask, "mask", images.shape, plan.layout.images, "images")
+
+
+def match_images(
+    plan: MatchPlan, banks: "list[Templates]", images: Array, mask: Any, fill: Any, out: Any, workers: Any
+) -> Array:
+    """The scores of images, in `out` or in memory of its own; `out` is as it was if one is refused."""
+    n_images = n_images_of(images.shape, plan.layout.images[0])
+    shape = plan.response_shape(n_images)
+    if workers is not None:
+        workers = _workers.count_workers(workers)
+    target, _held = (None, []) if out is None else check_out(out, shape, plan.response)
+    operands = [images, *(bank.original for bank in banks), *([] if mask is None or mask is FINITE else [mask])]
+    direct = target is not None and not plan.exact and not any(may_overlap(target, other) for other in operands)
+    direct = direct and plan.response == plan.computed
+    computed = np.dtype(np.int64) if plan.exact else plan.computed
+    result: Array = target if direct and target is not None else empty(shape, computed)
+    if 0 not in shape:
+        score_all(plan, banks, images, mask, fill, result, workers)
+    if target is None:
+        return result if computed == plan.response else converted(result, plan.response)
+    if result is not target:
+        copy_in_pieces(target, result if computed == plan.response else converted(result, plan.response))
+    returned: Array = out
+    return returned
+
+
+def converted(result: Array, dtype: np.dtype[Any]) -> Array:
+    """Scores of another type; OverflowError for whole numbers that it does not hold."""
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        if result.size and (int(result.min()) < int(limits.min) or int(result.max()) > int(limits.max)):
+            raise OverflowError(
+                f"dtype: a score does not fit {dtype} ({limits.min} to {limits.max}); "
+                "allowed is a type that holds every score"
+            )
+    with np.errstate(over="ignore", under="ignore"):
+        return result.astype(dtype)
+
+
+def score_all(
+    plan: MatchPlan, banks: "list[Templates]", images: Array, mask: Any, fill: Any, result: Array, workers: Any
+) -> None:
+    """All scores of a batch: of each image with its own bank, or with the one of all, or channel by channel."""
+    pixels, scores = canonical(images, plan.layout.images), canonical(result, plan.layout.response)
+    channels = [slice(None)]
+    if plan.layout.each_channel:
+        channels = [slice(channel, channel + 1) for channel in range(plan.n_responses)]
+    for index, bank in enumerate(banks):
+        some = slice(None) if len(banks) == 1 and not plan.settings.pairwise else slice(index, index + 1)
+        for channel in channels:
+            seen = mask
+            if isinstance(seen, np.ndarray):
+                seen = seen[some if len(seen) > 1 else slice(None), channel if seen.shape[1] > 1 else slice(None)]
+            call = Call(plan, bank, pixels[some, channel], seen, fill[channel], scores[some, channel], workers)
+            score_call(call)
+
+
+def score_call(call: Call) -> None:
+    """All scores of a call, area by area, of some images at a time where these are small."""
+    plan = call.plan
+    exact = are_small(call)
+    for area in areas_of(plan.geometry, plan.unseen_padding):
+        wanted = area.within(plan.roi)
+        if min(wanted.counts) <= 0:
+            continue
+        part = Part(area, wanted.places(area.first))
+        rows, columns = wanted.places(plan.roi.first)
+        pixels = (area.counts[0] + call.templates.taps[0]) * (area.counts[1] + call.templates.taps[1])
+        at_once = max(1, AT_ONCE // (pixels * call.pixels.shape[1]))
+        for first in range(0, len(call.pixels), at_once):
+            some = slice(first, min(first + at_once, len(call.pixels)))
+            score_area(call, area, some, part, call.out[some, :, rows, columns], exact)
+
+
+def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, exact: bool) -> None:
+    """The scores of one area of some images."""
+    box, padded = seen_of(call, area, some)
+    seen = None if box is None or padded is None else (box, padded)
+    raw = call.plan.scoring.score in ("correlation", "ssd") and not call.plan.exact
+    if call.templates.shares is not None or seen is not None or (raw and call.plan.masked):
+        score_masked(call, area, some, part, seen, target)
+    elif call.plan.exact and not exact:
+        score_large(call, area, some, part, target)
+    elif exact:
+        score_integers(call, area, some, part, target)
+    else:
+        score_floats(call, area, some, part, target)
+
+
+def check_it_runs(plan: MatchPlan, bank: Templates) -> None:
+    """The errors of the correlations that scores are made of, before any is run."""
+    area = areas_of(plan.geometry, plan.unseen_padding)[0]
+    sizes = [axis.reach(count) for axis, count in zip(plan.geometry.axes, area.counts, strict=True)]
+    planes = np.broadcast_to(np.zeros((), plan.computed), (1, plan.geometry.channels, *sizes))
+    target = np.broadcast_to(np.zeros((), plan.computed), (1, bank.n_kernels, *area.counts))
+    call = Call(plan, bank, planes, None, np.zeros(1), target, 1)
+    with of_templates():
+        inner: Plan = call.plan_of(planes, bank.original, target)
+        inner.check_it_fits()

@@ -1,0 +1,91 @@
+"""Templates: a bank that is looked for, as it is and about its means, in banks for the sums of each type."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr._bank import Bank, make_bank
+from xcorr._plan import Plan
+
+Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
+
+FLAT = {"f": 2.0**-21, "d": 2.0**-50}
+"""The deviation, as a share of the largest magnitude, up to which floats of a type count as flat."""
+
+
+class Templates:
+    """Templates (kernels, channels, rows, columns) and what counts of their taps.
+
+    What is made of them is divided by a power of two for each, so that the largest tap is about 1.
+
+    Parameters
+    ----------
+    original : as they were given, in canonical axes.
+    shares : what counts of each tap, broadcast to `original`, or None for all.
+    flat : the deviation up to which they count as flat, 0 for whole numbers.
+    """
+
+    def __init__(self, original: Array, shares: Doubles | None, flat: float) -> None:
+        self.original, self.shares = original, shares
+        self.n_kernels, self.n_channels, *taps = original.shape
+        self.taps = taps[0], taps[1]
+        self.n_taps = taps[0] * taps[1]
+        exact = original.astype(np.longdouble)
+        counts = np.ones(original.shape[1:]) if shares is None else np.broadcast_to(shares, original.shape)
+        self.counts = np.broadcast_to(counts, original.shape)
+        seen = np.where(self.counts > 0, exact, 0)
+        self.bad_taps = np.isinf(seen).astype(np.uint8) + 2 * np.isnan(seen).astype(np.uint8)
+        self.unknown = self.bad_taps.max(axis=(1, 2, 3), initial=0)
+        exact = np.where(np.isfinite(seen), seen, 0)
+        self.exponents = exponents_of(exact)
+        exact = np.ldexp(exact, -each(self.exponents))
+        self.values = exact.astype(np.float64)
+        about, self.means = about_means(exact, self.counts)
+        self.own_exponents = exponents_of(about)
+        about = np.ldexp(about, -each(self.own_exponents))
+        self.centred = about.astype(np.float64)
+        self.own_exponents = self.own_exponents + self.exponents
+        axes = (1, 2, 3)
+        self.spread = (self.counts * self.centred**2).sum(axis=axes)
+        self.norm = (self.counts * self.values**2).sum(axis=axes)
+        self.seen = self.counts.sum(axis=axes)
+        deviation = np.sqrt(self.spread / np.maximum(self.seen, 1)) * 2.0 ** (self.own_exponents - self.exponents)
+        self.flat = (self.spread == 0) | (deviation <= flat * np.abs(self.values).max(axis=axes, initial=0))
+        self.limit = flat
+        self.banks: dict[Hashable, Bank] = {}
+
+    def bank(self, plan: Plan, name: str, kernels: Array) -> Bank:
+        """The bank of kernels (kernels, channels, rows, columns) that have this name, for a plan."""
+        key = name, plan.types, plan.layout.kernels
+        bank = self.banks.get(key)
+        if bank is None:
+            kernels = kernels.astype(plan.types.kernels, copy=False)
+            if plan.layout.word == "NHWC":
+                kernels = np.moveaxis(kernels, 1, 3)
+            bank = self.banks[key] = make_bank(np.ascontiguousarray(kernels), None, plan.reading)
+        return bank
+
+
+def each(numbers: Array) -> Array:
+    """One number for each template, beside its taps."""
+    return numbers[:, np.newaxis, np.newaxis, np.newaxis]
+
+
+def exponents_of(values: Array) -> npt.NDArray[np.intp]:
+    """The exponent of each template's largest magnitude; 0 for zeros."""
+    if not len(values):
+        return np.zeros(0, np.intp)
+    return np.asarray(np.frexp(np.abs(values).max(axis=(1, 2, 3)))[1], np.intp)
+
+
+def about_means(values: Array, counts: Array) -> tuple[Array, Array]:
+    """Taps less the mean of their channel, and these means; the second time takes what the first rounded away."""
+    totals = counts.sum(axis=(2, 3), keepdims=True)
+    totals = np.where(totals == 0, 1, totals)
+    means = (counts * values).sum(axis=(2, 3), keepdims=True) / totals
+    about = values - means
+    rest = (counts * about).sum(axis=(2, 3), keepdims=True) / totals
+    return np.where(counts > 0, about - rest, 0), (means + rest)[..., 0, 0]
