@@ -52,7 +52,8 @@ def match(
     templates : array_like
         One template or a bank, as the kernels of `correlate`.
     score : {"zncc", "ncc", "covariance", "correlation", "ssd", "nssd"}
-        What is computed, see Notes. "zncc" is 1 for a copy whatever its brightness and contrast, -1 for an inverted one.
+        What is computed, see Notes. "zncc" is 1 for a copy, whatever its brightness and contrast, and -1 for an inverted
+        one.
     layout, padding, boundary, stride, dilation, roi, pairwise
         As for `correlate`.
     fill_value : scalar or array_like, (C,), optional
@@ -81,8 +82,8 @@ def match(
     Returns
     -------
     ndarray
-        The scores, of the shape that `correlate` gives: float32 for float16 and float32 operands, float64 for float64 and
-        integers; int64, exact, for "correlation" and "ssd" of integers of which every pixel counts.
+        The scores, of the shape that `correlate` gives: float32 for float16 and float32 operands, float64 for float64
+        and integers; int64, exact, for "correlation" and "ssd" of integers of which every pixel counts.
 
     Raises
     ------
@@ -111,8 +112,8 @@ def match(
     2**-50 (float64) of its largest magnitude; integers are flat where all are equal. "ncc" and "nssd" are undefined
     only for zeros.
 
-    "zncc" and "ncc" are within 1e-5 (float32) or 1e-10 (float64) of the exact score of the given numbers, whatever their
-    offset, scale or contrast. Copies of integers of up to 16 bits score exactly 1, inverted ones -1.
+    "zncc" and "ncc" are within 1e-5 (float32) or 1e-10 (float64) of the exact score of the given numbers, whatever
+    their offset, scale or contrast. Copies of integers of up to 16 bits score exactly 1, inverted ones -1.
 
     A NaN in a window makes its scores NaN, and so does infinity, but for "ssd", which then is infinite, and
     "correlation", which is as `correlate` has it.

@@ -13,7 +13,7 @@ from xcorr._plan import Plan, plan_for
 from xcorr._run import run
 from xcorr._scores import stage, windows_of
 from xcorr._settings import USUAL
-from xcorr._templates import Templates
+from xcorr._templates import Templates, unknown
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -108,7 +108,7 @@ class Staged(NamedTuple):
     box: Array  # as they are, but for those that are not finite, which are 0
     reached: Reached
     shift: Array  # of 64-bit integers, what the box is less than the image
-    bad: Array | None  # (images, channels, rows, columns): 1 for infinity, 2 for NaN, else 0
+    bad: Array | None  # (images, channels, rows, columns): codes of what is not finite; None where all is
     factors: Doubles
     centres: Doubles  # times the factors
     fill: Doubles
@@ -134,7 +134,7 @@ def staged(call: Call, area: Area, some: slice, centred: bool, seen: Doubles | N
     """The pixels of an area of some images; `seen` are the shares of these that count (images, channels, box)."""
     where = reached(call.plan.geometry.axes, area, call.plan.settings.boundary)
     box = native(call.pixels[some][:, :, where.box[0], where.box[1]])
-    fill = np.array(np.broadcast_to(call.fill, box.shape[:2]))
+    fill = np.ascontiguousarray(np.broadcast_to(call.fill, box.shape[:2]))
     shift = np.zeros(box.shape[:2])
     bad = None
     if seen is not None:
@@ -162,7 +162,8 @@ def staged(call: Call, area: Area, some: slice, centred: bool, seen: Doubles | N
         inside = np.zeros((*box.shape[:2], 1, 1), np.uint8) if bad is None else bad
         bad = np.where(outside, unknown(fill)[..., np.newaxis, np.newaxis], inside)
         fill = np.where(np.isfinite(fill), fill, 0)
-    return Staged(box, where, shift, bad, factors, centres.astype(np.float64), fill)
+    centres, fill = np.ascontiguousarray(centres, np.float64), np.ascontiguousarray(fill, np.float64)
+    return Staged(box, where, shift, bad, factors, centres, fill)
 
 
 def native(box: Array) -> Array:
@@ -183,11 +184,6 @@ def only_finite(box: Array) -> tuple[Array, Array | None]:
             return box, None
     bad = unknown(box)
     return np.where(bad > 0, np.zeros((), box.dtype), box), bad
-
-
-def unknown(values: Array) -> npt.NDArray[np.uint8]:
-    """1 for infinity, 2 for NaN, else 0."""
-    return np.isinf(values).astype(np.uint8) + 2 * np.isnan(values).astype(np.uint8)
 
 
 def powers(box: Array, fill: Doubles) -> Doubles:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from xcorr._areas import Area
 from xcorr._match_call import DOUBLE, Call, Part, Staged, staged
+from xcorr._match_unknown import Operand, mark_unknown
 from xcorr._matching import CENTRED, DISTANCES
 from xcorr._memory import empty
 from xcorr._plan import Plan
@@ -238,7 +239,7 @@ def finish(one: One, products: Array, target: Array, holds: bool) -> None:
         if not (norms > 0).all():
             target[:, norms <= 0] = undefined
         target[templates.flat if one.centred else templates.norm == 0] = undefined
-    mark_unknown(one, target)
+    mark(one, target)
 
 
 def again(one: One, target: Array) -> None:
@@ -272,17 +273,17 @@ def distances(one: One, products: Array, norms: Doubles, target: Array) -> None:
         target[kernel] = found
 
 
-def mark_unknown(one: One, target: Array) -> None:
+def mark(one: One, target: Array) -> None:
     """What the formula gives where a window or a template is not finite: NaN, but of infinite distances infinity."""
-    of_templates, bad = one.call.templates.unknown, one.pixels.bad
-    bad = None if bad is None or not bad[one.image].any() else bad[one.image]
-    if bad is None and not of_templates.any():
-        return
-    of_windows = np.zeros(target.shape[1:])
-    if bad is not None:
-        planes = bad.max(axis=0).astype(np.float64)[np.newaxis, np.newaxis]
-        of_windows = one.call.windows(planes, "greatest", one.area.counts)[0, 0][one.part.places]
-    worst = np.maximum(of_windows, of_templates[:, np.newaxis, np.newaxis])
-    target[worst > 0] = np.nan
-    if one.call.plan.scoring.score == "ssd":
-        target[worst == 1] = np.inf
+    templates, bad = one.call.templates, one.pixels.bad
+    codes = np.zeros(one.planes.shape, np.uint8) if bad is None else bad[one.image]
+    if one.call.plan.scoring.score != "ssd" and codes.any():
+        planes = (codes > 0).max(axis=0).astype(np.float64)[np.newaxis, np.newaxis]
+        found = one.call.windows(planes, "greatest", one.area.counts)[0, 0][one.part.places]
+        target[:, found > 0] = np.nan
+        codes = np.zeros_like(codes)
+    pixels = Operand(one.planes, codes, np.ones(codes.shape, np.bool_))
+    for index, scores in enumerate(target):
+        if codes.any() or templates.unknown[index]:
+            taps = Operand(templates.values[index], templates.bad_taps[index], templates.counts[index] > 0)
+            mark_unknown(one.call, one.part, pixels, taps, scores)

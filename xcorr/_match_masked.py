@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._areas import Area
-from xcorr._bank import make_bank
 from xcorr._masks import is_binary
 from xcorr._match_call import DOUBLE, Call, Part, Staged, staged
-from xcorr._matching import CENTRED, DISTANCES
-from xcorr._run import run
+from xcorr._match_unknown import Operand, mark_unknown
+from xcorr._matching import CENTRED
 from xcorr._scores import masked_sums, scores_one_by_one
 
 Array = npt.NDArray[Any]
@@ -161,7 +160,7 @@ def settle(one: Masked, kernel: int, sums: Doubles, seen: Doubles, raw: tuple[Do
     plan, templates = one.call.plan, one.call.templates
     whole = float(templates.seen[kernel])
     least = whole * max(plan.scoring.min_overlap - OVERLAP_ERROR, OVERLAP_ERROR**1.5)
-    enough = seen >= least
+    enough = (seen >= least) & (whole > 0)
     scales = 0, 0
     if not one.exact:
         exponent = int((templates.own_exponents if one.centred else templates.exponents)[kernel])
@@ -174,11 +173,12 @@ def settle(one: Masked, kernel: int, sums: Doubles, seen: Doubles, raw: tuple[Do
         target[...] = value_of(plan.scoring.score, sums, whole / seen, scales)
     if plan.scoring.score not in ("correlation", "ssd"):
         target[flat] = plan.scoring.undefined
-    unknown = unknown_windows(one, kernel)
-    if unknown is not None:
-        target[unknown > 0] = np.nan
-        if plan.scoring.score == "ssd":
-            target[unknown == 1] = np.inf
+    bad = one.pixels.bad
+    codes = np.zeros(one.planes.shape, np.uint8) if bad is None else bad[one.image]
+    if codes.any() or templates.unknown[kernel]:
+        pixels = Operand(one.planes, codes, one.shares > 0)
+        taps = Operand(templates.values[kernel], templates.bad_taps[kernel], templates.counts[kernel] > 0)
+        mark_unknown(one.call, one.part, pixels, taps, target)
     target[~enough] = plan.scoring.undefined
 
 
@@ -209,9 +209,9 @@ def in_doubt(
     error = [condition * (raw[0] + sqrt(n_taps) * largest**2), condition * (raw[1] + of_template)]
     of_products = condition * (np.sqrt(np.maximum(raw[0] * raw[1], 0)) + largest * sqrt(of_template))
     weak = (sums[1] * 0.3 * tolerance <= error[0]) | (sums[2] * 0.3 * tolerance <= error[1])
-    if plan.scoring.score in DISTANCES or plan.scoring.score == "correlation":
+    if plan.scoring.score in ("correlation", "ssd"):
         weak = (sums[1] <= error[0]) | (sums[2] <= error[1])
-    else:
+    elif plan.scoring.score != "nssd":
         weak |= np.sqrt(np.maximum(sums[1] * sums[2], 0)) * 0.3 * tolerance <= of_products
     if one.centred:
         for sum_, limit in zip((sums[1], sums[2]), plan.flat, strict=True):
@@ -247,29 +247,3 @@ def summed_again(
     sums[(0, *place)] = np.ldexp(covariance, shift + of_tap)
     sums[(1, *place)] = np.ldexp(spread, 2 * shift)
     sums[(2, *place)] = np.ldexp(of_template, 2 * of_tap)
-
-
-def unknown_windows(one: Masked, kernel: int) -> Array | None:
-    """1 where what both see holds infinity, 2 where it holds NaN; None where nothing is."""
-    templates, bad = one.call.templates, one.pixels.bad
-    has_bad = bad is not None and bad[one.image].any()
-    if not has_bad and not templates.unknown[kernel]:
-        return None
-    found = np.zeros(one.part.shape)
-    for code in (1, 2):
-        hits = np.zeros(one.part.shape)
-        if bad is not None and has_bad:
-            hits += counted(one, bad[one.image] == code, templates.counts[kernel] > 0)
-        if templates.unknown[kernel]:
-            hits += counted(one, one.shares > 0, templates.bad_taps[kernel] == code)
-        found[hits > 0.5] = code
-    return found
-
-
-def counted(one: Masked, pixels: Array, taps: Array) -> Doubles:
-    """How many pixels lie under a template's taps, of these that are true."""
-    into = np.empty((1, 1, *one.part.shape))
-    planes, kernels = pixels[np.newaxis].astype(np.float64), taps[np.newaxis].astype(np.float64)
-    plan = one.call.plan_of(planes, kernels, into, one.part)
-    run(plan, make_bank(kernels, None, plan.reading), planes, 0, into, one.call.workers)
-    return into[0, 0]

@@ -265,8 +265,9 @@ def match(
 
     With w the mask times the template's, T and I template and window, mT and mI their means per channel:
 
-        correlation  sum wTI            covariance  sum w(T-mT)(I-mI)                                    ssd   sum w(T-I)^2
-        ncc  that / sqrt(sum wT^2 sum wI^2)   zncc  that / sqrt(sum w(T-mT)^2 sum w(I-mI)^2)   nssd  that / sqrt(as in ncc)
+        correlation  sum wTI            ncc   that / sqrt(sum wT^2 sum wI^2)
+        covariance   sum w(T-mT)(I-mI)  zncc  that / sqrt(sum w(T-mT)^2 sum w(I-mI)^2)
+        ssd          sum w(T-I)^2       nssd  that / sqrt(sum wT^2 sum wI^2)
 
     correlation, covariance and ssd are multiplied by the sum of the template's mask over that of w.
     """
@@ -291,7 +292,9 @@ def match(
         shares = shares if images.ndim == 4 else shares[0]
         masks = [None if mask is None else shares[..., channel] for channel in range(len(channels))]
         keywords |= {"layout": "NHW", "template_mask": template_mask}
-        return np.stack([match(one, templates, mask=own, **keywords) for one, own in zip(channels, masks)], axis)
+        return np.stack(
+            [match(one, templates, mask=own, **keywords) for one, own in zip(channels, masks, strict=True)], axis
+        )
     return _match(images, templates, layout, mask, template_mask, keywords)
 
 
@@ -362,7 +365,10 @@ def _score(score, window, kernel, shares, of_template, min_overlap, undefined, l
         of_channels = np.where(shares.sum(axis=(0, 1)) == 0, 1, shares.sum(axis=(0, 1)))
         centred = [one - (shares * one).sum(axis=(0, 1)) / of_channels for one in (window, kernel)]
         for one, about, limit in zip((window, kernel), centred, limits, strict=True):
-            parts = [channel[share > 0] for channel, share in zip(*(np.moveaxis(a, -1, 0) for a in (one, shares)))]
+            parts = [
+                channel[share > 0]
+                for channel, share in zip(*(np.moveaxis(a, -1, 0) for a in (one, shares)), strict=True)
+            ]
             constant = all(len(part) == 0 or part.min() == part.max() for part in parts)
             deviation = np.sqrt((shares * about**2).sum() / total)
             if finite and (constant or deviation <= limit * np.abs(one).max()):
@@ -371,7 +377,7 @@ def _score(score, window, kernel, shares, of_template, min_overlap, undefined, l
         spreads = [np.sqrt((shares * one**2).sum()) for one in centred]
         return covariance * raw if score == "covariance" else covariance / spreads[0] / spreads[1]
     norms = [np.sqrt((shares * one**2).sum()) for one in (window, kernel)]
-    if score in ("ncc", "nssd") and 0 in norms:
+    if score in ("ncc", "nssd") and finite and 0 in norms:
         return undefined
     if score in ("ssd", "nssd"):
         distance = (shares * (kernel - window) ** 2).sum()

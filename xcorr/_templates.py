@@ -16,6 +16,10 @@ FLAT = {"f": 2.0**-21, "d": 2.0**-50}
 """The deviation, as a share of the largest magnitude, up to which floats of a type count as flat."""
 
 
+PLUS, MINUS, NAN = 1, 2, 3
+"""Codes of what is not finite, the worst last."""
+
+
 class Templates:
     """Templates (kernels, channels, rows, columns) and what counts of their taps.
 
@@ -37,7 +41,7 @@ class Templates:
         counts = np.ones(original.shape[1:]) if shares is None else np.broadcast_to(shares, original.shape)
         self.counts = np.broadcast_to(counts, original.shape)
         seen = np.where(self.counts > 0, exact, 0)
-        self.bad_taps = np.isinf(seen).astype(np.uint8) + 2 * np.isnan(seen).astype(np.uint8)
+        self.bad_taps = unknown(seen)
         self.unknown = self.bad_taps.max(axis=(1, 2, 3), initial=0)
         exact = np.where(np.isfinite(seen), seen, 0)
         self.exponents = exponents_of(exact)
@@ -67,6 +71,13 @@ class Templates:
                 kernels = np.moveaxis(kernels, 1, 3)
             bank = self.banks[key] = make_bank(np.ascontiguousarray(kernels), None, plan.reading)
         return bank
+
+
+def unknown(values: Array) -> npt.NDArray[np.uint8]:
+    """What values are that are not finite; 0 for all others."""
+    codes = np.zeros(values.shape, np.uint8)
+    codes[values == np.inf], codes[values == -np.inf], codes[np.isnan(values)] = PLUS, MINUS, NAN
+    return codes
 
 
 def each(numbers: Array) -> Array:
