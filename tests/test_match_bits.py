@@ -1,0 +1,78 @@
+"""The bits of scores: whatever the workers, the batch, the place in it and in the bank, the memory, the part."""
+
+import numpy as np
+import pytest
+from checks import assert_same_bits, random_generator
+from looping import for_each
+from matching import SCORES, values
+
+import xcorr
+
+MASKS = ("none", "image", "template", "padding")
+
+
+def call_of(rng, dtype, masks, shape=(5, 70, 90), taps=(7, 9, 8)):
+    """Operands and keywords: several areas' pixels where a template is long."""
+    images, templates = values(rng, shape, dtype, "noise"), values(rng, taps, dtype, "noise")
+    keywords = {"layout": "NHW"}
+    if masks == "image":
+        keywords["mask"] = rng.random(shape) > 0.2
+    elif masks == "template":
+        keywords["template_mask"] = rng.random(taps[1:]) > 0.2
+    elif masks == "padding":
+        keywords["padding"] = "same"
+    return images, templates, keywords
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+@pytest.mark.parametrize("masks", MASKS)
+@for_each("method", ["direct", "fft"])
+@for_each("score", SCORES)
+def test_bits_of_a_batch(dtype, masks, method, score):
+    rng = random_generator(dtype, masks, method, score)
+    images, templates, keywords = call_of(rng, dtype, masks)
+    mask = keywords.pop("mask", None)
+    matcher = xcorr.Matcher(templates, score=score, method=method, **keywords)
+    whole = matcher(images, mask=mask)
+    for workers in (1, 2, 3):
+        assert_same_bits(matcher(images, mask=mask, workers=workers), whole)
+    for some in ([0], [3, 1], [4, 4, 2, 0]):
+        assert_same_bits(matcher(images[some], mask=None if mask is None else mask[some]), whole[some])
+    turned = np.asfortranarray(images)
+    assert_same_bits(matcher(turned, mask=mask), whole)
+    out = np.full((*whole.shape[::-1],), 9, whole.dtype).T
+    assert_same_bits(matcher(images, mask=mask, out=out), whole)
+    others = xcorr.match(images, templates[[5, 2]], mask=mask, score=score, method=method, **keywords)
+    assert_same_bits(others, whole[..., [5, 2]])
+
+
+@pytest.mark.parametrize("masks", MASKS)
+@for_each("dtype", ["float32", "uint8"])
+@for_each("method", ["auto", "direct", "fft"])
+@for_each("score", ["zncc", "ncc", "ssd"])
+def test_a_part_has_the_bits_of_the_whole(masks, dtype, method, score):
+    rng = random_generator(masks, dtype, method, score)
+    images, templates, keywords = call_of(rng, dtype, masks, (1, 300, 560), (2, 9, 12))
+    whole = xcorr.match(images, templates, score=score, method=method, **keywords)
+    for rows, columns in (
+        (slice(3, 9), slice(None)),
+        (slice(250, 270), slice(500, 530)),
+        (slice(-1, None), slice(-3, None)),
+    ):
+        part = xcorr.match(images, templates, score=score, method=method, roi=(rows, columns), **keywords)
+        if method != "auto":
+            assert_same_bits(part, whole[:, rows, columns])
+        np.testing.assert_allclose(part, whole[:, rows, columns], rtol=1e-4, atol=1e-4)
+    assert xcorr.match(images, templates, score=score, roi=(slice(5, 5), slice(None)), **keywords).shape[1] == 0
+
+
+def test_layouts_agree():
+    rng = random_generator("layouts")
+    images, templates = rng.random((2, 30, 40, 3)).astype(np.float32), rng.random((4, 5, 6, 3)).astype(np.float32)
+    last = xcorr.match(images, templates, method="direct")
+    first = xcorr.match(np.moveaxis(images, 3, 1), np.moveaxis(templates, 3, 1), layout="NCHW", method="direct")
+    np.testing.assert_allclose(np.moveaxis(first, 1, 3), last, atol=1e-6)
+    each = xcorr.match(images, templates[0, :, :, 0], layout="NHWC")
+    for channel in range(3):
+        alone = xcorr.match(images[..., channel], templates[0, :, :, 0], layout="NHW")
+        assert_same_bits(each[..., channel], alone)

@@ -1,0 +1,156 @@
+"""Scores hold their bounds whatever the offset, scale and contrast; what is undefined is what the contract says."""
+
+import numpy as np
+import pytest
+from checks import assert_same_bits, random_generator
+from looping import for_each
+from matching import score_at
+
+import xcorr
+
+TOLERANCES = {"float32": 1e-5, "float64": 1e-10}
+METHODS = ("direct", "fft", "matmul")
+SIDES = (3, 12, 40)
+
+
+def scores_hold(image, template, method, n_places=12, **keywords):
+    """Whether some scores, among them the largest, are the definition's."""
+    scores = xcorr.match(image, template, method=method, layout="NHW", **keywords)
+    rng = random_generator(image.shape, template.shape)
+    places = [np.unravel_index(place, scores.shape) for place in (scores.argmax(), scores.argmin())]
+    places += [tuple(rng.integers(0, length) for length in scores.shape) for _ in range(n_places)]
+    expected = [score_at(image, template, place, **keywords) for place in places]
+    error = np.abs([scores[place] for place in places] - np.array(expected)).max()
+    return bool(error <= TOLERANCES[scores.dtype.name])
+
+
+@for_each("offset", [0, 1e2, 1e3, 1e4, 1e5, -1e5])
+@for_each("method", METHODS)
+@for_each("dtype", TOLERANCES)
+@pytest.mark.parametrize("side", SIDES)
+def test_offsets(side, offset, method, dtype):
+    rng = random_generator(side, offset, method, dtype)
+    image = (rng.normal(size=(90, 120)) + offset).astype(dtype)
+    template = image[20 : 20 + side, 30 : 30 + side]
+    scores = xcorr.match(image, template, method=method)
+    assert np.unravel_index(scores.argmax(), scores.shape) == (20, 30)
+    assert scores_hold(image, template, method)
+
+
+@for_each("method", METHODS)
+@for_each("dtype", TOLERANCES)
+@for_each("texture", [1.0, 1e-3])
+@pytest.mark.parametrize("side", SIDES)
+def test_contrast_steps(side, method, dtype, texture):
+    rng = random_generator(side, method, dtype, texture)
+    image = rng.normal(size=(90, 120)) * texture
+    image[:, 60:] += 2e4
+    image[70:] -= 2e4
+    image = image.astype(dtype)
+    for corner in ((10, 5), (10, 70), (72 - side // 2, 10)):
+        template = image[corner[0] : corner[0] + side, corner[1] : corner[1] + side][:, ::-1]
+        assert scores_hold(image, template, method)
+
+
+@for_each("method", METHODS)
+@for_each("dtype", TOLERANCES)
+@for_each("score", ["zncc", "ncc"])
+@for_each("exponent", [-60, -20, 20, 60])
+def test_powers_of_two_change_no_bit(method, dtype, score, exponent):
+    rng = random_generator(method, dtype, score, exponent)
+    image = (rng.normal(size=(50, 60)) + 3).astype(dtype)
+    image[:20, :25] = 1.25
+    template = image[15:27, 14:30]
+    expected = xcorr.match(image, template, method=method, score=score)
+    other = image * np.array(2.0**exponent, dtype), template * np.array(2.0 ** (-exponent // 3), dtype)
+    assert_same_bits(xcorr.match(*other, method=method, score=score), expected)
+
+
+def test_faint_pixels_beside_bright_ones():
+    rng = random_generator("faint")
+    for dtype in TOLERANCES:
+        image = rng.normal(size=(60, 60))
+        image[:, :30] *= 2.0**-100
+        image = image.astype(dtype)
+        for method in METHODS:
+            assert scores_hold(image, image[10:20, 5:15], method)
+            assert scores_hold(image, image[10:20, 5:15], method, score="ncc")
+
+
+@for_each("dtype", ["uint8", "int8", "uint16", "int16", "bool"])
+@for_each("method", ("auto", *METHODS))
+@pytest.mark.parametrize("side", [2, 9, 32])
+def test_copies_of_integers_score_exactly_one(dtype, method, side):
+    rng = random_generator(dtype, method, side)
+    low, high = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    image = rng.integers(low, high + 1, (70, 80)).astype(dtype)
+    template = image[11 : 11 + side, 23 : 23 + side]
+    assert xcorr.match(image, template, method=method)[11, 23] == 1
+    assert xcorr.match(image, template, method=method, score="ncc")[11, 23] == 1
+    inverted = (low + high - template.astype(np.int64)).astype(dtype)
+    assert xcorr.match(image, inverted, method=method)[11, 23] == -1
+    mask = rng.random(image.shape) > 0.3
+    assert xcorr.match(image, template, mask=mask, method=method)[11, 23] == 1
+    assert xcorr.match(image, inverted, template_mask=mask[:side, :side], method=method)[11, 23] == -1
+
+
+def test_flat_windows_and_templates_are_undefined():
+    image = np.full((8, 9), 3e4, np.float32)
+    image[5:, 5:] = np.random.default_rng(0).random((3, 4))
+    template = image[4:8, 4:8]
+    scores = xcorr.match(image, template)
+    assert (scores[:2, :2] == 0).all()
+    assert scores[4, 4] == pytest.approx(1)
+    assert np.isnan(xcorr.match(image, template, undefined=np.nan)[:2, :2]).all()
+    assert (xcorr.match(image, np.ones((3, 3), np.float32)) == 0).all()
+    assert (xcorr.match(image, np.ones((3, 3), np.float32), score="covariance", undefined=5) == 5).all()
+    assert (xcorr.match(np.zeros((5, 5)), np.ones((3, 3)), score="nssd") == np.inf).all()
+    assert (xcorr.match(np.ones((5, 5)), np.ones((3, 3)), score="ncc") == 1).all()
+    assert (xcorr.match(np.full((9, 9), 7, np.uint8), np.ones((3, 3), np.uint8)) == 0).all()
+
+
+@for_each("dtype", TOLERANCES)
+def test_flat_is_a_share_of_the_largest_magnitude(dtype):
+    limit = {"float32": 2.0**-21, "float64": 2.0**-50}[dtype]
+    rng = random_generator(dtype)
+    for factor, is_flat in ((0.2, True), (8, False)):
+        window = (1 + factor * limit * (rng.integers(0, 2, (8, 8)) * 2 - 1)).astype(dtype)
+        assert (window.std(dtype=np.longdouble) <= limit) == is_flat
+        template = rng.random((8, 8)).astype(dtype)
+        for image in (window, np.pad(window, 3, constant_values=5)):
+            places = 0 if image is window else 3
+            assert np.isnan(xcorr.match(image, template, undefined=np.nan)[places, places]) == is_flat
+        assert np.isnan(xcorr.match(template, window, undefined=np.nan)[0, 0]) == is_flat
+
+
+@for_each("method", ("auto", *METHODS))
+@for_each("value", [np.nan, np.inf, -np.inf])
+@for_each("score", ["zncc", "ncc", "covariance", "nssd", "ssd"])
+def test_what_is_not_finite_reaches_its_windows_alone(method, value, score):
+    rng = random_generator(method, value, score)
+    image = rng.random((40, 50)).astype(np.float32)
+    expected = xcorr.match(image, image[:5, :7], method=method, score=score)
+    image[20, 30] = value
+    scores = xcorr.match(image, image[:5, :7], method=method, score=score)
+    reached = np.zeros(scores.shape, bool)
+    reached[16:21, 24:31] = True
+    if score == "ssd" and not np.isnan(value):
+        assert (scores[reached] == np.inf).all()
+    else:
+        assert np.isnan(scores[reached]).all()
+    np.testing.assert_allclose(scores[~reached], expected[~reached], rtol=1e-5, atol=1e-5)
+
+
+def test_defects_of_others():
+    rng = random_generator("defects")
+    dim = (rng.random((30, 30)) * 1e-4).astype(np.float32)
+    assert xcorr.match(dim, dim[5:15, 6:16] * np.float32(1e-4))[5, 6] == pytest.approx(1, abs=1e-5)
+    faint = np.float32(1e-9) * rng.random((9, 9)).astype(np.float32)
+    assert xcorr.match(np.pad(faint, 3), faint)[3, 3] == pytest.approx(1, abs=1e-5)
+    photograph = rng.integers(0, 256, (60, 60)).astype(np.uint8)
+    constant = np.full((5, 5), 9, np.uint8)
+    assert (xcorr.match(photograph, constant) == 0).all()
+    assert (xcorr.match(photograph, constant, mask=photograph > 100, template_mask=np.eye(5)) == 0).all()
+    assert (xcorr.match(photograph, photograph[3:9, 4:9], score="ssd") >= 0).all()
+    assert np.abs(xcorr.match(photograph / 255, photograph[3:9, 4:9] / 255)).max() <= 1
+    assert (xcorr.match(photograph, constant, template_mask=np.zeros((5, 5))) == 0).all()
