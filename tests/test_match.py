@@ -25,7 +25,7 @@ def test_scores_are_those_of_the_definition(score, dtypes, case):
     expected = _reference.match(images, templates, score=score, **keywords)
     method = METHODS[case % len(METHODS)]
     got = xcorr.match(images, templates, score=score, method=method, workers=1 + case % 2, **keywords)
-    assert_scores(got, expected, score)
+    assert_scores(got, expected, score, images, templates)
     mask = keywords.pop("mask", None)
     matcher = pickle.loads(pickle.dumps(xcorr.Matcher(templates, score=score, method=method, **keywords)))
     assert_same_bits(matcher(images, mask=mask), got)
