@@ -63,6 +63,7 @@ PARTS = (
     "part_bytes",
     "part_transforms",
     "part_products",
+    "part_scores",
 )
 
 # Of one part, what a level's processors may have beside it; where the compiler does not know it, the part is empty.

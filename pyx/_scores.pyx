@@ -1,13 +1,9 @@
-"""Windows of planes: their sums, extremes and spreads, and scores made of them; in float64, at every level alike.
+"""The gate to the passes that scores are made of: arrays in, a level's loops below, the GIL released."""
 
-A plane is one channel of a part of an image, already padded. No sum of a window ever held a pixel that is not the
-window's: windows are cut at multiples of the kernel's height into a piece behind the cut and one before it (van Herk,
-Gil and Werman), and a row's windows are added up by doubling. So all errors are relative to the window's own sums.
-"""
-
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport fabs, frexp, isfinite, ldexp, sqrt
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from scoring cimport ADD, GREATEST, LEAST, N_LIMITS, SCORES_NAME, Combine, Limits, Passes, Walk
 
 import numpy as np
 
@@ -38,12 +34,6 @@ ctypedef fused element:
 ctypedef fused real:
     float
     double
-
-cdef enum Combine:
-    ADD
-    LEAST
-    GREATEST
-
 
 # --- staging ----------------------------------------------------------------------------------------------------------
 
@@ -99,116 +89,17 @@ cdef void shift_row(const element* pixels, Py_ssize_t n_pixels, double centre, d
 # --- windows ----------------------------------------------------------------------------------------------------------
 
 
-cdef void combine(Combine how, const double* first, const double* second, double* to, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t x
-    if how == ADD:
-        for x in range(n):
-            to[x] = first[x] + second[x]
-    elif how == LEAST:
-        for x in range(n):
-            to[x] = first[x] if first[x] < second[x] else second[x]
-    else:
-        for x in range(n):
-            to[x] = first[x] if first[x] > second[x] else second[x]
+cdef const Passes* passes_of(capsule):
+    """A level's passes."""
+    return <const Passes*> PyCapsule_GetPointer(capsule, SCORES_NAME)
 
 
-cdef struct Walk:  # along one axis
-    Py_ssize_t taps
-    Py_ssize_t dilation
-    Py_ssize_t stride
-    Py_ssize_t n_windows
-
-
-cdef void row_windows(Combine how, const double* row, Py_ssize_t n_pixels, const Walk* walk, double* spare,
-                      double* to) noexcept nogil:
-    """Windows of one row: pieces of powers of two, joined where the number of taps has them."""
-    cdef Py_ssize_t length = n_pixels, side = 1, have = 0, left = walk.taps, x
-    cdef Py_ssize_t n_dense = n_pixels - (walk.taps - 1) * walk.dilation
-    cdef double* total = spare
-    cdef double* other = spare + n_pixels
-    cdef const double* current = row
-    while left > 0:
-        if left & 1:
-            if have == 0:
-                memcpy(total, current, n_dense * sizeof(double))
-            else:
-                combine(how, total, current + have * walk.dilation, total, n_dense)
-            have += side
-        left >>= 1
-        if left > 0:
-            length -= side * walk.dilation
-            combine(how, current, current + side * walk.dilation, other, length)
-            current = other
-            other = spare + (2 * n_pixels if other == spare + n_pixels else n_pixels)
-            side *= 2
-    if walk.stride == 1:
-        memcpy(to, total, walk.n_windows * sizeof(double))
-    else:
-        for x in range(walk.n_windows):
-            to[x] = total[x * walk.stride]
-
-
-cdef void plane_windows(Combine how, bint squared, const double* plane, Py_ssize_t n_rows, Py_ssize_t n_columns,
-                        const Walk* down, const Walk* across, double* spare, double* to) noexcept nogil:
-    """Windows of a plane. `spare` has room for 4 rows of pixels and for 2 kernel heights and 1 of windows."""
-    cdef Py_ssize_t residue, start, index, n_starts, place, taps = down.taps, width = across.n_windows, x
-    cdef double* squares = spare + 3 * n_columns
-    cdef double* suffixes = squares + n_columns
-    cdef double* following = suffixes + taps * width
-    cdef double* prefix = following + taps * width
-    cdef double* swapped
-    cdef double* target
-    for residue in range(min(down.dilation, n_rows)):
-        n_starts = ((down.n_windows - 1) * down.stride - residue) // down.dilation + 1
-        if residue > (down.n_windows - 1) * down.stride:
-            break
-        for index in range(taps):
-            plane_row(how, squared, plane + (residue + index * down.dilation) * n_columns, n_columns, across, spare,
-                      squares, suffixes + index * width)
-        start = 0
-        while True:
-            for index in range(taps - 2, -1, -1):
-                combine(how, suffixes + index * width, suffixes + (index + 1) * width, suffixes + index * width, width)
-            for index in range(min(taps, n_starts - start)):
-                place = residue + (start + index) * down.dilation
-                if index > 0:
-                    plane_row(how, squared, plane + (place + (taps - 1) * down.dilation) * n_columns, n_columns,
-                              across, spare, squares, following + (index - 1) * width)
-                    if index == 1:
-                        memcpy(prefix, following, width * sizeof(double))
-                    else:
-                        combine(how, prefix, following + (index - 1) * width, prefix, width)
-                if place % down.stride == 0:
-                    target = to + place // down.stride * width
-                    if index == 0:
-                        memcpy(target, suffixes, width * sizeof(double))
-                    else:
-                        combine(how, suffixes + index * width, prefix, target, width)
-            start += taps
-            if start >= n_starts:
-                break
-            place = residue + (start + taps - 1) * down.dilation
-            plane_row(how, squared, plane + place * n_columns, n_columns, across, spare, squares,
-                      following + (taps - 1) * width)
-            swapped, suffixes, following = suffixes, following, suffixes
-            following = swapped
-
-
-cdef void plane_row(Combine how, bint squared, const double* row, Py_ssize_t n_columns, const Walk* across,
-                    double* spare, double* squares, double* to) noexcept nogil:
-    cdef Py_ssize_t x
-    if squared:
-        for x in range(n_columns):
-            squares[x] = row[x] * row[x]
-        row = squares
-    row_windows(how, row, n_columns, across, spare, to)
-
-
-def windows_of(const double[:, :, ::1] planes, str how, tuple taps, tuple dilation, tuple stride,
+def windows_of(level, const double[:, :, ::1] planes, str how, tuple taps, tuple dilation, tuple stride,
                double[:, :, ::1] result):
     """result[plane, y, x] = the "sum", the sum of "squares", the "least" or the "greatest" of each window."""
     cdef Combine combination = LEAST if how == "least" else GREATEST if how == "greatest" else ADD
     cdef bint squared = how == "squares"
+    cdef const Passes* passes = passes_of(level)
     cdef Walk down, across
     cdef Py_ssize_t plane
     cdef double[::1] spare
@@ -219,24 +110,37 @@ def windows_of(const double[:, :, ::1] planes, str how, tuple taps, tuple dilati
     spare = empty((4 * planes.shape[2] + (2 * down.taps + 1) * across.n_windows,), DOUBLE)
     with nogil:
         for plane in range(planes.shape[0]):
-            plane_windows(combination, squared, &planes[plane, 0, 0], planes.shape[1], planes.shape[2], &down, &across,
-                          &spare[0], &result[plane, 0, 0])
+            passes.plane_windows(combination, squared, &planes[plane, 0, 0], planes.shape[1], planes.shape[2], &down,
+                                 &across, &spare[0], &result[plane, 0, 0])
 
 
 # --- spreads ----------------------------------------------------------------------------------------------------------
 
 
-def spreads_of(const double[:, :, ::1] sums, const double[:, :, ::1] squares, double n_taps, double[:, ::1] spread):
-    """spread[y, x] = sum over channels of squares - sums^2 / n_taps; the sums of squares of all channels' windows."""
-    cdef Py_ssize_t channel, y, x
+def spreads_of(level, const double[:, :, ::1] sums, const double[:, :, ::1] squares, double n_taps,
+               list needed, double[:, ::1] spread):
+    """spread[y, x] = sum over channels of squares - sums^2 / n_taps, or of squares without sums (None).
+
+    Returned is how many windows are not above the limits, `needed`: each (relative, least), of which a window needs more
+    than relative times its sum of squares and least beside it.
+    """
+    cdef const Passes* passes = passes_of(level)
+    cdef Py_ssize_t y, n_windows = spread.shape[1], pitch = squares.shape[1] * squares.shape[2]
     cdef double share = 1 / n_taps
+    cdef double[::1] total = empty((max(1, n_windows),), DOUBLE)
+    cdef const double* own = NULL
+    cdef Limits limits
+    cdef int index
+    for index in range(N_LIMITS):
+        limits.relative[index], limits.least[index] = needed[index]
+        limits.n_above[index] = 0
     with nogil:
         for y in range(spread.shape[0]):
-            for x in range(spread.shape[1]):
-                spread[y, x] = squares[0, y, x] - sums[0, y, x] * sums[0, y, x] * share
-            for channel in range(1, sums.shape[0]):
-                for x in range(spread.shape[1]):
-                    spread[y, x] += squares[channel, y, x] - sums[channel, y, x] * sums[channel, y, x] * share
+            if sums is not None:
+                own = &sums[0, y, 0]
+            passes.spread_row(own, &squares[0, y, 0], squares.shape[0], pitch, share, n_windows, &total[0],
+                              &spread[y, 0], &limits)
+    return [spread.shape[0] * n_windows - limits.n_above[index] for index in range(N_LIMITS)]
 
 
 def n_beyond(const double[:, :, ::1] squares, const double[:, ::1] spread, double relative, double least):
@@ -253,13 +157,16 @@ def n_beyond(const double[:, :, ::1] squares, const double[:, ::1] spread, doubl
     return spread.shape[0] * spread.shape[1] - n_above
 
 
-def inverse_roots(const double[:, ::1] spread, double[:, ::1] roots):
+def inverse_roots(level, const double[:, ::1] spread, real[:, ::1] roots):
     """roots = 1 / sqrt(spread), 0 where that is not above 0."""
-    cdef Py_ssize_t y, x
+    cdef const Passes* passes = passes_of(level)
+    cdef Py_ssize_t y
     with nogil:
         for y in range(spread.shape[0]):
-            for x in range(spread.shape[1]):
-                roots[y, x] = 1 / sqrt(spread[y, x]) if spread[y, x] > 0 else 0
+            if real is float:
+                passes.inverse_roots_f32(&spread[y, 0], spread.shape[1], &roots[y, 0])
+            else:
+                passes.inverse_roots_f64(&spread[y, 0], spread.shape[1], &roots[y, 0])
 
 
 def exact_spreads(const double[:, :, ::1] sums, const double[:, :, ::1] squares, int64_t n_taps,
@@ -287,65 +194,87 @@ cdef inline double as_double(i128 value) noexcept nogil:
 # --- scores -----------------------------------------------------------------------------------------------------------
 
 
-def scale_scores(real[:, :, :] scores, const double[:, ::1] roots, const double[::1] factors, double most):
+def scale_scores(level, real[:, :, :] scores, const real[:, ::1] roots, const double[::1] factors, double most):
     """scores[kernel, y, x] *= roots[y, x] * factors[kernel], within -most to most."""
-    cdef Py_ssize_t kernel, y, x, n_kernels = scores.shape[0], n_columns = scores.shape[2]
-    cdef double root
+    cdef const Passes* passes = passes_of(level)
+    cdef Py_ssize_t kernel, y, n_kernels = scores.shape[0], n_columns = scores.shape[2]
+    cdef Py_ssize_t pitch = scores.strides[2] // <Py_ssize_t> sizeof(real)
+    cdef bint together = n_kernels > 1 and scores.strides[0] == sizeof(real)
     with nogil:
-        if scores.strides[2] == sizeof(real):
+        for y in range(scores.shape[1]):
+            if together:
+                if real is float:
+                    passes.scale_kernels_f32(&scores[0, y, 0], pitch, &roots[y, 0], &factors[0], most, n_columns,
+                                             n_kernels)
+                else:
+                    passes.scale_kernels_f64(&scores[0, y, 0], pitch, &roots[y, 0], &factors[0], most, n_columns,
+                                             n_kernels)
+                continue
             for kernel in range(n_kernels):
-                for y in range(scores.shape[1]):
-                    scale_row(&scores[kernel, y, 0], &roots[y, 0], factors[kernel], most, n_columns)
-        else:
-            for y in range(scores.shape[1]):
-                for x in range(n_columns):
-                    root = roots[y, x]
-                    for kernel in range(n_kernels):
-                        scores[kernel, y, x] = <real> within(scores[kernel, y, x] * (root * factors[kernel]) + 0.0, most)
+                if real is float:
+                    passes.scale_row_f32(&scores[kernel, y, 0], pitch, &roots[y, 0], factors[kernel], most, n_columns)
+                else:
+                    passes.scale_row_f64(&scores[kernel, y, 0], pitch, &roots[y, 0], factors[kernel], most, n_columns)
 
 
-cdef inline double within(double value, double most) noexcept nogil:
-    """The value brought inside of -most to most; NaN stays."""
-    value = most if value > most else value
-    return -most if value < -most else value
-
-
-cdef void scale_row(real* scores, const double* roots, double factor, double most, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t x
-    for x in range(n):
-        scores[x] = <real> within(scores[x] * (roots[x] * factor) + 0.0, most)
-
-
-def exact_scores(const int64_t[:, :, :] products, const double[:, :, ::1] sums, const double[:, ::1] spread,
-                 const int64_t[:, ::1] template_sums, const double[::1] template_spreads, int64_t n_taps, bint divides,
-                 double[:, :, :] scores):
+def exact_scores(level, const int64_t[:, :, :] products, const double[:, :, ::1] sums, const double[:, ::1] spread,
+                 const double[:, ::1] template_sums, const double[::1] template_spreads, double n_taps, bint divides,
+                 bint narrow, double[:, :, :] scores):
     """Scores of whole numbers; `scores` may be the memory of `products`.
 
-    With no sums, products / sqrt(spread * template's); else n_taps * products less the sums' products, in 128 bits,
-    over the same or, if it is not to be divided by it, over n_taps.
+    With no sums, products / sqrt(spread * template's); else n_taps * products less the sums' products, over the same
+    or, if it is not to be divided by it, over n_taps. In 128 bits, or `narrow` in float64, which then holds them all;
+    what is as good as 1 or -1 then is divided once more.
     """
-    cdef Py_ssize_t kernel, y, x, channel, n_channels = sums.shape[0]
-    cdef int64_t product
-    cdef i128 total
-    cdef double value
+    cdef const Passes* passes = passes_of(level)
+    cdef Py_ssize_t kernel, y, x, n_columns = scores.shape[2], n_channels = sums.shape[0]
+    cdef Py_ssize_t pitch = scores.strides[2] // <Py_ssize_t> sizeof(double)
+    cdef Py_ssize_t channel_pitch = sums.shape[1] * sums.shape[2]
+    cdef double[::1] roots = empty((max(1, n_columns),), DOUBLE), spare = empty((max(1, n_columns),), DOUBLE)
+    cdef int64_t[::1] row = np.empty(max(1, n_columns), np.int64)
+    cdef double factor
+    cdef const double* own = NULL
+    narrow = narrow and divides
     with nogil:
-        for kernel in range(scores.shape[0]):
-            for y in range(scores.shape[1]):
-                for x in range(scores.shape[2]):
-                    product = products[kernel, y, x]
-                    total = product
-                    if n_channels > 0:
-                        total = <i128> n_taps * product
-                        for channel in range(n_channels):
-                            total -= <i128> template_sums[kernel, channel] * <int64_t> sums[channel, y, x]
-                    value = as_double(total)
-                    if not divides:
-                        value /= n_taps
-                    elif spread[y, x] > 0 and template_spreads[kernel] > 0:
-                        value = within(value / sqrt(spread[y, x] * template_spreads[kernel]), 1)
-                    else:
-                        value = 0
-                    scores[kernel, y, x] = value
+        for y in range(scores.shape[1]):
+            if n_channels > 0:
+                own = &sums[0, y, 0]
+            if narrow:
+                passes.inverse_roots_f64(&spread[y, 0], n_columns, &roots[0])
+            for kernel in range(scores.shape[0]):
+                for x in range(n_columns):
+                    row[x] = products[kernel, y, x]
+                if narrow:
+                    factor = 1 / sqrt(template_spreads[kernel]) if template_spreads[kernel] > 0 else 0
+                    if passes.exact_row(<const long long*> &row[0], own, n_channels, channel_pitch,
+                                        &template_sums[kernel, 0], n_taps, &roots[0], factor, n_columns, &spare[0],
+                                        &scores[kernel, y, 0], pitch) == 0:
+                        continue
+                for x in range(n_columns):
+                    if not narrow or fabs(scores[kernel, y, x]) > 1 - 1e-12:
+                        scores[kernel, y, x] = exact_score(row[x], own + x, n_channels, channel_pitch,
+                                                           &template_sums[kernel, 0], n_taps, spread[y, x],
+                                                           template_spreads[kernel], divides)
+
+
+cdef double exact_score(int64_t product, const double* sums, Py_ssize_t n_channels, Py_ssize_t pitch,
+                        const double* template_sums, double n_taps, double spread, double of_template,
+                        bint divides) noexcept nogil:
+    """One of `exact_scores`, in 128 bits."""
+    cdef i128 total = product
+    cdef Py_ssize_t channel
+    cdef double value
+    if n_channels > 0:
+        total = <i128> <int64_t> n_taps * product
+        for channel in range(n_channels):
+            total -= <i128> <int64_t> template_sums[channel] * <int64_t> sums[channel * pitch]
+    value = as_double(total)
+    if not divides:
+        return value / n_taps
+    if not (spread > 0 and of_template > 0):
+        return 0
+    value /= sqrt(spread * of_template)
+    return max(-1.0, min(1.0, value))
 
 
 def exact_distances(const int64_t[:, :, :] products, const double[:, ::1] squares, const int64_t[::1] of_templates,

@@ -21,6 +21,11 @@ class Level(NamedTuple):
     table: Any
     vnni: bool
 
+    @property
+    def scores(self) -> Any:
+        """The capsule with the level's passes over scores."""
+        return importlib.import_module(f"xcorr._level_{self.name}").scores
+
 
 def built_levels() -> tuple[str, ...]:
     """The levels that this installation holds, the plainest first."""

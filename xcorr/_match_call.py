@@ -35,6 +35,7 @@ class Call(NamedTuple):
     mask: Any  # of the same axes, or "finite", or None
     fill: Doubles
     out: Array
+    level: Any  # the passes of the level in use
     workers: Any
 
     def products(self, planes: Array, name: str, kernels: Array, target: Array, part: "Part | None" = None) -> None:
@@ -77,7 +78,7 @@ class Call(NamedTuple):
         settings = self.plan.settings
         result: Doubles = empty((n_images * depth, *counts), DOUBLE)
         taps = self.templates.taps
-        windows_of(planes.reshape(-1, *sizes), how, taps, settings.dilation, settings.stride, result)
+        windows_of(self.level, planes.reshape(-1, *sizes), how, taps, settings.dilation, settings.stride, result)
         return result.reshape(n_images, depth, *counts)
 
 

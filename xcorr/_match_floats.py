@@ -21,6 +21,7 @@ from xcorr._scores import inverse_roots, n_beyond, scale_scores, scores_one_by_o
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
+SINGLE = np.dtype(np.float32)
 OF_PRODUCTS, OF_SPREADS = 0.6, 0.3
 """The shares of the bound that products, and spreads of windows, may err by."""
 
@@ -45,27 +46,26 @@ def score_floats(call: Call, area: Area, some: slice, part: Part, target: Array)
     pixels = staged(call, area, some, centred)
     doubles = pixels.planes(DOUBLE)
     squares = call.windows(doubles, "squares", area.counts)
+    sums = call.windows(doubles, "sum", area.counts) if centred else None
     spread: Doubles = empty((len(doubles), *area.counts), DOUBLE)
-    for image in range(len(doubles)):
-        if centred:
-            sums = call.windows(doubles[image : image + 1], "sum", area.counts)[0]
-            spreads_of(sums, squares[image], templates.n_taps, spread[image])
-        else:
-            np.sum(squares[image], axis=0, out=spread[image])
-    one = [
-        One(call, area, part, pixels, image, doubles[image], squares[image], spread[image])
-        for image in range(len(doubles))
-    ]
     products = target if target.dtype == np.float64 or score not in DISTANCES else np.empty(target.shape)
-    kinds = []
-    for image in one:
-        settle(image) if centred else settle_zeros(image)
-        kinds.append(type_of(image, products[:1]))
+    ones, kinds = [], []
+    for image in range(len(doubles)):
+        one = One(call, area, part, pixels, image, doubles[image], squares[image], spread[image])
+        needs = [needed_of_spreads(one), *(needed(one, products[:1], dtype) for dtype in (SINGLE, DOUBLE))]
+        own = None if sums is None else sums[image]
+        n_below = spreads_of(call.level, own, squares[image], templates.n_taps, needs, spread[image])
+        if n_below[0]:
+            settle(one, needs[0]) if centred else settle_zeros(one)
+            n_flat = spread[image].size - np.count_nonzero(spread[image])
+            n_below[1:] = [n_beyond(one.squares, one.spread, *need) - n_flat for need in needs[1:]]
+        ones.append(one)
+        kinds.append((SINGLE if not n_below[1] and products.dtype == SINGLE else DOUBLE, not n_below[2]))
     for first, end, dtype in runs([dtype for dtype, _ in kinds]):
         planes = doubles[first:end] if dtype == np.float64 else pixels_as(pixels, first, end, dtype)
-        call.products(planes, one[0].name, one[0].kernels, products[first:end], part)
-    for image, (_, holds), own, scores in zip(one, kinds, products, target, strict=True):
-        finish(image, own, scores, holds)
+        call.products(planes, ones[0].name, ones[0].kernels, products[first:end], part)
+    for one, (dtype, holds), own, scores in zip(ones, kinds, products, target, strict=True):
+        finish(one, own, scores, holds or dtype == SINGLE)
 
 
 class One(NamedTuple):
@@ -124,16 +124,21 @@ def runs(kinds: list[np.dtype[Any]]) -> list[tuple[int, int, np.dtype[Any]]]:
 # --- spreads ----------------------------------------------------------------------------------------------------------
 
 
-def settle(one: One) -> None:
-    """Spreads that hold: of windows where sums may not do, by themselves; 0 of those that are flat."""
-    call, spread, limit = one.call, one.spread, one.call.plan.flat[0]
-    height, width = call.templates.taps
+def needed_of_spreads(one: One) -> tuple[float, float]:
+    """What a spread has to be above for its sums to hold, as a share of the sum of squares and beside it."""
+    if not one.centred:
+        return 0.0, 0.0
+    height, width = one.call.templates.taps
     n_taps = one.kernels[0].size
     unit = np.finfo(np.float64).eps / 2
-    relative = (4 + log2(width) + 2 * sqrt(height)) * unit / (2 * OF_SPREADS * call.plan.tolerance)
-    least = n_taps * max(limit**2, LEAST_SPREAD["d"])
-    if not n_beyond(one.squares, spread, relative, least):
-        return
+    relative = (4 + log2(width) + 2 * sqrt(height)) * unit / (2 * OF_SPREADS * one.call.plan.tolerance)
+    return relative, n_taps * max(one.call.plan.flat[0] ** 2, LEAST_SPREAD["d"])
+
+
+def settle(one: One, need: tuple[float, float]) -> None:
+    """Spreads that hold: of windows where sums may not do, by themselves; 0 of those that are flat."""
+    call, spread, limit = one.call, one.spread, one.call.plan.flat[0]
+    n_taps, (relative, least) = one.kernels[0].size, need
     doubtful = spread <= relative * one.squares.sum(axis=0) + least
     lows, highs = (call.windows(one.planes[np.newaxis], how, one.area.counts)[0] for how in ("least", "greatest"))
     constant = (lows == highs).all(axis=0)
@@ -175,34 +180,37 @@ def one_by_one(one: One, original: Doubles, places: Array, kernel: Doubles) -> D
 # --- products ---------------------------------------------------------------------------------------------------------
 
 
-def errors_of(plan: Plan, planes: Doubles, n_taps: int, unit: float, tolerance: float) -> tuple[float, float]:
+def errors_of(plan: Plan, one: One, unit: float) -> tuple[float, float]:
     """The spread that a window needs, as a share of its sum of squares and beside it, for products that hold.
 
     An error is at most a share of the norms of the template and of what is summed: of the window, where sums are
     direct, and of a section where it is transformed.
     """
-    bound = OF_PRODUCTS * tolerance
+    bound = OF_PRODUCTS * one.call.plan.tolerance
     if plan.method == "fft":
         section, _ = plan.section
         points = section.height * section.width
-        mean_square = min(float(np.square(planes).sum()) / points, 4.0 * len(planes))
+        mean_square = min(sum_of_squares(one) / points, 4.0 * len(one.planes))
         return (4 * unit / bound) ** 2, (0.5 * SAFETY * log2(points) * unit / bound) ** 2 * mean_square
     if plan.method == "winograd":
         height, width = plan.geometry.kernel_shape
-        largest = float(np.square(planes).max())
-        return (4 * unit / bound) ** 2, (32 * unit / bound) ** 2 * largest * height * width * len(planes)
-    return ((4 + 4 * sqrt(sqrt(n_taps))) * unit / bound) ** 2, 0.0
+        largest = float(np.square(one.planes).max())
+        return (4 * unit / bound) ** 2, (32 * unit / bound) ** 2 * largest * height * width * len(one.planes)
+    return ((4 + 4 * sqrt(sqrt(one.kernels[0].size))) * unit / bound) ** 2, 0.0
 
 
-def type_of(one: One, target: Array) -> tuple[np.dtype[Any], bool]:
-    """The type that products are summed in, and whether these hold for all windows that are not flat."""
-    n_flat = one.spread.size - np.count_nonzero(one.spread)
-    if target.dtype == np.float32:
-        relative, least = needed(one, target, np.dtype(np.float32))
-        if n_beyond(one.squares, one.spread, relative, least) == n_flat:
-            return np.dtype(np.float32), True
-    relative, least = needed(one, target, DOUBLE)
-    return DOUBLE, n_beyond(one.squares, one.spread, relative, least) == n_flat
+def sum_of_squares(one: One) -> float:
+    """The sum of the squares of all pixels, or a little more: of windows that cover them."""
+    settings, taps = one.call.plan.settings, one.call.templates.taps
+    if settings.dilation != (1, 1):
+        return float(np.square(one.planes).sum())
+    places = []
+    for length, tap, step in zip(one.area.counts, taps, settings.stride, strict=True):
+        apart = max(1, tap // step)
+        places.append([*range(0, length - 1, apart), length - 1])
+        if step > tap:
+            return float(np.square(one.planes).sum())
+    return float(one.squares[:, places[0]][:, :, places[1]].sum())
 
 
 def needed(one: One, target: Array, dtype: np.dtype[Any]) -> tuple[float, float]:
@@ -211,7 +219,7 @@ def needed(one: One, target: Array, dtype: np.dtype[Any]) -> tuple[float, float]
     plan = one.call.plan_of(like, one.kernels, target)
     n_taps = one.kernels[0].size
     unit = float(np.finfo(dtype).eps) / 2
-    relative, least = errors_of(plan, one.planes, n_taps, unit, one.call.plan.tolerance)
+    relative, least = errors_of(plan, one, unit)
     return relative, max(least, n_taps * LEAST_SPREAD[target.dtype.char])
 
 
@@ -226,12 +234,14 @@ def finish(one: One, products: Array, target: Array, holds: bool) -> None:
     if score in DISTANCES:
         distances(one, products, norms / one.factor**2, target)
     elif score == "covariance":
-        scale_scores(target, (norms > 0).astype(np.float64), np.ldexp(1 / one.factor, templates.own_exponents), inf)
+        scale_scores(
+            call.level, target, (norms > 0).astype(target.dtype), np.ldexp(1 / one.factor, templates.own_exponents), inf
+        )
     else:
         own = templates.spread if one.centred else templates.norm
-        roots = np.empty_like(norms)
-        inverse_roots(norms, roots)
-        scale_scores(target, roots, np.divide(1, np.sqrt(own), out=np.zeros(len(own)), where=own > 0), 1.0)
+        roots = np.empty(norms.shape, target.dtype)
+        inverse_roots(call.level, norms, roots)
+        scale_scores(call.level, target, roots, np.divide(1, np.sqrt(own), out=np.zeros(len(own)), where=own > 0), 1.0)
     if not holds and score not in DISTANCES:
         again(one, target)
     undefined = call.plan.scoring.undefined

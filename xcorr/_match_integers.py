@@ -1,12 +1,13 @@
 """Scores of small whole numbers, of which every pixel counts: every sum is exact, so equal windows score exactly 1."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from xcorr._areas import Area, gathered, reached
-from xcorr._match_call import DOUBLE, Call, Part, native, staged
+from xcorr._match_call import DOUBLE, Call, Part, Staged, native
 from xcorr._matching import CENTRED
 from xcorr._scores import exact_distances, exact_scores, exact_spreads
 
@@ -25,6 +26,12 @@ def are_small(call: Call) -> bool:
     return call.templates.original[:1].size * float(largest) ** 2 <= EXACT_SQUARES
 
 
+def largest_product(call: Call) -> float:
+    """The largest product of a pixel with a tap that the types have."""
+    sizes = (2.0 ** (8 * dtype.itemsize) for dtype in (call.pixels.dtype, call.templates.original.dtype))
+    return prod(sizes)
+
+
 def score_integers(call: Call, area: Area, some: slice, part: Part, target: Array) -> None:
     """The scores of an area of some images, in `target` (images, kernels, rows, columns) of float64 or int64."""
     templates, score = call.templates, call.plan.scoring.score
@@ -33,8 +40,9 @@ def score_integers(call: Call, area: Area, some: slice, part: Part, target: Arra
     pixels = gathered(box, where, call.fill)
     products = target.view(np.int64)
     call.products(pixels, "integers", templates.original, products, part)
-    doubles = staged(call, area, some, False)
-    planes = doubles._replace(factors=np.ones(len(box))).planes(DOUBLE)
+    n_images, depth = box.shape[:2]
+    fill = np.ascontiguousarray(np.broadcast_to(call.fill, (n_images, depth)))
+    planes = Staged(box, where, fill, None, np.ones(n_images), np.zeros((n_images, depth)), fill).planes(DOUBLE)
     squares = call.windows(planes, "squares", area.counts)
     sums = call.windows(planes, "sum", area.counts) if score in CENTRED else squares[:, :0]
     whole = templates.original.astype(np.int64)
@@ -43,6 +51,7 @@ def score_integers(call: Call, area: Area, some: slice, part: Part, target: Arra
     norms = of_squares.sum(axis=1).astype(np.float64)
     if score in CENTRED:
         norms = exact_spread_of(of_sums, of_squares, n_taps)
+    own_sums, times = np.ascontiguousarray(of_sums, np.float64), 1 if score == "ncc" else n_taps
     for image, of_image in enumerate(target):
         own = squares[image][:, part.places[0], part.places[1]]
         spread = np.ascontiguousarray(own.sum(axis=0))
@@ -54,7 +63,10 @@ def score_integers(call: Call, area: Area, some: slice, part: Part, target: Arra
         of_windows = np.ascontiguousarray(sums[image][:, part.places[0], part.places[1]])
         if score in CENTRED:
             exact_spreads(of_windows, np.ascontiguousarray(own), n_taps, spread)
-        exact_scores(products[image], of_windows, spread, of_sums, norms, n_taps, score != "covariance", of_image)
+        divides, narrow = score != "covariance", whole[:1].size * n_taps * largest_product(call) < EXACT_SQUARES
+        exact_scores(
+            call.level, products[image], of_windows, spread, own_sums, norms, times, divides, narrow, of_image
+        )
         undefined = call.plan.scoring.undefined
         if undefined != 0 or score == "covariance":
             of_image[:, spread == 0] = undefined

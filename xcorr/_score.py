@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _workers
+from xcorr import _dispatch, _workers
 from xcorr._areas import AT_ONCE, Area, areas_of
 from xcorr._arrays import check_out, copy_in_pieces
 from xcorr._masks import FINITE, canonical, canonical_mask
@@ -90,13 +90,14 @@ def score_all(
     channels = [slice(None)]
     if plan.layout.each_channel:
         channels = [slice(channel, channel + 1) for channel in range(plan.n_responses)]
+    level = _dispatch.current().scores
     for index, bank in enumerate(banks):
         some = slice(None) if len(banks) == 1 and not plan.settings.pairwise else slice(index, index + 1)
         for channel in channels:
             seen = mask
             if isinstance(seen, np.ndarray):
                 seen = seen[some if len(seen) > 1 else slice(None), channel if seen.shape[1] > 1 else slice(None)]
-            call = Call(plan, bank, pixels[some, channel], seen, fill[channel], scores[some, channel], workers)
+            call = Call(plan, bank, pixels[some, channel], seen, fill[channel], scores[some, channel], level, workers)
             score_call(call)
 
 
@@ -138,7 +139,7 @@ def check_it_runs(plan: MatchPlan, bank: Templates) -> None:
     sizes = [axis.reach(count) for axis, count in zip(plan.geometry.axes, area.counts, strict=True)]
     planes = np.broadcast_to(np.zeros((), plan.computed), (1, plan.geometry.channels, *sizes))
     target = np.broadcast_to(np.zeros((), plan.computed), (1, bank.n_kernels, *area.counts))
-    call = Call(plan, bank, planes, None, np.zeros(1), target, 1)
+    call = Call(plan, bank, planes, None, np.zeros(1), target, None, 1)
     with of_templates():
         inner: Plan = call.plan_of(planes, bank.original, target)
         inner.check_it_fits()

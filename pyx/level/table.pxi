@@ -7,6 +7,7 @@ from libc.string cimport memcpy
 from microkernels cimport (
     FLOAT32, FLOAT64, IN_FLOAT32, IN_FLOAT64, IN_INT32, INT32, N_SUMMED, TABLE_NAME, Routines
 )
+from scoring cimport SCORES_NAME, Passes
 from simd cimport F32_LANES, F64_LANES, TILE_KERNELS
 
 cdef extern void xcorr_fill_columns_f32(Routines*) noexcept nogil
@@ -21,6 +22,8 @@ cdef extern void xcorr_fill_planes(Routines*) noexcept nogil
 cdef extern void xcorr_fill_products(Routines*) noexcept nogil
 cdef extern void xcorr_fill_bytes(Routines*) noexcept nogil
 cdef extern bint xcorr_fill_bytes_vnni(Routines*) noexcept nogil
+
+cdef extern void xcorr_fill_scores(Passes*) noexcept nogil
 
 cdef Routines[N_SUMMED] exported, exported_vnni
 
@@ -46,3 +49,7 @@ memcpy(exported_vnni, exported, sizeof(exported))
 
 table = PyCapsule_New(exported, TABLE_NAME, NULL)
 table_vnni = PyCapsule_New(exported_vnni, TABLE_NAME, NULL) if xcorr_fill_bytes_vnni(exported_vnni) else None
+
+cdef Passes passes
+xcorr_fill_scores(&passes)
+scores = PyCapsule_New(&passes, SCORES_NAME, NULL)

@@ -1,0 +1,13 @@
+"""Windows of planes and rows of scores: a part of every level."""
+
+from scoring cimport Passes
+
+include "scores.pxi"
+
+
+cdef public void xcorr_fill_scores(Passes* passes) noexcept nogil:
+    passes.plane_windows, passes.spread_row = plane_windows, spread_row
+    passes.inverse_roots_f32, passes.inverse_roots_f64 = inverse_roots_f32, inverse_roots_f64
+    passes.scale_row_f32, passes.scale_row_f64 = scale_row_f32, scale_row_f64
+    passes.scale_kernels_f32, passes.scale_kernels_f64 = scale_kernels_f32, scale_kernels_f64
+    passes.exact_row = exact_row

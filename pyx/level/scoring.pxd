@@ -1,0 +1,68 @@
+# What a level has for scores of templates: passes over windows of planes, and over rows of scores. All in float64, but
+# for scores that are float32.
+
+cdef enum Combine:
+    ADD
+    LEAST
+    GREATEST
+
+cdef enum:
+    N_LIMITS = 3
+
+cdef struct Walk:  # windows along one axis
+    Py_ssize_t taps
+    Py_ssize_t dilation
+    Py_ssize_t stride
+    Py_ssize_t n_windows
+
+# Sums, of squares if asked for, or extremes of all windows of a plane. `spare` has room for 4 rows of pixels, and for
+# twice as many rows of windows as a kernel has, and one.
+ctypedef void (*PlaneWindows)(Combine how, bint squared, const double* plane, Py_ssize_t n_rows, Py_ssize_t n_columns,
+                              const Walk* down, const Walk* across, double* spare, double* to) noexcept nogil
+
+# What a window needs to be above: relative[i] times its sum of squares, and least[i] beside it; and how many are.
+cdef struct Limits:
+    double[N_LIMITS] relative
+    double[N_LIMITS] least
+    Py_ssize_t[N_LIMITS] n_above
+
+# spread = the sum over channels of squares - sums^2 * share, of n_windows windows; a channel's are `pitch` apart.
+# Without sums (NULL) they count as 0. `total` has room for the windows.
+ctypedef void (*SpreadRow)(const double* sums, const double* squares, Py_ssize_t n_channels, Py_ssize_t pitch,
+                           double share, Py_ssize_t n_windows, double* total, double* spread,
+                           Limits* limits) noexcept nogil
+
+# roots = 1 / sqrt(spread), 0 where that is not above 0; elements of the scores' type.
+ctypedef void (*InverseRoots)(const double* spread, Py_ssize_t n_windows, void* roots) noexcept nogil
+
+# scores *= roots * factor, within -most to most; neighbours of scores are `pitch` elements apart.
+ctypedef void (*ScaleRow)(void* scores, Py_ssize_t pitch, const void* roots, double factor, double most,
+                          Py_ssize_t n_scores) noexcept nogil
+
+# The same of n_kernels scores that lie next to each other, for every window: those of one have one root.
+ctypedef void (*ScaleKernels)(void* scores, Py_ssize_t pitch, const void* roots, const double* factors, double most,
+                              Py_ssize_t n_windows, Py_ssize_t n_kernels) noexcept nogil
+
+# scores = (n_taps * products - the sum over channels of template_sums * sums) * roots * factor, of whole numbers that
+# float64 holds, `pitch` elements apart; how many are as good as 1 or -1. `spare` has room for the scores.
+ctypedef Py_ssize_t (*ExactRow)(const long long* products, const double* sums, Py_ssize_t n_channels,
+                                Py_ssize_t channel_pitch, const double* template_sums, double n_taps,
+                                const double* roots, double factor, Py_ssize_t n_scores, double* spare, double* scores,
+                                Py_ssize_t pitch) noexcept nogil
+
+cdef struct Passes:
+    PlaneWindows plane_windows
+    SpreadRow spread_row
+    InverseRoots inverse_roots_f32
+    InverseRoots inverse_roots_f64
+    ScaleRow scale_row_f32
+    ScaleRow scale_row_f64
+    ScaleKernels scale_kernels_f32
+    ScaleKernels scale_kernels_f64
+    ExactRow exact_row
+
+cdef extern from *:
+    """
+    #define XCORR_SCORES_NAME "xcorr.scores"
+    """
+    const char* SCORES_NAME "XCORR_SCORES_NAME"
