@@ -140,8 +140,9 @@ def staged(call: Call, area: Area, some: slice, centred: bool, seen: Doubles | N
     bad = None
     if seen is not None:
         box = np.where(seen > 0, box, np.zeros((), box.dtype))
+    ends = None
     if box.dtype.kind == "f":
-        box, bad = only_finite(box)
+        box, bad, ends = only_finite(box)
     elif box.dtype.itemsize == 8:
         exact = box.astype(np.longdouble)
         if centred:
@@ -150,9 +151,9 @@ def staged(call: Call, area: Area, some: slice, centred: bool, seen: Doubles | N
             exact = exact - shift[..., np.newaxis, np.newaxis]
         box = exact.astype(np.float64)
     if seen is None:
-        factors = powers(box, fill if where.pads else np.zeros((1, 1)))
+        factors = powers(ends or ends_of(box), fill if where.pads else np.zeros((1, 1)))
     else:
-        factors = powers(np.where(seen > 0, box, np.zeros((), box.dtype)), np.zeros((1, 1)))
+        factors = powers(ends_of(np.where(seen > 0, box, np.zeros((), box.dtype))), np.zeros((1, 1)))
     centres = np.zeros(box.shape[:2])
     if centred and not shift.any():
         centres = middles(box.astype(np.float64) if box.dtype.kind in "iu" else box, seen) * factors[:, np.newaxis]
@@ -178,19 +179,26 @@ def native(box: Array) -> Array:
     return box
 
 
-def only_finite(box: Array) -> tuple[Array, Array | None]:
-    """The pixels with 0 for those that are not finite, and what these are; None if there are none."""
-    with np.errstate(invalid="ignore"):
-        if np.isfinite(box.min()) and np.isfinite(box.max()):
-            return box, None
-    bad = unknown(box)
-    return np.where(bad > 0, np.zeros((), box.dtype), box), bad
-
-
-def powers(box: Array, fill: Doubles) -> Doubles:
-    """The powers of two that make the largest pixel of each image about 1."""
+def ends_of(box: Array) -> tuple[Doubles, Doubles]:
+    """The least and the greatest pixel of each image."""
     axes = (1, 2, 3)
-    largest = np.maximum(np.abs(box.max(axis=axes).astype(np.float64)), np.abs(box.min(axis=axes).astype(np.float64)))
+    return box.min(axis=axes).astype(np.float64), box.max(axis=axes).astype(np.float64)
+
+
+def only_finite(box: Array) -> tuple[Array, Array | None, tuple[Doubles, Doubles]]:
+    """The pixels with 0 for those that are not finite, what these are, None if there are none, and the ends."""
+    with np.errstate(invalid="ignore"):
+        ends = ends_of(box)
+    if np.isfinite(ends).all():
+        return box, None, ends
+    bad = unknown(box)
+    box = np.where(bad > 0, np.zeros((), box.dtype), box)
+    return box, bad, ends_of(box)
+
+
+def powers(ends: tuple[Doubles, Doubles], fill: Doubles) -> Doubles:
+    """The powers of two that make the largest pixel of each image about 1, or the fill value where that is larger."""
+    largest = np.maximum(np.abs(ends[0]), np.abs(ends[1]))
     largest = np.maximum(largest, np.abs(np.where(np.isfinite(fill), fill, 0)).max(axis=1))
     exponents = np.clip(np.frexp(largest)[1], -LARGEST_EXPONENT, LARGEST_EXPONENT)
     return np.ldexp(1.0, -exponents)

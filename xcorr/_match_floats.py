@@ -32,6 +32,9 @@ They spread evenly over a section. In 10,000 sections of noise, steps and ramps 
 tests/test_match_bounds.py).
 """
 
+CONDITION = 256
+"""Units of rounding that sums by a transform may err by, as a share of what they are taken of."""
+
 LEAST_SPREAD = {"f": 2.0**-90, "d": 2.0**-800}
 """The mean square, as a share of the largest, from which on products are not lost below a type's normal numbers."""
 
@@ -45,18 +48,18 @@ def score_floats(call: Call, area: Area, some: slice, part: Part, target: Array)
     centred = score in CENTRED
     pixels = staged(call, area, some, centred)
     doubles = pixels.planes(DOUBLE)
-    squares = call.windows(doubles, "squares", area.counts)
-    sums = call.windows(doubles, "sum", area.counts) if centred else None
+    squares, sums = window_sums(call, doubles, area, centred)
     spread: Doubles = empty((len(doubles), *area.counts), DOUBLE)
     products = target if target.dtype == np.float64 or score not in DISTANCES else np.empty(target.shape)
+    n_taps = float(templates.counts[0, 0].sum())
     ones, kinds = [], []
     for image in range(len(doubles)):
         one = One(call, area, part, pixels, image, doubles[image], squares[image], spread[image])
         needs = [needed_of_spreads(one), *(needed(one, products[:1], dtype) for dtype in (SINGLE, DOUBLE))]
         own = None if sums is None else sums[image]
-        n_below = spreads_of(call.level, own, squares[image], templates.n_taps, needs, spread[image])
+        n_below = spreads_of(call.level, own, squares[image], n_taps, needs, spread[image])
         if n_below[0]:
-            settle(one, needs[0]) if centred else settle_zeros(one)
+            settle(one, needs[0]) if centred or templates.shares is not None else settle_zeros(one)
             n_flat = spread[image].size - np.count_nonzero(spread[image])
             n_below[1:] = [n_beyond(one.squares, one.spread, *need) - n_flat for need in needs[1:]]
         ones.append(one)
@@ -66,6 +69,22 @@ def score_floats(call: Call, area: Area, some: slice, part: Part, target: Array)
         call.products(planes, ones[0].name, ones[0].kernels, products[first:end], part)
     for one, (dtype, holds), own, scores in zip(ones, kinds, products, target, strict=True):
         finish(one, own, scores, holds or dtype == SINGLE)
+
+
+def window_sums(call: Call, planes: Doubles, area: Area, centred: bool) -> tuple[Doubles, Doubles | None]:
+    """The sums of squares of windows, and their sums if these are wanted, (images, channels, rows, columns)."""
+    shares = call.templates.shares
+    if shares is None:
+        squares = call.windows(planes, "squares", area.counts)
+        return squares, call.windows(planes, "sum", area.counts) if centred else None
+    n_images, depth, *sizes = planes.shape
+    kernels = np.ascontiguousarray(shares[:1, :1])
+    found = []
+    for power in (2, 1) if centred else (2,):
+        into = np.empty((n_images * depth, 1, *area.counts))
+        call.products((planes**power).reshape(-1, 1, *sizes), "shares", kernels, into)
+        found.append(into.reshape(n_images, depth, *area.counts))
+    return found[0], found[1] if centred else None
 
 
 class One(NamedTuple):
@@ -88,12 +107,14 @@ class One(NamedTuple):
     @property
     def name(self) -> str:
         """What the templates' bank is called."""
-        return "centred" if self.centred else "values"
+        return "centred taps" if self.centred else "taps"
 
     @property
     def kernels(self) -> Doubles:
         """The templates as they are multiplied."""
-        return self.call.templates.centred if self.centred else self.call.templates.values
+        templates = self.call.templates
+        kernels = templates.centred if self.centred else templates.values
+        return kernels if templates.shares is None else templates.counts * kernels
 
     @property
     def factor(self) -> float:
@@ -126,13 +147,19 @@ def runs(kinds: list[np.dtype[Any]]) -> list[tuple[int, int, np.dtype[Any]]]:
 
 def needed_of_spreads(one: One) -> tuple[float, float]:
     """What a spread has to be above for its sums to hold, as a share of the sum of squares and beside it."""
-    if not one.centred:
+    masked = one.call.templates.shares is not None
+    if not one.centred and not masked:
         return 0.0, 0.0
     height, width = one.call.templates.taps
     n_taps = one.kernels[0].size
     unit = np.finfo(np.float64).eps / 2
-    relative = (4 + log2(width) + 2 * sqrt(height)) * unit / (2 * OF_SPREADS * one.call.plan.tolerance)
-    return relative, n_taps * max(one.call.plan.flat[0] ** 2, LEAST_SPREAD["d"])
+    bound = 2 * OF_SPREADS * one.call.plan.tolerance
+    least = n_taps * max(one.call.plan.flat[0] ** 2 if one.centred else 0, LEAST_SPREAD["d"])
+    if masked:
+        largest = float(np.abs(one.planes).max()) ** 2
+        condition = CONDITION + 4 * sqrt(n_taps)
+        return condition * unit / bound, least + condition * unit * sqrt(n_taps) * largest / bound
+    return (4 + log2(width) + 2 * sqrt(height)) * unit / bound, least
 
 
 def settle(one: One, need: tuple[float, float]) -> None:
@@ -140,16 +167,20 @@ def settle(one: One, need: tuple[float, float]) -> None:
     call, spread, limit = one.call, one.spread, one.call.plan.flat[0]
     n_taps, (relative, least) = one.kernels[0].size, need
     doubtful = spread <= relative * one.squares.sum(axis=0) + least
-    lows, highs = (call.windows(one.planes[np.newaxis], how, one.area.counts)[0] for how in ("least", "greatest"))
-    constant = (lows == highs).all(axis=0)
-    spread[constant] = 0
-    places = np.argwhere(doubtful & ~constant)
+    if call.templates.shares is None:
+        lows, highs = (call.windows(one.planes[np.newaxis], how, one.area.counts)[0] for how in ("least", "greatest"))
+        constant = (lows == highs).all(axis=0)
+        spread[constant] = 0
+        doubtful &= ~constant
+    places = np.argwhere(doubtful)
     if not len(places):
         return
-    found = one_by_one(one, one.pixels.original()[one.image], places, one.kernels[0])
+    found = one_by_one(one, one.pixels.original()[one.image], places, 0)
     spreads = np.maximum(found[:, 1], 0)
     exponents = found[:, 6].astype(np.intp)
-    flat = np.ldexp(np.sqrt(spreads / n_taps), exponents) <= limit * found[:, 4]
+    flat = found[:, 4] == 0
+    if one.centred:
+        flat = np.ldexp(np.sqrt(spreads / found[:, 3]), exponents) <= limit * found[:, 4]
     spreads = np.ldexp(spreads, 2 * exponents) * one.factor**2
     spread[tuple(places.T)] = np.where(flat, 0, np.maximum(spreads, np.finfo(np.float64).tiny))
 
@@ -164,12 +195,13 @@ def settle_zeros(one: One) -> None:
     norms[some & (norms <= 0)] = np.finfo(np.float64).tiny
 
 
-def one_by_one(one: One, original: Doubles, places: Array, kernel: Doubles) -> Doubles:
-    """What `scores_one_by_one` finds at these rows and columns of windows, whose pixels all count."""
+def one_by_one(one: One, original: Doubles, places: Array, index: int) -> Doubles:
+    """What `scores_one_by_one` finds of a template at these rows and columns of windows, whose pixels all count."""
     results: Doubles = np.empty((len(places), 7))
-    settings = one.call.plan.settings
+    settings, templates = one.call.plan.settings, one.call.templates
     corners = np.ascontiguousarray(places * np.array(settings.stride), np.intp)
-    seen, taps, kernel = np.ones_like(original), np.ones(kernel.shape), np.ascontiguousarray(kernel)
+    seen, taps = np.ones_like(original), np.ascontiguousarray(templates.counts[index], np.float64)
+    kernel = np.ascontiguousarray((templates.centred if one.centred else templates.values)[index])
     at_once = max(1, ONE_BY_ONE // kernel.size)
     for first in range(0, len(places), at_once):
         some = slice(first, first + at_once)
@@ -261,8 +293,8 @@ def again(one: One, target: Array) -> None:
     origin = np.array([of_axis.start for of_axis in one.part.places])
     original = one.pixels.original()[one.image]
     own = templates.spread if one.centred else templates.norm
-    for index, kernel in enumerate(one.kernels):
-        found = one_by_one(one, original, places + origin, kernel)
+    for index in range(len(target)):
+        found = one_by_one(one, original, places + origin, index)
         if one.call.plan.scoring.score == "covariance":
             values = np.ldexp(found[:, 0], found[:, 6].astype(np.intp) + int(templates.own_exponents[index]))
         else:
@@ -287,7 +319,7 @@ def mark(one: One, target: Array) -> None:
     """What the formula gives where a window or a template is not finite: NaN, but of infinite distances infinity."""
     templates, bad = one.call.templates, one.pixels.bad
     codes = np.zeros(one.planes.shape, np.uint8) if bad is None else bad[one.image]
-    if one.call.plan.scoring.score != "ssd" and codes.any():
+    if one.call.plan.scoring.score != "ssd" and codes.any() and templates.shares is None:
         planes = (codes > 0).max(axis=0).astype(np.float64)[np.newaxis, np.newaxis]
         found = one.call.windows(planes, "greatest", one.area.counts)[0, 0][one.part.places]
         target[:, found > 0] = np.nan

@@ -64,9 +64,7 @@ def score_integers(call: Call, area: Area, some: slice, part: Part, target: Arra
         if score in CENTRED:
             exact_spreads(of_windows, np.ascontiguousarray(own), n_taps, spread)
         divides, narrow = score != "covariance", whole[:1].size * n_taps * largest_product(call) < EXACT_SQUARES
-        exact_scores(
-            call.level, products[image], of_windows, spread, own_sums, norms, times, divides, narrow, of_image
-        )
+        exact_scores(call.level, products[image], of_windows, spread, own_sums, norms, times, divides, narrow, of_image)
         undefined = call.plan.scoring.undefined
         if undefined != 0 or score == "covariance":
             of_image[:, spread == 0] = undefined

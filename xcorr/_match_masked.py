@@ -70,13 +70,13 @@ def score_masked(
         score_one(one, scores)
 
 
-def sums_are_exact(call: Call, shares: Doubles) -> bool:
-    """Whether all sums are of whole numbers that int64 holds."""
+def sums_are_exact(call: Call, shares: Doubles | None = None) -> bool:
+    """Whether all sums are of whole numbers that int64 holds; without shares all pixels count."""
     original, counts = call.templates.original, call.templates.shares
     dtypes = call.pixels.dtype, original.dtype
     if any(dtype.kind not in "biu" or dtype.itemsize > 2 for dtype in dtypes):
         return False
-    return is_binary(shares) and (counts is None or is_binary(counts))
+    return (shares is None or is_binary(shares)) and (counts is None or is_binary(counts))
 
 
 def score_one(one: Masked, target: Array) -> None:
@@ -126,10 +126,18 @@ def window_sums(one: Masked, some: slice) -> tuple[Array, Array, Array]:
         return found[0], found[1], found[2]
     counts = kernels_of(one)[1][some]
     name = f"shares {some.start} {some.stop}"
-    sums = [correlations(one, planes, name, counts) for planes in parts]
+    sums = [tap_sums(one, name, counts), *(correlations(one, planes, name, counts) for planes in parts[1:])]
     if is_binary(one.shares) and is_binary(counts):
         sums[0] = np.rint(sums[0]).astype(sums[0].dtype)
     return sums[0], sums[1], sums[2]
+
+
+def tap_sums(one: Masked, name: str, kernels: Array) -> Array:
+    """The sums of taps over the shares that count: the same everywhere if all do."""
+    if not (one.shares == 1).all():
+        return correlations(one, one.shares, name, kernels)
+    sums = kernels.sum(axis=(2, 3))[:, :, np.newaxis, np.newaxis]
+    return np.broadcast_to(sums, (*sums.shape[:2], *one.part.shape))
 
 
 def score_some(one: Masked, some: slice, of_windows: tuple[Array, Array, Array], target: Array) -> None:
@@ -138,7 +146,7 @@ def score_some(one: Masked, some: slice, of_windows: tuple[Array, Array, Array],
     kernels = kernels[some]
     counts = counts if len(counts) == 1 else counts[some]
     name = f"{'centred' if one.centred else 'values'} {some.start} {some.stop}"
-    of_taps = [correlations(one, one.shares, f"{name} {power}", counts * kernels**power) for power in (1, 2)]
+    of_taps = [tap_sums(one, f"{name} {power}", counts * kernels**power) for power in (1, 2)]
     products = correlations(one, one.shares * one.planes, f"{name} 1", counts * kernels)
     for index in range(len(kernels)):
         seen, pixels, squares = (sums[index if len(sums) > 1 else 0] for sums in of_windows)

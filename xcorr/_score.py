@@ -12,7 +12,7 @@ from xcorr._masks import FINITE, canonical, canonical_mask
 from xcorr._match_call import Call, Part, seen_of
 from xcorr._match_floats import score_floats
 from xcorr._match_integers import are_small, score_integers, score_large
-from xcorr._match_masked import score_masked
+from xcorr._match_masked import score_masked, sums_are_exact
 from xcorr._matching import MatchPlan, n_images_of, of_templates
 from xcorr._memory import empty
 from xcorr._plan import Plan
@@ -20,6 +20,10 @@ from xcorr._respond import may_overlap
 from xcorr._templates import Templates
 
 Array = npt.NDArray[Any]
+
+AREAS_PER_WORKER, FEW = 2, 64
+"""Areas for each worker from which on nobody shares one; and templates up to which an area is done soon enough for a
+signal that waits for it."""
 
 
 def templates_of(plan: MatchPlan, templates: Array, mask: Any, index: int | None = None) -> Templates:
@@ -102,20 +106,30 @@ def score_all(
 
 
 def score_call(call: Call) -> None:
-    """All scores of a call, area by area, of some images at a time where these are small."""
-    plan = call.plan
+    """All scores of a call, area by area, of some images at a time where these are small.
+
+    Workers take areas where there are some for each, and else share the sums of one.
+    """
+    plan, tasks = call.plan, []
     exact = are_small(call)
     for area in areas_of(plan.geometry, plan.unseen_padding):
         wanted = area.within(plan.roi)
         if min(wanted.counts) <= 0:
             continue
-        part = Part(area, wanted.places(area.first))
-        rows, columns = wanted.places(plan.roi.first)
+        part, places = Part(area, wanted.places(area.first)), wanted.places(plan.roi.first)
         pixels = (area.counts[0] + call.templates.taps[0]) * (area.counts[1] + call.templates.taps[1])
         at_once = max(1, AT_ONCE // (pixels * call.pixels.shape[1]))
         for first in range(0, len(call.pixels), at_once):
-            some = slice(first, min(first + at_once, len(call.pixels)))
-            score_area(call, area, some, part, call.out[some, :, rows, columns], exact)
+            tasks.append((area, slice(first, min(first + at_once, len(call.pixels))), part, places))
+    n_workers = min(_workers.count_workers(call.workers), _workers.most_threads())
+    shared = n_workers > 1 and len(tasks) >= AREAS_PER_WORKER * n_workers and call.templates.n_kernels <= FEW
+    own = call._replace(workers=1) if shared else call
+
+    def score_task(index: int) -> None:
+        area, some, part, (rows, columns) = tasks[index]
+        score_area(own, area, some, part, own.out[some, :, rows, columns], exact)
+
+    _workers.prepare(score_task, len(tasks), n_workers if shared else 1)
 
 
 def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, exact: bool) -> None:
@@ -123,7 +137,10 @@ def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, e
     box, padded = seen_of(call, area, some)
     seen = None if box is None or padded is None else (box, padded)
     raw = call.plan.scoring.score in ("correlation", "ssd") and not call.plan.exact
-    if call.templates.shares is not None or seen is not None or (raw and call.plan.masked):
+    masked = call.templates.shares is not None
+    if masked and seen is None and call.templates.shared and not raw and not sums_are_exact(call):
+        score_floats(call, area, some, part, target)
+    elif masked or seen is not None or (raw and call.plan.masked):
         score_masked(call, area, some, part, seen, target)
     elif call.plan.exact and not exact:
         score_large(call, area, some, part, target)

@@ -57,9 +57,15 @@ class Templates:
         self.norm = (self.counts * self.values**2).sum(axis=axes)
         self.seen = self.counts.sum(axis=axes)
         deviation = np.sqrt(self.spread / np.maximum(self.seen, 1)) * 2.0 ** (self.own_exponents - self.exponents)
-        self.flat = (self.spread == 0) | (deviation <= flat * np.abs(self.values).max(axis=axes, initial=0))
-        self.limit = flat
+        self.flat = are_constant(exact, self.counts) | (
+            deviation <= flat * np.abs(self.values).max(axis=axes, initial=0)
+        )
+        self.shared = shares is None or self.is_shared(shares)
         self.banks: dict[Hashable, Bank] = {}
+
+    def is_shared(self, shares: Doubles) -> bool:
+        """Whether all templates and channels have one mask."""
+        return bool((shares == shares[:1, :1]).all())
 
     def bank(self, plan: Plan, name: str, kernels: Array) -> Bank:
         """The bank of kernels (kernels, channels, rows, columns) that have this name, for a plan."""
@@ -78,6 +84,13 @@ def unknown(values: Array) -> npt.NDArray[np.uint8]:
     codes = np.zeros(values.shape, np.uint8)
     codes[values == np.inf], codes[values == -np.inf], codes[np.isnan(values)] = PLUS, MINUS, NAN
     return codes
+
+
+def are_constant(values: Array, counts: Array) -> npt.NDArray[np.bool_]:
+    """Whether each channel of each template has one value alone, of what counts."""
+    highs = np.where(counts > 0, values, -np.inf).max(axis=(2, 3))
+    lows = np.where(counts > 0, values, np.inf).min(axis=(2, 3))
+    return np.asarray((lows >= highs).all(axis=1))
 
 
 def each(numbers: Array) -> Array:
