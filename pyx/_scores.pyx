@@ -39,8 +39,9 @@ ctypedef fused real:
 
 
 def stage(const element[:, :, :, :] images, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
-          const double[:, ::1] centres, const double[::1] factors, const double[:, ::1] fill, real[:, :, :, ::1] planes):
-    """planes[image, channel, y, x] = images[image, channel, rows[y], columns[x]] * factor - centre; the fill's at -1."""
+          const double[:, ::1] centres, const double[::1] factors, const double[:, ::1] fill,
+          real[:, :, :, ::1] planes):
+    """planes[image, channel, y, x] = images[image, channel, rows[y], columns[x]] * factor - centre; at -1 the fill."""
     cdef Py_ssize_t image, channel, y, x, row, first = 0, end = columns.shape[0], column_bytes
     cdef double centre, factor, outside
     cdef real* to
@@ -121,8 +122,8 @@ def spreads_of(level, const double[:, :, ::1] sums, const double[:, :, ::1] squa
                list needed, double[:, ::1] spread):
     """spread[y, x] = sum over channels of squares - sums^2 / n_taps, or of squares without sums (None).
 
-    Returned is how many windows are not above the limits, `needed`: each (relative, least), of which a window needs more
-    than relative times its sum of squares and least beside it.
+    Returned is how many windows are not above the limits, `needed`: each (relative, least), of which a window needs
+    more than relative times its sum of squares and least beside it.
     """
     cdef const Passes* passes = passes_of(level)
     cdef Py_ssize_t y, n_windows = spread.shape[1], pitch = squares.shape[1] * squares.shape[2]
@@ -285,7 +286,8 @@ def exact_distances(const int64_t[:, :, :] products, const double[:, ::1] square
         for kernel in range(distances.shape[0]):
             for y in range(distances.shape[1]):
                 for x in range(distances.shape[2]):
-                    distances[kernel, y, x] = <int64_t> squares[y, x] + of_templates[kernel] - 2 * products[kernel, y, x]
+                    distances[kernel, y, x] = (<int64_t> squares[y, x] + of_templates[kernel]
+                                               - 2 * products[kernel, y, x])
 
 
 # --- masks ------------------------------------------------------------------------------------------------------------

@@ -52,8 +52,8 @@ def match(
     templates : array_like
         One template or a bank, as the kernels of `correlate`.
     score : {"zncc", "ncc", "covariance", "correlation", "ssd", "nssd"}
-        What is computed, see Notes. "zncc" is 1 for a copy, whatever its brightness and contrast, and -1 for an inverted
-        one.
+        What is computed, see Notes. "zncc" is 1 for a copy, whatever its brightness and contrast, and -1 for an
+        inverted one.
     layout, padding, boundary, stride, dilation, roi, pairwise
         As for `correlate`.
     fill_value : scalar or array_like, (C,), optional
@@ -135,8 +135,9 @@ def match(
     >>> [int(place) for place in np.unravel_index(cut.argmax(), cut.shape)]
     [3, 0]
     """
-    keywords = {"score": score, "layout": layout, "padding": padding, "boundary": boundary, "fill_value": fill_value}
-    keywords |= {"stride": stride, "dilation": dilation, "min_overlap": min_overlap, "undefined": undefined}
+    keywords: dict[str, Any] = {"score": score, "layout": layout, "padding": padding, "boundary": boundary}
+    keywords |= {"fill_value": fill_value, "stride": stride, "dilation": dilation}
+    keywords |= {"min_overlap": min_overlap, "undefined": undefined}
     keywords |= {"pairwise": pairwise, "roi": roi, "method": method, "precision": precision, "dtype": dtype}
     scoring = read_scoring(keywords)
     image_array, _images_held = held(take_array(images, "images"))
@@ -145,7 +146,7 @@ def match(
     masked = seen is not None or taps is not None
     plan = match_plan(scoring, image_array, template_array, masked)
     if is_plain(plan):
-        return correlate(image_array, template_array, out=out, workers=workers, **plain_keywords(plan))  # type: ignore[no-any-return, call-overload]
+        return correlate(image_array, template_array, out=out, workers=workers, **plain_keywords(plan))
     banks = make_banks(plan, template_array, taps)
     seen = check_mask(plan, seen, image_array)
     return match_images(plan, banks, image_array, seen, plan.fill_of(image_array.dtype), out, workers)
@@ -206,8 +207,9 @@ class Matcher:
         precision: Precision = "standard",
         dtype: npt.DTypeLike | None = None,
     ) -> None:
-        keywords = {"score": score, "layout": layout, "padding": padding, "boundary": boundary, "stride": stride}
-        keywords |= {"fill_value": fill_value, "dilation": dilation, "min_overlap": min_overlap, "undefined": undefined}
+        keywords: dict[str, Any] = {"score": score, "layout": layout, "padding": padding, "boundary": boundary}
+        keywords |= {"fill_value": fill_value, "stride": stride, "dilation": dilation}
+        keywords |= {"min_overlap": min_overlap, "undefined": undefined}
         keywords |= {"pairwise": pairwise, "roi": roi, "method": method, "precision": precision, "dtype": dtype}
         self._scoring = read_scoring(keywords)
         self._templates = copied(templates, "templates")

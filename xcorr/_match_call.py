@@ -201,7 +201,7 @@ def powers(ends: tuple[Doubles, Doubles], fill: Doubles) -> Doubles:
     largest = np.maximum(np.abs(ends[0]), np.abs(ends[1]))
     largest = np.maximum(largest, np.abs(np.where(np.isfinite(fill), fill, 0)).max(axis=1))
     exponents = np.clip(np.frexp(largest)[1], -LARGEST_EXPONENT, LARGEST_EXPONENT)
-    return np.ldexp(1.0, -exponents)
+    return np.asarray(np.ldexp(1.0, -exponents))
 
 
 def middles(box: Array, seen: Doubles | None) -> Array:

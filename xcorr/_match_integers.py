@@ -74,9 +74,9 @@ def score_integers(call: Call, area: Area, some: slice, part: Part, target: Arra
 def exact_spread_of(sums: Array, squares: Array, n_taps: int) -> npt.NDArray[np.float64]:
     """n_taps * squares - sums**2, added up over channels, of each template, rounded as those of windows are."""
     spread = np.empty((1, len(sums)))
-    planes = (np.ascontiguousarray(one.T[:, np.newaxis], np.float64) for one in (sums, squares))
-    exact_spreads(*planes, n_taps, spread)
-    return spread[0]
+    planes = [np.ascontiguousarray(one.T[:, np.newaxis], np.float64) for one in (sums, squares)]
+    exact_spreads(planes[0], planes[1], n_taps, spread)
+    return np.asarray(spread[0])
 
 
 def share(target: Array, distances: Array, of_windows: Array, of_templates: Array, undefined: float) -> None:

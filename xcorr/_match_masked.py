@@ -152,8 +152,9 @@ def score_some(one: Masked, some: slice, of_windows: tuple[Array, Array, Array],
         seen, pixels, squares = (sums[index if len(sums) > 1 else 0] for sums in of_windows)
         sums = np.zeros((3, *one.part.shape))
         if one.centred:
-            lie = (np.ascontiguousarray(part) for part in (seen, pixels, squares, of_taps[0][index], of_taps[1][index]))
-            masked_sums(*lie, np.ascontiguousarray(products[index]), sums)
+            taps = of_taps[0][index], of_taps[1][index], products[index]
+            lie = [np.ascontiguousarray(part) for part in (seen, pixels, squares, *taps)]
+            masked_sums(lie[0], lie[1], lie[2], lie[3], lie[4], lie[5], sums)
         else:
             sums[0], sums[1], sums[2] = (part.sum(axis=0) for part in (products[index], squares, of_taps[1][index]))
         limits = squares.sum(axis=0).astype(np.float64), of_taps[1][index].sum(axis=0).astype(np.float64)
@@ -194,13 +195,14 @@ def value_of(score: str, sums: Doubles, share: Doubles, scales: tuple[int, int])
     """Scores, of sums of pixels and taps that are powers of two less than they were."""
     products, of_window, of_template = sums
     if score in ("zncc", "ncc"):
-        return np.clip(products / np.sqrt(of_window * of_template), -1, 1)
+        return np.asarray(np.clip(products / np.sqrt(of_window * of_template), -1, 1))
     products = np.ldexp(products, scales[0] + scales[1])
     if score in ("correlation", "covariance"):
-        return products * share + 0.0
+        return np.asarray(products * share + 0.0)
     of_window, of_template = np.ldexp(of_window, 2 * scales[0]), np.ldexp(of_template, 2 * scales[1])
     distances = np.maximum(of_window - 2 * products + of_template, 0)
-    return distances * share if score == "ssd" else distances / np.sqrt(of_window) / np.sqrt(of_template)
+    found = distances * share if score == "ssd" else distances / np.sqrt(of_window) / np.sqrt(of_template)
+    return np.asarray(found)
 
 
 def in_doubt(

@@ -23,11 +23,12 @@ class Operand(NamedTuple):
     def signs(self, sign: int) -> Array:
         """Those that count and are positive, negative or 0."""
         code = {1: PLUS, -1: MINUS}.get(sign, -1)
-        return ((np.sign(self.values) == sign) & (self.codes == 0) | (self.codes == code)) & self.counts
+        found = (np.sign(self.values) == sign) & (self.codes == 0) | (self.codes == code)
+        return np.asarray(found & self.counts)
 
     def infinite(self, sign: int) -> Array:
         """Those that count and are infinite, of that sign."""
-        return (self.codes == (PLUS if sign > 0 else MINUS)) & self.counts
+        return np.asarray((self.codes == (PLUS if sign > 0 else MINUS)) & self.counts)
 
 
 def mark_unknown(call: Call, part: Part, pixels: Operand, taps: Operand, target: Array) -> None:
@@ -68,13 +69,13 @@ class Counting(NamedTuple):
         found = np.zeros(self.part.shape, np.bool_)
         for some, others in zip(pixels, taps, strict=True):
             if some.any() and others.any():
-                found |= self.count(some, others) > 0
+                found |= self.count_under(some, others) > 0
         return found
 
-    def count(self, pixels: Array, taps: Array) -> Array:
+    def count_under(self, pixels: Array, taps: Array) -> Array:
         """How many pixels lie under taps."""
         into = np.empty((1, 1, *self.part.shape), np.int64)
         planes, kernels = pixels[np.newaxis].astype(np.uint8), taps[np.newaxis].astype(np.uint8)
         plan = self.call.plan_of(planes, kernels, into, self.part)
         run(plan, make_bank(kernels, None, plan.reading), planes, 0, into, self.call.workers)
-        return into[0, 0]
+        return np.asarray(into[0, 0])

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ def stage(
     images: Array, rows: Array, columns: Array, centres: Doubles, factors: Doubles, fill: Doubles, planes: Array
 ) -> None: ...
 def windows_of(
+    level: Any,
     planes: Doubles,
     how: str,
     taps: tuple[int, int],
@@ -17,19 +19,28 @@ def windows_of(
     stride: tuple[int, int],
     result: Doubles,
 ) -> None: ...
-def spreads_of(sums: Doubles, squares: Doubles, n_taps: float, spread: Doubles) -> None: ...
+def spreads_of(
+    level: Any,
+    sums: Doubles | None,
+    squares: Doubles,
+    n_taps: float,
+    needed: Sequence[tuple[float, float]],
+    spread: Doubles,
+) -> list[int]: ...
 def n_beyond(squares: Doubles, spread: Doubles, relative: float, least: float) -> int: ...
-def inverse_roots(spread: Doubles, roots: Doubles) -> None: ...
+def inverse_roots(level: Any, spread: Doubles, roots: Array) -> None: ...
 def exact_spreads(sums: Doubles, squares: Doubles, n_taps: int, spread: Doubles) -> None: ...
-def scale_scores(scores: Array, roots: Doubles, factors: Doubles, most: float) -> None: ...
+def scale_scores(level: Any, scores: Array, roots: Array, factors: Doubles, most: float) -> None: ...
 def exact_scores(
+    level: Any,
     products: Array,
     sums: Doubles,
     spread: Doubles,
-    template_sums: Array,
+    template_sums: Doubles,
     template_spreads: Doubles,
-    n_taps: int,
+    n_taps: float,
     divides: bool,
+    narrow: bool,
     scores: Doubles,
 ) -> None: ...
 def exact_distances(products: Array, squares: Doubles, of_templates: Array, distances: Array) -> None: ...
