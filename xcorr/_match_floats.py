@@ -165,7 +165,7 @@ def needed_of_spreads(one: One) -> tuple[float, float]:
 def settle(one: One, need: tuple[float, float]) -> None:
     """Spreads that hold: of windows where sums may not do, by themselves; 0 of those that are flat."""
     call, spread, limit = one.call, one.spread, one.call.plan.flat[0]
-    n_taps, (relative, least) = one.kernels[0].size, need
+    relative, least = need
     doubtful = spread <= relative * one.squares.sum(axis=0) + least
     if call.templates.shares is None:
         lows, highs = (call.windows(one.planes[np.newaxis], how, one.area.counts)[0] for how in ("least", "greatest"))

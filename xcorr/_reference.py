@@ -304,9 +304,7 @@ def _match(images, templates, layout, mask, template_mask, keywords):
     integers = [operand.dtype.kind in "biu" for operand in (images, templates)]
     seen = _shares(1 if mask is None else mask, layout, has_image_axis)
     taps = _shares(1 if template_mask is None else template_mask, layout, has_kernel_axis)
-    natural = np.result_type(images, templates)
-    limit = 2.0**-50 if natural == np.float64 or natural.kind in "iub" else 2.0**-21
-    limits = [0.0 if exact else limit for exact in integers]
+    limits = _flat_limits(images, templates)
     images, templates = (
         _channels_last(operand.astype(np.longdouble), layout, has_axis)
         for operand, has_axis in ((images, has_image_axis), (templates, has_kernel_axis))
@@ -327,22 +325,19 @@ def _match(images, templates, layout, mask, template_mask, keywords):
     unmasked = mask is None and template_mask is None and not unseen_padding
     exact = all(integers) and score in ("correlation", "ssd") and unmasked
     result = np.zeros((len(images), n_rows, n_columns, n_kernels), object if exact else np.longdouble)
-    undefined = keywords["undefined"]
-    if undefined is None:
-        undefined = math.inf if score in ("ssd", "nssd") else 0.0
+    least, undefined = keywords["min_overlap"], keywords["undefined"]
+    undefined = undefined if undefined is not None else math.inf if score in ("ssd", "nssd") else 0.0
+    taps = np.broadcast_to(taps, templates.shape)
     with np.errstate(all="ignore"):
         for n, y, x, k in np.ndindex(result.shape):
             rows = y * strides[0] + dilations[0] * np.arange(height)
             columns = x * strides[1] + dilations[1] * np.arange(width)
             pixels, shares = images[n, rows[:, None], columns], seen[n, rows[:, None], columns]
-            own = np.broadcast_to(taps, templates.shape)[k]
             if exact:
-                pixels, kernel = ([int(number) for number in one.ravel()] for one in (pixels, templates[k]))
-                pairs = list(zip(kernel, pixels, strict=True))
-                result[n, y, x, k] = sum(t * i if score == "correlation" else (t - i) ** 2 for t, i in pairs)
+                result[n, y, x, k] = _exact_score(score, pixels, templates[k])
                 continue
-            least = keywords["min_overlap"]
-            result[n, y, x, k] = _score(score, pixels, templates[k], shares * own, own.sum(), least, undefined, limits)
+            whole = taps[k].sum()
+            result[n, y, x, k] = _score(score, pixels, templates[k], shares * taps[k], whole, least, undefined, limits)
     if keywords["roi"] is not None:
         result = result[(slice(None), *keywords["roi"])]
     result = result if exact else result.astype(np.float64)
@@ -351,6 +346,19 @@ def _match(images, templates, layout, mask, template_mask, keywords):
     elif layout == "NCHW":
         result = np.moveaxis(result, -1, 1)
     return result if has_image_axis else result[0]
+
+
+def _flat_limits(*operands):
+    """The share of the largest magnitude up to which a deviation counts as none, of each operand; 0 for integers."""
+    limit = 2.0**-50 if np.result_type(*operands) == np.float64 else 2.0**-21
+    return [0.0 if operand.dtype.kind in "biu" else limit for operand in operands]
+
+
+def _exact_score(score, window, kernel):
+    """The correlation or the distance of whole numbers, as one of Python's."""
+    pixels, taps = ([int(number) for number in one.ravel()] for one in (window, kernel))
+    pairs = zip(taps, pixels, strict=True)
+    return sum(tap * pixel if score == "correlation" else (tap - pixel) ** 2 for tap, pixel in pairs)
 
 
 def _score(score, window, kernel, shares, of_template, min_overlap, undefined, limits):

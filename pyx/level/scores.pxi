@@ -1,8 +1,8 @@
 # Windows of planes: their sums and extremes, their spreads; and rows of scores made of them.
 #
 # No sum of a window ever held a pixel that is not the window's: windows are cut at multiples of the kernel's height
-# into a piece behind the cut and one before it (van Herk, Gil and Werman), and a row's windows are added up by doubling.
-# So all errors are relative to the window's own sums. Loops are plain: the compiler makes vectors of them.
+# into a piece behind the cut and one before it (van Herk, Gil and Werman), and a row's windows are added up by
+# doubling. So all errors are relative to the window's own sums. Loops are plain: the compiler makes vectors of them.
 
 from libc.math cimport fabs, sqrt, sqrtf
 from libc.string cimport memcpy
