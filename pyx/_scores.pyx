@@ -35,14 +35,20 @@ ctypedef fused real:
     float
     double
 
+cdef const Passes* passes_of(capsule):
+    """A level's passes."""
+    return <const Passes*> PyCapsule_GetPointer(capsule, SCORES_NAME)
+
+
 # --- staging ----------------------------------------------------------------------------------------------------------
 
 
-def stage(const element[:, :, :, :] images, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
+def stage(level, const element[:, :, :, :] images, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
           const double[:, ::1] centres, const double[::1] factors, const double[:, ::1] fill,
           real[:, :, :, ::1] planes):
     """planes[image, channel, y, x] = images[image, channel, rows[y], columns[x]] * factor - centre; at -1 the fill."""
     cdef Py_ssize_t image, channel, y, x, row, first = 0, end = columns.shape[0], column_bytes
+    cdef const Passes* passes = passes_of(level)
     cdef double centre, factor, outside
     cdef real* to
     cdef const char* start
@@ -74,7 +80,16 @@ def stage(const element[:, :, :, :] images, const Py_ssize_t[::1] rows, const Py
                         start = <const char*> &images[image, channel, row, columns[first]]
                         column_bytes = images.strides[3]
                         if column_bytes == sizeof(element):
-                            shift_row(<const element*> start, end - first, centre, factor, to + first)
+                            if element is float and real is float:
+                                passes.shift_f32_to_f32(start, end - first, factor, centre, to + first)
+                            elif element is float and real is double:
+                                passes.shift_f32_to_f64(start, end - first, factor, centre, to + first)
+                            elif element is double and real is double:
+                                passes.shift_f64_to_f64(start, end - first, factor, centre, to + first)
+                            elif element is uint8_t and real is double:
+                                passes.shift_u8_to_f64(start, end - first, factor, centre, to + first)
+                            else:
+                                shift_row(<const element*> start, end - first, centre, factor, to + first)
                         else:
                             for x in range(end - first):
                                 to[first + x] = <real> ((<const element*> (start + x * column_bytes))[0] * factor
@@ -88,11 +103,6 @@ cdef void shift_row(const element* pixels, Py_ssize_t n_pixels, double centre, d
 
 
 # --- windows ----------------------------------------------------------------------------------------------------------
-
-
-cdef const Passes* passes_of(capsule):
-    """A level's passes."""
-    return <const Passes*> PyCapsule_GetPointer(capsule, SCORES_NAME)
 
 
 def windows_of(level, const double[:, :, ::1] planes, str how, tuple taps, tuple dilation, tuple stride,

@@ -122,9 +122,9 @@ def match(
     --------
     >>> import numpy as np
     >>> import xcorr
-    >>> image = np.arange(48).reshape(6, 8) % 7
+    >>> image = np.arange(1, 49).reshape(6, 8) ** 2 % 31
     >>> scores = xcorr.match(image, image[2:5, 3:7])
-    >>> scores.shape, scores.max()
+    >>> scores.shape, float(scores.max())
     ((4, 5), 1.0)
     >>> [int(place) for place in np.unravel_index(scores.argmax(), scores.shape)]
     [2, 3]
@@ -183,8 +183,9 @@ class Matcher:
     >>> corner = xcorr.Matcher(np.array([[0.0, 0, 0], [0, 1, 1], [0, 1, 1]]))
     >>> image = np.zeros((6, 7))
     >>> image[3:, 2:] = 5
-    >>> np.unravel_index(corner(image).argmax(), (4, 5)) == (2, 1)
-    array([ True,  True])
+    >>> scores = corner(image)
+    >>> [int(place) for place in np.unravel_index(scores.argmax(), scores.shape)]
+    [2, 1]
     """
 
     def __init__(

@@ -90,7 +90,7 @@ class Part(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Its rows and columns."""
+        """Counts of its rows and columns."""
         rows, columns = self.places
         return rows.stop - rows.start, columns.stop - columns.start
 
@@ -106,6 +106,7 @@ class Part(NamedTuple):
 class Staged(NamedTuple):
     """The padded pixels of an area of some images, divided by powers of two and less a number for each channel."""
 
+    level: Any
     box: Array  # as they are, but for those that are not finite, which are 0
     reached: Reached
     shift: Array  # of 64-bit integers, what the box is less than the image
@@ -119,7 +120,7 @@ class Staged(NamedTuple):
         n_images, depth = self.box.shape[:2]
         planes: Array = empty((n_images, depth, *self.reached.shape), dtype)
         centres = self.centres if centred else np.zeros_like(self.centres)
-        stage(self.box, self.reached.rows, self.reached.columns, centres, self.factors, self.fill, planes)
+        stage(self.level, self.box, self.reached.rows, self.reached.columns, centres, self.factors, self.fill, planes)
         return planes
 
     def original(self) -> Doubles:
@@ -127,7 +128,7 @@ class Staged(NamedTuple):
         n_images, depth = self.box.shape[:2]
         planes: Doubles = empty((n_images, depth, *self.reached.shape), DOUBLE)
         ones, zeros = np.ones(n_images), np.zeros((n_images, depth))
-        stage(self.box, self.reached.rows, self.reached.columns, zeros, ones, self.fill, planes)
+        stage(self.level, self.box, self.reached.rows, self.reached.columns, zeros, ones, self.fill, planes)
         return planes
 
 
@@ -165,7 +166,7 @@ def staged(call: Call, area: Area, some: slice, centred: bool, seen: Doubles | N
         bad = np.where(outside, unknown(fill)[..., np.newaxis, np.newaxis], inside)
         fill = np.where(np.isfinite(fill), fill, 0)
     centres, fill = np.ascontiguousarray(centres, np.float64), np.ascontiguousarray(fill, np.float64)
-    return Staged(box, where, shift, bad, factors, centres, fill)
+    return Staged(call.level, box, where, shift, bad, factors, centres, fill)
 
 
 def native(box: Array) -> Array:

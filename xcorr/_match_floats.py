@@ -32,9 +32,6 @@ They spread evenly over a section. In 10,000 sections of noise, steps and ramps 
 tests/test_match_bounds.py).
 """
 
-CONDITION = 256
-"""Units of rounding that sums by a transform may err by, as a share of what they are taken of."""
-
 LEAST_SPREAD = {"f": 2.0**-90, "d": 2.0**-800}
 """The mean square, as a share of the largest, from which on products are not lost below a type's normal numbers."""
 
@@ -48,20 +45,16 @@ def score_floats(call: Call, area: Area, some: slice, part: Part, target: Array)
     centred = score in CENTRED
     pixels = staged(call, area, some, centred)
     doubles = pixels.planes(DOUBLE)
-    squares, sums = window_sums(call, doubles, area, centred)
+    squares = sums = [np.empty(0)] * len(doubles)
+    if templates.shares is None:
+        squares = call.windows(doubles, "squares", area.counts)
+        sums = call.windows(doubles, "sum", area.counts) if centred else [None] * len(doubles)
     spread: Doubles = empty((len(doubles), *area.counts), DOUBLE)
     products = target if target.dtype == np.float64 or score not in DISTANCES else np.empty(target.shape)
-    n_taps = float(templates.counts[0, 0].sum())
     ones, kinds = [], []
     for image in range(len(doubles)):
         one = One(call, area, part, pixels, image, doubles[image], squares[image], spread[image])
-        needs = [needed_of_spreads(one), *(needed(one, products[:1], dtype) for dtype in (SINGLE, DOUBLE))]
-        own = None if sums is None else sums[image]
-        n_below = spreads_of(call.level, own, squares[image], n_taps, needs, spread[image])
-        if n_below[0]:
-            settle(one, needs[0]) if centred or templates.shares is not None else settle_zeros(one)
-            n_flat = spread[image].size - np.count_nonzero(spread[image])
-            n_below[1:] = [n_beyond(one.squares, one.spread, *need) - n_flat for need in needs[1:]]
+        one, n_below = spread_out(one, sums[image], products[:1])
         ones.append(one)
         kinds.append((SINGLE if not n_below[1] and products.dtype == SINGLE else DOUBLE, not n_below[2]))
     for first, end, dtype in runs([dtype for dtype, _ in kinds]):
@@ -69,22 +62,6 @@ def score_floats(call: Call, area: Area, some: slice, part: Part, target: Array)
         call.products(planes, ones[0].name, ones[0].kernels, products[first:end], part)
     for one, (dtype, holds), own, scores in zip(ones, kinds, products, target, strict=True):
         finish(one, own, scores, holds or dtype == SINGLE)
-
-
-def window_sums(call: Call, planes: Doubles, area: Area, centred: bool) -> tuple[Doubles, Doubles | None]:
-    """The sums of squares of windows, and their sums if these are wanted, (images, channels, rows, columns)."""
-    shares = call.templates.shares
-    if shares is None:
-        squares = call.windows(planes, "squares", area.counts)
-        return squares, call.windows(planes, "sum", area.counts) if centred else None
-    n_images, depth, *sizes = planes.shape
-    kernels = np.ascontiguousarray(shares[:1, :1])
-    found = []
-    for power in (2, 1) if centred else (2,):
-        into = np.empty((n_images * depth, 1, *area.counts))
-        call.products((planes**power).reshape(-1, 1, *sizes), "shares", kernels, into)
-        found.append(into.reshape(n_images, depth, *area.counts))
-    return found[0], found[1] if centred else None
 
 
 class One(NamedTuple):
@@ -145,21 +122,75 @@ def runs(kinds: list[np.dtype[Any]]) -> list[tuple[int, int, np.dtype[Any]]]:
 # --- spreads ----------------------------------------------------------------------------------------------------------
 
 
-def needed_of_spreads(one: One) -> tuple[float, float]:
+def spread_out(one: One, sums: Doubles | None, products: Array) -> tuple[One, list[int]]:
+    """Spreads of windows that hold, 0 of flat ones; and how many sums, and products of either type, were in doubt."""
+    call, templates = one.call, one.call.templates
+    n_taps = float(templates.counts[0, 0].sum())
+    if templates.shares is None:
+        needs = [needed_of_sums(one), *needed_of_products(one, products)]
+        n_below = spreads_of(call.level, sums, one.squares, n_taps, needs, one.spread)
+    for dtype in under_mask(call):
+        plan, squares, sums = window_sums(one, dtype)
+        one = one._replace(squares=squares)
+        needs = [needed_under_mask(one, plan, dtype), *needed_of_products(one, products)]
+        n_below = spreads_of(call.level, sums, squares, n_taps, needs, one.spread)
+        if not n_below[0]:
+            break
+    if n_below[0]:
+        settle(one, needs[0]) if one.centred or templates.shares is not None else settle_zeros(one)
+        n_flat = one.spread.size - np.count_nonzero(one.spread)
+        n_below[1:] = [n_beyond(one.squares, one.spread, *need) - n_flat for need in needs[1:]]
+    return one, n_below
+
+
+def under_mask(call: Call) -> list[np.dtype[Any]]:
+    """The types that sums of windows under a mask may be taken in, the fastest first; none without a mask."""
+    if call.templates.shares is None:
+        return []
+    return [SINGLE, DOUBLE] if call.plan.computed == SINGLE else [DOUBLE]
+
+
+def window_sums(one: One, dtype: np.dtype[Any]) -> tuple[Plan, Doubles, Doubles | None]:
+    """The sums of squares of windows under the templates' mask, and their sums, (channels, rows, columns)."""
+    call, planes = one.call, one.planes[:, np.newaxis]
+    kernels = np.ascontiguousarray(call.templates.counts[:1, :1])
+    found = []
+    for power in (2, 1) if one.centred else (2,):
+        into = np.empty((len(planes), 1, *one.area.counts), dtype)
+        powers = (planes**power).astype(dtype, copy=False)
+        call.products(powers, "shares", kernels, into)
+        found.append(into[:, 0].astype(np.float64, copy=False))
+    return call.plan_of(powers, kernels, into), found[0], found[1] if one.centred else None
+
+
+def needed_under_mask(one: One, plan: Plan, dtype: np.dtype[Any]) -> tuple[float, float]:
+    """What a spread has to be above for sums that are correlations to hold."""
+    n_taps, unit = one.kernels[0].size, float(np.finfo(dtype).eps) / 2
+    bound = 2 * OF_SPREADS * one.call.plan.tolerance
+    least = n_taps * max(one.call.plan.flat[0] ** 2 if one.centred else 0, LEAST_SPREAD["d"])
+    if plan.method != "fft":
+        return 3 * (4 + 4 * sqrt(sqrt(n_taps))) * unit / bound, least
+    section, _ = plan.section
+    points = section.height * section.width
+    squared = np.square(one.planes)
+    largest, total = float(squared.max()), float(squared.sum())
+    mean_square, mean_fourth = min(total / points, largest), min(float(np.square(squared).sum()) / points, largest**2)
+    root = sqrt(max(float(one.squares.max()), 0) / n_taps)
+    error = 0.5 * SAFETY * log2(points) * unit * sqrt(n_taps) * (sqrt(mean_fourth) + 2 * root * sqrt(mean_square))
+    return 4 * unit / bound, least + error / bound
+
+
+def needed_of_sums(one: One) -> tuple[float, float]:
     """What a spread has to be above for its sums to hold, as a share of the sum of squares and beside it."""
-    masked = one.call.templates.shares is not None
-    if not one.centred and not masked:
+    if not one.centred:
         return 0.0, 0.0
     height, width = one.call.templates.taps
     n_taps = one.kernels[0].size
     unit = np.finfo(np.float64).eps / 2
     bound = 2 * OF_SPREADS * one.call.plan.tolerance
-    least = n_taps * max(one.call.plan.flat[0] ** 2 if one.centred else 0, LEAST_SPREAD["d"])
-    if masked:
-        largest = float(np.abs(one.planes).max()) ** 2
-        condition = CONDITION + 4 * sqrt(n_taps)
-        return condition * unit / bound, least + condition * unit * sqrt(n_taps) * largest / bound
-    return (4 + log2(width) + 2 * sqrt(height)) * unit / bound, least
+    return (4 + log2(width) + 2 * sqrt(height)) * unit / bound, n_taps * max(
+        one.call.plan.flat[0] ** 2, LEAST_SPREAD["d"]
+    )
 
 
 def settle(one: One, need: tuple[float, float]) -> None:
@@ -212,7 +243,7 @@ def one_by_one(one: One, original: Doubles, places: Array, index: int) -> Double
 # --- products ---------------------------------------------------------------------------------------------------------
 
 
-def errors_of(plan: Plan, one: One, unit: float) -> tuple[float, float]:
+def errors_of(plan: Plan, one: One, unit: float, total: float) -> tuple[float, float]:
     """The spread that a window needs, as a share of its sum of squares and beside it, for products that hold.
 
     An error is at most a share of the norms of the template and of what is summed: of the window, where sums are
@@ -222,7 +253,7 @@ def errors_of(plan: Plan, one: One, unit: float) -> tuple[float, float]:
     if plan.method == "fft":
         section, _ = plan.section
         points = section.height * section.width
-        mean_square = min(sum_of_squares(one) / points, 4.0 * len(one.planes))
+        mean_square = min(total / points, 4.0 * len(one.planes))
         return (4 * unit / bound) ** 2, (0.5 * SAFETY * log2(points) * unit / bound) ** 2 * mean_square
     if plan.method == "winograd":
         height, width = plan.geometry.kernel_shape
@@ -234,7 +265,7 @@ def errors_of(plan: Plan, one: One, unit: float) -> tuple[float, float]:
 def sum_of_squares(one: One) -> float:
     """The sum of the squares of all pixels, or a little more: of windows that cover them."""
     settings, taps = one.call.plan.settings, one.call.templates.taps
-    if settings.dilation != (1, 1):
+    if settings.dilation != (1, 1) or one.call.templates.shares is not None:
         return float(np.square(one.planes).sum())
     places = []
     for length, tap, step in zip(one.area.counts, taps, settings.stride, strict=True):
@@ -245,13 +276,19 @@ def sum_of_squares(one: One) -> float:
     return float(one.squares[:, places[0]][:, :, places[1]].sum())
 
 
-def needed(one: One, target: Array, dtype: np.dtype[Any]) -> tuple[float, float]:
+def needed_of_products(one: One, target: Array) -> list[tuple[float, float]]:
+    """The spreads that windows need for sums in float32 and in float64."""
+    total = sum_of_squares(one)
+    return [needed(one, target, dtype, total) for dtype in (SINGLE, DOUBLE)]
+
+
+def needed(one: One, target: Array, dtype: np.dtype[Any], total: float) -> tuple[float, float]:
     """The spread that a window needs for sums in a type, as `errors_of` gives it."""
     like = np.broadcast_to(np.zeros((), dtype), (1, *one.planes.shape))
     plan = one.call.plan_of(like, one.kernels, target)
     n_taps = one.kernels[0].size
     unit = float(np.finfo(dtype).eps) / 2
-    relative, least = errors_of(plan, one, unit)
+    relative, least = errors_of(plan, one, unit, total)
     return relative, max(least, n_taps * LEAST_SPREAD[target.dtype.char])
 
 
@@ -287,7 +324,7 @@ def finish(one: One, products: Array, target: Array, holds: bool) -> None:
 def again(one: One, target: Array) -> None:
     """The scores of windows whose products do not hold, each summed by itself."""
     templates = one.call.templates
-    relative, least = needed(one, target[np.newaxis], DOUBLE)
+    relative, least = needed(one, target[np.newaxis], DOUBLE, sum_of_squares(one))
     doubtful = (one.spread > 0) & (one.spread <= relative * one.squares.sum(axis=0) + least)
     places = np.argwhere(doubtful[one.part.places])
     origin = np.array([of_axis.start for of_axis in one.part.places])

@@ -42,7 +42,9 @@ def score_integers(call: Call, area: Area, some: slice, part: Part, target: Arra
     call.products(pixels, "integers", templates.original, products, part)
     n_images, depth = box.shape[:2]
     fill = np.ascontiguousarray(np.broadcast_to(call.fill, (n_images, depth)))
-    planes = Staged(box, where, fill, None, np.ones(n_images), np.zeros((n_images, depth)), fill).planes(DOUBLE)
+    planes = Staged(call.level, box, where, fill, None, np.ones(n_images), np.zeros((n_images, depth)), fill).planes(
+        DOUBLE
+    )
     squares = call.windows(planes, "squares", area.counts)
     sums = call.windows(planes, "sum", area.counts) if score in CENTRED else squares[:, :0]
     whole = templates.original.astype(np.int64)

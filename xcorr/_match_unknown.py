@@ -21,13 +21,13 @@ class Operand(NamedTuple):
     counts: npt.NDArray[np.bool_]
 
     def signs(self, sign: int) -> Array:
-        """Those that count and are positive, negative or 0."""
+        """Places of those that count and are positive, negative or 0."""
         code = {1: PLUS, -1: MINUS}.get(sign, -1)
         found = (np.sign(self.values) == sign) & (self.codes == 0) | (self.codes == code)
         return np.asarray(found & self.counts)
 
     def infinite(self, sign: int) -> Array:
-        """Those that count and are infinite, of that sign."""
+        """Places of the infinite ones of that sign that count."""
         return np.asarray((self.codes == (PLUS if sign > 0 else MINUS)) & self.counts)
 
 

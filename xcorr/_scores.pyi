@@ -8,7 +8,14 @@ Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
 def stage(
-    images: Array, rows: Array, columns: Array, centres: Doubles, factors: Doubles, fill: Doubles, planes: Array
+    level: Any,
+    images: Array,
+    rows: Array,
+    columns: Array,
+    centres: Doubles,
+    factors: Doubles,
+    fill: Doubles,
+    planes: Array,
 ) -> None: ...
 def windows_of(
     level: Any,

@@ -6,6 +6,8 @@ include "scores.pxi"
 
 
 cdef public void xcorr_fill_scores(Passes* passes) noexcept nogil:
+    passes.shift_u8_to_f64, passes.shift_f64_to_f64 = shift_u8_to_f64, shift_f64_to_f64
+    passes.shift_f32_to_f32, passes.shift_f32_to_f64 = shift_f32_to_f32, shift_f32_to_f64
     passes.plane_windows, passes.spread_row = plane_windows, spread_row
     passes.inverse_roots_f32, passes.inverse_roots_f64 = inverse_roots_f32, inverse_roots_f64
     passes.scale_row_f32, passes.scale_row_f64 = scale_row_f32, scale_row_f64

@@ -13,6 +13,37 @@ ctypedef fused real:
     double
 
 
+# --- pixels -----------------------------------------------------------------------------------------------------------
+
+ctypedef fused pixel:
+    unsigned char
+    float
+    double
+
+
+cdef inline void shift_row(const pixel* pixels, Py_ssize_t n_pixels, double factor, double centre,
+                           real* to) noexcept nogil:
+    cdef Py_ssize_t x
+    for x in range(n_pixels):
+        to[x] = <real> (<double> pixels[x] * factor - centre)
+
+
+cdef void shift_u8_to_f64(const void* pixels, Py_ssize_t n, double factor, double centre, void* to) noexcept nogil:
+    shift_row(<const unsigned char*> pixels, n, factor, centre, <double*> to)
+
+
+cdef void shift_f32_to_f32(const void* pixels, Py_ssize_t n, double factor, double centre, void* to) noexcept nogil:
+    shift_row(<const float*> pixels, n, factor, centre, <float*> to)
+
+
+cdef void shift_f32_to_f64(const void* pixels, Py_ssize_t n, double factor, double centre, void* to) noexcept nogil:
+    shift_row(<const float*> pixels, n, factor, centre, <double*> to)
+
+
+cdef void shift_f64_to_f64(const void* pixels, Py_ssize_t n, double factor, double centre, void* to) noexcept nogil:
+    shift_row(<const double*> pixels, n, factor, centre, <double*> to)
+
+
 # --- windows ----------------------------------------------------------------------------------------------------------
 
 
@@ -37,9 +68,12 @@ cdef void row_windows(Combine how, const double* row, Py_ssize_t n_pixels, const
     cdef double* total = spare
     cdef double* other = spare + n_pixels
     cdef const double* current = row
+    cdef const double* result = total
     while left > 0:
         if left & 1:
-            if have == 0:
+            if left == 1 and have == 0:
+                result = current
+            elif have == 0:
                 memcpy(total, current, n_dense * sizeof(double))
             else:
                 combine(how, total, current + have * walk.dilation, total, n_dense)
@@ -52,10 +86,10 @@ cdef void row_windows(Combine how, const double* row, Py_ssize_t n_pixels, const
             other = spare + (2 * n_pixels if other == spare + n_pixels else n_pixels)
             side *= 2
     if walk.stride == 1:
-        memcpy(to, total, walk.n_windows * sizeof(double))
+        memcpy(to, result, walk.n_windows * sizeof(double))
     else:
         for x in range(walk.n_windows):
-            to[x] = total[x * walk.stride]
+            to[x] = result[x * walk.stride]
 
 
 cdef void plane_windows(Combine how, bint squared, const double* plane, Py_ssize_t n_rows, Py_ssize_t n_columns,

@@ -9,6 +9,10 @@ cdef enum Combine:
 cdef enum:
     N_LIMITS = 3
 
+# to = pixels * factor - centre, of pixels that lie next to each other.
+ctypedef void (*ShiftRow)(const void* pixels, Py_ssize_t n_pixels, double factor, double centre,
+                          void* to) noexcept nogil
+
 cdef struct Walk:  # windows along one axis
     Py_ssize_t taps
     Py_ssize_t dilation
@@ -51,6 +55,10 @@ ctypedef Py_ssize_t (*ExactRow)(const long long* products, const double* sums, P
                                 Py_ssize_t pitch) noexcept nogil
 
 cdef struct Passes:
+    ShiftRow shift_u8_to_f64
+    ShiftRow shift_f32_to_f32
+    ShiftRow shift_f32_to_f64
+    ShiftRow shift_f64_to_f64
     PlaneWindows plane_windows
     SpreadRow spread_row
     InverseRoots inverse_roots_f32
