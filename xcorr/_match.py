@@ -122,7 +122,7 @@ def match(
     --------
     >>> import numpy as np
     >>> import xcorr
-    >>> image = np.arange(1, 49).reshape(6, 8) ** 2 % 31
+    >>> image = (np.arange(1, 49).reshape(6, 8) ** 2 % 31).astype(np.uint8)
     >>> scores = xcorr.match(image, image[2:5, 3:7])
     >>> scores.shape, float(scores.max())
     ((4, 5), 1.0)

@@ -41,6 +41,7 @@ class Masked(NamedTuple):
     exact: bool
     planes: Array  # (channels, rows, columns), float64 about a number, or int64 as they are
     shares: Array  # of the same shape
+    constant: npt.NDArray[np.bool_] | None  # windows of which every channel that counts has one value; None: not known
 
     @property
     def centred(self) -> bool:
@@ -66,8 +67,19 @@ def score_masked(
         planes = pixels.planes(DOUBLE)
     planes = np.where(shares > 0, planes, 0)
     for image, scores in enumerate(target):
-        one = Masked(call, area, part, pixels, image, exact, planes[image], shares[image])
+        one = Masked(call, area, part, pixels, image, exact, planes[image], shares[image], None)
+        if one.centred and not exact and call.templates.shares is None:
+            one = one._replace(constant=constant_windows(one))
         score_one(one, scores)
+
+
+def constant_windows(one: Masked) -> npt.NDArray[np.bool_]:
+    """Windows of which every channel that counts has one value, or nothing that counts."""
+    found = []
+    for how, beyond in (("least", np.inf), ("greatest", -np.inf)):
+        planes = np.where(one.shares > 0, one.planes, beyond)[np.newaxis]
+        found.append(one.call.windows(planes, how, one.area.counts)[0][:, one.part.places[0], one.part.places[1]])
+    return np.asarray((found[0] >= found[1]).all(axis=0))
 
 
 def sums_are_exact(call: Call, shares: Doubles | None = None) -> bool:
@@ -174,7 +186,11 @@ def settle(one: Masked, kernel: int, sums: Doubles, seen: Doubles, raw: tuple[Do
     if not one.exact:
         exponent = int((templates.own_exponents if one.centred else templates.exponents)[kernel])
         scales = -int(np.frexp(one.pixels.factors[one.image])[1]) + 1, exponent
-        places = np.argwhere(in_doubt(one, kernel, sums, seen, raw) & enough)
+        doubtful = in_doubt(one, kernel, sums, seen, raw) & enough
+        if one.constant is not None:
+            doubtful &= ~one.constant
+            sums[1][one.constant] = 0
+        places = np.argwhere(doubtful)
         if len(places):
             summed_again(one, kernel, places, sums, seen, scales)
     flat = (sums[1] <= 0) | (sums[2] <= 0)
