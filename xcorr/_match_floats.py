@@ -45,10 +45,11 @@ def score_floats(call: Call, area: Area, some: slice, part: Part, target: Array)
     centred = score in CENTRED
     pixels = staged(call, area, some, centred)
     doubles = pixels.planes(DOUBLE)
-    squares = sums = [np.empty(0)] * len(doubles)
+    squares: Any = [np.empty(0)] * len(doubles)
+    sums: Any = [None] * len(doubles)
     if templates.shares is None:
         squares = call.windows(doubles, "squares", area.counts)
-        sums = call.windows(doubles, "sum", area.counts) if centred else [None] * len(doubles)
+        sums = call.windows(doubles, "sum", area.counts) if centred else sums
     spread: Doubles = empty((len(doubles), *area.counts), DOUBLE)
     products = target if target.dtype == np.float64 or score not in DISTANCES else np.empty(target.shape)
     ones, kinds = [], []
@@ -139,7 +140,7 @@ def spread_out(one: One, sums: Doubles | None, products: Array) -> tuple[One, li
     if n_below[0]:
         settle(one, needs[0]) if one.centred or templates.shares is not None else settle_zeros(one)
         n_flat = one.spread.size - np.count_nonzero(one.spread)
-        n_below[1:] = [n_beyond(one.squares, one.spread, *need) - n_flat for need in needs[1:]]
+        n_below[1:] = [int(n_beyond(one.squares, one.spread, *need) - n_flat) for need in needs[1:]]
     return one, n_below
 
 

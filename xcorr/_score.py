@@ -21,9 +21,11 @@ from xcorr._templates import Templates
 
 Array = npt.NDArray[Any]
 
-AREAS_PER_WORKER, FEW = 2, 64
-"""Areas for each worker from which on nobody shares one; and templates up to which an area is done soon enough for a
-signal that waits for it."""
+AREAS_PER_WORKER = 2
+"""Areas for each worker from which on nobody shares one."""
+
+MOST_EFFORT = 2**33
+"""Multiply-adds of an area up to which it is done by one worker: a signal waits for it, 0.1 s."""
 
 
 def templates_of(plan: MatchPlan, templates: Array, mask: Any, index: int | None = None) -> Templates:
@@ -122,7 +124,7 @@ def score_call(call: Call) -> None:
         for first in range(0, len(call.pixels), at_once):
             tasks.append((area, slice(first, min(first + at_once, len(call.pixels))), part, places))
     n_workers = min(_workers.count_workers(call.workers), _workers.most_threads())
-    shared = n_workers > 1 and len(tasks) >= AREAS_PER_WORKER * n_workers and call.templates.n_kernels <= FEW
+    shared = n_workers > 1 and len(tasks) >= AREAS_PER_WORKER * n_workers and are_short(call, *tasks[0][:2])
     own = call._replace(workers=1) if shared else call
 
     def score_task(index: int) -> None:
@@ -130,6 +132,20 @@ def score_call(call: Call) -> None:
         score_area(own, area, some, part, own.out[some, :, rows, columns], exact)
 
     _workers.prepare(score_task, len(tasks), n_workers if shared else 1)
+
+
+def are_short(call: Call, area: Area, some: slice) -> bool:
+    """Whether the products of areas like this one take so little time that a signal may wait for them."""
+    plan, n_images = inner_plan(call.plan, call.templates, area), some.stop - some.start
+    return bool(plan.effort * n_images <= MOST_EFFORT)
+
+
+def inner_plan(plan: MatchPlan, bank: Templates, area: Area) -> Plan:
+    """The plan of an area's products."""
+    sizes = [axis.reach(count) for axis, count in zip(plan.geometry.axes, area.counts, strict=True)]
+    planes = np.broadcast_to(np.zeros((), plan.computed), (1, plan.geometry.channels, *sizes))
+    target = np.broadcast_to(np.zeros((), plan.computed), (1, bank.n_kernels, *area.counts))
+    return Call(plan, bank, planes, None, np.zeros(1), target, None, 1).plan_of(planes, bank.original, target)
 
 
 def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, exact: bool) -> None:
@@ -152,11 +168,5 @@ def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, e
 
 def check_it_runs(plan: MatchPlan, bank: Templates) -> None:
     """The errors of the correlations that scores are made of, before any is run."""
-    area = areas_of(plan.geometry, plan.unseen_padding)[0]
-    sizes = [axis.reach(count) for axis, count in zip(plan.geometry.axes, area.counts, strict=True)]
-    planes = np.broadcast_to(np.zeros((), plan.computed), (1, plan.geometry.channels, *sizes))
-    target = np.broadcast_to(np.zeros((), plan.computed), (1, bank.n_kernels, *area.counts))
-    call = Call(plan, bank, planes, None, np.zeros(1), target, None, 1)
     with of_templates():
-        inner: Plan = call.plan_of(planes, bank.original, target)
-        inner.check_it_fits()
+        inner_plan(plan, bank, areas_of(plan.geometry, plan.unseen_padding)[0]).check_it_fits()
