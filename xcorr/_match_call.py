@@ -22,6 +22,9 @@ DOUBLE = np.dtype(np.float64)
 SAMPLES = 16
 """Pixels down and across of which the median is what an area's pixels are shifted by."""
 
+MOST_PLANS = 64
+"""Plans that a bank of templates keeps for the shapes of areas that came first."""
+
 LARGEST_EXPONENT = 1000
 """Powers of two by which pixels are scaled: their inverses are normal numbers."""
 
@@ -48,29 +51,31 @@ class Call(NamedTuple):
 
     def plan_of(self, planes: Array, kernels: Array, target: Array, part: "Part | None" = None) -> Plan:
         """The plan of such a correlation; of a part of it, by the method and with the bits of the whole."""
-        settings = self.plan.settings
         word = "NHWC" if len(kernels) > 1 and abs(target.strides[1]) < abs(target.strides[3]) else "NCHW"
-        inner = USUAL._replace(
-            layout=word,
-            stride=settings.stride,
-            dilation=settings.dilation,
-            method=settings.method,
-            precision=settings.precision,
-            dtype=target.dtype.str,
-        )
-        n_images, depth, *sizes = planes.shape
-        n_kernels, _, *taps = kernels.shape
-        image, bank = (n_images, depth, *sizes), (n_kernels, depth, *taps)
+        bounds = None if part is None or part.is_whole else part.bounds
+        summed = planes.dtype if planes.dtype.kind == "f" else kernels.dtype
+        key = planes.shape[1:], kernels.shape, planes.dtype, summed, target.dtype, word, bounds, self.level
+        plan = self.templates.plans.get(key)
+        if plan is None:
+            plan = self.new_plan(planes, kernels, summed, target.dtype, word, bounds)
+            if len(self.templates.plans) < MOST_PLANS:
+                self.templates.plans[key] = plan
+        return plan
+
+    def new_plan(
+        self, planes: Array, kernels: Array, summed: np.dtype[Any], stored: np.dtype[Any], word: str, bounds: Any
+    ) -> Plan:
+        """The plan of a correlation of planes of this shape."""
+        settings = self.plan.settings
+        names = ("stride", "dilation", "method", "precision")
+        inner = USUAL._replace(layout=word, dtype=stored.str, **{name: getattr(settings, name) for name in names})
+        image, bank = planes.shape, kernels.shape
         if word == "NHWC":
-            image, bank = (n_images, *sizes, depth), (n_kernels, *taps, depth)
-        summed = np.dtype(planes.dtype) if planes.dtype.kind == "f" else kernels.dtype
+            image, bank = (image[0], *image[2:], image[1]), (bank[0], *bank[2:], bank[1])
         plan = plan_for(inner, image, planes.dtype, bank, summed)
-        if part is None or part.is_whole:
+        if bounds is None:
             return plan
-        bounds = tuple((places.start, places.stop) for places in part.places)
-        return plan_for(
-            inner._replace(method=plan.method, roi=(bounds[0], bounds[1])), image, planes.dtype, bank, summed
-        )
+        return plan_for(inner._replace(method=plan.method, roi=bounds), image, planes.dtype, bank, summed)
 
     def windows(self, planes: Doubles, how: str, counts: tuple[int, int]) -> Doubles:
         """The sums, sums of squares or extremes of all windows of an area, (images, channels, rows, columns)."""
@@ -93,6 +98,12 @@ class Part(NamedTuple):
         """Counts of its rows and columns."""
         rows, columns = self.places
         return rows.stop - rows.start, columns.stop - columns.start
+
+    @property
+    def bounds(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The first place and the end of its rows, and of its columns."""
+        rows, columns = self.places
+        return (rows.start, rows.stop), (columns.start, columns.stop)
 
     @property
     def is_whole(self) -> bool:

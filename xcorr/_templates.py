@@ -62,6 +62,7 @@ class Templates:
         )
         self.shared = shares is None or self.is_shared(shares)
         self.banks: dict[Hashable, Bank] = {}
+        self.plans: dict[Hashable, Plan] = {}
 
     def is_shared(self, shares: Doubles) -> bool:
         """Whether all templates and channels have one mask."""

@@ -153,9 +153,8 @@ cdef void plane_row(Combine how, bint squared, const double* row, Py_ssize_t n_c
 
 cdef void spread_row(const double* sums, const double* squares, Py_ssize_t n_channels, Py_ssize_t pitch, double share,
                      Py_ssize_t n_windows, double* total, double* spread, Limits* limits) noexcept nogil:
-    cdef Py_ssize_t channel, x, n_above
+    cdef Py_ssize_t channel
     cdef int limit
-    cdef double relative, least
     memcpy(total, squares, n_windows * sizeof(double))
     for channel in range(1, n_channels):
         add_row(total, squares + channel * pitch, n_windows)
@@ -164,10 +163,16 @@ cdef void spread_row(const double* sums, const double* squares, Py_ssize_t n_cha
         for channel in range(n_channels):
             subtract_squares(spread, sums + channel * pitch, share, n_windows)
     for limit in range(N_LIMITS):
-        n_above, relative, least = 0, limits.relative[limit], limits.least[limit]
-        for x in range(n_windows):
-            n_above += spread[x] > relative * total[x] + least
-        limits.n_above[limit] += n_above
+        limits.n_above[limit] += n_above(spread, total, limits.relative[limit], limits.least[limit], n_windows)
+
+
+cdef Py_ssize_t n_above(const double* spread, const double* total, double relative, double least,
+                        Py_ssize_t n) noexcept nogil:
+    """How many spreads are above what they have to be."""
+    cdef Py_ssize_t x, found = 0
+    for x in range(n):
+        found += spread[x] > relative * total[x] + least
+    return found
 
 
 cdef void add_row(double* total, const double* row, Py_ssize_t n) noexcept nogil:
