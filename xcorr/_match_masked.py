@@ -26,8 +26,11 @@ SUMS_AT_ONCE = 2**25
 OVERLAP_ERROR = 1e-9
 """What sums of shares may err by, as a share of the template's: an overlap that is less than that too small counts."""
 
-CONDITION = 256
-"""Units of rounding that sums may err by, as a share of what they are taken of."""
+CONDITION = 32
+"""Units of rounding that sums by transforms are taken to err by at most: `SAFETY` and the passes of any section."""
+
+FEWEST_POINTS = 2**14
+"""Points of the sections that areas of so many pixels or more are cut into, at least."""
 
 
 class Masked(NamedTuple):
@@ -226,12 +229,17 @@ def in_doubt(
     templates, plan = one.call.templates, one.call.plan
     n_taps = templates.n_taps * templates.n_channels
     unit, tolerance = np.finfo(np.float64).eps / 2, plan.tolerance
-    condition = unit * (CONDITION + 4 * sqrt(n_taps))
-    largest = max(float(np.abs(one.planes).max()), 2.0**-400)
-    counts = templates.counts[kernel]
-    of_template = float((counts * (templates.centred if one.centred else templates.values)[kernel] ** 2).sum())
-    error = [condition * (raw[0] + sqrt(n_taps) * largest**2), condition * (raw[1] + of_template)]
-    of_products = condition * (np.sqrt(np.maximum(raw[0] * raw[1], 0)) + largest * sqrt(of_template))
+    direct, spectral = unit * (8 + 4 * sqrt(n_taps)), unit * CONDITION * sqrt(n_taps)
+    squared, points = np.square(one.planes), min(one.planes[0].size, FEWEST_POINTS)
+    largest = max(float(squared.max()), 2.0**-800)
+    mean_square = min(float(squared.sum()) / points, largest)
+    mean_fourth = min(float(np.square(squared).sum()) / points, largest**2)
+    taps = templates.counts[kernel] * (templates.centred if one.centred else templates.values)[kernel] ** 2
+    error = [
+        direct * raw[0] + spectral * sqrt(n_taps * mean_fourth),
+        direct * raw[1] + spectral * sqrt(float(np.square(taps).sum())),
+    ]
+    of_products = direct * np.sqrt(np.maximum(raw[0] * raw[1], 0)) + spectral * sqrt(mean_square * float(taps.sum()))
     weak = (sums[1] * 0.3 * tolerance <= error[0]) | (sums[2] * 0.3 * tolerance <= error[1])
     if plan.scoring.score in ("correlation", "ssd"):
         weak = (sums[1] <= error[0]) | (sums[2] <= error[1])
