@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
 SINGLE = np.dtype(np.float32)
-OF_PRODUCTS, OF_SPREADS = 0.6, 0.3
+OF_PRODUCTS, OF_SPREADS = 0.45, 0.45
 """The shares of the bound that products, and spreads of windows, may err by."""
 
 SAFETY = 3
