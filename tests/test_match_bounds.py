@@ -52,6 +52,19 @@ def test_contrast_steps(side, method, dtype, texture):
         assert scores_hold(image, template, method)
 
 
+def test_waves_beside_faint_texture():
+    """What rounding adds to a transform of one wave stands at that wave's place, where a template of it looks."""
+    rng = random_generator("waves")
+    for side in (32, 100, 128):
+        wave = np.cos(2 * np.pi * np.add.outer(np.arange(300) * 3, np.arange(500) * 5) / 256)
+        for faint in (0.1, 0.03, 0.012, 0.005):
+            image = np.where(np.arange(500) < 250, wave, faint * rng.normal(size=(300, 500))).astype(np.float32)
+            template = wave[:side, :side].astype(np.float32)
+            scores = xcorr.match(image, template, method="fft")
+            exact = xcorr.match(image.astype(float), template.astype(float), method="fft")
+            assert np.abs(scores - exact).max() <= 1e-5
+
+
 @for_each("method", METHODS)
 @for_each("dtype", TOLERANCES)
 @for_each("score", ["zncc", "ncc"])
