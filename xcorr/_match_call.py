@@ -29,6 +29,13 @@ LARGEST_EXPONENT = 1000
 """Powers of two by which pixels are scaled: their inverses are normal numbers."""
 
 
+class Like(NamedTuple):
+    """What planes are like that are not there."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
 class Call(NamedTuple):
     """The arrays of one call, all in canonical axes: images or kernels, channels, rows, columns."""
 
@@ -49,7 +56,7 @@ class Call(NamedTuple):
             planes, target = np.ascontiguousarray(np.moveaxis(planes, 1, 3)), np.moveaxis(target, 1, 3)
         run(plan, bank, planes, 0, target, self.workers)
 
-    def plan_of(self, planes: Array, kernels: Array, target: Array, part: "Part | None" = None) -> Plan:
+    def plan_of(self, planes: Array | Like, kernels: Array, target: Array, part: "Part | None" = None) -> Plan:
         """The plan of such a correlation; of a part of it, by the method and with the bits of the whole."""
         word = "NHWC" if len(kernels) > 1 and abs(target.strides[1]) < abs(target.strides[3]) else "NCHW"
         bounds = None if part is None or part.is_whole else part.bounds
@@ -63,7 +70,7 @@ class Call(NamedTuple):
         return plan
 
     def new_plan(
-        self, planes: Array, kernels: Array, summed: np.dtype[Any], stored: np.dtype[Any], word: str, bounds: Any
+        self, planes: Array | Like, kernels: Array, summed: np.dtype[Any], stored: np.dtype[Any], word: str, bounds: Any
     ) -> Plan:
         """The plan of a correlation of planes of this shape."""
         settings = self.plan.settings

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._areas import Area
-from xcorr._match_call import DOUBLE, Call, Part, Staged, staged
+from xcorr._match_call import DOUBLE, Call, Like, Part, Staged, staged
 from xcorr._match_unknown import Operand, mark_unknown
 from xcorr._matching import CENTRED, DISTANCES
 from xcorr._memory import empty
@@ -22,6 +22,7 @@ Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
 SINGLE = np.dtype(np.float32)
+UNITS = {dtype.char: float(np.finfo(dtype).eps) / 2 for dtype in (SINGLE, DOUBLE)}
 OF_PRODUCTS, OF_SPREADS = 0.45, 0.45
 """The shares of the bound that products, and spreads of windows, may err by."""
 
@@ -249,7 +250,7 @@ def one_by_one(one: One, original: Doubles, places: Array, index: int) -> Double
 # --- products ---------------------------------------------------------------------------------------------------------
 
 
-def errors_of(plan: Plan, one: One, unit: float, total: float) -> tuple[float, float]:
+def errors_of(plan: Plan, one: One, unit: float) -> tuple[float, float]:
     """The spread that a window needs, as a share of its sum of squares and beside it, for products that hold.
 
     An error is at most a share of the norms of the template and of what is summed: of the window, where sums are
@@ -259,7 +260,7 @@ def errors_of(plan: Plan, one: One, unit: float, total: float) -> tuple[float, f
     if plan.method == "fft":
         section, _ = plan.section
         points = section.height * section.width
-        mean_square = mean_square_of(one, total, points)
+        mean_square = mean_square_of(one, sum_of_squares(one), points)
         share = (0.5 * SAFETY * log2(points) * unit / bound) ** 2
         return (4 * unit / bound) ** 2, share * mean_square * one.kernels[0].size
     if plan.method == "winograd":
@@ -291,17 +292,14 @@ def sum_of_squares(one: One) -> float:
 
 def needed_of_products(one: One, target: Array) -> list[tuple[float, float]]:
     """The spreads that windows need for sums in float32 and in float64."""
-    total = sum_of_squares(one)
-    return [needed(one, target, dtype, total) for dtype in (SINGLE, DOUBLE)]
+    return [needed(one, target, dtype) for dtype in (SINGLE, DOUBLE)]
 
 
-def needed(one: One, target: Array, dtype: np.dtype[Any], total: float) -> tuple[float, float]:
+def needed(one: One, target: Array, dtype: np.dtype[Any]) -> tuple[float, float]:
     """The spread that a window needs for sums in a type, as `errors_of` gives it."""
-    like = np.broadcast_to(np.zeros((), dtype), (1, *one.planes.shape))
-    plan = one.call.plan_of(like, one.kernels, target)
+    plan = one.call.plan_of(Like((1, *one.planes.shape), dtype), one.kernels, target)
     n_taps = one.kernels[0].size
-    unit = float(np.finfo(dtype).eps) / 2
-    relative, least = errors_of(plan, one, unit, total)
+    relative, least = errors_of(plan, one, UNITS[dtype.char])
     return relative, max(least, n_taps * LEAST_SPREAD[target.dtype.char])
 
 
@@ -337,7 +335,7 @@ def finish(one: One, products: Array, target: Array, holds: bool) -> None:
 def again(one: One, target: Array) -> None:
     """The scores of windows whose products do not hold, each summed by itself."""
     templates = one.call.templates
-    relative, least = needed(one, target[np.newaxis], DOUBLE, sum_of_squares(one))
+    relative, least = needed(one, target[np.newaxis], DOUBLE)
     doubtful = (one.spread > 0) & (one.spread <= relative * one.squares.sum(axis=0) + least)
     places = np.argwhere(doubtful[one.part.places])
     origin = np.array([of_axis.start for of_axis in one.part.places])
@@ -368,6 +366,8 @@ def distances(one: One, products: Array, norms: Doubles, target: Array) -> None:
 def mark(one: One, target: Array) -> None:
     """What the formula gives where a window or a template is not finite: NaN, but of infinite distances infinity."""
     templates, bad = one.call.templates, one.pixels.bad
+    if bad is None and not templates.unknown.any():
+        return
     codes = np.zeros(one.planes.shape, np.uint8) if bad is None else bad[one.image]
     if one.call.plan.scoring.score != "ssd" and codes.any() and templates.shares is None:
         planes = (codes > 0).max(axis=0).astype(np.float64)[np.newaxis, np.newaxis]
