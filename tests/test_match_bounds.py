@@ -108,6 +108,16 @@ def test_copies_of_integers_score_exactly_one(dtype, method, side):
     assert masked[11, 23] == -1
 
 
+@for_each("dtype", ["uint8", "int16", "uint16", "int32", "uint64"])
+def test_faint_texture_of_large_integers(dtype):
+    rng = random_generator(dtype)
+    highest = np.iinfo(dtype).max
+    image = highest - rng.integers(0, 3, (60, 70)).astype(dtype)
+    for method in ("direct", "fft"):
+        assert scores_hold(image, image[5:46, 6:49], method)
+        assert scores_hold(image, image[5:8, 6:8], method)
+
+
 def test_flat_windows_and_templates_are_undefined():
     image = np.full((8, 9), 3e4, np.float32)
     image[5:, 5:] = np.random.default_rng(0).random((3, 4))

@@ -371,7 +371,8 @@ def _score(score, window, kernel, shares, of_template, min_overlap, undefined, l
     raw = of_template / total
     if score in ("covariance", "zncc"):
         of_channels = np.where(shares.sum(axis=(0, 1)) == 0, 1, shares.sum(axis=(0, 1)))
-        centred = [one - (shares * one).sum(axis=(0, 1)) / of_channels for one in (window, kernel)]
+        shifted = [one - one.flat[np.argmax(shares > 0)] for one in (window, kernel)]  # exact for integers, too
+        centred = [one - (shares * one).sum(axis=(0, 1)) / of_channels for one in shifted]
         for one, about, limit in zip((window, kernel), centred, limits, strict=True):
             parts = [
                 channel[share > 0]
