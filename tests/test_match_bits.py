@@ -76,3 +76,20 @@ def test_layouts_agree():
     for channel in range(3):
         alone = xcorr.match(images[..., channel], templates[0, :, :, 0], layout="NHW")
         assert_same_bits(each[..., channel], alone)
+
+
+@for_each("dtype", ["float32", "float64", "float16", "int32"])
+@for_each("score", SCORES)
+def test_winograd_agrees(dtype, score):
+    rng = random_generator(dtype, score)
+    images, templates = (100 * rng.random(shape) for shape in ((2, 20, 21, 16), (4, 3, 3, 16)))
+    images, templates = images.astype(dtype), templates.astype(dtype)
+    masks = {"mask": rng.random((2, 20, 21)) > 0.2, "template_mask": rng.random((3, 3)) > 0.2, "undefined": -3}
+    for keywords in ({}, masks, {"roi": (slice(3, 9), slice(4, 20))}, {"padding": 1, "undefined": -3}):
+        if dtype == "int32" and score in ("correlation", "ssd") and "undefined" not in keywords:
+            with pytest.raises(ValueError, match="method: 'winograd' cannot do this job"):
+                xcorr.match(images, templates, score=score, method="winograd", **keywords)
+            continue
+        scores = xcorr.match(images, templates, score=score, method="winograd", **keywords)
+        direct = xcorr.match(images, templates, score=score, method="direct", **keywords)
+        np.testing.assert_allclose(scores, direct, atol=1e-5 * max(1, np.abs(direct).max()))

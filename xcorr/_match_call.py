@@ -54,17 +54,23 @@ class Call(NamedTuple):
         bank = self.templates.bank(plan, name, kernels)
         if plan.layout.word == "NHWC":
             planes, target = np.ascontiguousarray(np.moveaxis(planes, 1, 3)), np.moveaxis(target, 1, 3)
-        run(plan, bank, planes, 0, target, self.workers)
+        if plan.types.response == target.dtype:
+            run(plan, bank, planes, 0, target, self.workers)
+        else:
+            target[...] = run(plan, bank, planes, 0, None, self.workers)
 
     def plan_of(self, planes: Array | Like, kernels: Array, target: Array, part: "Part | None" = None) -> Plan:
         """The plan of such a correlation; of a part of it, by the method and with the bits of the whole."""
         word = "NHWC" if len(kernels) > 1 and abs(target.strides[1]) < abs(target.strides[3]) else "NCHW"
         bounds = None if part is None or part.is_whole else part.bounds
         summed = planes.dtype if planes.dtype.kind == "f" else kernels.dtype
-        key = planes.shape[1:], kernels.shape, planes.dtype, summed, target.dtype, word, bounds, self.level
+        stored = target.dtype
+        if self.plan.settings.method == "winograd" and stored.kind == "f":  # which stores what it sums
+            stored = summed
+        key = planes.shape[1:], kernels.shape, planes.dtype, summed, stored, word, bounds, self.level
         plan = self.templates.plans.get(key)
         if plan is None:
-            plan = self.new_plan(planes, kernels, summed, target.dtype, word, bounds)
+            plan = self.new_plan(planes, kernels, summed, stored, word, bounds)
             if len(self.templates.plans) < MOST_PLANS:
                 self.templates.plans[key] = plan
         return plan

@@ -9,7 +9,7 @@ from xcorr import _dispatch, _workers
 from xcorr._areas import AT_ONCE, Area, areas_of
 from xcorr._arrays import check_out, copy_in_pieces
 from xcorr._masks import FINITE, canonical, canonical_mask
-from xcorr._match_call import Call, Part, seen_of
+from xcorr._match_call import Call, Like, Part, seen_of
 from xcorr._match_floats import score_floats
 from xcorr._match_integers import are_small, score_integers, score_large
 from xcorr._match_masked import score_masked, sums_are_exact
@@ -141,11 +141,13 @@ def are_short(call: Call, area: Area, some: slice) -> bool:
 
 
 def inner_plan(plan: MatchPlan, bank: Templates, area: Area) -> Plan:
-    """The plan of an area's products."""
+    """The plan of an area's products: of floats, or of whole numbers where scores stay these until they are divided."""
     sizes = [axis.reach(count) for axis, count in zip(plan.geometry.axes, area.counts, strict=True)]
-    planes = np.broadcast_to(np.zeros((), plan.computed), (1, plan.geometry.channels, *sizes))
-    target = np.broadcast_to(np.zeros((), plan.computed), (1, bank.n_kernels, *area.counts))
-    return Call(plan, bank, planes, None, np.zeros(1), target, None, 1).plan_of(planes, bank.original, target)
+    exact = plan.flat == (0, 0) and (plan.exact or bank.original.dtype.itemsize <= 2)
+    summed, stored = (bank.original.dtype, np.dtype(np.int64)) if exact else (plan.computed, plan.computed)
+    planes = Like((1, plan.geometry.channels, *sizes), summed)
+    target = np.broadcast_to(np.zeros((), stored), (1, bank.n_kernels, *area.counts))
+    return Call(plan, bank, bank.original, None, np.zeros(1), target, None, 1).plan_of(planes, bank.original, target)
 
 
 def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, exact: bool) -> None:
