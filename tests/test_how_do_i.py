@@ -214,6 +214,15 @@ def check_template(names):
     assert np.array_equal(names.peaks["score"], names.score[names.peaks["row"], names.peaks["column"]])
 
 
+@holds("Find an object that is partly hidden")
+def check_hidden(names):
+    window = np.pad(names.view, ((0, 0), (20, 0)), constant_values=np.nan)[60:100, :60].astype(float)
+    seen = np.isfinite(window)
+    parts = [one[seen] - one[seen].mean() for one in (window, names.part.astype(float))]
+    expected = parts[0] @ parts[1] / np.linalg.norm(parts[0]) / np.linalg.norm(parts[1])
+    assert abs(names.score.max() - expected) < 1e-5
+
+
 @holds("Find spots to a fraction of a pixel")
 def check_spots(names):
     response = names.response
@@ -222,15 +231,6 @@ def check_spots(names):
     apart = names.places[:, None] - np.array(names.spots)
     assert len(names.places) == len(names.spots)
     assert np.abs(apart).min(axis=0).max() < 0.1
-
-
-@holds("Find an object that is partly hidden")
-def check_hidden(names):
-    window = np.pad(names.view, ((0, 0), (20, 0)), constant_values=np.nan)[60:100, :60].astype(float)
-    seen = np.isfinite(window)
-    parts = [one[seen] - one[seen].mean() for one in (window, names.part.astype(float))]
-    expected = parts[0] @ parts[1] / np.linalg.norm(parts[0]) / np.linalg.norm(parts[1])
-    assert abs(names.score.max() - expected) < 1e-5
 
 
 @holds("Find the shift between two pictures")

@@ -5,6 +5,7 @@ import pytest
 from checks import assert_same_bits, random_generator
 from looping import for_each
 from matching import SCORES, values
+from memory_orders import MEMORY
 
 import xcorr
 
@@ -64,6 +65,26 @@ def test_a_part_has_the_bits_of_the_whole(masks, dtype, method, score):
             assert_same_bits(part, whole[:, rows, columns])
         np.testing.assert_allclose(part, whole[:, rows, columns], rtol=1e-4, atol=1e-4)
     assert xcorr.match(images, templates, score=score, roi=(slice(5, 5), slice(None)), **keywords).shape[1] == 0
+
+
+@for_each("dtype", ["float16", "float32", "float64", "bool", "uint8", "int16", "uint64"])
+@for_each("score", SCORES)
+@for_each("masked", [False, True])
+def test_order_of_memory_changes_no_bit(dtype, score, masked):
+    if masked and score not in ("zncc", "ssd"):
+        return  # the same sums
+    rng = random_generator(dtype, score)
+    images, templates = values(rng, (2, 13, 17, 3), dtype, "noise"), values(rng, (4, 3, 5, 3), dtype, "noise")
+    mask = (rng.random((2, 13, 17, 3)) > 0.2).astype(np.float32) / 2 if masked else None
+    keywords = {"score": score, "padding": 1, "boundary": "reflect", "layout": "NHWC"}
+    expected = xcorr.match(images, templates, mask=mask, **keywords)
+    for arrange in MEMORY.values():
+        seen = None if mask is None else arrange(mask)
+        assert_same_bits(xcorr.match(arrange(images), templates, mask=seen, **keywords), expected)
+        assert_same_bits(xcorr.match(images, arrange(templates), mask=seen, **keywords), expected)
+    for axis in range(4):
+        again = np.broadcast_to(images.take([0], axis), images.shape)
+        assert_same_bits(xcorr.match(again, templates, **keywords), xcorr.match(again.copy(), templates, **keywords))
 
 
 def test_layouts_agree():

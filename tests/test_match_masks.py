@@ -79,6 +79,16 @@ def test_overlaps_that_are_too_small_are_undefined():
         assert (np.isfinite(scores).all(axis=0) == (np.arange(7) <= columns)).all()
 
 
+@for_each("score", SCORES)
+@for_each("dtype", ["float32", "float64", "uint8"])
+def test_templates_of_which_nothing_counts_are_undefined(score, dtype):
+    image = values(random_generator(score, dtype), (9, 9), dtype, "noise")
+    for taps in (np.zeros((3, 3)), np.zeros((2, 3, 3), bool)):
+        templates = np.broadcast_to(image[:3, :3], taps.shape)
+        scores = xcorr.match(image, templates, score=score, template_mask=taps, undefined=-3, layout="NHW")
+        assert (scores == -3).all()
+
+
 def test_raw_scores_are_of_the_whole_template():
     image, template = np.full((6, 6), 2.0), np.full((2, 2), 3.0)
     mask = np.ones((6, 6))

@@ -197,7 +197,7 @@ def native(box: Array) -> Array:
     """Pixels of a type that the compiled passes read."""
     if box.dtype.kind == "b":
         return box.view(np.uint8)
-    if box.dtype == np.float16:
+    if box.dtype.char == "e":
         return box.astype(np.float32)
     if not (box.dtype.isnative and box.flags.aligned):
         return box.astype(box.dtype.newbyteorder("="))

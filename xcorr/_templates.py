@@ -65,8 +65,8 @@ class Templates:
         self.plans: dict[Hashable, Plan] = {}
 
     def is_shared(self, shares: Doubles) -> bool:
-        """Whether all templates and channels have one mask."""
-        return bool((shares == shares[:1, :1]).all())
+        """Whether all templates and channels have one mask, of which something counts."""
+        return bool((shares == shares[:1, :1]).all() and shares.any())
 
     def bank(self, plan: Plan, name: str, kernels: Array) -> Bank:
         """The bank of kernels (kernels, channels, rows, columns) that have this name, for a plan."""
