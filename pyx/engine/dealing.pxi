@@ -4,6 +4,11 @@ from microkernels cimport SHORT_BLOCK, Routines
 from types cimport OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, Geometry, ceiling
 
 
+cdef enum:
+    CHAINS = 8  # multiply-adds that are under way at once: two, each of four cycles
+    FEW_COLUMNS = 7  # of windows, below which tiles over kernels lie along columns: half of the widest one's places
+
+
 cdef Py_ssize_t width_of_panel(int form, const Routines* routines, const Geometry* geometry, Py_ssize_t left) noexcept:
     """The width of a panel for the first of so many kernels that are left."""
     cdef Py_ssize_t lanes = routines.lanes
@@ -11,6 +16,8 @@ cdef Py_ssize_t width_of_panel(int form, const Routines* routines, const Geometr
         return lanes
     if form == OVER_KERNELS and 2 * lanes < left <= 3 * lanes:
         return 3 * lanes  # one vector by itself would wait for a load at each multiply-add
+    if form == OVER_KERNELS and left > 4 * lanes and fills_wide_tiles(routines, geometry):
+        return 3 * lanes
     if form != OVER_COLUMNS and form != OVER_ROWS:
         return lanes if left <= lanes else 2 * lanes
     if left <= 2:
@@ -18,6 +25,26 @@ cdef Py_ssize_t width_of_panel(int form, const Routines* routines, const Geometr
     if form == OVER_COLUMNS and not geometry.compensated:
         return width_over_columns(routines, geometry, left)
     return 4
+
+
+cdef bint fills_wide_tiles(const Routines* routines, const Geometry* geometry) noexcept:
+    """Whether rows of windows take less time in tiles of three vectors of kernels than in those of two.
+
+    Not of kernels of one pixel, whose tiles go on into the next rows, nor where an image has one row or column.
+    """
+    cdef Py_ssize_t columns = geometry.across.outputs
+    if geometry.down.kernel == geometry.across.kernel == 1 or min(columns, geometry.down.outputs) == 1:
+        return False
+    if columns < FEW_COLUMNS:  # tiles lie along the longer side
+        columns = max(columns, geometry.down.outputs)
+    return (2 * time_of_row(columns, routines.tile_columns * 2 // 3, 3)
+            < 3 * time_of_row(columns, routines.tile_columns, 2))
+
+
+cdef Py_ssize_t time_of_row(Py_ssize_t columns, Py_ssize_t most, Py_ssize_t n_vectors) noexcept:
+    """Multiply-adds of a tap, in tiles as equal as can be; fewer than are under way at once take as long as these."""
+    cdef Py_ssize_t n_tiles = ceiling(columns, most), longer = columns % n_tiles, size = columns // n_tiles
+    return (longer * max((size + 1) * n_vectors, CHAINS) + (n_tiles - longer) * max(size * n_vectors, CHAINS))
 
 
 cdef Py_ssize_t width_over_columns(const Routines* routines, const Geometry* geometry, Py_ssize_t left) noexcept:

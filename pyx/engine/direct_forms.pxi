@@ -81,8 +81,8 @@ cdef class Interleaved(Call):
             self.loops.rows.column_pitch = self.loops.rows.row_pitch
 
     cdef Py_ssize_t few_columns(self):
-        """Columns of windows below which tiles lie along columns: half of the widest one's places."""
-        return 7
+        """Columns of windows below which tiles lie along columns."""
+        return FEW_COLUMNS
 
     cdef bint takes_pixels_as_they_lie(self):
         """Whether windows can be read from an image whose channels lie together."""

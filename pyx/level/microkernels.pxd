@@ -331,6 +331,7 @@ cdef struct Routines:
     Py_ssize_t item_bytes
     Py_ssize_t lanes                 # elements of a vector
     Py_ssize_t most_kernels          # of a panel over columns
+    Py_ssize_t tile_columns          # of a tile over kernels, two vectors of them wide
     Py_ssize_t pixel_bytes           # of an element of a strip
     Py_ssize_t taps_at_once          # of a step
     CorrelateRows over_kernels

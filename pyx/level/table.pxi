@@ -8,7 +8,7 @@ from microkernels cimport (
     FLOAT32, FLOAT64, IN_FLOAT32, IN_FLOAT64, IN_INT32, INT32, N_SUMMED, TABLE_NAME, Routines
 )
 from scoring cimport SCORES_NAME, Passes
-from simd cimport F32_LANES, F64_LANES, TILE_KERNELS
+from simd cimport F32_LANES, F64_LANES, TILE_COLUMNS, TILE_KERNELS
 
 cdef extern void xcorr_fill_columns_f32(Routines*) noexcept nogil
 cdef extern void xcorr_fill_columns_f64(Routines*) noexcept nogil
@@ -33,6 +33,7 @@ exported[IN_FLOAT32].pixel_bytes, exported[IN_FLOAT64].pixel_bytes = sizeof(floa
 exported[IN_FLOAT32].taps_at_once = exported[IN_FLOAT64].taps_at_once = 1
 exported[IN_FLOAT32].lanes, exported[IN_FLOAT64].lanes = F32_LANES, F64_LANES
 exported[IN_FLOAT32].most_kernels = exported[IN_FLOAT64].most_kernels = TILE_KERNELS
+exported[IN_FLOAT32].tile_columns = exported[IN_FLOAT64].tile_columns = TILE_COLUMNS
 exported[IN_INT32].item_bytes, exported[IN_INT32].lanes = sizeof(int), F32_LANES
 xcorr_fill_columns_f32(exported)
 xcorr_fill_columns_f64(exported)
