@@ -12,8 +12,12 @@
 # (2026-11-27, AMD EPYC (Zen 5), level v4, 270 GFLOP/s, benchmarks/bench.py --only pw_56_nchw).
 
 from microkernels cimport Rows, Segment, Sum, real
-from simd cimport REGISTERS, TILE_KERNELS, a_zero, in_memory, lines_of_vectors, opaque
+from simd cimport REGISTERS, TILE_KERNELS, a_zero, in_memory, lines_of_vectors, opaque, prefetch_to_write
 from vectors cimport broadcast, in_register, n_lanes, store_lanes, times, vector
+
+cdef enum:
+    FAR_APART = 1 << 14  # elements from one kernel's responses to the next one's, from which on they are fetched to write
+
 
 cdef inline void add_tap_of_bank(const real* pixels, Py_ssize_t part_pitch, Py_ssize_t overlap, const real* panel,
                                  vector* sums, Py_ssize_t n_kernels, Py_ssize_t n_parts, bint first,
@@ -108,6 +112,10 @@ cdef inline void tile_of_bank(const Sum* sum, const Rows* rows, const real* imag
             sums[kernel * n_parts + part] = zero
             if in_registers:
                 totals[kernel * n_parts + part] = broadcast(bias[kernel], like)
+    if rows.kernel_pitch >= FAR_APART:
+        for kernel in range(n_kernels):
+            for part in range(n_parts):
+                prefetch_to_write(response + kernel * rows.kernel_pitch + part * stored_pitch)
     while True:
         taps = image + segment.offset - sum.segments.offset
         offsets = sum.tap_offsets + segment.first
