@@ -16,7 +16,7 @@ from simd cimport REGISTERS, TILE_KERNELS, a_zero, in_memory, lines_of_vectors, 
 from vectors cimport broadcast, in_register, n_lanes, store_lanes, times, vector
 
 cdef enum:
-    FAR_APART = 1 << 14  # elements from one kernel's responses to the next one's, from which on they are fetched to write
+    FAR_APART = 1 << 14  # elements between kernels' responses, from which on their lines are fetched before the taps
 
 
 cdef inline void add_tap_of_bank(const real* pixels, Py_ssize_t part_pitch, Py_ssize_t overlap, const real* panel,
