@@ -64,6 +64,7 @@ PARTS = (
     "part_transforms",
     "part_products",
     "part_scores",
+    "part_reducing",
 )
 
 # Of one part, what a level's processors may have beside it; where the compiler does not know it, the part is empty.

@@ -20,7 +20,7 @@ from rows import Row
 
 import xcorr
 
-MODULES = ("exactness", "channels", "scores", "bits", "memory", "processes", "arguments", "files", "jobs")
+MODULES = ("exactness", "channels", "scores", "bits", "reduced", "memory", "processes", "arguments", "files", "jobs")
 MOST_REMARKS = 20
 
 

@@ -10,6 +10,7 @@ import formats
 import killed
 import malformed
 import memory_orders
+import reductions
 import swapped
 
-__all__ = ["cases", "checks", "formats", "killed", "malformed", "memory_orders", "swapped"]
+__all__ = ["cases", "checks", "formats", "killed", "malformed", "memory_orders", "reductions", "swapped"]

@@ -253,6 +253,15 @@ def check_best_kernel(names):
     close(names.best, responses.max(axis=-1), names.image, np.abs(names.bank).max(axis=0))
 
 
+@holds("Describe a picture by what a bank finds in it")
+def check_described(names):
+    planes = np.moveaxis(xcorr.correlate(names.grey, names.bank), -1, 0).reshape(500, -1)
+    assert np.array_equal(names.largest, planes.max(axis=1))
+    assert np.array_equal(names.share, np.mean(planes > 0, axis=1))
+    assert np.array_equal(names.places, np.stack(np.unravel_index(planes.argmax(axis=1), (248, 248)), axis=1))
+    np.testing.assert_allclose(names.energy, (planes.astype(float) ** 2).sum(axis=1), rtol=1e-6)
+
+
 @holds("Get the mean and the standard deviation around each pixel")
 def check_local_statistics(names):
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(names.grey.astype(float), 4, "symmetric"), (9, 9))

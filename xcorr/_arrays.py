@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._dtypes import check_element
-from xcorr._engine import hold
+from xcorr._engine import Reducer, hold
 from xcorr._foreign import refuses, shown
 
 Fill = int | float | complex
@@ -250,8 +250,13 @@ def in_order(array: npt.NDArray[Any], axes: tuple[int, int, int, int]) -> npt.ND
     return present[tuple(slice(None) if axis >= 0 else np.newaxis for axis in axes)]
 
 
-def some_images(array: npt.NDArray[Any], axis: int, first: int, end: int) -> npt.NDArray[Any]:
-    """A view of images [first, end) along their axis; of the only one where there is no such axis."""
+def some_images(array: Any, axis: int, first: int, end: int) -> Any:
+    """A view of images [first, end) along their axis; of the only one where there is no such axis.
+
+    Or what reduces the responses of these images.
+    """
+    if isinstance(array, Reducer):
+        return array.of_images(first, end)
     return array if axis < 0 else array[(slice(None),) * axis + (slice(first, end),)]
 
 

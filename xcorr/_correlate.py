@@ -14,7 +14,7 @@ from xcorr._pairs import Pairs
 from xcorr._plan import plan_for
 from xcorr._run import bank_for, run, takes_taps_as_they_are
 from xcorr._settings import read_settings, split, takes_keywords
-from xcorr._typing import AnyArray, AnyElement, Array, Inexact, Keywords, Whole
+from xcorr._typing import AnyArray, AnyElement, Array, Inexact, Keywords, Reduce, Whole
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -25,6 +25,27 @@ def correlate(
     images: npt.ArrayLike,
     kernels: npt.ArrayLike,
     *,
+    reduce: Reduce,
+    dtype: npt.DTypeLike | None = None,
+    out: Array | None = None,
+    **keywords: Unpack[Keywords],
+) -> Array: ...
+@overload
+def correlate(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    reduce: tuple[Reduce, ...],
+    dtype: npt.DTypeLike | None = None,
+    out: tuple[Array, ...] | None = None,
+    **keywords: Unpack[Keywords],
+) -> tuple[Array, ...]: ...
+@overload
+def correlate(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    reduce: None = None,
     out: AnyArray,
     dtype: npt.DTypeLike | None = None,
     **keywords: Unpack[Keywords],
@@ -34,6 +55,7 @@ def correlate(
     images: npt.ArrayLike,
     kernels: npt.ArrayLike,
     *,
+    reduce: None = None,
     dtype: type[AnyElement] | np.dtype[AnyElement],
     out: None = None,
     **keywords: Unpack[Keywords],
@@ -43,25 +65,33 @@ def correlate(
     images: npt.NDArray[Inexact],
     kernels: npt.NDArray[Inexact],
     *,
+    reduce: None = None,
     dtype: None = None,
     out: None = None,
     **keywords: Unpack[Keywords],
 ) -> npt.NDArray[Inexact]: ...
 @overload
 def correlate(
-    images: Whole, kernels: Whole, *, dtype: None = None, out: None = None, **keywords: Unpack[Keywords]
+    images: Whole,
+    kernels: Whole,
+    *,
+    reduce: None = None,
+    dtype: None = None,
+    out: None = None,
+    **keywords: Unpack[Keywords],
 ) -> npt.NDArray[np.int64]: ...
 @overload
 def correlate(
     images: npt.ArrayLike,
     kernels: npt.ArrayLike,
     *,
+    reduce: None = None,
     dtype: npt.DTypeLike | None = None,
     out: Array | None = None,
     **keywords: Unpack[Keywords],
 ) -> Array: ...
 @takes_keywords()
-def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) -> Array:
+def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) -> Any:
     """Cross-correlate a batch of images with a bank of kernels.
 
     Parameters
@@ -110,11 +140,18 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
         What an integer `dtype` does with sums that it does not hold. "saturate" rounds to nearest, ties to even, and
         brings sums into the type's range, as image libraries do; it allows an integer `dtype` for float operands, too,
         so that pictures give pictures.
+    reduce : {None, "max", "min", "argmax", "argmin", "mean", "ppv", "energy"} or tuple of them
+        What is wanted of the responses in their place, by NumPy's names: the share of positive ones is "ppv", the sum
+        of their squares "energy". No array of all responses is written. Of a tuple each is computed at once, and a
+        tuple comes back. Not for complex responses.
+    over : {"positions", "kernels"}
+        What is reduced: all positions of an image and a kernel, or all kernels at a position.
     dtype : dtype_like, optional
         Of the response. By default integers give int64 and others `numpy.result_type`. Any float or complex type that
         is no lesser kind; any integer type for integers, with every value checked, or with ``overflow="saturate"``.
     out : ndarray, optional
-        Where the response goes: of its exact shape and dtype. It may overlap an operand, at the cost of a copy.
+        Where the response goes: of its exact shape and dtype. It may overlap an operand, at the cost of a copy. With a
+        tuple of reductions a tuple of arrays.
     workers : int, optional
         Threads to use at most; -1 for all CPUs. By default what `get_workers` says.
 
@@ -123,7 +160,9 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     ndarray
         The response: (N, rows, columns, K), or (N, K, rows, columns) for NCHW; without N for a single image and
         without K for a single kernel. Of a plane with every channel it has the images' axes. It is `out` if that was
-        given.
+        given. Reduced over positions it is (N, K), places (N, K, 2) as row and column of numpy.intp, those of the whole
+        response whatever `roi` is; over kernels (N, rows, columns), whichever kernel of numpy.intp; N and K are lacking
+        as in the response.
 
     Raises
     ------
@@ -131,9 +170,10 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
         If an operand is no array of numbers, or a keyword is of a wrong type.
     ValueError
         If shapes do not go together, a kernel is larger than the padded image, or a keyword's value is not allowed;
-        with ``overflow="saturate"``, if a response is NaN; `out` is then as it was.
+        with ``overflow="saturate"``, if a response is NaN; `out` is then as it was. If the largest or smallest of no
+        kernels or positions is asked for.
     OverflowError
-        If an integer response does not fit its type; `out` is then as it was.
+        If an integer response does not fit its type, or the energy of integers int64; `out` is then as it was.
     MemoryError
         If the workspace would exceed 256 MiB.
 
@@ -161,10 +201,18 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     than about a thousandth of the section's in float32, are done directly.
     The bits of a response depend neither on the batch nor on the workers.
 
+    Reductions are NumPy's functions of the response, as it would be in its own dtype: "max", "min", "argmax", "argmin"
+    and "ppv" are the same to the bit (the sign of zero apart), of equal responses the first counts, and what is no
+    number is found as NumPy finds it. "max" and "min" have the response's dtype, and so have "mean" and "energy" of
+    floats, within ``(4 + 2 sqrt(n)) u`` of the sum of n magnitudes; over positions they have no order at all
+    ([3]_), so that they depend neither on the batch, nor on the workers, nor on where an image was cut. "ppv" is
+    float64. Of integers "mean" is float64 and "energy" int64, exact or an OverflowError.
+
     References
     ----------
     .. [1] Higham, N. J., Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM, 2002.
     .. [2] Lavin, A., and Gray, S., Fast Algorithms for Convolutional Neural Networks, CVPR, 2016.
+    .. [3] Demmel, J., and Nguyen, H. D., Fast Reproducible Floating-Point Summation, ARITH, 2013.
 
     Examples
     --------
@@ -221,6 +269,18 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     ... )
     >>> blurred.shape, blurred[0, 0]
     ((6, 8, 3), array([200, 100,  50], dtype=uint8))
+
+    The best place of each template, and the best template at each place, without the responses:
+
+    >>> templates = np.stack([np.eye(3), np.eye(3)[::-1]])
+    >>> scene = np.zeros((8, 9))
+    >>> scene[4:7, 2:5] = templates[1]
+    >>> xcorr.correlate(scene, templates, reduce="argmax")
+    array([[2, 2],
+           [4, 2]])
+    >>> best, which = xcorr.correlate(scene, templates, reduce=("max", "argmax"), over="kernels")
+    >>> float(best[4, 2]), int(which[4, 2])
+    (3.0, 1)
     """
     return _respond("correlate", images, kernels, keywords)
 
@@ -230,6 +290,27 @@ def convolve(
     images: npt.ArrayLike,
     kernels: npt.ArrayLike,
     *,
+    reduce: Reduce,
+    dtype: npt.DTypeLike | None = None,
+    out: Array | None = None,
+    **keywords: Unpack[Keywords],
+) -> Array: ...
+@overload
+def convolve(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    reduce: tuple[Reduce, ...],
+    dtype: npt.DTypeLike | None = None,
+    out: tuple[Array, ...] | None = None,
+    **keywords: Unpack[Keywords],
+) -> tuple[Array, ...]: ...
+@overload
+def convolve(
+    images: npt.ArrayLike,
+    kernels: npt.ArrayLike,
+    *,
+    reduce: None = None,
     out: AnyArray,
     dtype: npt.DTypeLike | None = None,
     **keywords: Unpack[Keywords],
@@ -239,6 +320,7 @@ def convolve(
     images: npt.ArrayLike,
     kernels: npt.ArrayLike,
     *,
+    reduce: None = None,
     dtype: type[AnyElement] | np.dtype[AnyElement],
     out: None = None,
     **keywords: Unpack[Keywords],
@@ -248,25 +330,33 @@ def convolve(
     images: npt.NDArray[Inexact],
     kernels: npt.NDArray[Inexact],
     *,
+    reduce: None = None,
     dtype: None = None,
     out: None = None,
     **keywords: Unpack[Keywords],
 ) -> npt.NDArray[Inexact]: ...
 @overload
 def convolve(
-    images: Whole, kernels: Whole, *, dtype: None = None, out: None = None, **keywords: Unpack[Keywords]
+    images: Whole,
+    kernels: Whole,
+    *,
+    reduce: None = None,
+    dtype: None = None,
+    out: None = None,
+    **keywords: Unpack[Keywords],
 ) -> npt.NDArray[np.int64]: ...
 @overload
 def convolve(
     images: npt.ArrayLike,
     kernels: npt.ArrayLike,
     *,
+    reduce: None = None,
     dtype: npt.DTypeLike | None = None,
     out: Array | None = None,
     **keywords: Unpack[Keywords],
 ) -> Array: ...
 @takes_keywords()
-def convolve(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) -> Array:
+def convolve(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) -> Any:
     """Convolve a batch of images with a bank of kernels: `correlate` with the kernels flipped in both directions.
 
     Parameters
@@ -277,13 +367,13 @@ def convolve(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) -> 
         As for `correlate`; the padding is that of the correlation with the flipped kernels.
     conjugate : bool
         Without effect, so that both functions take the same keywords: a convolution never conjugates.
-    method, precision, overflow, dtype, out, workers
+    method, precision, overflow, reduce, over, dtype, out, workers
         As for `correlate`.
 
     Returns
     -------
     ndarray
-        The response, as of `correlate`.
+        The response, or what it is reduced to, as of `correlate`.
 
     Raises
     ------
@@ -313,7 +403,7 @@ def convolve(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) -> 
     return _respond("convolve", images, kernels, keywords)
 
 
-def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any]) -> Array:
+def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any]) -> Any:
     """Repeat one of the last small calls if this is one again; else plan the call, and remember a small one."""
     level = _dispatch.current()
     response: Array | None = repeated(_cache.recent_calls, function, level, images, kernels, keywords)

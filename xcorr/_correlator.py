@@ -20,7 +20,7 @@ from xcorr._plan import Plan, plan_for
 from xcorr._reading import read_array_shape
 from xcorr._run import run
 from xcorr._settings import USUAL, read_settings, split, takes_keywords
-from xcorr._typing import AnyArray, Array, BankKeywords
+from xcorr._typing import AnyArray, Array, BankKeywords, Reduce
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -49,6 +49,8 @@ class Correlator:
         As for `correlate`.
     pairwise, overflow
         As for `correlate`.
+    reduce, over
+        As for `correlate`: what a call gives in the place of the responses.
 
     Raises
     ------
@@ -81,9 +83,14 @@ class Correlator:
 
     @takes_keywords("out", "workers")
     def __init__(
-        self, kernels: npt.ArrayLike, *, dtype: npt.DTypeLike | None = None, **keywords: Unpack[BankKeywords]
+        self,
+        kernels: npt.ArrayLike,
+        *,
+        reduce: Reduce | tuple[Reduce, ...] | None = None,
+        dtype: npt.DTypeLike | None = None,
+        **keywords: Unpack[BankKeywords],
     ) -> None:
-        words, operands = split("Correlator", {**keywords, "dtype": dtype}, "out", "workers")
+        words, operands = split("Correlator", {**keywords, "reduce": reduce, "dtype": dtype}, "out", "workers")
         self._settings = read_settings(words)
         self._kernels = copied(kernels, "kernels")
         check_bank(self._kernels, self._settings.layout, self._settings.pairwise)
@@ -99,11 +106,19 @@ class Correlator:
     def __call__(self, images: npt.ArrayLike, *, out: AnyArray, workers: SupportsIndex | None = None) -> AnyArray: ...
     @overload
     def __call__(
+        self, images: npt.ArrayLike, *, out: tuple[Array, ...], workers: SupportsIndex | None = None
+    ) -> tuple[Array, ...]: ...
+    @overload
+    def __call__(
         self, images: npt.ArrayLike, *, out: Array | None = None, workers: SupportsIndex | None = None
     ) -> Array: ...
     def __call__(
-        self, images: npt.ArrayLike, *, out: Array | None = None, workers: SupportsIndex | None = None
-    ) -> Array:
+        self,
+        images: npt.ArrayLike,
+        *,
+        out: Array | tuple[Array, ...] | None = None,
+        workers: SupportsIndex | None = None,
+    ) -> Any:
         """Correlate images with the bank.
 
         Parameters
@@ -116,7 +131,7 @@ class Correlator:
         Returns
         -------
         ndarray
-            The response, as of `correlate`.
+            The response, or what it is reduced to, as of `correlate`.
 
         Raises
         ------
@@ -248,6 +263,18 @@ def check_bank(kernels: Array, layout: str | None, pairwise: bool) -> None:
         )
 
 
+def reduced_lines(plan: Plan, n_images: int) -> list[str]:
+    """What responses are reduced to, a line for each."""
+    reduction = plan.reduction
+    if reduction is None:
+        return []
+    over = plan.settings.over
+    return [
+        f"reduced over {over} to {name}, {reduction.shape(name, n_images)} of {reduction.dtype(name)}"
+        for name in reduction.names
+    ]
+
+
 def explained(plan: Plan, image_shape: tuple[int, ...]) -> str:
     """The lines of `Correlator.explain`: sizes, types, method and reasons."""
     types, n_images = plan.types, image_shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
@@ -255,6 +282,7 @@ def explained(plan: Plan, image_shape: tuple[int, ...]) -> str:
     lines = [
         f"images {image_shape} of {types.images}, layout {plan.layout.word}",
         f"response {plan.response_shape(n_images)} of {types.response}",
+        *reduced_lines(plan, n_images),
         f"taps {plan.geometry.n_taps} in each of {plan.geometry.n_kernels} kernels, "
         f"{plan.multiply_adds * n_images} multiply-adds",
         f"method {plan.method} ({how})",

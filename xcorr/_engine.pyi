@@ -60,7 +60,7 @@ class Engine:
     def call(
         self,
         images: tuple[Array, tuple[int, ...], str, bool],
-        out: tuple[Array, tuple[int, ...], str],
+        out: tuple[Any, tuple[int, ...], str],
         panels: tuple[Array, Array],
         fill: npt.NDArray[np.float64],
         *,
@@ -93,6 +93,41 @@ class Call:
     def store(
         self, strip: Array, image: int, group: int, first_row: int, first_column: int, first_kernel: int
     ) -> None: ...
+
+def bytes_of_kept(names: tuple[str, ...], over_kernels: bool, element: str) -> int: ...
+
+class Reducer:
+    first_image: int
+    n_images: int
+    first_place: int
+    row_places: int
+    column_places: int
+    def __init__(
+        self, table: Any, names: tuple[str, ...], over_kernels: bool, sizes: tuple[int, ...], element: str
+    ) -> None: ...
+    def begin(self) -> None: ...
+    @property
+    def in_order(self) -> bool: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    def of_images(self, first: int, end: int) -> Reducer: ...
+    def along(self, first: int, length: int) -> Reducer: ...
+    def take(
+        self,
+        summed: str,
+        responses: Array,
+        image: int,
+        first_row: int,
+        first_column: int,
+        kernels: npt.NDArray[np.intp],
+        table: Any,
+    ) -> None: ...
+    def extremes(self, larger: bool) -> tuple[Array, Array]: ...
+    def counts(self) -> Array: ...
+    def sums(self, squared: bool) -> Array: ...
+    def whole_sums(self, squared: bool, indices: Any) -> list[int]: ...
 
 class FourierPairs(Call):
     def areas(self, handed_back: bool) -> list[tuple[int, ...]]: ...

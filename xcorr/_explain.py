@@ -17,10 +17,12 @@ from xcorr._methods import choice
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan, plan_for
 from xcorr._reading import checked, read_array_shape
+from xcorr._reduce import images_at_once, reducer_of
 from xcorr._respond import summed_for
 from xcorr._run import bank_for, run
 from xcorr._settings import read_settings, split, takes_keywords
 from xcorr._timing import warm_seconds
+from xcorr._typing import Reduce
 from xcorr._units import size_word, time_word
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ def explain(
     *,
     dtype: npt.DTypeLike = np.float32,
     workers: SupportsIndex | None = None,
+    reduce: Reduce | tuple[Reduce, ...] | None = None,
     **keywords: Unpack[BankKeywords],
 ) -> Explanation:
     """Say what `correlate` would do with operands of these shapes, how long it would take and why.
@@ -87,7 +90,7 @@ def explain(
         Threads to use at most, as for `correlate`.
     layout, padding, boundary, fill_value, stride, dilation, groups, roi, pairwise, bias, conjugate, method, precision
         As for `correlate`.
-    overflow
+    overflow, reduce, over
         As for `correlate`. `bias` and `fill_value` are taken and change nothing.
 
     Returns
@@ -121,7 +124,7 @@ def explain(
     operand_dtype = named_dtype(dtype)
     check_element("dtype", operand_dtype)
     images, kernels = read_array_shape(images_shape, "images_shape"), read_array_shape(kernels_shape, "kernels_shape")
-    words, _ = split("explain", dict(keywords), "dtype", "out", "workers", own=("dtype", "workers"))
+    words, _ = split("explain", {**keywords, "reduce": reduce}, "dtype", "out", "workers", own=("dtype", "workers"))
     plan = plan_for(read_settings(words), images, operand_dtype, kernels, operand_dtype)
     plan.check_it_fits()
     checked(prod(images) * operand_dtype.itemsize, "images_shape", "the bytes of the images")
@@ -155,7 +158,8 @@ def workers_for(plan: Plan, n_images: int, workers: Any) -> int:
 def predicted_seconds(plan: Plan, n_images: int, n_workers: int) -> float:
     """The longer of what the arithmetic takes and what the memory takes, and the call itself."""
     pixels = prod(axis.length for axis in plan.geometry.axes) * plan.geometry.channels
-    moved = n_images * (pixels * plan.types.images.itemsize + plan.response_bytes)
+    written = 0 if plan.reduction is not None else plan.response_bytes
+    moved = n_images * (pixels * plan.types.images.itemsize + written)
     summed = np.dtype(summed_in(plan) or np.float64).str[1:]
     arithmetic = plan.effort * n_images / rate(plan.level, summed, n_workers)
     return CALL_SECONDS + max(arithmetic, moved / bandwidth())
@@ -199,9 +203,14 @@ def n_bytes(plan: Plan, images: tuple[int, ...], n_workers: int) -> tuple[int, i
         return 0, _workers.WORKSPACE_LIMIT
     nobody: Any = None  # a bank is not looked at
     job = Job(plan, np.broadcast_to(np.zeros((), plan.types.images), images), nobody, (0,), n_workers)
-    result = unwritten(plan.response_shape(images_in(plan, images)), plan.types.stored)
-    found: tuple[int, int] = METHODS[plan.method].n_bytes(job, result, np.dtype(summed).str[1:], n_workers)
-    return found
+    kept = 0
+    result: Any = unwritten(plan.response_shape(images_in(plan, images)), plan.types.stored)
+    if plan.reduction is not None and result.size:
+        job = job.of_images(0, min(job.n_images, images_at_once(plan.reduction)))
+        result = reducer_of(plan, plan.reduction, job.n_images)
+        kept = result.nbytes
+    bank, workspaces = METHODS[plan.method].n_bytes(job, result, np.dtype(summed).str[1:], n_workers)
+    return bank, workspaces + kept
 
 
 def unwritten(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from xcorr import _workers
 from xcorr._arrays import some_images
 from xcorr._bank import PREPARED_PER_WORKER, Bank, panel_bytes, panels_key
-from xcorr._engine import Engine
+from xcorr._engine import Engine, Reducer
 from xcorr._methods.asked import Array, Done, Limits, Part
 from xcorr._methods.choice import METHODS
 from xcorr._methods.direct import NO_PANELS
@@ -67,6 +67,8 @@ class Job:
         self.most_magnitude: int | None = None  # of integer pixels, for which that is exact; None for any
         self.beside = plan.table_bytes  # bytes that are there beside the workspaces
         self.spare = 0  # bytes of what may be packed while the call runs; 0 once it is known that they do not fit
+        self.kept_bytes = 0  # of what is kept of responses that are reduced
+        self.left_out: Array | None = None  # (groups, kernels): those whose responses others give to a reducer
         self.packed_as: Hashable = None  # what the bank must not let go of
         self.asked_workers = workers
         self.useful_workers = useful
@@ -117,12 +119,16 @@ class Job:
     def check_room(self, call: Any) -> None:
         """MemoryError if one worker's workspace is too much beside what else the call takes."""
         what = "workspace for one row of responses"
-        _workers.refuse_too_large("images", what, call.workspace_bytes, self.beside, "kernels and tables")
+        beside = self.beside + self.kept_bytes
+        _workers.refuse_too_large("images", what, call.workspace_bytes, beside, "kernels and tables")
 
     def share_out(self, call: Any) -> None:
         """Runs a call by as many workers as it is worth and there is workspace for."""
         self.check_room(call)
-        limit = min(_workers.WORKSPACE_LIMIT - self.beside - self.spare, METHODS[self.plan.method].WORKERS_LIMIT)
+        limit = min(
+            _workers.WORKSPACE_LIMIT - self.beside - self.spare - self.kept_bytes,
+            METHODS[self.plan.method].WORKERS_LIMIT,
+        )
         n_workers = min(self.n_workers, call.n_tasks)
         while n_workers > 1 and call.workspace_bytes * n_workers > limit:
             n_workers -= 1
@@ -148,6 +154,9 @@ class Job:
         if part is not None:
             images, fill = self.images_of(part.group), fill[part.group * plan.depth : (part.group + 1) * plan.depth]
             kernels = np.array(part.kernels, dtype=np.intp) + part.group * plan.n_kernels
+        if self.left_out is not None and isinstance(result, Reducer):
+            kernels = np.arange(self.left_out.size) if kernels is None else kernels
+            kernels = np.where(self.left_out.reshape(-1)[kernels], -1, kernels)
         arrays = (
             (images, plan.layout.images, images.dtype.str[1:], not images.dtype.isnative),
             (result, plan.layout.response, plan.types.stored.str[1:]),
@@ -158,7 +167,7 @@ class Job:
         runs = panels is not NO_PANELS  # a call that is only laid out has no use for it, nor always a bank
         finite = runs and not self.is_small and engine.pads_with_zeros and self.bank.is_finite(plan.level.table)
         more = {"limits": own_limits, "kernels": kernels, "n_workers": self.n_workers, "finite": finite, **more}
-        room = _workers.WORKSPACE_LIMIT - self.beside
+        room = _workers.WORKSPACE_LIMIT - self.beside - self.kept_bytes
         call = engine.call(*arrays, workspace_limit=max(0, room - self.spare), **more)
         if self.spare and call.workspace_bytes > room - self.spare:
             self.spare = 0
@@ -171,7 +180,9 @@ class Job:
         if end - first == self.n_images:
             return self
         images = some_images(self.images, self.plan.layout.images[0], first, end)
-        return Job(self.plan, images, self.bank, self.fill, self.asked_workers)
+        job = Job(self.plan, images, self.bank, self.fill, self.asked_workers)
+        job.kept_bytes, job.left_out = self.kept_bytes, self.left_out
+        return job
 
     def images_of(self, group: int) -> Array:
         """The channels of one group."""

@@ -11,11 +11,13 @@ from xcorr._arrays import check_out, copy_in_pieces, take_bias, take_fill
 from xcorr._machine import cache_bytes
 from xcorr._memory import empty
 from xcorr._plan import Plan
+from xcorr._reduce import new_results
 from xcorr._respond import may_overlap
+from xcorr._run import reduced
 from xcorr._settings import words_of
 
 Array = npt.NDArray[Any]
-Call = Callable[..., Array]  # of images, with `out` and `workers`
+Call = Callable[..., Any]  # of images, with `out` and `workers`
 
 TAPS_AT_ONCE = 2**18
 """Taps of the banks of those images that are groups of one call: their panels stay in the second cache."""
@@ -44,12 +46,17 @@ class Pairs:
         self.words = words_of(plan.settings._replace(pairwise=False, layout=plan.layout.word))
         self.kept: dict[tuple[int, int, bool], Call] = {}
 
-    def run(self, images: Array, out: Any, workers: Any) -> Array:
-        """The response of a batch, in `out` or in memory of its own; `out` is as it was if one is refused."""
-        types = self.plan.types
+    def run(self, images: Array, out: Any, workers: Any) -> Any:
+        """The response of a batch, or what it is reduced to, in `out` or in memory of its own.
+
+        `out` is as it was if one is refused.
+        """
+        types, reduction = self.plan.types, self.plan.reduction
         shape = self.plan.response_shape(len(images))
         if workers is not None:
             workers = _workers.count_workers(workers)
+        if reduction is not None:
+            return reduced(reduction, len(images), out, lambda targets: self.reduce_all(images, targets, workers))
         target, _held = (None, []) if out is None else check_out(out, shape, types.response)
         result: Array = empty(shape, types.response) if target is None or self.may_refuse(target, images) else target
         if 0 not in shape:
@@ -68,7 +75,8 @@ class Pairs:
 
     def run_all(self, images: Array, result: Array, workers: Any) -> None:
         """The responses of all images, of which there are some."""
-        at_once = self.images_at_once(images, result)
+        can_be_groups = follow(result, 0, self.plan.layout.response[3])
+        at_once = self.images_at_once(images) if can_be_groups else 0
         for first in range(0, len(images), at_once or 1):
             if at_once:
                 end = min(first + at_once, len(images))
@@ -78,20 +86,39 @@ class Pairs:
             else:
                 self.of_some(first, first + 1, False)(images[first], out=result[first], workers=workers)
 
-    def images_at_once(self, images: Array, result: Array) -> int:
+    def reduce_all(self, images: Array, targets: list[Array] | None, workers: Any) -> list[Array]:
+        """What the responses of all images, of which there are some, are reduced to."""
+        reduction: Any = self.plan.reduction
+        stores = targets and not any(self.may_refuse(target, images) for target in targets)
+        results = targets if stores and targets else new_results(reduction, len(images))
+        at_once = 0 if reduction.over_kernels else self.images_at_once(images)
+        for first in range(0, len(images), at_once or 1):
+            if at_once:
+                end = min(first + at_once, len(images))
+                planes = images[first:end].reshape(-1, *images.shape[-2:])
+                found = self.of_some(first, end, True)(planes, workers=workers)
+                for result, own in zip(results, (found,) if reduction.alone else found, strict=True):
+                    result[first:end] = own.reshape(result[first:end].shape)
+            else:
+                places = tuple(result[first, ...] for result in results)
+                out = places[0] if reduction.alone else places
+                self.of_some(first, first + 1, False)(images[first], out=out, workers=workers)
+        return results
+
+    def images_at_once(self, images: Array) -> int:
         """Images that are groups of one call, 0 where they cannot be: by the direct method, whose bits are the same.
 
         They and their responses stay in the second cache, as rows of all are done before the next rows. Where subnormal
         pixels are looked for, each image is looked at by itself.
         """
-        plan, (image, *_, channel), (_, *_, kernel) = self.plan, self.plan.layout.images, self.plan.layout.response
+        plan, (image, *_, channel), kernel = self.plan, self.plan.layout.images, self.plan.layout.response[3]
         in_planes = plan.layout.word == "NCHW" or (plan.layout.word == "NHW" and kernel < 0)
         if plan.method != "direct" or plan.layout.each_channel or not in_planes or _dispatch.subnormals_are_slow():
             return 0
-        if not (follow(images, image, channel) and follow(result, 0, kernel)):
+        if not follow(images, image, channel):
             return 0
         of_taps = TAPS_AT_ONCE // (plan.geometry.n_taps * plan.geometry.n_kernels)
-        at_once = min(of_taps, cache_bytes(2) // (images[:1].nbytes + result[:1].nbytes))
+        at_once = min(of_taps, cache_bytes(2) // (images[:1].nbytes + plan.response_bytes))
         return min(len(images), at_once) if at_once > 1 else 0
 
     def of_some(self, first: int, end: int, as_groups: bool) -> Call:

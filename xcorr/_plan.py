@@ -17,6 +17,7 @@ from xcorr._layouts import Layout, arranged, groups_of, of_one_image, operand_si
 from xcorr._methods import direct, sections
 from xcorr._methods.choice import METHODS, choose
 from xcorr._reading import checked, places_of
+from xcorr._reduction import reduction_of
 from xcorr._settings import Settings
 from xcorr._workers import refuse_too_large
 
@@ -53,7 +54,9 @@ class Plan:
             groups=groups_of(self.layout, image[2], settings.groups),
             reading=reading_of(images_shape, kernels_shape, self.layout, settings.groups),
         )
-        outputs, self.geometry = part_of(geometry, settings)
+        area, self.geometry = part_of(geometry, settings)
+        outputs = tuple(count for _, count in area)
+        self.reduction = reduction_of(settings.reduce, settings.over, self.layout, self.geometry, area, self.types)
         self.method = choose(self.geometry, self.types, settings.method, settings.precision)
         self.parts = self.types.parts
         self.depth = self.geometry.channels // self.geometry.groups * (2 if self.types.images.kind == "c" else 1)
@@ -119,8 +122,8 @@ class Plan:
 
     @functools.cached_property
     def without_roi(self) -> "Plan":
-        """The plan of all responses."""
-        return Plan(self.settings._replace(roi=None), self.level, *self.shapes)
+        """The plan of all responses, as they are."""
+        return Plan(self.settings._replace(roi=None, reduce=None), self.level, *self.shapes)
 
     def check_it_fits(self) -> None:
         """MemoryError if the bank, or one row of responses, surely needs more workspace than a call may have."""
@@ -190,18 +193,18 @@ class Plan:
         return Engine(self.level.table, axes, counts, blocks, summed, form, boundary, section, rounded, signed, clip)
 
 
-def part_of(geometry: Geometry, settings: Settings) -> tuple[tuple[int, ...], Geometry]:
+def part_of(geometry: Geometry, settings: Settings) -> tuple[Span, Geometry]:
     """The rows and columns of a response by the keyword `roi`, and their geometry; the whole's where there are none.
 
     A method that is asked for gives the bits that it gives the whole response.
     """
+    n_rows, n_columns = geometry.outputs
     if settings.roi is None:
-        return geometry.outputs, geometry
-    rows, columns = map(places_of, settings.roi, geometry.outputs)
-    outputs = rows[1], columns[1]
-    if 0 in outputs:
-        return outputs, geometry
-    return outputs, geometry.part((rows, columns), settings.method != "auto")
+        return ((0, n_rows), (0, n_columns)), geometry
+    area = places_of(settings.roi[0], n_rows), places_of(settings.roi[1], n_columns)
+    if 0 in (area[0][1], area[1][1]):
+        return area, geometry
+    return area, geometry.part(area, settings.method != "auto")
 
 
 def plan_for(

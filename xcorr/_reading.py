@@ -10,14 +10,17 @@ from itertools import islice
 from typing import Any, get_args
 
 from xcorr._foreign import refuses, shown
-from xcorr._typing import BoundaryWord, Layout, Method, Overflow, Precision
+from xcorr._typing import BoundaryWord, Layout, Method, Over, Overflow, Precision, Reduce
 
+MOST_REDUCTIONS = 64  # in a tuple, which needs no word twice
 MOST_AXES = 64  # of an array in NumPy
 LAYOUTS = get_args(Layout)
 BOUNDARIES = get_args(BoundaryWord)
 METHODS = get_args(Method)[1:]
 PRECISIONS = get_args(Precision)
 OVERFLOWS = get_args(Overflow)
+REDUCTIONS = get_args(Reduce)
+OVERS = get_args(Over)
 PADDING_WORDS = ("valid", "same", "full")
 Padding = str | tuple[tuple[int, int], tuple[int, int]]
 Roi = tuple[tuple[int | None, int | None], tuple[int | None, int | None]]
@@ -186,6 +189,26 @@ def places_of(bounds: tuple[int | None, int | None], length: int) -> tuple[int, 
     """The first place that a slice of these bounds takes of an axis, and how many, as NumPy reads it."""
     first, stop, _ = slice(*bounds).indices(length)
     return first, max(0, stop - first)
+
+
+def read_reduce(reduce: Any) -> str | tuple[str, ...] | None:
+    """None, one of the words, or a tuple of at least one."""
+    words = ", ".join(map(repr, REDUCTIONS))
+    problem = f"reduce: got {shown(reduce)}; allowed are None, {words} and a tuple of them"
+    if reduce is None:
+        return None
+    if isinstance(reduce, str):
+        names: tuple[Any, ...] = (reduce,)
+    elif is_sequence(reduce):
+        names = items_of(reduce, "reduce", MOST_REDUCTIONS, f"{words} and a tuple of them")
+    else:
+        raise TypeError(problem)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(problem)
+    if not 1 <= len(names) <= MOST_REDUCTIONS or not all(name in REDUCTIONS for name in names):
+        raise ValueError(problem)
+    read = tuple(plain(name, REDUCTIONS) for name in names)
+    return read[0] if isinstance(reduce, str) else read
 
 
 # --- shapes -----------------------------------------------------------------------------------------------------------

@@ -173,6 +173,56 @@ def _offset(values, place, subpixel):
     return min(max((first - third) / (2 * ((first - second) + (third - second))), -0.5), 0.5)
 
 
+def reduce(response, name, *, over="positions", layout="NHWC", has_images=True, has_kernels=True):
+    """A reduction of a response by its name, over the positions or the kernels of each image.
+
+    The layout is the images'; a response may lack the axes of images and of kernels. Sums are Python integers' or
+    long doubles', a mean of integers is rounded once. Places are (row, column) where positions are reduced.
+    """
+    ordered = _response_in_order(np.asarray(response), layout, has_images, has_kernels)
+    n_images, n_rows, n_columns, n_kernels = ordered.shape
+    result = []
+    for image in ordered:
+        lines = image.reshape(-1, n_kernels).T if over == "positions" else image.reshape(-1, n_kernels)
+        found = [_reduced(line, name) for line in lines]
+        if name in ("argmax", "argmin") and over == "positions":
+            found = [divmod(place, n_columns) for place in found]
+        result.append(found)
+    shape = (n_images, n_kernels) if over == "positions" else (n_images, n_rows, n_columns)
+    places = (2,) if name in ("argmax", "argmin") and over == "positions" else ()
+    reduced = np.array(result).reshape(*shape, *places)
+    if over == "positions" and not has_kernels:
+        reduced = reduced[:, 0]
+    return reduced if has_images else reduced[0]
+
+
+def _response_in_order(response, layout, has_images, has_kernels):
+    """(N, rows, columns, K), whatever the layout and the axes that there are."""
+    response = response if has_images else response[None]
+    if not has_kernels:
+        return response[..., None]
+    return np.moveaxis(response, 1, -1) if layout == "NCHW" else response
+
+
+def _reduced(line, name):
+    """One reduction of some responses. What is no number is larger than others, and smaller."""
+    if name in ("max", "argmax", "min", "argmin"):
+        best = 0
+        for place, value in enumerate(line):
+            leads = value > line[best] if name.endswith("max") else value < line[best]
+            if leads or (value != value and line[best] == line[best]):
+                best = place
+        return best if name.startswith("arg") else line[best]
+    if name == "ppv":
+        return sum(bool(value > 0) for value in line) / len(line)
+    if line.dtype.kind in "iu":
+        total = sum(int(value) for value in line) if name == "mean" else sum(int(value) ** 2 for value in line)
+        return total / len(line) if name == "mean" else total
+    with np.errstate(all="ignore"):
+        line = line.astype(np.longdouble)
+        return line.sum() / len(line) if name == "mean" else (line * line).sum()
+
+
 def _dtypes(images, kernels):
     """The dtype to sum in and the dtype to return."""
     kind = np.result_type(images, kernels).kind

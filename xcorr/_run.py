@@ -16,6 +16,8 @@ from xcorr._methods import faint_pixels
 from xcorr._methods.asked import Done
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan
+from xcorr._reduce import check_apart, nothing_reduced, reduce_responses
+from xcorr._reduction import Reduction
 from xcorr._respond import respond
 
 Array = npt.NDArray[Any]
@@ -106,8 +108,8 @@ def run(
     out: Any,
     workers: Any,
     remember: Callable[[Repeat], None] | None = None,
-) -> Array:
-    """The response of `images`, which have the plan's shape but for their number.
+) -> Any:
+    """The response of `images`, which have the plan's shape but for their number; or what it is reduced to.
 
     `remember` is given what repeats the call, if it is small and by the direct method.
     """
@@ -116,6 +118,13 @@ def run(
     fill = take_fill(fill_value, plan.types.images, plan.settings.boundary, plan.geometry.channels)
     if workers is not None:
         workers = _workers.count_workers(workers)
+    if plan.reduction is not None:
+        reduction = plan.reduction
+
+        def reduce(targets: list[Array] | None) -> list[Array]:
+            return reduce_responses(Job(plan, images, bank, fill, workers), reduction, targets)
+
+        return reduced(reduction, n_images, out, reduce)
     target, _held = (None, []) if out is None else check_out(out, shape, plan.types.response)
     if 0 in shape:
         return np.empty(shape, plan.types.response) if out is None else out
@@ -129,3 +138,35 @@ def run(
         return result
     returned: Array = out
     return returned
+
+
+def reduced(reduction: Reduction, n_images: int, out: Any, reduce: Callable[[list[Array] | None], list[Array]]) -> Any:
+    """The reduced responses: an array, or a tuple of them if a tuple was asked for.
+
+    `reduce` makes them, in the arrays that it is given if it may; these are as they were if one is refused.
+    """
+    targets, _held = (None, []) if out is None else check_outs(out, reduction, n_images)
+    nothing = n_images == 0 or reduction.is_empty
+    results = nothing_reduced(reduction, n_images) if nothing else reduce(targets)
+    for target, result in zip(targets or (), results, strict=False):
+        if target is not result:
+            target[...] = result
+    if out is not None:
+        return out if reduction.alone else tuple(out)
+    return results[0] if reduction.alone else tuple(results)
+
+
+def check_outs(out: Any, reduction: Reduction, n_images: int) -> tuple[list[Array], list[Any]]:
+    """The arrays that the results are written to, one for each, and what holds them."""
+    outs = (out,) if reduction.alone else out
+    if not isinstance(outs, (tuple, list)):
+        raise TypeError(f"out: got {type(out).__name__}; allowed with a tuple of reductions is a tuple of arrays")
+    if len(outs) != len(reduction.names):
+        raise ValueError(f"out: got {len(outs)} arrays; allowed are {len(reduction.names)}, one for each reduction")
+    checked = [
+        check_out(one, reduction.shape(name, n_images), reduction.dtype(name))
+        for one, name in zip(outs, reduction.names, strict=True)
+    ]
+    targets = [target for target, _ in checked]
+    check_apart(targets)
+    return targets, [held for _, held in checked]

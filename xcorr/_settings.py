@@ -12,6 +12,7 @@ from xcorr._foreign import shown
 from xcorr._reading import (
     METHODS,
     OVERFLOWS,
+    OVERS,
     PRECISIONS,
     Padding,
     Roi,
@@ -19,6 +20,7 @@ from xcorr._reading import (
     read_layout_word,
     read_padding,
     read_pair,
+    read_reduce,
     read_roi,
     read_word,
     whole_number,
@@ -67,6 +69,8 @@ class Settings(NamedTuple):
     method: Annotated[str, Keyword("auto", partial(read_word, argument="method", words=("auto", *METHODS)))]
     precision: Annotated[str, Keyword("standard", partial(read_word, argument="precision", words=PRECISIONS))]
     overflow: Annotated[str, Keyword("raise", partial(read_word, argument="overflow", words=OVERFLOWS))]
+    reduce: Annotated[str | tuple[str, ...] | None, Keyword(None, read_reduce)]
+    over: Annotated[str, Keyword("positions", partial(read_word, argument="over", words=OVERS))]
     dtype: Annotated[str | None, Keyword(None, read_response_dtype)]
     flip: bool = False  # no keyword: the kernels are turned around for a convolution, which never conjugates
 

@@ -17,7 +17,7 @@ from xcorr._typing import BankKeywords, Padding, Pair
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-LEFT_OUT = ("fill_value", "bias", "overflow", "dtype", "out", "workers")
+LEFT_OUT = ("fill_value", "bias", "overflow", "reduce", "over", "dtype", "out", "workers")
 """Keywords of a call that its method does not depend on, or that `choose_method` has for both operands."""
 
 

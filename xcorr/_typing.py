@@ -15,6 +15,8 @@ Boundary = BoundaryWord | tuple[BoundaryWord, BoundaryWord]
 Method = Literal["auto", "direct", "matmul", "fft", "winograd"]
 Precision = Literal["standard", "strict"]
 Overflow = Literal["raise", "saturate"]
+Reduce = Literal["max", "min", "argmax", "argmin", "mean", "ppv", "energy"]
+Over = Literal["positions", "kernels"]
 Subpixel = Literal["parabola", "gaussian"]
 Per = Literal["kernel", "image"]
 Score = Literal["correlation", "ncc", "covariance", "zncc", "ssd", "nssd"]
@@ -47,6 +49,7 @@ class BankKeywords(TypedDict, total=False):
     method: Method
     precision: Precision
     overflow: Overflow
+    over: Over
 
 
 class Keywords(BankKeywords, total=False):
@@ -58,6 +61,7 @@ class Keywords(BankKeywords, total=False):
 class CallKeywords(BankKeywords, total=False):
     """All keywords of `correlate`."""
 
+    reduce: Reduce | tuple[Reduce, ...] | None
     dtype: npt.DTypeLike | None
     out: Array | None
     workers: SupportsIndex | None

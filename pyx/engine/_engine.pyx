@@ -17,7 +17,7 @@ from microkernels cimport (
     TABLE_NAME, UINT16, UINT32, UINT64, UINT8, Fourier, Routines, Taps
 )
 from types cimport (
-    CONSTANT, FOURIER, OVER_BYTES, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, OVER_TAPS,
+    CONSTANT, FOURIER, OVER_BYTES, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, OVER_TAPS, REDUCE,
     STORE_CHECKED, STORE_SATURATED, WINOGRAD, Axis, Geometry, Panel, ceiling, reach, span
 )
 
@@ -32,6 +32,7 @@ cnp.import_array()
 # panels and sections there are, how a call lies in memory, the call itself, the forms, and short calls again.
 include "source.pxi"
 include "consumers.pxi"
+include "reducing.pxi"
 include "strips.pxi"
 include "waiting.pxi"
 include "crew.pxi"
@@ -377,14 +378,16 @@ cdef class Engine:
         ----------
         images : (array, axes, element, whether its bytes are in the other order); the axes are positions of (image,
             row, column, channel) or -1.
-        out : (array, axes, element); the axes are positions of (image, row, column, kernel) or -1.
+        out : (array, axes, element); the axes are positions of (image, row, column, kernel) or -1. Or (`Reducer`, axes,
+            element) of one that takes the responses in the place of an array.
         panels : what is packed (or spectra), and the bias.
         fill : value of each channel of the padding.
         limits : (least, greatest, saturate). Responses outside of them set `overflowed`, or are rounded and brought
             inside, and set it only where they are no numbers.
         spectra_of : of "fft": (first, exponents). The panels are spectra, divided by 2**exponent, of as many kernels of
             each group from the first on; those with the exponent `HANDED_BACK` are left out.
-        kernels : where each of the engine's kernels lies in `out`, among all groups'; None: in order.
+        kernels : where each of the engine's kernels lies in `out`, among all groups'; None: in order. -1: a reducer
+            leaves its responses out.
         areas : of the direct method, what is done: (image, group, first row, rows, first column, columns) each.
         finite : whether all taps are known to be finite, so that those in padding of zeros may be left out.
         ask : of "winograd": called with the call for `take_direct`, if a response is handed back; false if there is no
@@ -396,7 +399,10 @@ cdef class Engine:
         call.engine = self
         call.crew.forks_before = n_forks
         call.take_images(images[0], self.own_axes(images[1]), images[2], images[3], fill)
-        call.take_out(out[0], self.own_axes(out[1]), out[2], kernels)
+        if isinstance(out[0], Reducer):
+            call.take_reducer(out[0], kernels)
+        else:
+            call.take_out(out[0], self.own_axes(out[1]), out[2], kernels)
         call.take_panels(panels[0], panels[1])
         if spectra_of is not None:
             (<FourierPairs?> call).choose_kernels(spectra_of[0], spectra_of[1])
@@ -406,7 +412,7 @@ cdef class Engine:
             (<FreshWinograd> call).take_kernels(panels[0], fresh)
         if limits is not None:
             call.loops.consumer.low, call.loops.consumer.high = limits[:2]
-            call.loops.consumer.kind = STORE_SATURATED if limits[2] else STORE_CHECKED
+            call.limit_responses(limits[2])
         if areas is not None and self.lanes_over == OVER_ROWS:
             areas = [(*area[:2], *area[4:], *area[2:4]) for area in areas]
         call.loops.skips = finite and self.pads_with_zeros and zeros(fill)
@@ -440,6 +446,7 @@ cdef void* allocated(Py_ssize_t count, size_t size) except NULL:
     return memory
 
 
+include "reducers.pxi"
 include "looks.pxi"
 include "taps.pxi"
 include "binding.pxi"

@@ -13,6 +13,10 @@ cdef Py_ssize_t LEAST_COLUMNS = 1024      # of pixels in a strip, where rows are
 cdef Py_ssize_t LEAST_SPANS = 4           # of a kernel, at the least, that they are
 
 
+cdef Py_ssize_t CONSUMED_BYTES = cache_bytes(2) // 8  # of responses that are reduced: they stay in the second cache
+cdef Py_ssize_t PIECE_COLUMNS = 3 * MOST_LANES        # whole tiles over columns of any level
+
+
 cdef inline Py_ssize_t tasks_for(Py_ssize_t n_workers) noexcept:
     """Tasks enough for so many workers."""
     return 4 * n_workers if n_workers > 1 else 1
@@ -30,6 +34,9 @@ cdef class Binding:
     cdef Py_ssize_t out_column_bytes, out_kernel_bytes
     cdef Py_ssize_t* channel_bytes
     cdef Py_ssize_t* kernel_bytes
+    cdef Py_ssize_t* reduced_kernels
+    cdef Reducer reducer                                       # what takes the responses in the place of an array
+    cdef Py_ssize_t panel_rows, panel_columns                  # of a piece whose panels are consumed one by one
     cdef Segment* segments
     cdef Py_ssize_t* cuts                                      # of a run into pieces
     cdef Py_ssize_t planes                                     # of an image's strip: the rows of one channel each
@@ -51,6 +58,7 @@ cdef class Binding:
             PyBuffer_Release(&self.bias)
         PyMem_Free(self.channel_bytes)
         PyMem_Free(self.kernel_bytes)
+        PyMem_Free(self.reduced_kernels)
         PyMem_Free(self.segments)
         PyMem_Free(self.cuts)
         PyMem_Free(self.areas)
@@ -130,13 +138,47 @@ cdef class Binding:
                               and aligned(&self.out, item_bytes))
 
     cdef take_clip(self):
-        """Lets the array have some rows and columns of responses: `out` is where the first one of all would lie."""
+        """Lets what takes responses have some rows and columns: it begins where the first one of all would lie."""
         cdef Consumer* consumer = &self.loops.consumer
         cdef Py_ssize_t n_rows, n_columns
         consumer.clips = True
         (consumer.first_row, n_rows), (consumer.first_column, n_columns) = self.engine.clip
         consumer.end_row, consumer.end_column = consumer.first_row + n_rows, consumer.first_column + n_columns
-        consumer.out -= consumer.first_row * consumer.row_bytes + consumer.first_column * self.out_column_bytes
+        if self.has_out:
+            consumer.out -= consumer.first_row * consumer.row_bytes + consumer.first_column * self.out_column_bytes
+        consumer.first_place -= (consumer.first_row * consumer.row_places
+                                 + consumer.first_column * consumer.column_places)
+
+    cdef take_reducer(self, Reducer reducer, Py_ssize_t[::1] kernels):
+        """Take a reducer in the place of an array, in which no response lies anywhere."""
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t n_kernels = geometry.groups * geometry.n_kernels, kernel
+        if kernels is not None and kernels.shape[0] != n_kernels:
+            raise ValueError("kernels: they are not as many as the engine's")
+        if reducer.n_images < loops.n_images:
+            raise ValueError("reducer: it has fewer images than there are")
+        reducer.lay_into(&loops.consumer)
+        if self.engine.lanes_over == OVER_ROWS:
+            loops.consumer.row_places, loops.consumer.column_places = reducer.column_places, reducer.row_places
+        if self.engine.clips:
+            self.take_clip()
+        self.reducer = reducer
+        self.kernel_bytes = <Py_ssize_t*> allocated(n_kernels, sizeof(Py_ssize_t))
+        self.reduced_kernels = <Py_ssize_t*> allocated(n_kernels, sizeof(Py_ssize_t))
+        for kernel in range(n_kernels):
+            self.reduced_kernels[kernel] = kernel if kernels is None else kernels[kernel]
+        loops.consumer.kernel_bytes = self.kernel_bytes
+        loops.consumer.reduced_kernels = self.reduced_kernels
+        self.out_item_bytes = self.engine.routines.item_bytes
+
+    cdef limit_responses(self, bint saturate):
+        """Has responses checked, or brought inside, before they go anywhere."""
+        cdef int kind = STORE_SATURATED if saturate else STORE_CHECKED
+        if self.loops.consumer.kind == REDUCE:
+            self.loops.consumer.before = kind
+        else:
+            self.loops.consumer.kind = kind
 
     cdef take_panels(self, packed, bias):
         PyObject_GetBuffer(packed, &self.packed, PyBUF_STRIDES)
@@ -335,7 +377,7 @@ cdef class Binding:
         loops.strip_rows = ceiling(self.most_rows, loops.n_strips)
         loops.strip_rows = self.whole_rows(loops.strip_rows)
         loops.n_strips = product(ceiling(geometry.down.outputs, loops.strip_rows), loops.strips_across)
-        if areas is None:
+        if areas is None and not loops.by_panel:
             loops.images_at_once = self.join_images(of_strips, workspace_limit // n_workers)
         loops.n_tasks = product(ceiling(loops.n_images, loops.images_at_once), loops.n_strips)
         loops.panel_parts = self.parts_for(n_workers) if areas is None else 1
@@ -406,7 +448,33 @@ cdef class Binding:
         cdef const Geometry* geometry = &self.engine.geometry
         if self.loops.direct_store:
             return 0
+        if self.loops.by_panel:
+            return self.panel_rows * self.panel_columns * self.widest_panel()
         return product(product(rows, self.most_columns), geometry.n_kernels)
+
+    cdef Py_ssize_t widest_panel(self):
+        cdef Py_ssize_t index, width = 0
+        for index in range(self.engine.n_panels):
+            width = max(width, self.engine.panels[index].n_kernels)
+        return width
+
+    cdef consume_panels(self):
+        """Has panels' responses consumed one by one, where those of all kernels would leave the second cache.
+
+        A piece's responses for a panel stay there beside its pixels.
+        """
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t of_column = self.widest_panel() * self.engine.routines.item_bytes
+        cdef Py_ssize_t of_image = product(product(geometry.down.outputs, self.most_columns),
+                                           product(geometry.n_kernels, self.engine.routines.item_bytes))
+        loops.by_panel = loops.consumer.kind == REDUCE and of_image > CONSUMED_BYTES
+        if not loops.by_panel:
+            return
+        loops.piece_columns = max(1, CONSUMED_BYTES // of_column // PIECE_COLUMNS) * PIECE_COLUMNS
+        self.panel_columns = min(self.most_columns, 2 * loops.piece_columns)
+        loops.piece_rows = self.panel_rows = min(self.most_rows, max(1, CONSUMED_BYTES // of_column
+                                                                     // self.panel_columns))
 
     cdef Py_ssize_t workspace_of(self, Py_ssize_t rows):
         return product(self.elements_of(self.whole_rows(rows)), self.engine.routines.item_bytes) + ALIGNMENT

@@ -1,7 +1,7 @@
 # The form of 8-bit operands: lanes over kernels, several taps of a run in a step, sums in int32.
 
 from microkernels cimport BOOL, Routines, Rows, Segment
-from types cimport DONE, Area, Geometry, Loops, Panel, ceiling
+from types cimport DONE, Area, Geometry, Loops, Panel, Part, ceiling
 
 
 cdef void runs_of(const Geometry* geometry, Py_ssize_t* n_runs, Py_ssize_t* run) noexcept nogil:
@@ -15,10 +15,12 @@ cdef void runs_of(const Geometry* geometry, Py_ssize_t* n_runs, Py_ssize_t* run)
 
 cdef int correlate_bytes(Loops* loops, Py_ssize_t group, const Area* area, const char* windows, char* responses,
                          char* memory, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
-    """All panels of a group, one after the other."""
+    """All panels of a group, one after the other; where each is consumed by itself, of pieces."""
     cdef Py_ssize_t index
     cdef int status
     cdef Area line = area[0]
+    if loops.by_panel:
+        return correlate_byte_pieces(loops, group, area, windows, responses, counted, watch_signals)
     if (line.n_columns == 1 and loops.rows.window_pitch == loops.rows.window_row_pitch
             and loops.rows.column_pitch == loops.rows.row_pitch):
         line.n_rows, line.n_columns = 1, area.n_rows  # a column is a row, of which tiles take more
@@ -27,6 +29,36 @@ cdef int correlate_bytes(Loops* loops, Py_ssize_t group, const Area* area, const
                                      watch_signals)
         if status != DONE:
             return status
+    return DONE
+
+
+cdef int correlate_byte_pieces(Loops* loops, Py_ssize_t group, const Area* area, const char* windows, char* responses,
+                               Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+    """All panels of one piece after the other, each of which is consumed."""
+    cdef Py_ssize_t y = 0, x, index
+    cdef int status
+    cdef Area own = area[0]
+    cdef Part piece
+    while y < area.n_rows:
+        piece.n_rows = own.n_rows = min(area.n_rows - y, loops.piece_rows)
+        x = 0
+        while x < area.n_columns:
+            piece.n_columns = area.n_columns - x
+            if piece.n_columns >= 2 * loops.piece_columns:
+                piece.n_columns = loops.piece_columns
+            own.n_columns = piece.n_columns
+            piece.first_row, piece.first_column = area.first_row + y, area.first_column + x
+            for index in range(loops.n_panels):
+                piece.responses = responses - loops.panels[index].first * loops.item_bytes
+                status = correlate_byte_rows(
+                    loops, group, &loops.panels[index], &own,
+                    windows + (y * loops.rows.window_row_pitch + x * loops.rows.window_pitch) * loops.pixel_bytes,
+                    piece.responses, counted, watch_signals)
+                if status != DONE:
+                    return status
+                consume_panel(loops, group, area.image, &loops.panels[index], &piece)
+            x += piece.n_columns
+        y += piece.n_rows
     return DONE
 
 
@@ -67,6 +99,7 @@ cdef class OverBytes(Interleaved):
         cdef Engine engine = self.engine
         cdef const Routines* routines = engine.routines
         cdef Py_ssize_t column_pitch = engine.pixel
+        self.consume_panels()
         loops.in_place = self.reads_images()
         loops.row_pitch = product(self.reached_columns, engine.pixel)
         if loops.in_place:

@@ -5,13 +5,13 @@
 # kernels of one image, in the worker's own memory, which it may overwrite. It runs in the worker that computed them,
 # without the GIL, and cannot fail: what it finds it writes into its own state.
 #
-# To add one (a score, a reduction): a kind, its fields, a branch of `consume`. State belongs to a worker or to a task
-# and is merged after the call in the order of tasks, so that neither workers nor their luck change a bit. Where a form
-# may write responses to the array without a strip (`direct_store`), the consumer has to be `STORE`.
+# To add one (a score): a kind, its fields, a branch of `consume`. Neither workers nor their luck may change a bit:
+# state belongs to a worker or to a task and is merged in the order of tasks, or it has no order, as in `reducing.pxi`.
+# Where a form may write responses to the array without a strip (`direct_store`), the consumer has to be `STORE`.
 
 from atomics cimport write_flag
 from microkernels cimport Routines, Storing
-from types cimport MOST_BESIDE, STORE, STORE_CHECKED, STORE_SATURATED, Consumer, Finished
+from types cimport MOST_BESIDE, REDUCE, STORE, STORE_CHECKED, STORE_SATURATED, Consumer, Finished
 
 
 cdef inline char* place_of(const Consumer* consumer, const Finished* finished) noexcept nogil:
@@ -82,6 +82,9 @@ cdef void consume(const Routines* routines, Consumer* consumer, const Finished* 
         if part.n_rows == 0 or part.n_columns == 0:
             return
     cdef Py_ssize_t n_rows = finished.n_rows, _
+    if consumer.kind == REDUCE:
+        reduce_finished(routines, consumer, finished)
+        return
     cdef char* responses = finished.responses
     cdef char* target = (consumer.out + finished.image * consumer.response_bytes
                          + finished.first_row * consumer.row_bytes

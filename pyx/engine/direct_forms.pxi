@@ -37,7 +37,7 @@ cdef class Interleaved(Call):
             loops.row_pitch = product(self.reached_columns, engine.pixel)
         self.lay_out_windows(column_pitch)
         self.lay_out_responses()
-        loops.flattens = True
+        loops.flattens = not loops.by_panel
         loops.correlate = engine.routines.over_kernels
         loops.correlate_group = correlate_panels
 
@@ -68,6 +68,9 @@ cdef class Interleaved(Call):
         if loops.direct_store:
             loops.rows.column_pitch = self.out_column_bytes // size
             loops.rows.row_pitch = loops.consumer.row_bytes // size
+        elif loops.by_panel:
+            loops.rows.column_pitch = self.widest_panel()
+            loops.rows.row_pitch = self.panel_columns * loops.rows.column_pitch
         else:
             loops.rows.column_pitch = geometry.n_kernels
             loops.rows.row_pitch = self.most_columns * geometry.n_kernels
@@ -122,6 +125,7 @@ cdef class OverKernels(Interleaved):
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t size = self.engine.routines.item_bytes
         loops.skips_columns = loops.skips and self.skips_columns()
+        self.consume_panels()
         Interleaved.lay_out_strips(self)
         self.in_planes = (geometry.depth > 1 and geometry.down.kernel == geometry.across.kernel == 1
                           and self.channel_pitch_bytes != self.images.itemsize
@@ -224,6 +228,7 @@ cdef class OverColumns(Call):
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t size = self.engine.routines.item_bytes
         cdef Py_ssize_t lanes = self.engine.routines.lanes, kernel, first
+        self.consume_panels()
         loops.in_place = (
             self.images_as_summed and not self.padded() and geometry.across.stride == 1
             and (self.least_columns >= lanes or self.rows_follow_on())
@@ -245,8 +250,8 @@ cdef class OverColumns(Call):
             first = kernel // geometry.n_kernels * geometry.n_kernels
             loops.direct_store = loops.direct_store and (
                 self.kernel_bytes[kernel] == self.kernel_bytes[first] + (kernel - first) * self.out_kernel_bytes)
-        loops.joined = self.joins_rows()
-        loops.flattens = self.flattens()
+        loops.joined = self.joins_rows() and not loops.by_panel
+        loops.flattens = self.flattens() and not loops.by_panel
         loops.direct_store = loops.direct_store and not loops.joined
         if loops.in_place and self.least_columns < lanes:  # vectors go on into the next row, of responses, too
             loops.direct_store = loops.direct_store and (
@@ -259,7 +264,8 @@ cdef class OverColumns(Call):
             loops.rows.kernel_pitch = self.out_kernel_bytes // size
             loops.rows.row_pitch = loops.consumer.row_bytes // size
         else:
-            loops.rows.row_pitch = loops.row_pitch if loops.joined else self.most_columns
+            loops.rows.row_pitch = (loops.row_pitch if loops.joined else self.panel_columns if loops.by_panel
+                                    else self.most_columns)
         loops.source.staging.position_pitch = 1
         loops.rows.window_pitch = 1
         loops.correlate = self.engine.routines.over_columns
@@ -274,7 +280,7 @@ cdef class OverColumns(Call):
     cdef bint rows_follow_on(self):
         """Whether all windows of an image lie one behind the other, and are a vector at least."""
         cdef const Geometry* geometry = &self.engine.geometry
-        return (self.of_pixels() and geometry.down.stride == 1 and self.whole_columns
+        return (self.of_pixels() and geometry.down.stride == 1 and self.whole_columns and not self.loops.by_panel
                 and geometry.across.outputs * geometry.down.outputs >= self.engine.routines.lanes
                 and self.loops.source.row_bytes == geometry.across.outputs * self.images.itemsize)
 
@@ -329,7 +335,8 @@ cdef class OverColumns(Call):
         staging.channel_pitch = (self.channel_pitch_bytes // size if loops.in_place
                                  else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
         if not loops.direct_store:
-            loops.rows.kernel_pitch = product(loops.strip_rows, loops.rows.row_pitch)
+            loops.rows.kernel_pitch = product(self.panel_rows if loops.by_panel else loops.strip_rows,
+                                              loops.rows.row_pitch)
         if self.of_pixels():
             self.channel_pitch = staging.channel_pitch
         Call.lay_out_rest(self)
@@ -351,8 +358,8 @@ cdef class OverColumns(Call):
         if not loops.sum.compensated:
             loops.correlate_wide = self.engine.routines.bank_over_columns
         if loops.n_panels > 1:  # rows read in place may be one row over and over, or go backwards
-            loops.piece_rows = max(1, PIECE_BYTES // (of_column * max(abs(loops.row_pitch), 1)))
-            loops.piece_columns = max(1, PIECE_BYTES // (of_column * tile)) * tile
+            loops.piece_rows = min(loops.piece_rows, max(1, PIECE_BYTES // (of_column * max(abs(loops.row_pitch), 1))))
+            loops.piece_columns = min(loops.piece_columns, max(1, PIECE_BYTES // (of_column * tile)) * tile)
         if geometry.n_kernels <= 2 and geometry.down.kernel > 1 and geometry.down.dilation % geometry.down.stride == 0:
             loops.sharing_rows = geometry.down.dilation // geometry.down.stride
 
@@ -401,7 +408,7 @@ cdef class OverRows(OverColumns):
             self.beside[index], self.beside[MOST_BESIDE + index] = index * self.item_bytes, index * out_bytes
         if loops.source.staging.n_phases == 1 and loops.source.row_bytes == self.item_bytes:
             loops.source.beside = self.beside
-        if loops.direct_store or geometry.down.outputs == 1:
+        if loops.direct_store or geometry.down.outputs == 1 or loops.consumer.kind == REDUCE:
             return
         if loops.consumer.storing.adjacent and loops.consumer.row_bytes == geometry.n_kernels * out_bytes:
             loops.rows.kernel_pitch, loops.rows.row_pitch = self.most_columns, geometry.n_kernels * self.most_columns

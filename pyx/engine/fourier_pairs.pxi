@@ -310,7 +310,7 @@ cdef class FourierPairs(Call):
         cdef Py_ssize_t n_pairs
         n_pairs = self.choose_pairs(ceiling(fourier.sections_down * fourier.sections_across, 2))
         loops.n_parts = 1
-        if n_workers > 1:
+        if n_workers > 1 and not (self.reducer is not None and self.reducer.in_order):
             loops.n_parts = max(1, min(loops.n_chosen // KERNELS_PER_PART,
                                        ceiling(4 * n_workers, product(loops.n_images, n_pairs))))
         loops.n_strips = product(n_pairs, loops.n_parts)

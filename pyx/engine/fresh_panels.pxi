@@ -137,7 +137,9 @@ cdef class FreshWinograd(Winograd):
         return 1
 
     cdef Py_ssize_t parts_for(self, Py_ssize_t n_workers):
-        return min(n_workers, self.engine.n_panels)
+        if self.reducer is not None and self.reducer.in_order:
+            return 1
+        return max(self.least_parts, min(n_workers, self.engine.n_panels))
 
     cdef Py_ssize_t most_quads(self):
         """Quads whose sums are made at once."""

@@ -87,6 +87,8 @@ cdef int do_strip(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* co
         strip.responses = after_images
         if loops.direct_store:
             strip.responses = place_of(&loops.consumer, &strip)
+        elif loops.by_part:
+            strip.responses -= loops.panels[area.first_panel].first * loops.rows.kernel_pitch * loops.item_bytes
         status = loops.correlate_group(loops, group, &area, windows, strip.responses,
                                        after_images + loops.response_elements * loops.item_bytes, counted,
                                        watch_signals)
@@ -97,7 +99,7 @@ cdef int do_strip(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* co
             strip.first_kernel += first_kernel
             strip.n_kernels = end_of(&loops.panels[area.end_panel - 1]) - first_kernel
             strip.responses += first_kernel * loops.rows.kernel_pitch * loops.item_bytes
-        if not loops.direct_store:
+        if not loops.direct_store and not loops.by_panel:
             consume_images(loops, strip)
     return DONE
 
@@ -110,8 +112,8 @@ cdef inline Py_ssize_t end_of(const Panel* panel) noexcept nogil:
 cdef inline void consume_images(Loops* loops, Finished strip) noexcept nogil:
     """A strip's responses, which may be those of several images with all of their rows."""
     cdef Py_ssize_t n_rows = loops.geometry.down.outputs, n_images = 1
-    # one row of each is as good as rows of one image, unless some are left out
-    if loops.images_at_once > 1 and (n_rows > 1 or loops.consumer.clips):
+    # in an array one row of each is as good as rows of one image, unless some are left out
+    if loops.images_at_once > 1 and (n_rows > 1 or loops.consumer.clips or loops.consumer.kind == REDUCE):
         n_images, strip.n_rows = strip.n_rows // n_rows, n_rows
     while n_images > 0:
         consume(loops.routines, &loops.consumer, &strip)
@@ -169,13 +171,16 @@ cdef int correlate_panels(Loops* loops, Py_ssize_t group, const Area* area, cons
             if loops.skips_columns:
                 part.n_columns = alike(&geometry.across, area.first_column + x, part.n_columns, &part.kernel_columns)
             part.windows = windows + (y * loops.rows.window_row_pitch + x * loops.rows.window_pitch) * size
-            part.responses = responses + (y * loops.rows.row_pitch + x * loops.rows.column_pitch) * size
+            part.first_row, part.first_column = area.first_row + y, area.first_column + x
+            part.responses = responses
+            if not loops.by_panel:
+                part.responses += (y * loops.rows.row_pitch + x * loops.rows.column_pitch) * size
             x += part.n_columns
             if loops.joined:
                 part.n_rows, part.n_columns = 1, (n_rows - 1) * loops.rows.window_row_pitch + area.n_columns
             elif loops.flattens and follows_on(&loops.rows, part.n_columns):
                 part.n_rows, part.n_columns = 1, n_rows * part.n_columns
-            status = correlate_part(loops, group, &part, counted, watch_signals)
+            status = correlate_part(loops, group, area.image, &part, counted, watch_signals)
             if status != DONE:
                 return status
         y += n_rows
@@ -198,7 +203,7 @@ cdef Py_ssize_t narrow(const Loops* loops, Part* part, Py_ssize_t row, Py_ssize_
     return n_rows
 
 
-cdef int correlate_part(Loops* loops, Py_ssize_t group, const Part* part, Py_ssize_t* counted,
+cdef int correlate_part(Loops* loops, Py_ssize_t group, Py_ssize_t image, const Part* part, Py_ssize_t* counted,
                         bint watch_signals) noexcept nogil:
     """Some rows of windows in pieces, whose pixels stay in a cache for all panels."""
     cdef Py_ssize_t y = 0, x, panel, size = loops.item_bytes
@@ -212,14 +217,36 @@ cdef int correlate_part(Loops* loops, Py_ssize_t group, const Part* part, Py_ssi
             if piece.n_columns >= 2 * loops.piece_columns:
                 piece.n_columns = loops.piece_columns
             piece.windows = part.windows + (y * loops.rows.window_row_pitch + x * loops.rows.window_pitch) * size
-            piece.responses = part.responses + (y * loops.rows.row_pitch + x * loops.rows.column_pitch) * size
+            piece.first_row, piece.first_column = part.first_row + y, part.first_column + x
+            if not loops.by_panel:
+                piece.responses = part.responses + (y * loops.rows.row_pitch + x * loops.rows.column_pitch) * size
             for panel in range(loops.n_panels):
+                if loops.by_panel:  # all of them in one place
+                    piece.responses = (part.responses
+                                       - loops.panels[panel].first * loops.rows.kernel_pitch * size)
                 status = correlate_rows(loops, group, &loops.panels[panel], &piece, counted, watch_signals)
                 if status != DONE:
                     return status
+                if loops.by_panel:
+                    consume_panel(loops, group, image, &loops.panels[panel], &piece)
             x += piece.n_columns
         y += piece.n_rows
     return DONE
+
+
+cdef void consume_panel(Loops* loops, Py_ssize_t group, Py_ssize_t image, const Panel* panel,
+                        const Part* piece) noexcept nogil:
+    """A panel's responses in a piece."""
+    cdef Finished finished
+    finished.image = image
+    finished.first_row, finished.n_rows = piece.first_row, piece.n_rows
+    finished.first_column, finished.n_columns = piece.first_column, piece.n_columns
+    finished.first_kernel = group * loops.geometry.n_kernels + panel.first
+    finished.n_kernels = panel.n_kernels
+    finished.responses = piece.responses + panel.first * loops.rows.kernel_pitch * loops.item_bytes
+    finished.row_pitch, finished.column_pitch = loops.rows.row_pitch, loops.rows.column_pitch
+    finished.kernel_pitch = loops.rows.kernel_pitch
+    consume(loops.routines, &loops.consumer, &finished)
 
 
 cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, const Part* part, Py_ssize_t* counted,

@@ -1,7 +1,8 @@
 # What the engine's files share: sizes, and everything that the loops of one call read.
 
+from libc.stdint cimport int32_t, int64_t
 from microkernels cimport (
-    CorrelatePixels, CorrelateRows, Fourier, Pixels, Product, Quads, Routines, Rows, Staging, Storing, Sum
+    CorrelatePixels, CorrelateRows, Fourier, Pixels, Product, Quads, Routines, Rows, Sliced, Staging, Storing, Sum
 )
 
 cdef struct Loops
@@ -54,6 +55,7 @@ cdef struct KernelRows:
 cdef struct Part:
     KernelRows kernel_rows, kernel_columns
     Sum sum                           # of these rows
+    Py_ssize_t first_row, first_column  # of the responses of the image
     Py_ssize_t n_rows, n_columns
     const char* windows
     char* responses
@@ -86,9 +88,54 @@ cdef enum ConsumerKind:
     STORE              # into the array, whatever they are
     STORE_CHECKED      # rows of which all responses lie within the limits
     STORE_SATURATED    # rounded, and brought inside of the limits what is outside; rows without NaN
+    REDUCE             # into what is kept of them (reducing.pxi), after what `before` says
+
+# What is asked of the responses of an image and kernel, or of a position.
+cdef enum:
+    ASKED_LARGEST = 1
+    ASKED_SMALLEST = 2
+    ASKED_POSITIVE = 4
+    ASKED_MEAN = 8
+    ASKED_ENERGY = 16
+    ASKED_PLACES = 32  # of the largest and smallest ones, too
+
+cdef enum:
+    N_LOCKS = 64
+
+# What is kept of the responses of one image and one kernel. Places count positions in the order of rows; -1: none yet.
+cdef struct KeptOfKernel:
+    double lowest, highest
+    int64_t lowest_at, highest_at, n_positive
+    Sliced sum, energy
+
+# What is kept of the responses at positions, over kernels: of each, position by position, or NULL. In the type that
+# responses are reduced in; -1: none yet.
+cdef struct KeptOfPositions:
+    char* lowest
+    char* highest
+    int32_t* lowest_of
+    int32_t* highest_of
+    int32_t* n_positive
+    double* totals                    # and what their rounding lost, as many behind them
+    double* energies
+
+# A reduction of some images' responses, which all calls that make these have in common.
+cdef struct Reduction:
+    const Routines* routines          # of the type that responses are reduced in
+    int asked                         # ASKED_LARGEST and so on
+    bint over_kernels, halves, whole  # halves: responses are float16; whole: integers
+    Py_ssize_t n_images, n_kernels, n_positions
+    KeptOfKernel* of_kernels          # images * kernels
+    KeptOfPositions of_positions      # images * positions
+    int[N_LOCKS] locks
 
 cdef struct Consumer:
     int kind
+    int before                        # of REDUCE: STORE, or what is done to rows first
+    Reduction* reduction
+    Py_ssize_t first_image            # among those of the reduction
+    Py_ssize_t first_place, row_places, column_places  # positions from row to row and from column to column
+    const Py_ssize_t* reduced_kernels  # the number of each kernel; -1: its responses are others'
     char* out
     Py_ssize_t response_bytes, row_bytes  # pitches of the array
     const Py_ssize_t* kernel_bytes    # groups * n_kernels
@@ -145,6 +192,8 @@ cdef struct Loops:
     Py_ssize_t sharing_rows           # rows of windows from one that shares rows of pixels with the next such one
     Py_ssize_t chunk_taps             # of all kernels of a panel, whose taps are in the first cache at once
     bint flattens                     # rows of windows that follow on each other are one: tiles share no pixels of rows
+    bint by_panel                     # a panel's responses in a piece are consumed before the next one's are made
+    bint by_part                      # the strip holds those of winograd's part of the panels alone
     bint joined                       # rows of windows, with what lies between them, are one row of them
     bint skips                        # kernel rows that lie in the padding alone are left out
     bint skips_columns                # and kernel columns, so that images with padding may be read in place

@@ -13,6 +13,8 @@ cdef Py_ssize_t MOST_QUADS = 112          # of winograd at once: eight of the la
 # many of them, the panels whose sums wait for each other then, and the bytes of so many quads at most.
 cdef Py_ssize_t MANY_QUADS = 64, PANELS_AT_ONCE = 4, MOST_QUADS_BYTES = 16 * 1024 * 1024
 cdef Py_ssize_t LEAST_PANELS = 2          # of a part, beside whose sums the transforms of its pixels are little
+# Panels whose responses a strip holds at least where they are reduced, and bytes of an image's for those that it may.
+cdef Py_ssize_t PANELS_IN_STRIP = 4, IN_STRIP_BYTES = 4 * 1024 * 1024
 cdef Py_ssize_t LEAST_QUADS = 28          # of a task, for the same reason
 cdef Py_ssize_t HANDED_BACK_COLUMNS = 64  # that the direct method does at once, at most
 
@@ -262,6 +264,7 @@ cdef class Winograd(Interleaved):
     cdef bint has_direct_packed, has_direct_bias
     cdef Engine direct_engine
     cdef Segment* direct_segments
+    cdef Py_ssize_t least_parts          # of the panels, of which a strip holds the responses that are reduced
 
     def __dealloc__(self):
         self.let_direct_go()
@@ -284,6 +287,29 @@ cdef class Winograd(Interleaved):
         Interleaved.lay_out_strips(self)
         self.loops.correlate_group = correlate_quads
         self.loops.call = <void*> self
+
+    cdef lay_out_responses(self):
+        """Strips of all kernels' responses; of some panels', where these are reduced and all would be too large."""
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t n_panels = self.engine.n_panels, width = self.widest_panel(), n_kernels, at_once
+        cdef Py_ssize_t of_panel = product(product(geometry.down.outputs, geometry.across.outputs),
+                                           width * self.engine.routines.item_bytes)
+        Interleaved.lay_out_responses(self)
+        self.least_parts = 1
+        if self.reducer is None or self.reducer.in_order or geometry.groups > 1:
+            return
+        at_once = max(PANELS_IN_STRIP, IN_STRIP_BYTES // max(of_panel, 1))
+        self.least_parts = ceiling(n_panels, at_once)
+        loops.by_part = self.least_parts > 1
+        if loops.by_part:
+            n_kernels = ceiling(n_panels, self.least_parts) * width
+            loops.rows.column_pitch, loops.rows.row_pitch = n_kernels, self.most_columns * n_kernels
+
+    cdef Py_ssize_t response_of(self, Py_ssize_t rows):
+        if self.loops.by_part:
+            return product(rows, self.loops.rows.row_pitch)
+        return Interleaved.response_of(self, rows)
 
     cdef lay_out_sum(self):
         """Sums over channels, for each of the places."""
@@ -357,9 +383,10 @@ cdef class Winograd(Interleaved):
         cdef Py_ssize_t n_tasks = self.loops.n_tasks
         cdef bint even = n_tasks % n_workers == 0 and self.loops.strip_rows * self.loops.n_strips == (
             self.engine.geometry.down.outputs)
-        if even or n_tasks >= tasks_for(n_workers) or self.engine.geometry.groups > 1:
-            return 1
-        return max(1, min(n_workers, self.engine.n_panels // LEAST_PANELS))
+        if (even or n_tasks >= tasks_for(n_workers) or self.engine.geometry.groups > 1
+                or (self.reducer is not None and self.reducer.in_order)):
+            return self.least_parts
+        return max(self.least_parts, min(n_workers, self.engine.n_panels // LEAST_PANELS))
 
     cdef Py_ssize_t quads_of(self, Py_ssize_t rows):
         """Quads of so many rows of an image's responses."""

@@ -9,7 +9,7 @@ chain of multiply-adds (fused where the level has that) for each of the sum's bl
 The order and the blocks follow from the kernel's shape alone, so every form gives the same bits.
 """
 
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
 
 cdef extern from *:
     """
@@ -325,6 +325,52 @@ ctypedef bint (*AnySubnormal)(const void* numbers, Py_ssize_t count) noexcept no
 # As `Store`, of an array of the summed type, but only where it holds what is not finite.
 ctypedef void (*ReplaceInfinite)(const Storing*, const void* strip, char* target) noexcept nogil
 
+# Reductions, of runs of numbers that lie next to each other: responses as the array would hold them, in float32 or
+# float64. `whole` says that they are whole numbers, whose squares are then exact.
+
+# Extremes of a run of at least one number; of zeros with either sign the negative one is the lower. Where one is no
+# number they are any.
+cdef struct Run:
+    double lowest, highest
+    bint has_nan
+
+ctypedef void (*Extremes)(const void* values, Py_ssize_t count, Run*) noexcept nogil
+
+# The first number equal to the value, which is there; of no number the first that is none.
+ctypedef Py_ssize_t (*PlaceOf)(const void* values, Py_ssize_t count, double value) noexcept nogil
+
+ctypedef Py_ssize_t (*NPositive)(const void* values, Py_ssize_t count) noexcept nogil
+
+# Rounded to float16, in place.
+ctypedef void (*ThroughHalf)(void* values, Py_ssize_t count) noexcept nogil
+
+# A sum that is the same in whatever order numbers are added: slices[i] * 2**(32 * (top - 1 - i)), and what was not
+# finite. No number has been 2**(32 * top) or more. It begins as zeros with the least top.
+cdef enum:
+    HAS_NAN = 1
+    HAS_POSITIVE_INFINITY = 2
+    HAS_NEGATIVE_INFINITY = 4
+    LEAST_TOP = -40
+
+cdef struct Sliced:
+    int64_t[3] slices
+    int top, flags
+
+# Adds the numbers or their squares; fewer than 2**31 in all.
+ctypedef void (*SumSlices)(const void* values, Py_ssize_t count, bint squared, bint whole, Sliced*) noexcept nogil
+
+# Over kernels: where values[i] is larger (or smaller) than best[i], or is no number and that is one, it takes its
+# place, and kernel that of kernels[i].
+ctypedef void (*TakeBetter)(const void* values, Py_ssize_t count, int32_t kernel, bint larger, void* best,
+                            int32_t* kernels) noexcept nogil
+
+# totals[i] + errors[i] += values[i], or its square, for count <= 256.
+ctypedef void (*AddToTotals)(const void* values, Py_ssize_t count, bint squared, bint whole, double* totals,
+                             double* errors) noexcept nogil
+
+# counts[i] += values[i] > 0
+ctypedef void (*AddPositive)(const void* values, Py_ssize_t count, int32_t* counts) noexcept nogil
+
 # What a level has for sums of one type.
 cdef struct Routines:
     Element element                  # of arrays that need not be converted
@@ -367,3 +413,11 @@ cdef struct Routines:
     AllFinite all_finite
     AnySubnormal any_subnormal
     ReplaceInfinite replace_infinite
+    Extremes extremes                # from here on of float32 and float64 alone
+    PlaceOf place_of
+    NPositive n_positive
+    ThroughHalf through_half
+    SumSlices sum_slices
+    TakeBetter take_better
+    AddToTotals add_to_totals
+    AddPositive add_positive

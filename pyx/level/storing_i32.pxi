@@ -1,10 +1,10 @@
-# Strips of int32 into responses, which are of integers: conversion, the order of axes, and limits. `storing.pxi` and
-# `checking.pxi` are for floats.
+# Strips of int32 into responses, which are of integers, or into doubles that are reduced: conversion, the order of
+# axes, and limits. `storing.pxi` and `checking.pxi` are for floats.
 
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from microkernels cimport INT16, INT32, INT64, INT8, UINT16, UINT32, UINT64, Storing
+from microkernels cimport FLOAT64, INT16, INT32, INT64, INT8, UINT16, UINT32, UINT64, Storing
 from simd cimport transpose_4x4_f32
 
 cdef enum:
@@ -20,6 +20,7 @@ ctypedef fused whole:
     uint32_t
     int64_t
     uint64_t
+    double
 
 
 cdef inline void store_sums(const int32_t* sums, Py_ssize_t pitch, char* target, Py_ssize_t target_bytes,
@@ -112,6 +113,8 @@ cdef void store_i32(const Storing* storing, const void* strip, char* target) noe
         store_whole(storing, sums, target, <int64_t> 0)
     elif storing.element == UINT64:
         store_whole(storing, sums, target, <uint64_t> 0)
+    elif storing.element == FLOAT64:
+        store_whole(storing, sums, target, <double> 0)
     else:
         store_whole(storing, sums, target, <uint8_t> 0)
 

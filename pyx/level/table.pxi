@@ -20,6 +20,7 @@ cdef extern void xcorr_fill_transforms(Routines*) noexcept nogil
 cdef extern void xcorr_fill_staging(Routines*) noexcept nogil
 cdef extern void xcorr_fill_planes(Routines*) noexcept nogil
 cdef extern void xcorr_fill_products(Routines*) noexcept nogil
+cdef extern void xcorr_fill_reducing(Routines*) noexcept nogil
 cdef extern void xcorr_fill_bytes(Routines*) noexcept nogil
 cdef extern bint xcorr_fill_bytes_vnni(Routines*) noexcept nogil
 
@@ -45,6 +46,7 @@ xcorr_fill_channels(exported)
 xcorr_fill_transforms(exported)
 xcorr_fill_staging(exported)
 xcorr_fill_products(exported)
+xcorr_fill_reducing(exported)
 xcorr_fill_bytes(exported)
 memcpy(exported_vnni, exported, sizeof(exported))
 

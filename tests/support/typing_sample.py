@@ -40,6 +40,18 @@ def the_type_of_a_response_follows_from_operands_dtype_or_out() -> None:
     assert_type(xcorr.correlate(image, image[:2, :2], out=out), npt.NDArray[np.float64])
 
 
+def reduced_responses_are_an_array_or_as_many_as_were_asked_for() -> None:
+    assert_type(xcorr.correlate(images, kernels, layout="NHW", reduce="max"), npt.NDArray[Any])
+    assert_type(
+        xcorr.convolve(images, kernels, layout="NHW", reduce=("max", "argmax"), over="kernels"),
+        tuple[npt.NDArray[Any], ...],
+    )
+    assert_type(xcorr.correlate(images, kernels, layout="NHW", reduce=None), npt.NDArray[np.float32])
+    xcorr.Correlator(kernels, layout="NHW", reduce=("ppv", "max"))(
+        images, out=(np.empty((4, 2)), np.empty((4, 2), "f4"))
+    )
+
+
 def every_keyword_in_each_of_its_forms() -> None:
     xcorr.correlate(images, kernels, layout="NHW", padding="full", boundary="wrap", stride=2, dilation=(1, 2))
     xcorr.correlate(images, kernels, layout="NHW", padding=1, fill_value=np.float32(2), bias=[0.5, 1], method="direct")
@@ -118,6 +130,8 @@ def wrong() -> None:
     xcorr.correlate(images, kernels, stride="2")  # type: ignore[call-overload]
     xcorr.correlate(images, kernels, dilation=(1, 2, 3))  # type: ignore[arg-type]
     xcorr.correlate(images, kernels, method="spectral")  # type: ignore[call-overload]
+    xcorr.correlate(images, kernels, reduce="most")  # type: ignore[call-overload]
+    xcorr.correlate(images, kernels, reduce="max", over="images")  # type: ignore[call-overload]
     xcorr.correlate(images, kernels, fill_value="0")  # type: ignore[arg-type]
     xcorr.correlate(images, kernels, workers=2.0)  # type: ignore[call-overload]
     xcorr.correlate(images, kernels, strides=2)  # type: ignore[call-overload]
@@ -146,6 +160,7 @@ def wrong() -> None:
 
 
 the_type_of_a_response_follows_from_operands_dtype_or_out()
+reduced_responses_are_an_array_or_as_many_as_were_asked_for()
 every_keyword_in_each_of_its_forms()
 a_bank_for_many_calls()
 shapes_methods_indices_windows()

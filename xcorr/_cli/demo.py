@@ -68,7 +68,8 @@ def run_step(step: Step, workers: int | None, watch: Watch, others: peers.Peers)
     method = choose_method(step.images.shape, step.kernels.shape, dtype=step.images.dtype, **keywords)
 
     def run() -> NDArray[Any]:
-        return correlate(step.images, step.kernels, workers=workers, **keywords)
+        found: NDArray[Any] = correlate(step.images, step.kernels, workers=workers, **keywords)
+        return found
 
     response = run()
     comparison = compare(step, response, watch)

@@ -124,6 +124,8 @@ class Job(Protocol):
     n_workers: int
     beside: int
     spare: int
+    left_out: Array | None
+    kept_bytes: int
     packed_as: Any
     call_done: Done | None
 

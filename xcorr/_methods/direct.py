@@ -8,7 +8,7 @@ import numpy as np
 from xcorr._axes import LONG_SUM, Geometry
 from xcorr._bank import panel_bytes
 from xcorr._dtypes import Types
-from xcorr._engine import lanes_of, taps_at_once
+from xcorr._engine import Reducer, lanes_of, taps_at_once
 from xcorr._methods.asked import Area, Array, Box, Done, Job, Limits, Part, Plan
 from xcorr._workers import WORKSPACE_LIMIT, refuse_too_large
 
@@ -304,7 +304,13 @@ def do_handed_back(job: Job, result: Array, summed: str, limits: Limits | None, 
     """The responses of all kernels in some areas that another method did not do; as `run`."""
     form = job.plan.form(summed)  # over channels all groups are one
     engine = job.plan.engine(summed, "columns" if form == "channels" else form)
-    return not job.run(engine, result, limits=limits, areas=areas).overflowed
+    at_once = [areas]
+    if isinstance(result, Reducer) and result.in_order:  # the groups' kernels of a position come one after the other
+        at_once = [[area for area in areas if area[1] == group] for group in range(job.plan.geometry.groups)]
+    fits = True
+    for own in at_once:
+        fits &= not own or not job.run(engine, result, limits=limits, areas=own).overflowed
+    return fits
 
 
 def do_kernels(

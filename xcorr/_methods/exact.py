@@ -11,6 +11,7 @@ from xcorr._engine import fill_source_indices
 from xcorr._integers import exact_products
 from xcorr._methods.asked import Job, Limits
 from xcorr._methods.matmul import Slabs
+from xcorr._whole_numbers import WholeNumbers
 from xcorr._workers import refuse_too_large
 
 MOST_KERNELS = 32
@@ -20,10 +21,11 @@ MULTIPLY_ADDS_AT_ONCE = 2**23
 """Multiply-adds between two looks for a signal: some milliseconds."""
 
 
-def run(job: Job, result: npt.NDArray[Any], limits: Limits) -> bool:
+def run(job: Job, result: Any, limits: Limits) -> bool:
     """All responses, in 128 bits; false at the first that is outside of the limits, if it is not brought inside."""
     bank, geometry, boundary = job.bank, job.plan.geometry, job.plan.settings.boundary
-    images, out = in_order(job.images, job.plan.layout.images), in_order(result, job.plan.layout.response)
+    images = in_order(job.images, job.plan.layout.images)
+    out = result if isinstance(result, WholeNumbers) else in_order(result, job.plan.layout.response)
     fill = tuple(int(number.real) for number in job.fill)
     depth = geometry.channels // geometry.groups
     wide, kernel_type = wide_type(images.dtype), wide_type(bank.kernels.dtype)
@@ -52,8 +54,10 @@ def run(job: Job, result: npt.NDArray[Any], limits: Limits) -> bool:
                     sums = np.empty((len(gathered), len(bias[chosen])), dtype=np.uint64)
                     if not exact_products(gathered, kernels[chosen], bias[chosen], sums, *limits):
                         return False
-                    place = out[image, first_row:, first_column:, group * bank.n_kernels + first :]
-                    put(place[: slabs.rows, : slabs.columns, : sums.shape[1]], sums, limits)
+                    shape = slabs.rows, slabs.columns, sums.shape[1]
+                    row, column = slabs.new(first_row, first_column)
+                    done = as_limited(sums, limits).reshape(shape)[row:, column:]
+                    put(out, done, image, first_row + row, first_column + column, group * bank.n_kernels + first)
     return True
 
 
@@ -62,10 +66,18 @@ def wide_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.uint64 if dtype.kind in "bu" else np.int64)
 
 
-def put(place: npt.NDArray[Any], sums: npt.NDArray[Any], limits: tuple[int, int, bool]) -> None:
-    """The sums' bits are of uint64 where the limits go beyond int64, else of int64."""
-    signed = limits[1] <= np.iinfo(np.int64).max
-    place[...] = (sums.view(np.int64) if signed else sums).reshape(place.shape)
+def as_limited(sums: npt.NDArray[Any], limits: tuple[int, int, bool]) -> npt.NDArray[Any]:
+    """The sums, whose bits are of uint64 where the limits go beyond int64, else of int64."""
+    return sums.view(np.int64) if limits[1] <= np.iinfo(np.int64).max else sums
+
+
+def put(out: Any, sums: npt.NDArray[Any], image: int, row: int, column: int, kernel: int) -> None:
+    """Gives sums (rows, columns, kernels) to an array, or to what reduces them."""
+    if isinstance(out, WholeNumbers):
+        out.take(sums, image, row, column, kernel)
+        return
+    n_rows, n_columns, n_kernels = sums.shape
+    out[image, row : row + n_rows, column : column + n_columns, kernel : kernel + n_kernels] = sums
 
 
 def sources(first: int, count: int, length: int, boundary: str) -> npt.NDArray[np.intp]:

@@ -41,9 +41,9 @@ def run(job: Job, result: Array, method: Any, limits: Limits | None, faint: Arra
         fits = direct.run(job, result, "f8", limits)
     else:
         bank = job.bank
-        job.bank = bank.without(faint)
+        job.bank, job.left_out = bank.without(faint), faint
         fits = method.run(job, result, job.plan.types.summed, limits)
-        job.bank = bank
+        job.bank, job.left_out = bank, None
         height, width = job.plan.geometry.kernel_shape
         box = slice(0, height), slice(0, width)
         at_once = max(1, direct.TAPS_AT_ONCE // bank.n_taps)

@@ -13,18 +13,22 @@ import numpy as np
 
 from xcorr._arrays import copy_in_pieces, in_order, some_images
 from xcorr._axes import Geometry, Span
-from xcorr._bank import spectra_key
+from xcorr._bank import Bank, spectra_key
 from xcorr._dtypes import Types
+from xcorr._engine import Reducer
+from xcorr._layouts import arranged
 from xcorr._methods import direct, sections
 from xcorr._methods.asked import Area, Array, Box, Job, Limits, Part, Plan
 from xcorr._methods.lines import (
     Fold,
     add_last_taps,
+    add_last_taps_of,
     along_line,
     ends,
     folded_axes,
     folded_job,
     from_first_window,
+    has_last_taps,
     padded_job,
     reaches_padding,
 )
@@ -36,6 +40,10 @@ LARGEST_KEPT_BANK, WORKERS_LIMIT = 0, sections.WORKERS_LIMIT
 
 SMALLEST_TRANSFORMED = 25
 """Taps of one channel below which the frequency domain is not looked at: it never was the faster one."""
+
+
+MAP_BYTES = 2**25
+"""Bytes of a line's responses that wait for the taps behind the last whole row before they are reduced; not tuned."""
 
 
 def obstacle(geometry: Geometry, types: Types) -> str:
@@ -117,7 +125,8 @@ class Sections(NamedTuple):
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number."""
     plan, axis, fold = job.plan, job.plan.layout.response[0], fold_of_plan(job.plan)
-    if job.n_images > 1 and fold is not None and (plan.geometry.whole or reaches_padding(plan.geometry, fold)):
+    by_image = reaches_padding(plan.geometry, fold) or needs_map(job, result, fold)
+    if job.n_images > 1 and fold is not None and (plan.geometry.whole or by_image):
         own = (run(job.of_images(n, n + 1), some_images(result, axis, n, n + 1), summed, limits)
                for n in range(job.n_images))  # fmt: skip
         return all(list(own))
@@ -145,27 +154,31 @@ def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bou
     return direct.run(job, result, summed, limits)
 
 
-def run_whole_line(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
-    """Some responses of the only image's line, which is folded as a whole: all are done, and these are copied.
+def run_whole_line(job: Job, result: Any, summed: str, limits: Limits | None) -> bool:
+    """Some responses of the only image's line, which is folded as a whole: all are done, and these are taken.
 
     A line with a response that is outside of the limits, or no number, is done directly where it is asked for.
     """
-    plan, whole = job.plan, copy(job)
+    plan, whole, reduces = job.plan, copy(job), isinstance(result, Reducer)
     whole.plan = plan.without_roi
-    shape = whole.plan.response_shape(1)
-    refuse_too_large("roi", "the whole line's responses", prod(shape) * result.itemsize)
-    line = np.empty(shape, result.dtype)
+    shape, dtype = whole.plan.response_shape(1), plan.types.response if reduces else result.dtype
+    refuse_too_large("roi", "the whole line's responses", prod(shape) * dtype.itemsize, job.kept_bytes, "what is kept")
+    line = np.empty(shape, dtype)
     fits = run(whole, line, summed, limits)
     if not fits:
         return direct.run(job, result, summed, limits)
     _, (rows, columns) = plan.geometry.within(plan.geometry.grid.outputs)
-    asked_for = slice(rows[0], sum(rows)), slice(columns[0], sum(columns))
     axes = plan.layout.response
-    copy_in_pieces(in_order(result, axes), in_order(line, axes)[(slice(None), *asked_for)])
+    asked_for = in_order(line, axes)[:, rows[0] : sum(rows), columns[0] : sum(columns)]
+    if reduces:
+        kernels = np.arange(plan.geometry.n_kernels)
+        result.take(summed, np.ascontiguousarray(asked_for[0], summed), 0, 0, 0, kernels, plan.level.table)
+    else:
+        copy_in_pieces(in_order(result, axes), asked_for)
     return True
 
 
-def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_areas: bool) -> tuple[bool, Sections]:
+def transform(job: Job, result: Any, summed: str, limits: Limits | None, all_areas: bool) -> tuple[bool, Sections]:
     """Correlates in the frequency domain, as many kernels at once as may be; and what it handed back."""
     plan, bank = job.plan, job.bank
     engine = plan.engine(summed)
@@ -176,30 +189,43 @@ def transform(job: Job, result: Array, summed: str, limits: Limits | None, all_a
     fits, sections = True, Sections([], None, [])
     whole = line = job
     responses, line_bytes = result, 0
-    if fold is not None and reaches_padding(plan.geometry, fold):
-        line = padded_job(job, fold.line)
-        line_bytes = line.images.nbytes
-    elif fold is not None:
-        line = from_first_window(job, fold.line)
     if fold is not None:
+        line, line_bytes = line_job(job, fold)
         job, responses = folded_job(line, result, fold)
+    waits = fold if needs_map(job, result, fold) else None
+    if waits is not None:
+        at_once = min(at_once, most_in_map(job, waits))
     for first in range(0, bank.n_kernels, at_once):
         end = min(first + at_once, bank.n_kernels)
         spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once, job.most_workers)
         job.beside = plan.table_bytes + spectra.nbytes + line_bytes
         job.packed_as = spectra_key(engine, plan.level.name)
-        call = job.call(engine, responses, (spectra, bias), limits=limits, spectra_of=(first, exponents))
+        some, chosen = range(first, end), dict[str, Any](limits=limits, spectra_of=(first, exponents))
+        if waits is not None:
+            responses = np.empty(map_shape(job, waits, some), engine.summed)
+            chosen["kernels"] = places_in_map(bank, some)
+        call = job.call(engine, responses, (spectra, bias), **chosen)
         job.share_out(call)
         fits &= not call.overflowed
+        if waits is not None:
+            reduce_map(line, responses, result, waits, summed, some, call.areas(False))
         if end == bank.n_kernels and fold is not None:
             done = along_line(call.areas(False), fold) if all_areas else None
             sections = Sections(along_line(call.areas(True), fold), done, ends(whole, fold, job.n_images))
         elif end == bank.n_kernels and (handed_back := inside(call.areas(True), engine.clip)):
             sections = Sections(handed_back, inside(call.areas(False), engine.clip) if all_areas else None, [])
         del spectra, call  # before the next ones are made
-    if fold is not None and fold.kernel_rows > 1:
+    if fold is not None and fold.kernel_rows > 1 and not isinstance(result, Reducer):
         add_last_taps(line, result, fold, summed)
     return fits, sections
+
+
+def line_job(job: Job, fold: Fold) -> tuple[Any, int]:
+    """The job with images that begin where the line's pieces do, and the bytes of one that was copied for that."""
+    if not reaches_padding(job.plan.geometry, fold):
+        return from_first_window(job, fold.line), 0
+    line = padded_job(job, fold.line)
+    return line, line.images.nbytes
 
 
 def inside(areas: list[Area], clip: Span | None) -> list[Area]:
@@ -219,6 +245,49 @@ def common(first: int, count: int, begin: int, length: int) -> tuple[int, int]:
     """What so many places from `first` on have in common with those from `begin` on, counted from there."""
     start = max(first - begin, 0)
     return start, min(first + count - begin, length) - start
+
+
+# --- a line whose responses are reduced, but only after taps behind the last whole row were added to them -------------
+
+
+def needs_map(job: Job, result: Any, fold: Fold | None) -> bool:
+    """Whether responses have to wait for those taps."""
+    return isinstance(result, Reducer) and fold is not None and has_last_taps(job, fold)
+
+
+def most_in_map(job: Job, fold: Fold) -> int:
+    """Kernels of each group whose responses wait together."""
+    of_kernel = job.bank.n_groups * fold.n_rows * fold.length * job.plan.types.item
+    refuse_too_large("images", "a line's responses, which taps are added to before they are reduced,", of_kernel)
+    return int(max(1, MAP_BYTES // of_kernel))
+
+
+def map_shape(job: Job, fold: Fold, some: range) -> tuple[int, ...]:
+    """The shape of the responses of one image's pieces and of some kernels of each group."""
+    return arranged((1, fold.n_rows, fold.length, job.bank.n_groups * len(some)), job.plan.layout.response)
+
+
+def places_in_map(bank: Bank, some: range) -> Array:
+    """Places of the responses of the bank's kernels; those that are not computed are anywhere."""
+    places = np.zeros((bank.n_groups, bank.n_kernels), np.intp)
+    places[:, some.start : some.stop] = np.arange(bank.n_groups * len(some)).reshape(bank.n_groups, len(some))
+    return places.reshape(-1)
+
+
+def reduce_map(
+    job: Job, responses: Array, result: Any, fold: Fold, summed: str, some: range, areas: list[Area]
+) -> None:
+    """Adds the last taps to some kernels' responses, and reduces those of the areas that were transformed."""
+    plan, bank = job.plan, job.bank
+    ordered = np.ascontiguousarray(in_order(responses, plan.layout.response)[0])  # (rows, columns, kernels)
+    add_last_taps_of(job, ordered.reshape(-1, ordered.shape[2]), fold, summed, 0, some)
+    left_out = bank.handed_back(plan.engine(summed).largest_exponent)
+    reducer = result.along(fold.line.first, fold.length)
+    for image, group, first_row, n_rows, _, _ in areas:
+        kernels = np.arange(some.start, some.stop) + group * bank.n_kernels
+        kernels[left_out[group, some.start : some.stop]] = -1
+        own = ordered[first_row : first_row + n_rows, :, group * len(some) : (group + 1) * len(some)]
+        reducer.take(summed, np.ascontiguousarray(own), image, first_row, 0, kernels, plan.level.table)
 
 
 def do_ends(job: Job, result: Array, summed: str, limits: Limits | None, areas: list[Area]) -> bool:

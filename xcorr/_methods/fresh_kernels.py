@@ -10,6 +10,7 @@ import numpy as np
 
 from xcorr import _workers
 from xcorr._bank import PREPARED_PER_WORKER, is_plain_number, panel_bytes, panels_key
+from xcorr._engine import Reducer
 from xcorr._methods import faint_taps, winograd
 from xcorr._methods.asked import Array, Job
 
@@ -47,12 +48,15 @@ def run(job: Job, result: Array, summed: str) -> bool:
     looks = faint_taps.looks(job, "winograd", summed) and not job.bank.looked_for_faint
     panels = job.bank.kernels, job.bank.panel_bias(engine)
     call = job.call(engine, result, panels, ask=winograd.asked(job, job.bank, over_kernels), fresh=looks)
-    done = job.spare > 0 and call.does_all_at_once and call.workspace_bytes + job.spare <= _workers.WORKSPACE_LIMIT
+    n_bytes = call.workspace_bytes + job.spare + job.kept_bytes
+    done = job.spare > 0 and call.does_all_at_once and n_bytes <= _workers.WORKSPACE_LIMIT
     if done:
         job.share_out(call)
         done = not (call.has_no_room or call.has_faint)
     if not done:
         call.close()
+        if isinstance(result, Reducer):
+            result.begin()  # the responses of other panels once more
         job.spare, job.n_workers = 0, before
     return bool(done)
 

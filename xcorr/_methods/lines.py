@@ -13,7 +13,7 @@ import numpy as np
 from xcorr._arrays import in_order, some_images
 from xcorr._axes import Axis, Geometry
 from xcorr._dtypes import Types
-from xcorr._engine import fill_source_indices
+from xcorr._engine import Reducer, fill_source_indices
 from xcorr._methods.asked import Area, Array, Job
 
 LEAST_WINDOWS = 1024
@@ -140,12 +140,14 @@ def from_first_window(job: Job, line: Line) -> Any:
     return job
 
 
-def folded_job(job: Job, result: Array, fold: Fold) -> tuple[Any, Array]:
+def folded_job(job: Job, result: Any, fold: Fold) -> tuple[Any, Any]:
     """The job with the images' pieces, which have pixels in common, and the response's."""
     layout = job.plan.layout
     (n_rows, *_), (reached, *_) = folded_axes(job.plan.geometry.axes[fold.line.axis], fold)
     folded = copy.copy(job)
     folded.images = pieces(job.images, layout.images, fold, 0, (n_rows, reached))
+    if isinstance(result, Reducer):
+        return folded, result.along(fold.line.first, fold.length)
     return folded, pieces(result, layout.response, fold, fold.line.first, (fold.n_rows, fold.length))
 
 
@@ -160,23 +162,37 @@ def pieces(array: Array, axes: tuple[int, ...], fold: Fold, first: int, sizes: t
     return np.lib.stride_tricks.as_strided(begin, shape, strides)
 
 
-@np.errstate(all="ignore")
 def add_last_taps(job: Job, result: Array, fold: Fold, summed: str) -> None:
     """Adds the products with the taps behind the last whole row, to the responses of the pieces."""
+    layout, some = job.plan.layout, range(job.bank.n_kernels)
+    for index in range(job.n_images if has_last_taps(job, fold) else 0):
+        own = in_order(some_images(result, layout.response[0], index, index + 1), layout.response)
+        own = own.swapaxes(1, 1 + fold.line.axis)[0, :, 0]
+        add_last_taps_of(job, own[fold.line.first : fold.end], fold, summed, index, some)
+
+
+def has_last_taps(job: Job, fold: Fold) -> bool:
+    """Whether there are taps behind the last whole row."""
+    along = job.plan.geometry.axes[fold.line.axis]
+    return fold.kernel_rows > 1 and bool(along.kernel > fold.kernel_rows * fold.length)
+
+
+@np.errstate(all="ignore")
+def add_last_taps_of(job: Job, responses: Array, fold: Fold, summed: str, image: int, some: range) -> None:
+    """The same to the responses (windows, groups' kernels) of one image and some kernels of each group."""
     plan, bank = job.plan, job.bank
     done = fold.kernel_rows * fold.length
     last = bank.kernels.swapaxes(1, 1 + fold.line.axis)[:, done:, 0]
     at_once = max(1, SUMS_AT_ONCE // bank.n_kernels)
-    for index in range(job.n_images if last.size else 0):
-        pixels = in_order(some_images(job.images, plan.layout.images[0], index, index + 1), plan.layout.images)
-        own = in_order(some_images(result, plan.layout.response[0], index, index + 1), plan.layout.response)
-        pixels, own = (array.swapaxes(1, 1 + fold.line.axis)[0, :, 0] for array in (pixels, own))
-        for group in range(bank.n_groups):
-            kernels = slice(group * bank.n_kernels, (group + 1) * bank.n_kernels)
-            for first in range(fold.line.first, fold.end, at_once):
-                end = min(first + at_once, fold.end)
-                reached = pixels[first - fold.line.first + done :, group * plan.depth :]
-                own[first:end, kernels] += sums_of(reached, last[kernels], end - first, summed)
+    pixels = in_order(some_images(job.images, plan.layout.images[0], image, image + 1), plan.layout.images)
+    pixels = pixels.swapaxes(1, 1 + fold.line.axis)[0, :, 0]
+    for group in range(bank.n_groups):
+        kernels = slice(group * bank.n_kernels + some.start, group * bank.n_kernels + some.stop)
+        own = responses[:, group * len(some) : (group + 1) * len(some)]
+        for first in range(0, len(own), at_once):
+            end = min(first + at_once, len(own))
+            reached = pixels[first + done :, group * plan.depth :]
+            own[first:end] += sums_of(reached, last[kernels], end - first, summed)
 
 
 def sums_of(pixels: Array, kernels: Array, n_windows: int, summed: str) -> Array:

@@ -16,7 +16,7 @@ from xcorr._arrays import in_order
 from xcorr._axes import Axis, Geometry
 from xcorr._bank import is_plain_number
 from xcorr._dtypes import Types
-from xcorr._engine import multiply
+from xcorr._engine import Reducer, multiply
 from xcorr._memory import empty_lines
 from xcorr._methods import direct
 from xcorr._methods.asked import Array, Done, Job, Limits, Plan
@@ -160,6 +160,10 @@ class Slabs:
     def first_columns(self) -> list[int]:
         return starts(self.across.outputs, self.columns)
 
+    def new(self, first_row: int, first_column: int) -> tuple[int, int]:
+        """The first row and column of a slab that the one before has not: the last one may lie over it."""
+        return -first_row % self.rows, -first_column % self.columns
+
     def windows(self, strip: npt.NDArray[Any], first_column: int) -> npt.NDArray[Any]:
         """A slab's windows (rows, columns, kernel rows, kernel columns, channels) as a view of the strip."""
         down, across, item = self.down, self.across, self.item_bytes
@@ -199,7 +203,7 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
         return direct.run(job, result, summed, limits)
     dtype = np.dtype(summed)
     first = channels_first(job.plan)
-    if limits is None and multiplies_in_place(job, result, dtype):
+    if limits is None and not isinstance(result, Reducer) and multiplies_in_place(job, result, dtype):
         engine = job.plan.engine(summed, "products")
         call = job.run(engine, result)
         if not job.bank.row_bytes(dtype, first):
@@ -212,7 +216,7 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     n_workers = workers_for(slabs, kernels, job.n_workers)
     job.bank.make_room(slabs.workspace_bytes * n_workers, job.bank.rows_key(dtype, first))
     call = job.call(job.plan.engine(summed), result, (rows, bias), limits=limits, n_workers=1)
-    multiply_slabs(job, call, slabs, rows, bias, n_workers)
+    multiply_slabs(job, call, result, slabs, rows, bias, n_workers)
     return not call.overflowed
 
 
@@ -245,16 +249,19 @@ def multiplies_in_place(job: Job, result: Array, summed: np.dtype[Any]) -> bool:
     return bool(job.images.flags.c_contiguous and responses.flags.c_contiguous) and not channels_first(job.plan)
 
 
-def multiply_slabs(job: Job, call: Any, slabs: Slabs, rows: Array, bias: Array, n_workers: int) -> None:
+def multiply_slabs(job: Job, call: Any, result: Any, slabs: Slabs, rows: Array, bias: Array, n_workers: int) -> None:
     """Every response of the batch: some slabs of a group's windows are gathered and multiplied with all kernels."""
     (n_groups, n_kernels, n_taps), dtype = rows.shape, rows.dtype
     first_rows, first_columns = slabs.first_rows(), slabs.first_columns()
     n_units = job.n_images * len(first_rows)
     n_tasks = -(-n_units // slabs.at_once)
-    turned = channels_first(job.plan)
+    turned, at_once = channels_first(job.plan), isinstance(result, Reducer) and result.in_order
 
     def do(task: int) -> None:
-        group, index = divmod(task, n_tasks)
+        for group in range(n_groups) if at_once else (task // n_tasks,):
+            do_group(task % n_tasks, group)
+
+    def do_group(index: int, group: int) -> None:
         units = range(index * slabs.at_once, min((index + 1) * slabs.at_once, n_units))
         places = [(unit // len(first_rows), first_rows[unit % len(first_rows)]) for unit in units]
         memory = empty_lines(slabs.workspace_bytes).view(dtype)
@@ -274,9 +281,11 @@ def multiply_slabs(job: Job, call: Any, slabs: Slabs, rows: Array, bias: Array, 
                 multiply(job.plan.level.table, dtype.str[1:], windows, rows[group, some], own_bias, responses)
                 shape = len(places), slabs.rows, slabs.columns, n_some
                 for (image, first_row), done in zip(places, responses.reshape(shape), strict=True):
-                    call.store(done.view(np.int8), image, group, first_row, first_column, first)
+                    row, column = slabs.new(first_row, first_column)
+                    new = np.ascontiguousarray(done[row:, column:])
+                    call.store(new.view(np.int8), image, group, first_row + row, first_column + column, first)
 
-    _workers.prepare(do, n_tasks * n_groups, n_workers)
+    _workers.prepare(do, n_tasks if at_once else n_tasks * n_groups, n_workers)
 
 
 def stage(call: Any, slabs: Slabs, strip: Array, image: int, group: int, first_row: int) -> None:

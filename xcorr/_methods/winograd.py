@@ -11,7 +11,7 @@ from xcorr import _workers
 from xcorr._axes import Geometry
 from xcorr._bank import Bank, panel_bytes, panels_key
 from xcorr._dtypes import Types
-from xcorr._engine import Engine
+from xcorr._engine import Engine, Reducer
 from xcorr._methods import direct
 from xcorr._methods.asked import Array, Job, Limits, Part, Plan
 from xcorr._threads import RLock
@@ -243,6 +243,9 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """
     assert limits is None
     engine, over_kernels = job.plan.engine(summed), job.plan.engine(summed, "kernels")
+    if isinstance(result, Reducer) and not has_room(job, result, engine):
+        run_in_parts(job, result, summed, kernels_at_once(job, result, summed))
+        return True
     job.spare = bytes_while_packed(job.bank, over_kernels)
     ask = asked(job, job.bank, over_kernels)
     call = job.laid_out(engine, job.bank, lambda panels: job.call(engine, result, panels, ask=ask))
@@ -250,8 +253,20 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     job.share_out(call)
     if call.has_no_room:
         call.close()  # and with it the transformed kernels
+        if isinstance(result, Reducer):
+            result.begin()  # all responses once more
         run_in_parts(job, result, summed, at_once)
     return True
+
+
+def has_room(job: Job, result: Any, engine: Engine) -> bool:
+    """Whether the strips of one worker fit, which hold the responses of all kernels until they are reduced."""
+    trial = copy(job)
+    trial.beside = job.plan.table_bytes + panel_bytes(engine)
+    call = trial.call(engine, result, direct.NO_PANELS)
+    n_bytes = trial.beside + job.kept_bytes + call.workspace_bytes
+    call.close()
+    return bool(n_bytes <= _workers.WORKSPACE_LIMIT)
 
 
 def bytes_while_packed(bank: Bank, engine: Engine) -> int:

@@ -1,0 +1,96 @@
+"""What is reduced over what: shapes and types of the results, from sizes alone."""
+
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xcorr._axes import Geometry, Span
+from xcorr._dtypes import Types
+from xcorr._engine import bytes_of_kept
+from xcorr._layouts import Layout
+
+MOST_SUMMED = 2**31
+"""Responses of an image and a kernel that a sum would lose bits of."""
+
+EXTREMES = ("max", "min", "argmax", "argmin")
+
+
+class Reduction(NamedTuple):
+    """The reductions of a call, in order; `alone` if one was asked for by its name and not in a tuple."""
+
+    names: tuple[str, ...]
+    alone: bool
+    over_kernels: bool
+    response: np.dtype[Any]
+    outputs: tuple[int, int]
+    first: tuple[int, int]  # row and column among those of the whole response
+    n_kernels: int
+    has_images: bool  # whether the response has an axis of images, and one of kernels
+    has_kernels: bool
+
+    @property
+    def lacks_all(self) -> bool:
+        """Whether nothing is there to be reduced."""
+        return self.n_kernels == 0 if self.over_kernels else 0 in self.outputs
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether an image has no response at all."""
+        return self.n_kernels == 0 or 0 in self.outputs
+
+    def dtype(self, name: str) -> np.dtype[Any]:
+        """The type of a result: NumPy's, of a response of integers the energy's int64."""
+        if name in ("argmax", "argmin"):
+            return np.dtype(np.intp)
+        if name == "ppv" or (name == "mean" and self.response.kind in "iu"):
+            return np.dtype(np.float64)
+        return np.dtype(np.int64) if name == "energy" and self.response.kind in "iu" else self.response
+
+    def sizes(self, name: str, n_images: int) -> tuple[int, ...]:
+        """The shape of a result with all of its axes."""
+        if self.over_kernels:
+            return (n_images, *self.outputs)
+        return (n_images, self.n_kernels, *((len(self.outputs),) if name in ("argmax", "argmin") else ()))
+
+    def shape(self, name: str, n_images: int) -> tuple[int, ...]:
+        """The shape of a result, without the axes that the response has not."""
+        sizes = self.sizes(name, n_images)
+        images, rest = sizes[:1] if self.has_images else (), sizes[1:]
+        return (*images, *(rest if self.over_kernels or self.has_kernels else rest[1:]))
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of what is kept of an image's responses until all of them are there."""
+        count = prod(self.outputs) if self.over_kernels else self.n_kernels
+        return int(count * bytes_of_kept(self.names, self.over_kernels, self.response.str[1:]))
+
+
+def reduction_of(
+    reduce: Any, over: str, layout: Layout, geometry: Geometry, area: Span, types: Types
+) -> Reduction | None:
+    """The reductions that were asked for of the rows and columns at `area`, if the response has them."""
+    if reduce is None:
+        return None
+    names = (reduce,) if isinstance(reduce, str) else reduce
+    if types.response.kind == "c":
+        raise TypeError(f"reduce: got {reduce!r} for responses of {types.response}; allowed for complex ones is None")
+    (first_row, n_rows), (first_column, n_columns) = area
+    n_positions = n_rows * n_columns
+    reduction = Reduction(
+        names,
+        isinstance(reduce, str),
+        over == "kernels",
+        types.response,
+        (n_rows, n_columns),
+        (first_row, first_column),
+        geometry.n_kernels,
+        layout.response[0] >= 0,
+        layout.response[3] >= 0,
+    )
+    if not reduction.over_kernels and n_positions >= MOST_SUMMED and {"mean", "energy"} & set(names):
+        raise ValueError(f"reduce: got {reduce!r} for {n_positions} positions; sums are of fewer than {MOST_SUMMED}")
+    extremes = [name for name in names if name in EXTREMES]
+    if reduction.lacks_all and extremes:
+        raise ValueError(f"reduce: got {extremes[0]!r} over no {over}; at least 1 is needed")
+    return reduction
