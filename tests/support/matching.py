@@ -129,7 +129,7 @@ def assert_scores(got, expected, score, images, templates):
         tolerance *= 20 * max(1, largest(expected))
     elif score not in ("zncc", "ncc"):
         pixel, tap = max(1, largest(images)), largest(templates)
-        tolerance *= pixel * tap if score != "ssd" else (pixel + tap) ** 2
+        tolerance *= templates.size * (pixel * tap if score != "ssd" else (pixel + tap) ** 2)
     np.testing.assert_array_equal(got[~finite], expected[~finite])
     np.testing.assert_array_less(np.abs(got[finite].astype(np.float64) - expected[finite]), tolerance + 1e-300)
 
