@@ -1,5 +1,7 @@
 """The bits of scores: whatever the workers, the batch, the place in it and in the bank, the memory, the part."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from checks import assert_same_bits, random_generator
@@ -8,6 +10,7 @@ from matching import SCORES, values
 from memory_orders import MEMORY
 
 import xcorr
+from xcorr import _match_banks
 
 MASKS = ("none", "image", "template", "padding")
 
@@ -85,6 +88,20 @@ def test_order_of_memory_changes_no_bit(dtype, score, masked):
     for axis in range(4):
         again = np.broadcast_to(images.take([0], axis), images.shape)
         assert_same_bits(xcorr.match(again, templates, **keywords), xcorr.match(again.copy(), templates, **keywords))
+
+
+@for_each("dtype", ["float32", "float64", "uint8"])
+@for_each("masks", [*MASKS, "each"])
+@for_each("score", SCORES)
+@for_each("method", ["auto", "direct", "fft"])
+def test_templates_some_at_a_time_have_the_same_bits(dtype, masks, score, method):
+    rng = random_generator(dtype, masks, score, method)
+    images, templates, keywords = call_of(rng, dtype, masks, (2, 40, 50), (7, 9, 8))
+    if masks == "each":
+        keywords["template_mask"] = np.where(np.arange(7)[:, None, None] < 3, 0.5, rng.random((7, 9, 8)) > 0.2)
+    expected = xcorr.match(images, templates, score=score, method=method, **keywords)
+    with mock.patch.object(_match_banks, "TAPS_AT_ONCE", 3 * 9 * 8), mock.patch.object(_match_banks, "TAPS_KEPT", 0):
+        assert_same_bits(xcorr.match(images, templates, score=score, method=method, **keywords), expected)
 
 
 def test_layouts_agree():

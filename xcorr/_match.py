@@ -11,9 +11,9 @@ from xcorr._arrays import copied, held, take_array
 from xcorr._correlate import correlate
 from xcorr._correlator import Correlator, check_bank
 from xcorr._masks import read_mask
+from xcorr._match_banks import Banks
 from xcorr._matching import MatchPlan, Scoring, of_templates, read_scoring
-from xcorr._score import check_it_runs, check_mask, match_images, templates_of
-from xcorr._templates import Templates
+from xcorr._score import check_mask, match_images
 from xcorr._typing import Array, Boundary, Fill, Layout, Method, Padding, Pair, Precision, Roi, Score
 
 KEPT = ("_banks", "_correlator")
@@ -147,7 +147,7 @@ def match(
     plan = match_plan(scoring, image_array, template_array, masked)
     if is_plain(plan):
         return correlate(image_array, template_array, out=out, workers=workers, **plain_keywords(plan))
-    banks = make_banks(plan, template_array, taps)
+    banks = Banks(plan, template_array, taps)
     seen = check_mask(plan, seen, image_array)
     return match_images(plan, banks, image_array, seen, plan.fill_of(image_array.dtype), out, workers)
 
@@ -221,7 +221,7 @@ class Matcher:
         self._forget()
 
     def _forget(self) -> None:
-        self._banks: dict[Hashable, list[Templates]] = {}
+        self._banks: dict[Hashable, Banks] = {}
         self._correlator: dict[Hashable, Correlator] = {}
 
     def __call__(
@@ -264,7 +264,7 @@ class Matcher:
         key = plan.layout.kernels, plan.layout.word, plan.flat
         banks = self._banks.get(key)
         if banks is None:
-            banks = self._banks[key] = make_banks(plan, self._templates, self._template_mask)
+            banks = self._banks[key] = Banks(plan, self._templates, self._template_mask)
         seen = check_mask(plan, seen, array)
         return match_images(plan, banks, array, seen, plan.fill_of(array.dtype), out, workers)
 
@@ -288,17 +288,6 @@ class Matcher:
 def match_plan(scoring: Scoring, images: Array, templates: Array, masked: bool) -> MatchPlan:
     """The plan of these arrays."""
     return MatchPlan(scoring, images.shape, images.dtype, templates.shape, templates.dtype, masked)
-
-
-def make_banks(plan: MatchPlan, templates: Array, taps: Any) -> list[Templates]:
-    """The bank, or with pairwise those of all images, whose correlations are known to be possible."""
-    if plan.settings.pairwise:
-        banks = [templates_of(plan, templates, taps, index) for index in range(len(templates))]
-    else:
-        banks = [templates_of(plan, templates, taps)]
-    if banks and banks[0].n_kernels:
-        check_it_runs(plan, banks[0])
-    return banks
 
 
 def is_plain(plan: MatchPlan) -> bool:

@@ -48,9 +48,17 @@ class Call(NamedTuple):
     level: Any  # the passes of the level in use
     workers: Any
 
-    def products(self, planes: Array, name: str, kernels: Array, target: Array, part: "Part | None" = None) -> None:
+    def products(
+        self,
+        planes: Array,
+        name: str,
+        kernels: Array,
+        target: Array,
+        part: "Part | None" = None,
+        of_templates: bool = True,
+    ) -> None:
         """The correlation of planes with kernels, in `target` (images, kernels, rows, columns)."""
-        plan = self.plan_of(planes, kernels, target, part)
+        plan = self.plan_of(planes, kernels, target, part, of_templates)
         bank = self.templates.bank(plan, name, kernels)
         if plan.layout.word == "NHWC":
             planes, target = np.ascontiguousarray(np.moveaxis(planes, 1, 3)), np.moveaxis(target, 1, 3)
@@ -59,34 +67,47 @@ class Call(NamedTuple):
         else:
             target[...] = run(plan, bank, planes, 0, None, self.workers)
 
-    def plan_of(self, planes: Array | Like, kernels: Array, target: Array, part: "Part | None" = None) -> Plan:
-        """The plan of such a correlation; of a part of it, by the method and with the bits of the whole."""
+    def plan_of(
+        self, planes: Array | Like, kernels: Array, target: Array, part: "Part | None" = None, of_templates: bool = True
+    ) -> Plan:
+        """The plan of such a correlation; of a part of it, by the method and with the bits of the whole.
+
+        So is that of kernels `of_templates`, which are some of a bank.
+        """
         word = "NHWC" if len(kernels) > 1 and abs(target.strides[1]) < abs(target.strides[3]) else "NCHW"
         bounds = None if part is None or part.is_whole else part.bounds
         summed = planes.dtype if planes.dtype.kind == "f" else kernels.dtype
         stored = target.dtype
         if self.plan.settings.method == "winograd" and stored.kind == "f":  # which stores what it sums
             stored = summed
-        key = planes.shape[1:], kernels.shape, planes.dtype, summed, stored, word, bounds, self.level
+        n_chosen = self.templates.whole.n_kernels if of_templates else len(kernels)
+        key = planes.shape[1:], kernels.shape, planes.dtype, summed, stored, word, bounds, self.level, n_chosen
         plan = self.templates.plans.get(key)
         if plan is None:
-            plan = self.new_plan(planes, kernels, summed, stored, word, bounds)
+            plan = self.new_plan(planes, kernels, summed, stored, word, bounds, n_chosen)
             if len(self.templates.plans) < MOST_PLANS:
                 self.templates.plans[key] = plan
         return plan
 
     def new_plan(
-        self, planes: Array | Like, kernels: Array, summed: np.dtype[Any], stored: np.dtype[Any], word: str, bounds: Any
+        self,
+        planes: Array | Like,
+        kernels: Array,
+        summed: np.dtype[Any],
+        stored: np.dtype[Any],
+        word: str,
+        bounds: Any,
+        n_chosen: int,
     ) -> Plan:
-        """The plan of a correlation of planes of this shape."""
+        """The plan of a correlation of planes of this shape, by the method for that many kernels."""
         settings = self.plan.settings
         names = ("stride", "dilation", "method", "precision")
         inner = USUAL._replace(layout=word, dtype=stored.str, **{name: getattr(settings, name) for name in names})
         image, bank = planes.shape, kernels.shape
         if word == "NHWC":
             image, bank = (image[0], *image[2:], image[1]), (bank[0], *bank[2:], bank[1])
-        plan = plan_for(inner, image, planes.dtype, bank, summed)
-        if bounds is None:
+        plan = plan_for(inner, image, planes.dtype, (n_chosen, *bank[1:]), summed)
+        if bounds is None and n_chosen == len(kernels):
             return plan
         return plan_for(inner._replace(method=plan.method, roi=bounds), image, planes.dtype, bank, summed)
 

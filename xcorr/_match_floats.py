@@ -165,9 +165,9 @@ def window_sums(one: One, dtype: np.dtype[Any]) -> tuple[Plan, Doubles, Doubles 
     for power in (2, 1) if one.centred else (2,):
         into = np.empty((len(planes), 1, *one.area.counts), dtype)
         powers = (planes**power).astype(dtype, copy=False)
-        call.products(powers, "shares", kernels, into)
+        call.products(powers, "shares", kernels, into, of_templates=False)
         found.append(into[:, 0].astype(np.float64, copy=False))
-    return call.plan_of(powers, kernels, into), found[0], found[1] if one.centred else None
+    return call.plan_of(powers, kernels, into, of_templates=False), found[0], found[1] if one.centred else None
 
 
 def needed_under_mask(one: One, plan: Plan, dtype: np.dtype[Any]) -> tuple[float, float]:

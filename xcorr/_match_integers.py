@@ -106,7 +106,7 @@ def score_large(call: Call, area: Area, some: slice, part: Part, target: Array) 
     about = less(kernels, middle)
     call.products(planes, "less their middle", about, target, part)
     squares = np.empty((len(planes), 1, *target.shape[2:]), np.int64)
-    call.products(planes**2, "ones", np.ones((1, *about.shape[1:]), np.int64), squares, part)
+    call.products(planes**2, "ones", np.ones((1, *about.shape[1:]), np.int64), squares, part, False)
     target *= -2
     target += squares
     target += (about**2).sum(axis=(1, 2, 3))[:, np.newaxis, np.newaxis]

@@ -87,11 +87,10 @@ def constant_windows(one: Masked) -> npt.NDArray[np.bool_]:
 
 def sums_are_exact(call: Call, shares: Doubles | None = None) -> bool:
     """Whether all sums are of whole numbers that int64 holds; without shares all pixels count."""
-    original, counts = call.templates.original, call.templates.shares
-    dtypes = call.pixels.dtype, original.dtype
+    dtypes = call.pixels.dtype, call.templates.original.dtype
     if any(dtype.kind not in "biu" or dtype.itemsize > 2 for dtype in dtypes):
         return False
-    return (shares is None or is_binary(shares)) and (counts is None or is_binary(counts))
+    return call.templates.whole.binary and (shares is None or is_binary(shares))
 
 
 def score_one(one: Masked, target: Array) -> None:
@@ -115,13 +114,14 @@ def kernels_of(one: Masked) -> tuple[Array, Array]:
     return templates.centred if one.centred else templates.values, np.broadcast_to(counts, shape)
 
 
-def correlations(one: Masked, planes: Array, name: str, kernels: Array) -> Array:
+def correlations(one: Masked, planes: Array, name: str, kernels: Array, of_templates: bool) -> Array:
     """The sums of each channel by itself, (kernels, channels, rows, columns)."""
     result = np.empty((len(kernels), len(planes), *one.part.shape), np.int64 if one.exact else np.float64)
     for channel in range(len(planes)):
         own = np.ascontiguousarray(kernels[:, channel : channel + 1])
         into = np.empty((1, len(kernels), *one.part.shape), result.dtype)
-        one.call.products(planes[np.newaxis, channel : channel + 1], f"{name} {channel}", own, into, one.part)
+        pixels = planes[np.newaxis, channel : channel + 1]
+        one.call.products(pixels, f"{name} {channel}", own, into, one.part, of_templates)
         result[:, channel] = into[0]
     return result
 
@@ -137,18 +137,19 @@ def window_sums(one: Masked, some: slice) -> tuple[Array, Array, Array]:
             own = whole[:, :, one.part.places[0], one.part.places[1]]
             found.append(own.astype(np.int64) if one.exact else own)
         return found[0], found[1], found[2]
-    counts = kernels_of(one)[1][some]
+    counts, of_each = kernels_of(one)[1][some], len(templates.shares) > 1
     name = f"shares {some.start} {some.stop}"
-    sums = [tap_sums(one, name, counts), *(correlations(one, planes, name, counts) for planes in parts[1:])]
-    if is_binary(one.shares) and is_binary(counts):
+    sums = [tap_sums(one, name, counts, of_each)]
+    sums += (correlations(one, planes, name, counts, of_each) for planes in parts[1:])
+    if is_binary(one.shares) and templates.whole.binary:
         sums[0] = np.rint(sums[0]).astype(sums[0].dtype)
     return sums[0], sums[1], sums[2]
 
 
-def tap_sums(one: Masked, name: str, kernels: Array) -> Array:
+def tap_sums(one: Masked, name: str, kernels: Array, of_templates: bool) -> Array:
     """The sums of taps over the shares that count: the same everywhere if all do."""
     if not (one.shares == 1).all():
-        return correlations(one, one.shares, name, kernels)
+        return correlations(one, one.shares, name, kernels, of_templates)
     sums = kernels.sum(axis=(2, 3))[:, :, np.newaxis, np.newaxis]
     return np.broadcast_to(sums, (*sums.shape[:2], *one.part.shape))
 
@@ -159,8 +160,8 @@ def score_some(one: Masked, some: slice, of_windows: tuple[Array, Array, Array],
     kernels = kernels[some]
     counts = counts if len(counts) == 1 else counts[some]
     name = f"{'centred' if one.centred else 'values'} {some.start} {some.stop}"
-    of_taps = [tap_sums(one, f"{name} {power}", counts * kernels**power) for power in (1, 2)]
-    products = correlations(one, one.shares * one.planes, f"{name} 1", counts * kernels)
+    of_taps = [tap_sums(one, f"{name} {power}", counts * kernels**power, True) for power in (1, 2)]
+    products = correlations(one, one.shares * one.planes, f"{name} 1", counts * kernels, True)
     for index in range(len(kernels)):
         seen, pixels, squares = (sums[index if len(sums) > 1 else 0] for sums in of_windows)
         sums = np.zeros((3, *one.part.shape))

@@ -76,6 +76,6 @@ class Counting(NamedTuple):
         """How many pixels lie under taps."""
         into = np.empty((1, 1, *self.part.shape), np.int64)
         planes, kernels = pixels[np.newaxis].astype(np.uint8), taps[np.newaxis].astype(np.uint8)
-        plan = self.call.plan_of(planes, kernels, into, self.part)
+        plan = self.call.plan_of(planes, kernels, into, self.part, of_templates=False)
         run(plan, make_bank(kernels, None, plan.reading), planes, 0, into, self.call.workers)
         return np.asarray(into[0, 0])

@@ -9,6 +9,7 @@ from xcorr import _dispatch, _workers
 from xcorr._areas import AT_ONCE, Area, areas_of
 from xcorr._arrays import check_out, copy_in_pieces
 from xcorr._masks import FINITE, canonical, canonical_mask
+from xcorr._match_banks import Banks
 from xcorr._match_call import Call, Like, Part, seen_of
 from xcorr._match_floats import score_floats
 from xcorr._match_integers import are_small, score_integers, score_large
@@ -28,22 +29,6 @@ MOST_EFFORT = 2**33
 """Multiply-adds of an area up to which it is done by one worker: a signal waits for it, 0.1 s."""
 
 
-def templates_of(plan: MatchPlan, templates: Array, mask: Any, index: int | None = None) -> Templates:
-    """The bank of a plan, or the bank of one of its images."""
-    layout = plan.layout
-    axes = layout.kernels
-    if index is not None:
-        own = mask is not None and mask.ndim > 2 and mask.ndim >= templates.ndim - ("C" in layout.word)
-        templates, mask = templates[index], mask[index % len(mask)] if own else mask
-    kernels = canonical(templates, axes)
-    shares = None
-    if mask is not None:
-        shares = canonical_mask(mask, "template_mask", templates.shape, axes, "templates")
-        shares = (shares if shares.dtype.kind == "f" else shares != 0).astype(np.float64)
-        shares = None if np.all(shares == 1) else shares
-    return Templates(kernels, shares, plan.flat[1])
-
-
 def check_mask(plan: MatchPlan, mask: Any, images: Array) -> Any:
     """A mask in canonical axes, the word, or None."""
     if mask is None or mask is FINITE:
@@ -51,16 +36,15 @@ def check_mask(plan: MatchPlan, mask: Any, images: Array) -> Any:
     return canonical_mask(mask, "mask", images.shape, plan.layout.images, "images")
 
 
-def match_images(
-    plan: MatchPlan, banks: "list[Templates]", images: Array, mask: Any, fill: Any, out: Any, workers: Any
-) -> Array:
+def match_images(plan: MatchPlan, banks: Banks, images: Array, mask: Any, fill: Any, out: Any, workers: Any) -> Array:
     """The scores of images, in `out` or in memory of its own; `out` is as it was if one is refused."""
+    check_it_runs(plan, banks)
     n_images = n_images_of(images.shape, plan.layout.images[0])
     shape = plan.response_shape(n_images)
     if workers is not None:
         workers = _workers.count_workers(workers)
     target, _held = (None, []) if out is None else check_out(out, shape, plan.response)
-    operands = [images, *(bank.original for bank in banks), *([] if mask is None or mask is FINITE else [mask])]
+    operands = [images, *banks.operands, *([] if mask is None or mask is FINITE else [mask])]
     direct = target is not None and not plan.exact and not any(may_overlap(target, other) for other in operands)
     direct = direct and plan.response == plan.computed
     computed = np.dtype(np.int64) if plan.exact else plan.computed
@@ -88,23 +72,20 @@ def converted(result: Array, dtype: np.dtype[Any]) -> Array:
         return result.astype(dtype)
 
 
-def score_all(
-    plan: MatchPlan, banks: "list[Templates]", images: Array, mask: Any, fill: Any, result: Array, workers: Any
-) -> None:
+def score_all(plan: MatchPlan, banks: Banks, images: Array, mask: Any, fill: Any, result: Array, workers: Any) -> None:
     """All scores of a batch: of each image with its own bank, or with the one of all, or channel by channel."""
     pixels, scores = canonical(images, plan.layout.images), canonical(result, plan.layout.response)
     channels = [slice(None)]
     if plan.layout.each_channel:
         channels = [slice(channel, channel + 1) for channel in range(plan.n_responses)]
     level = _dispatch.current().scores
-    for index, bank in enumerate(banks):
-        some = slice(None) if len(banks) == 1 and not plan.settings.pairwise else slice(index, index + 1)
+    for some, kernels, templates in banks.pieces():
         for channel in channels:
             seen = mask
             if isinstance(seen, np.ndarray):
                 seen = seen[some if len(seen) > 1 else slice(None), channel if seen.shape[1] > 1 else slice(None)]
-            call = Call(plan, bank, pixels[some, channel], seen, fill[channel], scores[some, channel], level, workers)
-            score_call(call)
+            own = scores[some, channel if plan.layout.each_channel else kernels]
+            score_call(Call(plan, templates, pixels[some, channel], seen, fill[channel], own, level, workers))
 
 
 def score_call(call: Call) -> None:
@@ -156,7 +137,7 @@ def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, e
     seen = None if box is None or padded is None else (box, padded)
     raw = call.plan.scoring.score in ("correlation", "ssd") and not call.plan.exact
     masked = call.templates.shares is not None
-    if masked and seen is None and call.templates.shared and not raw and not sums_are_exact(call):
+    if masked and seen is None and call.templates.whole.shared and not raw and not sums_are_exact(call):
         score_floats(call, area, some, part, target)
     elif masked or seen is not None or (raw and call.plan.masked):
         score_masked(call, area, some, part, seen, target)
@@ -168,7 +149,9 @@ def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, e
         score_floats(call, area, some, part, target)
 
 
-def check_it_runs(plan: MatchPlan, bank: Templates) -> None:
+def check_it_runs(plan: MatchPlan, banks: Banks) -> None:
     """The errors of the correlations that scores are made of, before any is run."""
-    with of_templates():
-        inner_plan(plan, bank, areas_of(plan.geometry, plan.unseen_padding)[0]).check_it_fits()
+    for _, _, templates in banks.pieces():
+        with of_templates():
+            inner_plan(plan, templates, areas_of(plan.geometry, plan.unseen_padding)[0]).check_it_fits()
+        return

@@ -1,12 +1,13 @@
 """Templates: a bank that is looked for, as it is and about its means, in banks for the sums of each type."""
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from xcorr._bank import Bank, make_bank
+from xcorr._masks import is_binary
 from xcorr._plan import Plan
 
 Array = npt.NDArray[Any]
@@ -20,6 +21,20 @@ PLUS, MINUS, NAN = 1, 2, 3
 """Codes of what is not finite, the worst last."""
 
 
+class OfBank(NamedTuple):
+    """What follows from all templates of a bank and goes for each, so that no bit depends on what it stands beside."""
+
+    n_kernels: int
+    shared: bool  # one mask, of which something counts, for all templates and channels; or none
+    binary: bool  # every tap counts in full or not at all
+
+
+def of_bank(n_kernels: int, shares: Doubles | None) -> OfBank:
+    """What is known of a bank with these masks."""
+    shared = shares is None or bool((shares == shares[:1, :1]).all() and shares.any())
+    return OfBank(n_kernels, shared, shares is None or is_binary(shares))
+
+
 class Templates:
     """Templates (kernels, channels, rows, columns) and what counts of their taps.
 
@@ -30,10 +45,11 @@ class Templates:
     original : as they were given, in canonical axes.
     shares : what counts of each tap, broadcast to `original`, or None for all.
     flat : the deviation up to which they count as flat, 0 for whole numbers.
+    whole : what is known of the bank that they are some of.
     """
 
-    def __init__(self, original: Array, shares: Doubles | None, flat: float) -> None:
-        self.original, self.shares = original, shares
+    def __init__(self, original: Array, shares: Doubles | None, flat: float, whole: OfBank) -> None:
+        self.original, self.shares, self.whole = original, shares, whole
         self.n_kernels, self.n_channels, *taps = original.shape
         self.taps = taps[0], taps[1]
         self.n_taps = taps[0] * taps[1]
@@ -60,13 +76,8 @@ class Templates:
         self.flat = are_constant(exact, self.counts) | (
             deviation <= flat * np.abs(self.values).max(axis=axes, initial=0)
         )
-        self.shared = shares is None or self.is_shared(shares)
         self.banks: dict[Hashable, Bank] = {}
         self.plans: dict[Hashable, Plan] = {}
-
-    def is_shared(self, shares: Doubles) -> bool:
-        """Whether all templates and channels have one mask, of which something counts."""
-        return bool((shares == shares[:1, :1]).all() and shares.any())
 
     def bank(self, plan: Plan, name: str, kernels: Array) -> Bank:
         """The bank of kernels (kernels, channels, rows, columns) that have this name, for a plan."""
