@@ -1,5 +1,6 @@
 """One call of a match: its arrays, and the correlations and sums of windows that every score is made of."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,12 +29,19 @@ MOST_PLANS = 64
 LARGEST_EXPONENT = 1000
 """Powers of two by which pixels are scaled: their inverses are normal numbers."""
 
+ONE_BY_ONE = 2**22
+"""Taps of windows that are summed one by one between two looks for a signal."""
+
 
 class Like(NamedTuple):
     """What planes are like that are not there."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+
+
+class Stopped(Exception):
+    """Raised in a helper whose work is of no use any more."""
 
 
 class Call(NamedTuple):
@@ -47,6 +55,12 @@ class Call(NamedTuple):
     out: Array
     level: Any  # the passes of the level in use
     workers: Any
+    is_stopped: Callable[[], bool] = bool
+
+    def go_on(self) -> None:
+        """`Stopped`, where a signal has ended the call that this is some work of."""
+        if self.is_stopped():
+            raise Stopped
 
     def products(
         self,
@@ -58,6 +72,7 @@ class Call(NamedTuple):
         of_templates: bool = True,
     ) -> None:
         """The correlation of planes with kernels, in `target` (images, kernels, rows, columns)."""
+        self.go_on()
         plan = self.plan_of(planes, kernels, target, part, of_templates)
         bank = self.templates.bank(plan, name, kernels)
         if plan.layout.word == "NHWC":
@@ -113,6 +128,7 @@ class Call(NamedTuple):
 
     def windows(self, planes: Doubles, how: str, counts: tuple[int, int]) -> Doubles:
         """The sums, sums of squares or extremes of all windows of an area, (images, channels, rows, columns)."""
+        self.go_on()
         n_images, depth, *sizes = planes.shape
         settings = self.plan.settings
         result: Doubles = empty((n_images * depth, *counts), DOUBLE)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._areas import Area
-from xcorr._match_call import DOUBLE, Call, Like, Part, Staged, staged
+from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Like, Part, Staged, staged
 from xcorr._match_unknown import Operand, mark_unknown
 from xcorr._matching import CENTRED, DISTANCES
 from xcorr._memory import empty
@@ -41,34 +41,53 @@ UNEVEN = 1.1
 LEAST_SPREAD = {"f": 2.0**-90, "d": 2.0**-800}
 """The mean square, as a share of the largest, from which on products are not lost below a type's normal numbers."""
 
-ONE_BY_ONE = 2**22
-"""Taps of windows that are summed one by one between two looks for a signal."""
+
+class Measured(NamedTuple):
+    """What is known of an area of some images before any template is looked at, and how products are summed."""
+
+    pixels: Staged
+    doubles: Doubles
+    ones: "list[One]"
+    kinds: list[tuple[np.dtype[Any], bool]]  # the type of the sums, and whether they hold in float64
 
 
-def score_floats(call: Call, area: Area, some: slice, part: Part, target: Array) -> None:
-    """The scores of an area of some images, in `target` (images, kernels, rows, columns) of the computed type."""
-    score, templates = call.plan.scoring.score, call.templates
-    centred = score in CENTRED
+def score_floats(call: Call, area: Area, some: slice, part: Part, target: Array, known: list[Any]) -> None:
+    """The scores of an area of some images, in `target` (images, kernels, rows, columns) of the computed type.
+
+    What is `known` of the area goes for templates that are looked for next, too.
+    """
+    products = target
+    if target.dtype != np.float64 and call.plan.scoring.score in DISTANCES:
+        products = np.empty(target.shape)
+    if not known:
+        known.append(measured(call, area, some, part, products))
+    pixels, doubles, ones, kinds = known[0]
+    ones = [one._replace(call=call) for one in ones]
+    for first, end, dtype in runs([dtype for dtype, _ in kinds]):
+        planes = doubles[first:end] if dtype == np.float64 else pixels_as(pixels, first, end, dtype)
+        call.products(planes, ones[0].name, ones[0].kernels, products[first:end], part)
+    for one, (dtype, holds), own, scores in zip(ones, kinds, products, target, strict=True):
+        finish(one, own, scores, holds or dtype == SINGLE)
+
+
+def measured(call: Call, area: Area, some: slice, part: Part, products: Array) -> Measured:
+    """The pixels, and the spreads of windows."""
+    centred = call.plan.scoring.score in CENTRED
     pixels = staged(call, area, some, centred)
     doubles = pixels.planes(DOUBLE)
     squares: Any = [np.empty(0)] * len(doubles)
     sums: Any = [None] * len(doubles)
-    if templates.shares is None:
+    if call.templates.shares is None:
         squares = call.windows(doubles, "squares", area.counts)
         sums = call.windows(doubles, "sum", area.counts) if centred else sums
     spread: Doubles = empty((len(doubles), *area.counts), DOUBLE)
-    products = target if target.dtype == np.float64 or score not in DISTANCES else np.empty(target.shape)
     ones, kinds = [], []
     for image in range(len(doubles)):
         one = One(call, area, part, pixels, image, doubles[image], squares[image], spread[image])
         one, n_below = spread_out(one, sums[image], products[:1])
         ones.append(one)
         kinds.append((SINGLE if not n_below[1] and products.dtype == SINGLE else DOUBLE, not n_below[2]))
-    for first, end, dtype in runs([dtype for dtype, _ in kinds]):
-        planes = doubles[first:end] if dtype == np.float64 else pixels_as(pixels, first, end, dtype)
-        call.products(planes, ones[0].name, ones[0].kernels, products[first:end], part)
-    for one, (dtype, holds), own, scores in zip(ones, kinds, products, target, strict=True):
-        finish(one, own, scores, holds or dtype == SINGLE)
+    return Measured(pixels, doubles, ones, kinds)
 
 
 class One(NamedTuple):
@@ -242,6 +261,7 @@ def one_by_one(one: One, original: Doubles, places: Array, index: int) -> Double
     kernel = np.ascontiguousarray((templates.centred if one.centred else templates.values)[index])
     at_once = max(1, ONE_BY_ONE // kernel.size)
     for first in range(0, len(places), at_once):
+        one.call.go_on()
         some = slice(first, first + at_once)
         scores_one_by_one(original, seen, corners[some], kernel, taps, settings.dilation, one.centred, results[some])
     return results

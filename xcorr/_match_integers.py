@@ -1,7 +1,7 @@
 """Scores of small whole numbers, of which every pixel counts: every sum is exact, so equal windows score exactly 1."""
 
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,21 +32,40 @@ def largest_product(call: Call) -> float:
     return prod(sizes)
 
 
-def score_integers(call: Call, area: Area, some: slice, part: Part, target: Array) -> None:
-    """The scores of an area of some images, in `target` (images, kernels, rows, columns) of float64 or int64."""
-    templates, score = call.templates, call.plan.scoring.score
+class Measured(NamedTuple):
+    """The pixels of an area of some images, and the sums of their windows' squares and of themselves."""
+
+    pixels: Array
+    squares: Array
+    sums: Array  # of no channel where means do not matter
+
+
+def measured(call: Call, area: Area, some: slice) -> Measured:
+    """What is known of an area before any template is looked at."""
     where = reached(call.plan.geometry.axes, area, call.plan.settings.boundary)
     box = native(call.pixels[some][:, :, where.box[0], where.box[1]])
     pixels = gathered(box, where, call.fill)
-    products = target.view(np.int64)
-    call.products(pixels, "integers", templates.original, products, part)
     n_images, depth = box.shape[:2]
     fill = np.ascontiguousarray(np.broadcast_to(call.fill, (n_images, depth)))
     planes = Staged(call.level, box, where, fill, None, np.ones(n_images), np.zeros((n_images, depth)), fill).planes(
         DOUBLE
     )
     squares = call.windows(planes, "squares", area.counts)
-    sums = call.windows(planes, "sum", area.counts) if score in CENTRED else squares[:, :0]
+    centred = call.plan.scoring.score in CENTRED
+    return Measured(pixels, squares, call.windows(planes, "sum", area.counts) if centred else squares[:, :0])
+
+
+def score_integers(call: Call, area: Area, some: slice, part: Part, target: Array, known: list[Any]) -> None:
+    """The scores of an area of some images, in `target` (images, kernels, rows, columns) of float64 or int64.
+
+    What is `known` of the area goes for templates that are looked for next, too.
+    """
+    templates, score = call.templates, call.plan.scoring.score
+    if not known:
+        known.append(measured(call, area, some))
+    pixels, squares, sums = known[0]
+    products = target.view(np.int64)
+    call.products(pixels, "integers", templates.original, products, part)
     whole = templates.original.astype(np.int64)
     n_taps = templates.n_taps
     of_sums, of_squares = whole.sum(axis=(2, 3)), (whole**2).sum(axis=(2, 3))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from xcorr._areas import AT_ONCE, Area
 from xcorr._masks import is_binary
-from xcorr._match_call import DOUBLE, Call, Part, Staged, staged
+from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Part, Staged, staged
 from xcorr._match_unknown import Operand, mark_unknown
 from xcorr._matching import CENTRED
 from xcorr._scores import masked_sums, scores_one_by_one
@@ -264,7 +264,12 @@ def summed_again(
     shares = np.ascontiguousarray(one.shares, np.float64)
     taps = np.ascontiguousarray(templates.values[kernel])
     counts = np.ascontiguousarray(templates.counts[kernel], np.float64)
-    scores_one_by_one(original, shares, corners, taps, counts, plan.settings.dilation, one.centred, results)
+    at_once = max(1, ONE_BY_ONE // taps.size)
+    for first in range(0, len(places), at_once):
+        one.call.go_on()
+        some = slice(first, first + at_once)
+        own = corners[some], taps, counts, plan.settings.dilation, one.centred, results[some]
+        scores_one_by_one(original, shares, *own)
     covariance, spread, of_template, total, largest, largest_tap, exponent = results.T
     shift = exponent.astype(np.intp) - scales[0]
     of_tap = int(templates.exponents[kernel]) - scales[1]

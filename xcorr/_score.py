@@ -1,5 +1,6 @@
 """The scores of a call: area by area, by the way that its pixels allow."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy.typing as npt
 from xcorr import _dispatch, _workers
 from xcorr._areas import AT_ONCE, Area, areas_of
 from xcorr._arrays import check_out, copy_in_pieces
+from xcorr._engine import Preparation
 from xcorr._masks import FINITE, canonical, canonical_mask
 from xcorr._match_banks import Banks
 from xcorr._match_call import Call, Like, Part, seen_of
@@ -25,8 +27,11 @@ Array = npt.NDArray[Any]
 AREAS_PER_WORKER = 2
 """Areas for each worker from which on nobody shares one."""
 
-MOST_EFFORT = 2**33
-"""Multiply-adds of an area up to which it is done by one worker: a signal waits for it, 0.1 s."""
+MOST_EFFORT = 2**31
+"""Multiply-adds of some templates in an area up to which one worker does them: a signal waits for it, 0.03 to 0.1 s."""
+
+MOST_SCORES = 2**21
+"""Scores of some templates in an area that are made together, for the same reason, and stay in the caches."""
 
 
 def check_mask(plan: MatchPlan, mask: Any, images: Array) -> Any:
@@ -104,21 +109,40 @@ def score_call(call: Call) -> None:
         at_once = max(1, AT_ONCE // (pixels * call.pixels.shape[1]))
         for first in range(0, len(call.pixels), at_once):
             tasks.append((area, slice(first, min(first + at_once, len(call.pixels))), part, places))
+    if not tasks:
+        return
     n_workers = min(_workers.count_workers(call.workers), _workers.most_threads())
-    shared = n_workers > 1 and len(tasks) >= AREAS_PER_WORKER * n_workers and are_short(call, *tasks[0][:2])
+    effort = inner_plan(plan, call.templates, tasks[0][0]).effort / call.templates.whole.n_kernels
+    effort *= tasks[0][1].stop - tasks[0][1].start
+    shared = n_workers > 1 and len(tasks) >= AREAS_PER_WORKER * n_workers and effort <= MOST_EFFORT
     own = call._replace(workers=1) if shared else call
 
-    def score_task(index: int) -> None:
+    def score_task(index: int, is_stopped: Callable[[], bool]) -> None:
         area, some, part, (rows, columns) = tasks[index]
-        score_area(own, area, some, part, own.out[some, :, rows, columns], exact)
+        known: list[Any] = []
+        for kernels in some_kernels(call, effort, part.shape[0] * part.shape[1] * (some.stop - some.start)):
+            templates = call.templates.some(kernels.start, kernels.stop)
+            piece = own._replace(templates=templates, is_stopped=is_stopped)
+            score_area(piece, area, some, part, own.out[some, kernels, rows, columns], exact, known)
 
-    _workers.prepare(score_task, len(tasks), n_workers if shared else 1)
+    share_out(score_task, len(tasks), n_workers if shared else 1)
 
 
-def are_short(call: Call, area: Area, some: slice) -> bool:
-    """Whether the products of areas like this one take so little time that a signal may wait for them."""
-    plan, n_images = inner_plan(call.plan, call.templates, area), some.stop - some.start
-    return bool(plan.effort * n_images <= MOST_EFFORT)
+def some_kernels(call: Call, effort: float, n_windows: int) -> list[slice]:
+    """Templates that are scored together, of which each takes so much effort: a signal waits for a helper's."""
+    n_kernels = call.templates.n_kernels
+    at_once = max(1, min(n_kernels, MOST_SCORES // n_windows, int(MOST_EFFORT // max(effort, 1))))
+    return [slice(first, min(first + at_once, n_kernels)) for first in range(0, n_kernels, at_once)]
+
+
+def share_out(do: Callable[[int, Callable[[], bool]], None], n_tasks: int, n_workers: int) -> None:
+    """Has tasks done by the calling thread and helpers, which are told whether a signal has come."""
+    if n_workers == 1:
+        for task in range(n_tasks):
+            do(task, bool)
+        return
+    work = Preparation(lambda task: do(task, lambda: work.is_cancelled), n_tasks)
+    _workers.run(work, min(n_workers, n_tasks))
 
 
 def inner_plan(plan: MatchPlan, bank: Templates, area: Area) -> Plan:
@@ -131,22 +155,22 @@ def inner_plan(plan: MatchPlan, bank: Templates, area: Area) -> Plan:
     return Call(plan, bank, bank.original, None, np.zeros(1), target, None, 1).plan_of(planes, bank.original, target)
 
 
-def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, exact: bool) -> None:
-    """The scores of one area of some images."""
+def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, exact: bool, known: list[Any]) -> None:
+    """The scores of one area of some images; what is `known` of it goes for other templates, too."""
     box, padded = seen_of(call, area, some)
     seen = None if box is None or padded is None else (box, padded)
     raw = call.plan.scoring.score in ("correlation", "ssd") and not call.plan.exact
     masked = call.templates.shares is not None
     if masked and seen is None and call.templates.whole.shared and not raw and not sums_are_exact(call):
-        score_floats(call, area, some, part, target)
+        score_floats(call, area, some, part, target, known)
     elif masked or seen is not None or (raw and call.plan.masked):
         score_masked(call, area, some, part, seen, target)
     elif call.plan.exact and not exact:
         score_large(call, area, some, part, target)
     elif exact:
-        score_integers(call, area, some, part, target)
+        score_integers(call, area, some, part, target, known)
     else:
-        score_floats(call, area, some, part, target)
+        score_floats(call, area, some, part, target, known)
 
 
 def check_it_runs(plan: MatchPlan, banks: Banks) -> None:

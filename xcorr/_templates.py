@@ -1,5 +1,6 @@
 """Templates: a bank that is looked for, as it is and about its means, in banks for the sums of each type."""
 
+import copy
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
@@ -19,6 +20,13 @@ FLAT = {"f": 2.0**-21, "d": 2.0**-50}
 
 PLUS, MINUS, NAN = 1, 2, 3
 """Codes of what is not finite, the worst last."""
+
+
+OF_EACH = (
+    *("original", "counts", "bad_taps", "unknown", "exponents", "values", "means", "own_exponents", "centred"),
+    *("spread", "norm", "seen", "flat"),
+)
+"""What is known of each template by itself."""
 
 
 class OfBank(NamedTuple):
@@ -78,6 +86,17 @@ class Templates:
         )
         self.banks: dict[Hashable, Bank] = {}
         self.plans: dict[Hashable, Plan] = {}
+
+    def some(self, first: int, end: int) -> "Templates":
+        """Templates [first, end)."""
+        if (first, end) == (0, self.n_kernels):
+            return self
+        found = copy.copy(self)
+        for name in OF_EACH:
+            setattr(found, name, getattr(self, name)[first:end])
+        found.shares = self.shares if self.shares is None or len(self.shares) == 1 else self.shares[first:end]
+        found.n_kernels, found.banks = end - first, {}
+        return found
 
     def bank(self, plan: Plan, name: str, kernels: Array) -> Bank:
         """The bank of kernels (kernels, channels, rows, columns) that have this name, for a plan."""

@@ -68,6 +68,11 @@ cdef class Preparation:
         """Makes every thread in `run` return after its task."""
         write_flag(&self.cancelled, 1)
 
+    @property
+    def is_cancelled(self):
+        """Whether what is done by tasks is of no use any more."""
+        return read_flag(&self.cancelled) != 0
+
     def run(self, Py_ssize_t worker, bint stays=False):
         """Does tasks until none is left; as a call's workers do."""
         cdef unsigned int seen
