@@ -74,6 +74,14 @@ def test_means_of_any_magnitude_keep_their_bound(exponent):
     assert abs(found - exact) <= 4 * 2.0**-53 * sizes + 2.0**-1074
 
 
+def test_sums_that_end_in_a_half_are_exact():
+    """Where the lower parts of a sum are as far below 0 as they may be."""
+    halves = np.arange(-300, 300, 2.0)[:, None, None] + np.array([[-0.05, 0.55]])
+    assert (halves.sum(axis=(1, 2)) % 1 == 0.5).any()
+    means = xcorr.correlate(halves, np.ones((1, 1)), layout="NHW", reduce="mean")
+    np.testing.assert_allclose(means, halves.mean(axis=(1, 2)), rtol=1e-15, atol=1e-14)
+
+
 def test_a_sum_far_below_its_numbers_is_exact():
     # Sums of magnitudes are 2**60 times the sum.
     values = np.array([[2.0**60, 1.0, -(2.0**60), 0.5]])

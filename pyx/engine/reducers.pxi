@@ -144,13 +144,14 @@ cdef class Reducer:
 
     def take(self, str summed, responses, Py_ssize_t image, Py_ssize_t first_row, Py_ssize_t first_column,
              Py_ssize_t[::1] kernels, table):
-        """Reduces responses (rows, columns, kernels) in C order, of the summed type, of these kernels."""
+        """Reduces responses (rows, columns, kernels) of the summed type, of these kernels."""
         cdef Consumer consumer
         cdef Finished finished
         cdef cnp.ndarray array = responses
         memset(&consumer, 0, sizeof(Consumer))
         self.lay_into(&consumer)
-        if (array.ndim != 3 or not cnp.PyArray_IS_C_CONTIGUOUS(array) or kernels.shape[0] != array.shape[2]
+        cdef Py_ssize_t size = array.itemsize
+        if (array.ndim != 3 or not cnp.PyArray_ISALIGNED(array) or kernels.shape[0] != array.shape[2]
                 or not 0 <= image < self.n_images or array.dtype != np.dtype(summed)):
             raise ValueError("responses: they are not of the reducer's image and kernels")
         consumer.reduced_kernels = &kernels[0]
@@ -158,8 +159,8 @@ cdef class Reducer:
         finished.first_column, finished.n_columns = first_column, array.shape[1]
         finished.first_kernel, finished.n_kernels = 0, array.shape[2]
         finished.responses = cnp.PyArray_BYTES(array)
-        finished.row_pitch = array.shape[1] * array.shape[2]
-        finished.column_pitch, finished.kernel_pitch = array.shape[2], 1
+        finished.row_pitch, finished.column_pitch = array.strides[0] // size, array.strides[1] // size
+        finished.kernel_pitch = array.strides[2] // size
         cdef const Routines* routines = routines_of(table, summed)
         with nogil:
             reduce_finished(routines, &consumer, &finished)
@@ -228,7 +229,7 @@ cdef class Reducer:
 
 cdef double sum_of_slices(const Sliced* sum) noexcept:
     """The sum, rounded a few times at most."""
-    cdef int64_t low = sum.slices[2], middle = sum.slices[1], high = sum.slices[0], carried
+    cdef int64_t low = sum.slices[2], middle = sum.slices[1], high = sum.slices[0], carried, lower
     if sum.flags:
         if sum.flags & HAS_NAN or sum.flags == (HAS_POSITIVE_INFINITY | HAS_NEGATIVE_INFINITY):
             return NAN
@@ -239,7 +240,10 @@ cdef double sum_of_slices(const Sliced* sum) noexcept:
     carried = (middle + (<int64_t> 1 << 31)) >> 32
     middle -= carried * (<int64_t> 1 << 32)
     high += carried
-    return ldexp(ldexp(<double> high, 64) + <double> (middle * (<int64_t> 1 << 32) + low), 32 * (sum.top - 3))
+    if middle == -(<int64_t> 1 << 31) and low < 0:  # together less than 64 bits hold
+        middle, high = -middle, high - 1
+    lower = <int64_t> ((<uint64_t> middle << 32) + <uint64_t> low)
+    return ldexp(ldexp(<double> high, 64) + <double> lower, 32 * (sum.top - 3))
 
 
 cdef object whole_sum(const Sliced* sum):
