@@ -14,7 +14,7 @@ from xcorr._masks import read_mask
 from xcorr._match_banks import Banks
 from xcorr._matching import MatchPlan, Scoring, of_templates, read_scoring
 from xcorr._score import check_mask, match_images
-from xcorr._typing import Array, Boundary, Fill, Layout, Method, Padding, Pair, Precision, Roi, Score
+from xcorr._typing import Array, Boundary, Fill, Layout, Method, Over, Padding, Pair, Precision, Reduce, Roi, Score
 
 KEPT = ("_banks", "_correlator")
 """What a matcher keeps between calls, and does not take along."""
@@ -37,12 +37,14 @@ def match(
     undefined: float | None = None,
     pairwise: bool = False,
     roi: Roi | None = None,
+    reduce: Reduce | tuple[Reduce, ...] | None = None,
+    over: Over = "positions",
     method: Method = "auto",
     precision: Precision = "standard",
     dtype: npt.DTypeLike | None = None,
-    out: Array | None = None,
+    out: Array | tuple[Array, ...] | None = None,
     workers: SupportsIndex | None = None,
-) -> Array:
+) -> Any:
     """Score how well templates match the windows of a batch of images.
 
     Parameters
@@ -56,6 +58,8 @@ def match(
         inverted one.
     layout, padding, boundary, stride, dilation, roi, pairwise
         As for `correlate`.
+    reduce, over
+        As for `correlate`: what is given in the place of the scores, which then are made some at a time.
     fill_value : scalar or array_like, (C,), optional
         The value of the constant padding, whose pixels then are like others. None: padding is unseen, as what a mask
         leaves out.
@@ -81,8 +85,9 @@ def match(
 
     Returns
     -------
-    ndarray
-        The scores, of the shape that `correlate` gives: float32 for float16 and float32 operands, float64 for float64
+    ndarray, or tuple of them
+        What a reduction gives, a tuple if a tuple of them was asked for; or
+        the scores, of the shape that `correlate` gives: float32 for float16 and float32 operands, float64 for float64
         and integers; int64, exact, for "correlation" and "ssd" of integers of which every pixel counts.
 
     Raises
@@ -138,6 +143,7 @@ def match(
     keywords: dict[str, Any] = {"score": score, "layout": layout, "padding": padding, "boundary": boundary}
     keywords |= {"fill_value": fill_value, "stride": stride, "dilation": dilation}
     keywords |= {"min_overlap": min_overlap, "undefined": undefined}
+    keywords |= {"reduce": reduce, "over": over}
     keywords |= {"pairwise": pairwise, "roi": roi, "method": method, "precision": precision, "dtype": dtype}
     scoring = read_scoring(keywords)
     image_array, _images_held = held(take_array(images, "images"))
@@ -164,7 +170,7 @@ class Matcher:
         The bank, as for `match`.
     score, layout, padding, boundary, fill_value, stride, dilation, template_mask, min_overlap, undefined, pairwise, roi
         As for `match`.
-    method, precision, dtype
+    reduce, over, method, precision, dtype
         As for `match`.
 
     Raises
@@ -204,6 +210,8 @@ class Matcher:
         undefined: float | None = None,
         pairwise: bool = False,
         roi: Roi | None = None,
+        reduce: Reduce | tuple[Reduce, ...] | None = None,
+        over: Over = "positions",
         method: Method = "auto",
         precision: Precision = "standard",
         dtype: npt.DTypeLike | None = None,
@@ -211,6 +219,7 @@ class Matcher:
         keywords: dict[str, Any] = {"score": score, "layout": layout, "padding": padding, "boundary": boundary}
         keywords |= {"fill_value": fill_value, "stride": stride, "dilation": dilation}
         keywords |= {"min_overlap": min_overlap, "undefined": undefined}
+        keywords |= {"reduce": reduce, "over": over}
         keywords |= {"pairwise": pairwise, "roi": roi, "method": method, "precision": precision, "dtype": dtype}
         self._scoring = read_scoring(keywords)
         self._templates = copied(templates, "templates")
@@ -229,9 +238,9 @@ class Matcher:
         images: npt.ArrayLike,
         *,
         mask: npt.ArrayLike | None = None,
-        out: Array | None = None,
+        out: Array | tuple[Array, ...] | None = None,
         workers: SupportsIndex | None = None,
-    ) -> Array:
+    ) -> Any:
         """Score how well the templates match the windows of images.
 
         Parameters
@@ -298,7 +307,7 @@ def is_plain(plan: MatchPlan) -> bool:
 def plain_keywords(plan: MatchPlan) -> dict[str, Any]:
     """What `correlate` is told then."""
     settings = plan.settings
-    names = ("layout", "padding", "boundary", "stride", "dilation", "pairwise", "method", "precision")
+    names = ("layout", "padding", "boundary", "stride", "dilation", "pairwise", "reduce", "over", "method", "precision")
     keywords = {name: getattr(settings, name) for name in names}
     if settings.roi is not None:
         keywords["roi"] = tuple(slice(*bounds) for bounds in settings.roi)

@@ -52,7 +52,7 @@ class Call(NamedTuple):
     pixels: Array
     mask: Any  # of the same axes, or "finite", or None
     fill: Doubles
-    out: Array
+    out: Any  # or what takes the scores
     level: Any  # the passes of the level in use
     workers: Any
     is_stopped: Callable[[], bool] = bool

@@ -16,6 +16,7 @@ from xcorr._dtypes import read_dtype
 from xcorr._foreign import shown
 from xcorr._layouts import arranged, of_one_image, operand_sizes, read_layout, reading_of
 from xcorr._reading import checked, places_of, read_word
+from xcorr._reduction import reduction_of
 from xcorr._settings import Settings, read_settings
 from xcorr._templates import FLAT
 from xcorr._typing import SCORES
@@ -118,11 +119,14 @@ class MatchPlan:
             for bounds, length in zip(settings.roi or (None, None), geometry.outputs, strict=True)
         )
         self.roi = Area((rows[0], columns[0]), (rows[1], columns[1]))
+        self.reduction = reduction_of(
+            settings.reduce, settings.over, self.layout, self.n_responses, (rows, columns), self.response
+        )
         self.sizes = (1, *self.roi.counts, self.n_responses)
         self.n_taps = prod(geometry.kernel_shape)
 
     def _choose_types(self, images: np.dtype[Any], templates: np.dtype[Any]) -> None:
-        """The types of the scores, of what is computed, and the deviations up to which either operand is flat."""
+        """The types of the scores, of what is computed and how it is stored, and deviations that are flat."""
         for argument, dtype in (("images", images), ("templates", templates)):
             if dtype.kind not in "biuf":
                 raise TypeError(f"{argument}: got dtype {dtype}; allowed are {NUMBERS}")
@@ -139,6 +143,7 @@ class MatchPlan:
                 kinds = "an integer or float type" if self.exact else "a float type"
                 raise TypeError(f"dtype: got {self.response} for a score of {natural}; allowed is {kinds}")
         self.computed = natural if self.response.kind in "iu" else np.result_type(natural, self.response)
+        self.scored = np.dtype(np.int64) if self.exact else self.computed
         self.tolerance = 1e-5 if self.computed == np.float32 else 1e-10
 
     def response_shape(self, n_images: int) -> tuple[int, ...]:

@@ -56,7 +56,8 @@ class Plan:
         )
         area, self.geometry = part_of(geometry, settings)
         outputs = tuple(count for _, count in area)
-        self.reduction = reduction_of(settings.reduce, settings.over, self.layout, self.geometry, area, self.types)
+        asked, n_kernels = (settings.reduce, settings.over), self.geometry.n_kernels
+        self.reduction = reduction_of(*asked, self.layout, n_kernels, area, self.types.response)
         self.method = choose(self.geometry, self.types, settings.method, settings.precision)
         self.parts = self.types.parts
         self.depth = self.geometry.channels // self.geometry.groups * (2 if self.types.images.kind == "c" else 1)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._arrays import some_images
+from xcorr._dispatch import Level
 from xcorr._dtypes import EXACT_FLOAT64
 from xcorr._engine import Reducer
 from xcorr._job import Job
@@ -98,14 +99,24 @@ def reduce_some(job: Job, reduction: Reduction, bound: int) -> list[Array]:
         correlate_saturated(job, kept)
     else:
         correlate_floats(job, kept, None)
+    return results_of(kept, reduction)
+
+
+def results_of(kept: Reducer | WholeNumbers, reduction: Reduction) -> list[Array]:
+    """The results, one after the other."""
     n_responses = reduction.n_kernels if reduction.over_kernels else prod(reduction.outputs)
     return [result_of(kept, reduction, name, n_responses) for name in reduction.names]
 
 
 def reducer_of(plan: Plan, reduction: Reduction, n_images: int) -> Reducer:
     """What takes the responses of so many images from the loops."""
+    return reducer_at(plan.level, reduction, n_images)
+
+
+def reducer_at(level: Level, reduction: Reduction, n_images: int) -> Reducer:
+    """The same of a level."""
     sizes = (n_images, reduction.n_kernels, *reduction.outputs)
-    return Reducer(plan.level.table, reduction.names, reduction.over_kernels, sizes, reduction.response.str[1:])
+    return Reducer(level.table, reduction.names, reduction.over_kernels, sizes, reduction.response.str[1:])
 
 
 def result_of(kept: Reducer | WholeNumbers, reduction: Reduction, name: str, n_responses: int) -> Array:

@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xcorr._axes import Geometry, Span
-from xcorr._dtypes import Types
+from xcorr._axes import Span
 from xcorr._engine import bytes_of_kept
 from xcorr._layouts import Layout
 
@@ -67,24 +66,24 @@ class Reduction(NamedTuple):
 
 
 def reduction_of(
-    reduce: Any, over: str, layout: Layout, geometry: Geometry, area: Span, types: Types
+    reduce: Any, over: str, layout: Layout, n_kernels: int, area: Span, response: np.dtype[Any]
 ) -> Reduction | None:
     """The reductions that were asked for of the rows and columns at `area`, if the response has them."""
     if reduce is None:
         return None
     names = (reduce,) if isinstance(reduce, str) else reduce
-    if types.response.kind == "c":
-        raise TypeError(f"reduce: got {reduce!r} for responses of {types.response}; allowed for complex ones is None")
+    if response.kind == "c":
+        raise TypeError(f"reduce: got {reduce!r} for responses of {response}; allowed for complex ones is None")
     (first_row, n_rows), (first_column, n_columns) = area
     n_positions = n_rows * n_columns
     reduction = Reduction(
         names,
         isinstance(reduce, str),
         over == "kernels",
-        types.response,
+        response,
         (n_rows, n_columns),
         (first_row, first_column),
-        geometry.n_kernels,
+        n_kernels,
         layout.response[0] >= 0,
         layout.response[3] >= 0,
     )

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from xcorr import _dispatch, _workers
 from xcorr._areas import AT_ONCE, Area, areas_of
-from xcorr._arrays import check_out, copy_in_pieces
+from xcorr._arrays import check_out, copy_in_pieces, some_images
 from xcorr._engine import Preparation
 from xcorr._masks import FINITE, canonical, canonical_mask
 from xcorr._match_banks import Banks
@@ -16,11 +16,16 @@ from xcorr._match_call import Call, Like, Part, seen_of
 from xcorr._match_floats import score_floats
 from xcorr._match_integers import are_small, score_integers, score_large
 from xcorr._match_masked import score_masked, sums_are_exact
+from xcorr._match_reduce import Taker, converted, largest_distance, taker_of
 from xcorr._matching import MatchPlan, n_images_of, of_templates
 from xcorr._memory import empty
 from xcorr._plan import Plan
+from xcorr._reduce import images_at_once, new_results, results_of
+from xcorr._reduction import Reduction
 from xcorr._respond import may_overlap
+from xcorr._run import reduced
 from xcorr._templates import Templates
+from xcorr._workers import refuse_too_large
 
 Array = npt.NDArray[Any]
 
@@ -41,18 +46,25 @@ def check_mask(plan: MatchPlan, mask: Any, images: Array) -> Any:
     return canonical_mask(mask, "mask", images.shape, plan.layout.images, "images")
 
 
-def match_images(plan: MatchPlan, banks: Banks, images: Array, mask: Any, fill: Any, out: Any, workers: Any) -> Array:
-    """The scores of images, in `out` or in memory of its own; `out` is as it was if one is refused."""
+def match_images(plan: MatchPlan, banks: Banks, images: Array, mask: Any, fill: Any, out: Any, workers: Any) -> Any:
+    """The scores of images, or what they are reduced to, in `out` or in memory of its own.
+
+    `out` is as it was if one is refused.
+    """
     check_it_runs(plan, banks)
     n_images = n_images_of(images.shape, plan.layout.images[0])
-    shape = plan.response_shape(n_images)
+    shape, reduction = plan.response_shape(n_images), plan.reduction
     if workers is not None:
         workers = _workers.count_workers(workers)
+    if reduction is not None:
+        return reduced(
+            reduction, n_images, out, lambda _: reduce_scores(plan, reduction, banks, images, mask, fill, workers)
+        )
     target, _held = (None, []) if out is None else check_out(out, shape, plan.response)
     operands = [images, *banks.operands, *([] if mask is None or mask is FINITE else [mask])]
     direct = target is not None and not plan.exact and not any(may_overlap(target, other) for other in operands)
     direct = direct and plan.response == plan.computed
-    computed = np.dtype(np.int64) if plan.exact else plan.computed
+    computed = plan.scored
     result: Array = target if direct and target is not None else empty(shape, computed)
     if 0 not in shape:
         score_all(plan, banks, images, mask, fill, result, workers)
@@ -64,33 +76,52 @@ def match_images(plan: MatchPlan, banks: Banks, images: Array, mask: Any, fill: 
     return returned
 
 
-def converted(result: Array, dtype: np.dtype[Any]) -> Array:
-    """Scores of another type; OverflowError for whole numbers that it does not hold."""
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        if result.size and (int(result.min()) < int(limits.min) or int(result.max()) > int(limits.max)):
-            raise OverflowError(
-                f"dtype: a score does not fit {dtype} ({limits.min} to {limits.max}); "
-                "allowed is a type that holds every score"
-            )
-    with np.errstate(over="ignore", under="ignore"):
-        return result.astype(dtype)
+def reduce_scores(
+    plan: MatchPlan, reduction: Reduction, banks: Banks, images: Array, mask: Any, fill: Any, workers: Any
+) -> list[Array]:
+    """What the scores are reduced to, some images at a time."""
+    n_images, level = n_images_of(images.shape, plan.layout.images[0]), _dispatch.current()
+    results, at_once = new_results(reduction, n_images), images_at_once(reduction)
+    largest = largest_distance(plan, images.dtype, banks.operands[0].dtype)
+    refuse_too_large("images", "what is kept of an image's scores while they are reduced", 2 * reduction.kept_bytes)
+    for first in range(0, n_images, at_once):
+        end = min(first + at_once, n_images)
+        taker = taker_of(plan, reduction, level, end - first, largest)
+        score_all(plan, banks, images, mask, fill, taker, workers, (first, end))
+        for result, own in zip(results, results_of(taker.kept, reduction), strict=True):
+            place = some_images(result, 0 if reduction.has_images else -1, first, end)
+            place[...] = own.reshape(place.shape)
+    return results
 
 
-def score_all(plan: MatchPlan, banks: Banks, images: Array, mask: Any, fill: Any, result: Array, workers: Any) -> None:
-    """All scores of a batch: of each image with its own bank, or with the one of all, or channel by channel."""
-    pixels, scores = canonical(images, plan.layout.images), canonical(result, plan.layout.response)
+def score_all(
+    plan: MatchPlan,
+    banks: Banks,
+    images: Array,
+    mask: Any,
+    fill: Any,
+    result: Array | Taker,
+    workers: Any,
+    bounds: tuple[int, int] | None = None,
+) -> None:
+    """All scores of a batch, or of some of its images: with one's own bank, or that of all, or channel by channel."""
+    pixels, level = canonical(images, plan.layout.images), _dispatch.current().scores
+    first, end = bounds or (0, len(pixels))
     channels = [slice(None)]
     if plan.layout.each_channel:
         channels = [slice(channel, channel + 1) for channel in range(plan.n_responses)]
-    level = _dispatch.current().scores
-    for some, kernels, templates in banks.pieces():
+    for some, kernels, templates in banks.pieces(first, end):
         for channel in channels:
             seen = mask
             if isinstance(seen, np.ndarray):
                 seen = seen[some if len(seen) > 1 else slice(None), channel if seen.shape[1] > 1 else slice(None)]
-            own = scores[some, channel if plan.layout.each_channel else kernels]
-            score_call(Call(plan, templates, pixels[some, channel], seen, fill[channel], own, level, workers))
+            own = channel if plan.layout.each_channel else kernels
+            out = result
+            if isinstance(out, Taker):
+                out = out.of(some.start - first, own.start)
+            else:
+                out = canonical(out, plan.layout.response)[some, own]
+            score_call(Call(plan, templates, pixels[some, channel], seen, fill[channel], out, level, workers))
 
 
 def score_call(call: Call) -> None:
@@ -122,8 +153,13 @@ def score_call(call: Call) -> None:
         known: list[Any] = []
         for kernels in some_kernels(call, effort, part.shape[0] * part.shape[1] * (some.stop - some.start)):
             templates = call.templates.some(kernels.start, kernels.stop)
-            piece = own._replace(templates=templates, is_stopped=is_stopped)
-            score_area(piece, area, some, part, own.out[some, kernels, rows, columns], exact, known)
+            piece, out = own._replace(templates=templates, is_stopped=is_stopped), own.out
+            if not isinstance(out, Taker):
+                score_area(piece, area, some, part, out[some, kernels, rows, columns], exact, known)
+                continue
+            scores = empty((some.stop - some.start, templates.n_kernels, *part.shape), plan.scored)
+            score_area(piece, area, some, part, scores, exact, known)
+            out.take(scores, some.start, kernels.start, rows.start, columns.start)
 
     share_out(score_task, len(tasks), n_workers if shared else 1)
 
