@@ -16,6 +16,12 @@ Array = npt.NDArray[Any]
 TAPS_AT_ONCE = 2**19
 """Taps of templates that are prepared together: some 40 MiB while means are taken in long double; not tuned."""
 
+BYTES_AT_ONCE = 2**26
+"""Bytes of spectra of templates that are prepared together."""
+
+LARGEST_SPECTRUM = 2**18
+"""Numbers of a template's spectrum in sections of areas, at most about."""
+
 TAPS_KEPT = 2**22
 """Taps of several pieces up to which they are kept for later calls, about 64 MiB."""
 
@@ -54,7 +60,8 @@ class Banks:
     @property
     def at_once(self) -> int:
         """Templates that are prepared together."""
-        return max(1, TAPS_AT_ONCE // prod(self.own[0][0].shape[1:]))
+        of_spectra = BYTES_AT_ONCE // (LARGEST_SPECTRUM * self.plan.computed.itemsize)
+        return max(1, min(TAPS_AT_ONCE // prod(self.own[0][0].shape[1:]), of_spectra))
 
     def read(self, templates: Array, mask: Any, index: int) -> tuple[Array, Any, OfBank]:
         """The bank of an image, or the one of all: templates and shares in canonical axes."""
@@ -69,17 +76,23 @@ class Banks:
             shares = None if np.all(shares == 1) else shares
         return kernels, shares, of_bank(len(kernels), shares)
 
-    def pieces(self, first: int = 0, end: int | None = None, most: int | None = None) -> Iterator[Piece]:
-        """All templates in their order, of images [first, end) where each has its own, `most` of them at a time."""
+    def pieces(self, first: int = 0, end: int | None = None) -> Iterator[Piece]:
+        """All templates in their order, of images [first, end) where each has its own.
+
+        The spectra and panels of several pieces are not kept.
+        """
         if not self.own:
             return
-        at_once = self.at_once if most is None else min(most, self.at_once)
+        at_once = self.at_once
         for image in range(len(self.own))[first:end] if self.in_pairs else range(1):
             images = slice(image, image + 1) if self.in_pairs else slice(first, end)
             n_kernels = len(self.own[image][0])
             for kernel in range(0, n_kernels, at_once):
                 some = slice(kernel, min(kernel + at_once, n_kernels))
-                yield Piece(images, some, self.prepared(image, some))
+                templates = self.prepared(image, some)
+                yield Piece(images, some, templates)
+                if n_kernels > at_once or len(self.own) > 1:
+                    templates.forget()
 
     def prepared(self, image: int, some: slice) -> Templates:
         """Some templates of one bank."""

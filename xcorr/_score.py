@@ -35,7 +35,7 @@ AREAS_PER_WORKER = 2
 MOST_EFFORT = 2**31
 """Multiply-adds of some templates in an area up to which one worker does them: a signal waits for it, 0.03 to 0.1 s."""
 
-MOST_SCORES = 2**21
+MOST_SCORES = 2**22
 """Scores of some templates in an area that are made together, for the same reason, and stay in the caches."""
 
 
@@ -168,6 +168,7 @@ def some_kernels(call: Call, effort: float, n_windows: int) -> list[slice]:
     """Templates that are scored together, of which each takes so much effort: a signal waits for a helper's."""
     n_kernels = call.templates.n_kernels
     at_once = max(1, min(n_kernels, MOST_SCORES // n_windows, int(MOST_EFFORT // max(effort, 1))))
+    at_once = -(-n_kernels // -(-n_kernels // at_once))
     return [slice(first, min(first + at_once, n_kernels)) for first in range(0, n_kernels, at_once)]
 
 

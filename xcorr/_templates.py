@@ -85,18 +85,26 @@ class Templates:
             deviation <= flat * np.abs(self.values).max(axis=axes, initial=0)
         )
         self.banks: dict[Hashable, Bank] = {}
+        self.parts: dict[tuple[int, int], Templates] = {}
         self.plans: dict[Hashable, Plan] = {}
 
     def some(self, first: int, end: int) -> "Templates":
-        """Templates [first, end)."""
+        """Templates [first, end), with banks of their own, which stay as long as these do."""
         if (first, end) == (0, self.n_kernels):
             return self
+        found = self.parts.get((first, end))
+        if found is not None:
+            return found
         found = copy.copy(self)
         for name in OF_EACH:
             setattr(found, name, getattr(self, name)[first:end])
         found.shares = self.shares if self.shares is None or len(self.shares) == 1 else self.shares[first:end]
         found.n_kernels, found.banks = end - first, {}
-        return found
+        return self.parts.setdefault((first, end), found)
+
+    def forget(self) -> None:
+        """Lets go of the banks that were made."""
+        self.banks, self.parts = {}, {}
 
     def bank(self, plan: Plan, name: str, kernels: Array) -> Bank:
         """The bank of kernels (kernels, channels, rows, columns) that have this name, for a plan."""
