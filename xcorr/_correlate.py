@@ -10,11 +10,13 @@ import numpy.typing as npt
 from xcorr import _cache, _dispatch
 from xcorr._arrays import held, take_array
 from xcorr._engine import Recent, Repeat, can_be_told, repeated
+from xcorr._masks import read_mask
 from xcorr._pairs import Pairs
 from xcorr._plan import plan_for
 from xcorr._run import bank_for, run, takes_taps_as_they_are
+from xcorr._seen import SeenBank
 from xcorr._settings import read_settings, split, takes_keywords
-from xcorr._typing import AnyArray, AnyElement, Array, Inexact, Keywords, Reduce, Whole
+from xcorr._typing import AnyArray, AnyElement, Array, Inexact, Keywords, Reduce, Whole, WholeKeywords
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -78,7 +80,7 @@ def correlate(
     reduce: None = None,
     dtype: None = None,
     out: None = None,
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[WholeKeywords],
 ) -> npt.NDArray[np.int64]: ...
 @overload
 def correlate(
@@ -114,7 +116,8 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
         What the padding holds, by `numpy.pad`'s names, at any width; of a pair the first word is for the rows above and
         below. ``("edge", "wrap")`` suits a map whose longitudes go around.
     fill_value : scalar or array_like, (C,)
-        The value of the constant padding, or one for each channel, that the images' dtype has.
+        The value of the constant padding, or one for each channel, that the images' dtype has. Without effect where
+        padding is unseen, with a mask or normalized.
     stride, dilation : int or (rows, columns)
         The sampling interval between windows; the distance between the taps of a kernel. In pixels, at least 1.
     groups : int
@@ -126,6 +129,15 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     pairwise : bool
         Whether each image has a kernel or bank of its own: `kernels` have an N in front, (N, kh, kw) or (N, K, kh, kw)
         for images (N, H, W), and the response is what each pair gives by itself. The bias is the same for all.
+    mask : array_like or "finite", optional
+        What is seen of the images: bools, integers (all but 0 are) or shares from 0 to 1, of the images' shape, with or
+        without channels, for each image or, without N, for all. Beside images of four axes three are (N, H, W).
+        "finite" leaves out NaN and infinity. What is unseen, constant padding too, enters no sum, whatever it holds;
+        pixels that are seen in part count by their shares. A mask is mirrored and wrapped with its image.
+    normalize : bool
+        Whether each sum is divided by the share of its kernel, of ``sum |kernel|``, that was seen, so that missing
+        pixels and borders do not darken: smoothing then leaves a constant image what it is. Constant padding is unseen
+        as with a mask. The bias is added afterwards. NaN where nothing was seen.
     bias : array_like, optional
         (K,), or a scalar for a single kernel; added to the response.
     conjugate : bool
@@ -147,8 +159,9 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     over : {"positions", "kernels"}
         What is reduced: all positions of an image and a kernel, or all kernels at a position.
     dtype : dtype_like, optional
-        Of the response. By default integers give int64 and others `numpy.result_type`. Any float or complex type that
-        is no lesser kind; any integer type for integers, with every value checked, or with ``overflow="saturate"``.
+        Of the response. By default integers give int64, with a mask or normalized float64, and others
+        `numpy.result_type`. Any float or complex type that is no lesser kind; any integer type for integers, with every
+        value checked, or with ``overflow="saturate"``.
     out : ndarray, optional
         Where the response goes: of its exact shape and dtype. It may overlap an operand, at the cost of a copy. With a
         tuple of reductions a tuple of arrays.
@@ -201,6 +214,10 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     than about a thousandth of the section's in float32, are done directly.
     The bits of a response depend neither on the batch nor on the workers.
 
+    With shares w from 0 to 1 of pixels, which are 0 for what is unseen, a mask and `normalize` make of the sums
+    ``sum w image conj(kernel)`` and that over ``sum w |kernel| / sum |kernel|``: normalized convolution ([4]_), which
+    `astropy.convolution.convolve` does where pixels are NaN. Errors are those of the sums, over the share.
+
     Reductions are NumPy's functions of the response, as it would be in its own dtype: "max", "min", "argmax", "argmin"
     and "ppv" are the same to the bit (the sign of zero apart), of equal responses the first counts, and what is no
     number is found as NumPy finds it. "max" and "min" have the response's dtype, and so have "mean" and "energy" of
@@ -213,6 +230,7 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     .. [1] Higham, N. J., Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM, 2002.
     .. [2] Lavin, A., and Gray, S., Fast Algorithms for Convolutional Neural Networks, CVPR, 2016.
     .. [3] Demmel, J., and Nguyen, H. D., Fast Reproducible Floating-Point Summation, ARITH, 2013.
+    .. [4] Knutsson, H., and Westin, C.-F., Normalized and Differential Convolution, CVPR, 1993.
 
     Examples
     --------
@@ -247,6 +265,12 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     >>> xcorr.correlate(*pairs, layout="NHW", pairwise=True)[:, 1]
     array([[ 4.,  5.,  6.,  7.],
            [40., 50., 60., 70.]])
+
+    A mean of what is there, with a missing pixel and at the border:
+
+    >>> gap = np.array([[1.0, 2.0, np.nan, 4.0]])
+    >>> xcorr.correlate(gap, np.ones((1, 3)) / 3, padding="same", mask="finite", normalize=True)
+    array([[1.5, 1.5, 3. , 4. ]])
 
     Integers do not wrap around:
 
@@ -343,7 +367,7 @@ def convolve(
     reduce: None = None,
     dtype: None = None,
     out: None = None,
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[WholeKeywords],
 ) -> npt.NDArray[np.int64]: ...
 @overload
 def convolve(
@@ -363,7 +387,7 @@ def convolve(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) -> 
     ----------
     images, kernels
         As for `correlate`.
-    layout, padding, boundary, fill_value, stride, dilation, groups, roi, pairwise, bias
+    layout, padding, boundary, fill_value, stride, dilation, groups, roi, pairwise, mask, normalize, bias
         As for `correlate`; the padding is that of the correlation with the flipped kernels.
     conjugate : bool
         Without effect, so that both functions take the same keywords: a convolution never conjugates.
@@ -410,9 +434,12 @@ def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any])
     if response is not None:
         return response
     words, operands = split(function, keywords)
-    settings = read_settings(words, flip=function == "convolve")
+    settings, seen = read_settings(words, flip=function == "convolve"), read_mask(operands.pop("mask"), "mask", True)
     image_array, _images_held = held(take_array(images, "images"))
     kernel_array, _kernels_held = held(take_array(kernels, "kernels"))
+    if seen is not None or settings.normalize:
+        masked = SeenBank(settings, kernel_array, operands["bias"], operands["fill_value"])
+        return masked.run(image_array, seen, operands["out"], operands["workers"])
     plan = plan_for(settings, image_array.shape, image_array.dtype, kernel_array.shape, kernel_array.dtype)
     if settings.pairwise:
         bias, fill_value = operands.pop("bias"), operands.pop("fill_value")

@@ -14,18 +14,20 @@ from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Repeat, repeated_images, repeats_others
 from xcorr._layouts import check_is_no_row
+from xcorr._masks import read_mask
 from xcorr._methods.choice import METHODS
 from xcorr._pairs import Pairs
 from xcorr._plan import Plan, plan_for
 from xcorr._reading import read_array_shape
 from xcorr._run import run
+from xcorr._seen import SeenBank
 from xcorr._settings import USUAL, read_settings, split, takes_keywords
 from xcorr._typing import AnyArray, Array, BankKeywords, Reduce
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-KEPT = ("_banks", "_known", "_pairs", "_repeats")
+KEPT = ("_banks", "_known", "_pairs", "_repeats", "_seen")
 """What a bank keeps between calls, and does not take along."""
 
 PAIRS = 4
@@ -47,10 +49,12 @@ class Correlator:
         The bank, as for `correlate`.
     dtype, layout, padding, boundary, fill_value, stride, dilation, groups, roi, bias, conjugate, method, precision
         As for `correlate`.
-    pairwise, overflow
+    pairwise, normalize, overflow
         As for `correlate`.
     reduce, over
         As for `correlate`: what a call gives in the place of the responses.
+    mask
+        As for `correlate`: what is seen of all images that come. An array is copied.
 
     Raises
     ------
@@ -97,10 +101,13 @@ class Correlator:
         self._bias = None if operands["bias"] is None else copied(operands["bias"], "bias")
         self._fill_value = read_fill(operands["fill_value"])
         take_fill(self._fill_value, np.dtype(np.complex128), self._settings.boundary)
+        mask = read_mask(operands["mask"], "mask", True)
+        self._mask = mask.copy() if isinstance(mask, np.ndarray) else mask
         self._banks: dict[Hashable, Bank] = {}
         self._known: dict[Hashable, tuple[Plan, Bank]] = {}
         self._pairs: dict[Hashable, Pairs] = {}
         self._repeats: dict[_dispatch.Level, list[Repeat]] = {}
+        self._seen: dict[_dispatch.Level, SeenBank] = {}
 
     @overload
     def __call__(self, images: npt.ArrayLike, *, out: AnyArray, workers: SupportsIndex | None = None) -> AnyArray: ...
@@ -139,6 +146,9 @@ class Correlator:
             As `correlate`.
         """
         level = _dispatch.current()
+        if self._mask is not None or self._settings.normalize:
+            array, _held = held(take_array(images, "images"))
+            return self._seen_bank(level).run(array, self._mask, out, workers)
         repeats = self._repeats.setdefault(level, [])
         response: Array | None = repeated_images(repeats, images, out, workers)
         if response is not None:
@@ -160,6 +170,13 @@ class Correlator:
 
         may_repeat = type(images) is np.ndarray and (out is None or type(out) is np.ndarray)
         return run(*known, array, self._fill_value, out, workers, remember if may_repeat else None)
+
+    def _seen_bank(self, level: _dispatch.Level) -> SeenBank:
+        bank = self._seen.get(level)
+        if bank is None:
+            bank = SeenBank(self._settings, self._kernels, self._bias, self._fill_value)
+            self._seen[level] = bank
+        return bank
 
     def _prepare(self, images: Array) -> tuple[Plan, Bank]:
         plan = plan_for(self._settings, images.shape, images.dtype, self._kernels.shape, self._kernels.dtype)
@@ -220,6 +237,10 @@ class Correlator:
         images = named_dtype(dtype)
         check_element("dtype", images)
         shape = read_array_shape(image_shape, "image_shape")
+        if self._mask is not None or self._settings.normalize:
+            pixels = np.broadcast_to(np.zeros((), images), shape)
+            of_seen, _ = self._seen_bank(_dispatch.current()).plan(pixels, self._mask)
+            return explained(of_seen.sums, shape)
         plan = plan_for(self._settings, shape, images, self._kernels.shape, self._kernels.dtype)
         return explained(plan, shape)
 
@@ -241,6 +262,9 @@ class Correlator:
             parts.append(f"fill_value {self._fill_value}")
         if self._bias is not None:
             parts.append(f"bias {self._bias.shape} of {self._bias.dtype}")
+        if self._mask is not None:
+            own = self._mask
+            parts.append(f"mask {own}" if isinstance(own, str) else f"mask {own.shape} of {own.dtype}")
         return f"<Correlator: {', '.join(parts)}>"
 
     def __getstate__(self) -> dict[str, Any]:

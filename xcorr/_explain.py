@@ -13,6 +13,7 @@ from xcorr._cache import remembered
 from xcorr._dispatch import Level
 from xcorr._dtypes import EXACT_FLOAT64, check_element, largest_magnitude, named_dtype
 from xcorr._job import Job, useful_workers
+from xcorr._masks import read_mask
 from xcorr._methods import choice
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan, plan_for
@@ -20,7 +21,8 @@ from xcorr._reading import checked, read_array_shape
 from xcorr._reduce import images_at_once, reducer_of
 from xcorr._respond import summed_for
 from xcorr._run import bank_for, run
-from xcorr._settings import read_settings, split, takes_keywords
+from xcorr._seen import Operand, seen_plan
+from xcorr._settings import Settings, read_settings, split, takes_keywords
 from xcorr._timing import warm_seconds
 from xcorr._typing import Reduce
 from xcorr._units import size_word, time_word
@@ -90,8 +92,9 @@ def explain(
         Threads to use at most, as for `correlate`.
     layout, padding, boundary, fill_value, stride, dilation, groups, roi, pairwise, bias, conjugate, method, precision
         As for `correlate`.
-    overflow, reduce, over
-        As for `correlate`. `bias` and `fill_value` are taken and change nothing.
+    mask, normalize, overflow, reduce, over
+        As for `correlate`. `bias` and `fill_value` are taken and change nothing; what is told of calls with a mask or
+        that are normalized are the sums over what is seen.
 
     Returns
     -------
@@ -124,12 +127,23 @@ def explain(
     operand_dtype = named_dtype(dtype)
     check_element("dtype", operand_dtype)
     images, kernels = read_array_shape(images_shape, "images_shape"), read_array_shape(kernels_shape, "kernels_shape")
-    words, _ = split("explain", {**keywords, "reduce": reduce}, "dtype", "out", "workers", own=("dtype", "workers"))
-    plan = plan_for(read_settings(words), images, operand_dtype, kernels, operand_dtype)
+    given = {**keywords, "reduce": reduce}
+    words, operands = split("explain", given, "dtype", "out", "workers", own=("dtype", "workers"))
+    plan = plan_of(read_settings(words), images, kernels, operand_dtype, read_mask(operands["mask"], "mask", True))
     plan.check_it_fits()
     checked(prod(images) * operand_dtype.itemsize, "images_shape", "the bytes of the images")
     n_workers = workers_for(plan, images_in(plan, images), workers)
     return explained(plan, images, n_workers)
+
+
+def plan_of(
+    settings: Settings, images: tuple[int, ...], kernels: tuple[int, ...], dtype: np.dtype[Any], mask: Any
+) -> Plan:
+    """The plan of a call's sums, whether or not all is seen."""
+    if mask is None and not settings.normalize:
+        return plan_for(settings, images, dtype, kernels, dtype)
+    weights = isinstance(mask, np.ndarray) and mask.dtype.kind == "f"
+    return seen_plan(settings, Operand(images, dtype), Operand(kernels, dtype), weights=weights).sums
 
 
 def explained(plan: Plan, images: tuple[int, ...], n_workers: int) -> Explanation:

@@ -25,17 +25,27 @@ def correlate(
     bias=None,
     conjugate=True,
     roi=None,
+    mask=None,
+    normalize=False,
 ):
-    """Responses as float64, complex128 or, for integer operands, an object array of Python integers."""
+    """Responses as float64, complex128 or, for integer operands of which all is seen, an object array of integers.
+
+    With a mask or `normalize` pixels have shares from 0 to 1, constant padding 0, and of what has 0 nothing is added:
+
+        sum of share image conj(kernel), divided with `normalize` by (sum of share |kernel|) / (sum of |kernel|)
+    """
     images, kernels = np.asarray(images), np.asarray(kernels)
+    if isinstance(mask, str):
+        mask = np.isfinite(images)
     layout = layout or ("NHWC" if 4 in (images.ndim, kernels.ndim) else "NHW")
     if "C" in layout and kernels.ndim == 2:
-        keywords = {"padding": padding, "boundary": boundary, "fill_value": fill_value, "stride": stride}
-        keywords |= {"dilation": dilation, "bias": bias, "conjugate": conjugate, "layout": "NHW", "roi": roi}
-        axis = -1 if layout == "NHWC" else -3
-        return np.stack([correlate(channel, kernels, **keywords) for channel in np.moveaxis(images, axis, 0)], axis)
-    has_image_axis, has_kernel_axis = images.ndim == len(layout), kernels.ndim == len(layout)
-    exact, final = _dtypes(images, kernels)
+        keywords = {"padding": padding, "boundary": boundary, "fill_value": fill_value, "stride": stride, "roi": roi}
+        keywords |= {"dilation": dilation, "bias": bias, "conjugate": conjugate, "normalize": normalize}
+        return _each_channel(images, kernels, layout, mask, keywords)
+    has_image_axis, has_kernel_axis = (operand.ndim == len(layout) for operand in (images, kernels))
+    is_seen = mask is None and not normalize
+    exact, final = _dtypes(images, kernels) if is_seen else _dtypes(images * 1.0, kernels)
+    shares = np.broadcast_to(_shares(1 if mask is None else mask, layout, has_image_axis), _shape_of(images, layout))
     images = _channels_last(images.astype(exact), layout, has_image_axis)
     kernels = _channels_last(kernels.astype(exact), layout, has_kernel_axis)
     if conjugate:
@@ -46,7 +56,8 @@ def correlate(
     (row_stride, column_stride), (row_dilation, column_dilation) = _pair(stride), _pair(dilation)
     spans = (height - 1) * row_dilation + 1, (width - 1) * column_dilation + 1
     pads = _pads(padding, images.shape[1:3], spans, (row_stride, column_stride))
-    images = _pad(images, pads, boundary, fill_value)
+    images = _pad(images, pads, boundary, fill_value if is_seen else 0)
+    shares = _pad(shares, pads, boundary, 0)
     n_rows = (images.shape[1] - spans[0]) // row_stride + 1
     n_columns = (images.shape[2] - spans[1]) // column_stride + 1
 
@@ -56,17 +67,41 @@ def correlate(
             rows = y * row_stride + row_dilation * np.arange(height)
             columns = x * column_stride + column_dilation * np.arange(width)
             first_channel = k // (n_kernels // groups) * depth
-            window = images[:, rows[:, None], columns, first_channel : first_channel + depth]
-            response[:, y, x, k] = (window * kernels[k]).sum(axis=(1, 2, 3)) + bias[k]
+            place = (slice(None), rows[:, None], columns, slice(first_channel, first_channel + depth))
+            if is_seen:
+                response[:, y, x, k] = (images[place] * kernels[k]).sum(axis=(1, 2, 3)) + bias[k]
+            else:
+                pairs = zip(images[place], shares[place], strict=True)
+                response[:, y, x, k] = [_seen_sum(*pair, kernels[k], normalize) + bias[k] for pair in pairs]
         response = response.astype(final)
-    if roi is not None:
-        response = response[(slice(None), *roi)]
+    return _arranged(
+        response if roi is None else response[(slice(None), *roi)], layout, has_image_axis, has_kernel_axis
+    )
 
-    if not has_kernel_axis:
-        response = response[..., 0]
-    elif layout == "NCHW":
-        response = np.moveaxis(response, -1, 1)
-    return response if has_image_axis else response[0]
+
+def _each_channel(images, kernel, layout, mask, keywords):
+    """The responses of every channel by itself."""
+    axis = -1 if layout == "NHWC" else -3
+    channels, masks = np.moveaxis(images, axis, 0), _of_channels(mask, images, layout)
+    own = [
+        correlate(one, kernel, mask=seen, layout="NHW", **keywords) for one, seen in zip(channels, masks, strict=True)
+    ]
+    return np.stack(own, axis)
+
+
+def _seen_sum(window, shares, kernel, normalize):
+    """The sum of the products of a window and a kernel (rows, columns, channels) of which shares are seen."""
+    pixels, taps, own = window[shares > 0], kernel[shares > 0], shares[shares > 0]
+    products = pixels * taps
+    parts = [(own * products.real).sum(), (own * products.imag).sum()]
+    if normalize:
+        share = (own * np.abs(taps)).sum() / np.abs(kernel).sum()
+        parts = [part / share if share > 0 else np.longdouble(math.nan) for part in parts]
+    if window.dtype.kind != "c" and kernel.dtype.kind != "c":
+        return parts[0]
+    both = np.zeros(1, np.clongdouble)
+    both.real, both.imag = parts
+    return both[0]
 
 
 def saturated(responses, dtype):
@@ -241,6 +276,15 @@ def _channels_last(operand, layout, has_first_axis):
     return np.moveaxis(operand, 1, -1) if layout == "NCHW" else operand
 
 
+def _arranged(response, layout, has_image_axis, has_kernel_axis):
+    """(N, rows, columns, K) as the layout has it, without the axes that the operands lack."""
+    if not has_kernel_axis:
+        response = response[..., 0]
+    elif layout == "NCHW":
+        response = np.moveaxis(response, -1, 1)
+    return response if has_image_axis else response[0]
+
+
 def _pair(sizes):
     return tuple(sizes) if np.ndim(sizes) else (sizes, sizes)
 
@@ -335,12 +379,7 @@ def match(
         return np.stack([match(*pair, mask=one, template_mask=other, **keywords) for *pair, one, other in operands])
     if "C" in layout and templates.ndim == 2:
         axis = -1 if layout == "NHWC" else -3
-        channels = np.moveaxis(images, axis, 0)
-        shares = np.broadcast_to(
-            _shares(1 if mask is None else mask, layout, images.ndim == 4), _shape_of(images, layout)
-        )
-        shares = shares if images.ndim == 4 else shares[0]
-        masks = [None if mask is None else shares[..., channel] for channel in range(len(channels))]
+        channels, masks = np.moveaxis(images, axis, 0), _of_channels(mask, images, layout)
         keywords |= {"layout": "NHW", "template_mask": template_mask}
         return np.stack(
             [match(one, templates, mask=own, **keywords) for one, own in zip(channels, masks, strict=True)], axis
@@ -390,12 +429,7 @@ def _match(images, templates, layout, mask, template_mask, keywords):
             result[n, y, x, k] = _score(score, pixels, templates[k], shares * taps[k], whole, least, undefined, limits)
     if keywords["roi"] is not None:
         result = result[(slice(None), *keywords["roi"])]
-    result = result if exact else result.astype(np.float64)
-    if not has_kernel_axis:
-        result = result[..., 0]
-    elif layout == "NCHW":
-        result = np.moveaxis(result, -1, 1)
-    return result if has_image_axis else result[0]
+    return _arranged(result if exact else result.astype(np.float64), layout, has_image_axis, has_kernel_axis)
 
 
 def _flat_limits(*operands):
@@ -462,9 +496,19 @@ def _shares(mask, layout, has_first_axis):
     return np.moveaxis(shares if shares.ndim == 4 else shares[None], axis, -1)
 
 
+def _of_channels(mask, images, layout):
+    """The mask of each channel of images, (N, H, W) or (H, W), or None."""
+    shape = _shape_of(images, layout)
+    if mask is None:
+        return [None] * shape[-1]
+    shares = np.broadcast_to(_shares(mask, layout, images.ndim == 4), shape)
+    shares = shares if images.ndim == 4 else shares[0]
+    return [shares[..., channel] for channel in range(shape[-1])]
+
+
 def _shape_of(images, layout):
     """The shape of images as `_channels_last` gives them."""
-    return _channels_last(images, layout, images.ndim == 4).shape
+    return _channels_last(images, layout, images.ndim == len(layout)).shape
 
 
 def _one_each(mask, shape, layout):

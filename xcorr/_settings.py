@@ -65,6 +65,7 @@ class Settings(NamedTuple):
     groups: Annotated[int, Keyword(1, read_groups)]
     roi: Annotated[Roi | None, Keyword(None, read_roi)]
     pairwise: Annotated[bool, Keyword(False, partial(read_truth, argument="pairwise"))]
+    normalize: Annotated[bool, Keyword(False, partial(read_truth, argument="normalize"))]
     conjugate: Annotated[bool, Keyword(True, partial(read_truth, argument="conjugate"))]
     method: Annotated[str, Keyword("auto", partial(read_word, argument="method", words=("auto", *METHODS)))]
     precision: Annotated[str, Keyword("standard", partial(read_word, argument="precision", words=PRECISIONS))]
@@ -93,7 +94,7 @@ def words_of(settings: Settings) -> dict[str, Any]:
 
 HINTS = get_type_hints(CallKeywords)
 
-OPERANDS = {"fill_value": 0, "bias": None, "out": None, "workers": None}
+OPERANDS = {"fill_value": 0, "bias": None, "mask": None, "out": None, "workers": None}
 """Defaults of the keywords that hold numbers and arrays, or only say where and by how many it is computed."""
 
 

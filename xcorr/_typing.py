@@ -24,6 +24,7 @@ SCORES = get_args(Score)
 Pair = SupportsIndex | tuple[SupportsIndex, SupportsIndex]
 Padding = Literal["valid", "same", "full"] | Pair | tuple[tuple[SupportsIndex, SupportsIndex], ...]
 Roi = tuple[slice, slice]
+Mask = npt.ArrayLike | Literal["finite"]
 Fill = complex | np.number[Any] | np.bool_ | Sequence[complex] | npt.NDArray[Any]
 
 AnyArray = TypeVar("AnyArray", bound=Array)
@@ -32,8 +33,8 @@ Inexact = TypeVar("Inexact", np.float16, np.float32, np.float64, np.complex64, n
 Whole = npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
 
 
-class BankKeywords(TypedDict, total=False):
-    """The keywords of `Correlator` that its response's type does not depend on, in the order of the signatures."""
+class SumKeywords(TypedDict, total=False):
+    """The keywords of sums over all pixels that the response's type does not depend on, in the order of signatures."""
 
     layout: Layout | None
     padding: Padding
@@ -52,8 +53,21 @@ class BankKeywords(TypedDict, total=False):
     over: Over
 
 
+class BankKeywords(SumKeywords, total=False):
+    """The keywords of `Correlator` that the type of floats' responses does not depend on."""
+
+    mask: Mask | None
+    normalize: bool
+
+
 class Keywords(BankKeywords, total=False):
-    """The keywords of `correlate` that its response's type does not depend on."""
+    """The keywords of `correlate` that the type of floats' responses does not depend on."""
+
+    workers: SupportsIndex | None
+
+
+class WholeKeywords(SumKeywords, total=False):
+    """The keywords of `correlate` with which integers give integers."""
 
     workers: SupportsIndex | None
 

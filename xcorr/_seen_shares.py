@@ -1,0 +1,206 @@
+"""Shares of kernels that see something: the sum of |kernel| over what is seen, beside that of the whole kernel."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _workers
+from xcorr._axes import Axis, Span
+from xcorr._bank import make_bank
+from xcorr._masks import canonical
+from xcorr._plan import Plan, plan_for
+from xcorr._reading import places_of
+from xcorr._run import run
+from xcorr._settings import USUAL
+from xcorr._unseen_taps import NAMES, counted
+
+Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
+
+AT_ONCE = 2**26
+"""Bytes of shares that are there at once, where one kernel has not more."""
+
+PIECE = 2**13
+"""Responses that a worker divides at once: they stay in its caches."""
+
+
+class Shares(NamedTuple):
+    """Kernels of the same channels, and what is seen of these."""
+
+    plan: Plan  # of the sums
+    seen: Array  # (images or 1, channels, rows, columns): shares or bools
+    magnitudes: Doubles  # (kernels, channels, rows, columns)
+    workers: Any
+
+    def of_sums(self, sums: Array, area: Span) -> None:
+        """Divides the sums (images, kernels, rows, columns) of an area, of some kernels at a time.
+
+        One plane for every channel by itself has the same shares in all.
+        """
+        at_once = max(1, AT_ONCE // (8 * len(self.seen) * sums.shape[2] * sums.shape[3]))
+        for first in range(0, len(self.magnitudes), at_once):
+            some = slice(first, min(first + at_once, len(self.magnitudes)))
+            target = sums if len(self.magnitudes) == 1 else sums[:, some]
+            in_planes = sums.shape[1] == 1 or abs(sums.strides[1]) >= abs(sums.strides[3])
+            found, whole = self._replace(magnitudes=self.magnitudes[some]).found(area, "NCHW" if in_planes else "NHWC")
+            divide(target, found, whole, in_planes, self.workers)
+
+    def found(self, area: Span, word: str) -> tuple[Doubles, Doubles]:
+        """The sums over what is seen of an area (images or 1, kernels, rows, columns), and those of whole kernels."""
+        finite = np.where(np.isfinite(self.magnitudes), self.magnitudes, 0)
+        infinite = np.isinf(self.magnitudes)
+        total = self.total(finite)
+        found = self.sums(finite, total, area, word)
+        if infinite.any():
+            found[self.counts(self.seen > 0, infinite, area) > 0] = np.inf
+        whole = self.magnitudes.sum(axis=(1, 2, 3))
+        return found, np.where(np.isfinite(whole), total, whole)
+
+    def total(self, magnitudes: Doubles) -> Doubles:
+        """The sum of each kernel, added up as those of windows that see all of it are."""
+        ones = np.ones((1, *magnitudes.shape[1:]), np.bool_)
+        settings = USUAL._replace(layout="NCHW", method="direct", flip=self.plan.settings.flip)
+        own = plan_for(settings, ones.shape, ones.dtype, magnitudes.shape, magnitudes.dtype)
+        return np.asarray(run(own, make_bank(magnitudes, None, own.reading), ones, 0, None, 1)[0, :, 0, 0])
+
+    def sums(self, magnitudes: Doubles, total: Doubles, area: Span, word: str) -> Doubles:
+        """The sums over what is seen, directly or, as the responses are made, in the frequency domain.
+
+        There the sums of all of a kernel, and of nothing, are told by counting.
+        """
+        words = {name: getattr(self.plan.settings, name) for name in NAMES}
+        method = "fft" if self.plan.method == "fft" else "direct"
+        settings = USUAL._replace(**words, layout=word, method=method, roi=bounds_of(area))
+        pixels, taps = np.asarray(self.seen, None if self.seen.dtype.kind == "b" else np.float64), magnitudes
+        if word == "NHWC":
+            pixels, taps = (np.ascontiguousarray(np.moveaxis(one, 1, 3)) for one in (pixels, taps))
+        own = plan_for(settings, pixels.shape, pixels.dtype, taps.shape, taps.dtype)
+        found: Doubles = run(own, make_bank(taps, None, own.reading), pixels, 0, None, self.workers)
+        found = np.moveaxis(found, 3, 1) if word == "NHWC" else found
+        if method == "fft":
+            counted_taps = magnitudes > 0
+            whole, some = (self.counts(own, counted_taps, area) for own in (self.seen == 1, self.seen > 0))
+            every = counted_taps.sum(axis=(1, 2, 3))[:, np.newaxis, np.newaxis]
+            np.copyto(found, total[:, np.newaxis, np.newaxis], where=whole == every)
+            found[some == 0] = 0
+        return found
+
+    def counts(self, pixels: Array, taps: Array, area: Span) -> Array:
+        """How many pixels of a set lie under the taps of a set."""
+        return counted(self.plan, pixels, taps, 1, self.workers, bounds_of(area))
+
+
+def divide_by_shares(plan: Plan, seen: Any, kernels: Array, sums: Array, workers: Any) -> None:
+    """Divides sums (images, kernels, rows, columns) by the share of each kernel that was seen; NaN where none was.
+
+    `seen` are shares or bools (images or 1, channels or 1, rows, columns), None where all pixels are: then only windows
+    that reach padding see less than all.
+    """
+    magnitudes = magnitudes_of(canonical(kernels, plan.layout.kernels))
+    areas = [whole_area(plan)]
+    if seen is None:
+        seen = np.ones((1, 1, *(axis.length for axis in plan.geometry.axes)), np.bool_)
+        areas = borders(plan)
+        whole = magnitudes.sum(axis=(1, 2, 3))
+        undefined = ~((whole > 0) & np.isfinite(whole))
+        for part in (sums.real, sums.imag) if sums.dtype.kind == "c" else (sums,):
+            part[:, np.resize(undefined, sums.shape[1])] = np.nan
+    geometry = plan.geometry
+    n_groups, depth, n_own = geometry.groups, geometry.depth, geometry.n_kernels // geometry.groups
+    if seen.shape[1] == 1:
+        magnitudes, n_groups, depth, n_own = magnitudes.sum(axis=1, keepdims=True), 1, 1, geometry.n_kernels
+    (top, _), (left, _) = whole_area(plan)
+    for group in range(n_groups):
+        some = slice(group * n_own, (group + 1) * n_own)
+        own = magnitudes if plan.layout.each_channel else magnitudes[some]
+        shares = Shares(plan, seen[:, group * depth : (group + 1) * depth], own, workers)
+        for (row, n_rows), (column, n_columns) in areas:
+            rows, columns = slice(row - top, row - top + n_rows), slice(column - left, column - left + n_columns)
+            shares.of_sums(sums[:, some, rows, columns], ((row, n_rows), (column, n_columns)))
+
+
+def whole_area(plan: Plan) -> Span:
+    """The rows and columns that are wanted, as (first, count) in the whole response."""
+    roi = plan.settings.roi or ((None, None), (None, None))
+    whole = plan if plan.settings.roi is None else plan.without_roi
+    rows, columns = (places_of(bounds, count) for bounds, count in zip(roi, whole.geometry.outputs, strict=True))
+    return rows, columns
+
+
+def borders(plan: Plan) -> list[Span]:
+    """The parts of the wanted area whose windows reach padding that is unseen."""
+    (top, n_rows), (left, n_columns) = whole_area(plan)
+    words, axes = plan.settings.boundary, plan.geometry.axes
+    above, below = inside(axes[0], words[0])
+    before, behind = inside(axes[1], words[1])
+    middle = top + above, below - above
+    found = [
+        ((top, above), (left, n_columns)),
+        ((top + below, n_rows - below), (left, n_columns)),
+        (middle, (left, before)),
+        (middle, (left + behind, n_columns - behind)),
+    ]
+    return [(rows, columns) for rows, columns in found if rows[1] > 0 and columns[1] > 0]
+
+
+def inside(axis: Axis, boundary: str) -> tuple[int, int]:
+    """The first window that holds nothing but pixels, and the end of those."""
+    if boundary != "constant":
+        return 0, axis.outputs
+    first = min(max(0, -(-axis.before // axis.stride)), axis.outputs)
+    end = (axis.before + axis.length - axis.effective) // axis.stride + 1
+    return first, min(max(first, end), axis.outputs)
+
+
+def bounds_of(area: Span) -> tuple[tuple[int, int], tuple[int, int]]:
+    """An area as the bounds of slices."""
+    (row, n_rows), (column, n_columns) = area
+    return (row, row + n_rows), (column, column + n_columns)
+
+
+def magnitudes_of(taps: Array) -> Doubles:
+    """|kernels|, (kernels, channels, rows, columns), each divided by a power of two; not finite where a tap is."""
+    parts = [taps.real.astype(np.float64), taps.imag.astype(np.float64)]
+    axes = (1, 2, 3)
+    finite = [np.where(np.isfinite(part), np.abs(part), 0) for part in parts]
+    largest = np.maximum(*(part.max(axis=axes, keepdims=True, initial=0) for part in finite))
+    exponents = np.frexp(largest)[1]
+    with np.errstate(all="ignore"):
+        return np.asarray(np.hypot(*(np.ldexp(part, -exponents) for part in parts)))
+
+
+def divide(sums: Array, seen: Doubles, whole: Doubles, in_planes: bool, workers: Any) -> None:
+    """Divides sums (images, kernels, rows, columns) by what is seen of the whole kernels; NaN where that is nothing.
+
+    Workers take pieces, as sums lie in memory.
+    """
+    whole = whole[:, np.newaxis, np.newaxis]
+    if not in_planes:
+        sums, seen, whole = np.moveaxis(sums, 1, 3), np.moveaxis(seen, 1, 3), whole[:, 0, 0]
+    n_images, n_outer, n_middle, n_inner = sums.shape
+    middle = min(n_middle, max(1, PIECE // n_inner))
+    outer = min(n_outer, max(1, PIECE // (middle * n_inner)))
+    pieces = [
+        (image, slice(first, first + outer), slice(second, second + middle))
+        for image in range(n_images)
+        for first in range(0, n_outer, outer)
+        for second in range(0, n_middle, middle)
+    ]
+    parts = [sums.real, sums.imag] if sums.dtype.kind == "c" else [sums]
+    are_numbers = bool(np.isfinite(whole).all())
+
+    def divide_piece(task: int) -> None:
+        image, first, second = pieces[task]
+        own = seen[image if len(seen) > 1 else 0]
+        of_all = slice(None) if len(own) == 1 else first  # what one plane sees of all channels
+        own = own[of_all, second]
+        with np.errstate(all="ignore"):
+            inverses = (whole[of_all] if in_planes else whole) / own
+            if not (are_numbers and own.min() > 0):
+                inverses[~((own > 0) & np.isfinite(inverses))] = np.nan
+            inverses = inverses.astype(parts[0].dtype, copy=False)
+            for part in parts:
+                part[pieces[task]] *= inverses
+
+    _workers.prepare(divide_piece, len(pieces), _workers.count_workers(workers))
