@@ -32,12 +32,14 @@ KEYWORDS = (
         "groups",
         "roi",
         "pairwise",
+        "mask",
+        "normalize",
         "bias",
         "conjugate",
     ),
     *("method", "precision", "overflow", "dtype", "out", "workers"),
 )
-ASKED = ("padding", "fill_value", "stride", "dilation", "groups", "bias", "dtype", "workers")
+ASKED = ("padding", "fill_value", "stride", "dilation", "groups", "mask", "bias", "dtype", "workers")
 """Keywords whose objects are asked what they mean, by methods of their own."""
 
 TYPE, VALUE, EITHER, SIZE = TypeError, ValueError, (TypeError, ValueError), (ValueError, OverflowError)

@@ -36,6 +36,8 @@ def the_type_of_a_response_follows_from_operands_dtype_or_out() -> None:
     assert_type(xcorr.correlate(image, image[:2, :2], dtype=np.complex128), npt.NDArray[np.complex128])
     assert_type(xcorr.correlate(pixels, bank, dtype=np.dtype(np.int32)), npt.NDArray[np.int32])
     assert_type(xcorr.correlate(pixels, bank, dtype="float32"), npt.NDArray[Any])
+    assert_type(xcorr.correlate(images, kernels, layout="NHW", mask="finite", normalize=True), npt.NDArray[np.float32])
+    assert_type(xcorr.correlate(pixels, bank, mask=pixels[..., 0] > 0), npt.NDArray[Any])
     out: npt.NDArray[np.float64] = np.empty((5, 5))
     assert_type(xcorr.correlate(image, image[:2, :2], out=out), npt.NDArray[np.float64])
 
