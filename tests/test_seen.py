@@ -176,3 +176,34 @@ def test_a_kernel_is_what_it_is_beside_any_other():
         expected = xcorr.correlate(image, kernels, **words, **more)[..., :4]
         kernels[4] = [np.nan, np.inf, 1]
         assert_same_bits(xcorr.correlate(image, kernels, **words, **more)[..., :4], expected)
+
+
+@for_each("over", ["positions", "kernels"])
+@for_each("words", [{"mask": "finite"}, {"mask": "finite", "normalize": True}, {"normalize": True, "padding": 1}])
+@for_each("dtype", ["float32", "float64", "uint8"])
+def test_reductions_are_those_of_the_responses(over, words, dtype):
+    rng = random_generator("reduced", over, words, dtype)
+    images = rng.integers(0, 9, (3, 12, 13, 2)).astype(dtype)
+    kernels = rng.integers(-3, 4, (4, 3, 3, 2)).astype("f4" if dtype == "uint8" else dtype)
+    if dtype != "uint8" and "mask" in words:
+        images[rng.random(images.shape) < 0.1] = np.nan
+    for roi in (None, (slice(2, 7), slice(3, 9))):
+        whole = xcorr.correlate(images, kernels, roi=roi, **words)
+        names = ("max", "min", "ppv", "argmax", "mean", "energy")
+        most, least, share, where, mean, energy = xcorr.correlate(
+            images, kernels, roi=roi, reduce=names, over=over, **words
+        )
+        axes = (1, 2) if over == "positions" else 3
+        np.testing.assert_array_equal(most, whole.max(axis=axes))
+        np.testing.assert_array_equal(least, whole.min(axis=axes))
+        np.testing.assert_array_equal(share, (whole > 0).mean(axis=axes))
+        np.testing.assert_allclose(mean, whole.mean(axis=axes), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(energy, (whole.astype(float) ** 2).sum(axis=axes), rtol=1e-4)
+        if over == "kernels":
+            np.testing.assert_array_equal(where, whole.argmax(axis=3))
+        else:
+            places = whole.reshape(3, -1, 4).argmax(axis=1)
+            first = (0, 0) if roi is None else (2, 3)
+            np.testing.assert_array_equal(where, np.stack(np.unravel_index(places, whole.shape[1:3]), -1) + first)
+        prepared = xcorr.Correlator(kernels, roi=roi, reduce="max", over=over, **words)
+        assert_same_bits(prepared(images, out=np.zeros_like(most)), most)
