@@ -8,6 +8,7 @@ from checks import assert_same_bits, random_generator
 from looping import for_each
 
 import xcorr
+from xcorr import _seen, _seen_shares
 
 METHODS = ("auto", "direct", "matmul", "fft", "winograd")
 
@@ -123,3 +124,36 @@ def test_empty_batches_and_banks():
         assert xcorr.correlate(np.ones((5, 6)), np.ones((0, 3, 3)), **words).shape[-1] == 0
         shape = xcorr.correlate(np.ones((0, 5, 6)), np.ones((0, 3, 3)), layout="NHW", pairwise=True, **words).shape
         assert shape[0] == 0
+
+
+def test_how_many_are_done_at_once_changes_no_bit(monkeypatch):
+    images, kernels, mask, _ = operands("at once")
+    for words in ({}, {"reduce": "max"}, {"reduce": ("argmax", "mean"), "over": "kernels"}):
+        keywords = {"mask": mask, "normalize": True, "padding": 1, **words}
+        expected = xcorr.correlate(images, kernels, **keywords)
+        with monkeypatch.context() as patch:
+            patch.setattr(_seen, "AT_ONCE", 1)
+            patch.setattr(_seen_shares, "AT_ONCE", 1)
+            got = xcorr.correlate(images, kernels, **keywords)
+        for one, other in zip(got, expected, strict=True):
+            assert_same_bits(one, other)
+
+
+def test_results_may_lie_over_an_operand(monkeypatch):
+    monkeypatch.setattr(_seen, "AT_ONCE", 1)
+    images, kernels, mask, _ = operands("over")
+    planes, kernel = images[..., 0].copy(), kernels[0, ..., 0]
+    words = {"mask": mask, "normalize": True, "layout": "NHW", "reduce": "max"}
+    out = planes[4, 3, :5]
+    planes[4, 3, :5] = 1e6
+    mask[4, 3, :5] = True
+    expected = xcorr.correlate(planes, kernel, **words)
+    assert_same_bits(xcorr.correlate(planes, kernel, out=out, **words), expected)
+
+
+def test_windows_that_are_seen_whole_are_those_of_no_mask_in_the_frequency_domain():
+    rng = random_generator("spectral")
+    image, kernel = rng.random((60, 70)), rng.random((9, 11))
+    expected = xcorr.correlate(image, kernel, method="fft")
+    for mask in (np.ones((60, 70)), "finite"):
+        assert_same_bits(xcorr.correlate(image, kernel, mask=mask, normalize=True, method="fft"), expected)
