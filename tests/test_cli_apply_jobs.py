@@ -20,7 +20,7 @@ pytest.importorskip("tifffile")
 import killed
 
 import xcorr
-from xcorr._cli import bank_file, files_run, folder, job, journal, stack_run
+from xcorr._cli import apply_job, bank_file, files_run, folder, journal, stack_run
 from xcorr._cli.folder import Folder
 from xcorr._cli.progress import Bar, Rate
 
@@ -353,14 +353,14 @@ def test_an_image_that_becomes_another_while_a_stack_is_made_has_no_rows_in_it(r
 
 def test_an_image_that_changes_while_its_rows_are_written_has_none(rng, monkeypatch):
     images = same_size(rng)
-    genuine = job.Run.told
+    genuine = apply_job.ApplyRun.told
 
     def told(self, responses):
         yield from genuine(self, responses)
         if Path("same/1.png").exists():
             Path("same/1.png").unlink()
 
-    monkeypatch.setattr(job.Run, "told", told)
+    monkeypatch.setattr(apply_job.ApplyRun, "told", told)
     arguments = ["same/1.png", "same/2.png", "--format", "stack", "--on-error", "skip"]
     assert "1.png: it was changed while it was read" in apply(*arguments, out="all.npy", status=1).stderr
     np.testing.assert_array_equal(np.load("all.npy"), xcorr.correlate(images[2:3], BANK, layout="NHW"))

@@ -24,10 +24,14 @@ BANK = np.random.default_rng(5).standard_normal((6, 3, 4)).astype(np.float32)
 STACKS = [("stack", "all.npy"), ("zarr", "all.zarr")]
 
 
-def run(*arguments, status=0):
-    result = CliRunner().invoke(cli.build_command(), ["apply", *map(str, arguments)], prog_name="xcorr")
+def run_command(*arguments, status=0):
+    result = CliRunner().invoke(cli.build_command(), [*map(str, arguments)], prog_name="xcorr")
     assert result.exit_code == status, result.output
     return result
+
+
+def run(*arguments, status=0):
+    return run_command("apply", *arguments, status=status)
 
 
 def apply(*arguments, bank="bank.npy", out="out", status=0):
@@ -38,12 +42,12 @@ def tree(place):
     return {str(path.relative_to(place)): path.read_bytes() for path in Path(place).rglob("*") if path.is_file()}
 
 
-def command(*arguments, **keywords):
+def command(*arguments, name="apply", **keywords):
     """Begins in a process that an interrupt ends: of tests in the background it would inherit that none is taken."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "xcorr", "apply", *map(str, arguments)],
+            [sys.executable, "-W", "error", "-m", "xcorr", name, *map(str, arguments)],
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **keywords},
         )
     finally:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 import tifffile
-from xcorr._cli import apply, apply_command, files, progress, tiff
+from xcorr._cli import apply_command, files, progress, tiff
 from xcorr import cli
 
 folder, seed, most, seconds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])

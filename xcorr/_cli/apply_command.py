@@ -1,23 +1,24 @@
-"""Runs of ``xcorr apply``: from its options to a job, and from the job's end to a status."""
+"""Runs of ``xcorr apply``: from its options to a job."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from xcorr._cli.apply import run_job
+from xcorr._cli.apply_job import ApplyJob
 from xcorr._cli.bank_file import bank_digest, kernel_names, read_bank
-from xcorr._cli.find import IN_FOLDERS, Found, find_images
-from xcorr._cli.job import STACKED, Conflict, Job, JobError, Summary
-from xcorr._cli.progress import printable, watching
+from xcorr._cli.files_run import FilesRun
+from xcorr._cli.find import IN_FOLDERS, Found
+from xcorr._cli.job import STACKED
+from xcorr._cli.job_command import do_job, images_of
 from xcorr._cli.respond import SETTINGS, Responder
 from xcorr._cli.responses import SUFFIXES
+from xcorr._cli.stack_run import StackRun
 from xcorr._cli.tiles import Look
 from xcorr._info import info
 from xcorr._settings import read_settings
@@ -26,9 +27,6 @@ __all__ = ["apply_files"]
 
 PICTURES = ("png", "tif", "sheet")
 """Forms of which integers saturate unless they are asked not to."""
-
-MOST_NAMED = 4
-"""Files that are named in a line about files; of others there is the number."""
 
 
 def apply_files(images: Sequence[str], out: Path, quiet: bool, options: dict[str, Any]) -> None:
@@ -40,27 +38,9 @@ def apply_files(images: Sequence[str], out: Path, quiet: bool, options: dict[str
         For the statuses 2, 1, and 1 or 130 after a line that said why.
     """
     check_out(out, options["form"])
-    try:
-        found = find_images(images, out)
-    except (OSError, ValueError) as error:
-        raise click.UsageError(f"IMAGES: {error}") from error
-    job = make_job(found, out, options)
-    begin = time.monotonic()
-    try:
-        with watching(len(job.files), quiet) as watch:
-            summary = run_job(job, watch)
-    except Conflict as error:
-        raise click.UsageError(printable(f"--out: {error}")) from error
-    except JobError as error:
-        raise click.ClickException(printable(str(error))) from error
-    except KeyboardInterrupt:
-        click.echo("xcorr: interrupted; the same command goes on with what is left", err=True)
-        raise click.exceptions.Exit(130) from None
-    if not quiet:
-        for line in (*noted(summary), told(summary, found, job, time.monotonic() - begin)):
-            click.echo(printable(line))
-    if summary.n_failed:
-        raise click.exceptions.Exit(1)
+    found = images_of(images, out)
+    kind = StackRun if options["form"] in STACKED else FilesRun
+    do_job(make_job(found, out, options), kind, found, "responses", quiet)
 
 
 def check_out(out: Path, form: str) -> None:
@@ -92,7 +72,7 @@ def check_numbers(options: dict[str, Any]) -> None:
         )
 
 
-def make_job(found: Found, out: Path, options: dict[str, Any]) -> Job:
+def make_job(found: Found, out: Path, options: dict[str, Any]) -> ApplyJob:
     """Read the bank, check the options together, and state what the results depend on."""
     try:
         bank = read_bank(options["bank"])
@@ -118,7 +98,7 @@ def make_job(found: Found, out: Path, options: dict[str, Any]) -> Job:
         raise click.UsageError(f"--{error}") from error
     if bank.ndim == 4 and layout == "NCHW":
         bank = bank.transpose(0, 2, 3, 1)
-    return Job(
+    return ApplyJob(
         files=found.files,
         responder=Responder(bank, channels or "each", options["scale"], keywords, options["workers"], form == "png"),
         layout=layout,
@@ -136,31 +116,3 @@ def check_keywords(keywords: dict[str, Any]) -> None:
     """TypeError or ValueError for what no image could be correlated with."""
     words = {name: keywords[name] for name in SETTINGS}
     read_settings(words)
-
-
-def counted(n: int, noun: str) -> str:
-    """Return the noun with its number."""
-    return f"{n} {noun}{'' if n == 1 else 's'}"
-
-
-def named(names: Sequence[str], n_others: int = 0) -> str:
-    """Return the first names, and the number of those that follow and of others."""
-    n_left = n_others + max(0, len(names) - MOST_NAMED)
-    shown = ", ".join(names[:MOST_NAMED])
-    return f"{shown} and {counted(n_left, 'other')}" if n_left else shown
-
-
-def noted(summary: Summary) -> list[str]:
-    """Return a line for each thing that was done with files and that they do not show."""
-    return [f"{named(names)}: {note}" for note, names in summary.notes.items()]
-
-
-def told(summary: Summary, found: Found, job: Job, seconds: float) -> str:
-    """Return the last line."""
-    parts = [
-        f"{summary.n_done} of {len(job.files)} files done in {seconds:.1f} s, {counted(summary.n_images, 'image')}"
-    ]
-    parts += [f"{summary.n_before} done before"] if summary.n_before else []
-    parts += [f"{summary.n_failed} failed"] if summary.n_failed else []
-    parts += [f"passed over {named(found.others, found.n_others - len(found.others))}"] if found.others else []
-    return f"{', '.join(parts)}; the responses are in {job.out}"

@@ -10,21 +10,21 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
+from xcorr._cli.apply_job import ApplyJob, ApplyRun
 from xcorr._cli.files import digest_in
 from xcorr._cli.find import ImageFile
-from xcorr._cli.folder import Folder, NotOurs, name_and_folders
+from xcorr._cli.folder import Folder, name_and_folders
 from xcorr._cli.images import ImageError, open_images
-from xcorr._cli.job import Conflict, Job, Run, Summary, Watch, check_same, content_of, differences, is_same
-from xcorr._cli.journal import LOCK, Entry, Journal
+from xcorr._cli.job import Conflict, Summary, Watch, check_same, content_of, differences, is_same
+from xcorr._cli.journal import Entry, Journal
 from xcorr._cli.png import pictures_of, write_png
 from xcorr._cli.responses import IN_A_BATCH, result_names, write_responses
 from xcorr._cli.sheet import write_sheet
+from xcorr._cli.shelf import Shelf, is_caseless, refuse_collisions, refuse_strangers
 
 __all__ = ["FilesRun"]
 
@@ -42,20 +42,21 @@ class Made:
     seconds: float
 
 
-class FilesRun(Run):
+class FilesRun(ApplyRun):
     """A folder with a result for each image file, or one for each kernel.
 
     Results get their names some at a time: the disk is waited for once for all of them.
     """
 
-    def __init__(self, job: Job, home: Folder, journal: Journal, watch: Watch) -> None:
+    def __init__(self, job: ApplyJob, home: Folder, journal: Journal, watch: Watch) -> None:
         super().__init__(job, home, journal, watch)
+        self.shelf = Shelf(home, job.out, lambda name: result_names(name, job.form, job.responder.n_kernels))
         self.made: list[Made] = []
         self.found: dict[str, Entry] = {}
 
     def run(self) -> Summary:
         """Do what is left of the job."""
-        self.refuse_collisions()
+        refuse_collisions(self.shelf, self.job.files, is_caseless(self.journal.folder))
         self.refuse_others()
         self.journal.sweep()
         same = is_same(self.journal.job, self.job.parameters)
@@ -91,8 +92,8 @@ class FilesRun(Run):
         if new:
             self.journal.append([made.entry for made in new], lasting=True)
         for made in new:
-            with self.folder_of(made.file, make=True) as folder:
-                for part, name in zip(made.parts, self.names(made.file), strict=True):
+            with self.shelf.folder_of(made.file, make=True) as folder:
+                for part, name in zip(made.parts, self.shelf.names(made.file), strict=True):
                     self.journal.folder.rename(part, folder, name)  # what a loss of power undoes, the next run does
         for made in self.made:
             before = not made.parts
@@ -102,58 +103,7 @@ class FilesRun(Run):
             self.watch.done(made.file.name, made.seconds, before)
         self.made = []
 
-    # Where results are.
-
-    def folder_of(self, file: ImageFile, make: bool = False) -> Folder:
-        """Open the folder of a file's results; FileNotFoundError if it is absent and not made."""
-        return self.home.below(name_and_folders(file.name)[1], make)
-
-    def names(self, file: ImageFile) -> list[str]:
-        """Return the names of a file's results in their folder."""
-        return result_names(name_and_folders(file.name)[0], self.job.form, self.job.responder.n_kernels)
-
-    def paths(self, file: ImageFile) -> list[Path]:
-        """Return where a file's results are, below the folder of all."""
-        return [Path(file.name).with_name(name) for name in self.names(file)]
-
-    def kinds(self, file: ImageFile) -> list[str]:
-        """Return what has the names of a file's results: "file", "folder" and so on, "" for nothing."""
-        try:
-            with self.folder_of(file) as folder:
-                return [folder.kind(name) for name in self.names(file)]
-        except FileNotFoundError:
-            return [""] * len(self.names(file))
-
     # What is in the way.
-
-    def refuse_collisions(self) -> None:
-        """`Conflict` if two results would have one name, or one the name of a folder, a pipe or a device."""
-        caseless = is_caseless(self.journal.folder)
-        results: dict[Path, ImageFile] = {}
-        for file in self.job.files:
-            for path, kind in zip(self.paths(file), self.known_kinds(file), strict=True):
-                if kind not in ("", "file", "link"):
-                    raise Conflict(f"{self.job.out / path} is a {kind}; it cannot be the result of {file.name!r}")
-                name = unicodedata.normalize("NFC", str(path)).casefold() if caseless else path
-                before = results.setdefault(Path(name), file)
-                if before is not file:
-                    names = f"{before.name!r} and {file.name!r}"
-                    raise Conflict(f"{names} are one name for this disk; allowed is one at a time")
-        for path, file in results.items():
-            for folder in path.parents:
-                if folder in results:
-                    raise Conflict(
-                        f"the result of {results[folder].name!r} has the name of the folder for {file.name!r}"
-                    )
-
-    def known_kinds(self, file: ImageFile) -> list[str]:
-        """Return `kinds`, nothing for names that no file can have: to write it fails by itself."""
-        try:
-            return self.kinds(file)
-        except NotOurs:
-            raise
-        except OSError:
-            return [""] * len(self.names(file))
 
     def refuse_others(self) -> None:
         """`Conflict` if results of other parameters, or files that no run wrote, are where results go."""
@@ -166,11 +116,7 @@ class FilesRun(Run):
                 told = differences(before, self.job.parameters)
                 raise Conflict(f"{self.job.out} holds responses of another job: {told}; --overwrite replaces them")
             noted = set()
-        for file in self.job.files:
-            if file.name not in noted:
-                for path, kind in zip(self.paths(file), self.known_kinds(file), strict=True):
-                    if kind:
-                        raise Conflict(f"{self.job.out / path} is there, and not of this job; --overwrite replaces it")
+        refuse_strangers(self.shelf, self.job.files, noted)
 
     def is_there(self, noted: str) -> bool:
         """Whether one of the results of a noted file is there, of the form that they had."""
@@ -188,17 +134,15 @@ class FilesRun(Run):
     def make(self, file: ImageFile) -> Made:
         """Write the results of a file beside, unless they are there."""
         begin = time.perf_counter()
-        content, names = content_of(file), self.names(file)
+        content, names = content_of(file), self.shelf.names(file)
         noted = self.journal.of_output.get(file.name, [])
-        found = self.digests(file)
+        found = self.shelf.digests(file)
         for entry in noted:
             if (entry["input"], entry["sha256"]) == (content.digest, joined(found)) and "" not in found:
                 return Made(file, entry, [], time.perf_counter() - begin)
         known = [digests for entry in noted if len(digests := digests_of(entry)) == len(names)]
-        for index, kind in enumerate(self.kinds(file)):
-            if kind and not self.job.overwrite and found[index] not in [digests[index] for digests in known]:
-                path = self.job.out / self.paths(file)[index]
-                raise ImageError(f"{path} was changed since it was written; --overwrite replaces it")
+        if not self.job.overwrite:
+            self.shelf.refuse_changed(file, found, known)
         parts = [f"part{len(self.made)}.{index}" for index in range(len(names))]
         self.write(file, parts)
         check_same(file, content)
@@ -207,18 +151,6 @@ class FilesRun(Run):
         if len(digests) > 1:
             entry["kernels"] = digests
         return Made(file, entry, parts, time.perf_counter() - begin)
-
-    def digests(self, file: ImageFile) -> list[str]:
-        """Return the digests of the results that are there, "" for each that is not."""
-        try:
-            with self.folder_of(file) as folder:
-                return [digest_in(folder, name) for name in self.names(file)]
-        except FileNotFoundError:
-            return [""] * len(self.names(file))
-        except NotOurs:
-            raise
-        except OSError as error:
-            raise ImageError(f"{self.job.out / self.paths(file)[0]}: {error.strerror}") from error
 
     def write(self, file: ImageFile, parts: Sequence[str]) -> None:
         """Write the responses of a file."""
@@ -248,8 +180,3 @@ def joined(digests: Sequence[str]) -> str:
 def digests_of(entry: Entry) -> list[str]:
     """Return the digests of an entry's results."""
     return list(entry.get("kernels", [entry["sha256"]]))
-
-
-def is_caseless(folder: Folder) -> bool:
-    """Whether the disk takes names for the same that differ in small and capital letters; the folder has a lock."""
-    return bool(folder.kind(LOCK.upper()))

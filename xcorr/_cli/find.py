@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class Found:
 MOST_OTHERS = 16
 
 
-def find_images(arguments: Iterable[str], out: Path) -> Found:
+def find_images(arguments: Iterable[str], *outs: Path) -> Found:
     """Find the image files that arguments mean.
 
     Parameters
@@ -54,7 +54,7 @@ def find_images(arguments: Iterable[str], out: Path) -> Found:
     arguments : iterable of str
         A file, a folder (read with all folders in it, in the order of the names, as people count: 2 before 10; links to
         folders and hidden names are passed over), or a pattern for these where no file has that very name.
-    out : Path
+    *outs : Path
         Where results go: never read as images.
 
     Raises
@@ -66,9 +66,9 @@ def find_images(arguments: Iterable[str], out: Path) -> Found:
     found = Found([], [])
     for argument in arguments:
         n_before = len(found.files)
-        for path in matches(argument, out):
+        for path in matches(argument, outs):
             if path.is_dir():
-                take_folder(path, out, found)
+                take_folder(path, outs, found)
             else:
                 found.files.append(ImageFile(path, path.name))
         if len(found.files) == n_before:
@@ -79,26 +79,27 @@ def find_images(arguments: Iterable[str], out: Path) -> Found:
     return found
 
 
-def matches(argument: str, out: Path) -> list[Path]:
-    """Return the file or folder of that name, else what the pattern matches but `out`."""
+def matches(argument: str, outs: Sequence[Path]) -> list[Path]:
+    """Return the file or folder of that name, else what the pattern matches but the results."""
     path = Path(argument)
     if os.path.lexists(path):
-        if path.is_dir() and is_inside(path, out):
+        out = place_of(path, outs)
+        if path.is_dir() and out is not None:
             raise ValueError(f"got {argument!r}, which lies in the folder of the results, {str(out)!r}")
         return [path]
     if not glob.has_magic(argument):
         raise ValueError(f"got {argument!r}; there is no such file or folder")
     order = counting()
     found = sorted(glob.glob(argument, recursive=True), key=lambda match: [order(part) for part in Path(match).parts])
-    paths = [Path(match) for match in found if not is_inside(Path(match), out)]
+    paths = [Path(match) for match in found if place_of(Path(match), outs) is None]
     if not paths:
         raise ValueError(f"got {argument!r}; no file matches it")
     return paths
 
 
-def take_folder(folder: Path, out: Path, found: Found) -> None:
+def take_folder(folder: Path, outs: Sequence[Path], found: Found) -> None:
     """Add a folder's image files, and count the others in it."""
-    for path in walk(folder, out):
+    for path in walk(folder, outs):
         name = path.relative_to(folder).as_posix()
         if IN_FOLDERS.search(path.name):
             found.files.append(ImageFile(path, name))
@@ -114,8 +115,8 @@ def counting() -> Callable[[str], Any]:
     return lambda name: (of_numbers(name), os.fsencode(name))
 
 
-def walk(folder: Path, out: Path) -> Iterator[Path]:
-    """Give a folder's files but hidden ones and those in `out`, by name, then those of the folders in it."""
+def walk(folder: Path, outs: Sequence[Path]) -> Iterator[Path]:
+    """Give a folder's files but hidden ones and results, by name, then those of the folders in it."""
 
     def fail(error: OSError) -> None:
         raise ValueError(f"{error.filename!r}: {error.strerror}")
@@ -123,19 +124,18 @@ def walk(folder: Path, out: Path) -> Iterator[Path]:
     order = counting()
     for place, inner, names in os.walk(folder, onerror=fail):
         visible = sorted((name for name in inner if not name.startswith(".")), key=order)
-        inner[:] = [name for name in visible if not is_inside(Path(place, name), out)]
+        inner[:] = [name for name in visible if place_of(Path(place, name), outs) is None]
         for name in sorted((name for name in names if not name.startswith(".")), key=order):
-            if not is_inside(Path(place, name), out):
+            if place_of(Path(place, name), outs) is None:
                 yield Path(place, name)
 
 
-def is_inside(path: Path, out: Path) -> bool:
-    """Whether a path is `out` or lies in it; a link is where it is, not where it leads."""
+def place_of(path: Path, outs: Sequence[Path]) -> Path | None:
+    """Return which of the results a path is or lies in; a link is where it is, not where it leads."""
     own = (
         Path(os.path.realpath(path.parent), path.name) if path.name not in ("", "..") else Path(os.path.realpath(path))
     )
-    whole = Path(os.path.realpath(out))
-    return whole in (own, *own.parents)
+    return next((out for out in outs if Path(os.path.realpath(out)) in (own, *own.parents)), None)
 
 
 def add(files: dict[str, ImageFile], file: ImageFile) -> None:

@@ -1,24 +1,21 @@
-"""What is asked of ``xcorr apply``, and what its runs of both kinds share: files that fail or change, and progress."""
+"""What is asked of commands that go through image files, and what their runs share: files that fail, and progress."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
-
-from numpy.typing import NDArray
 
 from xcorr._cli.files import digest, state
 from xcorr._cli.find import ImageFile
 from xcorr._cli.folder import Folder
 from xcorr._cli.images import ImageError
 from xcorr._cli.journal import Journal
-from xcorr._cli.respond import Responder
-from xcorr._cli.responses import Responses
-from xcorr._cli.tiles import Look
 
 __all__ = [
+    "IN_ONE_FILE",
     "STACKED",
     "Conflict",
     "Content",
@@ -36,6 +33,9 @@ __all__ = [
 STACKED = ("stack", "zarr")
 """Forms of one array for all images."""
 
+IN_ONE_FILE = (*STACKED, "csv", "jsonl")
+"""Forms of one result for all image files."""
+
 
 class Conflict(ValueError):
     """What is asked cannot be begun; nothing was changed."""
@@ -47,18 +47,16 @@ class JobError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked of ``xcorr apply``.
+    """What is asked of a command.
 
     `parameters` is what the results depend on beside the image files, as JSON has it; results of other parameters are
     not taken for this job's.
     """
 
     files: list[ImageFile]
-    responder: Responder
     layout: str | None
     alpha: str
     form: str
-    look: Look
     out: Path
     overwrite: bool
     stops: bool
@@ -67,12 +65,12 @@ class Job:
     @property
     def home(self) -> Path:
         """The folder of the results."""
-        return self.out.parent if self.form in STACKED else self.out
+        return self.out.parent if self.form in IN_ONE_FILE else self.out
 
     @property
     def folder(self) -> str:
         """The name in it of a folder of the job's own, where the journal is, and what is not whole yet."""
-        return f".{self.out.name}.xcorr" if self.form in STACKED else ".xcorr"
+        return f".{self.out.name}.xcorr" if self.form in IN_ONE_FILE else ".xcorr"
 
 
 @dataclass
@@ -138,8 +136,8 @@ def shown(parameter: Any) -> str:
     return repr(parameter.get("name") if isinstance(parameter, dict) else parameter)
 
 
-class Run:
-    """What the runs of both kinds share: each file in turn, and what becomes of one that fails."""
+class Run(ABC):
+    """What runs share: each file in turn, and what becomes of one that fails."""
 
     def __init__(self, job: Job, home: Folder, journal: Journal, watch: Watch) -> None:
         self.job, self.home, self.journal, self.watch = job, home, journal, watch
@@ -152,12 +150,14 @@ class Run:
         if self.job.stops:
             raise JobError("stopped at the first file that failed; --on-error skip goes on")
 
-    def told(self, responses: Responses) -> Iterator[NDArray[Any]]:
-        """Give the parts of a file's responses, and tell how far they are."""
-        for part in responses.parts:
-            self.summary.n_images += len(part)
-            self.watch.advance(len(part) / max(1, responses.n_images), len(part))
-            yield part  # after which a sheet that is cut may ask for no more
+    @abstractmethod
+    def run(self) -> Summary:
+        """Do what is left of the job."""
+
+    def count(self, n_images: int, n_in_file: int) -> None:
+        """Count images of the present file that are done, and tell how far it is."""
+        self.summary.n_images += n_images
+        self.watch.advance(n_images / max(1, n_in_file), n_images)
 
 
 @dataclass(frozen=True)

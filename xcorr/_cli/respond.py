@@ -16,7 +16,7 @@ from xcorr._plan import plan_for
 from xcorr._settings import read_settings
 from xcorr._typing import Layout
 
-__all__ = ["CHANNELS", "SCALES", "SETTINGS", "Responder"]
+__all__ = ["CHANNELS", "SCALES", "SETTINGS", "Responder", "brightness", "scaled"]
 
 Array = NDArray[Any]
 
@@ -150,10 +150,8 @@ class Responder:
 
     def prepared(self, batch: Array) -> Array:
         """Images as they are correlated: scaled, their brightness, with an axis for the one channel of a bank."""
-        if self.scale == "unit" and batch.dtype.kind in "biu":
-            largest = 1 if batch.dtype.kind == "b" else np.iinfo(batch.dtype).max
-            real = np.dtype(np.float32 if batch.dtype.itemsize <= 2 else np.float64)
-            batch = batch.astype(real) / real.type(largest)
+        if self.scale == "unit":
+            batch = scaled(batch)
         if self.bank.ndim == 4:
             return batch[..., np.newaxis] if batch.ndim == 3 else batch
         return brightness(batch) if batch.ndim == 4 and self.channels == "grey" else batch
@@ -173,6 +171,15 @@ class Responder:
         if prepared is None:
             prepared = self.correlators[key] = Correlator(bank, layout=layout, **words)
         return prepared(images, workers=self.workers)
+
+
+def scaled(batch: Array) -> Array:
+    """Integers as floats that are 1 for the largest of their type; floats as they are."""
+    if batch.dtype.kind not in "biu":
+        return batch
+    largest = 1 if batch.dtype.kind == "b" else np.iinfo(batch.dtype).max
+    real = np.dtype(np.float32 if batch.dtype.itemsize <= 2 else np.float64)
+    return np.asarray(batch.astype(real) / real.type(largest))
 
 
 def brightness(batch: Array) -> Array:

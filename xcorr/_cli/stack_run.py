@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from xcorr._cli.apply_job import ApplyRun
 from xcorr._cli.files import put
 from xcorr._cli.find import ImageFile
 from xcorr._cli.images import ImageError, open_images
-from xcorr._cli.job import Conflict, Content, JobError, Run, Summary, check_same, content_of, differences, is_same
+from xcorr._cli.job import Conflict, Content, JobError, Summary, check_same, content_of, differences, is_same
 from xcorr._cli.journal import Entry
 from xcorr._cli.responses import IN_A_BATCH
 from xcorr._cli.rows import Rows, open_finished, open_rows, rows_digest
@@ -33,7 +34,7 @@ class Surveyed:
     n_images: int
 
 
-class StackRun(Run):
+class StackRun(ApplyRun):
     """One array for the images of all files, whose responses have to be of one shape and type."""
 
     def run(self) -> Summary:
