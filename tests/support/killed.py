@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 import tifffile
-from xcorr._cli import apply, apply_command, progress, tiff
+from xcorr._cli import apply_command, match_command, progress, tiff
 from xcorr import cli
 
 folder, seed, most, seconds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
@@ -28,7 +28,9 @@ tifffile.imwrite(folder / "pages.tif", rng.integers(0, 65536, (5, 40, 50), dtype
 bank = rng.random((6, 5, 5), dtype=np.float32)
 np.save(folder / ".bank.npy", bank)
 
-forms = {"npy": "out", "tif": "out", "sheet": "out", "png": "out", "stack": "all.npy"}
+Image.fromarray(rng.integers(0, 256, (9, 11), dtype=np.uint8)).save(folder / ".template.png")
+
+forms = {"npy": "out", "tif": "out", "sheet": "out", "png": "out", "stack": "all.npy", "csv": "peaks.csv"}
 with contextlib.suppress(ImportError):
     importlib.import_module("zarr")
     forms["zarr"] = "all.zarr"
@@ -57,8 +59,10 @@ def begin(form, out, last_step=10**9):
     status = 99
     try:
         images = [str(folder)] if form != "png" else [str(folder / f"{index}.png") for index in range(10)]
-        cli.main(["apply", *images, "--bank", str(folder / ".bank.npy"), "--format", form, "--out", str(out),
-                  "--layout", "NHW", "--workers", "1"])
+        apply = ["apply", *images, "--bank", str(folder / ".bank.npy"), "--format", form]
+        match = ["match", *images, "--template", str(folder / ".template.png"), "--k", "9"]
+        match += ["--map", str(out.parent / "maps"), "--draw", str(out.parent / "pictures")]
+        cli.main([*(match if form == "csv" else apply), "--out", str(out), "--layout", "NHW", "--workers", "1"])
     except SystemExit as end:
         status = end.code or 0
     finally:
@@ -114,7 +118,8 @@ while n_kills < most and (time.monotonic() < end or n_jobs < len(forms)):
     n_jobs += 1
 print(json.dumps([n_kills, n_jobs, problems]))
 """
-"""Kills each format's job again and again until it ends; its tree has to be that of a run that nobody killed.
+"""Kills each format's job, and one of matches, again and again until it ends; its tree has to be that of a run that
+nobody killed.
 
 Half of the kills come at random times, half before a random one of the calls that open, rename or remove files.
 """

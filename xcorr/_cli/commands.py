@@ -3,157 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, get_args
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, FishComplete, ShellComplete, ZshComplete
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
 from xcorr._cli.bank_file import bank_names
 from xcorr._cli.images import ALPHAS, MissingLibrary
+from xcorr._cli.options import (
+    SHAPE,
+    BankWord,
+    Number,
+    ScaledCommand,
+    geometry_options,
+    method_options,
+    options_of_correlate,
+)
 from xcorr._cli.respond import CHANNELS, SCALES
 from xcorr._cli.responses import SUFFIXES
+from xcorr._cli.search import COLOURS as COLOURS_COUNTED
 from xcorr._cli.tiles import COLOURS
 from xcorr._info import info
-from xcorr._reading import BOUNDARIES, LAYOUTS, METHODS, OVERFLOWS, PADDING_WORDS, PRECISIONS
+from xcorr._reading import LAYOUTS, OVERFLOWS
+from xcorr._typing import SCORES, Per, Subpixel
 
 __all__ = ["commands"]
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 INTERRUPTED = 130
-MOST_DIGITS = 1000
-
-
-# --- what options take ------------------------------------------------------------------------------------------------
-# Types of arguments are generic from click 8.4 on only, and could not be named so before.
-
-
-class Numbers(click.ParamType):  # type: ignore[type-arg]
-    """Integers with a separator between them, or a word."""
-
-    def __init__(self, form: str, counts: Sequence[int], least: int, words: Sequence[str] = (), separator: str = ","):
-        self.name = form
-        self.counts, self.least, self.words, self.separator = counts, least, words, separator
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the word, the number or the tuple; a padding of four as ((top, bottom), (left, right))."""
-        if not isinstance(value, str) or value in self.words:
-            return value
-        parts = value.split(self.separator)
-        if len(parts) not in self.counts or not all(self.is_number(part) for part in parts):
-            self.refuse(value, param, ctx)
-        numbers = tuple(map(int, parts))
-        if min(numbers) < self.least:
-            self.refuse(value, param, ctx)
-        if self.separator != ",":
-            return numbers
-        top, *others = numbers
-        return top if not others else numbers if len(others) == 1 else ((top, others[0]), (others[1], others[2]))
-
-    def is_number(self, part: str) -> bool:
-        """Whether a word is digits, and not more of them than Python reads."""
-        return part.isascii() and part.isdigit() and len(part) <= MOST_DIGITS
-
-    def refuse(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> None:
-        allowed = " or ".join([*self.words, f"{self.name} with integers >= {self.least}"])
-        self.fail(f"got {value!r}; allowed is {allowed}", param, ctx)
-
-
-class Number(click.ParamType):  # type: ignore[type-arg]
-    """An integer, or else a real or complex number."""
-
-    name = "NUMBER"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return it in the first of these kinds that it is written in."""
-        for kind in (int, float, complex) if isinstance(value, str) else ():
-            try:
-                return kind(value)
-            except ValueError:
-                continue
-        return value if not isinstance(value, str) else self.fail(f"got {value!r}; allowed is a number", param, ctx)
-
-
-class DType(click.ParamType):  # type: ignore[type-arg]
-    """The name of a type of responses."""
-
-    name = "DTYPE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return its one name."""
-        try:
-            from xcorr._dtypes import read_dtype
-
-            return read_dtype(value).name
-        except TypeError as error:
-            self.fail(str(error).removeprefix("dtype: "), param, ctx)
-
-
-class BankWord(click.ParamType):  # type: ignore[type-arg]
-    """The name of a bank, or of a file with one."""
-
-    name = "NAME|FILE"
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the names that begin so, or else let the shell find files."""
-        names = [CompletionItem(name) for name in bank_names() if name.startswith(incomplete)]
-        return names or [CompletionItem(incomplete, type="file")]
-
-
-class ScaledCommand(click.Command):
-    """A command whose option --scale is one word without a word, too, wherever it stands."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse as click does, with "unit" put behind a --scale that no other word follows."""
-        words: list[str] = []
-        for index, word in enumerate(args):
-            words.append(word)
-            if word == "--scale" and not set(args[index + 1 : index + 2]) & set(SCALES):
-                words.append(SCALES[0])
-        return super().parse_args(ctx, words)
-
-
-PADDING = Numbers("N or R,C or T,B,L,R", (1, 2, 4), 0, PADDING_WORDS)
-PAIR = Numbers("N or R,C", (1, 2), 1)
-SHAPE = Numbers("SIZES such as 8x224x224x3", (2, 3, 4), 0, separator="x")
-
-
-def options_of_correlate(command: Command) -> Command:
-    """Give a command the options that `correlate` has as keywords."""
-    words = click.Choice
-    options = [
-        click.option(
-            "--padding", type=PADDING, default="valid", show_default=True, help="Padding: valid, same, full, or pixels."
-        ),
-        click.option(
-            "--boundary", type=words(BOUNDARIES), default="constant", show_default=True, help="What the padding holds."
-        ),
-        click.option("--stride", type=PAIR, default=1, show_default=True, help="Pixels between windows."),
-        click.option("--dilation", type=PAIR, default=1, show_default=True, help="Pixels between taps."),
-        click.option(
-            "--dtype", type=DType(), help="Type of the responses; default: int64 for integers, else NumPy's rule."
-        ),
-        click.option(
-            "--method",
-            type=words(("auto", *METHODS)),
-            default="auto",
-            show_default=True,
-            help="Way to compute the sums.",
-        ),
-        click.option(
-            "--precision",
-            type=words(PRECISIONS),
-            default="standard",
-            show_default=True,
-            help="Bound that errors keep to.",
-        ),
-        click.option("--workers", type=click.IntRange(min=1), help="Threads; default: the CPUs this process may use."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+PERS, SUBPIXELS = get_args(Per), get_args(Subpixel)
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
@@ -212,6 +92,7 @@ def in_one_line() -> Iterator[None]:
 folder = click.Path(exists=True, file_okay=False, path_type=Path)
 folder_or_file = click.Path(exists=True, path_type=Path)
 file = click.Path(dir_okay=False, path_type=Path)
+folder_to_be = click.Path(path_type=Path)
 
 
 @click.group(cls=Commands)
@@ -315,6 +196,124 @@ def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> No
     from xcorr._cli.apply_command import apply_files
 
     apply_files(images, out, quiet, options)
+
+
+@commands.command(cls=ScaledCommand, short_help="Look for templates in image files.")
+@click.argument("images", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--template",
+    "templates",
+    required=True,
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE|DIR",
+    help="Image file with a template, or folder of them; may be given again.",
+)
+@click.option("--out", required=True, type=file, help="Table of the matches: FILE.csv, or FILE.jsonl for JSON lines.")
+@click.option(
+    "--score",
+    type=click.Choice(SCORES),
+    default="zncc",
+    show_default=True,
+    help="Kind of score; of ssd and nssd the least are the best.",
+)
+@click.option("--threshold", type=float, help="Least score of a match; of ssd and nssd the largest. Default: any.")
+@click.option(
+    "--k", type=click.IntRange(min=1), default=1, show_default=True, help="Matches of a template in an image at most."
+)
+@click.option(
+    "--min-distance",
+    type=click.IntRange(min=1),
+    help="Distance of two matches of a template at least, in rows or in columns of scores; default: half of its "
+    "shorter side.",
+)
+@click.option("--border", type=click.IntRange(min=0), default=0, show_default=True, help="Scores at edges left out.")
+@click.option("--subpixel", type=click.Choice(SUBPIXELS), help="Way to find places between pixels.")
+@click.option(
+    "--per",
+    type=click.Choice(PERS),
+    default="kernel",
+    show_default=True,
+    help="What has k matches: each template (kernel), or all together, which then keep their distance (image).",
+)
+@click.option(
+    "--mask",
+    "masks",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE|DIR",
+    help="What counts of templates: all but 0 of an image file, or of one for each template, named as it but for the "
+    "ending. Default: their alpha channel.",
+)
+@click.option(
+    "--image-mask", metavar="FILE|finite", help="What counts of images: all but 0 of an image file, or finite numbers."
+)
+@click.option(
+    "--alpha",
+    type=click.Choice(("drop", "mask")),
+    default="drop",
+    show_default=True,
+    help="What becomes of images' transparency: it is left out, or is what does not count.",
+)
+@click.option(
+    "--min-overlap", type=float, default=0.5, show_default=True, help="Share of a template that has to be seen."
+)
+@click.option("--undefined", type=float, help="Score of what has none; default: 0, of ssd and nssd infinity.")
+@click.option("--map", "maps", type=folder_to_be, metavar="DIR", help="Folder for the scores of every place.")
+@click.option("--draw", "drawings", type=folder_to_be, metavar="DIR", help="Folder for pictures with boxes.")
+@click.option(
+    "--channels",
+    type=click.Choice(COLOURS_COUNTED),
+    default="all",
+    show_default=True,
+    help="What counts of colours: every channel, where images and templates have them, or the brightness.",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(SCALES[:1]),
+    help="Scale of values; unit: integers, of images and templates, stand for 0 to 1. Default: numbers as they are.",
+)
+@click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the arrays in .npy and IDX files.")
+@geometry_options
+@click.option("--fill-value", type=Number(), help="Value of a constant padding; default: it does not count.")
+@method_options
+@click.option("--overwrite", is_flag=True, help="Replace results that are not of this job.")
+@click.option(
+    "--on-error",
+    type=click.Choice(("skip", "stop")),
+    default="skip",
+    show_default=True,
+    help="What follows a bad file.",
+)
+@click.option("--quiet", is_flag=True, help="Tell errors only.")
+def match(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> None:
+    """Look for templates in image files.
+
+    IMAGES are files, folders and patterns, as for xcorr apply, and so are templates. Templates may have several sizes;
+    what is transparent in them does not count.
+
+    \b
+    Results:
+      --out FILE.csv    a line for each match, under a header
+      --out FILE.jsonl  a JSON object for each match
+      --map DIR         DIR/photo.png.npy, scores (rows, columns, K), before it N for a batch;
+                        of templates of several sizes DIR/photo.png.12x16.npy, ...
+      --draw DIR        DIR/photo.png.png, the image with a box and a score for each match
+
+    A line has the image's file and its number in the file, the template, the score, the row and the column of the top
+    left corner in pixels of the image, the height and the width, and with --subpixel where it is between pixels. Lines
+    are in the order of the files, of their images, of the templates, and then of the scores.
+
+    Where an image or a template is grey and the other has colours, the brightness of these counts.
+
+    A job that was stopped is gone on with by the same command: of image files that are the same, what was found is
+    taken. Results of others are replaced with --overwrite only. The journal is in .FILE.csv.xcorr beside the table.
+
+    Exits with 0 if all files are done, 1 if one failed or the job did, 2 for a usage error, 130 for an interrupt.
+    """  # noqa: D301 (click's mark for lines that stay as they are)
+    from xcorr._cli.match_command import match_files
+
+    match_files(images, out, quiet, options)
 
 
 @commands.command(name="info")

@@ -14,7 +14,18 @@ import numpy as np
 from xcorr._cli.folder import Folder, NotOurs
 from xcorr._reader import open_regular
 
-__all__ = ["check_replaceable", "digest", "digest_in", "put", "state", "whole_file", "write_whole"]
+__all__ = [
+    "check_replaceable",
+    "copy_between",
+    "digest",
+    "digest_between",
+    "digest_in",
+    "put",
+    "state",
+    "whole_digest",
+    "whole_file",
+    "write_whole",
+]
 
 _CHUNK_BYTES = 1 << 20
 
@@ -83,8 +94,32 @@ def digest_in(folder: Folder, name: str) -> str:
 
 def digest_of(file: BinaryIO) -> str:
     """Return the SHA-256 of the bytes that a file has now: one that grows meanwhile has an end, too."""
-    total, left = hashlib.sha256(), os.fstat(file.fileno()).st_size
-    while chunk := file.read(min(left, _CHUNK_BYTES)):
+    return digest_between(file, 0, os.fstat(file.fileno()).st_size)
+
+
+def whole_digest(file: BinaryIO) -> str:
+    """Return the SHA-256 of a file that is being written."""
+    file.flush()
+    return digest_of(file)
+
+
+def digest_between(file: BinaryIO, begin: int, end: int) -> str:
+    """Return the SHA-256 of the bytes [begin, end) of a file, as far as it has them."""
+    total = hashlib.sha256()
+    for chunk in chunks_between(file, begin, end):
         total.update(chunk)
-        left -= len(chunk)
     return total.hexdigest()
+
+
+def copy_between(file: BinaryIO, begin: int, end: int, target: BinaryIO) -> None:
+    """Write the bytes [begin, end) of a file to another one, as far as it has them."""
+    for chunk in chunks_between(file, begin, end):
+        target.write(chunk)
+
+
+def chunks_between(file: BinaryIO, begin: int, end: int) -> Iterator[bytes]:
+    """Give the bytes [begin, end) of a file in turn."""
+    file.seek(max(0, begin))
+    while begin < end and (chunk := file.read(min(end - begin, _CHUNK_BYTES))):
+        yield chunk
+        begin += len(chunk)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 __all__ = [
     "ALPHAS",
+    "DROPPED",
+    "Array",
     "Axes",
     "ImageError",
     "Images",

@@ -230,7 +230,7 @@ class Pen:
         most = max(len(self.wrapped(title, NARROWEST - THUMB - GAP, MOST_LINES)) for title in titles)
         return max(THUMB + 2, LINE * (most + (not look.one_scale))) + GAP // 2
 
-    def write(self, draw: Any, corner: tuple[int, int], lines: Sequence[str], colour: tuple[int, int, int]) -> None:
+    def write(self, draw: Any, corner: tuple[int, int], lines: Sequence[str], colour: Any) -> None:
         """Write lines below each other."""
         for number, line in enumerate(lines):
             draw.text((corner[0], corner[1] + number * LINE), line, fill=colour, font=self.font)
