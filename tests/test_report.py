@@ -24,6 +24,7 @@ from demonstration import N_FIGURES, N_PHOTOGRAPHS, OTHERS, PHOTOGRAPH, few_outc
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
+import xcorr
 from xcorr import banks, cli, datasets
 from xcorr._cli import demo, figures, report
 from xcorr._cli.outcome import speed_text, times_text
@@ -136,7 +137,7 @@ def test_page_begins_with_how_equal_and_how_fast_then_a_photograph_then_digits(r
     tags = [tag for tag, _ in read.tags]
     assert tags.index("img") < tags.index("table")
     titles = [attributes["id"] for tag, attributes in read.tags if tag == "h2"]
-    assert titles == ["a-photograph", "digits", "colours", "time", "responses-beside-scipy-s", "windows"]
+    assert titles == ["a-photograph", "a-template", "digits", "colours", "time", "responses-beside-scipy-s", "windows"]
 
 
 def pixels_of(address):
@@ -145,7 +146,7 @@ def pixels_of(address):
 
 
 def test_photographs_are_the_sample_its_edges_and_its_blur(read, outcomes):
-    whole, edges, blur, *textures = [pixels_of(attributes["src"]) for attributes in read.all("img")]
+    whole, edges, blur, *textures, _, _, _ = [pixels_of(attributes["src"]) for attributes in read.all("img")]
     np.testing.assert_array_equal(whole, PHOTOGRAPH)
     lengths = np.hypot(outcomes[0].response[..., 0], outcomes[0].response[..., 1])
     response = outcomes[1].response
@@ -158,6 +159,24 @@ def test_photographs_are_the_sample_its_edges_and_its_blur(read, outcomes):
     signs = np.sign(textures[0][..., 0].astype(int) - textures[0][..., 2])  # red or blue
     strong = np.abs(outcomes[2].response[..., 0]) > 0.05
     np.testing.assert_array_equal(signs[strong], np.sign(outcomes[2].response[..., 0])[strong])
+
+
+def test_template_is_shown_with_its_scores_and_where_it_is_found(read):
+    *_, large, scores, boxes = [pixels_of(attributes["src"]) for attributes in read.all("img")]
+    template = PHOTOGRAPH[26:41, 12:27]
+    np.testing.assert_array_equal(large[8::16, 8::16], template)
+    expected = xcorr.match(PHOTOGRAPH, template, layout="NHWC", padding=7, min_overlap=0.4)
+    assert scores.shape == (*expected.shape, 3)
+    redder = scores[..., 0].astype(int) - scores[..., 2]
+    assert (np.sign(redder) == np.sign(expected))[np.abs(expected) > 0.02].all()
+    np.testing.assert_array_equal(boxes[110:-10, 10:-10], PHOTOGRAPH[100:])
+    yellow = (boxes == figures.BOX).all(axis=-1)
+    for row, column in ((26, 12), (24, -7), (-2, -6)):
+        top, left = row + 10, column + 10
+        assert yellow[[top - 1, top + 15, top + 3, top + 3], [left + 3, left + 3, left - 1, left + 15]].all()
+        assert not yellow[top : top + 12, left : left + 12].any()
+    assert not yellow[100:].any()
+    assert "xcorr.Peaks takes the best places: 1, 0.984, 0.958." in " ".join(read.words)
 
 
 def test_photograph_is_the_sample_s_tiles_beside_each_other():
@@ -294,7 +313,7 @@ def test_response_of_a_wrong_shape_is_left_out(outcomes, cut):
 def test_photograph_of_a_wrong_shape_is_left_out(outcomes, place):
     wrong = changed(outcomes[place], outcomes[place].response[:-1])
     read = Reader(page_of([*outcomes[:place], wrong, *outcomes[place + 1 :]], ["the shape"]))
-    n_left = {0: 7 - 1, 1: 7 - 1, 2: 7 - 4}[place]  # the photograph, its edges, its blur, four textures
+    n_left = {0: 10 - 1, 1: 10 - 1, 2: 10 - 4}[place]  # photograph, edges, blur, four textures, three of a template
     assert len(read.all("img")) == n_left
 
 

@@ -7,7 +7,7 @@ import pytest
 from xcorr import datasets
 from xcorr._cli import demo
 
-N_FIGURES, N_PHOTOGRAPHS = 12, 2
+N_FIGURES, N_PHOTOGRAPHS = 12, 3
 PHOTOGRAPH = demo.photograph()
 OTHERS = {"OpenCV": 3.0, "torch": 0.5}  # and how many times as long as xcorr they take
 

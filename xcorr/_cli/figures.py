@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xcorr import plot
+from xcorr import match, plot
 from xcorr._cli.outcome import Outcome, Step, times_text
 from xcorr._cli.peers import LOOP
 from xcorr._cli.tiles import painted
 from xcorr._figures.facets import FACET_SIZE, FONT, FRAME, INK, PAPER, Facet, Sheet, draw
 from xcorr._figures.pixels import png
+from xcorr.peaks import Peaks
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -34,6 +35,14 @@ MARKS = (("#0b5cad", "circle"), ("#c4530a", "diamond"), ("#0a7d5f", "square"), (
 
 # Images that are drawn beside their responses: whole lines of a wide window, and not too long in a narrow one.
 MOST_DIGITS, MOST_TILES = 4, 6
+
+# The star of the shipped photograph's flag that is whole: its first row and column in 256ths of the sides, its sides;
+# how many pixels of its window may lie beyond the border, and what is seen of the paper behind these; how many pixels
+# are drawn of one, and the score of what is found.
+STAR_PLACE, STAR_SIZE = (26, 12), 15
+STAR_BEYOND, STAR_PAPER, STAR_ENLARGED, STAR_SCORE = 7, 3, 16, 0.9
+BOX = (240, 228, 66)
+"""Yellow, as of `plot.matches`."""
 
 
 class Picture(NamedTuple):
@@ -79,6 +88,7 @@ def sections(outcomes: Sequence[Outcome], photograph: NDArray[np.uint8]) -> list
             "A photograph",
             [*edges_and_blur(right, photograph), kernels_picture(steps["photograph_textures"]), *textures(right)],
         ),
+        ("A template", [template_pictures(photograph)]),
         ("Digits", [kernels_picture(steps["batch_bank"]), *map(responses_picture, digits)]),
         ("Colours", [kernels_picture(steps["colour_batch_bank"]), *map(colours_picture, tiles)]),
         ("Time", [time_picture(outcomes)]),
@@ -135,6 +145,40 @@ def greatest_but(values: Array) -> float:
     """Return the value that one pixel in two hundred is above: the strongest would leave the others dark."""
     finite = values[np.isfinite(values)]
     return float(np.quantile(finite, 0.995)) if finite.size else 0.0
+
+
+def template_pictures(photograph: NDArray[np.uint8]) -> Photographs:
+    """A part of the photograph, its score at every place, and where it is found."""
+    top, left = (length * place // 256 for length, place in zip(photograph.shape, STAR_PLACE, strict=False))
+    template = photograph[top : top + STAR_SIZE, left : left + STAR_SIZE]
+    scores = match(photograph, template, layout="NHWC", padding=STAR_BEYOND, min_overlap=0.4)
+    peaks = Peaks(9, threshold=STAR_SCORE, min_distance=STAR_BEYOND)(scores)
+    found = peaks[peaks["kernel"] >= 0]
+    large = template.repeat(STAR_ENLARGED, axis=0).repeat(STAR_ENLARGED, axis=1)
+    pictures = [
+        (png(large), f"The template: {'x'.join(map(str, template.shape[:2]))} pixels of the flag, enlarged"),
+        (png(painted(scores, 1.0, "diverging")), "Its score at every place: red is 1, white 0, blue -1"),
+        (png(boxed(photograph, found)), f"The places that score {STAR_SCORE} or more"),
+    ]
+    said = ", ".join(f"{peak['score']:.3g}" for peak in found)
+    caption = (
+        "A star is cut out of the photograph, and xcorr.match scores how well it fits at every place, in all colours "
+        "together and whatever brightness and contrast are there. What lies beyond the border is not seen and does not "
+        f"count, so stars that the border cuts off are found, too. xcorr.Peaks takes the best places: {said}."
+    )
+    return Photographs(pictures, "A template in the photograph", caption)
+
+
+def boxed(photograph: NDArray[np.uint8], peaks: Array) -> NDArray[np.uint8]:
+    """The photograph, on paper somewhat wider than windows reach, with a box around each place."""
+    edge = STAR_BEYOND + STAR_PAPER
+    drawn = np.pad(photograph, ((edge, edge), (edge, edge), (0, 0)), constant_values=255)
+    rows, columns = np.ogrid[: drawn.shape[0], : drawn.shape[1]]
+    for peak in peaks:
+        row, column = (peak[name] + STAR_PAPER + (STAR_SIZE - 1) / 2 for name in ("row", "column"))
+        distance = np.maximum(abs(rows - row), abs(columns - column)) - STAR_SIZE / 2
+        drawn[(distance > 0) & (distance < 3)] = BOX
+    return drawn
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------
