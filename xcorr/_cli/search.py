@@ -155,7 +155,8 @@ class Search:
             own = None if group.masks is None else group.masks[first:end]
             matcher = Matcher(pixels[first:end], layout=layout, template_mask=own, **self.keywords)
             self.matchers[key] = matcher
-        return matcher(images, mask=mask, workers=self.workers)
+        scores: Array = matcher(images, mask=mask, workers=self.workers)
+        return scores
 
     def pair(self, batch: Array, group: Group) -> tuple[Array, Array, Literal["NHW", "NHWC"]]:
         """Return images and templates as they are compared, and their layout."""
