@@ -102,7 +102,7 @@ mutants: .venv/tools-mutants ## change the geometry and the choice of a method i
 # TensorFlow, JAX and dask too: about three gigabytes. Where pip's own settings give a torch for GPUs, install the CPU build first.
 PEERS ?= opencv-python-headless scikit-image torch tensorflow-cpu jax dask[array]
 .PHONY: equivalences
-equivalences: .venv/tools-test ## run every row of docs/from-*.md and task of docs/how-do-i.md with its library; PEERS="scikit-image" selects
+equivalences: .venv/tools-test ## run every row of docs/from-*.md and docs/find-a-template.md and task of docs/how-do-i.md with its library; PEERS="scikit-image" selects
 	$(BIN)/pip install -q $(PEERS)
 	cd tests && ../$(BIN)/pytest test_equivalences.py test_how_do_i.py $(ARGS)
 
