@@ -1,12 +1,16 @@
 """R27: reductions, parts and pairs of random calls beside NumPy on the whole response."""
 
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from bits import draw_bits_call
 from calls import MEMORY, Call, Checked, Draw, check_cases, whole_call
 from rows import Outcome, Row
 from support import checks, reductions
+
+import xcorr
+from xcorr import _reduce_peaks
 
 EXTREMES, OTHERS = ("max", "min", "argmax", "argmin"), ("ppv", "mean", "energy")
 BOUNDS = (None, 0, 1, 2, 5, 100, -1, -2, -5, -100)
@@ -33,7 +37,8 @@ def check_reduced(draw: Draw) -> None:
     if call.dtype().kind == "c":
         refuses(call)
     else:
-        check_reductions(draw, call, pairwise=pairs is not None)
+        check_reductions(draw, call)
+        check_peaks(draw, call)
 
 
 def draw_call(draw: Draw) -> Call:
@@ -91,7 +96,7 @@ def refuses(call: Call) -> None:
         raise AssertionError("the largest of complex numbers")
 
 
-def check_reductions(draw: Draw, call: Call, pairwise: bool) -> None:
+def check_reductions(draw: Draw, call: Call) -> None:
     response = call.run()
     axes = reductions.axes_of(call.images, call.kernels, **{**call.keywords, "layout": call.layout})
     for over in reductions.OVERS:
@@ -106,6 +111,37 @@ def check_reductions(draw: Draw, call: Call, pairwise: bool) -> None:
         out = MEMORY[order](draw, np.full_like(own, 77)) if own.ndim else np.full_like(own, 77)
         assert call.run(reduce=one, over=over, workers=workers, out=out) is out
         assert_same(out, own)
+
+
+def check_peaks(draw: Draw, call: Call) -> None:
+    """Those of the finished responses, however few of these are there at once."""
+    response = call.run()
+    axes = reductions.axes_of(call.images, call.kernels, **{**call.keywords, "layout": call.layout})
+    if 0 in reductions.in_order(response, axes).shape[2:]:
+        return
+    peaks = draw_peaks(draw)
+    expected = reductions.of_map(peaks, response, axes)
+    n_bytes, n_kernels = draw.of(((2**26, 64), (1, 1), (500, 2), (3000, 64)))
+    with (
+        mock.patch.object(_reduce_peaks, "BYTES_AT_ONCE", n_bytes),
+        mock.patch.object(_reduce_peaks, "LEAST_KERNELS", n_kernels),
+    ):
+        found = call.run(reduce=peaks)
+    assert found.dtype == expected.dtype
+    assert found.shape == expected.shape, f"{peaks} of shape {found.shape} instead of {expected.shape}"
+    assert found.tobytes() == expected.tobytes(), f"{peaks} with {n_bytes} bytes and {n_kernels} kernels at once"
+
+
+def draw_peaks(draw: Draw) -> xcorr.Peaks:
+    return xcorr.Peaks(
+        draw.of((1, 2, 5, 20)),
+        threshold=draw.of((None, None, 0, 1.5, -3)),
+        min_distance=draw.of((1, 2, 4, 9)),
+        border=draw.of((0, 0, 1, 3)),
+        largest=not draw.one_in(3),
+        subpixel=draw.of((None, "parabola", "gaussian")),
+        per=draw.of(("kernel", "image")),
+    )
 
 
 def lacks_all(response: np.ndarray, axes: Any, over: str) -> bool:
@@ -133,7 +169,7 @@ ROWS = [
     Row(
         "R27",
         "reduce, roi and pairwise beside NumPy on the whole response: every method, level, layout, dtype and out",
-        "extremes, places, shares, parts and pairs bit for bit, sums within their bound",
+        "extremes, places, shares, peaks, parts and pairs bit for bit, sums within their bound",
         run_reduced,
     )
 ]

@@ -21,13 +21,15 @@ from xcorr._typing import AnyArray, AnyElement, Array, Inexact, Keywords, Reduce
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from xcorr.peaks import Peaks
+
 
 @overload
 def correlate(
     images: npt.ArrayLike,
     kernels: npt.ArrayLike,
     *,
-    reduce: Reduce,
+    reduce: Reduce | Peaks,
     dtype: npt.DTypeLike | None = None,
     out: Array | None = None,
     **keywords: Unpack[Keywords],
@@ -152,12 +154,13 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
         What an integer `dtype` does with sums that it does not hold. "saturate" rounds to nearest, ties to even, and
         brings sums into the type's range, as image libraries do; it allows an integer `dtype` for float operands, too,
         so that pictures give pictures.
-    reduce : {None, "max", "min", "argmax", "argmin", "mean", "ppv", "energy"} or tuple of them
+    reduce : {None, "max", "min", "argmax", "argmin", "mean", "ppv", "energy"}, tuple of them, or `Peaks`
         What is wanted of the responses in their place, by NumPy's names: the share of positive ones is "ppv", the sum
         of their squares "energy". No array of all responses is written. Of a tuple each is computed at once, and a
-        tuple comes back. Not for complex responses.
+        tuple comes back. A `Peaks` gives the records that it finds in finished responses. Not for complex responses.
     over : {"positions", "kernels"}
-        What is reduced: all positions of an image and a kernel, or all kernels at a position.
+        What is reduced: all positions of an image and a kernel, or all kernels at a position. Peaks are over positions;
+        with ``per="image"`` kernels compete.
     dtype : dtype_like, optional
         Of the response. By default integers give int64, with a mask or normalized float64, and others
         `numpy.result_type`. Any float or complex type that is no lesser kind; any integer type for integers, with every
@@ -193,6 +196,7 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     See Also
     --------
     convolve : The same with flipped kernels.
+    Peaks : The best places of responses.
     Correlator : A bank that is prepared once for many calls.
     response_shape : Rows and columns of a response.
 
@@ -305,6 +309,12 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     >>> best, which = xcorr.correlate(scene, templates, reduce=("max", "argmax"), over="kernels")
     >>> float(best[4, 2]), int(which[4, 2])
     (3.0, 1)
+
+    The three best places of all templates together, two pixels apart:
+
+    >>> peaks = xcorr.correlate(scene, templates, reduce=xcorr.Peaks(3, min_distance=2, per="image"))
+    >>> peaks["score"], peaks["kernel"]
+    (array([3., 1., 0.]), array([1, 0, 0]))
     """
     return _respond("correlate", images, kernels, keywords)
 
@@ -314,7 +324,7 @@ def convolve(
     images: npt.ArrayLike,
     kernels: npt.ArrayLike,
     *,
-    reduce: Reduce,
+    reduce: Reduce | Peaks,
     dtype: npt.DTypeLike | None = None,
     out: Array | None = None,
     **keywords: Unpack[Keywords],

@@ -19,6 +19,7 @@ from xcorr._methods.choice import METHODS
 from xcorr._pairs import Pairs
 from xcorr._plan import Plan, plan_for
 from xcorr._reading import read_array_shape
+from xcorr._reduce_peaks import peaks_shape
 from xcorr._run import run
 from xcorr._seen import SeenBank
 from xcorr._settings import USUAL, read_settings, split, takes_keywords
@@ -26,6 +27,8 @@ from xcorr._typing import AnyArray, Array, BankKeywords, Reduce
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from xcorr.peaks import Peaks
 
 KEPT = ("_banks", "_known", "_pairs", "_repeats", "_seen")
 """What a bank keeps between calls, and does not take along."""
@@ -90,7 +93,7 @@ class Correlator:
         self,
         kernels: npt.ArrayLike,
         *,
-        reduce: Reduce | tuple[Reduce, ...] | None = None,
+        reduce: Reduce | tuple[Reduce, ...] | Peaks | None = None,
         dtype: npt.DTypeLike | None = None,
         **keywords: Unpack[BankKeywords],
     ) -> None:
@@ -290,6 +293,9 @@ def check_bank(kernels: Array, layout: str | None, pairwise: bool) -> None:
 def reduced_lines(plan: Plan, n_images: int) -> list[str]:
     """What responses are reduced to, a line for each."""
     reduction = plan.reduction
+    if plan.peaks is not None:
+        shape = peaks_shape(plan, plan.peaks, n_images)
+        return [f"of which {plan.peaks!r} finds the best places, {shape}"]
     if reduction is None:
         return []
     over = plan.settings.over

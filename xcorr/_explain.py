@@ -19,6 +19,7 @@ from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan, plan_for
 from xcorr._reading import checked, read_array_shape
 from xcorr._reduce import images_at_once, reducer_of
+from xcorr._reduce_peaks import BYTES_AT_ONCE
 from xcorr._respond import summed_for
 from xcorr._run import bank_for, run
 from xcorr._seen import Operand, seen_plan
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from xcorr._typing import BankKeywords
+    from xcorr.peaks import Peaks
 
 CALL_SECONDS = 1e-6
 """Seconds that the shortest call takes, whatever it computes."""
@@ -77,7 +79,7 @@ def explain(
     *,
     dtype: npt.DTypeLike = np.float32,
     workers: SupportsIndex | None = None,
-    reduce: Reduce | tuple[Reduce, ...] | None = None,
+    reduce: Reduce | tuple[Reduce, ...] | Peaks | None = None,
     **keywords: Unpack[BankKeywords],
 ) -> Explanation:
     """Say what `correlate` would do with operands of these shapes, how long it would take and why.
@@ -172,7 +174,7 @@ def workers_for(plan: Plan, n_images: int, workers: Any) -> int:
 def predicted_seconds(plan: Plan, n_images: int, n_workers: int) -> float:
     """The longer of what the arithmetic takes and what the memory takes, and the call itself."""
     pixels = prod(axis.length for axis in plan.geometry.axes) * plan.geometry.channels
-    written = 0 if plan.reduction is not None else plan.response_bytes
+    written = 0 if plan.reduction or plan.peaks else plan.response_bytes
     moved = n_images * (pixels * plan.types.images.itemsize + written)
     summed = np.dtype(summed_in(plan) or np.float64).str[1:]
     arithmetic = plan.effort * n_images / rate(plan.level, summed, n_workers)
@@ -223,6 +225,8 @@ def n_bytes(plan: Plan, images: tuple[int, ...], n_workers: int) -> tuple[int, i
         job = job.of_images(0, min(job.n_images, images_at_once(plan.reduction)))
         result = reducer_of(plan, plan.reduction, job.n_images)
         kept = result.nbytes
+    elif plan.peaks is not None:
+        kept = min(plan.response_bytes * job.n_images, BYTES_AT_ONCE)
     bank, workspaces = METHODS[plan.method].n_bytes(job, result, np.dtype(summed).str[1:], n_workers)
     return bank, workspaces + kept
 

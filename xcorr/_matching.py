@@ -20,6 +20,7 @@ from xcorr._reduction import reduction_of
 from xcorr._settings import Settings, read_settings
 from xcorr._templates import FLAT
 from xcorr._typing import SCORES
+from xcorr.peaks import Peaks
 
 Array = npt.NDArray[Any]
 
@@ -119,6 +120,8 @@ class MatchPlan:
             for bounds, length in zip(settings.roi or (None, None), geometry.outputs, strict=True)
         )
         self.roi = Area((rows[0], columns[0]), (rows[1], columns[1]))
+        if isinstance(settings.reduce, Peaks):
+            raise TypeError(f"reduce: got {settings.reduce!r}; allowed of scores are words: Peaks takes finished ones")
         self.reduction = reduction_of(
             settings.reduce, settings.over, self.layout, self.n_responses, (rows, columns), self.response
         )

@@ -12,9 +12,11 @@ from xcorr._machine import cache_bytes
 from xcorr._memory import empty
 from xcorr._plan import Plan
 from xcorr._reduce import new_results
+from xcorr._reduce_peaks import peaks_shape
 from xcorr._respond import may_overlap
-from xcorr._run import reduced
+from xcorr._run import found_peaks, reduced
 from xcorr._settings import words_of
+from xcorr.peaks import no_peaks
 
 Array = npt.NDArray[Any]
 Call = Callable[..., Any]  # of images, with `out` and `workers`
@@ -55,6 +57,9 @@ class Pairs:
         shape = self.plan.response_shape(len(images))
         if workers is not None:
             workers = _workers.count_workers(workers)
+        if self.plan.peaks is not None:
+            of_peaks = peaks_shape(self.plan, self.plan.peaks, len(images))
+            return found_peaks(of_peaks, types.response, out, lambda: self.find_peaks(images, workers))
         if reduction is not None:
             return reduced(reduction, len(images), out, lambda targets: self.reduce_all(images, targets, workers))
         target, _held = (None, []) if out is None else check_out(out, shape, types.response)
@@ -104,6 +109,14 @@ class Pairs:
                 out = places[0] if reduction.alone else places
                 self.of_some(first, first + 1, False)(images[first], out=out, workers=workers)
         return results
+
+    def find_peaks(self, images: Array, workers: Any) -> Array:
+        """The peaks of all images' responses."""
+        peaks: Any = self.plan.peaks
+        found = no_peaks(peaks_shape(self.plan, peaks, len(images)), self.plan.types.response)
+        for index in range(len(images)):
+            found[index] = self.of_some(index, index + 1, False)(images[index], workers=workers)
+        return found
 
     def images_at_once(self, images: Array) -> int:
         """Images that are groups of one call, 0 where they cannot be: by the direct method, whose bits are the same.

@@ -1,8 +1,27 @@
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 FIELDS: tuple[str, ...]
+
+class Finder:
+    def __init__(
+        self,
+        sizes: tuple[int, int, int],
+        dtype: np.dtype[Any],
+        k: int,
+        gate: float | None,
+        distance: int,
+        border: int,
+        how: str | None,
+        largest: bool,
+        by_image: bool,
+    ) -> None: ...
+    def take(
+        self, responses: npt.NDArray[Any], above: int, first_row: int, end_row: int, first_kernel: int = 0
+    ) -> None: ...
+    def write(self, peaks: npt.NDArray[Any]) -> None: ...
 
 def find_peaks(
     responses: npt.NDArray[Any],

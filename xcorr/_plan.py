@@ -17,7 +17,7 @@ from xcorr._layouts import Layout, arranged, groups_of, of_one_image, operand_si
 from xcorr._methods import direct, sections
 from xcorr._methods.choice import METHODS, choose
 from xcorr._reading import checked, places_of
-from xcorr._reduction import reduction_of
+from xcorr._reduction import peaks_of, reduction_of
 from xcorr._settings import Settings
 from xcorr._workers import refuse_too_large
 
@@ -54,12 +54,18 @@ class Plan:
             groups=groups_of(self.layout, image[2], settings.groups),
             reading=reading_of(images_shape, kernels_shape, self.layout, settings.groups),
         )
-        area, self.geometry = part_of(geometry, settings)
-        outputs = tuple(count for _, count in area)
-        asked, n_kernels = (settings.reduce, settings.over), self.geometry.n_kernels
-        self.reduction = reduction_of(*asked, self.layout, n_kernels, area, self.types.response)
-        self.method = choose(self.geometry, self.types, settings.method, settings.precision)
+        self.area, geometry = part_of(geometry, settings)
+        self.peaks = peaks_of(settings.reduce, settings.over, self.area, self.types.response)
+        names, n_kernels = None if self.peaks else settings.reduce, geometry.n_kernels
+        self.reduction = reduction_of(names, settings.over, self.layout, n_kernels, self.area, self.types.response)
+        self.method = choose(geometry, self.types, settings.method, settings.precision)
         self.parts = self.types.parts
+        self.take_geometry(geometry)
+
+    def take_geometry(self, geometry: Geometry) -> None:
+        """Take the sizes of the responses that are wanted, of which there may be none."""
+        self.geometry = geometry
+        outputs = tuple(count for _, count in self.area)
         self.depth = self.geometry.channels // self.geometry.groups * (2 if self.types.images.kind == "c" else 1)
         self.n_kernels = self.geometry.n_kernels // self.geometry.groups * self.parts
         sizes = (1, *outputs, self.geometry.n_kernels)
@@ -120,6 +126,21 @@ class Plan:
     def no_fill(self) -> Array:
         """The fill value 0 of every channel."""
         return np.zeros(self.geometry.groups * self.depth)
+
+    def some(self, n_kernels: int, rows: tuple[int, int]) -> "Plan":
+        """The plan of so many kernels, and of so many rows from the first one on, whose responses have these bits."""
+        images, images_dtype, kernels, kernels_dtype = self.shapes
+        axis, (_, n_columns) = self.layout.kernels[0], self.geometry.outputs
+        if axis >= 0:
+            kernels = (*kernels[:axis], n_kernels, *kernels[axis + 1 :])
+        settings = self.settings._replace(roi=None, reduce=None)
+        plan = Plan(settings, self.level, images, images_dtype, kernels, kernels_dtype)
+        geometry, area = self.geometry._replace(n_kernels=n_kernels), (rows, (0, n_columns))
+        if rows != (0, geometry.outputs[0]):
+            geometry = geometry.part(area, True)._replace(whole=geometry.whole or geometry.axes)
+        plan.area, plan.method = area, self.method
+        plan.take_geometry(geometry)
+        return plan
 
     @functools.cached_property
     def without_roi(self) -> "Plan":

@@ -194,7 +194,7 @@ def places_of(bounds: tuple[int | None, int | None], length: int) -> tuple[int, 
 def read_reduce(reduce: Any) -> str | tuple[str, ...] | None:
     """None, one of the words, or a tuple of at least one."""
     words = ", ".join(map(repr, REDUCTIONS))
-    problem = f"reduce: got {shown(reduce)}; allowed are None, {words} and a tuple of them"
+    problem = f"reduce: got {shown(reduce)}; allowed are None, {words}, a tuple of them and a Peaks"
     if reduce is None:
         return None
     if isinstance(reduce, str):

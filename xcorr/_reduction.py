@@ -8,6 +8,8 @@ import numpy as np
 from xcorr._axes import Span
 from xcorr._engine import bytes_of_kept
 from xcorr._layouts import Layout
+from xcorr._reading import read_reduce
+from xcorr.peaks import Peaks
 
 MOST_SUMMED = 2**31
 """Responses of an image and a kernel that a sum would lose bits of."""
@@ -63,6 +65,24 @@ class Reduction(NamedTuple):
         """Bytes of what is kept of an image's responses until all of them are there."""
         count = prod(self.outputs) if self.over_kernels else self.n_kernels
         return int(count * bytes_of_kept(self.names, self.over_kernels, self.response.str[1:]))
+
+
+def read_reduction(reduce: Any) -> str | tuple[str, ...] | Peaks | None:
+    """None, one of the words, a tuple of them, or what finds peaks."""
+    return reduce if isinstance(reduce, Peaks) else read_reduce(reduce)
+
+
+def peaks_of(reduce: Any, over: str, area: Span, response: np.dtype[Any]) -> Peaks | None:
+    """What finds peaks, if that is asked for and the response has them."""
+    if not isinstance(reduce, Peaks):
+        return None
+    if response.kind == "c":
+        raise TypeError(f"reduce: got {reduce!r} for responses of {response}; allowed for complex ones is None")
+    if over != "positions":
+        raise ValueError(f"over: got {over!r} with {reduce!r}; allowed is 'positions'")
+    if 0 in (area[0][1], area[1][1]):
+        raise ValueError(f"reduce: got {reduce!r} over no positions; at least 1 is needed")
+    return reduce
 
 
 def reduction_of(

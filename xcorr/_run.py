@@ -17,8 +17,10 @@ from xcorr._methods.asked import Done
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan
 from xcorr._reduce import check_apart, nothing_reduced, reduce_responses
+from xcorr._reduce_peaks import find_in_responses, peaks_shape
 from xcorr._reduction import Reduction
 from xcorr._respond import respond
+from xcorr.peaks import record_type
 
 Array = npt.NDArray[Any]
 
@@ -125,6 +127,13 @@ def run(
             return reduce_responses(Job(plan, images, bank, fill, workers), reduction, targets)
 
         return reduced(reduction, n_images, out, reduce)
+    if plan.peaks is not None:
+        peaks = plan.peaks
+
+        def find() -> Array:
+            return find_in_responses(Job(plan, images, bank, fill, workers), peaks)
+
+        return found_peaks(peaks_shape(plan, peaks, n_images), plan.types.response, out, find)
     target, _held = (None, []) if out is None else check_out(out, shape, plan.types.response)
     if 0 in shape:
         return np.empty(shape, plan.types.response) if out is None else out
@@ -154,6 +163,17 @@ def reduced(reduction: Reduction, n_images: int, out: Any, reduce: Callable[[lis
     if out is not None:
         return out if reduction.alone else tuple(out)
     return results[0] if reduction.alone else tuple(results)
+
+
+def found_peaks(shape: tuple[int, ...], response: np.dtype[Any], out: Any, find: Callable[[], Array]) -> Array:
+    """The peaks that `find` gives, in `out` if there is one."""
+    target, _held = (None, []) if out is None else check_out(out, shape, record_type(response))
+    found = find()
+    if target is None:
+        return found
+    target[...] = found
+    returned: Array = out
+    return returned
 
 
 def check_outs(out: Any, reduction: Reduction, n_images: int) -> tuple[list[Array], list[Any]]:

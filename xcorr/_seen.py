@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr import _workers
-from xcorr._arrays import check_out, copy_in_pieces, some_images, take_bias, take_fill
+from xcorr._arrays import check_out, copy_in_pieces, in_order, some_images, take_bias, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import Types, check_element, choose_types, integer_range
 from xcorr._layouts import Layout, of_one_image
@@ -21,13 +21,15 @@ from xcorr._masks import canonical, canonical_mask
 from xcorr._memory import empty
 from xcorr._plan import Plan, plan_for
 from xcorr._reduce import new_results
-from xcorr._reduction import Reduction, reduction_of
+from xcorr._reduce_peaks import find_in_map, peaks_shape
+from xcorr._reduction import Reduction, peaks_of, reduction_of
 from xcorr._respond import may_overlap
-from xcorr._run import reduced, run
+from xcorr._run import found_peaks, reduced, run
 from xcorr._seen_shares import divide_by_shares, whole_area
 from xcorr._settings import USUAL, Settings
 from xcorr._unseen_taps import Taps, add_seen_taps, finite_taps
 from xcorr._workers import refuse_too_large
+from xcorr.peaks import Peaks, no_peaks
 
 Array = npt.NDArray[Any]
 
@@ -47,6 +49,7 @@ class SeenPlan(NamedTuple):
     finishes: bool  # sums are not the responses yet
     reduction: Reduction | None
     reduces_sums: bool  # as they come; else responses when they are known
+    peaks: Peaks | None = None  # finds places in these
 
     @property
     def in_place(self) -> bool:
@@ -80,7 +83,8 @@ def seen_plan(
     if weights:
         pixels = np.result_type(types.sums, np.complex64) if pixels.kind == "c" else types.sums
     finishes = settings.normalize or not (finite or not types.rounds_floats)
-    reduces_sums = settings.reduce is not None and finite and not finishes
+    finds_peaks = isinstance(settings.reduce, Peaks)
+    reduces_sums = settings.reduce is not None and finite and not finishes and not finds_peaks
     inner = settings._replace(dtype=types.response.str, pairwise=False, normalize=False)
     if not reduces_sums:
         inner = inner._replace(reduce=None)
@@ -89,8 +93,11 @@ def seen_plan(
         inner = inner._replace(dtype=summed.str, overflow="raise")
     plan = plan_for(inner, images.shape, pixels, shape, taps)
     n_kernels, area = plan.geometry.n_kernels, whole_area(plan)
-    reduction = reduction_of(settings.reduce, settings.over, plan.layout, n_kernels, area, types.response)
-    return SeenPlan(plan, types, finishes, reduction, reduces_sums)
+    peaks, names = peaks_of(settings.reduce, settings.over, area, types.response), settings.reduce
+    reduction = reduction_of(
+        None if finds_peaks else names, settings.over, plan.layout, n_kernels, area, types.response
+    )
+    return SeenPlan(plan, types, finishes, reduction, reduces_sums, peaks)
 
 
 class SeenBank:
@@ -123,6 +130,16 @@ class SeenBank:
         n_images = images.shape[0] if plan.sums.layout.images[0] >= 0 else 1
         shape = plan.sums.response_shape(n_images)
         operands = [images, self.kernels, *([mask] if isinstance(mask, np.ndarray) else [])]
+        if plan.peaks is not None:
+            of_peaks = peaks_shape(plan.sums, plan.peaks, n_images)
+
+            def find() -> Array:
+                found = no_peaks(of_peaks, plan.types.response)
+                if 0 not in shape:
+                    self.respond_all(plan, images, seen, [found], workers)
+                return found
+
+            return found_peaks(of_peaks, plan.types.response, out, find)
         if plan.reduction is not None:
             reduction = plan.reduction
 
@@ -161,7 +178,7 @@ class SeenBank:
         sums = plan.sums
         sums.check_it_fits()
         weighted = 0 if mask is None else one_image(sums)
-        of_map = plan.reduction is not None and not plan.reduces_sums
+        of_map = plan.peaks is not None or (plan.reduction is not None and not plan.reduces_sums)
         beside = sums.response_bytes * (of_map + (not plan.in_place))
         refuse_too_large("images", "weighted pixels of one image", weighted, beside, "sums")
         take_fill(self.fill_value, images.dtype.newbyteorder("="), self.settings.boundary, sums.geometry.channels)
@@ -208,6 +225,12 @@ class SeenBank:
             end = min(first + at_once, some[1])
             own = some_images(images, sums.layout.images[0], first, end)
             part = seen[first:end] if isinstance(seen, np.ndarray) and len(seen) > 1 else seen
+            if plan.peaks is not None:
+                responses = empty(sums.response_shape(end - first), plan.types.response)
+                self.respond_some(plan, own, part, responses, workers)
+                found = find_in_map(in_order(responses, sums.layout.response), plan.peaks, sums)
+                some_images(results[0], 0 if sums.layout.response[0] >= 0 else -1, first, end)[...] = found
+                continue
             if reduction is None:
                 self.respond_some(
                     plan, own, part, some_images(results[0], sums.layout.response[0], first, end), workers

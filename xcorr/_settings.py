@@ -20,12 +20,13 @@ from xcorr._reading import (
     read_layout_word,
     read_padding,
     read_pair,
-    read_reduce,
     read_roi,
     read_word,
     whole_number,
 )
+from xcorr._reduction import read_reduction
 from xcorr._typing import CallKeywords
+from xcorr.peaks import Peaks
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -70,7 +71,7 @@ class Settings(NamedTuple):
     method: Annotated[str, Keyword("auto", partial(read_word, argument="method", words=("auto", *METHODS)))]
     precision: Annotated[str, Keyword("standard", partial(read_word, argument="precision", words=PRECISIONS))]
     overflow: Annotated[str, Keyword("raise", partial(read_word, argument="overflow", words=OVERFLOWS))]
-    reduce: Annotated[str | tuple[str, ...] | None, Keyword(None, read_reduce)]
+    reduce: Annotated[str | tuple[str, ...] | Peaks | None, Keyword(None, read_reduction)]
     over: Annotated[str, Keyword("positions", partial(read_word, argument="over", words=OVERS))]
     dtype: Annotated[str | None, Keyword(None, read_response_dtype)]
     flip: bool = False  # no keyword: the kernels are turned around for a convolution, which never conjugates
@@ -92,7 +93,7 @@ def words_of(settings: Settings) -> dict[str, Any]:
     return words
 
 
-HINTS = get_type_hints(CallKeywords)
+HINTS = get_type_hints(CallKeywords, localns={"Peaks": Peaks})
 
 OPERANDS = {"fill_value": 0, "bias": None, "mask": None, "out": None, "workers": None}
 """Defaults of the keywords that hold numbers and arrays, or only say where and by how many it is computed."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, SupportsIndex, TypedDict, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypedDict, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from xcorr.peaks import Peaks
 
 Array = npt.NDArray[Any]
 Layout = Literal["NHWC", "NCHW", "NHW"]
@@ -75,7 +78,7 @@ class WholeKeywords(SumKeywords, total=False):
 class CallKeywords(BankKeywords, total=False):
     """All keywords of `correlate`."""
 
-    reduce: Reduce | tuple[Reduce, ...] | None
+    reduce: Reduce | tuple[Reduce, ...] | Peaks | None
     dtype: npt.DTypeLike | None
     out: Array | None
     workers: SupportsIndex | None

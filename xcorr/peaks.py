@@ -66,6 +66,8 @@ class Peaks:
 
     Notes
     -----
+    As ``reduce=Peaks(...)`` of `correlate` the responses of all images and kernels are never there at once.
+
     A NaN is no peak and beside its neighbours counts as minus infinity, with ``largest=False`` as infinity. What lies
     beyond the edge is no neighbour.
 

@@ -1,6 +1,6 @@
 # Rows of responses as keys: numbers of one of three types in the same order, the other way round for minima.
 
-from half cimport half, half_to_float
+from half cimport float_to_half, half, half_to_float
 from libc.float cimport DBL_MAX, FLT_MAX
 from libc.math cimport INFINITY
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -88,6 +88,44 @@ cdef inline key key_of(int64_t rank, key of_type) noexcept nogil:
         return <key> wide
 
 
+cdef inline void write_whole(int64_t whole, Py_ssize_t n_bytes, char* target) noexcept nogil:
+    """Writes an integer of at most 32 bits."""
+    cdef uint32_t four = <uint32_t> whole
+    cdef uint16_t two = <uint16_t> whole
+    cdef uint8_t one = <uint8_t> whole
+    if n_bytes == 4:
+        memcpy(target, &four, 4)
+    elif n_bytes == 2:
+        memcpy(target, &two, 2)
+    else:
+        memcpy(target, &one, 1)
+
+
+cdef void write_score(const Elements* elements, int64_t rank, bint is_negative, char* score) noexcept nogil:
+    """Writes the response that has this rank, a zero with its sign, in native byte order."""
+    cdef int64_t whole = ~rank if elements.mirrored else rank
+    cdef double wide = key_of(rank, <double> 0)
+    cdef float number
+    cdef half small
+    if is_negative:
+        wide = -0.0
+    if elements.mirrored:
+        wide = -wide
+    if elements.type == INT64 or elements.type == UINT64:
+        whole = whole ^ <int64_t> SIGN if elements.type == UINT64 else whole
+        memcpy(score, &whole, 8)
+    elif elements.type == FLOAT64:
+        memcpy(score, &wide, 8)
+    elif elements.type == FLOAT32:
+        number = <float> wide
+        memcpy(score, &number, 4)
+    elif elements.type == FLOAT16:
+        small = float_to_half(<float> wide)
+        memcpy(score, &small, 2)
+    else:
+        write_whole(<int64_t> wide, elements.n_bytes, score)
+
+
 cdef inline double value_of(key number, const Elements* elements) noexcept nogil:
     """The response that a key stands for."""
     cdef int64_t bits
@@ -96,6 +134,17 @@ cdef inline double value_of(key number, const Elements* elements) noexcept nogil
         return <double> (<uint64_t> bits ^ SIGN) if elements.type == UINT64 else <double> bits
     else:
         return -<double> number if elements.mirrored else <double> number
+
+
+cdef inline bint is_negative_zero(key number) noexcept nogil:
+    cdef double wide
+    cdef int64_t bits
+    if key is int64_t:
+        return False
+    else:
+        wide = number
+        memcpy(&bits, &wide, 8)
+        return bits == <int64_t> SIGN
 
 
 cdef inline double difference(key one, key other) noexcept nogil:

@@ -38,6 +38,7 @@ cdef struct Candidate:
     int64_t rank                     # of the score among all scores: the greater one is before the other
     Py_ssize_t row, column, kernel
     double sub_row, sub_column
+    bint is_negative                 # what a zero's rank does not say
 
 cdef struct Pool:                    # of the candidates that compete for the same places
     Candidate* candidates

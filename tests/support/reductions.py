@@ -62,6 +62,17 @@ def of_numpy(response, name, over, axes):
     return found if axes.has_images else np.asarray(found[0])
 
 
+def of_map(peaks, response, axes):
+    """The records of a finished response, with whole places."""
+    ordered = np.moveaxis(in_order(response, axes), 1, 3)
+    found = peaks(ordered, "NHWC")
+    for name, begin in zip(("row", "column"), axes.first, strict=True):
+        found[name][found["kernel"] >= 0] += begin
+        found["sub_" + name][found["kernel"] >= 0] += begin
+    found = found if peaks.per == "image" or axes.has_kernels else found[:, 0]
+    return found if axes.has_images else found[0]
+
+
 def of_lines(lines, name):
     """NumPy's reduction over the last axis."""
     if name in EXTREMES:
