@@ -155,6 +155,14 @@ def with_gaps(guarded, expected, planes):
     return response_memory(guarded, wide, planes)[:, :, :n_columns]
 
 
+def largest_of(images, kernels, expected, over_kernels, **keywords):
+    """The largest responses at each position or of each kernel, with what else a reduction may be asked for."""
+    if expected.dtype.kind == "c":
+        return None
+    names, over = ("max", "argmin", "ppv", "mean", "energy"), "kernels" if over_kernels else "positions"
+    return xcorr.correlate(images, kernels, reduce=names, over=over, workers=2, **keywords)[0]
+
+
 def run(method, dtype, results):
     """Every case on every level between guard pages; a touched guard kills this process.
 
@@ -183,8 +191,13 @@ def run(method, dtype, results):
                     xcorr.correlate(placed, guarded(kernels), out=out, method=method, workers=workers, **case.keywords)
                     xcorr.correlate(placed, guarded(kernels), out=spaced, method=method, workers=1, **case.keywords)
                     response = xcorr.correlate(*map(guarded, marked), method=method, workers=1, **case.keywords)
+                    largest = largest_of(placed, guarded(kernels), expected, planes, method=method, **case.keywords)
                 rounded = method == "fft" or (method == "winograd" and case.kernels[1] == 5)
                 if not all(np.array_equal(np.rint(own) if rounded else own, expected) for own in (out, spaced)):
+                    return
+                if largest is not None and not np.array_equal(
+                    np.rint(largest) if rounded else largest, expected.max(3 if planes else (1, 2))
+                ):
                     return
                 if not np.array_equal(np.isfinite(response), handed_back):
                     return
