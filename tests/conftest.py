@@ -1,5 +1,6 @@
 """Fixtures and settings of every test."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,14 @@ def level(request):
 def method(request):
     """A forced method that serves every call."""
     return request.param
+
+
+@pytest.fixture
+def in_the_background():
+    """Interrupts are ignored, as the shell says of jobs that a script leaves in the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

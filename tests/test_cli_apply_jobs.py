@@ -162,14 +162,6 @@ def test_many_runs_at_the_same_time_leave_what_one_would(photos):
     assert tree("out") == tree("alone")
 
 
-@pytest.fixture
-def in_the_background():
-    """Interrupts are ignored, as the shell says of jobs that a script leaves in the background."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @linux
 @pytest.mark.usefixtures("in_the_background")
 def test_an_interrupt_is_one_line_and_the_next_run_goes_on(rng):

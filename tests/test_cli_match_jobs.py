@@ -15,8 +15,6 @@ from finding import lines, match, places, save
 
 pytest.importorskip("tifffile")
 
-from test_cli_apply_jobs import in_the_background  # noqa: F401
-
 from xcorr._cli import match_run
 from xcorr._cli.folder import Folder
 from xcorr._cli.journal import locked

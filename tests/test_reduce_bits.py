@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from checks import assert_same_bits, random_generator, real_numbers
 from looping import for_each
+from reduced_calls import METHODS, operands
 from reductions import EXTREMES, NAMES, OVERS, assert_reduced, assert_same_reductions, axes_of, of_numpy
-from test_reduce import METHODS, operands
 
 import xcorr
 from xcorr import _workers

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from checks import random_generator, real_numbers
 from looping import for_each
+from pairs import SHAPES
+from parts import CASES, PARTS, part_of
 from quads import operands
 from reductions import EXTREMES, NAMES, OVERS, assert_are_of, assert_reduced, assert_same_reductions, axes_of
-from test_pairwise import SHAPES
-from test_roi import CASES, PARTS, part_of
 
 import xcorr
 from xcorr import _pairs

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from checks import random_generator, real_numbers, whole_numbers
 from looping import for_each
+from pairs import SHAPES
+from parts import CASES, PARTS, part_of
+from reduced_calls import METHODS, operands
 from reductions import axes_of, of_map
-from test_pairwise import SHAPES
-from test_reduce import METHODS, operands
-from test_roi import CASES, PARTS, part_of
 
 import xcorr
 from xcorr import Peaks, _reduce_peaks
