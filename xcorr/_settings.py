@@ -3,10 +3,12 @@
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Any, NamedTuple, TypeVar, get_type_hints
+from typing import Annotated, Any, NamedTuple, SupportsIndex, TypeVar, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 
+from xcorr import _typing
 from xcorr._dtypes import read_dtype
 from xcorr._foreign import shown
 from xcorr._reading import (
@@ -25,7 +27,7 @@ from xcorr._reading import (
     whole_number,
 )
 from xcorr._reduction import read_reduction
-from xcorr._typing import CallKeywords
+from xcorr._typing import Array, BankKeywords, Reduce
 from xcorr.peaks import Peaks
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -93,7 +95,16 @@ def words_of(settings: Settings) -> dict[str, Any]:
     return words
 
 
-HINTS = get_type_hints(CallKeywords, localns={"Peaks": Peaks})
+class CallKeywords(BankKeywords, total=False):
+    """All keywords of `correlate`; types as a signature shows them."""
+
+    reduce: "Reduce | tuple[Reduce, ...] | Peaks | None"
+    dtype: "npt.DTypeLike | None"
+    out: "Array | None"
+    workers: "SupportsIndex | None"
+
+
+HINTS = get_type_hints(CallKeywords, vars(_typing), {"Peaks": Peaks})
 
 OPERANDS = {"fill_value": 0, "bias": None, "mask": None, "out": None, "workers": None}
 """Defaults of the keywords that hold numbers and arrays, or only say where and by how many it is computed."""

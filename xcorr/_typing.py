@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypedDict, TypeVar, get_args
+from typing import Any, Literal, SupportsIndex, TypedDict, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from xcorr.peaks import Peaks
 
 Array = npt.NDArray[Any]
 Layout = Literal["NHWC", "NCHW", "NHW"]
@@ -72,13 +69,4 @@ class Keywords(BankKeywords, total=False):
 class WholeKeywords(SumKeywords, total=False):
     """The keywords of `correlate` with which integers give integers."""
 
-    workers: SupportsIndex | None
-
-
-class CallKeywords(BankKeywords, total=False):
-    """All keywords of `correlate`."""
-
-    reduce: Reduce | tuple[Reduce, ...] | Peaks | None
-    dtype: npt.DTypeLike | None
-    out: Array | None
     workers: SupportsIndex | None
