@@ -131,15 +131,6 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     pairwise : bool
         Whether each image has a kernel or bank of its own: `kernels` have an N in front, (N, kh, kw) or (N, K, kh, kw)
         for images (N, H, W), and the response is what each pair gives by itself. The bias is the same for all.
-    mask : array_like or "finite", optional
-        What is seen of the images: bools, integers (all but 0 are) or shares from 0 to 1, of the images' shape, with or
-        without channels, for each image or, without N, for all. Beside images of four axes three are (N, H, W).
-        "finite" leaves out NaN and infinity. What is unseen, constant padding too, enters no sum, whatever it holds;
-        pixels that are seen in part count by their shares. A mask is mirrored and wrapped with its image.
-    normalize : bool
-        Whether each sum is divided by the share of its kernel, of ``sum |kernel|``, that was seen, so that missing
-        pixels and borders do not darken: smoothing then leaves a constant image what it is. Constant padding is unseen
-        as with a mask. The bias is added afterwards. NaN where nothing was seen.
     bias : array_like, optional
         (K,), or a scalar for a single kernel; added to the response.
     conjugate : bool
@@ -154,13 +145,22 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
         What an integer `dtype` does with sums that it does not hold. "saturate" rounds to nearest, ties to even, and
         brings sums into the type's range, as image libraries do; it allows an integer `dtype` for float operands, too,
         so that pictures give pictures.
+    over : {"positions", "kernels"}
+        What is reduced: all positions of an image and a kernel, or all kernels at a position. Peaks are over positions;
+        with ``per="image"`` kernels compete.
+    mask : array_like or "finite", optional
+        What is seen of the images: bools, integers (all but 0 are) or shares from 0 to 1, of the images' shape, with or
+        without channels, for each image or, without N, for all. Beside images of four axes three are (N, H, W).
+        "finite" leaves out NaN and infinity. What is unseen, constant padding too, enters no sum, whatever it holds;
+        pixels that are seen in part count by their shares. A mask is mirrored and wrapped with its image.
+    normalize : bool
+        Whether each sum is divided by the share of its kernel, of ``sum |kernel|``, that was seen, so that missing
+        pixels and borders do not darken: smoothing then leaves a constant image what it is. Constant padding is unseen
+        as with a mask. The bias is added afterwards. NaN where nothing was seen.
     reduce : {None, "max", "min", "argmax", "argmin", "mean", "ppv", "energy"}, tuple of them, or `Peaks`
         What is wanted of the responses in their place, by NumPy's names: the share of positive ones is "ppv", the sum
         of their squares "energy". No array of all responses is written. Of a tuple each is computed at once, and a
         tuple comes back. A `Peaks` gives the records that it finds in finished responses. Not for complex responses.
-    over : {"positions", "kernels"}
-        What is reduced: all positions of an image and a kernel, or all kernels at a position. Peaks are over positions;
-        with ``per="image"`` kernels compete.
     dtype : dtype_like, optional
         Of the response. By default integers give int64, with a mask or normalized float64, and others
         `numpy.result_type`. Any float or complex type that is no lesser kind; any integer type for integers, with every
@@ -397,11 +397,11 @@ def convolve(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) -> 
     ----------
     images, kernels
         As for `correlate`.
-    layout, padding, boundary, fill_value, stride, dilation, groups, roi, pairwise, mask, normalize, bias
+    layout, padding, boundary, fill_value, stride, dilation, groups, roi, pairwise, bias
         As for `correlate`; the padding is that of the correlation with the flipped kernels.
     conjugate : bool
         Without effect, so that both functions take the same keywords: a convolution never conjugates.
-    method, precision, overflow, reduce, over, dtype, out, workers
+    method, precision, overflow, over, mask, normalize, reduce, dtype, out, workers
         As for `correlate`.
 
     Returns

@@ -50,14 +50,16 @@ class Correlator:
     ----------
     kernels : array_like
         The bank, as for `correlate`.
-    dtype, layout, padding, boundary, fill_value, stride, dilation, groups, roi, bias, conjugate, method, precision
-        As for `correlate`.
-    pairwise, normalize, overflow
-        As for `correlate`.
-    reduce, over
+    reduce
         As for `correlate`: what a call gives in the place of the responses.
+    dtype, layout, padding, boundary, fill_value, stride, dilation, groups, roi, pairwise, bias, conjugate
+        As for `correlate`.
+    method, precision, overflow, over
+        As for `correlate`.
     mask
         As for `correlate`: what is seen of all images that come. An array is copied.
+    normalize
+        As for `correlate`.
 
     Raises
     ------

@@ -92,9 +92,9 @@ def explain(
         Type of both operands.
     workers : int, optional
         Threads to use at most, as for `correlate`.
-    layout, padding, boundary, fill_value, stride, dilation, groups, roi, pairwise, bias, conjugate, method, precision
+    reduce, layout, padding, boundary, fill_value, stride, dilation, groups, roi, pairwise, bias, conjugate
         As for `correlate`.
-    mask, normalize, overflow, reduce, over
+    method, precision, overflow, over, mask, normalize
         As for `correlate`. `bias` and `fill_value` are taken and change nothing; what is told of calls with a mask or
         that are normalized are the sums over what is seen.
 

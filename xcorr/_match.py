@@ -56,13 +56,13 @@ def match(
     score : {"zncc", "ncc", "covariance", "correlation", "ssd", "nssd"}
         What is computed, see Notes. "zncc" is 1 for a copy, whatever its brightness and contrast, and -1 for an
         inverted one.
-    layout, padding, boundary, stride, dilation, roi, pairwise
+    layout, padding, boundary
         As for `correlate`.
-    reduce, over
-        As for `correlate`: what is given in the place of the scores, which then are made some at a time.
     fill_value : scalar or array_like, (C,), optional
         The value of the constant padding, whose pixels then are like others. None: padding is unseen, as what a mask
         leaves out.
+    stride, dilation
+        As for `correlate`.
     mask : array_like or "finite", optional
         What counts of the images: bools, integers (all but 0 count) or shares from 0 to 1, of the images' shape, with
         or without channels, for each image or, without N, for all. Beside images of four axes three are (N, H, W).
@@ -74,6 +74,10 @@ def match(
     undefined : float, optional
         The score of what has none: of flat windows and templates, and of those that see too little. None is 0, and
         infinity for "ssd" and "nssd".
+    pairwise, roi
+        As for `correlate`.
+    reduce, over
+        As for `correlate`: what is given in the place of the scores, which then are made some at a time.
     method, precision
         As for `correlate`; the bounds on the scores hold by each method.
     dtype : dtype_like, optional

@@ -93,6 +93,8 @@ def choose_method(
         Of both operands.
     layout, padding, boundary, stride, dilation, groups, roi, pairwise, conjugate, method, precision
         As for `correlate`.
+    mask, normalize
+        As for `correlate`.
 
     Returns
     -------

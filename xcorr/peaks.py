@@ -31,7 +31,7 @@ class Peaks:
     A candidate is a response that is at least as large as each of its eight neighbours that follow it, row by row, and
     larger than each that precedes it; so a plateau gives its first pixel, and each other one that begins without a
     neighbour of the plateau before it. By falling score, then by row, column and kernel, candidates are accepted that
-    no accepted one is too near to, until there are `k`.
+    no accepted one is too near to, until there are ``k``.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Peaks:
         on each axis, or through the logarithms of the three, as fits a peak of Gaussian shape. Where a logarithm does
         not exist, the responses themselves are taken for that axis.
     per : {"kernel", "image"}
-        Whether each kernel's map has its `k` peaks, or all kernels of an image have `k` together, which keep their
+        Whether each kernel's map has its ``k`` peaks, or all kernels of an image have ``k`` together, which keep their
         distance from each other: at one place there is one kernel's alone.
 
     Raises
@@ -75,7 +75,7 @@ class Peaks:
     first and the last are peaks.
 
     Beside the peaks a call needs some rows of a map and memory for candidates: few of them, as those are forgotten that
-    cannot be peaks any more, but at the very most about (4 k - 3) `min_distance`² for each map.
+    cannot be peaks any more, but at the very most about (4 k - 3) times ``min_distance`` squared for each map.
 
     Objects compare equal and hash by their keywords, and cannot be changed.
 
@@ -146,8 +146,8 @@ class Peaks:
         -------
         ndarray of records, (N, K, k), or (N, k) with ``per="image"``
             The best first. Without N or K where the responses have none. Fields are ``score``, of the responses' dtype;
-            ``row``, ``column`` and ``kernel``, intp; ``sub_row`` and ``sub_column``, float64, which without `subpixel`
-            are the row and the column. With `subpixel` they lie half a pixel from there at most, and on it where a
+            ``row``, ``column`` and ``kernel``, intp; ``sub_row`` and ``sub_column``, float64, which are the row and the
+            column without ``subpixel``. With ``subpixel`` they lie half a pixel from there at most, and on it where a
             neighbour is missing or not finite. Records that are left over have kernel, row and column -1, sub_row and
             sub_column NaN, and the score NaN, or 0 of integers.
 
