@@ -19,8 +19,8 @@ WAYS = {
     "minima": Peaks(3, largest=False, border=1),
     "over a bound": Peaks(4, threshold=2.5, min_distance=2, per="image"),
 }
-CUTS = ((2**26, 64), (1, 1), (1, 64), (5000, 7))
-"""Bytes and kernels at once: all, single rows of single kernels and of many, some of both."""
+CUTS = ((2**26, 64), (1, 64), (5000, 7))
+"""Bytes and kernels at once: all, single rows of many kernels, some of both."""
 
 
 def assert_peaks(images, kernels, ways=tuple(WAYS), **keywords):
@@ -52,8 +52,16 @@ SMALL = [
 @for_each("name", SMALL)
 def test_every_method(name, cuts):
     images, kernels, keywords = operands(name)
-    for workers in (1, 2):
-        assert_peaks(images, kernels, workers=workers, **keywords)
+    if cuts[0] > 1 or len(images) * max(images.shape[1:]) < 250:  # else there are very many rows
+        assert_peaks(images, kernels, workers=2, **keywords)
+
+
+@for_each("name", ["over columns", "groups", "winograd, 5x5", "matmul, slabs"])
+def test_single_rows_of_single_kernels(name, monkeypatch):
+    monkeypatch.setattr(_reduce_peaks, "BYTES_AT_ONCE", 1)
+    monkeypatch.setattr(_reduce_peaks, "LEAST_KERNELS", 1)
+    images, kernels, keywords = operands(name)
+    assert_peaks(images, kernels, ("several", "of all kernels"), **keywords)
 
 
 @for_each("name", [name for name in METHODS if name not in SMALL])
