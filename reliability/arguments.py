@@ -12,7 +12,7 @@ import arrays
 import children
 import numpy as np
 from rows import Outcome, Row
-from support import malformed, memory_orders
+from support import malformed, malformed_others, memory_orders
 
 import xcorr
 from xcorr import _dispatch
@@ -60,16 +60,16 @@ def malformed_calls(count: children.Count) -> None:
                     row,
                     lambda verb=verb, row=row, keywords=keywords: verb(row.images, row.kernels, **keywords),
                 )
-    for row in malformed.OTHERS:
+    for row in malformed_others.OTHERS:
         refuse(count, row.id, row, lambda row=row: row.function(**row.arguments))
     xcorr.set_workers(None)
     for name, value in malformed.ENVIRONMENT:
-        row = malformed.Refused(f"{name}={value:.20}", xcorr.get_workers, {}, ValueError, name)
+        row = malformed_others.Refused(f"{name}={value:.20}", xcorr.get_workers, {}, ValueError, name)
         os.environ[name] = value
         refuse(count, row.id, row, xcorr.get_workers)
         del os.environ[name]
     for value in malformed.LEVELS:
-        row = malformed.Refused(f"XCORR_LEVEL={value!r}", _dispatch.load, {}, ValueError, "XCORR_LEVEL")
+        row = malformed_others.Refused(f"XCORR_LEVEL={value!r}", _dispatch.load, {}, ValueError, "XCORR_LEVEL")
         refuse(count, row.id, row, lambda value=value: _dispatch.load(value))
     count.begin("a right call after all of these")
     if not (xcorr.correlate(malformed.IMAGES, malformed.KERNELS) == 24).all():
@@ -227,7 +227,7 @@ def some_call(generator: random.Random) -> tuple[str, Callable[[], Any]]:
         ("correlate", lambda: xcorr.correlate(*operands, **keywords)),
         ("convolve", lambda: xcorr.convolve(*operands, **keywords)),
         ("Correlator", lambda: prepared(*operands, **keywords)),
-        ("explain", lambda: malformed.explain(operands[1], shapes[0], word, **chosen)),
+        ("explain", lambda: malformed_others.explain(operands[1], shapes[0], word, **chosen)),
         ("choose_method", lambda: xcorr.choose_method(*shapes, **chosen)),
         ("response_shape", lambda: xcorr.response_shape(*shapes, padding=word, stride=other)),
         ("window_index", lambda: xcorr.window_index(*shapes, dilation=word)),

@@ -9,8 +9,19 @@ import checks
 import formats
 import killed
 import malformed
+import malformed_others
 import memory_orders
 import reductions
 import swapped
 
-__all__ = ["cases", "checks", "formats", "killed", "malformed", "memory_orders", "reductions", "swapped"]
+__all__ = [
+    "cases",
+    "checks",
+    "formats",
+    "killed",
+    "malformed",
+    "malformed_others",
+    "memory_orders",
+    "reductions",
+    "swapped",
+]
