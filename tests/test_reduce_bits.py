@@ -90,6 +90,29 @@ def test_a_sum_far_below_its_numbers_is_exact():
     assert xcorr.correlate(np.ones((1, 1)), kernels, reduce="mean", over="kernels") == 1.5 / 4
 
 
+def test_what_several_threads_take_of_one_kernel_is_all_kept():
+    """Kernels come with others in each thread, as templates do that areas of several sizes are scored with."""
+    table, n_times, n_kernels, firsts = xcorr._dispatch.current().table, 1000, 24, (0, 4, 8, 12)
+    for _ in range(50):
+        reducer = Reducer(table, ("argmax", "ppv", "mean"), False, (1, n_kernels, len(firsts), n_times), "f4")
+        together = threading.Barrier(len(firsts))
+
+        def take(row, reducer=reducer, together=together):
+            kernels = np.arange(firsts[row], n_kernels)
+            responses = np.ones((1, 1, len(kernels)), np.float32)
+            together.wait()
+            for column in range(n_times):
+                reducer.take("f4", responses, 0, row, column, kernels, table)
+
+        threads = [threading.Thread(target=take, args=(row,)) for row in range(len(firsts))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        expected = [n_times * sum(first <= kernel for first in firsts) for kernel in range(n_kernels)]
+        assert reducer.counts().tolist() == reducer.sums(False).tolist() == expected
+
+
 # --- special values ---------------------------------------------------------------------------------------------------
 
 

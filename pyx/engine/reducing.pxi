@@ -114,14 +114,24 @@ cdef inline void begin_kernel(KeptOfKernel* kept) noexcept nogil:
     kept.sum.top = kept.energy.top = LEAST_TOP
 
 
-cdef inline void begin_run(const Reduction* reduction, Py_ssize_t image, Py_ssize_t number,
-                           KeptOfKernel* kept) noexcept nogil:
-    """Nothing, but for the best there is: only a better one's place has to be looked for."""
+cdef inline int* lock_of(Reduction* reduction, Py_ssize_t image, Py_ssize_t number) noexcept nogil:
+    """The lock of a kernel of an image, whatever other kernels it comes with."""
+    return &reduction.locks[(image + number) % N_LOCKS]
+
+
+cdef inline void begin_runs(Reduction* reduction, Py_ssize_t image, Py_ssize_t number,
+                            KeptOfKernel* kept) noexcept nogil:
+    """Nothing, but for the best there is where places are asked for: only a better one's has to be looked for."""
     cdef const KeptOfKernel* before = &reduction.of_kernels[image * reduction.n_kernels + max(number, 0)]
+    cdef int* lock
     begin_kernel(kept)
-    if number >= 0:
-        kept.highest, kept.highest_at = before.highest, before.highest_at
-        kept.lowest, kept.lowest_at = before.lowest, before.lowest_at
+    if number < 0 or not reduction.asked & ASKED_PLACES:
+        return
+    lock = lock_of(reduction, image, number)
+    lock_one(lock)
+    kept.highest, kept.highest_at = before.highest, before.highest_at
+    kept.lowest, kept.lowest_at = before.lowest, before.lowest_at
+    unlock(lock)
 
 
 cdef void reduce_over_positions(const Routines* routines, const Consumer* consumer,
@@ -130,18 +140,15 @@ cdef void reduce_over_positions(const Routines* routines, const Consumer* consum
     cdef double[KERNELS_OF_RUN * RUN] memory
     cdef KeptOfKernel[KERNELS_OF_RUN] kept
     cdef Reduction* reduction = consumer.reduction
-    cdef Py_ssize_t kernel = 0, n_kernels, row, column, index, place, number
+    cdef Py_ssize_t kernel = 0, n_kernels, row, column, index, place
     cdef Py_ssize_t image = consumer.first_image + finished.image
+    cdef const Py_ssize_t* numbers
     cdef Runs runs
-    cdef int* lock
     while kernel < finished.n_kernels:
         n_kernels = min(finished.n_kernels - kernel, KERNELS_OF_RUN)
-        lock = &reduction.locks[(image + finished.first_kernel + kernel) % N_LOCKS]
-        lock_one(lock)
+        numbers = consumer.reduced_kernels + finished.first_kernel + kernel
         for index in range(n_kernels):
-            number = consumer.reduced_kernels[finished.first_kernel + kernel + index]
-            begin_run(reduction, image, number, &kept[index])
-        unlock(lock)
+            begin_runs(reduction, image, numbers[index], &kept[index])
         for row in range(finished.n_rows):
             column = 0
             while column < finished.n_columns:
@@ -152,12 +159,9 @@ cdef void reduce_over_positions(const Routines* routines, const Consumer* consum
                     keep_run(reduction, runs.values + index * runs.pitch, runs.count, place, consumer.column_places,
                              &kept[index])
                 column += runs.count
-        lock_one(lock)
         for index in range(n_kernels):
-            number = consumer.reduced_kernels[finished.first_kernel + kernel + index]
-            if number >= 0:
-                join(reduction, &reduction.of_kernels[image * reduction.n_kernels + number], &kept[index])
-        unlock(lock)
+            if numbers[index] >= 0:
+                join(reduction, image, numbers[index], &kept[index])
         kernel += n_kernels
 
 
@@ -210,7 +214,12 @@ cdef inline void keep_best(const Routines* routines, const char* values, Py_ssiz
     join_best(best, best_at, value, place, larger)
 
 
-cdef inline void join(const Reduction* reduction, KeptOfKernel* kept, const KeptOfKernel* more) noexcept nogil:
+cdef inline void join(Reduction* reduction, Py_ssize_t image, Py_ssize_t number,
+                      const KeptOfKernel* more) noexcept nogil:
+    """Adds what was kept of some responses to what is kept of an image and a kernel."""
+    cdef KeptOfKernel* kept = &reduction.of_kernels[image * reduction.n_kernels + number]
+    cdef int* lock = lock_of(reduction, image, number)
+    lock_one(lock)
     if reduction.asked & ASKED_LARGEST:
         join_best(&kept.highest, &kept.highest_at, more.highest, more.highest_at, True)
     if reduction.asked & ASKED_SMALLEST:
@@ -218,6 +227,7 @@ cdef inline void join(const Reduction* reduction, KeptOfKernel* kept, const Kept
     kept.n_positive += more.n_positive
     add_sliced(&kept.sum, &more.sum)
     add_sliced(&kept.energy, &more.energy)
+    unlock(lock)
 
 
 cdef inline void join_best(double* best, int64_t* best_at, double value, int64_t place, bint larger) noexcept nogil:
