@@ -7,6 +7,7 @@ from looping import for_each
 from matching import score_at
 
 import xcorr
+from xcorr import _reference
 
 TOLERANCES = {"float32": 1e-5, "float64": 1e-10}
 METHODS = ("direct", "fft", "matmul")
@@ -88,6 +89,28 @@ def test_faint_pixels_beside_bright_ones():
         for method in METHODS:
             assert scores_hold(image, image[10:20, 5:15], method)
             assert scores_hold(image, image[10:20, 5:15], method, score="ncc")
+
+
+@for_each("dtype", TOLERANCES)
+@for_each("score", ["zncc", "ncc"])
+@for_each("left_out", ["stride", "dilation", "mask"])
+@pytest.mark.parametrize("brightness", [1e4, 1e8, 1e12])
+def test_bright_pixels_that_no_window_holds(left_out, brightness, dtype, score):
+    """A transform sums over them all the same, so that what rounding adds is a share of theirs."""
+    rng = random_generator(left_out, brightness, dtype, score)
+    image = rng.normal(size=(100, 110)).astype(dtype)
+    template = rng.normal(size=(8, 8)).astype(dtype)
+    mask = np.ones(template.shape)
+    mask[:, 1::2] = 0
+    columns, keywords = {
+        "stride": (slice(9, None, 12), {"stride": 12}),
+        "dilation": (slice(1, None, 2), {"stride": 2, "dilation": 2}),
+        "mask": (slice(1, None, 2), {"stride": (1, 2), "template_mask": mask}),
+    }[left_out]
+    image[:, columns] *= brightness
+    scores = xcorr.match(image, template, score=score, method="fft", **keywords)
+    expected = _reference.match(image, template, score=score, **keywords)
+    assert np.abs(scores - expected).max() <= TOLERANCES[dtype]
 
 
 @for_each("dtype", ["uint8", "int8", "uint16", "int16", "bool"])

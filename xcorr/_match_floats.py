@@ -4,14 +4,24 @@ Products are summed in float32 where the errors that rounding makes in the sums 
 in float64; windows where that does not hold either are summed again, each by itself about one of its own pixels.
 """
 
-from math import inf, log2, sqrt
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from xcorr._areas import Area
-from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Like, Part, Staged, staged
+from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Part, Staged, staged
+from xcorr._match_errors import (
+    SINGLE,
+    Brightness,
+    One,
+    needed,
+    needed_of_products,
+    needed_of_sums,
+    needed_under_mask,
+    windows_hold_all,
+)
 from xcorr._match_unknown import Operand, mark_unknown
 from xcorr._matching import CENTRED, DISTANCES
 from xcorr._memory import empty
@@ -21,33 +31,13 @@ from xcorr._scores import inverse_roots, n_beyond, scale_scores, scores_one_by_o
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
-SINGLE = np.dtype(np.float32)
-UNITS = {dtype.char: float(np.finfo(dtype).eps) / 2 for dtype in (SINGLE, DOUBLE)}
-OF_PRODUCTS, OF_SPREADS = 0.45, 0.45
-"""The shares of the bound that products, and spreads of windows, may err by."""
-
-SAFETY = 3
-"""Units that the error of a correlation by transforms is taken to be at most.
-
-A unit is 0.5 log2(points) of rounding, times the root of the section's mean square, of the number of taps and of the
-sum of the taps' squares: what is left of the normwise bound where an error spreads over a section. In 10,000 images of
-noise, steps, ramps, dots and waves with templates of noise, steps, ramps and the same waves the largest error was 2.1
-units, beside a dot, and else 1.3. 2026-11-27, AMD EPYC (Zen 5), level v4.
-"""
-
-UNEVEN = 1.1
-"""What pixels of a section that whole windows leave over may add to its mean square."""
-
-LEAST_SPREAD = {"f": 2.0**-90, "d": 2.0**-800}
-"""The mean square, as a share of the largest, from which on products are not lost below a type's normal numbers."""
-
 
 class Measured(NamedTuple):
     """What is known of an area of some images before any template is looked at, and how products are summed."""
 
     pixels: Staged
     doubles: Doubles
-    ones: "list[One]"
+    ones: list[One]
     kinds: list[tuple[np.dtype[Any], bool]]  # the type of the sums, and whether they hold in float64
 
 
@@ -81,48 +71,14 @@ def measured(call: Call, area: Area, some: slice, part: Part, products: Array) -
         squares = call.windows(doubles, "squares", area.counts)
         sums = call.windows(doubles, "sum", area.counts) if centred else sums
     spread: Doubles = empty((len(doubles), *area.counts), DOUBLE)
-    ones, kinds = [], []
-    for image in range(len(doubles)):
-        one = One(call, area, part, pixels, image, doubles[image], squares[image], spread[image])
+    ones, kinds, holds_all = [], [], windows_hold_all(call)
+    for image, planes in enumerate(doubles):
+        brightness = Brightness(call, planes, squares[image] if holds_all else None)
+        one = One(call, area, part, pixels, image, planes, squares[image], spread[image], brightness)
         one, n_below = spread_out(one, sums[image], products[:1])
         ones.append(one)
         kinds.append((SINGLE if not n_below[1] and products.dtype == SINGLE else DOUBLE, not n_below[2]))
     return Measured(pixels, doubles, ones, kinds)
-
-
-class One(NamedTuple):
-    """One image of an area, its windows' sums of squares, and their spreads, or norms where means do not matter."""
-
-    call: Call
-    area: Area
-    part: Part
-    pixels: Staged
-    image: int
-    planes: Doubles
-    squares: Doubles
-    spread: Doubles
-
-    @property
-    def centred(self) -> bool:
-        """Whether the score is about means."""
-        return self.call.plan.scoring.score in CENTRED
-
-    @property
-    def name(self) -> str:
-        """What the templates' bank is called."""
-        return "centred taps" if self.centred else "taps"
-
-    @property
-    def kernels(self) -> Doubles:
-        """The templates as they are multiplied."""
-        templates = self.call.templates
-        kernels = templates.centred if self.centred else templates.values
-        return kernels if templates.shares is None else templates.counts * kernels
-
-    @property
-    def factor(self) -> float:
-        """What pixels were multiplied by."""
-        return float(self.pixels.factors[self.image])
 
 
 def pixels_as(pixels: Staged, first: int, end: int, dtype: np.dtype[Any]) -> Array:
@@ -189,36 +145,6 @@ def window_sums(one: One, dtype: np.dtype[Any]) -> tuple[Plan, Doubles, Doubles 
     return call.plan_of(powers, kernels, into, of_templates=False), found[0], found[1] if one.centred else None
 
 
-def needed_under_mask(one: One, plan: Plan, dtype: np.dtype[Any]) -> tuple[float, float]:
-    """What a spread has to be above for sums that are correlations to hold."""
-    n_taps, unit = one.kernels[0].size, float(np.finfo(dtype).eps) / 2
-    bound = 2 * OF_SPREADS * one.call.plan.tolerance
-    least = n_taps * max(one.call.plan.flat[0] ** 2 if one.centred else 0, LEAST_SPREAD["d"])
-    if plan.method != "fft":
-        return 3 * (4 + 4 * sqrt(sqrt(n_taps))) * unit / bound, least
-    section, _ = plan.section
-    points = section.height * section.width
-    squared = np.square(one.planes)
-    mean_square = mean_square_of(one, float(squared.sum()), points)
-    mean_fourth = min(float(np.square(squared).sum()) / points, mean_square * float(squared.max()))
-    root = sqrt(max(float(one.squares.max()), 0) / n_taps)
-    error = 0.5 * SAFETY * log2(points) * unit * n_taps * (sqrt(mean_fourth) + 2 * root * sqrt(mean_square))
-    return 4 * unit / bound, least + error / bound
-
-
-def needed_of_sums(one: One) -> tuple[float, float]:
-    """What a spread has to be above for its sums to hold, as a share of the sum of squares and beside it."""
-    if not one.centred:
-        return 0.0, 0.0
-    height, width = one.call.templates.taps
-    n_taps = one.kernels[0].size
-    unit = np.finfo(np.float64).eps / 2
-    bound = 2 * OF_SPREADS * one.call.plan.tolerance
-    return (4 + log2(width) + 2 * sqrt(height)) * unit / bound, n_taps * max(
-        one.call.plan.flat[0] ** 2, LEAST_SPREAD["d"]
-    )
-
-
 def settle(one: One, need: tuple[float, float]) -> None:
     """Spreads that hold: of windows where sums may not do, by themselves; 0 of those that are flat."""
     call, spread, limit = one.call, one.spread, one.call.plan.flat[0]
@@ -265,62 +191,6 @@ def one_by_one(one: One, original: Doubles, places: Array, index: int) -> Double
         some = slice(first, first + at_once)
         scores_one_by_one(original, seen, corners[some], kernel, taps, settings.dilation, one.centred, results[some])
     return results
-
-
-# --- products ---------------------------------------------------------------------------------------------------------
-
-
-def errors_of(plan: Plan, one: One, unit: float) -> tuple[float, float]:
-    """The spread that a window needs, as a share of its sum of squares and beside it, for products that hold.
-
-    An error is at most a share of the norms of the template and of what is summed: of the window, where sums are
-    direct, and of a section where it is transformed.
-    """
-    bound = OF_PRODUCTS * one.call.plan.tolerance
-    if plan.method == "fft":
-        section, _ = plan.section
-        points = section.height * section.width
-        mean_square = mean_square_of(one, sum_of_squares(one), points)
-        share = (0.5 * SAFETY * log2(points) * unit / bound) ** 2
-        return (4 * unit / bound) ** 2, share * mean_square * one.kernels[0].size
-    if plan.method == "winograd":
-        height, width = plan.geometry.kernel_shape
-        largest = float(np.square(one.planes).max())
-        return (4 * unit / bound) ** 2, (32 * unit / bound) ** 2 * largest * height * width * len(one.planes)
-    return ((4 + 4 * sqrt(sqrt(one.kernels[0].size))) * unit / bound) ** 2, 0.0
-
-
-def mean_square_of(one: One, total: float, points: int) -> float:
-    """The largest mean square of a section's pixels: of all of them in one, or what the windows that cover it have."""
-    of_windows = one.squares.max(axis=(1, 2)).sum() / float(one.call.templates.counts[0, 0].sum())
-    return min(total / points, UNEVEN * float(of_windows))
-
-
-def sum_of_squares(one: One) -> float:
-    """The sum of the squares of all pixels, or a little more: of windows that cover them."""
-    settings, taps = one.call.plan.settings, one.call.templates.taps
-    if settings.dilation != (1, 1) or one.call.templates.shares is not None:
-        return float(np.square(one.planes).sum())
-    places = []
-    for length, tap, step in zip(one.area.counts, taps, settings.stride, strict=True):
-        apart = max(1, tap // step)
-        places.append([*range(0, length - 1, apart), length - 1])
-        if step > tap:
-            return float(np.square(one.planes).sum())
-    return float(one.squares[:, places[0]][:, :, places[1]].sum())
-
-
-def needed_of_products(one: One, target: Array) -> list[tuple[float, float]]:
-    """The spreads that windows need for sums in float32 and in float64."""
-    return [needed(one, target, dtype) for dtype in (SINGLE, DOUBLE)]
-
-
-def needed(one: One, target: Array, dtype: np.dtype[Any]) -> tuple[float, float]:
-    """The spread that a window needs for sums in a type, as `errors_of` gives it."""
-    plan = one.call.plan_of(Like((1, *one.planes.shape), dtype), one.kernels, target)
-    n_taps = one.kernels[0].size
-    relative, least = errors_of(plan, one, UNITS[dtype.char])
-    return relative, max(least, n_taps * LEAST_SPREAD[target.dtype.char])
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------
