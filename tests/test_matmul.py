@@ -96,6 +96,26 @@ def test_the_bound_holds_where_all_errors_go_one_way():
         assert np.abs(response - exact).max() <= (4 + 2 * n_taps**0.5) * 2**-24 * exact
 
 
+@pytest.mark.usefixtures("level")
+@for_each("n_kernels", [1, 4, 17, 40])
+@for_each("repeated", [None, 0, 1, 2])
+@for_each("stride", [1, 2])
+def test_windows_of_short_rows_in_planes_are_gathered(n_kernels, repeated, stride):
+    rng = random_generator(n_kernels, repeated, stride)
+    images, kernels = (
+        whole_numbers(rng, (2, 17, 16, 20), "float32"),
+        whole_numbers(rng, (n_kernels, 17, 1, 1), "float32"),
+    )
+    if repeated is not None:
+        images = np.broadcast_to(images.take([0], repeated), images.shape)
+    for padding in (0, 2):
+        words = {"layout": "NCHW", "padding": padding, "stride": stride}
+        expected = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))[:, :, ::stride, ::stride]
+        expected = np.einsum("nchw,kc->nkhw", expected, kernels[:, :, 0, 0])
+        for method in ("matmul", "direct"):
+            np.testing.assert_array_equal(xcorr.correlate(images, kernels, method=method, **words), expected)
+
+
 def test_windows_in_place_are_not_copied_and_others_are_gathered(monkeypatch):
     taken, in_place, slabs = [], matmul.multiplies_in_place, matmul.multiply_slabs
 

@@ -15,6 +15,7 @@ cdef Py_ssize_t LEAST_SPANS = 4           # of a kernel, at the least, that they
 
 cdef Py_ssize_t CONSUMED_BYTES = cache_bytes(2) // 8  # of responses that are reduced: they stay in the second cache
 cdef Py_ssize_t PIECE_COLUMNS = 3 * MOST_LANES        # whole tiles over columns of any level
+cdef Py_ssize_t SHORT_ROW_BYTES = 256     # of a channel's row, whose staging costs less than what is asked of it
 
 
 cdef inline Py_ssize_t tasks_for(Py_ssize_t n_workers) noexcept:
@@ -300,6 +301,8 @@ cdef class Binding:
         cdef Loops* loops = &self.loops
         cdef Staging* staging = &loops.source.staging
         cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t size = self.engine.routines.item_bytes
+        cdef bint reaches_all_rows
         staging.columns = self.engine.reached_columns
         staging.first_inside = self.engine.first_inside
         staging.first_source = self.engine.first_source
@@ -311,12 +314,18 @@ cdef class Binding:
         staging.adjacent = adjacent(self.channel_bytes, staging.depth, self.item_bytes)
         staging.fill = &self.fill[0]
         loops.source.skips_rows = True
-        loops.source.rows_join = (staging.n_phases == 1 and staging.columns == geometry.across.length
+        reaches_all_rows = ((geometry.down.stride == 1 or geometry.down.dilation == 1)
+                            and geometry.down.kernel >= geometry.down.stride)
+        loops.source.rows_join = (reaches_all_rows and staging.n_phases == 1
+                                  and staging.columns == geometry.across.length
                                   and loops.row_pitch == staging.columns * staging.position_pitch
                                   and staging.first_inside == 0 and staging.end_inside == staging.columns
-                                  and loops.source.row_bytes == staging.columns * self.column_bytes
-                                  and (geometry.down.stride == 1 or geometry.down.dilation == 1)
-                                  and geometry.down.kernel >= geometry.down.stride)
+                                  and loops.source.row_bytes == staging.columns * self.column_bytes)
+        loops.source.in_planes = (reaches_all_rows and self.images_as_summed
+                                  and geometry.across.length * size <= SHORT_ROW_BYTES
+                                  and self.engine.routines.stage_planes != NULL and staging.position_pitch == 1
+                                  and (staging.n_phases == 1 or staging.n_phases == 2 and size == sizeof(float))
+                                  and self.column_bytes == size and self.images.itemsize == size)
 
     cdef Segment* build_sum(self, const Geometry* geometry, Sum* sum, Py_ssize_t kernel_height, Py_ssize_t run,
                             bint apart) except NULL:

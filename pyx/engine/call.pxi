@@ -85,6 +85,7 @@ cdef class Call(Binding):
             raise ValueError("strip: it lies outside of the padded images, or is too small")
         self.loops.source.staging.position_pitch = self.engine.geometry.depth  # a call that stages for others alone
         self.loops.source.staging.channel_pitch = 1
+        self.loops.source.in_planes = False  # no longer in the strip
         with nogil:
             stage_rows(&self.loops, image, group, first_row, n_rows, 0, self.engine.reached_columns, row_pitch,
                        &strip[0])

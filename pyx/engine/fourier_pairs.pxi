@@ -340,7 +340,7 @@ cdef class FourierPairs(Call):
         cdef Loops* loops = &self.loops
         cdef Py_ssize_t n_sections = loops.fourier.sections_down * loops.fourier.sections_across
         self.lay_out_staging()
-        loops.source.skips_rows = loops.source.rows_join = False
+        loops.source.skips_rows = loops.source.rows_join = loops.source.in_planes = False
         loops.source.rows_ahead = ROWS_AHEAD
         self.handed_back = <char*> allocated(
             product(loops.n_images * self.engine.geometry.groups, n_sections), 1)

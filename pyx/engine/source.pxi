@@ -77,7 +77,13 @@ cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
                 row += joined
                 strip += joined * row_pitch * loops.item_bytes
                 continue
-            if rows_join and pixels != NULL and 0 <= row - loops.geometry.down.before < loops.geometry.down.length:
+            if source.in_planes and pixels != NULL and not rows_join and is_inside(loops, row):
+                joined = rows_inside(loops, row, end)
+                loops.routines.stage_planes(&staging, pixels, source.row_bytes, joined, strip, row_pitch)
+                row += joined
+                strip += joined * row_pitch * loops.item_bytes
+                continue
+            if rows_join and pixels != NULL and is_inside(loops, row):
                 joined = min(end - row, loops.geometry.down.length - (row - loops.geometry.down.before))
                 staging.columns = joined * n_columns
                 staging.end_inside = staging.columns
@@ -88,6 +94,11 @@ cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
                 staging.columns = staging.end_inside = n_columns
         row += joined
         strip += joined * row_pitch * loops.pixel_bytes
+
+
+cdef inline bint is_inside(const Loops* loops, Py_ssize_t row) noexcept nogil:
+    """Whether a padded row is one of the image's own."""
+    return 0 <= row - loops.geometry.down.before < loops.geometry.down.length
 
 
 cdef inline Py_ssize_t rows_inside(const Loops* loops, Py_ssize_t row, Py_ssize_t end) noexcept nogil:

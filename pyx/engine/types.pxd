@@ -78,6 +78,7 @@ cdef struct Source:
     const Py_ssize_t* channel_bytes   # groups * depth
     int row_boundary                  # of the padding above and below, a Boundary
     bint rows_join                    # the image's rows follow each other without a gap, and so do the strip's
+    bint in_planes                    # rows of one column after the other, as in the strip, and of its type
     bint skips_rows                   # those that no window has a tap in are left as they are
     Py_ssize_t rows_ahead             # that are fetched while one is staged
     const Py_ssize_t* beside          # where rows lie element by element next to each other: of each, some at once

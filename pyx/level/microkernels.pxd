@@ -292,6 +292,10 @@ cdef struct Staging:
 # source is the row's first column, or NULL for a row of fill values.
 ctypedef void (*Stage)(const Staging*, const char* source, void* strip) noexcept nogil
 
+# `n_rows` rows of images of the summed type, with at most two phases, channel by channel.
+ctypedef void (*StagePlanes)(const Staging*, const char* source, Py_ssize_t row_bytes, Py_ssize_t n_rows, void* strip,
+                             Py_ssize_t row_pitch) noexcept nogil
+
 # One row of responses as it leaves the strip for an array of another dtype or order.
 cdef struct Storing:
     Element element
@@ -406,6 +410,7 @@ cdef struct Routines:
     Examine examine
     CountZeros count_zeros
     Stage stage
+    StagePlanes stage_planes          # NULL of bytes
     Store store
     Saturate saturate
     StoreSaturated store_saturated

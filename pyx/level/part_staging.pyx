@@ -15,6 +15,7 @@ cdef public void xcorr_fill_staging(Routines* table) noexcept nogil:
     cdef Routines* f64 = &table[IN_FLOAT64]
     f32.pack, f64.pack = pack_panel_f32, pack_panel_f64
     f32.stage, f64.stage = stage_f32, stage_f64
+    f32.stage_planes, f64.stage_planes = stage_planes_f32, stage_planes_f64
     f32.store, f64.store = store_f32, store_f64
     f32.saturate, f64.saturate = saturate_f32, saturate_f64
     f32.store_saturated, f64.store_saturated = store_f32_saturated, store_f64_saturated

@@ -289,6 +289,64 @@ cdef inline void count_once(const Staging* staging, real* strip) noexcept nogil:
                     place[position * staging.position_pitch] = place[position * staging.position_pitch] != 0
 
 
+# --- rows of images of the summed type ----------------------------------------------------------------------------
+
+
+cdef inline void copy_pixels(const char* source, real* target, Py_ssize_t n_elements) noexcept nogil:
+    """Elements one after the other, by vectors, the last of which may lie over the one before."""
+    cdef Py_ssize_t place = 0, size = sizeof(real), at_once = max(1, 4 * F32_LANES // <Py_ssize_t> sizeof(real))
+    if n_elements < at_once:
+        copy_part(target, source, n_elements * size)
+        return
+    while place + at_once <= n_elements:
+        memcpy(target + place, source + place * size, at_once * <Py_ssize_t> sizeof(real))
+        place += at_once
+    if place < n_elements:
+        place = n_elements - at_once
+        memcpy(target + place, source + place * size, at_once * <Py_ssize_t> sizeof(real))
+
+
+cdef inline void stage_outside(const Staging* staging, const char* source, real* place, Py_ssize_t channel,
+                               Py_ssize_t first, Py_ssize_t end) noexcept nogil:
+    """The padded columns [first, end) of one channel at which `source` and `place` are."""
+    cdef Py_ssize_t column, own
+    for column in range(first, end):
+        own = outside_source(staging, column)
+        if own < 0:
+            place[place_of_column(staging, column)] = <real> staging.fill[channel]
+        else:
+            memcpy(place + place_of_column(staging, column), source + own * <Py_ssize_t> sizeof(real), sizeof(real))
+
+
+cdef inline void stage_planes(const Staging* staging, const char* source, Py_ssize_t row_bytes, Py_ssize_t n_rows,
+                              real* strip, Py_ssize_t row_pitch) noexcept nogil:
+    """Rows whose columns lie one after the other: little is asked of each, as those of small images are short."""
+    cdef Py_ssize_t n_columns = staging.end_inside - staging.first_inside, row, channel
+    cdef const char* pixels
+    cdef real* place
+    for row in range(n_rows):
+        for channel in range(staging.depth):
+            pixels = source + staging.channel_bytes[channel] + row * row_bytes
+            place = strip + channel * staging.channel_pitch + row * row_pitch
+            if staging.n_phases == 2:
+                stage_two_phases(staging, pixels, place)
+            else:
+                copy_pixels(pixels + staging.first_source * <Py_ssize_t> sizeof(real), place + staging.first_inside,
+                            n_columns)
+            stage_outside(staging, pixels, place, channel, 0, staging.first_inside)
+            stage_outside(staging, pixels, place, channel, staging.end_inside, staging.columns)
+
+
+cdef void stage_planes_f32(const Staging* staging, const char* source, Py_ssize_t row_bytes, Py_ssize_t n_rows,
+                           void* strip, Py_ssize_t row_pitch) noexcept nogil:
+    stage_planes(staging, source, row_bytes, n_rows, <float*> strip, row_pitch)
+
+
+cdef void stage_planes_f64(const Staging* staging, const char* source, Py_ssize_t row_bytes, Py_ssize_t n_rows,
+                           void* strip, Py_ssize_t row_pitch) noexcept nogil:
+    stage_planes(staging, source, row_bytes, n_rows, <double*> strip, row_pitch)
+
+
 # --- by element type ----------------------------------------------------------------------------------------------
 
 
