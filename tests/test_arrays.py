@@ -11,7 +11,7 @@ from looping import for_each
 from memory_orders import LYING, MEMORY, OnlyArray, OnlyDLPack, Tensor, misaligned
 
 import xcorr
-from xcorr import _arrays, _reference, _run
+from xcorr import _arrays, _masks, _reference, _run, _score, _seen
 from xcorr._engine import hold
 
 pytestmark = pytest.mark.usefixtures("level")
@@ -381,4 +381,22 @@ def test_arrays_are_held_by_those_that_own_their_memory(view):
     with pytest.raises(ValueError, match="cannot resize"):
         owner.resize((1, 1), refcheck=False)
     del held
+    owner.resize((1, 1), refcheck=False)
+
+
+@pytest.mark.parametrize("verb", [xcorr.correlate, xcorr.match])
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "float64"])
+def test_masks_in_use_cannot_be_resized(monkeypatch, verb, dtype):
+    owner, tried = np.ones((8, 9), dtype), []
+
+    def canonical_mask(mask, *arguments):
+        with pytest.raises(ValueError, match="cannot resize"):
+            owner.resize((1, 1), refcheck=False)
+        tried.append(verb)
+        return _masks.canonical_mask(mask, *arguments)
+
+    for module in (_seen, _score):
+        monkeypatch.setattr(module, "canonical_mask", canonical_mask)
+    verb(np.ones((8, 9)), np.ones((3, 2)), mask=owner[:])
+    assert tried
     owner.resize((1, 1), refcheck=False)

@@ -444,7 +444,8 @@ def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any])
     if response is not None:
         return response
     words, operands = split(function, keywords)
-    settings, seen = read_settings(words, flip=function == "convolve"), read_mask(operands.pop("mask"), "mask", True)
+    settings = read_settings(words, flip=function == "convolve")
+    seen, _mask_held = read_mask(operands.pop("mask"), "mask", True)
     image_array, _images_held = held(take_array(images, "images"))
     kernel_array, _kernels_held = held(take_array(kernels, "kernels"))
     if seen is not None or settings.normalize:

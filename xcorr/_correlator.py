@@ -106,7 +106,7 @@ class Correlator:
         self._bias = None if operands["bias"] is None else copied(operands["bias"], "bias")
         self._fill_value = read_fill(operands["fill_value"])
         take_fill(self._fill_value, np.dtype(np.complex128), self._settings.boundary)
-        mask = read_mask(operands["mask"], "mask", True)
+        mask, _held = read_mask(operands["mask"], "mask", True)
         self._mask = mask.copy() if isinstance(mask, np.ndarray) else mask
         self._banks: dict[Hashable, Bank] = {}
         self._known: dict[Hashable, tuple[Plan, Bank]] = {}

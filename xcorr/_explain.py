@@ -131,7 +131,8 @@ def explain(
     images, kernels = read_array_shape(images_shape, "images_shape"), read_array_shape(kernels_shape, "kernels_shape")
     given = {**keywords, "reduce": reduce}
     words, operands = split("explain", given, "dtype", "out", "workers", own=("dtype", "workers"))
-    plan = plan_of(read_settings(words), images, kernels, operand_dtype, read_mask(operands["mask"], "mask", True))
+    mask, _held = read_mask(operands["mask"], "mask", True)
+    plan = plan_of(read_settings(words), images, kernels, operand_dtype, mask)
     plan.check_it_fits()
     checked(prod(images) * operand_dtype.itemsize, "images_shape", "the bytes of the images")
     n_workers = workers_for(plan, images_in(plan, images), workers)

@@ -15,23 +15,26 @@ FINITE = "finite"
 ALLOWED = "bools, integers (all but 0 count) and floats from 0 to 1"
 
 
-def read_mask(mask: Any, argument: str, allows_word: bool) -> Any:
-    """A mask as an array, the word "finite", or None; TypeError or ValueError if it is none of them."""
+def read_mask(mask: Any, argument: str, allows_word: bool) -> tuple[Any, list[Any]]:
+    """A mask as an array, the word "finite", or None, and what keeps others from freeing its memory while it lives.
+
+    TypeError or ValueError if it is none of them.
+    """
     if mask is None:
-        return None
+        return None, []
     if isinstance(mask, str):
         if allows_word and mask == FINITE:
-            return FINITE
+            return FINITE, []
         words = f"None, {FINITE!r} and arrays of " if allows_word else "None and arrays of "
         raise ValueError(f"{argument}: got {shown(mask)}; allowed are {words}{ALLOWED}")
-    array, _held = held(take_array(mask, argument))
+    array, references = held(take_array(mask, argument))
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{argument}: got dtype {array.dtype}; allowed are {ALLOWED}")
     if array.dtype.kind == "f":
         for (piece,) in in_pieces(array):
             if not np.all((piece >= 0) & (piece <= 1)):
                 raise ValueError(f"{argument}: a share is below 0, above 1 or NaN; allowed are {ALLOWED}")
-    return array
+    return array, references
 
 
 def canonical(array: Array, axes: tuple[int, int, int, int]) -> Array:

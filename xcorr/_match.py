@@ -152,7 +152,8 @@ def match(
     scoring = read_scoring(keywords)
     image_array, _images_held = held(take_array(images, "images"))
     template_array, _templates_held = held(take_array(templates, "templates"))
-    seen, taps = read_mask(mask, "mask", True), read_mask(template_mask, "template_mask", False)
+    seen, _mask_held = read_mask(mask, "mask", True)
+    taps, _taps_held = read_mask(template_mask, "template_mask", False)
     masked = seen is not None or taps is not None
     plan = match_plan(scoring, image_array, template_array, masked)
     if is_plain(plan):
@@ -229,7 +230,7 @@ class Matcher:
         self._templates = copied(templates, "templates")
         with of_templates():
             check_bank(self._templates, self._scoring.settings.layout, self._scoring.settings.pairwise)
-        taps = read_mask(template_mask, "template_mask", False)
+        taps, _held = read_mask(template_mask, "template_mask", False)
         self._template_mask = None if taps is None else taps.copy()
         self._forget()
 
@@ -264,8 +265,8 @@ class Matcher:
         TypeError, ValueError, OverflowError, MemoryError
             As `match`.
         """
-        array, _held = held(take_array(images, "images"))
-        seen = read_mask(mask, "mask", True)
+        array, _images_held = held(take_array(images, "images"))
+        seen, _mask_held = read_mask(mask, "mask", True)
         plan = match_plan(self._scoring, array, self._templates, seen is not None or self._template_mask is not None)
         if is_plain(plan):
             keywords = plain_keywords(plan)
