@@ -42,3 +42,33 @@ def test_the_chosen_method_can_be_forced():
         chosen = xcorr.choose_method(case.images[1:], case.kernels, dtype=np.float32, **keywords)
         response = xcorr.correlate(images, kernels, method=chosen, **keywords)
         assert_same_bits(response, xcorr.correlate(images, kernels, **keywords))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "uint8"])
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize(
+    "mask", [None, "finite", np.ones((40, 41, 16)), np.ones((40, 41), bool)], ids=["none", "finite", "shares", "bools"]
+)
+def test_the_method_of_what_is_seen_is_told(dtype, normalize, mask):
+    rng = random_generator(dtype, normalize, mask)
+    images, kernels = ((9 * rng.random(shape)).astype(dtype) for shape in ((2, 40, 41, 16), (16, 3, 3, 16)))
+    words = {"mask": mask, "normalize": normalize}
+    chosen = xcorr.choose_method(images.shape, kernels.shape, dtype=dtype, **words)
+    assert_same_bits(
+        xcorr.correlate(images, kernels, method=chosen, **words), xcorr.correlate(images, kernels, **words)
+    )
+    assert xcorr.explain(images.shape, kernels.shape, dtype=dtype, **words).method == chosen
+    prepared = xcorr.Correlator(kernels, reduce="energy", **words)
+    told, found = prepared.explain(images.shape, dtype=dtype).splitlines(), prepared(images)
+    assert f"method {chosen} " in told[4]
+    assert told[0].startswith(f"images {images.shape} of {dtype},")
+    assert told[2] == f"reduced over positions to energy, {found.shape} of {found.dtype}"
+    for call in (xcorr.choose_method, xcorr.explain):
+        for wrong, error in ((np.ones((40, 40)), ValueError), (np.ones((40, 41), object), TypeError)):
+            with pytest.raises(error, match=r"^mask: got "):
+                call(images.shape, kernels.shape, dtype=dtype, mask=wrong, normalize=normalize)
+
+
+def test_what_is_seen_of_images_too_large_to_be_is_told():
+    with pytest.raises(ValueError, match=r"^padding: the number of responses"):
+        xcorr.Correlator(np.ones((3, 3)), mask="finite").explain((2**50, 2**50))

@@ -21,7 +21,7 @@ from xcorr._plan import Plan, plan_for
 from xcorr._reading import read_array_shape
 from xcorr._reduce_peaks import peaks_shape
 from xcorr._run import run
-from xcorr._seen import SeenBank
+from xcorr._seen import Operand, SeenBank, SeenPlan
 from xcorr._settings import USUAL, read_settings, split, takes_keywords
 from xcorr._typing import AnyArray, Array, BankKeywords, Reduce
 
@@ -243,11 +243,10 @@ class Correlator:
         check_element("dtype", images)
         shape = read_array_shape(image_shape, "image_shape")
         if self._mask is not None or self._settings.normalize:
-            pixels = np.broadcast_to(np.zeros((), images), shape)
-            of_seen, _ = self._seen_bank(_dispatch.current()).plan(pixels, self._mask)
-            return explained(of_seen.sums, shape)
+            call, _ = self._seen_bank(_dispatch.current()).plan(Operand(shape, images), self._mask)
+            return explained(call.sums, shape, call)
         plan = plan_for(self._settings, shape, images, self._kernels.shape, self._kernels.dtype)
-        return explained(plan, shape)
+        return explained(plan, shape, plan)
 
     def __repr__(self) -> str:
         settings = {name: value for name, value in self._settings._asdict().items() if value != getattr(USUAL, name)}
@@ -292,12 +291,12 @@ def check_bank(kernels: Array, layout: str | None, pairwise: bool) -> None:
         )
 
 
-def reduced_lines(plan: Plan, n_images: int) -> list[str]:
+def reduced_lines(plan: Plan, call: Plan | SeenPlan, n_images: int) -> list[str]:
     """What responses are reduced to, a line for each."""
-    reduction = plan.reduction
-    if plan.peaks is not None:
-        shape = peaks_shape(plan, plan.peaks, n_images)
-        return [f"of which {plan.peaks!r} finds the best places, {shape}"]
+    reduction = call.reduction
+    if call.peaks is not None:
+        shape = peaks_shape(plan, call.peaks, n_images)
+        return [f"of which {call.peaks!r} finds the best places, {shape}"]
     if reduction is None:
         return []
     over = plan.settings.over
@@ -307,20 +306,20 @@ def reduced_lines(plan: Plan, n_images: int) -> list[str]:
     ]
 
 
-def explained(plan: Plan, image_shape: tuple[int, ...]) -> str:
-    """The lines of `Correlator.explain`: sizes, types, method and reasons."""
-    types, n_images = plan.types, image_shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
+def explained(plan: Plan, image_shape: tuple[int, ...], call: Plan | SeenPlan) -> str:
+    """The lines of `Correlator.explain`: sizes, types, method and reasons; `plan` is that of the call's sums."""
+    types, n_images = call.types, image_shape[plan.layout.images[0]] if plan.layout.images[0] >= 0 else 1
     how = "as asked" if plan.settings.method != "auto" else "chosen from the sizes of one image and the bank"
     lines = [
         f"images {image_shape} of {types.images}, layout {plan.layout.word}",
         f"response {plan.response_shape(n_images)} of {types.response}",
-        *reduced_lines(plan, n_images),
+        *reduced_lines(plan, call, n_images),
         f"taps {plan.geometry.n_taps} in each of {plan.geometry.n_kernels} kernels, "
         f"{plan.multiply_adds * n_images} multiply-adds",
         f"method {plan.method} ({how})",
         f"level {plan.level.name}",
         *METHODS[plan.method].reasons(plan),
     ]
-    if not types.exact:
-        lines.append(f"sums in {types.sums}")
+    if not plan.types.exact:
+        lines.append(f"sums in {plan.types.sums}")
     return "\n".join(lines)

@@ -22,8 +22,8 @@ from xcorr._reduce import images_at_once, reducer_of
 from xcorr._reduce_peaks import BYTES_AT_ONCE
 from xcorr._respond import summed_for
 from xcorr._run import bank_for, run
-from xcorr._seen import Operand, seen_plan
-from xcorr._settings import Settings, read_settings, split, takes_keywords
+from xcorr._seen import Operand, sums_plan
+from xcorr._settings import read_settings, split, takes_keywords
 from xcorr._timing import warm_seconds
 from xcorr._typing import Reduce
 from xcorr._units import size_word, time_word
@@ -132,21 +132,11 @@ def explain(
     given = {**keywords, "reduce": reduce}
     words, operands = split("explain", given, "dtype", "out", "workers", own=("dtype", "workers"))
     mask, _held = read_mask(operands["mask"], "mask", True)
-    plan = plan_of(read_settings(words), images, kernels, operand_dtype, mask)
+    plan = sums_plan(read_settings(words), Operand(images, operand_dtype), Operand(kernels, operand_dtype), mask)
     plan.check_it_fits()
     checked(prod(images) * operand_dtype.itemsize, "images_shape", "the bytes of the images")
     n_workers = workers_for(plan, images_in(plan, images), workers)
     return explained(plan, images, n_workers)
-
-
-def plan_of(
-    settings: Settings, images: tuple[int, ...], kernels: tuple[int, ...], dtype: np.dtype[Any], mask: Any
-) -> Plan:
-    """The plan of a call's sums, whether or not all is seen."""
-    if mask is None and not settings.normalize:
-        return plan_for(settings, images, dtype, kernels, dtype)
-    weights = isinstance(mask, np.ndarray) and mask.dtype.kind == "f"
-    return seen_plan(settings, Operand(images, dtype), Operand(kernels, dtype), weights=weights).sums
 
 
 def explained(plan: Plan, images: tuple[int, ...], n_workers: int) -> Explanation:

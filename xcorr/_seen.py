@@ -15,7 +15,7 @@ import numpy.typing as npt
 from xcorr import _workers
 from xcorr._arrays import check_out, copy_in_pieces, in_order, some_images, take_bias, take_fill
 from xcorr._bank import Bank, make_bank
-from xcorr._dtypes import Types, check_element, choose_types, integer_range
+from xcorr._dtypes import Types, choose_types, integer_range
 from xcorr._layouts import Layout, of_one_image
 from xcorr._masks import canonical, canonical_mask
 from xcorr._memory import empty
@@ -74,8 +74,6 @@ def seen_plan(
     shape = kernels.shape
     if settings.pairwise:
         shape = of_one_image(settings.layout, images.shape, shape)
-    for argument, operand in (("images", images), ("kernels", kernels)):
-        check_element(argument, operand.dtype)
     pixels, taps = images.dtype.newbyteorder("="), kernels.dtype.newbyteorder("=")
     if pixels.kind in "biu" and taps.kind in "biu":
         taps = np.dtype(np.float64)
@@ -98,6 +96,27 @@ def seen_plan(
         None if finds_peaks else names, settings.over, plan.layout, n_kernels, area, types.response
     )
     return SeenPlan(plan, types, finishes, reduction, reduces_sums, peaks)
+
+
+def sums_plan(settings: Settings, images: Operand, kernels: Operand, mask: Any) -> Plan:
+    """The plan of a call's sums, whether or not all is seen, if the mask goes with the images."""
+    if mask is None and not settings.normalize:
+        return plan_for(settings, *images, *kernels)
+    sums = seen_plan(settings, images, kernels, weights=has_shares(mask)).sums
+    in_canonical_axes(mask, images, sums)
+    return sums
+
+
+def has_shares(mask: Any) -> bool:
+    """Whether a mask has shares between 0 and 1."""
+    return isinstance(mask, np.ndarray) and mask.dtype.kind == "f"
+
+
+def in_canonical_axes(mask: Any, images: Operand, sums: Plan) -> Any:
+    """A view of a mask, if it goes with the images; the word, or None."""
+    if not isinstance(mask, np.ndarray):
+        return mask
+    return canonical_mask(mask, "mask", images.shape, sums.layout.images, "images")
 
 
 class SeenBank:
@@ -126,7 +145,7 @@ class SeenBank:
         """
         if workers is not None:
             workers = _workers.count_workers(workers)
-        plan, seen = self.plan(images, mask)
+        plan, seen = self.plan(Operand(images.shape, images.dtype), mask)
         n_images = images.shape[0] if plan.sums.layout.images[0] >= 0 else 1
         shape = plan.sums.response_shape(n_images)
         operands = [images, self.kernels, *([mask] if isinstance(mask, np.ndarray) else [])]
@@ -168,13 +187,10 @@ class SeenBank:
             some = (index, index + 1) if self.settings.pairwise else (0, n_images)
             bank.respond(plan, images, seen, results, some, workers)
 
-    def plan(self, images: Array, mask: Any) -> tuple[SeenPlan, Any]:
+    def plan(self, images: Operand, mask: Any) -> tuple[SeenPlan, Any]:
         """The plan of these images, and what is seen of them in canonical axes; all errors but those of `out`."""
-        own, kernels = Operand(images.shape, images.dtype), Operand(self.kernels.shape, self.kernels.dtype)
-        check_element("kernels", kernels.dtype)
-        is_array = isinstance(mask, np.ndarray)
-        weights = is_array and mask.dtype.kind == "f"
-        plan = seen_plan(self.settings, own, kernels, weights=weights, finite=self.taps.all_finite)
+        kernels = Operand(self.kernels.shape, self.kernels.dtype)
+        plan = seen_plan(self.settings, images, kernels, weights=has_shares(mask), finite=self.taps.all_finite)
         sums = plan.sums
         sums.check_it_fits()
         weighted = 0 if mask is None else one_image(sums)
@@ -183,7 +199,7 @@ class SeenBank:
         refuse_too_large("images", "weighted pixels of one image", weighted, beside, "sums")
         take_fill(self.fill_value, images.dtype.newbyteorder("="), self.settings.boundary, sums.geometry.channels)
         self.take_bias(plan)
-        return plan, canonical_mask(mask, "mask", images.shape, sums.layout.images, "images") if is_array else mask
+        return plan, in_canonical_axes(mask, images, sums)
 
     def take_bias(self, plan: SeenPlan) -> Array | None:
         """The bias (kernels,), if it goes with the bank."""

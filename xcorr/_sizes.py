@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from xcorr._axes import make_geometry
 from xcorr._dtypes import check_element, named_dtype
-from xcorr._plan import plan_for
+from xcorr._masks import read_mask
 from xcorr._reading import read_array_shape, read_shape
+from xcorr._seen import Operand, sums_plan
 from xcorr._settings import read_settings, split, takes_keywords
 from xcorr._typing import BankKeywords, Padding, Pair
 
@@ -123,5 +124,6 @@ def choose_method(
     operand_dtype = named_dtype(dtype)
     check_element("dtype", operand_dtype)
     images, kernels = read_array_shape(image_shape, "image_shape"), read_array_shape(kernels_shape, "kernels_shape")
-    settings = read_settings(split("choose_method", dict(keywords), *LEFT_OUT, own=("dtype",))[0])
-    return plan_for(settings, images, operand_dtype, kernels, operand_dtype).method
+    words, operands = split("choose_method", dict(keywords), *LEFT_OUT, own=("dtype",))
+    mask, _held = read_mask(operands["mask"], "mask", True)
+    return sums_plan(read_settings(words), Operand(images, operand_dtype), Operand(kernels, operand_dtype), mask).method
