@@ -37,18 +37,7 @@ def test_lines_are_the_peaks_of_match(photograph):
     scores = xcorr.match(photograph, photograph[20:32, 31:47])
     expected = xcorr.Peaks(4, min_distance=5, subpixel="parabola")(scores)
     found = lines()
-    assert list(found[0]) == [
-        "file",
-        "index",
-        "template",
-        "score",
-        "row",
-        "column",
-        "height",
-        "width",
-        "sub_row",
-        "sub_column",
-    ]
+    assert list(found[0]) == [*FIELDS, "sub_row", "sub_column"]
     for name in ("score", "row", "column", "sub_row", "sub_column"):
         np.testing.assert_array_equal([line[name] for line in found], expected[name])
     assert {(line["file"], line["index"], line["template"]) for line in found} == {("image.png", 0, "template.png")}
@@ -279,6 +268,14 @@ def test_maps_are_the_scores_of_match(photograph, rng):
     np.testing.assert_array_equal(found, xcorr.match(photograph, bank, layout="NHW", score="ssd"))
     assert found.dtype == np.int64
     assert np.load("several/pages.tif.5x7.npy").shape == (3, 26, 34, 1)
+
+
+@pytest.mark.parametrize("per", ["kernel", "image"])
+def test_a_file_without_images_has_no_matches_and_an_empty_map(photograph, per):
+    np.save("none.npy", np.zeros((0, 60, 70), np.uint8))
+    match("none.npy", "image.png", "--layout", "NHW", "--map", "maps", "--per", per)
+    assert places() == [("image.png", 20, 31)]
+    assert np.load("maps/none.npy.npy").shape == (0, 49, 55, 1)
 
 
 def test_results_are_the_same_in_parts(photograph, rng, monkeypatch):

@@ -182,12 +182,9 @@ class MatchRun(Run):
 
     def write(self, file: ImageFile, content: Content) -> Entry:
         """Look for the templates in a file's images: write lines, maps and pictures, and note them."""
-        alpha = "keep" if self.job.alpha == "mask" else "drop"
-        with (
-            open_images(file.path, self.job.layout, "drop") as images,
-            open_images(file.path, self.job.layout, alpha) as whole,
-            contextlib.ExitStack() as results,
-        ):
+        has_alpha = self.job.alpha == "mask"
+        with open_images(file.path, self.job.layout, "drop") as images, contextlib.ExitStack() as results:
+            whole = results.enter_context(open_images(file.path, self.job.layout, "keep")) if has_alpha else images
             marked = Marked(self.job.names, images.n_images) if self.drawings else None
             writers = self.map_files(file, images, results)
             total, position = hashlib.sha256(), self.end
@@ -201,7 +198,7 @@ class MatchRun(Run):
                 if marked is not None:
                     marked.add(part.images, part.matches)
             beside = [[whole_digest(writer.file) for writer in writers]] if self.maps else []
-            notes = [UNSEEN if note == DROPPED else note for note in images.notes if alpha == "drop" or note != DROPPED]
+            notes = [UNSEEN if note == DROPPED else note for note in images.notes if note != DROPPED or not has_alpha]
             if marked is not None:
                 opened = self.result(file, self.drawings, 0, results)
                 notes += filter(None, [marked.write(opened)])

@@ -181,7 +181,8 @@ class Search:
             distance = max(1, shorter // 2 // max(axis.stride for axis in plan.geometry.axes))
         largest = plan.scoring.score not in DISTANCES
         peaks = Peaks(**{**self.peaks, "min_distance": distance, "largest": largest})
-        return peaks(scores, "NHWC").reshape(len(scores), -1)
+        found = peaks(scores, "NHWC")
+        return found.reshape(len(scores), math.prod(found.shape[1:]))
 
 
 def grey(array: Array) -> Array:
