@@ -19,8 +19,14 @@ from xcorr._cli.options import (
     Number,
     ScaledCommand,
     geometry_options,
+    image_files,
+    layout_of_arrays,
     method_options,
     options_of_correlate,
+    overwrite_option,
+    quiet_option,
+    word_option,
+    workers_option,
 )
 from xcorr._cli.respond import CHANNELS, SCALES
 from xcorr._cli.responses import SUFFIXES
@@ -109,7 +115,7 @@ def commands() -> None:
 @click.option("--out", type=file, default="xcorr-demo.npz", show_default=True, help="File for the responses.")
 @click.option("--report", type=file, help="File for a page of pictures; default: report.html, with plotly.")
 @click.option("--no-report", is_flag=True, help="Leave the page of pictures out.")
-@click.option("--workers", type=click.IntRange(min=1), help="Threads; default: the CPUs this process may use.")
+@workers_option
 def demo(
     mnist: Path | None, cifar10: Path | None, out: Path, report: Path | None, no_report: bool, workers: int | None
 ) -> None:
@@ -126,30 +132,24 @@ def demo(
 
 
 @commands.command(cls=ScaledCommand, short_help="Correlate image files with a bank.")
-@click.argument("images", nargs=-1, required=True, type=click.Path())
+@image_files
 @click.option(
     "--bank", required=True, type=BankWord(), help=f"{', '.join(bank_names())}, or a .npy or .npz file (FILE.npz:NAME)."
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder, or for stack and zarr the file.")
-@click.option(
-    "--format", "form", type=click.Choice(list(SUFFIXES)), default="npy", show_default=True, help="Kind of results."
-)
+@word_option("--format", "form", words=list(SUFFIXES), default="npy", help="Kind of results.")
 @click.option(
     "--channels", type=click.Choice(CHANNELS), help="What a bank without channels does with colours; default: each."
 )
-@click.option(
-    "--alpha", type=click.Choice(ALPHAS), default="drop", show_default=True, help="What becomes of transparency."
-)
+@word_option("--alpha", words=ALPHAS, default="drop", help="What becomes of transparency.")
 @click.option(
     "--scale",
     type=click.Choice(SCALES),
     help="Scale of values; unit: integers, of images and pictures, stand for 0 to 1; stretch: a picture's least value "
     "is black and its greatest white; middle: 0 is grey. Default: numbers as they are. Without a word it is unit.",
 )
-@click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the arrays in .npy and IDX files.")
-@click.option(
-    "--colours", type=click.Choice(list(COLOURS)), default="grey", show_default=True, help="Colours of sheets."
-)
+@layout_of_arrays
+@word_option("--colours", words=list(COLOURS), default="grey", help="Colours of sheets.")
 @click.option("--one-scale", is_flag=True, help="Draw all responses of a sheet on one scale; default: each on its own.")
 @options_of_correlate
 @click.option("--fill-value", type=Number(), default=0, show_default=True, help="Value of a constant padding.")
@@ -158,11 +158,11 @@ def demo(
     type=click.Choice(OVERFLOWS),
     help="What integers beyond their type do; default: saturate in pictures, raise in arrays.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace results that are not of this job.")
+@overwrite_option
 @click.option(
     "--on-error", type=click.Choice(("skip", "stop")), help="What follows a bad file; default: skip, in one array stop."
 )
-@click.option("--quiet", is_flag=True, help="Tell errors only.")
+@quiet_option
 def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> None:
     """Correlate image files with a bank of kernels.
 
@@ -199,7 +199,7 @@ def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> No
 
 
 @commands.command(cls=ScaledCommand, short_help="Look for templates in image files.")
-@click.argument("images", nargs=-1, required=True, type=click.Path())
+@image_files
 @click.option(
     "--template",
     "templates",
@@ -210,13 +210,7 @@ def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> No
     help="Image file with a template, or folder of them; may be given again.",
 )
 @click.option("--out", required=True, type=file, help="Table of the matches: FILE.csv, or FILE.jsonl for JSON lines.")
-@click.option(
-    "--score",
-    type=click.Choice(SCORES),
-    default="zncc",
-    show_default=True,
-    help="Kind of score; of ssd and nssd the least are the best.",
-)
+@word_option("--score", words=SCORES, default="zncc", help="Kind of score; of ssd and nssd the least are the best.")
 @click.option("--threshold", type=float, help="Least score of a match; of ssd and nssd the largest. Default: any.")
 @click.option(
     "--k", type=click.IntRange(min=1), default=1, show_default=True, help="Matches of a template in an image at most."
@@ -229,11 +223,10 @@ def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> No
 )
 @click.option("--border", type=click.IntRange(min=0), default=0, show_default=True, help="Scores at edges left out.")
 @click.option("--subpixel", type=click.Choice(SUBPIXELS), help="Way to find places between pixels.")
-@click.option(
+@word_option(
     "--per",
-    type=click.Choice(PERS),
+    words=PERS,
     default="kernel",
-    show_default=True,
     help="What has k matches: each template (kernel), or all together, which then keep their distance (image).",
 )
 @click.option(
@@ -248,11 +241,10 @@ def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> No
 @click.option(
     "--image-mask", metavar="FILE|finite", help="What counts of images: all but 0 of an image file, or finite numbers."
 )
-@click.option(
+@word_option(
     "--alpha",
-    type=click.Choice(("drop", "mask")),
+    words=("drop", "mask"),
     default="drop",
-    show_default=True,
     help="What becomes of images' transparency: it is left out, or is what does not count.",
 )
 @click.option(
@@ -261,11 +253,10 @@ def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> No
 @click.option("--undefined", type=float, help="Score of what has none; default: 0, of ssd and nssd infinity.")
 @click.option("--map", "maps", type=folder_to_be, metavar="DIR", help="Folder for the scores of every place.")
 @click.option("--draw", "drawings", type=folder_to_be, metavar="DIR", help="Folder for pictures with boxes.")
-@click.option(
+@word_option(
     "--channels",
-    type=click.Choice(COLOURS_COUNTED),
+    words=COLOURS_COUNTED,
     default="all",
-    show_default=True,
     help="What counts of colours: every channel, where images and templates have them, or the brightness.",
 )
 @click.option(
@@ -273,19 +264,13 @@ def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> No
     type=click.Choice(SCALES[:1]),
     help="Scale of values; unit: integers, of images and templates, stand for 0 to 1. Default: numbers as they are.",
 )
-@click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the arrays in .npy and IDX files.")
+@layout_of_arrays
 @geometry_options
 @click.option("--fill-value", type=Number(), help="Value of a constant padding; default: it does not count.")
 @method_options
-@click.option("--overwrite", is_flag=True, help="Replace results that are not of this job.")
-@click.option(
-    "--on-error",
-    type=click.Choice(("skip", "stop")),
-    default="skip",
-    show_default=True,
-    help="What follows a bad file.",
-)
-@click.option("--quiet", is_flag=True, help="Tell errors only.")
+@overwrite_option
+@word_option("--on-error", words=("skip", "stop"), default="skip", help="What follows a bad file.")
+@quiet_option
 def match(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> None:
     """Look for templates in image files.
 

@@ -10,9 +10,23 @@ from click.shell_completion import CompletionItem
 
 from xcorr._cli.bank_file import bank_names
 from xcorr._cli.respond import SCALES
-from xcorr._reading import BOUNDARIES, METHODS, PADDING_WORDS, PRECISIONS
+from xcorr._reading import BOUNDARIES, LAYOUTS, METHODS, PADDING_WORDS, PRECISIONS
 
-__all__ = ["SHAPE", "BankWord", "Number", "ScaledCommand", "geometry_options", "method_options", "options_of_correlate"]
+__all__ = [
+    "SHAPE",
+    "BankWord",
+    "Number",
+    "ScaledCommand",
+    "geometry_options",
+    "image_files",
+    "layout_of_arrays",
+    "method_options",
+    "options_of_correlate",
+    "overwrite_option",
+    "quiet_option",
+    "word_option",
+    "workers_option",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 MOST_DIGITS = 1000
@@ -111,6 +125,22 @@ PAIR = Numbers("N or R,C", (1, 2), 1)
 SHAPE = Numbers("SIZES such as 8x224x224x3", (2, 3, 4), 0, separator="x")
 
 
+def word_option(*names: str, words: Sequence[str], default: str, **told: Any) -> Callable[[Command], Command]:
+    """Return an option that takes one of some words, and is the default without."""
+    return click.option(*names, type=click.Choice(words), default=default, show_default=True, **told)
+
+
+image_files = click.argument("images", nargs=-1, required=True, type=click.Path())
+layout_of_arrays = click.option(
+    "--layout", type=click.Choice(LAYOUTS), help="Axes of the arrays in .npy and IDX files."
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace results that are not of this job.")
+quiet_option = click.option("--quiet", is_flag=True, help="Tell errors only.")
+workers_option = click.option(
+    "--workers", type=click.IntRange(min=1), help="Threads; default: the CPUs this process may use."
+)
+
+
 def geometry_options(command: Command) -> Command:
     """Give a command the options that say where windows are."""
     return with_options(
@@ -118,13 +148,7 @@ def geometry_options(command: Command) -> Command:
         click.option(
             "--padding", type=PADDING, default="valid", show_default=True, help="Padding: valid, same, full, or pixels."
         ),
-        click.option(
-            "--boundary",
-            type=click.Choice(BOUNDARIES),
-            default="constant",
-            show_default=True,
-            help="What the padding holds.",
-        ),
+        word_option("--boundary", words=BOUNDARIES, default="constant", help="What the padding holds."),
         click.option("--stride", type=PAIR, default=1, show_default=True, help="Pixels between windows."),
         click.option("--dilation", type=PAIR, default=1, show_default=True, help="Pixels between taps."),
     )
@@ -134,21 +158,9 @@ def method_options(command: Command) -> Command:
     """Give a command the options that say how sums are computed."""
     return with_options(
         command,
-        click.option(
-            "--method",
-            type=click.Choice(("auto", *METHODS)),
-            default="auto",
-            show_default=True,
-            help="Way to compute the sums.",
-        ),
-        click.option(
-            "--precision",
-            type=click.Choice(PRECISIONS),
-            default="standard",
-            show_default=True,
-            help="Bound that errors keep to.",
-        ),
-        click.option("--workers", type=click.IntRange(min=1), help="Threads; default: the CPUs this process may use."),
+        word_option("--method", words=("auto", *METHODS), default="auto", help="Way to compute the sums."),
+        word_option("--precision", words=PRECISIONS, default="standard", help="Bound that errors keep to."),
+        workers_option,
     )
 
 
