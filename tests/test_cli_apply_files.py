@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from applying import BANK, STACKS, apply, command, names, run, tree
 from checks import SEED
+from marks import linux
 
 from xcorr._cli import files_run
 from xcorr._cli.folder import Folder
 
 pytestmark = pytest.mark.usefixtures("here")
-linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
 @pytest.fixture

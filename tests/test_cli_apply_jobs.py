@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from applying import BANK, STACKS, apply, command, each_channel, names, read_stack, run, same_size, tree
 from checks import SEED
+from marks import linux
 from PIL import Image
 
 pytest.importorskip("tifffile")
@@ -25,7 +26,6 @@ from xcorr._cli.folder import Folder
 from xcorr._cli.progress import Bar, Rate
 
 pytestmark = pytest.mark.usefixtures("here")
-linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 import swapped
 from applying import BANK, STACKS, apply, names, read_stack, same_size, tree
 from checks import SEED
+from marks import linux
 
 import xcorr
 from xcorr._cli import files, zarr_rows
@@ -20,7 +21,6 @@ from xcorr._cli.folder import Folder, NotOurs
 
 posix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="without pipes that have names")
 pytestmark = [pytest.mark.usefixtures("here"), posix]
-linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 FORMS = [("npy", "out"), ("png", "out"), ("tif", "out"), ("sheet", "out"), *STACKS]
 
 

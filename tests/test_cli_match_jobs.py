@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from applying import command, run_command, tree
 from checks import SEED
 from finding import lines, match, places, save
+from marks import linux
 
 pytest.importorskip("tifffile")
 
@@ -20,7 +20,6 @@ from xcorr._cli.folder import Folder
 from xcorr._cli.journal import locked
 
 pytestmark = pytest.mark.usefixtures("here")
-linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 BESIDE = ("--map", "maps", "--draw", "pictures")
 
 

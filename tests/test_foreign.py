@@ -1,7 +1,6 @@
 """What the caller's own code does while arguments are read: objects that raise or change, handlers of signals."""
 
 import pickle
-import sys
 from fractions import Fraction
 
 import numpy as np
@@ -9,13 +8,12 @@ import pytest
 from checks import SEED
 from malformed import ASKED, IMAGES, KERNELS, OwnError, Raises
 from malformed_others import SHAPED, SIZED, SOUND, explain
+from marks import linux
 from scripts import run_script
 
 import xcorr
 from xcorr import datasets
 from xcorr._foreign import LONGEST, shown
-
-linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 # --- what they raise is theirs ----------------------------------------------------------------------------------------
 

@@ -1,18 +1,16 @@
 """The pool of threads: the system's own, whatever others put in the place of Python's, and what they do with calls."""
 
-import sys
 import threading
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from marks import linux
 from scripts import run_to_the_end
 
 import xcorr
 from xcorr import _workers
 from xcorr._engine import Preparation
-
-linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
 def test_calls_for_help_do_not_pile_up_while_the_helpers_are_busy(monkeypatch):

@@ -1,12 +1,9 @@
 """Forks, signals and the end of the process: no hang, no late write, an answer at once."""
 
-import sys
-
 import pytest
 from checks import SEED
+from marks import linux
 from scripts import CALLS, FORK_INSIDE, INTERRUPT, LONG_CALLS, run_script
-
-linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
 @linux

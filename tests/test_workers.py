@@ -9,13 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from checks import assert_equal, assert_same_bits, random_generator, real_numbers, whole_numbers
+from marks import linux
 from scripts import run_script
 
 import xcorr
 from xcorr import _job, _workers
 from xcorr._engine import Preparation
-
-linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
 @pytest.fixture(autouse=True)
