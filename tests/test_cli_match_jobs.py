@@ -3,12 +3,11 @@
 import json
 import os
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from applying import command, run_command, tree
+from applying import command, interrupt, run_command, tree
 from checks import SEED
 from finding import lines, match, places, save
 from marks import linux
@@ -170,19 +169,11 @@ def test_a_torn_journal_line_and_lines_of_anybody_do_not_count(frames):
 @linux
 @pytest.mark.usefixtures("in_the_background")
 def test_an_interrupt_is_one_line_and_the_next_run_goes_on(rng):
-    import signal
-
     for index in range(40):
         save(f"large/{index}.npy", rng.random((450, 450), np.float32))
     save("template.npy", rng.random((20, 48, 48), np.float32))
     arguments = ["large", "--template", "template.npy", "--layout", "NHW", "--out", "peaks.csv", "--method", "direct"]
-    with command(*arguments, "--workers", "1", name="match") as process:
-        assert process.stdout.readline().startswith("[1/40] 0.npy: ")
-        time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        errors = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
-    assert errors == "xcorr: interrupted; the same command goes on with what is left\n"
+    interrupt(command(*arguments, "--workers", "1", name="match"))
     assert not Path("peaks.csv").exists()
     for index in range(2, 40):
         Path(f"large/{index}.npy").unlink()

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,17 @@ def command(*arguments, name="apply", **keywords):
         )
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def interrupt(process):
+    """Interrupts the job of 40 files when the first one is done, which it tells in a line."""
+    with process:
+        assert process.stdout.readline().startswith("[1/40] 0.npy: ")
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert errors == "xcorr: interrupted; the same command goes on with what is left\n"
 
 
 def each_channel(images, **keywords):
