@@ -92,7 +92,7 @@ def reduce_some(job: Job, reduction: Reduction, bound: int) -> list[Array]:
         kept = WholeNumbers(reduction, n_images)
     else:
         kept = reducer_of(plan, reduction, n_images)
-    job.kept_bytes = kept.nbytes
+    job.kept_bytes += kept.nbytes
     if plan.types.exact:
         correlate_integers(job, kept, bound)
     elif plan.types.rounds_floats:

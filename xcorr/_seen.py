@@ -13,19 +13,20 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr import _workers
-from xcorr._arrays import check_out, copy_in_pieces, in_order, some_images, take_bias, take_fill
+from xcorr._arrays import check_out, copy_in_pieces, in_order, in_pieces, some_images, take_bias, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import Types, choose_types, integer_range
+from xcorr._job import Job
 from xcorr._layouts import Layout, of_one_image
 from xcorr._masks import canonical, canonical_mask
 from xcorr._memory import empty
 from xcorr._plan import Plan, plan_for
-from xcorr._reduce import new_results
+from xcorr._reduce import new_results, reduce_responses
 from xcorr._reduce_peaks import find_in_map, peaks_shape
 from xcorr._reduction import Reduction, peaks_of, reduction_of
-from xcorr._respond import may_overlap
-from xcorr._run import found_peaks, reduced, run
-from xcorr._seen_shares import divide_by_shares, whole_area
+from xcorr._respond import may_overlap, respond
+from xcorr._run import found_peaks, reduced
+from xcorr._seen_shares import divide_by_shares
 from xcorr._settings import USUAL, Settings
 from xcorr._unseen_taps import Taps, add_seen_taps, finite_taps
 from xcorr._workers import refuse_too_large
@@ -90,7 +91,7 @@ def seen_plan(
         summed = np.result_type(types.sums, np.complex64) if types.is_complex else types.sums
         inner = inner._replace(dtype=summed.str, overflow="raise")
     plan = plan_for(inner, images.shape, pixels, shape, taps)
-    n_kernels, area = plan.geometry.n_kernels, whole_area(plan)
+    n_kernels, area = plan.geometry.n_kernels, plan.area
     peaks, names = peaks_of(settings.reduce, settings.over, area, types.response), settings.reduce
     reduction = reduction_of(
         None if finds_peaks else names, settings.over, plan.layout, n_kernels, area, types.response
@@ -194,9 +195,10 @@ class SeenBank:
         sums = plan.sums
         sums.check_it_fits()
         weighted = 0 if mask is None else one_image(sums)
+        seen = 0 if mask is None else weighted // sums.types.images.itemsize
         of_map = plan.peaks is not None or (plan.reduction is not None and not plan.reduces_sums)
-        beside = sums.response_bytes * (of_map + (not plan.in_place))
-        refuse_too_large("images", "weighted pixels of one image", weighted, beside, "sums")
+        beside = seen + sums.response_bytes * (of_map + (not plan.in_place))
+        refuse_too_large("images", "weighted pixels of one image", weighted, beside, "sums and of what is seen")
         take_fill(self.fill_value, images.dtype.newbyteorder("="), self.settings.boundary, sums.geometry.channels)
         self.take_bias(plan)
         return plan, in_canonical_axes(mask, images, sums)
@@ -235,49 +237,61 @@ class SeenBank:
         self, plan: SeenPlan, images: Array, seen: Any, results: list[Array], some: tuple[int, int], workers: Any
     ) -> None:
         """The responses of some images, or what they are reduced to, as many at once as their bytes allow."""
-        sums, reduction = plan.sums, plan.reduction
+        sums = plan.sums
         at_once = max(1, AT_ONCE // max(one_image(sums), sums.response_bytes))
         for first in range(some[0], some[1], at_once):
             end = min(first + at_once, some[1])
             own = some_images(images, sums.layout.images[0], first, end)
             part = seen[first:end] if isinstance(seen, np.ndarray) and len(seen) > 1 else seen
-            if plan.peaks is not None:
-                responses = empty(sums.response_shape(end - first), plan.types.response)
+            if plan.peaks is None and plan.reduction is None:
+                responses = some_images(results[0], sums.layout.response[0], first, end)
                 self.respond_some(plan, own, part, responses, workers)
-                found = find_in_map(in_order(responses, sums.layout.response), plan.peaks, sums)
-                some_images(results[0], 0 if sums.layout.response[0] >= 0 else -1, first, end)[...] = found
                 continue
-            if reduction is None:
-                self.respond_some(
-                    plan, own, part, some_images(results[0], sums.layout.response[0], first, end), workers
-                )
-                continue
-            if plan.reduces_sums:
-                found = run(sums, self.bank(plan), weighted_images(own, part, sums, workers)[0], 0, None, workers)
-            else:
-                responses = empty(sums.response_shape(end - first), plan.types.response)
-                self.respond_some(plan, own, part, responses, workers)
-                found = reduced_map(responses, sums.layout, reduction, workers)
-            for result, one in zip(results, (found,) if reduction.alone else found, strict=True):
-                some_images(result, 0 if reduction.has_images else -1, first, end)[...] = one
+            found = self.reduce_some(plan, own, part, end - first, workers)
+            for result, one in zip(results, found, strict=True):
+                some_images(result, 0 if sums.layout.response[0] >= 0 else -1, first, end)[...] = one
 
-    def respond_some(self, plan: SeenPlan, images: Array, seen: Any, target: Array, workers: Any) -> None:
-        """The responses of some images at once."""
+    def reduce_some(self, plan: SeenPlan, images: Array, seen: Any, n_images: int, workers: Any) -> list[Array]:
+        """What the responses of some images at once are reduced to, or the places that are found in them."""
+        sums, reduction = plan.sums, plan.reduction
+        if plan.reduces_sums and reduction is not None:
+            return reduce_responses(self.job_of(plan, images, seen, workers)[0], reduction, None)
+        responses = empty(sums.response_shape(n_images), plan.types.response)
+        self.respond_some(plan, images, seen, responses, workers, responses.nbytes)
+        if reduction is not None:
+            return reduced_map(responses, sums.layout, reduction, workers)
+        peaks: Any = plan.peaks
+        return [find_in_map(in_order(responses, sums.layout.response), peaks, sums)]
+
+    def job_of(self, plan: SeenPlan, images: Array, seen: Any, workers: Any, beside: int = 0) -> tuple[Job, Any]:
+        """The job of the sums of some images, with `beside` bytes at the same time; and what is seen of these."""
+        weighted, seen = weighted_images(images, seen, plan.sums, workers)
+        job = Job(plan.sums, weighted, self.bank(plan), (0,), workers)
+        of_sums = 0 if plan.in_place else job.n_images * plan.sums.response_bytes
+        job.kept_bytes = beside + of_sums + (0 if seen is None else weighted.nbytes + seen.nbytes)
+        return job, seen
+
+    def respond_some(
+        self, plan: SeenPlan, images: Array, seen: Any, target: Array, workers: Any, beside: int = 0
+    ) -> None:
+        """The responses of some images at once; `beside` are the target's bytes where they are workspace."""
         sums = plan.sums
-        weighted, seen = weighted_images(images, seen, sums, workers)
-        found = run(sums, self.bank(plan), weighted, 0, target if plan.in_place else None, workers)
+        job, seen = self.job_of(plan, images, seen, workers, beside)
+        found = respond(job, sums.response_shape(job.n_images), target if plan.in_place else None)
+        beside += (0 if plan.in_place else found.nbytes) + (0 if seen is None else 3 * seen.size)
+        del job  # and the weighted pixels
         responses = canonical(found, sums.layout.response)
         if not self.taps.all_finite:
             pixels = canonical(images, sums.layout.images)
-            add_seen_taps(sums, pixels, seen, self.kernels, responses, workers)
+            add_seen_taps(sums, pixels, seen, self.kernels, responses, workers, beside)
         if self.settings.normalize:
-            divide_by_shares(sums, seen, self.kernels, responses, workers)
+            divide_by_shares(sums, seen, self.kernels, responses, workers, beside)
         if plan.finishes:
             stored = responses if plan.in_place else canonical(target, sums.layout.response)
             store(responses, self.take_bias(plan), plan.types, stored)
 
 
-def reduced_map(responses: Array, layout: Layout, reduction: Reduction, workers: Any) -> Any:
+def reduced_map(responses: Array, layout: Layout, reduction: Reduction, workers: Any) -> list[Array]:
     """What responses that are there are reduced to: they are the images of a kernel of one tap, 1."""
     word = "NHW" if layout.response[3] < 0 else "NCHW" if layout.word == "NCHW" else "NHWC"
     names = reduction.names[0] if reduction.alone else reduction.names
@@ -285,12 +299,14 @@ def reduced_map(responses: Array, layout: Layout, reduction: Reduction, workers:
     settings = USUAL._replace(layout=word, dtype=responses.dtype.str, method="direct", reduce=names, over=over)
     one = np.ones((1, 1), responses.dtype)
     plan = plan_for(settings, responses.shape, responses.dtype, one.shape, one.dtype)
-    found = run(plan, make_bank(one, None, plan.reading), responses, 0, None, workers)
-    results = [found] if reduction.alone else list(found)
+    job = Job(plan, responses, make_bank(one, None, plan.reading), (0,), workers)
+    job.kept_bytes = responses.nbytes
+    own: Any = plan.reduction
+    results = reduce_responses(job, own, None)
     for name, result in zip(reduction.names, results, strict=True):
         if name in ("argmax", "argmin") and not reduction.over_kernels:
             result += np.array(reduction.first, np.intp)
-    return found
+    return results
 
 
 def one_image(plan: Plan) -> int:
@@ -341,17 +357,19 @@ def weigh_piece(pixels: Array, shares: Array, target: Array) -> None:
 
 def store(sums: Array, bias: Array | None, types: Types, target: Array) -> None:
     """Sums and the bias, (images, kernels, rows, columns), in the type of the response."""
+    added = np.zeros(1) if bias is None else bias[:, np.newaxis, np.newaxis]
     with np.errstate(all="ignore"):
-        if bias is not None:
-            if bias.dtype.kind == "c" and sums.dtype.kind != "c":
-                sums = sums.astype(np.result_type(sums, np.complex64))
-            for part in ("real", "imag")[: 2 if sums.dtype.kind == "c" else 1]:
-                place = getattr(sums, part)
-                place += getattr(bias, part).astype(np.float64)[:, np.newaxis, np.newaxis]
-        if types.rounds_floats:
-            sums = saturated(sums, types)
-        if sums is not target:
-            copy_in_pieces(target, sums)
+        for piece, into, own in in_pieces(sums, target, np.broadcast_to(added, sums.shape)):
+            if bias is not None:
+                if bias.dtype.kind == "c" and piece.dtype.kind != "c":
+                    piece = piece.astype(np.result_type(piece, np.complex64))
+                for part in ("real", "imag")[: 2 if piece.dtype.kind == "c" else 1]:
+                    place = getattr(piece, part)
+                    place += getattr(own, part).astype(np.float64)
+            if types.rounds_floats:
+                piece = saturated(piece, types)
+            if sums is not target:
+                into[...] = piece
 
 
 def saturated(sums: Array, types: Types) -> Array:

@@ -7,19 +7,16 @@ import numpy.typing as npt
 
 from xcorr import _workers
 from xcorr._axes import Axis, Span
-from xcorr._bank import make_bank
 from xcorr._masks import canonical
 from xcorr._plan import Plan, plan_for
-from xcorr._reading import places_of
-from xcorr._run import run
 from xcorr._settings import USUAL
-from xcorr._unseen_taps import NAMES, counted
+from xcorr._unseen_taps import NAMES, bounds_of, counted, sums_of
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
 AT_ONCE = 2**26
-"""Bytes of shares that are there at once, where one kernel has not more."""
+"""Bytes of shares, and of what they are counted by, that are there at once, if one row of one kernel has not more."""
 
 PIECE = 2**13
 """Responses that a worker divides at once: they stay in its caches."""
@@ -32,19 +29,35 @@ class Shares(NamedTuple):
     seen: Array  # (images or 1, channels, rows, columns): shares or bools
     magnitudes: Doubles  # (kernels, channels, rows, columns)
     workers: Any
+    beside: int  # bytes that are there at the same time
 
     def of_sums(self, sums: Array, area: Span) -> None:
-        """Divides the sums (images, kernels, rows, columns) of an area, of some kernels at a time.
+        """Divides the sums (images, kernels, rows, columns) of an area, of some kernels and rows at a time.
 
         One plane for every channel by itself has the same shares in all.
         """
-        at_once = max(1, AT_ONCE // (8 * len(self.seen) * sums.shape[2] * sums.shape[3]))
-        for first in range(0, len(self.magnitudes), at_once):
-            some = slice(first, min(first + at_once, len(self.magnitudes)))
-            target = sums if len(self.magnitudes) == 1 else sums[:, some]
-            in_planes = sums.shape[1] == 1 or abs(sums.strides[1]) >= abs(sums.strides[3])
-            found, whole = self._replace(magnitudes=self.magnitudes[some]).found(area, "NCHW" if in_planes else "NHWC")
-            divide(target, found, whole, in_planes, self.workers)
+        (top, n_rows), columns = area
+        n_kernels, of_row = len(self.magnitudes), len(self.seen) * columns[1] * self.bytes_each
+        rows = min(n_rows, max(1, AT_ONCE // of_row))
+        kernels = max(1, AT_ONCE // (of_row * rows))
+        in_planes = sums.shape[1] == 1 or abs(sums.strides[1]) >= abs(sums.strides[3])
+        for first in range(0, n_kernels, kernels):
+            own = self._replace(magnitudes=self.magnitudes[first : first + kernels])
+            some = slice(None) if n_kernels == 1 else slice(first, first + kernels)
+            for row in range(0, n_rows, rows):
+                part = (top + row, min(rows, n_rows - row)), columns
+                found, whole = own.found(part, "NCHW" if in_planes else "NHWC")
+                divide(sums[:, some, row : row + rows], found, whole, in_planes, self.workers)
+
+    @property
+    def is_fft(self) -> bool:
+        """Whether sums are made in the frequency domain, as the responses are."""
+        return bool(self.plan.method == "fft")
+
+    @property
+    def bytes_each(self) -> int:
+        """Bytes of a share, and of what it is counted by."""
+        return 8 * (1 + 2 * self.is_fft + bool(np.isinf(self.magnitudes).any()))
 
     def found(self, area: Span, word: str) -> tuple[Doubles, Doubles]:
         """The sums over what is seen of an area (images or 1, kernels, rows, columns), and those of whole kernels."""
@@ -62,7 +75,7 @@ class Shares(NamedTuple):
         ones = np.ones((1, *magnitudes.shape[1:]), np.bool_)
         settings = USUAL._replace(layout="NCHW", method="direct", flip=self.plan.settings.flip)
         own = plan_for(settings, ones.shape, ones.dtype, magnitudes.shape, magnitudes.dtype)
-        return np.asarray(run(own, make_bank(magnitudes, None, own.reading), ones, 0, None, 1)[0, :, 0, 0])
+        return np.asarray(sums_of(own, magnitudes, ones, 1)[0, :, 0, 0])
 
     def sums(self, magnitudes: Doubles, total: Doubles, area: Span, word: str) -> Doubles:
         """The sums over what is seen, directly or, as the responses are made, in the frequency domain.
@@ -70,15 +83,15 @@ class Shares(NamedTuple):
         There the sums of all of a kernel, and of nothing, are told by counting.
         """
         words = {name: getattr(self.plan.settings, name) for name in NAMES}
-        method = "fft" if self.plan.method == "fft" else "direct"
+        method = "fft" if self.is_fft else "direct"
         settings = USUAL._replace(**words, layout=word, method=method, roi=bounds_of(area))
-        pixels, taps = np.asarray(self.seen, None if self.seen.dtype.kind == "b" else np.float64), magnitudes
+        pixels, taps = self.seen, magnitudes
         if word == "NHWC":
             pixels, taps = (np.ascontiguousarray(np.moveaxis(one, 1, 3)) for one in (pixels, taps))
         own = plan_for(settings, pixels.shape, pixels.dtype, taps.shape, taps.dtype)
-        found: Doubles = run(own, make_bank(taps, None, own.reading), pixels, 0, None, self.workers)
+        found: Doubles = sums_of(own, taps, pixels, self.workers, self.beside)
         found = np.moveaxis(found, 3, 1) if word == "NHWC" else found
-        if method == "fft":
+        if self.is_fft:
             counted_taps = magnitudes > 0
             whole, some = (self.counts(own, counted_taps, area) for own in (self.seen == 1, self.seen > 0))
             every = counted_taps.sum(axis=(1, 2, 3))[:, np.newaxis, np.newaxis]
@@ -88,17 +101,17 @@ class Shares(NamedTuple):
 
     def counts(self, pixels: Array, taps: Array, area: Span) -> Array:
         """How many pixels of a set lie under the taps of a set."""
-        return counted(self.plan, pixels, taps, 1, self.workers, bounds_of(area))
+        return counted(self.plan, pixels, taps, 1, self.workers, bounds_of(area), self.beside)
 
 
-def divide_by_shares(plan: Plan, seen: Any, kernels: Array, sums: Array, workers: Any) -> None:
+def divide_by_shares(plan: Plan, seen: Any, kernels: Array, sums: Array, workers: Any, beside: int) -> None:
     """Divides sums (images, kernels, rows, columns) by the share of each kernel that was seen; NaN where none was.
 
     `seen` are shares or bools (images or 1, channels or 1, rows, columns), None where all pixels are: then only windows
-    that reach padding see less than all.
+    that reach padding see less than all. `beside` are bytes that are there at the same time.
     """
     magnitudes = magnitudes_of(canonical(kernels, plan.layout.kernels))
-    areas = [whole_area(plan)]
+    areas = [plan.area]
     if seen is None:
         seen = np.ones((1, 1, *(axis.length for axis in plan.geometry.axes)), np.bool_)
         areas = borders(plan)
@@ -110,27 +123,19 @@ def divide_by_shares(plan: Plan, seen: Any, kernels: Array, sums: Array, workers
     n_groups, depth, n_own = geometry.groups, geometry.depth, geometry.n_kernels // geometry.groups
     if seen.shape[1] == 1:
         magnitudes, n_groups, depth, n_own = magnitudes.sum(axis=1, keepdims=True), 1, 1, geometry.n_kernels
-    (top, _), (left, _) = whole_area(plan)
+    (top, _), (left, _) = plan.area
     for group in range(n_groups):
         some = slice(group * n_own, (group + 1) * n_own)
         own = magnitudes if plan.layout.each_channel else magnitudes[some]
-        shares = Shares(plan, seen[:, group * depth : (group + 1) * depth], own, workers)
+        shares = Shares(plan, seen[:, group * depth : (group + 1) * depth], own, workers, beside + AT_ONCE)
         for (row, n_rows), (column, n_columns) in areas:
             rows, columns = slice(row - top, row - top + n_rows), slice(column - left, column - left + n_columns)
             shares.of_sums(sums[:, some, rows, columns], ((row, n_rows), (column, n_columns)))
 
 
-def whole_area(plan: Plan) -> Span:
-    """The rows and columns that are wanted, as (first, count) in the whole response."""
-    roi = plan.settings.roi or ((None, None), (None, None))
-    whole = plan if plan.settings.roi is None else plan.without_roi
-    rows, columns = (places_of(bounds, count) for bounds, count in zip(roi, whole.geometry.outputs, strict=True))
-    return rows, columns
-
-
 def borders(plan: Plan) -> list[Span]:
     """The parts of the wanted area whose windows reach padding that is unseen."""
-    (top, n_rows), (left, n_columns) = whole_area(plan)
+    (top, n_rows), (left, n_columns) = plan.area
     words, axes = plan.settings.boundary, plan.geometry.axes
     above, below = inside(axes[0], words[0])
     before, behind = inside(axes[1], words[1])
@@ -151,12 +156,6 @@ def inside(axis: Axis, boundary: str) -> tuple[int, int]:
     first = min(max(0, -(-axis.before // axis.stride)), axis.outputs)
     end = (axis.before + axis.length - axis.effective) // axis.stride + 1
     return first, min(max(first, end), axis.outputs)
-
-
-def bounds_of(area: Span) -> tuple[tuple[int, int], tuple[int, int]]:
-    """An area as the bounds of slices."""
-    (row, n_rows), (column, n_columns) = area
-    return (row, row + n_rows), (column, column + n_columns)
 
 
 def magnitudes_of(taps: Array) -> Doubles:

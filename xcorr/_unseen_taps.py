@@ -6,16 +6,24 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._arrays import in_pieces
+from xcorr._axes import Span
 from xcorr._bank import make_bank
+from xcorr._job import Job
 from xcorr._masks import canonical
 from xcorr._plan import Plan, plan_for
-from xcorr._run import run
+from xcorr._respond import respond
 from xcorr._settings import USUAL
 
 Array = npt.NDArray[Any]
 
 NAMES = ("padding", "boundary", "stride", "dilation", "flip")
 """Settings that say which pixel lies under which tap."""
+
+AT_ONCE = 2**25
+"""Bytes of what is added to responses that are there at once, if those of one row are not more."""
+
+BYTES_EACH = 64
+"""Bytes of one of them: what is counted, what follows from that, and what is added."""
 
 
 class Taps(NamedTuple):
@@ -35,20 +43,33 @@ def finite_taps(kernels: Array) -> Taps:
     return Taps(found, False)
 
 
-def counted(plan: Plan, pixels: Array, taps: Array, groups: int, workers: Any, roi: Any) -> Array:
+def bounds_of(area: Span) -> tuple[tuple[int, int], tuple[int, int]]:
+    """An area as the bounds of slices."""
+    (row, n_rows), (column, n_columns) = area
+    return (row, row + n_rows), (column, column + n_columns)
+
+
+def sums_of(plan: Plan, taps: Array, pixels: Array, workers: Any, beside: int = 0) -> Array:
+    """The responses of pixels, in memory of their own; `beside` are bytes that are there at the same time."""
+    job = Job(plan, pixels, make_bank(taps, None, plan.reading), (0,), workers)
+    job.kept_bytes = beside
+    return respond(job, plan.response_shape(len(pixels)), None)
+
+
+def counted(plan: Plan, pixels: Array, taps: Array, groups: int, workers: Any, roi: Any, beside: int) -> Array:
     """How many pixels of a set (images, channels, rows, columns) each kernel's taps of a set see."""
     words = {name: getattr(plan.settings, name) for name in NAMES}
     settings = USUAL._replace(**words, layout="NCHW", groups=groups, roi=roi)
     pixels, taps = np.ascontiguousarray(pixels, np.uint8), np.ascontiguousarray(taps, np.uint8)
     own = plan_for(settings, pixels.shape, pixels.dtype, taps.shape, taps.dtype)
-    return np.asarray(run(own, make_bank(taps, None, own.reading), pixels, 0, None, workers))
+    return sums_of(own, taps, pixels, workers, beside)
 
 
-def add_seen_taps(plan: Plan, pixels: Array, seen: Any, kernels: Array, sums: Array, workers: Any) -> None:
+def add_seen_taps(plan: Plan, pixels: Array, seen: Any, kernels: Array, sums: Array, workers: Any, beside: int) -> None:
     """Adds the products of taps that are not finite with the pixels that are seen, as numbers add them.
 
     `pixels` are (images, channels, rows, columns), `seen` the shares of them that are, None for all; the sums (images,
-    kernels, rows, columns) hold the other products.
+    kernels, rows, columns) hold the other products. `beside` are bytes that are there at the same time.
     """
     taps = canonical(kernels, plan.layout.kernels)
     counts = np.ones(pixels.shape, np.bool_) if seen is None else np.broadcast_to(seen > 0, pixels.shape)
@@ -61,30 +82,47 @@ def add_seen_taps(plan: Plan, pixels: Array, seen: Any, kernels: Array, sums: Ar
         products.append((sums.imag, x, taps.imag, -sign))
     if pixels.dtype.kind == "c":
         products.append((sums.imag, pixels.imag, u, 1))
+    (top, n_rows), columns = plan.area
+    rows = max(1, AT_ONCE // (BYTES_EACH * sums[:, :, :1].size))
     with np.errstate(invalid="ignore"):
         for place, own, part, factor in products:
-            if not np.isfinite(part).all():
-                added = factor * products_of(plan, own, counts, part, workers)
-                np.add(place, added, out=place, where=added != 0, casting="same_kind")
+            if np.isfinite(part).all():
+                continue
+            taps_seen = SeenTaps(plan, own, counts, part, workers, beside + AT_ONCE + 4 * own.size)
+            for row in range(0, n_rows, rows):
+                some = place[:, :, row : row + rows]
+                added = factor * taps_seen.products(((top + row, some.shape[2]), columns))
+                np.add(some, added, out=some, where=added != 0, casting="same_kind")
 
 
-def products_of(plan: Plan, pixels: Array, counts: Array, taps: Array, workers: Any) -> Array:
-    """The sums of products of seen real pixels with those real taps that are not finite: 0, infinite or NaN."""
-    plus, minus = taps == np.inf, taps == -np.inf
-    above, below = counts & (pixels > 0), counts & (pixels < 0)
-    neither = counts & ~(pixels > 0) & ~(pixels < 0)
-    positive = any_under(plan, [(above, plus), (below, minus)], workers)
-    negative = any_under(plan, [(below, plus), (above, minus)], workers)
-    unknown = any_under(plan, [(neither, plus | minus), (counts, np.isnan(taps))], workers)
-    unknown = unknown | (positive & negative)
-    return np.where(unknown, np.nan, np.where(positive, np.inf, np.where(negative, -np.inf, 0.0)))
+class SeenTaps:
+    """Real pixels that are seen, and real taps some of which are not finite, as sets."""
+
+    def __init__(self, plan: Plan, pixels: Array, counts: Array, taps: Array, workers: Any, beside: int) -> None:
+        self.plan, self.workers, self.beside = plan, workers, beside
+        plus, minus = taps == np.inf, taps == -np.inf
+        above, below = counts & (pixels > 0), counts & (pixels < 0)
+        neither = counts & ~(pixels > 0) & ~(pixels < 0)
+        self.positive = those_of([(above, plus), (below, minus)])
+        self.negative = those_of([(below, plus), (above, minus)])
+        self.unknown = those_of([(neither, plus | minus), (counts, np.isnan(taps))])
+
+    def products(self, area: Span) -> Array:
+        """The sums of the products at an area, those with finite taps apart: 0, infinite or NaN."""
+        positive, negative = self.any_of(self.positive, area), self.any_of(self.negative, area)
+        unknown = self.any_of(self.unknown, area) | (positive & negative)
+        return np.where(unknown, np.nan, np.where(positive, np.inf, np.where(negative, -np.inf, 0.0)))
+
+    def any_of(self, sets: list[tuple[Array, Array]], area: Span) -> Any:
+        """Windows where a pixel of one set lies under a tap of the set beside it."""
+        found: Any = np.False_
+        groups, n_kernels = self.plan.geometry.groups, self.plan.geometry.n_kernels
+        for pixels, taps in sets:
+            own = np.broadcast_to(taps, (n_kernels, *taps.shape[1:]))  # one plane of all channels, too
+            found = found | (counted(self.plan, pixels, own, groups, self.workers, bounds_of(area), self.beside) > 0)
+        return found
 
 
-def any_under(plan: Plan, sets: list[tuple[Array, Array]], workers: Any) -> Any:
-    """Windows where a pixel of one set lies under a tap of the set beside it."""
-    found: Any = np.False_
-    for pixels, taps in sets:
-        if pixels.any() and taps.any():
-            own = np.broadcast_to(taps, (plan.geometry.n_kernels, *taps.shape[1:]))  # one plane of all channels, too
-            found = found | (counted(plan, pixels, own, plan.geometry.groups, workers, plan.settings.roi) > 0)
-    return found
+def those_of(sets: list[tuple[Array, Array]]) -> list[tuple[Array, Array]]:
+    """Sets of pixels and of taps of which neither is empty."""
+    return [(pixels, taps) for pixels, taps in sets if pixels.any() and taps.any()]
