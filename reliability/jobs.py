@@ -38,8 +38,8 @@ def swapped_files(seconds: float, seed: int) -> Outcome:
 ROWS = [
     Row(
         "R23",
-        "jobs of xcorr apply, every format, killed by SIGKILL at random moments and begun again: no partial file "
-        "under a result's name after any kill, at the end the tree of a run that nobody killed",
+        "jobs of xcorr apply, every format, and of xcorr match, killed by SIGKILL at random moments and begun again: "
+        "no partial file under a result's name after any kill, at the end the tree of a run that nobody killed",
         "0 differences",
         killed_jobs,
     ),
