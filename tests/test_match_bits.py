@@ -1,5 +1,6 @@
 """The bits of scores: whatever the workers, the batch, the place in it and in the bank, the memory, the part."""
 
+import itertools
 from unittest import mock
 
 import numpy as np
@@ -88,6 +89,27 @@ def test_order_of_memory_changes_no_bit(dtype, score, masked):
     for axis in range(4):
         again = np.broadcast_to(images.take([0], axis), images.shape)
         assert_same_bits(xcorr.match(again, templates, **keywords), xcorr.match(again.copy(), templates, **keywords))
+
+
+@for_each("method", ["auto", "direct", "fft", "matmul", "winograd"])
+@for_each("dtype", ["float32", "float64", "uint8"])
+@for_each("score", ["zncc", "ncc", "covariance"])
+def test_neither_the_memory_of_out_nor_the_number_of_templates_changes_a_bit(method, dtype, score):
+    """Although sums of several channels may be made channel by channel, or of channels side by side."""
+    rng = random_generator(method, dtype, score)
+    images, templates = values(rng, (2, 9, 31, 5), dtype, "noise"), values(rng, (4, 3, 3, 5), dtype, "noise")
+    if (method, dtype) == ("winograd", "uint8"):
+        return  # whose sums are exact
+    masks = ({}, {"template_mask": rng.random((3, 3)) > 0.2})
+    for keywords in masks:
+        keywords |= {"score": score, "method": method}
+        expected = xcorr.match(images, templates, **keywords)
+        for axes in itertools.permutations(range(4)):
+            out = np.empty([expected.shape[axis] for axis in axes], expected.dtype).transpose(np.argsort(axes))
+            assert_same_bits(xcorr.match(images, templates, out=out, **keywords), expected)
+        if method != "auto":
+            one = xcorr.match(images, templates[2], layout="NHWC", **keywords)
+            assert_same_bits(one, np.ascontiguousarray(expected[..., 2]))
 
 
 @for_each("dtype", ["float32", "float64", "uint8"])
