@@ -86,6 +86,11 @@ def test_order_of_memory_changes_no_bit(dtype, score, masked):
         seen = None if mask is None else arrange(mask)
         assert_same_bits(xcorr.match(arrange(images), templates, mask=seen, **keywords), expected)
         assert_same_bits(xcorr.match(images, arrange(templates), mask=seen, **keywords), expected)
+    taps = rng.random(templates.shape)
+    expected = xcorr.match(images, templates, mask=mask, template_mask=taps, **keywords)
+    for arrange in MEMORY.values():
+        own = arrange(templates), arrange(taps)
+        assert_same_bits(xcorr.match(images, own[0], mask=mask, template_mask=own[1], **keywords), expected)
     for axis in range(4):
         again = np.broadcast_to(images.take([0], axis), images.shape)
         assert_same_bits(xcorr.match(again, templates, **keywords), xcorr.match(again.copy(), templates, **keywords))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from checks import assert_same_bits, random_generator
 from looping import for_each
+from memory_orders import MEMORY
 
 import xcorr
 from xcorr import _seen, _seen_shares
@@ -39,6 +40,21 @@ def test_images_are_what_they_are_by_themselves(method, which):
     out = np.zeros((*expected.shape[:3], 8), "f4")[..., ::2]
     assert xcorr.correlate(images, kernels, mask=mask, out=out, **words) is out
     np.testing.assert_array_equal(out, expected)
+
+
+@for_each("method", METHODS)
+@for_each("dtype", ["f4", "f8", "c16"])
+def test_the_memory_of_kernels_changes_no_bit(method, dtype):
+    """Although magnitudes are summed for each kernel, and over the channels of a mask that has none."""
+    rng = random_generator(method, dtype)
+    images, kernels, shares = rng.random((2, 9, 10, 19)), rng.random((4, 3, 3, 19)) - 0.3, rng.random((2, 9, 10, 19))
+    images, kernels, words = images.astype(dtype), kernels.astype(dtype), {"normalize": True, "method": method}
+    for seen in (shares, shares[..., 0]):
+        expected = xcorr.correlate(images, kernels, mask=seen, **words)
+        for arrange in MEMORY.values():
+            assert_same_bits(xcorr.correlate(images, arrange(kernels), mask=seen, **words), expected)
+            own = arrange(shares) if seen is shares else arrange(shares)[..., 0]
+            assert_same_bits(xcorr.correlate(images, kernels, mask=own, **words), expected)
 
 
 @for_each("method", METHODS)

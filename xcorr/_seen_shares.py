@@ -159,8 +159,11 @@ def inside(axis: Axis, boundary: str) -> tuple[int, int]:
 
 
 def magnitudes_of(taps: Array) -> Doubles:
-    """|kernels|, (kernels, channels, rows, columns), each divided by a power of two; not finite where a tap is."""
-    parts = [taps.real.astype(np.float64), taps.imag.astype(np.float64)]
+    """|kernels|, (kernels, channels, rows, columns), each divided by a power of two; not finite where a tap is.
+
+    In C order: NumPy sums in the order of memory.
+    """
+    parts = [taps.real.astype(np.float64, "C"), taps.imag.astype(np.float64, "C")]
     axes = (1, 2, 3)
     finite = [np.where(np.isfinite(part), np.abs(part), 0) for part in parts]
     largest = np.maximum(*(part.max(axis=axes, keepdims=True, initial=0) for part in finite))

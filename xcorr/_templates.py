@@ -57,11 +57,12 @@ class Templates:
     """
 
     def __init__(self, original: Array, shares: Doubles | None, flat: float, whole: OfBank) -> None:
+        shares = None if shares is None else np.ascontiguousarray(shares)  # sums are made in the order of memory
         self.original, self.shares, self.whole = original, shares, whole
         self.n_kernels, self.n_channels, *taps = original.shape
         self.taps = taps[0], taps[1]
         self.n_taps = taps[0] * taps[1]
-        exact = original.astype(np.longdouble)
+        exact = original.astype(np.longdouble, "C")
         counts = np.ones(original.shape[1:]) if shares is None else np.broadcast_to(shares, original.shape)
         self.counts = np.broadcast_to(counts, original.shape)
         seen = np.where(self.counts > 0, exact, 0)
