@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
-from rows import Outcome
+from rows import Outcome, Row
 from support import checks
 
 import xcorr
@@ -35,6 +35,9 @@ DEPTHS = (1, 1, 1, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17)
 STEPS = (1, 1, 1, 1, 2, 2, 3, 5)
 PADS = (0, 0, 1, 1, 2, 3, 6, 13)
 OUTS = (None, None, None, "plain", "fortran", "reversed", "spaced", "shifted", "overlapping")
+PREPARED = {"Correlator": ("out", "workers"), "Matcher": ("mask", "out", "workers")}
+"""What takes kernels, and the keywords that it takes when it is called."""
+
 MOST_FAILED = 20
 
 
@@ -81,8 +84,10 @@ class Call(NamedTuple):
     work_per_worker: int
 
     def __str__(self) -> str:
-        words = {name: value for name, value in self.keywords.items() if name not in ("bias", "out")}
-        words.update((name, self.keywords[name].dtype.str) for name in ("bias", "out") if name in self.keywords)
+        words = {
+            name: f"{value.dtype.str}{list(value.shape)}" if isinstance(value, np.ndarray) else value
+            for name, value in self.keywords.items()
+        }
         operands = [f"{array.dtype.str}{list(array.shape)}" for array in (self.images, self.kernels)]
         words.update(
             layout=self.layout, method=self.method, level=self.level.name, work_per_worker=self.work_per_worker
@@ -98,9 +103,9 @@ class Call(NamedTuple):
             mock.patch.object(_dispatch, "_current", self.level),
             mock.patch.object(_job, "MULTIPLY_ADDS_PER_WORKER", self.work_per_worker),
         ):
-            if self.verb == "Correlator":
-                of_call = {name: keywords.pop(name) for name in ("out", "workers") if name in keywords}
-                return xcorr.Correlator(self.kernels, **keywords)(self.images, **of_call)
+            if self.verb in PREPARED:
+                of_call = {name: keywords.pop(name) for name in PREPARED[self.verb] if name in keywords}
+                return getattr(xcorr, self.verb)(self.kernels, **keywords)(self.images, **of_call)
             return getattr(xcorr, self.verb)(self.images, self.kernels, **keywords)
 
     def canonical(self) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
@@ -419,7 +424,7 @@ def read_only(array: np.ndarray) -> np.ndarray:
 
 
 MEMORY: dict[str, Callable[[Draw, np.ndarray], np.ndarray]] = {
-    "plain": lambda draw, array: np.ascontiguousarray(array),
+    "plain": lambda draw, array: array.copy("C"),
     "as it is": lambda draw, array: array,
     "fortran": lambda draw, array: np.asfortranarray(array),
     "reversed": lambda draw, array: np.flip(np.ascontiguousarray(np.flip(array))),
@@ -439,9 +444,11 @@ def in_memory(draw: Draw, array: np.ndarray) -> np.ndarray:
     return MEMORY[draw.of(ORDERS)](draw, array)
 
 
-def draw_out(draw: Draw, call: Call, shape: tuple[int, ...]) -> tuple[Call, np.ndarray | None]:
+def draw_out(
+    draw: Draw, call: Call, shape: tuple[int, ...], dtype: np.dtype | None = None
+) -> tuple[Call, np.ndarray | None]:
     """An `out` of this shape, and the call whose images share its memory if it overlaps them."""
-    form, dtype = draw.of(OUTS), call.dtype()
+    form, dtype = draw.of(OUTS if shape else OUTS[:4]), call.dtype() if dtype is None else dtype
     if form is None:
         return call, None
     if form != "overlapping":
@@ -463,18 +470,36 @@ class Checked(NamedTuple):
     failures: tuple[str, ...]
     worst: float
 
-    def outcome(self, figure: str) -> Outcome:
-        return Outcome(figure, self.cases, not self.failures, self.failures)
+
+def drawn_row(
+    id: str, measure: str, target: str, check: Callable[[Draw], float | None], found: str, *, bounded: bool = False
+) -> Row:
+    """A row whose cases are drawn one after the other; its figure says how many failed and, if they have bounds, how
+    near to them the others come.
+    """
+
+    def run(seconds: float, seed: int, least: int = 0) -> Outcome:
+        checked = check_cases(check, seconds, seed, least)
+        near = f", other errors up to {checked.worst:.2f} of their bound" if bounded else ""
+        figure = f"{len(checked.failures)} {found}{near}"
+        return Outcome(figure, checked.cases, not checked.failures, checked.failures)
+
+    return Row(id, measure, target, run, counts=True)
 
 
-def check_cases(check: Callable[[Draw], float | None], seconds: float, seed: int) -> Checked:
-    """Case after case until the time is over; a check fails by raising, and may give a figure for the worst."""
+def check_cases(check: Callable[[Draw], float | None], seconds: float, seed: int, least: int = 0) -> Checked:
+    """Case after case until the time is over and so many are done, but not more than some that fail.
+
+    A check fails by raising, and may give a figure for the worst.
+    """
     failures: list[str] = []
     worst = 0.0
     end, index = time.perf_counter() + seconds, 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        while index == 0 or (time.perf_counter() < end and len(failures) < MOST_FAILED):
+        while index < max(least, 1) or time.perf_counter() < end:
+            if len(failures) == MOST_FAILED:
+                break
             draw = Draw(seed, index)
             try:
                 worst = max(worst, check(draw) or 0)

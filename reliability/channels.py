@@ -3,10 +3,9 @@
 from math import isqrt, prod
 
 import numpy as np
-from calls import FULL_DTYPES, LEVELS, Draw, check_cases
+from calls import FULL_DTYPES, LEVELS, Draw, drawn_row
 from exactness import largest_transform
 from many_channels import NUMBERS, alike
-from rows import Outcome, Row
 
 import xcorr
 from xcorr import _dispatch
@@ -64,16 +63,13 @@ def check_integers(draw: Draw, method: str, size: tuple, shape: tuple, groups: i
     assert (response == exact).all(), f"{response.flat[0]} instead of {exact} by {method}, {depth} channels"
 
 
-def run_many_channels(seconds: float, seed: int) -> Outcome:
-    checked = check_cases(check_many_channels, seconds, seed)
-    return checked.outcome(f"{len(checked.failures)} violations, other errors up to {checked.worst:.2f} of their bound")
-
-
 ROWS = [
-    Row(
+    drawn_row(
         "R30",
         "error with 1 to 8192 channels that are alike, of equal numbers and of others of one sign, every method",
         "each method's bound, integers exact, 0 violations",
-        run_many_channels,
+        check_many_channels,
+        "violations",
+        bounded=True,
     )
 ]

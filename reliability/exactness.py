@@ -1,7 +1,6 @@
 """R1 to R3, R5, R6: exact sums of whole numbers, errors under their bound, NaN and infinity in their windows only."""
 
 import itertools
-from collections.abc import Callable
 from math import log2, prod, sqrt
 
 import numpy as np
@@ -12,10 +11,10 @@ from calls import (
     Draw,
     Gathered,
     as_given,
-    check_cases,
     draw_method,
     draw_out,
     draw_shapes,
+    drawn_row,
     long_shapes,
     whole_call,
     whole_numbers,
@@ -183,11 +182,6 @@ def sums_of_products(windows: np.ndarray, kernels: np.ndarray, wide: np.dtype) -
     return (windows.astype(wide)[:, :, None] * taps[:, None]).sum(axis=3)
 
 
-def run_transform_error(seconds: float, seed: int) -> Outcome:
-    checked = check_cases(check_transform_error, seconds, seed)
-    return checked.outcome(f"{len(checked.failures)} violations, other errors up to {checked.worst:.2f} of their bound")
-
-
 def run_tenths(seconds: float, seed: int) -> Outcome:
     """Every method, level and form of the loops once."""
     images = np.full((1, 501, 502, 1), 0.1, np.float32)
@@ -349,51 +343,43 @@ def limit_numbers(draw: Draw, shape: tuple[int, ...], dtype: np.dtype) -> np.nda
 # --- the rows ---------------------------------------------------------------------------------------------------------
 
 
-def counted(check: Callable[[Draw], float | None], found: str) -> Callable[[float, int], Outcome]:
-    """A row that says how many of its cases failed."""
-
-    def run(seconds: float, seed: int) -> Outcome:
-        checked = check_cases(check, seconds, seed)
-        return checked.outcome(f"{len(checked.failures)} {found}")
-
-    return run
-
-
-def run_direct_error(seconds: float, seed: int) -> Outcome:
-    checked = check_cases(check_direct_error, seconds, seed)
-    return checked.outcome(f"{len(checked.failures)} violations, other errors up to {checked.worst:.2f} of their bound")
-
-
 ROWS = [
-    Row(
+    drawn_row(
         "R1",
         "random calls on whole numbers against exact sums, every method",
         "0 mismatches",
-        counted(check_whole_numbers, "mismatches"),
+        check_whole_numbers,
+        "mismatches",
     ),
-    Row(
+    drawn_row(
         "R2",
         "error of direct and matmul, float32 and float64, up to 1e6 taps",
         "<= (4 + 2 sqrt n) u S, 0 violations",
-        run_direct_error,
+        check_direct_error,
+        "violations",
+        bounded=True,
     ),
-    Row(
+    drawn_row(
         "R3",
         "error of fft, float32 and float64, forced",
         "<= 0.5 log2(points) u norm(tile) norm(kernel), 0 violations",
-        run_transform_error,
+        check_transform_error,
+        "violations",
+        bounded=True,
     ),
     Row("R2-500", "relative error of 500x500 taps of 0.1 in float32", "<= 2e-6", run_tenths),
-    Row(
+    drawn_row(
         "R5",
         "NaN and infinity, and their signs, against the naive IEEE sum, every method",
         "0 differences",
-        counted(check_special_values, "differences"),
+        check_special_values,
+        "differences",
     ),
-    Row(
+    drawn_row(
         "R6",
         "integers near every type's limits: exact, or OverflowError and `out` untouched",
         "0 wraps",
-        counted(check_integers, "wraps or needless refusals"),
+        check_integers,
+        "wraps or needless refusals",
     ),
 ]

@@ -5,8 +5,7 @@ from unittest import mock
 
 import numpy as np
 from bits import draw_bits_call
-from calls import MEMORY, Call, Checked, Draw, check_cases, whole_call
-from rows import Outcome, Row
+from calls import MEMORY, Call, Draw, drawn_row, whole_call
 from support import checks, reductions
 
 import xcorr
@@ -121,15 +120,20 @@ def check_peaks(draw: Draw, call: Call) -> None:
         return
     peaks = draw_peaks(draw)
     expected = reductions.of_map(peaks, response, axes)
+    found = found_peaks(draw, call, peaks)
+    assert found.dtype == expected.dtype
+    assert found.shape == expected.shape, f"{peaks} of shape {found.shape} instead of {expected.shape}"
+    assert found.tobytes() == expected.tobytes(), f"{peaks} of other bits"
+
+
+def found_peaks(draw: Draw, call: Call, peaks: xcorr.Peaks) -> np.ndarray:
+    """Peaks of a call, of whose responses so many bytes or kernels are there at once."""
     n_bytes, n_kernels = draw.of(((2**26, 64), (1, 1), (500, 2), (3000, 64)))
     with (
         mock.patch.object(_reduce_peaks, "BYTES_AT_ONCE", n_bytes),
         mock.patch.object(_reduce_peaks, "LEAST_KERNELS", n_kernels),
     ):
-        found = call.run(reduce=peaks)
-    assert found.dtype == expected.dtype
-    assert found.shape == expected.shape, f"{peaks} of shape {found.shape} instead of {expected.shape}"
-    assert found.tobytes() == expected.tobytes(), f"{peaks} with {n_bytes} bytes and {n_kernels} kernels at once"
+        return call.run(reduce=peaks)
 
 
 def draw_peaks(draw: Draw) -> xcorr.Peaks:
@@ -160,16 +164,12 @@ def assert_same(found: np.ndarray, expected: np.ndarray) -> None:
     checks.assert_same_bits(np.array(found, order="C"), np.array(expected, order="C"))
 
 
-def run_reduced(seconds: float, seed: int) -> Outcome:
-    checked: Checked = check_cases(check_reduced, seconds, seed)
-    return checked.outcome(f"{len(checked.failures)} differences")
-
-
 ROWS = [
-    Row(
+    drawn_row(
         "R27",
         "reduce, roi and pairwise beside NumPy on the whole response: every method, level, layout, dtype and out",
         "extremes, places, shares, peaks, parts and pairs bit for bit, sums within their bound",
-        run_reduced,
+        check_reduced,
+        "differences",
     )
 ]

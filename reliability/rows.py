@@ -24,5 +24,8 @@ class Row(NamedTuple):
     id: str
     measure: str
     target: str
-    run: Callable[[float, int], Outcome]
-    """Takes the seconds that it may spend, roughly, and the seed of what it draws."""
+    run: Callable[..., Outcome]
+    """Takes the seconds that it may spend, roughly, and the seed of what it draws; then, if it counts, the cases."""
+
+    counts: bool = False
+    """Whether it does as many cases as it is told to, however long they take."""

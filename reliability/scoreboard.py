@@ -3,7 +3,7 @@
 A row is run for some seconds with a seed; cases that failed are printed so that they can be done again. The status is 1
 if a target was not met. XCORR_LEVEL chooses the level.
 
-    python reliability/scoreboard.py [--seconds 10] [--seed N] [--only R1 R14 ...] [--json FILE] [--markdown FILE]
+    python reliability/scoreboard.py [--seconds 10] [--cases N] [--seed N] [--only R1 R14 ...] [--json FILE]
 """
 
 import argparse
@@ -20,7 +20,10 @@ from rows import Row
 
 import xcorr
 
-MODULES = ("exactness", "channels", "scores", "bits", "reduced", "memory", "processes", "arguments", "files", "jobs")
+MODULES = (
+    *("exactness", "channels", "scores", "maxima", "reduced", "bits"),
+    *("memory", "processes", "arguments", "files", "jobs"),
+)
 MOST_REMARKS = 20
 
 
@@ -29,9 +32,9 @@ def all_rows() -> list[Row]:
     return sorted(rows, key=lambda row: int(row.id.split("-")[0].lstrip("R")))
 
 
-def run_row(row: Row, seconds: float, seed: int) -> dict[str, Any]:
+def run_row(row: Row, seconds: float, seed: int, cases: int) -> dict[str, Any]:
     begin = time.perf_counter()
-    outcome = row.run(seconds, seed)
+    outcome = row.run(seconds, seed, *([cases] if row.counts else []))
     taken = time.perf_counter() - begin
     result = {"id": row.id, "measure": row.measure, "target": row.target, **outcome._asdict()}
     result.update(seconds=round(taken, 1), seed=seed)
@@ -56,6 +59,7 @@ def as_markdown(results: list[dict[str, Any]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=10, help="that a row may take, roughly")
+    parser.add_argument("--cases", type=int, default=0, help="at least, of rows that draw one after the other")
     parser.add_argument("--seed", type=int, default=None, help="of what is drawn; another one each time by default")
     parser.add_argument("--only", nargs="+", metavar="ID", help="rows to run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write what was found")
@@ -69,7 +73,7 @@ def main() -> int:
     about = {"date": str(date.today()), **{name: xcorr.info()[name] for name in ("version", "level", "numpy")}}
     print(", ".join(f"{name} {value}" for name, value in about.items()) + f", seed {seed}\n", flush=True)
     chosen = [row for row in rows if not options.only or row.id in options.only]
-    results = [run_row(row, options.seconds, seed) for row in chosen]
+    results = [run_row(row, options.seconds, seed, options.cases) for row in chosen]
     if options.json:
         options.json.write_text(json.dumps({**about, "rows": results}, indent=1) + "\n")
     if options.markdown:

@@ -3,9 +3,8 @@
 from typing import Any
 
 import numpy as np
-from calls import LEVELS, MEMORY, Draw, check_cases
+from calls import LEVELS, MEMORY, Draw, drawn_row
 from matching import SCORES, TOLERANCES, assert_scores, random_call, shares, values
-from rows import Outcome, Row
 from support import checks
 
 import xcorr
@@ -156,17 +155,14 @@ def some_places(draw: Draw, scores: np.ndarray) -> list[tuple[int, int]]:
     return places + [tuple(int(place) for place in np.unravel_index(one, scores.shape)) for one in extremes]
 
 
-def run_scores(seconds: float, seed: int) -> Outcome:
-    checked = check_cases(check_scores, seconds, seed)
-    return checked.outcome(f"{len(checked.failures)} violations, other errors up to {checked.worst:.2f} of their bound")
-
-
 ROWS = [
-    Row(
+    drawn_row(
         "R25",
         "scores of templates against exact ones: offsets to 1e5, contrast steps to 2e4, scales 2**-60 to 2**60, masks, "
         "what is not finite, every layout, order of memory, method and level",
         "<= 1e-5 (float64 1e-10), 0 violations",
-        run_scores,
+        check_scores,
+        "violations",
+        bounded=True,
     )
 ]

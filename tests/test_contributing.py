@@ -15,7 +15,7 @@ def test_every_promise_has_tests_and_rows_that_exist():
     rows = {
         row
         for path in (pages.ROOT / "reliability").glob("*.py")
-        for row in re.findall(r'Row\(\s*"([\w-]+)"', path.read_text())
+        for row in re.findall(r"(?:Row|drawn_row)\(\s*\"([\w-]+)\"", path.read_text())
     }
     for _, tests, named in PROMISES:
         assert all((pages.ROOT / "tests" / f"{test}.py").exists() for test in pages.codes(tests)), tests

@@ -7,6 +7,7 @@ Integers are summed as Python integers, all else in long double. Nothing is chec
 """
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -202,10 +203,11 @@ def _offset(values, place, subpixel):
     three = values[place - 1 : place + 2]
     if subpixel == "gaussian" and all(value > 0 for value in three):
         three = [math.log(value) for value in three]
-    first, second, third = three
-    if not all(math.isfinite(value) for value in three) or first + third == 2 * second:
+    if not all(math.isfinite(value) for value in three):
         return 0.0
-    return min(max((first - third) / (2 * ((first - second) + (third - second))), -0.5), 0.5)
+    first, second, third = map(Fraction, three)  # exact: they may differ in their last bits only
+    bend = first - 2 * second + third
+    return float(min(max((first - third) / (2 * bend), Fraction(-1, 2)), Fraction(1, 2))) if bend else 0.0
 
 
 def reduce(response, name, *, over="positions", layout="NHWC", has_images=True, has_kernels=True):

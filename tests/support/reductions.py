@@ -62,10 +62,10 @@ def of_numpy(response, name, over, axes):
     return found if axes.has_images else np.asarray(found[0])
 
 
-def of_map(peaks, response, axes):
-    """The records of a finished response, with whole places."""
+def of_map(peaks, response, axes, find=None):
+    """The records of a finished response with whole places, as the peaks or another function find them."""
     ordered = np.moveaxis(in_order(response, axes), 1, 3)
-    found = peaks(ordered, "NHWC")
+    found = (find or peaks)(ordered, "NHWC")
     for name, begin in zip(("row", "column"), axes.first, strict=True):
         found[name][found["kernel"] >= 0] += begin
         found["sub_" + name][found["kernel"] >= 0] += begin
