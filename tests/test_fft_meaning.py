@@ -393,3 +393,15 @@ def test_bits_of_nasty_images_do_not_depend_on_workers_or_batch(case, workers, m
     for index in range(len(images)):
         alone = by_fft(images[index : index + 1], kernels, workers=1, **keywords)
         assert_same_bits(together[index : index + 1], alone)
+
+
+def test_rows_that_are_far_apart_in_the_array_are_written_some_at_a_time():
+    rng = random_generator("far apart")
+    images, kernels = real_numbers(rng, (1, 151, 91, 1), "float32"), real_numbers(rng, (20, 31, 31, 1), "float32")
+    expected = xcorr.correlate(images, kernels, method="fft")
+    far = np.empty((1, 121, 2**20), np.float32)  # 4 MiB from row to row, of which little is touched
+    for order in (1, -1):
+        out = far[:, ::order, : 61 * 20].reshape(1, 121, 61, 20)
+        assert np.shares_memory(out, far)
+        xcorr.correlate(images, kernels, method="fft", out=out, workers=2)
+        assert_same_bits(np.ascontiguousarray(out), expected)

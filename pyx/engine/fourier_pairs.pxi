@@ -4,13 +4,14 @@ from libc.limits cimport INT_MAX
 from libc.math cimport ldexp
 
 from microkernels cimport MOST_LANES, Fourier, Range, Responses, ZeroSpan
-from types cimport DONE, Finished, Geometry, Loops, ceiling
+from types cimport DONE, REDUCE, Finished, Geometry, Loops, ceiling
 
 cdef enum:
     ROWS_AHEAD = 4  # that are fetched while one is staged
 
 cdef Py_ssize_t KERNELS_AT_ONCE = 16      # whose responses leave a strip together: a cache line of floats
 cdef Py_ssize_t SLOTS_BYTES = 16 << 20    # that they take at most
+cdef Py_ssize_t FRESH_BYTES = 32 << 20    # of the array that rows of responses span between looks for signals
 cdef Py_ssize_t KERNELS_PER_PART = 8      # for which the image's sections are transformed again
 
 HANDED_BACK = INT_MAX  # in the place of a kernel's exponent: the direct method does it
@@ -149,7 +150,10 @@ cdef int correlate_spectra(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
             slot += 1
         if slot > 0 and not loops.direct_store and (slot == loops.kernels_at_once or kernel == end - 1
                                                     or kernel_exponents[kernel + 1] == INT_MAX):
-            consume_slots(loops, image, pair, before + kernel + 1 - slot, slot, responses, slots)
+            status = consume_slots(loops, image, pair, before + kernel + 1 - slot, slot, responses, slots, counted,
+                                   watch_signals)
+            if status != DONE:
+                return <int> status
             slot = 0
         slot %= loops.kernels_at_once
         counted[0] += spectrum * (16 + 2 * fourier.depth)
@@ -201,13 +205,13 @@ cdef inline Finished section_of(const Loops* loops, Py_ssize_t image, Py_ssize_t
     return finished
 
 
-cdef void consume_slots(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t first_kernel,
-                        Py_ssize_t n_kernels, const Responses* responses, char* slots) noexcept nogil:
-    """Some kernels' responses in both sections."""
+cdef int consume_slots(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t first_kernel, Py_ssize_t n_kernels,
+                       const Responses* responses, char* slots, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+    """Some kernels' responses in both sections; the Status after a look for signals between some rows."""
     cdef const Fourier* fourier = &loops.fourier
     cdef Py_ssize_t slot_elements = fourier.valid_rows * fourier.valid_columns
     cdef Finished finished
-    cdef int side
+    cdef int side, status = DONE
     for side in range(2):
         if responses.targets[side] != NULL:
             finished = section_of(loops, image, 2 * pair + side)
@@ -216,7 +220,31 @@ cdef void consume_slots(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssiz
             finished.row_pitch = loops.geometry.down.stride * fourier.valid_columns
             finished.column_pitch = loops.geometry.across.stride
             finished.kernel_pitch = slot_elements
-            consume(loops.routines, &loops.consumer, &finished)
+            status = consume_rows(loops, &finished, counted, watch_signals)
+            if status != DONE:
+                return status
+    return status
+
+
+cdef int consume_rows(Loops* loops, const Finished* finished, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+    """Some rows at a time where they are far apart in the array, whose memory may be touched for the first time."""
+    cdef Py_ssize_t row_bytes = max(loops.consumer.row_bytes, -loops.consumer.row_bytes, 1), row = 0
+    cdef Py_ssize_t rows_at_once = max(1, FRESH_BYTES // row_bytes)
+    cdef Finished some = finished[0]
+    cdef int status
+    if loops.consumer.kind == REDUCE or loops.consumer.beside != NULL:
+        rows_at_once = finished.n_rows
+    while row < finished.n_rows:
+        some.first_row, some.n_rows = finished.first_row + row, min(rows_at_once, finished.n_rows - row)
+        some.responses = finished.responses + row * finished.row_pitch * loops.item_bytes
+        consume(loops.routines, &loops.consumer, &some)
+        row += some.n_rows
+        if row < finished.n_rows:
+            counted[0] += SIGNAL_MULTIPLY_ADDS + 1
+            status = looked_for_signals(loops, counted, watch_signals)
+            if status != DONE:
+                return status
+    return DONE
 
 
 # --- windows of zeros -------------------------------------------------------------------------------------------------
