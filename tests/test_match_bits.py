@@ -51,6 +51,26 @@ def test_bits_of_a_batch(dtype, masks, method, score):
     assert_same_bits(others, whole[..., [5, 2]])
 
 
+@for_each("dtype", ["float32", "float64", "uint8"])
+@for_each("score", SCORES)
+@for_each("way", ["finite", "bools", "shares"])
+def test_what_is_seen_of_an_image_changes_no_bit_of_others(dtype, score, way):
+    rng = random_generator(dtype, score, way)
+    images, templates, _ = call_of(rng, dtype, "none")
+    mask = np.ones(images.shape, bool if way == "bools" else float)
+    mask[1, 3:9, 50:] = 0
+    mask[2, 60:] = 0.5 if way == "shares" else 1
+    mask[4, 20:30] = 0
+    if way == "finite" and images.dtype.kind == "f":
+        images[mask == 0] = np.nan
+    words = {"score": score, "layout": "NHW"}
+    whole = xcorr.match(images, templates, mask="finite" if way == "finite" else mask, **words)
+    for index in range(len(images)):
+        own = slice(index, index + 1)
+        found = xcorr.match(images[own], templates, mask="finite" if way == "finite" else mask[own], **words)
+        assert_same_bits(found, whole[own])
+
+
 @pytest.mark.parametrize("masks", MASKS)
 @for_each("dtype", ["float32", "uint8"])
 @for_each("method", ["auto", "direct", "fft"])

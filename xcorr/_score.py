@@ -10,7 +10,7 @@ from xcorr import _dispatch, _workers
 from xcorr._areas import AT_ONCE, Area, areas_of
 from xcorr._arrays import check_out, copy_in_pieces, some_images
 from xcorr._engine import Preparation
-from xcorr._masks import FINITE, canonical, canonical_mask
+from xcorr._masks import FINITE, canonical, canonical_mask, is_binary
 from xcorr._match_banks import Banks
 from xcorr._match_call import Call, Like, Part, seen_of
 from xcorr._match_floats import score_floats
@@ -193,9 +193,18 @@ def inner_plan(plan: MatchPlan, bank: Templates, area: Area) -> Plan:
 
 
 def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, exact: bool, known: list[Any]) -> None:
-    """The scores of one area of some images; what is `known` of it goes for other templates, too."""
+    """The scores of one area of some images; what is `known` of it goes for other templates, too.
+
+    Images of which all is seen are scored by themselves: their bits do not depend on what is seen of others.
+    """
     box, padded = seen_of(call, area, some)
     seen = None if box is None or padded is None else (box, padded)
+    alike = [slice(0, len(target))] if padded is None else runs_alike(padded)
+    if len(alike) > 1:
+        for own in alike:
+            images = slice(some.start + own.start, some.start + own.stop)
+            score_area(call, area, images, part, target[own], exact, [])
+        return
     raw = call.plan.scoring.score in ("correlation", "ssd") and not call.plan.exact
     masked = call.templates.shares is not None
     if masked and seen is None and call.templates.whole.shared and not raw and not sums_are_exact(call):
@@ -208,6 +217,13 @@ def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, e
         score_integers(call, area, some, part, target, known)
     else:
         score_floats(call, area, some, part, target, known)
+
+
+def runs_alike(shares: Array) -> list[slice]:
+    """Images in a row of which all is seen, or all that is seen counts fully, or neither."""
+    kinds = [2 if not is_binary(own) else 1 if not own.all() else 0 for own in shares]
+    ends = [index for index in range(1, len(kinds)) if kinds[index] != kinds[index - 1]]
+    return [slice(first, end) for first, end in zip([0, *ends], [*ends, len(kinds)], strict=True)]
 
 
 def check_it_runs(plan: MatchPlan, banks: Banks) -> None:
