@@ -7,18 +7,12 @@ import pytest
 from checks import random_generator
 from looping import for_each
 from matching import SCORES, random_call, values
-from reductions import NAMES, OVERS, Axes, assert_are_of, assert_same_reductions
+from reductions import NAMES, OVERS, assert_are_of, assert_same_reductions, axes_of_scores
 
 import xcorr
 from xcorr import _match_banks, _reduce, _score
 
 LARGE = {"float32": ["float32"], "uint8": ["uint8"], "int32": ["int32"], "float64": ["float64"]}
-
-
-def axes_of(images, templates, layout, pairwise=False, first=(0, 0)):
-    """The axes of the scores."""
-    n_axes = templates.ndim - pairwise
-    return Axes(layout, images.ndim == len(layout), n_axes == len(layout) or ("C" in layout and n_axes == 2), first)
 
 
 @pytest.mark.usefixtures("level")
@@ -29,7 +23,7 @@ def test_reductions_are_numpys_of_the_scores(score, dtypes, case):
     rng = random_generator(score, dtypes, case)
     images, templates, keywords = random_call(rng, dtypes, ("noise", "sparse", "constant", "unknown"))
     scores = xcorr.match(images, templates, score=score, **keywords)
-    axes = axes_of(images, templates, keywords["layout"])
+    axes = axes_of_scores(images, templates, keywords["layout"])
     for over in OVERS:
         names = tuple(name for name in NAMES if name != "energy" or fits(scores))
         found = xcorr.match(images, templates, score=score, reduce=names, over=over, workers=1 + case % 2, **keywords)
@@ -59,7 +53,7 @@ def test_areas_and_some_templates_at_a_time_change_no_bit(method, dtype, score, 
     roi = slice(20, 250), slice(3, -5)
     for over in OVERS:
         whole = xcorr.match(images, templates, reduce=NAMES, over=over, **keywords)
-        assert_are_of(whole, scores, NAMES, over, axes_of(images, templates, "NHW"))
+        assert_are_of(whole, scores, NAMES, over, axes_of_scores(images, templates, "NHW"))
         with (
             mock.patch.object(_match_banks, "TAPS_AT_ONCE", 2 * 9 * 12),
             mock.patch.object(_match_banks, "TAPS_KEPT", 0),
@@ -72,7 +66,7 @@ def test_areas_and_some_templates_at_a_time_change_no_bit(method, dtype, score, 
         if method != "auto":
             part = xcorr.match(images, templates, reduce=NAMES, over=over, roi=roi, **keywords)
             own = scores[:, roi[0], roi[1]]
-            assert_are_of(part, own, NAMES, over, axes_of(images, templates, "NHW", first=(20, 3)))
+            assert_are_of(part, own, NAMES, over, axes_of_scores(images, templates, "NHW", first=(20, 3)))
 
 
 @for_each("score", SCORES)
@@ -89,7 +83,7 @@ def test_pairs_and_channels_by_themselves(score, dtype):
         scores = xcorr.match(*operands, score=score, **keywords)
         for over in OVERS:
             found = xcorr.match(*operands, score=score, reduce=NAMES, over=over, **keywords)
-            assert_are_of(found, scores, NAMES, over, axes_of(*operands, **keywords))
+            assert_are_of(found, scores, NAMES, over, axes_of_scores(*operands, **keywords))
 
 
 def test_whole_numbers_that_float64_does_not_hold():
@@ -100,7 +94,7 @@ def test_whole_numbers_that_float64_does_not_hold():
     names = tuple(name for name in NAMES if name != "energy")
     for over in OVERS:
         found = xcorr.match(images, templates, score="ssd", layout="NHW", reduce=names, over=over)
-        assert_are_of(found, scores, names, over, axes_of(images, templates, "NHW"))
+        assert_are_of(found, scores, names, over, axes_of_scores(images, templates, "NHW"))
     with pytest.raises(OverflowError, match="energy"):
         xcorr.match(images, templates, score="ssd", layout="NHW", reduce="energy")
     with pytest.raises(OverflowError, match="dtype: a score does not fit int32"):
@@ -114,7 +108,7 @@ def test_types_and_arrays_of_their_own(dtype):
     scores = xcorr.match(image, templates, layout="NHW", dtype=dtype)
     for over in OVERS:
         expected = xcorr.match(image, templates, layout="NHW", dtype=dtype, reduce=NAMES, over=over)
-        assert_are_of(expected, scores, NAMES, over, axes_of(image, templates, "NHW"))
+        assert_are_of(expected, scores, NAMES, over, axes_of_scores(image, templates, "NHW"))
         outs = tuple(np.full((2, *one.shape), 7, one.dtype)[0] for one in expected)
         found = xcorr.match(image, templates, layout="NHW", dtype=dtype, reduce=NAMES, over=over, out=outs)
         assert all(one is other for one, other in zip(found, outs, strict=True))

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import partial
 from typing import Any, SupportsIndex
 
 import numpy.typing as npt
 
+from xcorr import _workers
 from xcorr._arrays import copied, held, take_array
 from xcorr._correlate import correlate
 from xcorr._correlator import Correlator, check_bank
 from xcorr._masks import read_mask
 from xcorr._match_banks import Banks
-from xcorr._matching import MatchPlan, Scoring, of_templates, read_scoring
-from xcorr._score import check_mask, match_images
+from xcorr._match_peaks import find_in_scores
+from xcorr._matching import MatchPlan, Scoring, n_images_of, of_templates, read_scoring
+from xcorr._reduce_peaks import shape_of_peaks
+from xcorr._run import found_peaks
+from xcorr._score import check_it_runs, check_mask, match_images
 from xcorr._typing import Array, Boundary, Fill, Layout, Method, Over, Padding, Pair, Precision, Reduce, Roi, Score
+from xcorr.peaks import Peaks
 
 KEPT = ("_banks", "_correlator")
 """What a matcher keeps between calls, and does not take along."""
@@ -37,7 +43,7 @@ def match(
     undefined: float | None = None,
     pairwise: bool = False,
     roi: Roi | None = None,
-    reduce: Reduce | tuple[Reduce, ...] | None = None,
+    reduce: Reduce | tuple[Reduce, ...] | Peaks | None = None,
     over: Over = "positions",
     method: Method = "auto",
     precision: Precision = "standard",
@@ -77,7 +83,8 @@ def match(
     pairwise, roi
         As for `correlate`.
     reduce, over
-        As for `correlate`: what is given in the place of the scores, which then are made some at a time.
+        As for `correlate`: what is given in the place of the scores, which then are made some at a time. `Peaks` finds
+        the best places; of "ssd" and "nssd" these are ``Peaks(k, largest=False)``.
     method, precision
         As for `correlate`; the bounds on the scores hold by each method.
     dtype : dtype_like, optional
@@ -90,9 +97,10 @@ def match(
     Returns
     -------
     ndarray, or tuple of them
-        What a reduction gives, a tuple if a tuple of them was asked for; or
-        the scores, of the shape that `correlate` gives: float32 for float16 and float32 operands, float64 for float64
-        and integers; int64, exact, for "correlation" and "ssd" of integers of which every pixel counts.
+        The scores, of the shape that `correlate` gives: float32 for float16 and float32 operands, float64 for float64
+        and integers; int64, exact, for "correlation" and "ssd" of integers of which every pixel counts. Or what they
+        are reduced to: a tuple if a tuple was asked for, and with `Peaks` the records that it finds in the scores, with
+        places in the whole of them.
 
     Raises
     ------
@@ -158,9 +166,7 @@ def match(
     plan = match_plan(scoring, image_array, template_array, masked)
     if is_plain(plan):
         return correlate(image_array, template_array, out=out, workers=workers, **plain_keywords(plan))
-    banks = Banks(plan, template_array, taps)
-    seen = check_mask(plan, seen, image_array)
-    return match_images(plan, banks, image_array, seen, plan.fill_of(image_array.dtype), out, workers)
+    return scored(plan, Banks(plan, template_array, taps), image_array, seen, out, workers)
 
 
 class Matcher:
@@ -215,7 +221,7 @@ class Matcher:
         undefined: float | None = None,
         pairwise: bool = False,
         roi: Roi | None = None,
-        reduce: Reduce | tuple[Reduce, ...] | None = None,
+        reduce: Reduce | tuple[Reduce, ...] | Peaks | None = None,
         over: Over = "positions",
         method: Method = "auto",
         precision: Precision = "standard",
@@ -279,14 +285,15 @@ class Matcher:
         banks = self._banks.get(key)
         if banks is None:
             banks = self._banks[key] = Banks(plan, self._templates, self._template_mask)
-        seen = check_mask(plan, seen, array)
-        return match_images(plan, banks, array, seen, plan.fill_of(array.dtype), out, workers)
+        return scored(plan, banks, array, seen, out, workers)
 
     def __repr__(self) -> str:
         scoring = self._scoring
         parts = [f"templates {self._templates.shape} of {self._templates.dtype}", f"score {scoring.score}"]
         if scoring.settings.layout:
             parts.append(f"layout {scoring.settings.layout}")
+        if scoring.settings.reduce is not None:
+            parts.append(f"reduce {scoring.settings.reduce!r}")
         if self._template_mask is not None:
             parts.append(f"template_mask {self._template_mask.shape}")
         return f"<Matcher: {', '.join(parts)}>"
@@ -302,6 +309,20 @@ class Matcher:
 def match_plan(scoring: Scoring, images: Array, templates: Array, masked: bool) -> MatchPlan:
     """The plan of these arrays."""
     return MatchPlan(scoring, images.shape, images.dtype, templates.shape, templates.dtype, masked)
+
+
+def scored(plan: MatchPlan, banks: Banks, images: Array, mask: Any, out: Any, workers: Any) -> Any:
+    """The scores of images, what they are reduced to, or the peaks in them; all errors come first."""
+    mask, fill = check_mask(plan, mask, images), plan.fill_of(images.dtype)
+    check_it_runs(plan, banks)
+    if workers is not None:
+        workers = _workers.count_workers(workers)
+    peaks = plan.peaks
+    if peaks is None:
+        return match_images(plan, banks, images, mask, fill, out, workers)
+    shape = shape_of_peaks(plan.layout, plan.n_responses, peaks, n_images_of(images.shape, plan.layout.images[0]))
+    find = partial(find_in_scores, plan, peaks, banks, images, mask, fill, workers)
+    return found_peaks(shape, plan.response, out, find)
 
 
 def is_plain(plan: MatchPlan) -> bool:

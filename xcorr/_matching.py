@@ -1,5 +1,6 @@
 """The keywords and the sizes of a match: what is read before the arrays are looked at."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import inf, prod
@@ -16,7 +17,7 @@ from xcorr._dtypes import read_dtype
 from xcorr._foreign import shown
 from xcorr._layouts import arranged, of_one_image, operand_sizes, read_layout, reading_of
 from xcorr._reading import checked, places_of, read_word
-from xcorr._reduction import reduction_of
+from xcorr._reduction import peaks_of, reduction_of
 from xcorr._settings import Settings, read_settings
 from xcorr._templates import FLAT
 from xcorr._typing import SCORES
@@ -120,10 +121,14 @@ class MatchPlan:
             for bounds, length in zip(settings.roi or (None, None), geometry.outputs, strict=True)
         )
         self.roi = Area((rows[0], columns[0]), (rows[1], columns[1]))
-        if isinstance(settings.reduce, Peaks):
-            raise TypeError(f"reduce: got {settings.reduce!r}; allowed of scores are words: Peaks takes finished ones")
+        self.peaks = peaks_of(settings.reduce, settings.over, (rows, columns), self.response)
         self.reduction = reduction_of(
-            settings.reduce, settings.over, self.layout, self.n_responses, (rows, columns), self.response
+            None if isinstance(settings.reduce, Peaks) else settings.reduce,
+            settings.over,
+            self.layout,
+            self.n_responses,
+            (rows, columns),
+            self.response,
         )
         self.sizes = (1, *self.roi.counts, self.n_responses)
         self.n_taps = prod(geometry.kernel_shape)
@@ -154,6 +159,13 @@ class MatchPlan:
         shape = arranged((n_images, *self.sizes[1:]), self.layout.response)
         checked(prod(shape) * self.response.itemsize, "images", f"the bytes of scores of shape {shape}")
         return shape
+
+    def of_rows(self, first: int, count: int) -> "MatchPlan":
+        """The plan of some rows of the scores, counted from the first one that is wanted."""
+        part = copy.copy(self)
+        part.roi = Area((self.roi.first[0] + first, self.roi.first[1]), (count, self.roi.counts[1]))
+        part.sizes = (1, *part.roi.counts, self.n_responses)
+        return part
 
     def fill_of(self, images_dtype: np.dtype[Any]) -> npt.NDArray[np.float64]:
         """The fill value of each channel of one image as the sums see it."""

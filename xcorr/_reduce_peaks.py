@@ -9,12 +9,14 @@ import numpy.typing as npt
 
 from xcorr import _peaks
 from xcorr._arrays import in_order
+from xcorr._axes import Span
 from xcorr._bank import Bank
 from xcorr._job import Job
+from xcorr._layouts import Layout
 from xcorr._plan import Plan
 from xcorr._respond import respond
 from xcorr._workers import refuse_too_large
-from xcorr.peaks import Peaks, gate_of, no_peaks
+from xcorr.peaks import Peaks, no_peaks, search_words
 
 Array = npt.NDArray[Any]
 
@@ -28,8 +30,13 @@ LEAST_KERNELS = 64
 
 def peaks_shape(plan: Plan, peaks: Peaks, n_images: int) -> tuple[int, ...]:
     """(N, K, k), or without the axes that the response lacks, or that its kernels share."""
-    images, kernels = plan.layout.response[0] >= 0, plan.layout.response[3] >= 0 and peaks.per == "kernel"
-    return (*((n_images,) if images else ()), *((plan.geometry.n_kernels,) if kernels else ()), peaks.k)
+    return shape_of_peaks(plan.layout, plan.geometry.n_kernels, peaks, n_images)
+
+
+def shape_of_peaks(layout: Layout, n_kernels: int, peaks: Peaks, n_images: int) -> tuple[int, ...]:
+    """The same of responses of that layout."""
+    images, kernels = layout.response[0] >= 0, layout.response[3] >= 0 and peaks.per == "kernel"
+    return (*((n_images,) if images else ()), *((n_kernels,) if kernels else ()), peaks.k)
 
 
 def find_in_responses(job: Job, peaks: Peaks) -> Array:
@@ -39,10 +46,7 @@ def find_in_responses(job: Job, peaks: Peaks) -> Array:
     n_rows, n_columns = (count for _, count in plan.area)
     if job.n_images == 0 or plan.geometry.n_kernels == 0:
         return found
-    is_possible, gate = gate_of(peaks.threshold, found.dtype["score"], peaks.largest)
-    longer = max(n_rows, n_columns)
-    distance, border = min(peaks.min_distance, longer), min(peaks.border, longer)
-    words = gate, distance, border, peaks.subpixel, peaks.largest, peaks.per == "image"
+    is_possible, words = search_words(peaks, plan.types.response, max(n_rows, n_columns))
     records = found.reshape(job.n_images, -1, peaks.k)
     at_once = BYTES_AT_ONCE // plan.response_bytes
     for first in range(0, job.n_images, max(1, at_once)):
@@ -54,19 +58,19 @@ def find_in_responses(job: Job, peaks: Peaks) -> Array:
             find_in_rows(own, records[first], words)
     if not is_possible:
         return no_peaks(found.shape, plan.types.response)
-    return in_whole(found, plan)
+    return in_whole(found, plan.area)
 
 
 def find_in_map(responses: Array, peaks: Peaks, plan: Plan) -> Array:
     """The peaks of finished responses (images, rows, columns, kernels) of a plan."""
     found = peaks(responses, "NHWC")
-    return in_whole(found.reshape(peaks_shape(plan, peaks, len(responses))), plan)
+    return in_whole(found.reshape(peaks_shape(plan, peaks, len(responses))), plan.area)
 
 
-def in_whole(found: Array, plan: Plan) -> Array:
-    """The same peaks with places of the whole response, of which the plan's is a part."""
+def in_whole(found: Array, area: Span) -> Array:
+    """The same peaks with places of the whole response, of which they are looked for in an area."""
     there = found["kernel"] >= 0
-    for name, (begin, _) in zip(("row", "column"), plan.area, strict=True):
+    for name, (begin, _) in zip(("row", "column"), area, strict=True):
         found[name][there] += begin
         found["sub_" + name][there] += begin
     return found

@@ -1,6 +1,6 @@
 """The scores of a call: area by area, by the way that its pixels allow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -51,11 +51,8 @@ def match_images(plan: MatchPlan, banks: Banks, images: Array, mask: Any, fill: 
 
     `out` is as it was if one is refused.
     """
-    check_it_runs(plan, banks)
     n_images = n_images_of(images.shape, plan.layout.images[0])
     shape, reduction = plan.response_shape(n_images), plan.reduction
-    if workers is not None:
-        workers = _workers.count_workers(workers)
     if reduction is not None:
         return reduced(
             reduction, n_images, out, lambda _: reduce_scores(plan, reduction, banks, images, mask, fill, workers)
@@ -104,7 +101,28 @@ def score_all(
     workers: Any,
     bounds: tuple[int, int] | None = None,
 ) -> None:
-    """All scores of a batch, or of some of its images: with one's own bank, or that of all, or channel by channel."""
+    """All scores of a batch, or of some of its images."""
+    for some, own, call in calls_of(plan, banks, images, mask, fill, workers, bounds):
+        if isinstance(result, Taker):
+            score_call(call._replace(out=result.of(some.start, own.start)))
+        else:
+            score_call(call._replace(out=canonical(result, plan.layout.response)[some, own]))
+
+
+def calls_of(
+    plan: MatchPlan,
+    banks: Banks,
+    images: Array,
+    mask: Any,
+    fill: Any,
+    workers: Any,
+    bounds: tuple[int, int] | None = None,
+) -> Iterator[tuple[slice, slice, Call]]:
+    """The calls that a batch, or images [first, end) of it, are scored by, which have no place for the scores yet.
+
+    Each with one's own bank, or some templates of that of all, or channel by channel; with the images, from the first
+    of these on, and the kernels of the response that its scores are of.
+    """
     pixels, level = canonical(images, plan.layout.images), _dispatch.current().scores
     first, end = bounds or (0, len(pixels))
     channels = [slice(None)]
@@ -116,12 +134,8 @@ def score_all(
             if isinstance(seen, np.ndarray):
                 seen = seen[some if len(seen) > 1 else slice(None), channel if seen.shape[1] > 1 else slice(None)]
             own = channel if plan.layout.each_channel else kernels
-            out = result
-            if isinstance(out, Taker):
-                out = out.of(some.start - first, own.start)
-            else:
-                out = canonical(out, plan.layout.response)[some, own]
-            score_call(Call(plan, templates, pixels[some, channel], seen, fill[channel], out, level, workers))
+            call = Call(plan, templates, pixels[some, channel], seen, fill[channel], None, level, workers)
+            yield slice(some.start - first, some.stop - first), own, call
 
 
 def score_call(call: Call) -> None:

@@ -66,7 +66,7 @@ class Peaks:
 
     Notes
     -----
-    As ``reduce=Peaks(...)`` of `correlate` the responses of all images and kernels are never there at once.
+    As ``reduce=Peaks(...)`` of `correlate` and `match` the responses of all images and kernels are never there at once.
 
     A NaN is no peak and beside its neighbours counts as minus infinity, with ``largest=False`` as infinity. What lies
     beyond the edge is no neighbour.
@@ -169,13 +169,9 @@ class Peaks:
         places = (0 if maps[0] >= 0 else -1, (maps[0] >= 0) * 1 if maps[1] >= 0 else -1)
         shape = (*arranged((n_images, n_kernels), places), self.k)
         peaks = no_peaks(shape, array.dtype.newbyteorder("="))
-        is_possible, gate = gate_of(self.threshold, peaks.dtype["score"], self.largest)
+        is_possible, words = search_words(self, peaks.dtype["score"], max(rows, columns))
         if is_possible and array.size:
-            longer = max(rows, columns)
-            distance, border = min(self.min_distance, longer), min(self.border, longer)
-            records = peaks.reshape(-1, self.k)
-            ordered = in_order(array, axes)
-            _peaks.find_peaks(ordered, records, gate, distance, border, self.subpixel, self.largest, by_image)
+            _peaks.find_peaks(in_order(array, axes), peaks.reshape(-1, self.k), *words)
         return peaks
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -259,6 +255,13 @@ def no_peaks(shape: tuple[int, ...], score: np.dtype[Any]) -> Array:
     checked(math.prod(shape) * dtype.itemsize, "k", "the bytes of the peaks")
     nothing = np.nan if score.kind == "f" else 0
     return np.full(shape, np.array((nothing, -1, -1, -1, np.nan, np.nan), dtype), dtype)
+
+
+def search_words(peaks: Peaks, score: np.dtype[Any], longer: int) -> tuple[bool, tuple[Any, ...]]:
+    """Whether scores of that type can be peaks, and what a search is told of maps whose longer side has that length."""
+    is_possible, gate = gate_of(peaks.threshold, score, peaks.largest)
+    distance, border = min(peaks.min_distance, longer), min(peaks.border, longer)
+    return is_possible, (gate, distance, border, peaks.subpixel, peaks.largest, peaks.per == "image")
 
 
 def gate_of(threshold: float | None, score: np.dtype[Any], largest: bool) -> tuple[bool, float | None]:

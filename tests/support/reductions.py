@@ -40,6 +40,12 @@ def axes_of(images, kernels, layout=None, roi=None, pairwise=False, **keywords):
     return Axes(layout, np.ndim(images) == len(layout), has_kernels, first)
 
 
+def axes_of_scores(images, templates, layout, pairwise=False, first=(0, 0)):
+    """The axes of the scores of a call."""
+    n_axes = templates.ndim - pairwise
+    return Axes(layout, images.ndim == len(layout), n_axes == len(layout) or ("C" in layout and n_axes == 2), first)
+
+
 def in_order(response, axes):
     """(N, K, rows, columns), whatever axes there are."""
     ordered = _reference._response_in_order(response, axes.layout, axes.has_images, axes.has_kernels)
