@@ -11,6 +11,20 @@ from fractions import Fraction
 
 import numpy as np
 
+from xcorr._reference_axes import (
+    arranged,
+    channels_last,
+    mask_of_channels,
+    padded,
+    padding_of,
+    pair,
+    shape_of,
+    shares_of,
+)
+from xcorr._reference_scores import match
+
+__all__ = ["abs_sums", "bound", "correlate", "match", "peaks", "reduce", "saturated"]
+
 
 def correlate(
     images,
@@ -46,19 +60,19 @@ def correlate(
     has_image_axis, has_kernel_axis = (operand.ndim == len(layout) for operand in (images, kernels))
     is_seen = mask is None and not normalize
     exact, final = _dtypes(images, kernels) if is_seen else _dtypes(images * 1.0, kernels)
-    shares = np.broadcast_to(_shares(1 if mask is None else mask, layout, has_image_axis), _shape_of(images, layout))
-    images = _channels_last(images.astype(exact), layout, has_image_axis)
-    kernels = _channels_last(kernels.astype(exact), layout, has_kernel_axis)
+    shares = np.broadcast_to(shares_of(1 if mask is None else mask, layout, has_image_axis), shape_of(images, layout))
+    images = channels_last(images.astype(exact), layout, has_image_axis)
+    kernels = channels_last(kernels.astype(exact), layout, has_kernel_axis)
     if conjugate:
         kernels = np.conjugate(kernels)
     n_kernels, height, width, depth = kernels.shape
     bias = np.zeros(n_kernels, exact) if bias is None else np.asarray(bias).astype(exact).reshape(n_kernels)
 
-    (row_stride, column_stride), (row_dilation, column_dilation) = _pair(stride), _pair(dilation)
+    (row_stride, column_stride), (row_dilation, column_dilation) = pair(stride), pair(dilation)
     spans = (height - 1) * row_dilation + 1, (width - 1) * column_dilation + 1
-    pads = _pads(padding, images.shape[1:3], spans, (row_stride, column_stride))
-    images = _pad(images, pads, boundary, fill_value if is_seen else 0)
-    shares = _pad(shares, pads, boundary, 0)
+    pads = padding_of(padding, images.shape[1:3], spans, (row_stride, column_stride))
+    images = padded(images, pads, boundary, fill_value if is_seen else 0)
+    shares = padded(shares, pads, boundary, 0)
     n_rows = (images.shape[1] - spans[0]) // row_stride + 1
     n_columns = (images.shape[2] - spans[1]) // column_stride + 1
 
@@ -75,15 +89,13 @@ def correlate(
                 pairs = zip(images[place], shares[place], strict=True)
                 response[:, y, x, k] = [_seen_sum(*pair, kernels[k], normalize) + bias[k] for pair in pairs]
         response = response.astype(final)
-    return _arranged(
-        response if roi is None else response[(slice(None), *roi)], layout, has_image_axis, has_kernel_axis
-    )
+    return arranged(response if roi is None else response[(slice(None), *roi)], layout, has_image_axis, has_kernel_axis)
 
 
 def _each_channel(images, kernel, layout, mask, keywords):
     """The responses of every channel by itself."""
     axis = -1 if layout == "NHWC" else -3
-    channels, masks = np.moveaxis(images, axis, 0), _of_channels(mask, images, layout)
+    channels, masks = np.moveaxis(images, axis, 0), mask_of_channels(mask, images, layout)
     own = [
         correlate(one, kernel, mask=seen, layout="NHW", **keywords) for one, seen in zip(channels, masks, strict=True)
     ]
@@ -267,254 +279,3 @@ def _dtypes(images, kernels):
         return np.clongdouble, np.complex128
     both_integers = images.dtype.kind in "biu" and kernels.dtype.kind in "biu"
     return (object, object) if both_integers else (np.longdouble, np.float64)
-
-
-def _channels_last(operand, layout, has_first_axis):
-    """(N, H, W, C), whatever the layout and with or without the first axis."""
-    if not has_first_axis:
-        operand = operand[None]
-    if layout == "NHW":
-        return operand[..., None]
-    return np.moveaxis(operand, 1, -1) if layout == "NCHW" else operand
-
-
-def _arranged(response, layout, has_image_axis, has_kernel_axis):
-    """(N, rows, columns, K) as the layout has it, without the axes that the operands lack."""
-    if not has_kernel_axis:
-        response = response[..., 0]
-    elif layout == "NCHW":
-        response = np.moveaxis(response, -1, 1)
-    return response if has_image_axis else response[0]
-
-
-def _pair(sizes):
-    return tuple(sizes) if np.ndim(sizes) else (sizes, sizes)
-
-
-def _pads(padding, image_size, spans, strides):
-    """((top, bottom), (left, right)) for kernels that span that many rows and columns."""
-    if padding == "valid":
-        return (0, 0), (0, 0)
-    if padding == "full":
-        return tuple((span - 1, span - 1) for span in spans)
-    if padding == "same":
-        pads = []
-        for length, span, stride in zip(image_size, spans, strides, strict=True):
-            total = max((math.ceil(length / stride) - 1) * stride + span - length, 0)
-            pads.append((total // 2, total - total // 2))
-        return tuple(pads)
-    return tuple(_pair(pad) for pad in _pair(padding))
-
-
-def _pad(images, pads, boundary, fill_value):
-    """The images with a border; the names of the boundaries are those of numpy.pad."""
-    (top, bottom), (left, right) = pads
-    n_images, height, width, depth = images.shape
-    of_rows, of_columns = (boundary, boundary) if isinstance(boundary, str) else boundary
-    filled = np.full((n_images, height + 1, width + 1, depth), fill_value, images.dtype)
-    filled[:, :height, :width] = images
-    rows = [_inside(index, height, of_rows) for index in range(-top, height + bottom)]
-    columns = [_inside(index, width, of_columns) for index in range(-left, width + right)]
-    return filled[:, rows][:, :, columns]
-
-
-def _inside(index, length, boundary):
-    """The pixel that an index outside 0 .. length - 1 means, as in numpy.pad; `length` is where the fill value lies.
-
-    constant __|abc|__, edge aa|abc|cc, wrap bc|abc|ab, symmetric ba|abc|cb, reflect cb|abc|ba.
-    """
-    if boundary == "constant":
-        return index if 0 <= index < length else length
-    if boundary == "edge":
-        return min(max(index, 0), length - 1)
-    if boundary == "wrap":
-        return index % length
-    if boundary == "symmetric":
-        index %= 2 * length
-        return min(index, 2 * length - 1 - index)
-    index %= max(2 * length - 2, 1)
-    return min(index, 2 * length - 2 - index) if length > 1 else 0
-
-
-# --- scores of templates ----------------------------------------------------------------------------------------------
-
-
-def match(
-    images,
-    templates,
-    *,
-    score="zncc",
-    layout=None,
-    padding="valid",
-    boundary="constant",
-    fill_value=None,
-    stride=1,
-    dilation=1,
-    mask=None,
-    template_mask=None,
-    min_overlap=0.5,
-    undefined=None,
-    pairwise=False,
-    roi=None,
-):
-    """Scores as float64 or, where integers are exact, an object array of Python integers.
-
-    With w the mask times the template's, T and I template and window, mT and mI their means per channel:
-
-        correlation  sum wTI            ncc   that / sqrt(sum wT^2 sum wI^2)
-        covariance   sum w(T-mT)(I-mI)  zncc  that / sqrt(sum w(T-mT)^2 sum w(I-mI)^2)
-        ssd          sum w(T-I)^2       nssd  that / sqrt(sum wT^2 sum wI^2)
-
-    correlation, covariance and ssd are multiplied by the sum of the template's mask over that of w.
-    """
-    images, templates = np.asarray(images), np.asarray(templates)
-    keywords = {"score": score, "padding": padding, "boundary": boundary, "fill_value": fill_value, "stride": stride}
-    keywords |= {"dilation": dilation, "min_overlap": min_overlap, "undefined": undefined, "roi": roi}
-    layout = layout or ("NHWC" if 4 in (images.ndim, templates.ndim - pairwise) else "NHW")
-    if isinstance(mask, str):
-        mask = np.isfinite(images)
-    if pairwise:
-        seen = [None] * len(images) if mask is None else _one_each(np.asarray(mask), images.shape, layout)
-        taps = [None] * len(images) if template_mask is None else _one_each(template_mask, templates.shape, layout)
-        operands = zip(images, templates, seen, taps, strict=True)
-        keywords["layout"] = layout
-        return np.stack([match(*pair, mask=one, template_mask=other, **keywords) for *pair, one, other in operands])
-    if "C" in layout and templates.ndim == 2:
-        axis = -1 if layout == "NHWC" else -3
-        channels, masks = np.moveaxis(images, axis, 0), _of_channels(mask, images, layout)
-        keywords |= {"layout": "NHW", "template_mask": template_mask}
-        return np.stack(
-            [match(one, templates, mask=own, **keywords) for one, own in zip(channels, masks, strict=True)], axis
-        )
-    return _match(images, templates, layout, mask, template_mask, keywords)
-
-
-def _match(images, templates, layout, mask, template_mask, keywords):
-    """The same of images and templates whose layout is known, each with all of the bank."""
-    has_image_axis, has_kernel_axis = images.ndim == len(layout), templates.ndim == len(layout)
-    integers = [operand.dtype.kind in "biu" for operand in (images, templates)]
-    seen = _shares(1 if mask is None else mask, layout, has_image_axis)
-    taps = _shares(1 if template_mask is None else template_mask, layout, has_kernel_axis)
-    limits = _flat_limits(images, templates)
-    images, templates = (
-        _channels_last(operand.astype(np.longdouble), layout, has_axis)
-        for operand, has_axis in ((images, has_image_axis), (templates, has_kernel_axis))
-    )
-    n_kernels, height, width, _ = templates.shape
-    strides, dilations = _pair(keywords["stride"]), _pair(keywords["dilation"])
-    spans = tuple((length - 1) * along + 1 for length, along in zip((height, width), dilations, strict=True))
-    pads = _pads(keywords["padding"], images.shape[1:3], spans, strides)
-    fill = keywords["fill_value"]
-    seen = np.broadcast_to(seen, images.shape)
-    images = _pad(images, pads, keywords["boundary"], 0 if fill is None else fill)
-    seen = _pad(seen, pads, keywords["boundary"], 0 if fill is None else 1)
-    n_rows, n_columns = (
-        (length - span) // step + 1 for length, span, step in zip(images.shape[1:3], spans, strides, strict=True)
-    )
-    score = keywords["score"]
-    unseen_padding = fill is None and "constant" in keywords["boundary"] and any(sum(pads, ()))
-    unmasked = mask is None and template_mask is None and not unseen_padding
-    exact = all(integers) and score in ("correlation", "ssd") and unmasked
-    result = np.zeros((len(images), n_rows, n_columns, n_kernels), object if exact else np.longdouble)
-    least, undefined = keywords["min_overlap"], keywords["undefined"]
-    undefined = undefined if undefined is not None else math.inf if score in ("ssd", "nssd") else 0.0
-    taps = np.broadcast_to(taps, templates.shape)
-    with np.errstate(all="ignore"):
-        for n, y, x, k in np.ndindex(result.shape):
-            rows = y * strides[0] + dilations[0] * np.arange(height)
-            columns = x * strides[1] + dilations[1] * np.arange(width)
-            pixels, shares = images[n, rows[:, None], columns], seen[n, rows[:, None], columns]
-            if exact:
-                result[n, y, x, k] = _exact_score(score, pixels, templates[k])
-                continue
-            whole = taps[k].sum()
-            result[n, y, x, k] = _score(score, pixels, templates[k], shares * taps[k], whole, least, undefined, limits)
-    if keywords["roi"] is not None:
-        result = result[(slice(None), *keywords["roi"])]
-    return _arranged(result if exact else result.astype(np.float64), layout, has_image_axis, has_kernel_axis)
-
-
-def _flat_limits(*operands):
-    """The share of the largest magnitude up to which a deviation counts as none, of each operand; 0 for integers."""
-    limit = 2.0**-50 if np.result_type(*operands) == np.float64 else 2.0**-21
-    return [0.0 if operand.dtype.kind in "biu" else limit for operand in operands]
-
-
-def _exact_score(score, window, kernel):
-    """The correlation or the distance of whole numbers, as one of Python's."""
-    pixels, taps = ([int(number) for number in one.ravel()] for one in (window, kernel))
-    pairs = zip(taps, pixels, strict=True)
-    return sum(tap * pixel if score == "correlation" else (tap - pixel) ** 2 for tap, pixel in pairs)
-
-
-def _score(score, window, kernel, shares, of_template, min_overlap, undefined, limits):
-    """One score of a window and a template (rows, columns, channels), of which `shares` count."""
-    total = shares.sum()
-    if total == 0 or total < min_overlap * of_template:
-        return undefined
-    window, kernel = np.where(shares > 0, window, 0), np.where(shares > 0, kernel, 0)
-    finite = np.isfinite(window).all() and np.isfinite(kernel).all()
-    raw = of_template / total
-    if score in ("covariance", "zncc"):
-        of_channels = np.where(shares.sum(axis=(0, 1)) == 0, 1, shares.sum(axis=(0, 1)))
-        shifted = [one - one.flat[np.argmax(shares > 0)] for one in (window, kernel)]  # exact for integers, too
-        centred = [one - (shares * one).sum(axis=(0, 1)) / of_channels for one in shifted]
-        for one, about, limit in zip((window, kernel), centred, limits, strict=True):
-            parts = [
-                channel[share > 0]
-                for channel, share in zip(*(np.moveaxis(a, -1, 0) for a in (one, shares)), strict=True)
-            ]
-            constant = all(len(part) == 0 or part.min() == part.max() for part in parts)
-            deviation = np.sqrt((shares * about**2).sum() / total)
-            if finite and (constant or deviation <= limit * np.abs(one).max()):
-                return undefined
-        covariance = (shares * centred[0] * centred[1]).sum()
-        spreads = [np.sqrt((shares * one**2).sum()) for one in centred]
-        return covariance * raw if score == "covariance" else covariance / spreads[0] / spreads[1]
-    norms = [np.sqrt((shares * one**2).sum()) for one in (window, kernel)]
-    if score in ("ncc", "nssd") and finite and 0 in norms:
-        return undefined
-    if score in ("ssd", "nssd"):
-        distance = (shares * (kernel - window) ** 2).sum()
-        return distance * raw if score == "ssd" else distance / norms[0] / norms[1]
-    product = (shares * kernel * window).sum()
-    return product * raw if score == "correlation" else product / norms[0] / norms[1]
-
-
-def _shares(mask, layout, has_first_axis):
-    """What counts of each pixel or tap, (images or kernels or 1, rows, columns, channels or 1), in long double.
-
-    A mask has the operand's axes, those without channels, and either of these without images or kernels.
-    """
-    mask = np.asarray(mask)
-    if mask.ndim == 0:
-        mask = mask[None, None]
-    shares = (mask != 0 if mask.dtype.kind in "biu" else mask).astype(np.longdouble)
-    if layout == "NHW":
-        return shares[..., None] if shares.ndim == 3 else shares[None, ..., None]
-    axis = -1 if layout == "NHWC" else -3
-    if shares.ndim == 2 or (shares.ndim == 3 and has_first_axis):
-        shares = np.expand_dims(shares, axis)
-    return np.moveaxis(shares if shares.ndim == 4 else shares[None], axis, -1)
-
-
-def _of_channels(mask, images, layout):
-    """The mask of each channel of images, (N, H, W) or (H, W), or None."""
-    shape = _shape_of(images, layout)
-    if mask is None:
-        return [None] * shape[-1]
-    shares = np.broadcast_to(_shares(mask, layout, images.ndim == 4), shape)
-    shares = shares if images.ndim == 4 else shares[0]
-    return [shares[..., channel] for channel in range(shape[-1])]
-
-
-def _shape_of(images, layout):
-    """The shape of images as `_channels_last` gives them."""
-    return _channels_last(images, layout, images.ndim == len(layout)).shape
-
-
-def _one_each(mask, shape, layout):
-    """The part of a mask that each of a batch has: its own where the mask has that many axes, or all the same."""
-    mask = np.asarray(mask)
-    own = mask.ndim in (len(shape), len(shape) - ("C" in layout)) and mask.ndim > 2
-    return list(np.broadcast_to(mask, (shape[0], *mask.shape[1:]))) if own else [mask] * shape[0]
