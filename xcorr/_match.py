@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from functools import partial
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
+import numpy as np
 import numpy.typing as npt
 
 from xcorr import _workers
@@ -15,42 +16,110 @@ from xcorr._correlator import Correlator, check_bank
 from xcorr._masks import read_mask
 from xcorr._match_banks import Banks
 from xcorr._match_peaks import find_in_scores
-from xcorr._matching import MatchPlan, Scoring, n_images_of, of_templates, read_scoring
+from xcorr._matching import (
+    DEFAULTS,
+    MatchCallKeywords,
+    MatcherCallKeywords,
+    MatchPlan,
+    Scoring,
+    n_images_of,
+    of_templates,
+    split,
+)
 from xcorr._reduce_peaks import shape_of_peaks
 from xcorr._run import found_peaks
 from xcorr._score import check_it_runs, check_mask, match_images
-from xcorr._typing import Array, Boundary, Fill, Layout, Method, Over, Padding, Pair, Precision, Reduce, Roi, Score
-from xcorr.peaks import Peaks
+from xcorr._settings import takes_keywords
+from xcorr._typing import AnyArray, AnyElement, Array, Mask, MatchKeywords, Quotient, Real, Reduce, Score, Whole
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from xcorr.peaks import Peaks
 
 KEPT = ("_banks", "_correlator")
 """What a matcher keeps between calls, and does not take along."""
 
 
+@overload
 def match(
     images: npt.ArrayLike,
     templates: npt.ArrayLike,
     *,
     score: Score = "zncc",
-    layout: Layout | None = None,
-    padding: Padding = "valid",
-    boundary: Boundary = "constant",
-    fill_value: Fill | None = None,
-    stride: Pair = 1,
-    dilation: Pair = 1,
-    mask: npt.ArrayLike | None = None,
-    template_mask: npt.ArrayLike | None = None,
-    min_overlap: float = 0.5,
-    undefined: float | None = None,
-    pairwise: bool = False,
-    roi: Roi | None = None,
-    reduce: Reduce | tuple[Reduce, ...] | Peaks | None = None,
-    over: Over = "positions",
-    method: Method = "auto",
-    precision: Precision = "standard",
+    reduce: Reduce | Peaks,
     dtype: npt.DTypeLike | None = None,
-    out: Array | tuple[Array, ...] | None = None,
-    workers: SupportsIndex | None = None,
-) -> Any:
+    out: Array | None = None,
+    **keywords: Unpack[MatchKeywords],
+) -> Array: ...
+@overload
+def match(
+    images: npt.ArrayLike,
+    templates: npt.ArrayLike,
+    *,
+    score: Score = "zncc",
+    reduce: tuple[Reduce, ...],
+    dtype: npt.DTypeLike | None = None,
+    out: tuple[Array, ...] | None = None,
+    **keywords: Unpack[MatchKeywords],
+) -> tuple[Array, ...]: ...
+@overload
+def match(
+    images: npt.ArrayLike,
+    templates: npt.ArrayLike,
+    *,
+    score: Score = "zncc",
+    reduce: None = None,
+    dtype: npt.DTypeLike | None = None,
+    out: AnyArray,
+    **keywords: Unpack[MatchKeywords],
+) -> AnyArray: ...
+@overload
+def match(
+    images: npt.ArrayLike,
+    templates: npt.ArrayLike,
+    *,
+    score: Score = "zncc",
+    reduce: None = None,
+    dtype: type[AnyElement] | np.dtype[AnyElement],
+    out: None = None,
+    **keywords: Unpack[MatchKeywords],
+) -> npt.NDArray[AnyElement]: ...
+@overload
+def match(
+    images: npt.NDArray[Real],
+    templates: npt.NDArray[Real],
+    *,
+    score: Score = "zncc",
+    reduce: None = None,
+    dtype: None = None,
+    out: None = None,
+    **keywords: Unpack[MatchKeywords],
+) -> npt.NDArray[Real]: ...
+@overload
+def match(
+    images: Whole,
+    templates: Whole,
+    *,
+    score: Quotient = "zncc",
+    reduce: None = None,
+    dtype: None = None,
+    out: None = None,
+    **keywords: Unpack[MatchKeywords],
+) -> npt.NDArray[np.float64]: ...
+@overload
+def match(
+    images: npt.ArrayLike,
+    templates: npt.ArrayLike,
+    *,
+    score: Score = "zncc",
+    reduce: None = None,
+    dtype: npt.DTypeLike | None = None,
+    out: Array | None = None,
+    **keywords: Unpack[MatchKeywords],
+) -> Array: ...
+@takes_keywords(types=MatchCallKeywords, defaults=DEFAULTS)
+def match(images: npt.ArrayLike, templates: npt.ArrayLike, **keywords: Any) -> Any:
     """Score how well templates match the windows of a batch of images.
 
     Parameters
@@ -152,16 +221,12 @@ def match(
     >>> [int(place) for place in np.unravel_index(cut.argmax(), cut.shape)]
     [3, 0]
     """
-    keywords: dict[str, Any] = {"score": score, "layout": layout, "padding": padding, "boundary": boundary}
-    keywords |= {"fill_value": fill_value, "stride": stride, "dilation": dilation}
-    keywords |= {"min_overlap": min_overlap, "undefined": undefined}
-    keywords |= {"reduce": reduce, "over": over}
-    keywords |= {"pairwise": pairwise, "roi": roi, "method": method, "precision": precision, "dtype": dtype}
-    scoring = read_scoring(keywords)
+    scoring, operands = split("match", keywords)
     image_array, _images_held = held(take_array(images, "images"))
     template_array, _templates_held = held(take_array(templates, "templates"))
-    seen, _mask_held = read_mask(mask, "mask", True)
-    taps, _taps_held = read_mask(template_mask, "template_mask", False)
+    seen, _mask_held = read_mask(operands["mask"], "mask", True)
+    taps, _taps_held = read_mask(operands["template_mask"], "template_mask", False)
+    out, workers = operands["out"], operands["workers"]
     masked = seen is not None or taps is not None
     plan = match_plan(scoring, image_array, template_array, masked)
     if is_plain(plan):
@@ -205,38 +270,13 @@ class Matcher:
     [2, 1]
     """
 
-    def __init__(
-        self,
-        templates: npt.ArrayLike,
-        *,
-        score: Score = "zncc",
-        layout: Layout | None = None,
-        padding: Padding = "valid",
-        boundary: Boundary = "constant",
-        fill_value: Fill | None = None,
-        stride: Pair = 1,
-        dilation: Pair = 1,
-        template_mask: npt.ArrayLike | None = None,
-        min_overlap: float = 0.5,
-        undefined: float | None = None,
-        pairwise: bool = False,
-        roi: Roi | None = None,
-        reduce: Reduce | tuple[Reduce, ...] | Peaks | None = None,
-        over: Over = "positions",
-        method: Method = "auto",
-        precision: Precision = "standard",
-        dtype: npt.DTypeLike | None = None,
-    ) -> None:
-        keywords: dict[str, Any] = {"score": score, "layout": layout, "padding": padding, "boundary": boundary}
-        keywords |= {"fill_value": fill_value, "stride": stride, "dilation": dilation}
-        keywords |= {"min_overlap": min_overlap, "undefined": undefined}
-        keywords |= {"reduce": reduce, "over": over}
-        keywords |= {"pairwise": pairwise, "roi": roi, "method": method, "precision": precision, "dtype": dtype}
-        self._scoring = read_scoring(keywords)
+    @takes_keywords("mask", "out", "workers", types=MatcherCallKeywords, defaults=DEFAULTS)
+    def __init__(self, templates: npt.ArrayLike, **keywords: Unpack[MatcherCallKeywords]) -> None:
+        self._scoring, operands = split("Matcher", keywords, "mask", "out", "workers")
         self._templates = copied(templates, "templates")
         with of_templates():
             check_bank(self._templates, self._scoring.settings.layout, self._scoring.settings.pairwise)
-        taps, _held = read_mask(template_mask, "template_mask", False)
+        taps, _held = read_mask(operands["template_mask"], "template_mask", False)
         self._template_mask = None if taps is None else taps.copy()
         self._forget()
 
@@ -244,11 +284,33 @@ class Matcher:
         self._banks: dict[Hashable, Banks] = {}
         self._correlator: dict[Hashable, Correlator] = {}
 
+    @overload
+    def __call__(
+        self, images: npt.ArrayLike, *, mask: Mask | None = None, out: AnyArray, workers: SupportsIndex | None = None
+    ) -> AnyArray: ...
+    @overload
     def __call__(
         self,
         images: npt.ArrayLike,
         *,
-        mask: npt.ArrayLike | None = None,
+        mask: Mask | None = None,
+        out: tuple[Array, ...],
+        workers: SupportsIndex | None = None,
+    ) -> tuple[Array, ...]: ...
+    @overload
+    def __call__(
+        self,
+        images: npt.ArrayLike,
+        *,
+        mask: Mask | None = None,
+        out: Array | None = None,
+        workers: SupportsIndex | None = None,
+    ) -> Array: ...
+    def __call__(
+        self,
+        images: npt.ArrayLike,
+        *,
+        mask: Mask | None = None,
         out: Array | tuple[Array, ...] | None = None,
         workers: SupportsIndex | None = None,
     ) -> Any:

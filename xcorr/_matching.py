@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import inf, prod
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from xcorr._reading import checked, places_of, read_word
 from xcorr._reduction import peaks_of, reduction_of
 from xcorr._settings import Settings, read_settings
 from xcorr._templates import FLAT
-from xcorr._typing import SCORES
+from xcorr._typing import SCORES, Mask, MatcherKeywords, Reduce, Score
 from xcorr.peaks import Peaks
 
 Array = npt.NDArray[Any]
@@ -43,9 +43,46 @@ class Scoring(NamedTuple):
     undefined: float
 
 
+class MatcherCallKeywords(MatcherKeywords, total=False):
+    """All keywords of `Matcher`; types as a signature shows them."""
+
+    score: "Score"
+    reduce: "Reduce | tuple[Reduce, ...] | Peaks | None"
+    dtype: "npt.DTypeLike | None"
+
+
+class MatchCallKeywords(MatcherCallKeywords, total=False):
+    """All keywords of `match`."""
+
+    mask: "Mask | None"
+    out: "Array | tuple[Array, ...] | None"
+    workers: "SupportsIndex | None"
+
+
+OPERANDS = {"mask": None, "template_mask": None, "out": None, "workers": None}
+DEFAULTS: dict[str, Any] = {
+    "score": "zncc", "layout": None, "padding": "valid", "boundary": "constant", "fill_value": None, "stride": 1,
+    "dilation": 1, "mask": None, "template_mask": None, "min_overlap": 0.5, "undefined": None, "pairwise": False,
+    "roi": None, "reduce": None, "over": "positions", "method": "auto", "precision": "standard", "dtype": None,
+    "out": None, "workers": None,
+}  # fmt: skip
+"""All keywords of `match` with their defaults, in the order of signatures; and those that hold arrays, or only say
+where and by how many it is computed."""
+
+
+def split(function: str, keywords: Mapping[str, Any], *left_out: str) -> tuple[Scoring, dict[str, Any]]:
+    """What is computed, and the other keywords with their defaults; TypeError if one is neither, or is left out."""
+    for name in keywords:
+        if name not in DEFAULTS or name in left_out:
+            names = ", ".join(known for known in DEFAULTS if known not in left_out)
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}; allowed are {names}")
+    scoring = {name: value for name, value in keywords.items() if name not in OPERANDS}
+    return read_scoring(scoring), {name: keywords.get(name) for name in OPERANDS}
+
+
 def read_scoring(keywords: Mapping[str, Any]) -> Scoring:
-    """Every keyword checked by itself."""
-    rest = dict(keywords)
+    """Every keyword checked by itself, but those of `OPERANDS`."""
+    rest = {name: value for name, value in DEFAULTS.items() if name not in OPERANDS} | dict(keywords)
     score = read_word(rest.pop("score"), "score", SCORES)
     fill = rest.pop("fill_value")
     min_overlap = real_number(rest.pop("min_overlap"), "min_overlap", "a number from 0 to 1")

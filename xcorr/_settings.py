@@ -104,10 +104,14 @@ class CallKeywords(BankKeywords, total=False):
     workers: "SupportsIndex | None"
 
 
-HINTS = get_type_hints(CallKeywords, vars(_typing), {"Peaks": Peaks})
-
 OPERANDS = {"fill_value": 0, "bias": None, "mask": None, "out": None, "workers": None}
 """Defaults of the keywords that hold numbers and arrays, or only say where and by how many it is computed."""
+
+
+DEFAULTS = {
+    name: KEYWORDS[name].default if name in KEYWORDS else OPERANDS[name] for name in CallKeywords.__annotations__
+}
+"""All keywords of `correlate` with their defaults, in the order of signatures."""
 
 
 def read_settings(keywords: Mapping[str, Any], *, flip: bool = False) -> Settings:
@@ -137,21 +141,27 @@ def split(
     return settings, operands
 
 
-def takes_keywords(*left_out: str) -> Callable[[Function], Function]:
-    """Give a function the signature that its ``**keywords`` stand for: all of `correlate` but those left out."""
+def takes_keywords(
+    *left_out: str, types: Any = CallKeywords, defaults: Mapping[str, Any] = DEFAULTS
+) -> Callable[[Function], Function]:
+    """Give a function the signature that its ``**keywords`` stand for: all of `correlate` but those left out.
+
+    Or all others that have `defaults`, whose `types` a `TypedDict` has.
+    """
+    hints = get_type_hints(types, vars(_typing), {"Peaks": Peaks})
 
     def signed(function: Function) -> Function:
         function.__annotations__.pop("keywords", None)
         own = inspect.signature(function)
         parameters = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]
-        for name, annotation in CallKeywords.__annotations__.items():
+        for name, default in defaults.items():
             if name not in left_out and name not in own.parameters:
-                default = KEYWORDS[name].default if name in KEYWORDS else OPERANDS[name]
+                annotation = types.__annotations__[name]
                 word = getattr(annotation, "__forward_arg__", annotation)
                 parameters.append(
                     inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=word)
                 )
-                function.__annotations__[name] = HINTS[name]
+                function.__annotations__[name] = hints[name]
         function.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
         return function
 

@@ -20,6 +20,7 @@ Over = Literal["positions", "kernels"]
 Subpixel = Literal["parabola", "gaussian"]
 Per = Literal["kernel", "image"]
 Score = Literal["correlation", "ncc", "covariance", "zncc", "ssd", "nssd"]
+Quotient = Literal["ncc", "covariance", "zncc", "nssd"]
 SCORES = get_args(Score)
 Pair = SupportsIndex | tuple[SupportsIndex, SupportsIndex]
 Padding = Literal["valid", "same", "full"] | Pair | tuple[tuple[SupportsIndex, SupportsIndex], ...]
@@ -30,6 +31,7 @@ Fill = complex | np.number[Any] | np.bool_ | Sequence[complex] | npt.NDArray[Any
 AnyArray = TypeVar("AnyArray", bound=Array)
 AnyElement = TypeVar("AnyElement", bound=np.generic)
 Inexact = TypeVar("Inexact", np.float16, np.float32, np.float64, np.complex64, np.complex128)
+Real = TypeVar("Real", np.float32, np.float64)
 Whole = npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
 
 
@@ -63,6 +65,32 @@ class BankKeywords(SumKeywords, total=False):
 class Keywords(BankKeywords, total=False):
     """The keywords of `correlate` that the type of floats' responses does not depend on."""
 
+    workers: SupportsIndex | None
+
+
+class MatcherKeywords(TypedDict, total=False):
+    """The keywords of `Matcher` that the scores' type does not depend on."""
+
+    layout: Layout | None
+    padding: Padding
+    boundary: Boundary
+    fill_value: Fill | None
+    stride: Pair
+    dilation: Pair
+    template_mask: npt.ArrayLike | None
+    min_overlap: float
+    undefined: float | None
+    pairwise: bool
+    roi: Roi | None
+    over: Over
+    method: Method
+    precision: Precision
+
+
+class MatchKeywords(MatcherKeywords, total=False):
+    """The keywords of `match` that the type of floats' scores does not depend on."""
+
+    mask: Mask | None
     workers: SupportsIndex | None
 
 

@@ -1,6 +1,6 @@
 """What users write, as a type checker sees it and as it runs: test_typing.py does both.
 
-`wrong` is only looked at: each of its lines has to be an error, or its comment would be one.
+`wrong` and `wrong_scores` are only looked at: each of their lines has to be an error, or its comment would be one.
 """
 
 from typing import Any
@@ -90,6 +90,28 @@ def shapes_methods_indices_windows() -> None:
     assert_type(xcorr.windows(pixels, (3, 3), layout="NHWC"), npt.NDArray[Any])
 
 
+def scores_of_templates() -> None:
+    assert_type(xcorr.match(images, kernels, layout="NHW"), npt.NDArray[np.float32])
+    assert_type(xcorr.match(images, kernels, layout="NHW", mask="finite"), npt.NDArray[np.float32])
+    assert_type(xcorr.match(image, image[:2, :2], score="ssd", padding="same"), npt.NDArray[np.float64])
+    assert_type(xcorr.match(pixels, bank, score="ncc"), npt.NDArray[np.float64])
+    assert_type(xcorr.match(pixels, bank, score="ssd"), npt.NDArray[Any])
+    assert_type(xcorr.match(pixels, bank, score="ssd", dtype=np.int32), npt.NDArray[np.int32])
+    assert_type(xcorr.match([[1, 2], [3, 4]], [[1, -1]]), npt.NDArray[Any])
+    assert_type(xcorr.match(images, kernels, layout="NHW", reduce=xcorr.Peaks(3)), npt.NDArray[Any])
+    assert_type(
+        xcorr.match(images, kernels, layout="NHW", reduce=("max", "argmax"), over="kernels"),
+        tuple[npt.NDArray[Any], ...],
+    )
+    place: Floats = np.empty((4, 6, 7, 2), np.float32)
+    assert_type(xcorr.match(images, kernels, layout="NHW", out=place, undefined=np.nan), npt.NDArray[np.float32])
+    matcher = xcorr.Matcher(kernels, layout="NHW", template_mask=np.ones((3, 3), bool), min_overlap=0.3)
+    assert_type(matcher, xcorr.Matcher)
+    assert_type(matcher(images, mask="finite"), npt.NDArray[Any])
+    assert_type(matcher(images, out=place, workers=2), npt.NDArray[np.float32])
+    xcorr.Matcher(kernels, layout="NHW", score="nssd", reduce=xcorr.Peaks(2, largest=False), dtype="f8")(images)
+
+
 def places_in_responses() -> None:
     peaks = xcorr.Peaks(5, threshold=0.5, min_distance=np.int64(3), subpixel="gaussian", per="image")
     assert_type(peaks, xcorr.Peaks)
@@ -120,6 +142,15 @@ def data_sets() -> None:
         pass
     except xcorr.DataFormatError as error:
         assert_type(error.offset, int)
+
+
+def wrong_scores() -> None:
+    xcorr.match(images)  # type: ignore[call-overload]
+    xcorr.match(images, kernels, score="best")  # type: ignore[call-overload]
+    xcorr.match(images, kernels, groups=2)  # type: ignore[call-overload]
+    xcorr.match(images, kernels, reduce="most")  # type: ignore[call-overload]
+    xcorr.Matcher(kernels, workers=2)  # type: ignore[call-arg]
+    xcorr.Matcher(kernels, score="best")  # type: ignore[arg-type]
 
 
 def wrong() -> None:
@@ -166,6 +197,7 @@ reduced_responses_are_an_array_or_as_many_as_were_asked_for()
 every_keyword_in_each_of_its_forms()
 a_bank_for_many_calls()
 shapes_methods_indices_windows()
+scores_of_templates()
 places_in_responses()
 workers_and_the_installation()
 data_sets()
