@@ -1,9 +1,12 @@
 """The gate to the passes that scores are made of: arrays in, a level's loops below, the GIL released."""
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport fabs, frexp, isfinite, ldexp, sqrt
+from libc.math cimport INFINITY, fabs, frexp, isfinite, ldexp, sqrt
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from scoring cimport ADD, GREATEST, LEAST, N_LIMITS, SCORES_NAME, Combine, Limits, Passes, Walk
+from libc.string cimport memset
+from scoring cimport (
+    ADD, END_LANES, GREATEST, LEAST, LINE_DOUBLES, N_LIMITS, SCORES_NAME, Combine, Limits, Passes, Walk, row_pitch
+)
 
 import numpy as np
 
@@ -80,7 +83,9 @@ def stage(level, const element[:, :, :, :] images, const Py_ssize_t[::1] rows, c
                         start = <const char*> &images[image, channel, row, columns[first]]
                         column_bytes = images.strides[3]
                         if column_bytes == sizeof(element):
-                            if element is float and real is float:
+                            if element is uint8_t and real is float:
+                                passes.shift_u8_to_f32(start, end - first, factor, centre, to + first)
+                            elif element is float and real is float:
                                 passes.shift_f32_to_f32(start, end - first, factor, centre, to + first)
                             elif element is float and real is double:
                                 passes.shift_f32_to_f64(start, end - first, factor, centre, to + first)
@@ -94,6 +99,30 @@ def stage(level, const element[:, :, :, :] images, const Py_ssize_t[::1] rows, c
                             for x in range(end - first):
                                 to[first + x] = <real> ((<const element*> (start + x * column_bytes))[0] * factor
                                                         - centre)
+
+
+def finite_ends(level, const float[:, :, :, :] images):
+    """The least and the greatest pixel of each image; None if one is not finite, or pixels do not lie side by side."""
+    cdef const Passes* passes = passes_of(level)
+    cdef double[:, ::1] ends = np.empty((2, images.shape[0]))
+    cdef float[3][END_LANES] lanes
+    cdef Py_ssize_t image, channel, y, x
+    cdef bint finite = True
+    if images.strides[3] != sizeof(float) or images.shape[3] == 0:
+        return None
+    with nogil:
+        for image in range(images.shape[0]):
+            for x in range(END_LANES):
+                lanes[0][x], lanes[1][x], lanes[2][x] = INFINITY, -INFINITY, 0
+            for channel in range(images.shape[1]):
+                for y in range(images.shape[2]):
+                    passes.ends_of_row(&images[image, channel, y, 0], images.shape[3], lanes[0], lanes[1], lanes[2])
+            for x in range(1, END_LANES):
+                lanes[0][0], lanes[1][0] = min(lanes[0][0], lanes[0][x]), max(lanes[1][0], lanes[1][x])
+                lanes[2][0] += lanes[2][x]
+            ends[0, image], ends[1, image] = lanes[0][0], lanes[1][0]
+            finite = finite and lanes[2][0] == 0
+    return (np.asarray(ends[0]), np.asarray(ends[1])) if finite else None
 
 
 cdef void shift_row(const element* pixels, Py_ssize_t n_pixels, double centre, double factor, real* to) noexcept nogil:
@@ -118,11 +147,14 @@ def windows_of(level, const double[:, :, ::1] planes, str how, tuple taps, tuple
     down.dilation, across.dilation = dilation
     down.stride, across.stride = stride
     down.n_windows, across.n_windows = result.shape[1], result.shape[2]
-    spare = empty((4 * planes.shape[2] + (2 * down.taps + 1) * across.n_windows,), DOUBLE)
+    spare = empty((4 * row_pitch(planes.shape[2]) + (2 * down.taps + 1) * across.n_windows,), DOUBLE)
     with nogil:
         for plane in range(planes.shape[0]):
             passes.plane_windows(combination, squared, &planes[plane, 0, 0], planes.shape[1], planes.shape[2], &down,
                                  &across, &spare[0], &result[plane, 0, 0])
+
+
+include "moments.pxi"
 
 
 # --- spreads ----------------------------------------------------------------------------------------------------------
@@ -337,88 +369,4 @@ cdef inline double about_means(number products, number first, number second, num
         return as_double(<i128> products * share - <i128> first * second) / share
 
 
-# --- windows one by one -----------------------------------------------------------------------------------------------
-
-
-cdef struct Sums:  # of one window and one template, about means; pixels times 2**-exponent
-    double covariance, spread, of_template, seen, largest, largest_tap
-    int exponent
-
-
-def scores_one_by_one(const double[:, :, ::1] planes, const double[:, :, ::1] seen, const Py_ssize_t[:, ::1] places,
-                      const double[:, :, ::1] kernel, const double[:, :, ::1] taps, tuple dilation, bint centred,
-                      double[:, ::1] results):
-    """results[place] = (covariance, spread of the window, of the template, shares seen, the window's largest, the
-    template's, and the exponent of the power of two that pixels were divided by), each summed over one window alone.
-
-    `seen` and `taps` are what counts of pixels and of taps; where nothing does, pixels are not read. Without `centred`
-    means count as 0.
-    """
-    cdef Py_ssize_t index, row_dilation = dilation[0], column_dilation = dilation[1]
-    cdef Sums sums
-    with nogil:
-        for index in range(places.shape[0]):
-            sum_window(planes, seen, places[index, 0], places[index, 1], kernel, taps, row_dilation, column_dilation,
-                       centred, &sums)
-            results[index, 0], results[index, 1], results[index, 2] = sums.covariance, sums.spread, sums.of_template
-            results[index, 3], results[index, 4], results[index, 5] = sums.seen, sums.largest, sums.largest_tap
-            results[index, 6] = sums.exponent
-
-
-cdef void sum_window(const double[:, :, ::1] planes, const double[:, :, ::1] seen, Py_ssize_t top, Py_ssize_t left,
-                     const double[:, :, ::1] kernel, const double[:, :, ::1] taps, Py_ssize_t row_dilation,
-                     Py_ssize_t column_dilation, bint centred, Sums* sums) noexcept nogil:
-    cdef Py_ssize_t channel, i, j, y, x
-    cdef double share, total, pixel, tap, about, about_tap, mean, of_tap, largest = 0
-    cdef double left_pixel, left_tap, unit, rest
-    sums.covariance = sums.spread = sums.of_template = sums.seen = sums.largest = sums.largest_tap = 0
-    for channel in range(planes.shape[0]):  # the exponent that makes squares harmless
-        about, total = 0, 0
-        for i in range(kernel.shape[1]):
-            for j in range(kernel.shape[2]):
-                y, x = top + i * row_dilation, left + j * column_dilation
-                if seen[channel, y, x] * taps[channel, i, j] > 0:
-                    pixel = planes[channel, y, x]
-                    if total == 0 and centred:
-                        about = pixel
-                    total = 1
-                    sums.largest = max(sums.largest, fabs(pixel))
-                    sums.largest_tap = max(sums.largest_tap, fabs(kernel[channel, i, j]))
-                    largest = max(largest, fabs(pixel - about))
-    sums.exponent = 0
-    if largest > 0 and isfinite(largest):
-        frexp(largest, &sums.exponent)
-    unit, rest = ldexp(1.0, -(sums.exponent // 2)), ldexp(1.0, sums.exponent // 2 - sums.exponent)
-    for channel in range(planes.shape[0]):
-        about = about_tap = mean = of_tap = total = 0
-        for i in range(kernel.shape[1]):
-            for j in range(kernel.shape[2]):
-                y, x = top + i * row_dilation, left + j * column_dilation
-                share = seen[channel, y, x] * taps[channel, i, j]
-                if share > 0:
-                    if total == 0 and centred:
-                        about, about_tap = planes[channel, y, x], kernel[channel, i, j]
-                    total += share
-                    mean += share * ((planes[channel, y, x] - about) * unit * rest)
-                    of_tap += share * (kernel[channel, i, j] - about_tap)
-        if total == 0:
-            continue
-        mean, of_tap = (mean / total, of_tap / total) if centred else (0.0, 0.0)
-        left_pixel = left_tap = 0
-        for i in range(kernel.shape[1]):
-            for j in range(kernel.shape[2]):
-                y, x = top + i * row_dilation, left + j * column_dilation
-                share = seen[channel, y, x] * taps[channel, i, j]
-                if share > 0:
-                    pixel = (planes[channel, y, x] - about) * unit * rest - mean
-                    tap = kernel[channel, i, j] - about_tap - of_tap
-                    left_pixel += share * pixel
-                    left_tap += share * tap
-                    sums.covariance += share * pixel * tap
-                    sums.spread += share * pixel * pixel
-                    sums.of_template += share * tap * tap
-        if centred:
-            sums.covariance -= left_pixel * left_tap / total
-            sums.spread -= left_pixel * left_pixel / total
-            sums.of_template -= left_tap * left_tap / total
-        sums.seen += total
+include "one_by_one.pxi"

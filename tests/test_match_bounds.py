@@ -53,6 +53,21 @@ def test_contrast_steps(side, method, dtype, texture):
         assert scores_hold(image, template, method)
 
 
+@for_each("method", ["direct", "fft"])
+@for_each("score", ["zncc", "ncc"])
+@for_each("channels", [1, 3])
+@pytest.mark.parametrize("brightness", [1e2, 1e4, 1.5e6, 1e9])
+def test_faint_rows_below_bright_ones(brightness, channels, score, method):
+    """What is left of bright rows where sums of columns slide down is no share of faint windows."""
+    rng = random_generator(brightness, channels, score, method)
+    image = rng.normal(size=(150, 25, channels)).astype(np.float32)
+    image[:90] *= brightness
+    template = rng.normal(size=(30, 10, channels)).astype(np.float32)
+    scores = xcorr.match(image, template, score=score, method=method, layout="NHWC")
+    expected = _reference.match(image, template, score=score, layout="NHWC")
+    assert np.abs(scores - expected).max() <= 1e-5
+
+
 def test_waves_beside_faint_texture():
     """What rounding adds to a transform of one wave stands at that wave's place, where a template of it looks."""
     rng = random_generator("waves")

@@ -14,8 +14,12 @@ from xcorr._engine import fill_source_indices
 
 Array = npt.NDArray[Any]
 
-ROWS, COLUMNS = 256, 512
-"""Pixels down and across that the windows of an area are apart at most, of kernels that are not longer."""
+ROWS, COLUMNS = 512, 512
+"""Pixels down and across that the windows of an area are apart at most, of kernels that are not longer.
+
+A template of 32x32 on a 1080p image took 10.7 ms with 256 x 512, 9.2 with these, 8.5 with 544 x 960, which leaves four
+areas to the workers. 2026-11-27, AMD EPYC (Zen 5), level v4.
+"""
 
 AT_ONCE = 2**17
 """Pixels of areas of several images that are scored at one go."""

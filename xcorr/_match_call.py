@@ -12,7 +12,7 @@ from xcorr._matching import MatchPlan
 from xcorr._memory import empty
 from xcorr._plan import Plan, plan_for
 from xcorr._run import run
-from xcorr._scores import stage, windows_of
+from xcorr._scores import finite_ends, stage, windows_of
 from xcorr._settings import USUAL
 from xcorr._templates import Templates, unknown
 
@@ -178,6 +178,18 @@ class Staged(NamedTuple):
     centres: Doubles  # times the factors
     fill: Doubles
 
+    def some(self, first: int, end: int) -> "Staged":
+        """The pixels of some of the images."""
+        images = slice(first, end)
+        return self._replace(
+            box=self.box[images],
+            shift=self.shift[images],
+            bad=None if self.bad is None else self.bad[images],
+            factors=self.factors[images],
+            centres=self.centres[images],
+            fill=self.fill[images],
+        )
+
     def planes(self, dtype: np.dtype[Any], centred: bool = True) -> Array:
         """The pixels as numbers of this type."""
         n_images, depth = self.box.shape[:2]
@@ -206,7 +218,7 @@ def staged(call: Call, area: Area, some: slice, centred: bool, seen: Doubles | N
         box = np.where(seen > 0, box, np.zeros((), box.dtype))
     ends = None
     if box.dtype.kind == "f":
-        box, bad, ends = only_finite(box)
+        box, bad, ends = only_finite(call.level, box)
     elif box.dtype.itemsize == 8:
         exact = box.astype(np.longdouble)
         if centred:
@@ -249,8 +261,11 @@ def ends_of(box: Array) -> tuple[Doubles, Doubles]:
     return box.min(axis=axes).astype(np.float64), box.max(axis=axes).astype(np.float64)
 
 
-def only_finite(box: Array) -> tuple[Array, Array | None, tuple[Doubles, Doubles]]:
+def only_finite(level: Any, box: Array) -> tuple[Array, Array | None, tuple[Doubles, Doubles]]:
     """The pixels with 0 for those that are not finite, what these are, None if there are none, and the ends."""
+    known = finite_ends(level, box) if box.dtype == np.float32 else None
+    if known is not None:
+        return box, None, known
     with np.errstate(invalid="ignore"):
         ends = ends_of(box)
     if np.isfinite(ends).all():

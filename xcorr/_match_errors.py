@@ -45,6 +45,17 @@ LEAST_SPREAD = {"f": 2.0**-90, "d": 2.0**-800}
 """The mean square, as a share of the largest, from which on products are not lost below a type's normal numbers."""
 
 
+class KnownBrightness(NamedTuple):
+    """The mean squares of an image's pixels, of which windows left out none."""
+
+    total: float  # sum of squares
+    of_boxes: float  # the largest mean square of a window
+
+    def mean_square(self, points: int) -> float:
+        """The largest of a section of so many points: of all pixels in one, or what the windows that cover it have."""
+        return min(self.total / points, UNEVEN * self.of_boxes)
+
+
 class Brightness:
     """The mean squares of an image's pixels, among them those that no window holds: a transform sums over all.
 
@@ -55,7 +66,7 @@ class Brightness:
     squares : the sums of squares of windows that hold every pixel, or None.
     """
 
-    def __init__(self, call: Call, planes: Doubles, squares: Doubles | None) -> None:
+    def __init__(self, call: Call, planes: Array, squares: Doubles | None) -> None:
         self.call, self.planes, self.squares = call, planes, squares
 
     @cached_property
@@ -104,10 +115,10 @@ class One(NamedTuple):
     part: Part
     pixels: Staged
     image: int
-    planes: Doubles
+    planes: Array
     squares: Doubles
     spread: Doubles
-    brightness: Brightness
+    brightness: Brightness | KnownBrightness
 
     @property
     def centred(self) -> bool:
@@ -156,6 +167,19 @@ def needed_under_mask(one: One, plan: Plan, dtype: np.dtype[Any]) -> tuple[float
     return 4 * unit / bound, least + error / bound
 
 
+def needed_of_sliding_sums(one: One, largest: float) -> float:
+    """What a spread has to be above for sums of sliding columns to hold; `largest` is a window's sum of squares.
+
+    Each row that comes or goes adds two roundings of a column's sums, which are at most a window's.
+    """
+    width = one.call.templates.taps[1]
+    unit = UNITS["d"]
+    error = unit * (one.planes.shape[1] * (2 * width + 4 * sqrt(width)) + 4 * (2 + log2(width)))
+    n_taps = one.kernels[0].size
+    flat = one.call.plan.flat[0] ** 2 if one.centred else 0
+    return float(error * largest / (OF_SPREADS * one.call.plan.tolerance) + n_taps * max(flat, LEAST_SPREAD["f"]))
+
+
 def needed_of_sums(one: One) -> tuple[float, float]:
     """What a spread has to be above for its sums to hold, as a share of the sum of squares and beside it."""
     if not one.centred:
@@ -179,16 +203,23 @@ def errors_of(plan: Plan, one: One, unit: float) -> tuple[float, float]:
     direct, and of a section where it is transformed.
     """
     bound = OF_PRODUCTS * one.call.plan.tolerance
+    relative = relative_error(plan, one.kernels[0].size, unit, bound)
     if plan.method == "fft":
         section, _ = plan.section
         points = section.height * section.width
         share = (0.5 * SAFETY * log2(points) * unit / bound) ** 2
-        return (4 * unit / bound) ** 2, share * one.brightness.mean_square(points) * one.kernels[0].size
+        return relative, share * one.brightness.mean_square(points) * one.kernels[0].size
     if plan.method == "winograd":
         height, width = plan.geometry.kernel_shape
         largest = float(np.square(one.planes).max())
-        return (4 * unit / bound) ** 2, (OF_QUADS * unit / bound) ** 2 * largest * height * width * len(one.planes)
-    return ((4 + 4 * sqrt(sqrt(one.kernels[0].size))) * unit / bound) ** 2, 0.0
+        return relative, (OF_QUADS * unit / bound) ** 2 * largest * height * width * len(one.planes)
+    return relative, 0.0
+
+
+def relative_error(plan: Plan, n_taps: int, unit: float, bound: float) -> float:
+    """The spread that a window needs as a share of its sum of squares."""
+    units = 4.0 if plan.method in ("fft", "winograd") else 4 + 4 * sqrt(sqrt(n_taps))
+    return (units * unit / bound) ** 2
 
 
 def needed_of_products(one: One, target: Array) -> list[tuple[float, float]]:

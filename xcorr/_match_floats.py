@@ -22,6 +22,7 @@ from xcorr._match_errors import (
     needed_under_mask,
     windows_hold_all,
 )
+from xcorr._match_single import Single, may_be_single, measured_at_once, score_single
 from xcorr._match_unknown import Operand, mark_unknown
 from xcorr._matching import CENTRED, DISTANCES
 from xcorr._memory import empty
@@ -50,20 +51,48 @@ def score_floats(call: Call, area: Area, some: slice, part: Part, target: Array,
     if target.dtype != np.float64 and call.plan.scoring.score in DISTANCES:
         products = np.empty(target.shape)
     if not known:
-        known.append(measured(call, area, some, part, products))
-    pixels, doubles, ones, kinds = known[0]
+        known.extend(looked_at(call, area, some, part, products))
+    for first, end, found in known:
+        if isinstance(found, Single):
+            score_single(call, part, found, target[first:end])
+        else:
+            score_measured(call, found, part, products[first:end], target[first:end])
+
+
+def looked_at(
+    call: Call, area: Area, some: slice, part: Part, products: Array
+) -> "list[tuple[int, int, Single | Measured]]":
+    """What is known of neighbours among the images that are done alike: the first, the end, and their windows."""
+    pixels = staged(call, area, some, call.plan.scoring.score in CENTRED)
+    n_images = len(pixels.box)
+    if not may_be_single(call, products.dtype):
+        return [(0, n_images, measured(call, area, part, pixels, products))]
+    planes, roots, kinds = measured_at_once(call, area, part, pixels, products)
+    found: list[tuple[int, int, Single | Measured]] = []
+    for first, end, kind in runs(kinds):
+        own = pixels.some(first, end)
+        if kind:
+            of_type = planes[first:end] if kind == SINGLE.char else own.planes(DOUBLE)
+            found.append((first, end, Single(of_type, roots[first:end])))
+        else:
+            found.append((first, end, measured(call, area, part, own, products[first:end])))
+    return found
+
+
+def score_measured(call: Call, found: Measured, part: Part, products: Array, target: Array) -> None:
+    """The scores of images of which all is known."""
+    pixels, doubles, ones, kinds = found
     ones = [one._replace(call=call) for one in ones]
     for first, end, dtype in runs([dtype for dtype, _ in kinds]):
-        planes = doubles[first:end] if dtype == np.float64 else pixels_as(pixels, first, end, dtype)
+        planes = doubles[first:end] if dtype == np.float64 else pixels.some(first, end).planes(dtype)
         call.products(planes, ones[0].name, ones[0].kernels, products[first:end], part)
     for one, (dtype, holds), own, scores in zip(ones, kinds, products, target, strict=True):
         finish(one, own, scores, holds or dtype == SINGLE)
 
 
-def measured(call: Call, area: Area, some: slice, part: Part, products: Array) -> Measured:
+def measured(call: Call, area: Area, part: Part, pixels: Staged, products: Array) -> Measured:
     """The pixels, and the spreads of windows."""
     centred = call.plan.scoring.score in CENTRED
-    pixels = staged(call, area, some, centred)
     doubles = pixels.planes(DOUBLE)
     squares: Any = [np.empty(0)] * len(doubles)
     sums: Any = [None] * len(doubles)
@@ -81,23 +110,14 @@ def measured(call: Call, area: Area, some: slice, part: Part, products: Array) -
     return Measured(pixels, doubles, ones, kinds)
 
 
-def pixels_as(pixels: Staged, first: int, end: int, dtype: np.dtype[Any]) -> Array:
-    """The planes of some of the images."""
-    some = slice(first, end)
-    own = pixels._replace(
-        box=pixels.box[some], factors=pixels.factors[some], centres=pixels.centres[some], fill=pixels.fill[some]
-    )
-    return own.planes(dtype)
-
-
-def runs(kinds: list[np.dtype[Any]]) -> list[tuple[int, int, np.dtype[Any]]]:
-    """The first and the end of neighbours of one type."""
-    found: list[tuple[int, int, np.dtype[Any]]] = []
-    for index, dtype in enumerate(kinds):
-        if found and found[-1][2] == dtype:
-            found[-1] = (found[-1][0], index + 1, dtype)
+def runs(kinds: list[Any]) -> list[tuple[int, int, Any]]:
+    """The first and the end of neighbours of one kind."""
+    found: list[tuple[int, int, Any]] = []
+    for index, kind in enumerate(kinds):
+        if found and found[-1][2] == kind:
+            found[-1] = (found[-1][0], index + 1, kind)
         else:
-            found.append((index, index + 1, dtype))
+            found.append((index, index + 1, kind))
     return found
 
 

@@ -1,6 +1,5 @@
 """Scores of small whole numbers, of which every pixel counts: every sum is exact, so equal windows score exactly 1."""
 
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,8 +7,10 @@ import numpy.typing as npt
 
 from xcorr._areas import Area, gathered, reached
 from xcorr._match_call import DOUBLE, Call, Part, Staged, native
+from xcorr._match_errors import SINGLE
 from xcorr._matching import CENTRED
-from xcorr._scores import exact_distances, exact_scores, exact_spreads
+from xcorr._memory import empty
+from xcorr._scores import exact_distances, exact_scores, exact_spreads, whole_moments
 
 Array = npt.NDArray[Any]
 
@@ -26,18 +27,22 @@ def are_small(call: Call) -> bool:
     return call.templates.original[:1].size * float(largest) ** 2 <= EXACT_SQUARES
 
 
+def largest_of(dtype: np.dtype[Any]) -> float:
+    """A bound on the numbers of a type."""
+    return 2.0 ** (8 * dtype.itemsize)
+
+
 def largest_product(call: Call) -> float:
     """The largest product of a pixel with a tap that the types have."""
-    sizes = (2.0 ** (8 * dtype.itemsize) for dtype in (call.pixels.dtype, call.templates.original.dtype))
-    return prod(sizes)
+    return largest_of(call.pixels.dtype) * largest_of(call.templates.original.dtype)
 
 
 class Measured(NamedTuple):
-    """The pixels of an area of some images, and the sums of their windows' squares and of themselves."""
+    """The pixels of an area of some images, and what their windows are, (images, rows, columns)."""
 
     pixels: Array
-    squares: Array
-    sums: Array  # of no channel where means do not matter
+    spread: Array  # times the taps, or the sums of squares where means do not matter
+    sums: Array  # (images, channels, rows, columns), of no channel where means do not matter
 
 
 def measured(call: Call, area: Area, some: slice) -> Measured:
@@ -47,12 +52,25 @@ def measured(call: Call, area: Area, some: slice) -> Measured:
     pixels = gathered(box, where, call.fill)
     n_images, depth = box.shape[:2]
     fill = np.ascontiguousarray(np.broadcast_to(call.fill, (n_images, depth)))
-    planes = Staged(call.level, box, where, fill, None, np.ones(n_images), np.zeros((n_images, depth)), fill).planes(
-        DOUBLE
-    )
-    squares = call.windows(planes, "squares", area.counts)
+    staged = Staged(call.level, box, where, fill, None, np.ones(n_images), np.zeros((n_images, depth)), fill)
+    n_taps = call.templates.n_taps
     centred = call.plan.scoring.score in CENTRED
-    return Measured(pixels, squares, call.windows(planes, "sum", area.counts) if centred else squares[:, :0])
+    spread = empty((n_images, *area.counts), DOUBLE)
+    sums = empty((n_images, depth if centred else 0, *area.counts), DOUBLE)
+    if call.plan.settings.dilation == (1, 1) and depth * n_taps**2 * largest_of(box.dtype) ** 2 <= EXACT_SQUARES:
+        taps, stride = call.templates.taps, call.plan.settings.stride
+        for image, of_image in enumerate(staged.planes(SINGLE)):
+            call.go_on()
+            whole_moments(call.level, of_image, taps, stride, n_taps, sums[image], spread[image])
+        return Measured(pixels, spread, sums)
+    planes = staged.planes(DOUBLE)
+    squares = call.windows(planes, "squares", area.counts)
+    if not centred:
+        return Measured(pixels, squares.sum(axis=1), sums)
+    sums = call.windows(planes, "sum", area.counts)
+    for image in range(n_images):
+        exact_spreads(sums[image], squares[image], n_taps, spread[image])
+    return Measured(pixels, spread, sums)
 
 
 def score_integers(call: Call, area: Area, some: slice, part: Part, target: Array, known: list[Any]) -> None:
@@ -63,7 +81,7 @@ def score_integers(call: Call, area: Area, some: slice, part: Part, target: Arra
     templates, score = call.templates, call.plan.scoring.score
     if not known:
         known.append(measured(call, area, some))
-    pixels, squares, sums = known[0]
+    pixels, spreads, sums = known[0]
     products = target.view(np.int64)
     call.products(pixels, "integers", templates.original, products, part)
     whole = templates.original.astype(np.int64)
@@ -74,16 +92,13 @@ def score_integers(call: Call, area: Area, some: slice, part: Part, target: Arra
         norms = exact_spread_of(of_sums, of_squares, n_taps)
     own_sums, times = np.ascontiguousarray(of_sums, np.float64), 1 if score == "ncc" else n_taps
     for image, of_image in enumerate(target):
-        own = squares[image][:, part.places[0], part.places[1]]
-        spread = np.ascontiguousarray(own.sum(axis=0))
+        spread = np.ascontiguousarray(spreads[image][part.places])
         if score in ("ssd", "nssd"):
             exact_distances(products[image], spread, of_squares.sum(axis=1), products[image])
             if score == "nssd":
                 share(of_image, products[image], spread, norms, call.plan.scoring.undefined)
             continue
         of_windows = np.ascontiguousarray(sums[image][:, part.places[0], part.places[1]])
-        if score in CENTRED:
-            exact_spreads(of_windows, np.ascontiguousarray(own), n_taps, spread)
         divides, narrow = score != "covariance", whole[:1].size * n_taps * largest_product(call) < EXACT_SQUARES
         exact_scores(call.level, products[image], of_windows, spread, own_sums, norms, times, divides, narrow, of_image)
         undefined = call.plan.scoring.undefined

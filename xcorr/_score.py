@@ -29,7 +29,7 @@ from xcorr._workers import refuse_too_large
 
 Array = npt.NDArray[Any]
 
-AREAS_PER_WORKER = 2
+AREAS_PER_WORKER = 1
 """Areas for each worker from which on nobody shares one."""
 
 MOST_EFFORT = 2**31

@@ -17,6 +17,7 @@ def stage(
     fill: Doubles,
     planes: Array,
 ) -> None: ...
+def finite_ends(level: Any, images: Array) -> tuple[Doubles, Doubles] | None: ...
 def windows_of(
     level: Any,
     planes: Doubles,
@@ -25,6 +26,24 @@ def windows_of(
     dilation: tuple[int, int],
     stride: tuple[int, int],
     result: Doubles,
+) -> None: ...
+def inverse_roots_of(
+    level: Any,
+    planes: Array,
+    taps: tuple[int, int],
+    stride: tuple[int, int],
+    share: float,
+    relative: float,
+    roots: Array,
+) -> tuple[float, float, float]: ...
+def whole_moments(
+    level: Any,
+    planes: Array,
+    taps: tuple[int, int],
+    stride: tuple[int, int],
+    n_taps: float,
+    sums: Doubles,
+    spread: Doubles,
 ) -> None: ...
 def spreads_of(
     level: Any,

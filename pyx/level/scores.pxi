@@ -6,7 +6,7 @@
 
 from libc.math cimport fabs, sqrt, sqrtf
 from libc.string cimport memcpy
-from scoring cimport ADD, LEAST, N_LIMITS, Combine, Limits, Walk
+from scoring cimport ADD, END_LANES, LEAST, N_LIMITS, Combine, Limits, Walk, row_pitch
 
 ctypedef fused real:
     float
@@ -28,6 +28,10 @@ cdef inline void shift_row(const pixel* pixels, Py_ssize_t n_pixels, double fact
         to[x] = <real> (<double> pixels[x] * factor - centre)
 
 
+cdef void shift_u8_to_f32(const void* pixels, Py_ssize_t n, double factor, double centre, void* to) noexcept nogil:
+    shift_row(<const unsigned char*> pixels, n, factor, centre, <float*> to)
+
+
 cdef void shift_u8_to_f64(const void* pixels, Py_ssize_t n, double factor, double centre, void* to) noexcept nogil:
     shift_row(<const unsigned char*> pixels, n, factor, centre, <double*> to)
 
@@ -42,6 +46,21 @@ cdef void shift_f32_to_f64(const void* pixels, Py_ssize_t n, double factor, doub
 
 cdef void shift_f64_to_f64(const void* pixels, Py_ssize_t n, double factor, double centre, void* to) noexcept nogil:
     shift_row(<const double*> pixels, n, factor, centre, <double*> to)
+
+
+cdef void ends_of_row(const float* pixels, Py_ssize_t n_pixels, float* least, float* greatest,
+                      float* unknown) noexcept nogil:
+    cdef Py_ssize_t first = 0, x
+    while first + END_LANES <= n_pixels:
+        for x in range(END_LANES):
+            least[x] = pixels[first + x] if pixels[first + x] < least[x] else least[x]
+            greatest[x] = pixels[first + x] if pixels[first + x] > greatest[x] else greatest[x]
+            unknown[x] += pixels[first + x] * 0
+        first += END_LANES
+    for x in range(n_pixels - first):
+        least[x] = pixels[first + x] if pixels[first + x] < least[x] else least[x]
+        greatest[x] = pixels[first + x] if pixels[first + x] > greatest[x] else greatest[x]
+        unknown[x] += pixels[first + x] * 0
 
 
 # --- windows ----------------------------------------------------------------------------------------------------------
@@ -60,44 +79,59 @@ cdef void combine(Combine how, const double* first, const double* second, double
             to[x] = first[x] if first[x] > second[x] else second[x]
 
 
+cdef void combine_four(const double* from_, Py_ssize_t apart, double* to, Py_ssize_t n) noexcept nogil:
+    """Sums of four pieces that lie apart, as two times two are added."""
+    cdef Py_ssize_t x
+    for x in range(n):
+        to[x] = (from_[x] + from_[x + apart]) + (from_[x + 2 * apart] + from_[x + 3 * apart])
+
+
 cdef void row_windows(Combine how, const double* row, Py_ssize_t n_pixels, const Walk* walk, double* spare,
                       double* to) noexcept nogil:
     """Windows of one row: pieces of powers of two, joined where the number of taps has them."""
     cdef Py_ssize_t length = n_pixels, side = 1, have = 0, left = walk.taps, x
     cdef Py_ssize_t n_dense = n_pixels - (walk.taps - 1) * walk.dilation
-    cdef double* total = spare
-    cdef double* other = spare + n_pixels
+    cdef Py_ssize_t pitch = row_pitch(n_pixels)
+    cdef bint at_once = walk.stride == 1
+    cdef double* total = to if at_once else spare
+    cdef double* other = spare + pitch
     cdef const double* current = row
-    cdef const double* result = total
-    while left > 0:
+    while True:
         if left & 1:
-            if left == 1 and have == 0:
-                result = current
-            elif have == 0:
-                memcpy(total, current, n_dense * sizeof(double))
-            else:
+            if have > 0:
                 combine(how, total, current + have * walk.dilation, total, n_dense)
+            elif left > 1 or current != total:
+                memcpy(total, current, n_dense * sizeof(double))
             have += side
         left >>= 1
-        if left > 0:
-            length -= side * walk.dilation
+        if left == 0:
+            break
+        if left == 1 and have == 0:
+            other = total
+        length -= side * walk.dilation
+        if how == ADD and left & 1 == 0 and left > 1:
+            left >>= 1
+            if left == 1 and have == 0:
+                other = total
+            length -= 2 * side * walk.dilation
+            combine_four(current, side * walk.dilation, other, length)
+            side *= 4
+        else:
             combine(how, current, current + side * walk.dilation, other, length)
-            current = other
-            other = spare + (2 * n_pixels if other == spare + n_pixels else n_pixels)
             side *= 2
-    if walk.stride == 1:
-        memcpy(to, result, walk.n_windows * sizeof(double))
-    else:
+        current = other
+        other = spare + (2 * pitch if other == spare + pitch else pitch)
+    if not at_once:
         for x in range(walk.n_windows):
-            to[x] = result[x * walk.stride]
+            to[x] = total[x * walk.stride]
 
 
 cdef void plane_windows(Combine how, bint squared, const double* plane, Py_ssize_t n_rows, Py_ssize_t n_columns,
                         const Walk* down, const Walk* across, double* spare, double* to) noexcept nogil:
     """Windows of a plane. `spare` has room for 4 rows of pixels and for 2 kernel heights and 1 of windows."""
     cdef Py_ssize_t residue, start, index, n_starts, place, taps = down.taps, width = across.n_windows, x
-    cdef double* squares = spare + 3 * n_columns
-    cdef double* suffixes = squares + n_columns
+    cdef double* squares = spare + 3 * row_pitch(n_columns)
+    cdef double* suffixes = squares + row_pitch(n_columns)
     cdef double* following = suffixes + taps * width
     cdef double* prefix = following + taps * width
     cdef double* swapped

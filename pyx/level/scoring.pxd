@@ -8,6 +8,8 @@ cdef enum Combine:
 
 cdef enum:
     N_LIMITS = 3
+    LINE_DOUBLES = 8  # numbers of a cache line
+    END_LANES = 64
 
 # to = pixels * factor - centre, of pixels that lie next to each other.
 ctypedef void (*ShiftRow)(const void* pixels, Py_ssize_t n_pixels, double factor, double centre,
@@ -18,6 +20,11 @@ cdef struct Walk:  # windows along one axis
     Py_ssize_t dilation
     Py_ssize_t stride
     Py_ssize_t n_windows
+
+cdef inline Py_ssize_t row_pitch(Py_ssize_t length) noexcept nogil:
+    """Numbers from row to row, an odd number of lines of the cache: no two begin at the same place of a page."""
+    return ((length + LINE_DOUBLES - 1) // LINE_DOUBLES | 1) * LINE_DOUBLES
+
 
 # Sums, of squares if asked for, or extremes of all windows of a plane. `spare` has room for 4 rows of pixels, and for
 # twice as many rows of windows as a kernel has, and one.
@@ -54,12 +61,47 @@ ctypedef Py_ssize_t (*ExactRow)(const long long* products, const double* sums, P
                                 const double* roots, double factor, Py_ssize_t n_scores, double* spare, double* scores,
                                 Py_ssize_t pitch) noexcept nogil
 
+# The least and the greatest pixel of each place in a line of END_LANES; `unknown` is 0 where all are finite.
+ctypedef void (*EndsOfRow)(const float* pixels, Py_ssize_t n_pixels, float* least, float* greatest,
+                           float* unknown) noexcept nogil
+
+# Adds a row of pixels, and their squares, to the sums of columns, and takes one away (NULL for none).
+ctypedef void (*SlideColumns)(const float* following, const float* leaving, Py_ssize_t n_columns, double* sums,
+                              double* squares) noexcept nogil
+
+# Sums of the windows of one row, of sums of columns. `spare` has room for 3 rows of columns.
+ctypedef void (*RowSums)(const double* columns, Py_ssize_t n_columns, const Walk* across, double* spare,
+                         double* to) noexcept nogil
+
+# total += row.
+ctypedef void (*AddRow)(double* total, const double* row, Py_ssize_t n) noexcept nogil
+
+# total += squares and spread += squares * times - sums^2 * share.
+ctypedef void (*AddMoments)(const double* sums, const double* squares, double times, double share,
+                            Py_ssize_t n_windows, double* total, double* spread) noexcept nogil
+
+# What a row of windows leaves of all rows': the least spread less relative * squares, and the greatest sum of squares.
+ctypedef void (*CloseRow)(const double* sums, const double* squares, double share, double relative,
+                          Py_ssize_t n_windows, double* lowest, double* largest, float* roots) noexcept nogil
+
+# The same where both are known already: of several channels.
+ctypedef void (*CloseRows)(const double* total, const double* spread, double relative, Py_ssize_t n_windows,
+                           double* lowest, double* largest, float* roots) noexcept nogil
+
 cdef struct Passes:
+    ShiftRow shift_u8_to_f32
     ShiftRow shift_u8_to_f64
     ShiftRow shift_f32_to_f32
     ShiftRow shift_f32_to_f64
     ShiftRow shift_f64_to_f64
     PlaneWindows plane_windows
+    EndsOfRow ends_of_row
+    SlideColumns slide_columns
+    RowSums row_sums
+    AddRow add_row
+    AddMoments add_moments
+    CloseRow close_row
+    CloseRows close_rows
     SpreadRow spread_row
     InverseRoots inverse_roots_f32
     InverseRoots inverse_roots_f64
