@@ -7,7 +7,7 @@
 # that are no wider than half a vector share vectors with the next plane where the level has masks.
 
 from microkernels cimport PADDING, Pixels, Rows, Sum, real
-from simd cimport HALVES, REGISTERS, SHIFTS, a_zero, lanes_mask, lines_of_vectors, opaque
+from simd cimport F32_LANES, HALVES, REGISTERS, SHIFTS, a_zero, lanes_mask, lines_of_vectors, opaque
 from vectors cimport broadcast, n_lanes, vector
 
 cdef enum:
@@ -246,6 +246,12 @@ cdef void shifted_planes_of_3x3(const Rows* rows, const Pixels* pixels, const re
 
 cdef inline void rows_over_planes(const Sum* sum, const Rows* rows, const Pixels* pixels, const real* panels,
                                   const real* bias, real* response, vector like) noexcept nogil:
+    cdef Block block
+    if real is float and F32_LANES >= 8:
+        if (leaves_lanes_empty(sum, rows, pixels, n_lanes(like))
+                and finds_block(sum, rows, pixels, &block, n_lanes(like))):
+            turned_planes(sum, rows, pixels, &block, panels, bias, response, like)
+            return
     if sum.run == 3 and pixels.column_stride == 1 and HALVES and 2 * rows.n_columns <= n_lanes(like):
         planes_of_3x3_in_halves(rows, pixels, panels, bias, response, like)
     elif SHIFTS and sum.run == 3 and pixels.column_stride == 1 and rows.n_columns <= NARROW * n_lanes(like):

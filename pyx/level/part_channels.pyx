@@ -8,6 +8,7 @@ include "fours.pxi"
 include "over_pixels.pxi"
 include "plane_vectors.pxi"
 include "shifted_planes.pxi"
+include "turned_planes.pxi"
 include "over_planes.pxi"
 
 
