@@ -6,17 +6,16 @@ import numpy as np
 from calls import (
     MEMORY,
     Call,
-    Draw,
     as_given,
     draw_bias_dtype,
     draw_dtypes,
     draw_method,
     draw_out,
     draw_shapes,
-    drawn_row,
     shifted,
     whole_numbers,
 )
+from draws import Draw, drawn_row
 from support import checks
 
 import xcorr

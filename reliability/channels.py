@@ -3,7 +3,8 @@
 from math import isqrt, prod
 
 import numpy as np
-from calls import FULL_DTYPES, LEVELS, Draw, drawn_row
+from calls import FULL_DTYPES, LEVELS
+from draws import Draw, drawn_row
 from exactness import largest_transform
 from many_channels import NUMBERS, alike
 

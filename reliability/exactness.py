@@ -8,17 +8,16 @@ from calls import (
     LEVELS,
     TRANSFORMED,
     Call,
-    Draw,
     Gathered,
     as_given,
     draw_method,
     draw_out,
     draw_shapes,
-    drawn_row,
     long_shapes,
     whole_call,
     whole_numbers,
 )
+from draws import Draw, drawn_row
 from rows import Outcome, Row
 from support import checks
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 import numpy as np
-from calls import LEVELS, MEMORY, Draw, drawn_row
+from calls import LEVELS, MEMORY
+from draws import Draw, drawn_row
 from reduced import draw_call, draw_peaks, found_peaks
 from support import checks, reductions
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from processes import LONGEST_HANG, largest, told, until
-from refusing import KINDS, LEAKS_FROM, OTHERS, REFUSE, SURVIVABLE, compiled, most_left, preloaded
+from refusing import KINDS, OTHERS, REFUSE, SURVIVABLE, compiled, most_left, preloaded, tells_leaks
 from rows import Outcome, Row
 from scripts import BOUNDED, KEPT, PEAK, REFUSAL, REFUSED, STATUS, run_to_the_end
 
@@ -38,7 +38,7 @@ def refusals(seconds: float, seed: int) -> Outcome:
                 n_reached += 1
                 n_refused, grown, kinds = done.split("|")
                 outcomes.update(json.loads(kinds))
-                if int(grown) > most_left(int(n_refused)) and int(case[1].split()[-1]) >= LEAKS_FROM:
+                if int(grown) > most_left(int(n_refused)) and tells_leaks(*case[:2]):
                     remarks.append(f"case {index}, {', '.join(case)}: {grown} blocks of memory were left")
             if ended.status != 0:
                 index, *case = drawn[n_reached]
@@ -90,7 +90,7 @@ def early_refusals(seconds: float, seed: int) -> Outcome:
 
 # --- R20 --------------------------------------------------------------------------------------------------------------
 
-N_OUTCOMES = 17
+N_OUTCOMES = 20
 
 
 def kept_memory(seconds: float, seed: int) -> Outcome:
@@ -107,7 +107,12 @@ def kept_memory(seconds: float, seed: int) -> Outcome:
 
 ROWS = [
     Row("R14", "each allocation of a call refused in turn", "MemoryError, no leak, the next call is right", refusals),
-    Row("R19", "peak memory beside the inputs and the response", "<= 64 MiB, 256 by fft", peaks),
+    Row(
+        "R19",
+        "peak memory beside the inputs and the response",
+        "<= 64 MiB, 256 by fft, of scores and masked responses",
+        peaks,
+    ),
     Row("R19-refusal", "calls that cannot fit", "refused within 1 s, nothing allocated before", early_refusals),
     Row("R20", "resident memory after up to 100,000 calls of each outcome", "flat (2 MiB)", kept_memory),
 ]

@@ -5,7 +5,8 @@ from unittest import mock
 
 import numpy as np
 from bits import draw_bits_call
-from calls import MEMORY, Call, Draw, drawn_row, whole_call
+from calls import MEMORY, Call, whole_call
+from draws import Draw, drawn_row
 from support import checks, reductions
 
 import xcorr

@@ -22,7 +22,7 @@ import xcorr
 
 MODULES = (
     *("exactness", "channels", "scores", "maxima", "reduced", "bits"),
-    *("memory", "processes", "arguments", "files", "jobs"),
+    *("memory", "processes", "environment", "arguments", "files", "jobs"),
 )
 MOST_REMARKS = 20
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 import numpy as np
-from calls import LEVELS, MEMORY, Draw, drawn_row
+from calls import LEVELS, MEMORY
+from draws import Draw, drawn_row
 from matching import SCORES, TOLERANCES, assert_scores, random_call, shares, values
 from support import checks
 

@@ -17,7 +17,7 @@ for workers in range(1, 9):
     child = os.fork()
     if child == 0:
         signal.alarm(10)
-        os._exit(0 if all(right(name, workers) for name in calls) else 1)
+        os._exit(0 if all(right(name, workers) for name in expected) else 1)
     print(os.waitpid(child, 0)[1], right("direct", 2))
 """
     assert run_script(CALLS + text, beside) == "0 True\n" * 8
@@ -122,7 +122,7 @@ start, _workers.start_new_thread = _workers.start_new_thread, start_slowly
 right("direct", 6)
 storm(0.005)
 while len(handled) < 100:
-    assert all(right(name, 4) for name in calls)
+    assert all(right(name, 4) for name in expected)
 storm(0)
 print(all(handled))
 """

@@ -1,4 +1,7 @@
-/* Preloaded: refuses one allocation of the process, or all from one on, and counts those that are alive. */
+/* Preloaded: refuses one allocation of the process, or all from one on, and counts those that are alive.
+
+   Those of threads without the GIL are not refused: NumPy 2.4 allocates the buffers of ufuncs without it, and crashes
+   when it sets the error. */
 
 #include <errno.h>
 #include <stddef.h>
@@ -6,6 +9,7 @@
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 extern void __libc_free(void *);
+extern int PyGILState_Check(void) __attribute__((weak));
 
 long refuse_in = 0;       /* the allocation that is refused, counted from 1; 0: none */
 int refuse_more = 0;      /* whether all that follow are refused, too */
@@ -17,6 +21,8 @@ static int refuses(size_t size)
 {
     long left;
     if (!__atomic_load_n(&refuse_in, __ATOMIC_RELAXED) || size < refuse_least)
+        return 0;
+    if (PyGILState_Check == NULL || !PyGILState_Check())
         return 0;
     left = __atomic_sub_fetch(&refuse_in, 1, __ATOMIC_RELAXED);
     if (left > 0)

@@ -48,22 +48,40 @@ CALLS = """
 import atexit, concurrent.futures, multiprocessing, os, signal, sys, threading, time
 import numpy as np
 import xcorr
+from xcorr import Peaks
 
 images = (np.arange(8 * 40 * 40 * 3).reshape(8, 40, 40, 3) % 13 - 6).astype(np.float32)
 kernels = (np.arange(64 * 3 * 3 * 3).reshape(64, 3, 3, 3) % 7 - 3).astype(np.float32)
 calls = {"direct": (images, kernels), "matmul": (images, kernels), "winograd": (images, kernels),
          "fft": (images, kernels),
          "auto": (images.astype(np.int64) << 36, kernels.astype(np.int64) << 14)}  # beyond 2**53
-expected = {name: xcorr.correlate(*calls[name], method=name, workers=2) for name in calls}
+planes, templates = images[:3, :, :, 0].copy(), kernels[:5, :, :, 0].copy()
+others = {
+    "match": lambda **words: xcorr.match(planes, templates, layout="NHW", **words),
+    "masked scores": lambda **words: xcorr.match(planes, templates, layout="NHW", mask=planes != 3, **words),
+    "masked": lambda **words: xcorr.correlate(planes, templates, layout="NHW", mask=planes != 3, **words),
+    "reduced": lambda **words: xcorr.correlate(images, kernels, reduce="max", over="kernels", **words),
+    "peaks": lambda **words: xcorr.correlate(planes, templates, layout="NHW", reduce=Peaks(3), **words),
+}
+
+def answer(name, workers, **words):
+    if name in others:
+        return others[name](workers=workers, **words)
+    return xcorr.correlate(*calls[name], method=name, workers=workers, **words)
+
+expected = {name: answer(name, 2) for name in (*calls, *others)}
 
 def right(name, workers):
-    return np.array_equal(xcorr.correlate(*calls[name], method=name, workers=workers), expected[name])
+    return answer(name, workers).tobytes() == expected[name].tobytes()
 
 def keep_calling(name, workers):
     while True:
         right(name, workers)
 """
-"""What scripts begin with that call: `right(name, workers)` says whether the response is what it was at first."""
+"""What scripts begin with that call: `right(name, workers)` says whether what is given is what it was at first.
+
+`calls` are correlations by each method, `others` scores, masked responses and what is left of responses.
+"""
 
 FORK_INSIDE = """
 class Stop(BaseException):
@@ -94,7 +112,7 @@ assert kind == "KeyboardInterrupt" and os.waitpid(child, 0)[1] == 0, kind
 """
 """A signal's handler forks inside of a call that another thread helps with; in the child it goes on or raises."""
 
-LONG_CALLS = {  # images, kernels, their dtype, the images' value, keywords: seconds of work at least
+LONG_CALLS = {  # images, kernels, their dtype, the images' value (None: random), keywords: seconds of work at least
     "direct": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, {"method": "direct"}),
     "winograd": ((2000, 256, 256, 16), (16, 3, 3, 16), "f4", 1, {"method": "winograd"}),
     "matmul": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, {"method": "matmul"}),
@@ -110,13 +128,30 @@ LONG_CALLS = {  # images, kernels, their dtype, the images' value, keywords: sec
     "few-windows": ((1, 128, 128, 900), (12, 64, 64, 900), "f4", 1, {"method": "direct"}),
     "few-windows-of-many": ((2 * 10**6, 1000, 1000, 3), (1, 1, 1, 3), "f4", 1, {"method": "direct", "stride": 900}),
     "one-row": ((1, 1, 8_000_000, 1), (4, 1, 8001, 1), "f4", 1, {"method": "direct"}),
+    "match": ((1500, 256, 256, 1), (8, 32, 32, 1), "f4", None, {"verb": "match"}),
+    "match-large": ((1, 5000, 5000, 1), (40, 64, 64, 1), "f4", None, {"verb": "match"}),
+    "match-integers": ((1500, 256, 256, 1), (8, 17, 17, 1), "u1", None, {"verb": "match"}),
+    "match-direct": ((500, 256, 256, 3), (8, 17, 17, 3), "f4", None, {"verb": "match", "method": "direct"}),
+    "match-masked": ((500, 256, 256, 1), (8, 17, 17, 1), "f4", None, {"verb": "match", "template_mask": "half"}),
+    "masked": ((500, 256, 256, 3), (8, 17, 17, 3), "f4", None, {"padding": "same", "normalize": True}),
+    "reduced": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", 1, {"reduce": ("max", "mean", "energy")}),
+    "reduced-over-kernels": (
+        *((1, 1000, 1000, 1), (4000, 32, 32, 1), "f4", 1),
+        {"reduce": ("max", "argmax"), "over": "kernels"},
+    ),
+    "peaks": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", None, {"reduce": xcorr.Peaks(5, min_distance=20)}),
 }
 
 INTERRUPT = """
 long_calls, workers, delay = eval(sys.argv[1])
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for name, (image_shape, kernel_shape, dtype, value, keywords) in long_calls.items():
-    long = np.broadcast_to(np.full(image_shape[1:], value, dtype), image_shape), np.ones(kernel_shape, dtype)
+    rng, verb = np.random.default_rng(1), getattr(xcorr, keywords.pop("verb", "correlate"))
+    image = np.full(image_shape[1:], value, dtype) if value else (rng.random(image_shape[1:]) * 99).astype(dtype)
+    bank = np.ones(kernel_shape, dtype) if value else (rng.random(kernel_shape) * 99).astype(dtype)
+    long = np.broadcast_to(image, image_shape), bank
+    if "template_mask" in keywords:
+        keywords["template_mask"] = np.tri(*kernel_shape[1:3])
     beyond, ours = os.pipe()
     if os.fork() == 0:
         time.sleep(delay)
@@ -125,7 +160,7 @@ for name, (image_shape, kernel_shape, dtype, value, keywords) in long_calls.item
         os._exit(0)
     caught = 0
     try:
-        xcorr.correlate(*long, workers=workers, **keywords)
+        verb(*long, workers=workers, **keywords)
     except KeyboardInterrupt:
         caught = time.monotonic()
     os.wait()
@@ -134,7 +169,7 @@ for name, (image_shape, kernel_shape, dtype, value, keywords) in long_calls.item
     time.sleep(0.1)
     computed = time.process_time() - before
     late = caught - float(os.read(beyond, 99))
-    print(name, late, computed, all(right(name, workers) for name in calls), flush=True)
+    print(name, late, computed, all(right(name, workers) for name in expected), flush=True)
 """
 """Long calls, each interrupted after the delay: its name, when it stopped after that, CPU seconds then, `right`."""
 
@@ -168,24 +203,43 @@ BOUNDED = {  # images, kernels, their dtype, keywords, and the mebibytes that a 
     "complex": ((200, 128, 128, 3), (4, 5, 5, 3), "c8", {"padding": "same", "boundary": "wrap"}, 64),
     "long-sums-matmul": ((1, 224, 224, 64), (3, 9, 9, 64), "f4", {"method": "matmul", "stride": 2}, 64),
     "beyond-2**53": ((1, 256, 256, 1), (400, 1, 1, 1), "i8", {}, 64),
+    "match": ((40, 540, 960, 1), (20, 32, 32, 1), "f4", {"verb": "match"}, 256),
+    "match-large": ((1, 4000, 5000, 1), (3, 64, 64, 1), "f4", {"verb": "match"}, 256),
+    "match-integers": ((2, 1080, 1920, 1), (10, 17, 17, 1), "u1", {"verb": "match"}, 256),
+    "match-bank": ((1, 300, 400, 1), (1000, 16, 16, 1), "f4", {"verb": "match"}, 256),
+    "match-padding": ((10, 256, 256, 3), (8, 9, 9, 3), "f4", {"verb": "match", "padding": "same"}, 256),
+    "masked": ((200, 128, 128, 3), (16, 5, 5, 3), "f4", {"padding": "same", "normalize": True}, 256),
+    "reduced": ((200, 128, 128, 3), (64, 5, 5, 3), "f4", {"reduce": ("max", "mean")}, 64),
+    "reduced-over-kernels": (
+        *((1, 540, 960, 1), (1000, 16, 16, 1), "f4"),
+        {"reduce": ("max", "argmax"), "over": "kernels"},
+        256,
+    ),
+    "reduced-scores": ((1, 540, 960, 1), (100, 32, 32, 1), "f4", {"verb": "match", "reduce": "argmax"}, 256),
+    "peaks": ((40, 256, 256, 3), (64, 5, 5, 3), "f4", {"reduce": xcorr.Peaks(5, min_distance=9)}, 128),
 }
 
 PEAK = """
+from xcorr import Peaks
+
 image_shape, kernel_shape, dtype, keywords = eval(sys.argv[1])
 images, kernels = numbers(image_shape, dtype), numbers(kernel_shape, dtype)
+correlate = getattr(xcorr, keywords.pop("verb", "correlate"))
 if dtype == "i8":
     images, kernels = images << 20, kernels << 23
 method = keywords.get("method", "auto")
 tiny = xcorr.correlate(np.ones((9, 9), dtype), np.ones((3, 3), dtype), method=method, workers=2)
-one = xcorr.correlate(images[:1, :, :, :], kernels[:1], **keywords)
-shape = list(xcorr.correlate(images[:1], kernels[:1], **keywords).shape)
-shape[0], shape[1 if keywords.get("layout") == "NCHW" else 3] = len(images), len(kernels)
-out = np.ones(shape, one.dtype)
-del one
+out = None  # of reductions, which are small
+if "reduce" not in keywords:
+    one = correlate(images[:1, :, :, :], kernels[:1], **keywords)
+    shape = list(one.shape)
+    shape[0], shape[1 if keywords.get("layout") == "NCHW" else 3] = len(images), len(kernels)
+    out = np.ones(shape, one.dtype)
+    del one
 with open("/proc/self/clear_refs", "w") as file:
     file.write("5")  # the peak so far, of making the arrays, is forgotten
 before = mebibytes("VmRSS")
-xcorr.correlate(images, kernels, out=out, **keywords)
+correlate(images, kernels, out=out, **keywords)
 print(mebibytes("VmHWM") - before)
 """
 """Mebibytes that a call took beside its arrays."""
@@ -201,6 +255,12 @@ REFUSED = {  # what follows the images and kernels that `ones` makes without mem
     "response": "(2**40, 28, 28), (3, 3), layout='NHW'",
     "response-beyond-numbers": "(2**50, 28, 28), (16, 3, 3), layout='NHW'",
     "padding-beyond-numbers": "(3, 3), (3, 3), padding=2**62",
+    "scores": "(2**40, 28, 28), (3, 3), layout='NHW', verb='match'",
+    "scores-beyond-numbers": "(2**50, 28, 28), (16, 3, 3), layout='NHW', verb='match'",
+    "masked": "(2**40, 28, 28), (3, 3), layout='NHW', mask=np.ones((28, 28)), normalize=True",
+    "reduced": "(2**40, 28, 28), (3, 3), layout='NHW', reduce='mean'",
+    "reduced-over-kernels": "(2**32, 28, 28), (3, 3, 3), layout='NHW', reduce='mean', over='kernels'",
+    "peaks": "(9, 9), (3, 3), reduce=xcorr.Peaks(2**40)",
 }
 
 REFUSAL = """
@@ -208,7 +268,8 @@ def correlate(image_shape, kernel_shape, **keywords):
     one = np.full((), 2**30) if sys.argv[2].startswith("beyond") else np.float32(1)
     method = sys.argv[2] if sys.argv[2] in ("matmul", "fft") else "auto"
     images, kernels = (np.broadcast_to(one, shape) for shape in (image_shape, kernel_shape))
-    return xcorr.correlate(images, kernels, method=method, **keywords)
+    verb = getattr(xcorr, keywords.pop("verb", "correlate"))
+    return verb(images, kernels, method=method, **keywords)
 
 correlate((9, 9), (2, 2))
 for name, call in eval(sys.argv[1]).items():
@@ -230,7 +291,8 @@ KEPT = """
 image, kernel, bank = numbers((12, 13), "f4"), numbers((3, 3), "f4"), numbers((9, 3, 2), "f4")
 whole, wide, masked = numbers((12, 13), "u1"), numbers((12, 13), "i8") << 40, np.ma.masked_array(np.ones((9, 9)))
 out, small, frozen = np.ones((10, 11), "f4"), np.zeros((12, 13), "i1"), np.broadcast_to(np.float32(1), (10, 11))
-corr, far = xcorr.Correlator(bank, padding="same"), ((0, 0), (2**28, 2**28))
+scores, places = np.ones((10, 12, 9), "f4"), np.ones((10, 12), np.intp)
+matcher, corr, far = xcorr.Matcher(bank, padding=0), xcorr.Correlator(bank, padding="same"), ((0, 0), (2**28, 2**28))
 images, layer = numbers((2, 60, 60, 16), "f4"), numbers((16, 3, 3, 16), "f4")
 larger, CALLS = np.ones((2, 58, 58, 16), "f4"), {
     "larger responses": [
@@ -251,6 +313,19 @@ larger, CALLS = np.ones((2, 58, 58, 16), "f4"), {
         lambda: xcorr.windows(image, (2, 2)), lambda: xcorr.correlation_indices((8, 8), (3, 3)),
         lambda: xcorr.correlate(image + 1j, bank), lambda: xcorr.correlate(image[::-1], kernel[:, ::-1], stride=2),
     ],
+    "scores and reductions": [
+        lambda: xcorr.match(image, kernel), lambda: xcorr.match(whole, whole[:3, :3], padding=1, workers=2),
+        lambda: xcorr.match(image, bank, score="ncc", mask=image > 9, template_mask=bank > 9),
+        lambda: matcher(image), lambda: matcher(image, mask="finite"), lambda: matcher(image, out=scores),
+        lambda: pickle.loads(pickle.dumps(matcher))(image), lambda: xcorr.match(image, bank, reduce=("max", "argmax")),
+        lambda: xcorr.correlate(image, bank, mask=image > 9, normalize=True, padding="same"),
+        lambda: xcorr.correlate(image, bank, reduce=("max", "mean", "energy"), workers=2),
+        lambda: xcorr.correlate(image, bank, reduce="argmax", over="kernels", out=places),
+        lambda: xcorr.correlate(image, bank, reduce=xcorr.Peaks(3)), lambda: xcorr.Peaks(3, min_distance=2)(image),
+        lambda: xcorr.correlate(images, layer, reduce="max", workers=2, method="winograd"),
+    ],
+    "score: ValueError": lambda: xcorr.match(image, kernel, score="none"),
+    "mask: ValueError": lambda: xcorr.match(image, kernel, mask=image),
     "images: TypeError": lambda: xcorr.correlate("image", kernel),
     "masked: TypeError": lambda: xcorr.correlate(masked, kernel),
     "kernels: ValueError": lambda: xcorr.correlate(image[:2, :2], kernel),
@@ -278,7 +353,7 @@ def repeat(calls, n_times, deadline):
         except Exception as error:
             kind = type(error).__name__
         else:
-            kind = "response"
+            kind = "reductions" if "reductions" in name else "response"
         assert kind in name, (name, kind)
         index += 1
     return index
