@@ -70,3 +70,12 @@ def test_a_refused_call_leaves_out_untouched():
     with pytest.raises(ValueError, match="mask"):
         xcorr.match(IMAGE, TEMPLATE, mask=np.ones(3), out=out)
     assert (out == 5).all()
+
+
+def test_a_mask_that_repeats_its_shares_is_refused_at_once():
+    mask = np.broadcast_to(np.float16(1), (2**40, 1))
+    for keywords in ({"mask": mask}, {"template_mask": mask}):
+        with pytest.raises(ValueError, match=r"mask: got shape \(1099511627776, 1\)"):
+            xcorr.match(IMAGE, TEMPLATE, **keywords)
+    with pytest.raises(ValueError, match="mask: a share is below 0"):
+        xcorr.match(IMAGE, TEMPLATE, mask=np.broadcast_to(np.linspace(0, 1.1, 9), (9, 9)))

@@ -31,7 +31,8 @@ def read_mask(mask: Any, argument: str, allows_word: bool) -> tuple[Any, list[An
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{argument}: got dtype {array.dtype}; allowed are {ALLOWED}")
     if array.dtype.kind == "f":
-        for (piece,) in in_pieces(array):
+        once = array[tuple(slice(None if stride else 1) for stride in array.strides)]  # of what is repeated
+        for (piece,) in in_pieces(once):
             if not np.all((piece >= 0) & (piece <= 1)):
                 raise ValueError(f"{argument}: a share is below 0, above 1 or NaN; allowed are {ALLOWED}")
     return array, references

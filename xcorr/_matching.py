@@ -14,7 +14,7 @@ from xcorr._areas import Area
 from xcorr._arrays import read_fill, take_fill
 from xcorr._axes import make_geometry
 from xcorr._dtypes import read_dtype
-from xcorr._foreign import shown
+from xcorr._foreign import refuses, shown
 from xcorr._layouts import arranged, of_one_image, operand_sizes, read_layout, reading_of
 from xcorr._reading import checked, places_of, read_word
 from xcorr._reduction import peaks_of, reduction_of
@@ -97,11 +97,17 @@ def read_scoring(keywords: Mapping[str, Any]) -> Scoring:
 
 
 def real_number(value: Any, argument: str, allowed: str) -> float:
-    """`value` as a float, if it is a real number and no bool."""
+    """`value` as a float, if it is a real number that floats have, and no bool."""
+    problem = f"{argument}: got {shown(value)}; allowed is {allowed}"
     is_real = isinstance(value, (Real, np.floating, np.integer)) and not isinstance(value, (bool, np.bool_))
     if not is_real:
-        raise TypeError(f"{argument}: got {shown(value)}; allowed is {allowed}")
-    return float(value)
+        raise TypeError(problem)
+    try:
+        return float(value)
+    except OverflowError as error:
+        if not refuses(error, "fractions", "numbers"):
+            raise
+        raise ValueError(problem) from None
 
 
 @contextmanager
