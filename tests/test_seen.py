@@ -207,3 +207,9 @@ def test_reductions_are_those_of_the_responses(over, words, dtype):
             np.testing.assert_array_equal(where, np.stack(np.unravel_index(places, whole.shape[1:3]), -1) + first)
         prepared = xcorr.Correlator(kernels, roi=roi, reduce="max", over=over, **words)
         assert_same_bits(prepared(images, out=np.zeros_like(most)), most)
+
+
+def test_kernels_that_repeat_their_taps_are_refused_at_once():
+    kernels = np.broadcast_to(np.complex64(1), (2**20, 2**20))
+    with pytest.raises(ValueError, match="kernels: spatial size"):
+        xcorr.correlate(np.ones((5, 6)), kernels, mask=np.ones((5, 6), bool))

@@ -228,6 +228,11 @@ def places_collide(array: npt.NDArray[Any]) -> bool:
     return bool(np.any(np.diff(np.sort(places)) < array.itemsize))
 
 
+def without_repeats(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A view of each element of an array that repeats some, as `numpy.broadcast_to` makes it."""
+    return array[tuple(slice(None if stride else 1) for stride in array.strides)]
+
+
 def in_pieces(*arrays: npt.NDArray[Any]) -> Iterator[tuple[npt.NDArray[Any], ...]]:
     """The same parts of arrays of one shape, one after the other, so that a signal is not kept waiting."""
     if arrays[0].size <= PIECE:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr._arrays import held, in_order, in_pieces, take_array
+from xcorr._arrays import held, in_order, in_pieces, take_array, without_repeats
 from xcorr._foreign import shown
 
 Array = npt.NDArray[Any]
@@ -31,8 +31,7 @@ def read_mask(mask: Any, argument: str, allows_word: bool) -> tuple[Any, list[An
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{argument}: got dtype {array.dtype}; allowed are {ALLOWED}")
     if array.dtype.kind == "f":
-        once = array[tuple(slice(None if stride else 1) for stride in array.strides)]  # of what is repeated
-        for (piece,) in in_pieces(once):
+        for (piece,) in in_pieces(without_repeats(array)):
             if not np.all((piece >= 0) & (piece <= 1)):
                 raise ValueError(f"{argument}: a share is below 0, above 1 or NaN; allowed are {ALLOWED}")
     return array, references

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xcorr._arrays import in_pieces
+from xcorr._arrays import in_pieces, without_repeats
 from xcorr._axes import Span
 from xcorr._bank import make_bank
 from xcorr._job import Job
@@ -35,7 +35,7 @@ class Taps(NamedTuple):
 
 def finite_taps(kernels: Array) -> Taps:
     """Kernels whose taps are finite, each part of a complex one by itself."""
-    if kernels.dtype.kind in "biu" or all(np.isfinite(piece).all() for (piece,) in in_pieces(kernels)):
+    if kernels.dtype.kind in "biu" or all(np.isfinite(piece).all() for (piece,) in in_pieces(without_repeats(kernels))):
         return Taps(kernels, True)
     found = kernels.copy()
     for part in (found.real, found.imag) if found.dtype.kind == "c" else (found,):
