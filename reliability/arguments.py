@@ -12,7 +12,7 @@ import arrays
 import children
 import numpy as np
 from rows import Outcome, Row
-from support import malformed, malformed_others, memory_orders
+from support import malformed, malformed_others, malformed_scores, memory_orders
 
 import xcorr
 from xcorr import _dispatch
@@ -60,7 +60,7 @@ def malformed_calls(count: children.Count) -> None:
                     row,
                     lambda verb=verb, row=row, keywords=keywords: verb(row.images, row.kernels, **keywords),
                 )
-    for row in malformed_others.OTHERS:
+    for row in (*malformed_others.OTHERS, *malformed_scores.SCORES):
         refuse(count, row.id, row, lambda row=row: row.function(**row.arguments))
     xcorr.set_workers(None)
     for name, value in malformed.ENVIRONMENT:
@@ -197,14 +197,39 @@ WORDS: dict[str, tuple[Any, ...]] = {
     "dtype": (None, "f4", "f8", "c16", "i4"),
     "out": (None,),
     "workers": (None, 1, 3, -1),
+    "mask": (None, "finite", np.ones((5, 6)), np.zeros((6, 7), bool)),
+    "normalize": (True, False),
+    "reduce": (None, "max", "argmin", ("mean", "ppv"), xcorr.Peaks(3)),
+    "over": ("positions", "kernels"),
+    "roi": (None, (slice(1, 3), slice(None))),
+    "pairwise": (False, True),
 }
+OF_SCORES: dict[str, tuple[Any, ...]] = {
+    **{name: words for name, words in WORDS.items() if name not in ("groups", "bias", "conjugate", "normalize")},
+    "score": ("zncc", "ncc", "covariance", "correlation", "ssd", "nssd"),
+    "template_mask": (None, np.ones((3, 3)), np.zeros((3, 3), bool)),
+    "min_overlap": (0, 0.5, 1),
+    "undefined": (None, 0, -1.5, float("nan")),
+}
+OF_PEAKS: dict[str, tuple[Any, ...]] = {
+    "k": (1, 3, 1000),
+    "threshold": (None, 0, 0.5, -(2**70)),
+    "min_distance": (1, 4, 2**62),
+    "border": (0, 2, 2**62),
+    "largest": (True, False),
+    "subpixel": (None, "parabola", "gaussian"),
+    "per": ("kernel", "image"),
+}
+"""Keywords, and values that are allowed."""
 
 
-def some_keywords(generator: random.Random, left_out: tuple[str, ...] = ()) -> dict[str, Any]:
+def some_keywords(
+    generator: random.Random, left_out: tuple[str, ...] = (), words: dict[str, tuple[Any, ...]] = WORDS
+) -> dict[str, Any]:
     """Some keywords, most of them sound."""
-    names = [name for name in WORDS if name not in left_out]
+    names = [name for name in words if name not in left_out]
     chosen = generator.sample(names, generator.randint(0, 4))
-    return {name: generator.choice(WORDS[name]) if generator.random() < 0.6 else garbage(generator) for name in chosen}
+    return {name: generator.choice(words[name]) if generator.random() < 0.6 else garbage(generator) for name in chosen}
 
 
 def some_operand(generator: random.Random) -> Any:
@@ -213,6 +238,12 @@ def some_operand(generator: random.Random) -> Any:
     shape = generator.choice(((5, 6), (3, 3), (2, 3, 3), (3, 6, 7), (2, 6, 7, 2), (2, 3, 3, 2), (4, 3, 3, 1)))
     dtype = generator.choice(("f4", "f8", "f2", "u1", "i8", "c8", "?"))
     return np.ones(shape, dtype)
+
+
+def of_some_size(operand: Any) -> Any:
+    """The operand, but none whose elements are all in one place: reduced, they would take hours."""
+    is_huge = isinstance(operand, np.ndarray) and operand.size > 10**6
+    return np.ones((5, 6)) if is_huge else operand
 
 
 def some_shape(generator: random.Random) -> Any:
@@ -227,6 +258,9 @@ def some_call(generator: random.Random) -> tuple[str, Callable[[], Any]]:
         ("correlate", lambda: xcorr.correlate(*operands, **keywords)),
         ("convolve", lambda: xcorr.convolve(*operands, **keywords)),
         ("Correlator", lambda: prepared(*operands, **keywords)),
+        ("match", lambda: xcorr.match(*operands, **scoring)),
+        ("Matcher", lambda: malformed_scores.matcher(*operands, **scoring)),
+        ("Peaks", lambda: xcorr.Peaks(**wanted)(of_some_size(operands[0]), word)),
         ("explain", lambda: malformed_others.explain(operands[1], shapes[0], word, **chosen)),
         ("choose_method", lambda: xcorr.choose_method(*shapes, **chosen)),
         ("response_shape", lambda: xcorr.response_shape(*shapes, padding=word, stride=other)),
@@ -247,7 +281,10 @@ def some_call(generator: random.Random) -> tuple[str, Callable[[], Any]]:
     operands = some_operand(generator), some_operand(generator)
     shapes = some_shape(generator), some_shape(generator)
     keywords = some_keywords(generator)
+    scoring, wanted = some_keywords(generator, (), OF_SCORES), some_keywords(generator, (), OF_PEAKS)
     chosen = some_keywords(generator, ("fill_value", "bias", "dtype", "out", "workers"))
+    if "reduce" in keywords or "reduce" in scoring:
+        operands = of_some_size(operands[0]), of_some_size(operands[1])
     word, other = (
         garbage(generator) if generator.random() < 0.6 else generator.choice((None, 1, 2, "same", "NHW", (1, 2)))
         for _ in range(2)

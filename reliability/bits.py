@@ -60,9 +60,8 @@ def draw_any_call(draw: Draw, budget: int, n_images: int, verb: str | None = Non
         call = as_match(draw, call)
     elif kind == "seen":
         call.keywords.update(mask=draw_mask(draw, call.images, call.layout), normalize=draw.one_in(2))
-    words = WORDS if call.verb in ("match", "Matcher") else (*WORDS, *PEAKS)
     if has_positions(call) and call.dtype().kind != "c" and draw.one_in(3):
-        call.keywords["reduce"] = draw.of(words)
+        call.keywords["reduce"] = draw.of((*WORDS, *PEAKS))
         if len(call.kernels) and call.keywords["reduce"] in WORDS and draw.one_in(3):
             call.keywords["over"] = "kernels"
     draw.call = call

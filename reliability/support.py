@@ -10,6 +10,7 @@ import formats
 import killed
 import malformed
 import malformed_others
+import malformed_scores
 import memory_orders
 import reductions
 import swapped
@@ -21,6 +22,7 @@ __all__ = [
     "killed",
     "malformed",
     "malformed_others",
+    "malformed_scores",
     "memory_orders",
     "reductions",
     "swapped",

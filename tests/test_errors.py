@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from malformed import ENVIRONMENT, IMAGES, KERNELS, LEVELS, MALFORMED, SIZE, fault_of
 from malformed_others import OTHERS
+from malformed_scores import SCORES
 
 import xcorr
 from xcorr import _dispatch, _workers
@@ -43,7 +44,7 @@ def test_malformed_call_is_refused_on_every_method(method, malformed):
     verify(error, malformed)
 
 
-@pytest.mark.parametrize("malformed", OTHERS, ids=label)
+@pytest.mark.parametrize("malformed", [*OTHERS, *SCORES], ids=label)
 def test_malformed_call_of_another_function_is_refused_by_name(malformed):
     with pytest.raises(malformed.error) as error:
         malformed.function(**malformed.arguments)

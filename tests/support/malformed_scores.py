@@ -1,4 +1,4 @@
-"""Calls of match, matchers, masks, reductions and peaks that must be refused: a sound call with one argument changed."""
+"""Calls of match, masks, reductions and peaks that must be refused: a sound call with one argument changed."""
 
 import numpy as np
 from malformed import IMAGES, KERNELS, MASKED, NOT_ARRAYS, TYPE, VALUE, Raises, label_of
@@ -26,8 +26,8 @@ def found(responses, layout=None, **keywords):
 
 SCORED, SUMMED = (xcorr.match, matcher), (xcorr.correlate, correlator, xcorr.convolve)
 SOUND = {
-    **dict.fromkeys(SCORED, {"images": IMAGES, "templates": KERNELS}),
-    **dict.fromkeys(SUMMED, {"images": IMAGES, "kernels": KERNELS}),
+    **{function: {"images": IMAGES, "templates": KERNELS} for function in SCORED},
+    **{function: {"images": IMAGES, "kernels": KERNELS} for function in SUMMED},
     found: {"responses": IMAGES, "k": 2},
 }
 
