@@ -2,10 +2,10 @@
 
 Threads of a library spin for milliseconds after its call, those of onnxruntime for forty, and would take the processor
 from the next contender, whose arrays moreover have left the caches. So a turn begins when no other thread runs any
-more, and with calls that are not timed. `correlate` is compared with peers that get their kernels raw, a `Correlator`
-also with those whose kernels were prepared. Peers that are not installed are left out. XCORR_LEVEL chooses xcorr's
-level; ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2 hold torch to AVX2, as `make bench-level LEVEL=v3` does.
-Beside the rows stand the machine's limits, measured in the same process.
+more, and with calls that are not timed. `correlate` and `match` are compared with peers that get their kernels raw, a
+`Correlator` or `Matcher` also with those whose kernels were prepared. Peers that are not installed are left out.
+XCORR_LEVEL chooses xcorr's level; ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2 hold torch to AVX2, as
+`make bench-level LEVEL=v3` does. Beside the rows stand the machine's limits, measured in the same process.
 
     python benchmarks/bench.py [--workers 1 2] [--class CLASS ...] [--only NAME ...] [--seconds 1] [--json FILE]
 """
@@ -25,14 +25,18 @@ from typing import Any
 from limits import copy_bandwidth, fma_peak
 from outputs import headless_pyplot, new_parser, write_outputs, write_plain_numbers
 from peers import PREPARED, contenders_for
+from searches import SEARCHES, Search
 from turns import processor, turn
-from workloads import CLASSES, WORKLOADS, Workload
+from workloads import WORKLOADS, Workload
+
+WORKS = (*WORKLOADS, *SEARCHES)
+CLASSES = list(dict.fromkeys(work.kind for work in WORKS))
 
 HOPELESS, SLOWEST = 1.0, 20
 """A peer whose first call took more seconds than the first, and so many times the quickest's, is called only once."""
 
 
-def measure(work: Workload, seconds: float) -> dict[str, Any]:
+def measure(work: Workload | Search, seconds: float) -> dict[str, Any]:
     """Milliseconds of each contender: its first call, best and median of interleaved turns."""
     contenders, first = contenders_for(work)
     enough = max(HOPELESS, SLOWEST * min(first.values()))
@@ -63,7 +67,7 @@ def run_inside(names: list[str], seconds: float) -> dict[str, Any]:
 
     n_workers, level = int(os.environ["XCORR_WORKERS"]), xcorr.info()["level"]
     before = fma_peak(level, n_workers), copy_bandwidth(n_workers)
-    rows = [measure(work, seconds) for work in WORKLOADS if work.name in names]
+    rows = [measure(work, seconds) for work in WORKS if work.name in names]
     after = fma_peak(level, n_workers), copy_bandwidth(n_workers)
     peak = max(before[0] or 0, after[0] or 0) or None
     return {"level": level, "peak_gflops": peak, "copy_gbs": max(before[1], after[1]), "rows": rows}
@@ -72,7 +76,7 @@ def run_inside(names: list[str], seconds: float) -> dict[str, Any]:
 def ratio_of(row: dict[str, Any], prepared: bool) -> tuple[float, str, float]:
     """The best peer's time over xcorr's, that peer and its milliseconds; (nan, "none", nan) without one."""
     best = {name: taken["best"] for name, taken in row["ms"].items()}
-    own = best["xcorr.Correlator" if prepared else "xcorr.correlate"]
+    own = own_best(row, prepared)
     peers = {name: ms for name, ms in best.items() if not name.startswith("xcorr")}
     if not prepared:
         peers = {name: ms for name, ms in peers.items() if not name.endswith(PREPARED)}
@@ -82,9 +86,16 @@ def ratio_of(row: dict[str, Any], prepared: bool) -> tuple[float, str, float]:
     return peers[peer] / own, peer, peers[peer]
 
 
+def own_best(row: dict[str, Any], prepared: bool) -> float:
+    """Milliseconds of this package's call, or of what was prepared for many."""
+    names = ("xcorr.Correlator", "xcorr.Matcher") if prepared else ("xcorr.correlate", "xcorr.match")
+    best: float = next(row["ms"][name]["best"] for name in names if name in row["ms"])
+    return best
+
+
 def share_of_limit(row: dict[str, Any], run: dict[str, Any]) -> str:
     """How near the Correlator comes to the nearer of the machine's limits, and which that is."""
-    own = row["ms"]["xcorr.Correlator"]["best"] / 1e3
+    own = own_best(row, True) / 1e3
     compute = row["gflop"] / own / run["peak_gflops"] if run["peak_gflops"] else 0.0
     memory = row["gbyte"] / own / run["copy_gbs"]
     return f"{compute:.0%} FMA" if compute > memory else f"{memory:.0%} copy"
@@ -93,16 +104,16 @@ def share_of_limit(row: dict[str, Any], run: dict[str, Any]) -> str:
 def table(run: dict[str, Any]) -> str:
     """Markdown: xcorr's best times, how near they come to the nearer limit, and the best peers'."""
     lines = [
-        "| work | correlate ms | Correlator ms | GFLOP/s | share of limit "
+        "| work | raw ms | prepared ms | GFLOP/s | share of limit "
         "| best raw peer | ms | ratio | best prepared peer | ms | ratio |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in run["rows"]:
         raw, raw_peer, raw_ms = ratio_of(row, False)
         prepared, peer, ms = ratio_of(row, True)
-        own = row["ms"]["xcorr.Correlator"]["best"]
+        own = own_best(row, True)
         lines.append(
-            f"| {row['name']} | {row['ms']['xcorr.correlate']['best']:.3f} | {own:.3f} "
+            f"| {row['name']} | {own_best(row, False):.3f} | {own:.3f} "
             f"| {row['gflop'] / own * 1e3:.1f} | {share_of_limit(row, run)} "
             f"| {raw_peer} | {raw_ms:.3f} | {raw:.2f} | {peer.removesuffix(PREPARED)} | {ms:.3f} | {prepared:.2f} |"
         )
@@ -149,7 +160,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
     axes.set_yticks(range(len(kinds)), kinds)
     axes.invert_yaxis()
     axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_xlabel("best peer's time / Correlator's time (right of 1: xcorr is faster)")
+    axes.set_xlabel("best peer's time / prepared call's time (right of 1: xcorr is faster)")
     axes.set_title(f"{results['processor']}, level {next(iter(runs.values()))['level']}, {results['date']}")
     axes.legend()
     figure.savefig(path)
@@ -158,13 +169,13 @@ def plot(results: dict[str, Any], path: Path) -> None:
 def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    names = [work.name for work in WORKLOADS]
+    names = [work.name for work in WORKS]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help="not whole classes")
     parser.add_argument("--class", nargs="+", default=CLASSES, choices=CLASSES, metavar="CLASS", dest="classes")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each row")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    wanted = arguments.only or [work.name for work in WORKLOADS if work.kind in arguments.classes]
+    wanted = arguments.only or [work.name for work in WORKS if work.kind in arguments.classes]
     if arguments.inside:
         json.dump(run_inside(wanted, arguments.seconds), sys.stdout)
         return
