@@ -16,7 +16,7 @@ from xcorr._match_call import DOUBLE, Call, Like, Part, Staged
 from xcorr._matching import CENTRED
 from xcorr._memory import empty
 from xcorr._plan import Plan
-from xcorr._scores import windows_of
+from xcorr._scores import inverse_roots_of
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -73,7 +73,7 @@ class Brightness:
     def total(self) -> float:
         """The sum of the squares of all pixels, or a little more: of windows that cover them."""
         if self.squares is None:
-            return float(np.square(self.planes).sum())
+            return self.boxes[0]
         places = []
         sizes = self.squares.shape[1:], self.call.templates.taps, self.call.plan.settings.stride
         for length, tap, step in zip(*sizes, strict=True):
@@ -83,21 +83,31 @@ class Brightness:
     @cached_property
     def of_boxes(self) -> float:
         """The largest mean square of a box that a template reaches over."""
-        squares, box = self.squares, self.call.templates.taps
-        if squares is None:
+        if self.squares is None:
             down, across = self.call.plan.geometry.axes
-            n_planes, n_rows, n_columns = self.planes.shape
-            box = down.effective, across.effective
-            shape = n_planes, n_rows - box[0] + 1, n_columns - box[1] + 1
-            squares = empty(shape, DOUBLE)
-            self.call.go_on()
-            windows_of(self.call.level, self.planes, "squares", box, (1, 1), (1, 1), squares)
-        total = float(squares.max(axis=(1, 2)).sum())
-        return total / float(box[0] * box[1])
+            return self.boxes[1] / (down.effective * across.effective)
+        height, width = self.call.templates.taps
+        total = float(self.squares.max(axis=(1, 2)).sum())
+        return total / float(height * width)
+
+    @cached_property
+    def boxes(self) -> tuple[float, float]:
+        """The sum of the squares of all pixels, or a little more, and the largest of such a box."""
+        self.call.go_on()
+        down, across = self.call.plan.geometry.axes
+        box = down.effective, across.effective
+        n_rows, n_columns = (size - side + 1 for size, side in zip(self.planes.shape[1:], box, strict=True))
+        planes, roots = self.planes.astype(np.float32), empty((n_rows, n_columns), SINGLE)
+        total, largest, _ = inverse_roots_of(self.call.level, planes, box, (1, 1), 0.0, 0.0, roots)
+        return total, largest
 
     def mean_square(self, points: int) -> float:
-        """The largest of a section of so many points: of all pixels in one, or what the boxes that cover it have."""
-        return min(self.total / points, UNEVEN * self.of_boxes)
+        """The largest of a section of so many points: of all pixels in one, or what the boxes that cover it have.
+
+        These are not asked where they are hardly less than that: the brightest is no less than the mean.
+        """
+        of_all = self.total / points
+        return of_all if self.planes[0].size <= 2 * points else min(of_all, UNEVEN * self.of_boxes)
 
 
 def windows_hold_all(call: Call) -> bool:
@@ -146,24 +156,22 @@ class One(NamedTuple):
 # --- sums of windows --------------------------------------------------------------------------------------------------
 
 
-def needed_under_mask(one: One, plan: Plan, dtype: np.dtype[Any]) -> tuple[float, float]:
-    """What a spread has to be above for sums that are correlations to hold."""
-    n_taps, unit = one.kernels[0].size, float(np.finfo(dtype).eps) / 2
+def needed_under_mask(one: One, plan: Plan) -> tuple[float, float]:
+    """What a spread has to be above for sums that are correlations in float64 to hold."""
+    n_taps, unit = one.kernels[0].size, UNITS["d"]
     bound = 2 * OF_SPREADS * one.call.plan.tolerance
     least = n_taps * max(one.call.plan.flat[0] ** 2 if one.centred else 0, LEAST_SPREAD["d"])
     if plan.method not in ("fft", "winograd"):
         return 3 * (4 + 4 * sqrt(sqrt(n_taps))) * unit / bound, least
-    squared = np.square(one.planes)
-    largest = float(squared.max())
+    largest = max(abs(float(one.planes.max())), abs(float(one.planes.min()))) ** 2
     if plan.method == "winograd":
-        share, mean_square, mean_fourth = OF_QUADS, largest, largest**2
+        share, mean_square = OF_QUADS, largest
     else:
         section, _ = plan.section
         points = section.height * section.width
         share, mean_square = 0.5 * SAFETY * log2(points), one.brightness.mean_square(points)
-        mean_fourth = min(float(np.square(squared).sum()) / points, mean_square * largest)
     root = sqrt(max(float(one.squares.max()), 0) / n_taps)
-    error = share * unit * n_taps * (sqrt(mean_fourth) + 2 * root * sqrt(mean_square))
+    error = share * unit * n_taps * (sqrt(mean_square * largest) + 2 * root * sqrt(mean_square))
     return 4 * unit / bound, least + error / bound
 
 

@@ -131,13 +131,11 @@ def spread_out(one: One, sums: Doubles | None, products: Array) -> tuple[One, li
     if templates.shares is None:
         needs = [needed_of_sums(one), *needed_of_products(one, products)]
         n_below = spreads_of(call.level, sums, one.squares, n_taps, needs, one.spread)
-    for dtype in under_mask(call):
-        plan, squares, sums = window_sums(one, dtype)
+    else:
+        plan, squares, sums = window_sums(one)
         one = one._replace(squares=squares)
-        needs = [needed_under_mask(one, plan, dtype), *needed_of_products(one, products)]
+        needs = [needed_under_mask(one, plan), *needed_of_products(one, products)]
         n_below = spreads_of(call.level, sums, squares, n_taps, needs, one.spread)
-        if not n_below[0]:
-            break
     if n_below[0]:
         settle(one, needs[0]) if one.centred or templates.shares is not None else settle_zeros(one)
         n_flat = one.spread.size - np.count_nonzero(one.spread)
@@ -145,24 +143,20 @@ def spread_out(one: One, sums: Doubles | None, products: Array) -> tuple[One, li
     return one, n_below
 
 
-def under_mask(call: Call) -> list[np.dtype[Any]]:
-    """The types that sums of windows under a mask may be taken in, the fastest first; none without a mask."""
-    if call.templates.shares is None:
-        return []
-    return [SINGLE, DOUBLE] if call.plan.computed == SINGLE else [DOUBLE]
+def window_sums(one: One) -> tuple[Plan, Doubles, Doubles | None]:
+    """The sums of squares of windows under the templates' mask, and their sums, (channels, rows, columns).
 
-
-def window_sums(one: One, dtype: np.dtype[Any]) -> tuple[Plan, Doubles, Doubles | None]:
-    """The sums of squares of windows under the templates' mask, and their sums, (channels, rows, columns)."""
-    call, planes = one.call, one.planes[:, np.newaxis]
+    In float64: in float32 they hold of hardly an area.
+    """
+    call, depth = one.call, len(one.planes)
     kernels = np.ascontiguousarray(call.templates.counts[:1, :1])
-    found = []
-    for power in (2, 1) if one.centred else (2,):
-        into = np.empty((len(planes), 1, *one.area.counts), dtype)
-        powers = (planes**power).astype(dtype, copy=False)
-        call.products(powers, "shares", kernels, into, of_templates=False)
-        found.append(into[:, 0].astype(np.float64, copy=False))
-    return call.plan_of(powers, kernels, into, of_templates=False), found[0], found[1] if one.centred else None
+    powers: Doubles = empty((2 * depth if one.centred else depth, 1, *one.planes.shape[1:]), DOUBLE)
+    np.square(one.planes, out=powers[:depth, 0])
+    powers[depth:, 0] = one.planes[: len(powers) - depth]
+    found: Doubles = empty((len(powers), 1, *one.area.counts), DOUBLE)
+    call.products(powers, "shares", kernels, found, of_templates=False)
+    plan = call.plan_of(powers, kernels, found, of_templates=False)
+    return plan, found[:depth, 0], found[depth:, 0] if one.centred else None
 
 
 def settle(one: One, need: tuple[float, float]) -> None:

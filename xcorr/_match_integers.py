@@ -50,6 +50,8 @@ def measured(call: Call, area: Area, some: slice) -> Measured:
     where = reached(call.plan.geometry.axes, area, call.plan.settings.boundary)
     box = native(call.pixels[some][:, :, where.box[0], where.box[1]])
     pixels = gathered(box, where, call.fill)
+    if call.templates.shares is not None:
+        return measured_under_mask(call, area, pixels)
     n_images, depth = box.shape[:2]
     fill = np.ascontiguousarray(np.broadcast_to(call.fill, (n_images, depth)))
     staged = Staged(call.level, box, where, fill, None, np.ones(n_images), np.zeros((n_images, depth)), fill)
@@ -73,6 +75,26 @@ def measured(call: Call, area: Area, some: slice) -> Measured:
     return Measured(pixels, spread, sums)
 
 
+def measured_under_mask(call: Call, area: Area, pixels: Array) -> Measured:
+    """The same of windows under the one mask of the templates, by correlations with it."""
+    centred = call.plan.scoring.score in CENTRED
+    planes = pixels.reshape(-1, 1, *pixels.shape[2:])
+    mask = call.templates.counts[:1, :1].astype(np.uint8)
+    wide = np.dtype(f"{planes.dtype.kind}{2 * planes.dtype.itemsize}")
+    powers: Array = empty((2 * len(planes) if centred else len(planes), *planes.shape[1:]), wide)
+    np.square(planes, out=powers[: len(planes)], dtype=wide)
+    powers[len(planes) :] = planes[: len(powers) - len(planes)]
+    into: Array = empty((len(powers), 1, *area.counts), np.dtype(np.int64))
+    call.products(powers, "shares", mask, into, of_templates=False)
+    found = into.reshape(-1, *pixels.shape[:2], *area.counts).astype(np.float64)
+    if not centred:
+        return Measured(pixels, found[0].sum(axis=1), found[0][:, :0])
+    spread = empty((len(pixels), *area.counts), DOUBLE)
+    for image in range(len(pixels)):
+        exact_spreads(found[1, image], found[0, image], int(mask.sum()), spread[image])
+    return Measured(pixels, spread, found[1])
+
+
 def score_integers(call: Call, area: Area, some: slice, part: Part, target: Array, known: list[Any]) -> None:
     """The scores of an area of some images, in `target` (images, kernels, rows, columns) of float64 or int64.
 
@@ -83,9 +105,12 @@ def score_integers(call: Call, area: Area, some: slice, part: Part, target: Arra
         known.append(measured(call, area, some))
     pixels, spreads, sums = known[0]
     products = target.view(np.int64)
-    call.products(pixels, "integers", templates.original, products, part)
-    whole = templates.original.astype(np.int64)
-    n_taps = templates.n_taps
+    taps, n_taps = templates.original, templates.n_taps
+    if templates.shares is not None:
+        taps = np.where(templates.counts > 0, taps, np.zeros((), taps.dtype))
+        n_taps = int(templates.counts[0, 0].sum())
+    call.products(pixels, "integers", taps, products, part)
+    whole = taps.astype(np.int64)
     of_sums, of_squares = whole.sum(axis=(2, 3)), (whole**2).sum(axis=(2, 3))
     norms = of_squares.sum(axis=1).astype(np.float64)
     if score in CENTRED:

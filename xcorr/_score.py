@@ -221,7 +221,10 @@ def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, e
         return
     raw = call.plan.scoring.score in ("correlation", "ssd") and not call.plan.exact
     masked = call.templates.shares is not None
-    if masked and seen is None and call.templates.whole.shared and not raw and not sums_are_exact(call):
+    one_mask = masked and seen is None and call.templates.whole.shared and not raw
+    if one_mask and exact and call.templates.whole.binary:
+        score_integers(call, area, some, part, target, known)
+    elif one_mask and not sums_are_exact(call):
         score_floats(call, area, some, part, target, known)
     elif masked or seen is not None or (raw and call.plan.masked):
         score_masked(call, area, some, part, seen, target)
