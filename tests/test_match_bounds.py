@@ -128,6 +128,32 @@ def test_bright_pixels_that_no_window_holds(left_out, brightness, dtype, score):
     assert np.abs(scores - expected).max() <= TOLERANCES[dtype]
 
 
+@for_each("dtype", ["uint8", "int16"])
+@for_each("layout", ["NHW", "NCHW"])
+@for_each("channels", [1, 2])
+@for_each("masked", [False, True])
+@pytest.mark.parametrize("n_templates", [1, 3, 20])
+def test_copies_in_a_bank_of_integers_score_exactly_one(n_templates, dtype, layout, channels, masked):
+    """What each scores does not depend on the others, nor on gaps in `out`."""
+    channels = 1 if layout == "NHW" else channels
+    rng = random_generator(n_templates, dtype, layout, channels, masked)
+    image = rng.integers(0, 120, (1, channels, 40, 50)).astype(dtype)
+    templates = np.concatenate([image[:, :, row : row + 9, 2 * row : 2 * row + 7] for row in range(n_templates)])
+    mask = rng.random((9, 7)) > 0.3 if masked else None
+    words = {"layout": layout, "template_mask": mask}
+    if layout == "NHW":
+        image, templates = image[:, 0], templates[:, 0]
+    scores = xcorr.match(image, templates, **words)
+    gaps = np.zeros((*scores.shape[:-1], scores.shape[-1] + 3))[..., : scores.shape[-1]]
+    assert_same_bits(xcorr.match(image, templates, out=gaps, **words), scores)
+    by_template = np.moveaxis(scores, 3 if layout == "NHW" else 1, 0)
+    for row, own in enumerate(by_template):
+        assert own[0, row, 2 * row] == 1
+        alone = xcorr.match(image, templates[row : row + 1], **words)
+        assert_same_bits(np.moveaxis(alone, 3 if layout == "NHW" else 1, 0)[0], own)
+    assert (np.abs(scores) <= 1).all()
+
+
 @for_each("dtype", ["uint8", "int8", "uint16", "int16", "bool"])
 @for_each("method", ("auto", *METHODS))
 @pytest.mark.parametrize("side", [5, 9, 32])

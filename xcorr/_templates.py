@@ -65,24 +65,25 @@ class Templates:
         exact = original.astype(np.longdouble, "C")
         counts = np.ones(original.shape[1:]) if shares is None else np.broadcast_to(shares, original.shape)
         self.counts = np.broadcast_to(counts, original.shape)
-        seen = np.where(self.counts > 0, exact, 0)
-        self.bad_taps = unknown(seen)
+        if shares is not None:
+            exact[self.counts <= 0] = 0
+        self.bad_taps = unknown(exact)
         self.unknown = self.bad_taps.max(axis=(1, 2, 3), initial=0)
-        exact = np.where(np.isfinite(seen), seen, 0)
+        if self.unknown.any():
+            exact[self.bad_taps > 0] = 0
         self.exponents = exponents_of(exact)
-        exact = np.ldexp(exact, -each(self.exponents))
+        np.ldexp(exact, -each(self.exponents), out=exact)
         self.values = exact.astype(np.float64)
-        about, self.means = about_means(exact, self.counts)
+        about, self.means = about_means(exact, None if shares is None else self.counts)
         self.own_exponents = exponents_of(about)
-        about = np.ldexp(about, -each(self.own_exponents))
-        self.centred = about.astype(np.float64)
+        self.centred = np.ldexp(about, -each(self.own_exponents), out=about).astype(np.float64)
         self.own_exponents = self.own_exponents + self.exponents
         axes = (1, 2, 3)
-        self.spread = (self.counts * self.centred**2).sum(axis=axes)
-        self.norm = (self.counts * self.values**2).sum(axis=axes)
+        self.spread = (self.centred**2 if shares is None else self.counts * self.centred**2).sum(axis=axes)
+        self.norm = (self.values**2 if shares is None else self.counts * self.values**2).sum(axis=axes)
         self.seen = self.counts.sum(axis=axes)
         deviation = np.sqrt(self.spread / np.maximum(self.seen, 1)) * 2.0 ** (self.own_exponents - self.exponents)
-        self.flat = are_constant(exact, self.counts) | (
+        self.flat = are_constant(exact, None if shares is None else self.counts) | (
             deviation <= flat * np.abs(self.values).max(axis=axes, initial=0)
         )
         self.banks: dict[Hashable, Bank] = {}
@@ -122,12 +123,16 @@ class Templates:
 def unknown(values: Array) -> npt.NDArray[np.uint8]:
     """What values are that are not finite; 0 for all others."""
     codes = np.zeros(values.shape, np.uint8)
+    if np.isfinite(values).all():
+        return codes
     codes[values == np.inf], codes[values == -np.inf], codes[np.isnan(values)] = PLUS, MINUS, NAN
     return codes
 
 
-def are_constant(values: Array, counts: Array) -> npt.NDArray[np.bool_]:
+def are_constant(values: Array, counts: Array | None) -> npt.NDArray[np.bool_]:
     """Whether each channel of each template has one value alone, of what counts."""
+    if counts is None:
+        return np.asarray((values.min(axis=(2, 3)) >= values.max(axis=(2, 3))).all(axis=1))
     highs = np.where(counts > 0, values, -np.inf).max(axis=(2, 3))
     lows = np.where(counts > 0, values, np.inf).min(axis=(2, 3))
     return np.asarray((lows >= highs).all(axis=1))
@@ -142,11 +147,21 @@ def exponents_of(values: Array) -> npt.NDArray[np.intp]:
     """The exponent of each template's largest magnitude; 0 for zeros."""
     if not len(values):
         return np.zeros(0, np.intp)
-    return np.asarray(np.frexp(np.abs(values).max(axis=(1, 2, 3)))[1], np.intp)
+    axes = (1, 2, 3)
+    return np.asarray(np.frexp(np.maximum(values.max(axis=axes), -values.min(axis=axes)))[1], np.intp)
 
 
-def about_means(values: Array, counts: Array) -> tuple[Array, Array]:
-    """Taps less the mean of their channel, and these means; the second time takes what the first rounded away."""
+def about_means(values: Array, counts: Array | None) -> tuple[Array, Array]:
+    """Taps less the mean of their channel, and these means; the second time takes what the first rounded away.
+
+    All count in full where `counts` is None.
+    """
+    if counts is None:
+        means = values.mean(axis=(2, 3), keepdims=True)
+        about = values - means
+        rest = about.mean(axis=(2, 3), keepdims=True)
+        about -= rest
+        return about, (means + rest)[..., 0, 0]
     totals = counts.sum(axis=(2, 3), keepdims=True)
     totals = np.where(totals == 0, 1, totals)
     means = (counts * values).sum(axis=(2, 3), keepdims=True) / totals

@@ -61,6 +61,13 @@ ctypedef Py_ssize_t (*ExactRow)(const long long* products, const double* sums, P
                                 const double* roots, double factor, Py_ssize_t n_scores, double* spare, double* scores,
                                 Py_ssize_t pitch) noexcept nogil
 
+# The same of n_kernels scores that lie next to each other, for every window, of one channel; `spare` is given what the
+# products were, which may lie where the scores are written.
+ctypedef Py_ssize_t (*ExactKernels)(const long long* products, const double* sums, const double* template_sums,
+                                    double n_taps, const double* roots, const double* factors, Py_ssize_t n_windows,
+                                    Py_ssize_t n_kernels, Py_ssize_t pitch, long long* spare,
+                                    double* scores) noexcept nogil
+
 # The least and the greatest pixel of each place in a line of END_LANES; `unknown` is 0 where all are finite.
 ctypedef void (*EndsOfRow)(const float* pixels, Py_ssize_t n_pixels, float* least, float* greatest,
                            float* unknown) noexcept nogil
@@ -110,6 +117,7 @@ cdef struct Passes:
     ScaleKernels scale_kernels_f32
     ScaleKernels scale_kernels_f64
     ExactRow exact_row
+    ExactKernels exact_kernels
 
 cdef extern from *:
     """
