@@ -36,7 +36,12 @@ def code_cells(cells):
 
 
 def test_there_are_notebooks():
-    assert {path.stem for path in NOTEBOOKS} >= {"cross_correlation", "digits_network", "texture_segmentation"}
+    assert {path.stem for path in NOTEBOOKS} >= {
+        "cross_correlation",
+        "digits_network",
+        "random_kernels",
+        "texture_segmentation",
+    }
 
 
 def test_notebook_is_of_its_format(path):
