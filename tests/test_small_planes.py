@@ -1,4 +1,4 @@
-"""Depthwise layers of small images with channels first: the bits of the same layer with channels last."""
+"""Depthwise layers of images of few columns with channels first: the bits of the same layer with channels last."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,23 @@ import xcorr
 
 pytestmark = pytest.mark.usefixtures("level")
 
-SIDES = [(4, 4), (5, 7), (7, 7), (8, 6), (9, 9), (10, 10), (16, 16), (15, 5), (3, 11), (2, 9), (20, 10)]
+SIDES = [
+    (4, 4),
+    (5, 7),
+    (7, 7),
+    (8, 6),
+    (9, 9),
+    (10, 10),
+    (16, 16),
+    (15, 5),
+    (3, 11),
+    (2, 9),
+    (20, 10),
+    (9, 17),
+    (6, 32),
+    (7, 33),
+    (5, 70),
+]
 
 
 def last(array):

@@ -2,9 +2,9 @@
 #
 # A plane is read where it lies, whatever its padding: a tile is up to 7 rows of one vector of columns, and of each row
 # of pixels a vector is loaded for each tap, without the lanes that lie in the padding where there are some, and feeds
-# all rows of windows that it is a tap of; rows of few vectors are loaded once, for 3x3, and shifted
-# (shifted_planes.pxi). With a column stride of 2 each second lane of two vectors is taken. Planes
-# that are no wider than half a vector share vectors with the next plane where the level has masks.
+# all rows of windows that it is a tap of; rows of few vectors are loaded once and shifted (shifted_planes.pxi). With a
+# column stride of 2 each second lane of two vectors is taken. Planes that are no wider than half a vector share vectors
+# with the next plane where the level has masks; other small planes are turned around (turned_planes.pxi).
 
 from microkernels cimport PADDING, Pixels, Rows, Sum, real
 from simd cimport F32_LANES, HALVES, REGISTERS, SHIFTS, a_zero, lanes_mask, lines_of_vectors, opaque
@@ -12,6 +12,7 @@ from vectors cimport broadcast, n_lanes, vector
 
 cdef enum:
     NARROW = 2  # vectors that a row of windows of 3x3 fills at most, if rows of pixels are shifted
+    MEDIUM = 4  # and of 5x5, which fills more than one
 
 
 cdef inline void find_lanes(const Tile* tile, Py_ssize_t first_column, lanes_mask* lanes, Py_ssize_t size,
@@ -108,7 +109,7 @@ cdef inline void row_of_tiles(const Tile* tile, const Pixels* pixels, const real
     cdef lanes_mask[6] lanes
     cdef const lanes_mask* masks
     if by_shifts:
-        row_of_shifted(tile, pixels, plane, taps, bias, fill, response, y, n_columns, n_rows)
+        row_of_shifted(tile, pixels, plane, taps, bias, fill, response, y, n_columns, size, n_rows)
         return
     plane -= tile.first_inside
     response += y * tile.row_pitch
@@ -244,6 +245,11 @@ cdef void shifted_planes_of_3x3(const Rows* rows, const Pixels* pixels, const re
     sized_over_planes(rows, pixels, panels, bias, response, 3, 1, False, SHIFTS, like)
 
 
+cdef void shifted_planes_of_5x5(const Rows* rows, const Pixels* pixels, const real* panels, const real* bias,
+                                real* response, vector like) noexcept nogil:
+    sized_over_planes(rows, pixels, panels, bias, response, 5, 1, False, SHIFTS, like)
+
+
 cdef inline void rows_over_planes(const Sum* sum, const Rows* rows, const Pixels* pixels, const real* panels,
                                   const real* bias, real* response, vector like) noexcept nogil:
     cdef Block block
@@ -256,6 +262,9 @@ cdef inline void rows_over_planes(const Sum* sum, const Rows* rows, const Pixels
         planes_of_3x3_in_halves(rows, pixels, panels, bias, response, like)
     elif SHIFTS and sum.run == 3 and pixels.column_stride == 1 and rows.n_columns <= NARROW * n_lanes(like):
         shifted_planes_of_3x3(rows, pixels, panels, bias, response, like)
+    elif (SHIFTS and sum.run == 5 and pixels.column_stride == 1
+            and n_lanes(like) < rows.n_columns <= MEDIUM * n_lanes(like)):
+        shifted_planes_of_5x5(rows, pixels, panels, bias, response, like)
     elif sum.run == 3 and pixels.column_stride == 1:
         planes_of_3x3(rows, pixels, panels, bias, response, like)
     elif sum.run == 3:
