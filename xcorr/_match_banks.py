@@ -14,7 +14,7 @@ from xcorr._templates import OfBank, Templates, of_bank
 Array = npt.NDArray[Any]
 
 TAPS_AT_ONCE = 2**19
-"""Taps of templates that are prepared together: some 40 MiB while means are taken in long double; not tuned."""
+"""Taps of templates that are prepared together: some 30 MiB while means are taken in long double; not tuned."""
 
 BYTES_AT_ONCE = 2**26
 """Bytes of spectra of templates that are prepared together."""
@@ -100,7 +100,9 @@ class Banks:
         if found is None:
             kernels, shares, whole = self.own[image]
             own = shares if shares is None or len(shares) == 1 else shares[some]
-            found = Templates(kernels[some], own, self.plan.flat[1], whole)
+            narrow = self.plan.computed == np.float32 or kernels.dtype.itemsize == 1
+            wide = np.float64 if narrow else np.longdouble
+            found = Templates(kernels[some], own, self.plan.flat[1], whole, wide)
             if self.keeps:
                 found = self.kept.setdefault((image, some.start, some.stop), found)
         return found

@@ -54,15 +54,18 @@ class Templates:
     shares : what counts of each tap, broadcast to `original`, or None for all.
     flat : the deviation up to which they count as flat, 0 for whole numbers.
     whole : what is known of the bank that they are some of.
+    wide : the type that means are taken in, wider than the scores.
     """
 
-    def __init__(self, original: Array, shares: Doubles | None, flat: float, whole: OfBank) -> None:
+    def __init__(
+        self, original: Array, shares: Doubles | None, flat: float, whole: OfBank, wide: npt.DTypeLike
+    ) -> None:
         shares = None if shares is None else np.ascontiguousarray(shares)  # sums are made in the order of memory
         self.original, self.shares, self.whole = original, shares, whole
         self.n_kernels, self.n_channels, *taps = original.shape
         self.taps = taps[0], taps[1]
         self.n_taps = taps[0] * taps[1]
-        exact = original.astype(np.longdouble, "C")
+        exact = original.astype(wide, "C")
         counts = np.ones(original.shape[1:]) if shares is None else np.broadcast_to(shares, original.shape)
         self.counts = np.broadcast_to(counts, original.shape)
         if shares is not None:
@@ -73,10 +76,10 @@ class Templates:
             exact[self.bad_taps > 0] = 0
         self.exponents = exponents_of(exact)
         np.ldexp(exact, -each(self.exponents), out=exact)
-        self.values = exact.astype(np.float64)
+        self.values: Doubles = exact.astype(np.float64, copy=False)
         about, self.means = about_means(exact, None if shares is None else self.counts)
         self.own_exponents = exponents_of(about)
-        self.centred = np.ldexp(about, -each(self.own_exponents), out=about).astype(np.float64)
+        self.centred: Doubles = np.ldexp(about, -each(self.own_exponents), out=about).astype(np.float64, copy=False)
         self.own_exponents = self.own_exponents + self.exponents
         axes = (1, 2, 3)
         self.spread = (self.centred**2 if shares is None else self.counts * self.centred**2).sum(axis=axes)
