@@ -1,11 +1,16 @@
 # Moments of the windows of an area in one go, of pixels in float32.
 
+cdef enum:
+    ROWS_BETWEEN_LOOKS = 16
+
+
 def inverse_roots_of(level, const float[:, :, ::1] planes, tuple taps, tuple stride, double share, double relative,
                      float[:, ::1] roots):
     """roots[y, x] = 1 / sqrt(sum over channels of squares - sums^2 * share) of each window.
 
     Returned are the sum of the squares of all pixels or, of windows that cover them, a little more; the largest sum of
     squares of a window; and the least of what spreads have above `relative` times these. Strides are not above taps.
+    Where that is nothing, the rest is not looked at, unless `relative` is 0.
     """
     cdef const Passes* passes = passes_of(level)
     cdef Py_ssize_t depth = planes.shape[0], n_columns = planes.shape[2], n_windows = roots.shape[1]
@@ -42,6 +47,11 @@ def inverse_roots_of(level, const float[:, :, ::1] planes, tuple taps, tuple str
             elif y % step == 0:
                 passes.close_row(&rows[4, 0], &rows[5, 0], share, relative, n_windows, lowest, largest,
                                  &roots[y // step, 0])
+            if relative > 0 and y % ROWS_BETWEEN_LOOKS == 0:
+                for x in range(n_windows):
+                    least = min(least, lowest[x])
+                if least <= 0:
+                    break
         for x in range(n_columns):
             energy += columns[2 * depth, x]
         for x in range(n_windows):
