@@ -8,7 +8,7 @@ from memory_orders import MEMORY
 from peaks import check, places, same, selected
 
 import xcorr
-from xcorr import _reference
+from xcorr import _reference, _tops
 
 SIZES = ((1, 1), (1, 2), (2, 1), (1, 9), (9, 1), (2, 2), (3, 3), (5, 8), (13, 4), (24, 31))
 
@@ -414,3 +414,36 @@ def test_records_that_are_left_over_say_so(dtype):
     assert np.isnan(peaks["sub_column"][1:]).all()
     left_over = peaks["score"][1:]
     assert np.isnan(left_over).all() if dtype in FLOATS else not left_over.any()
+
+
+# --- rows that are passed over ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64", "uint8"])
+@for_each(("k", "distance"), [(1, 4), (2, 1), (2, 2)])
+def test_rows_of_the_largest_responses_come_first(dtype, k, distance, monkeypatch):
+    monkeypatch.setattr(_tops, "LEAST_AT_ONCE", 40)
+    rng = random_generator("tops", dtype, k, distance)
+    for responses in maps(rng, (2, 90, 7, 2), dtype):
+        planes = np.ascontiguousarray(np.moveaxis(responses, 3, 1))
+        for largest in (True, False):
+            words = {"largest": largest, "min_distance": distance, "subpixel": "parabola"}
+            check(responses, k, **words)
+            check(planes, k, "NCHW", per="image", **words)
+            check(planes, k, "NCHW", border=2, **words)
+            check(planes[:, :, :, ::-1], k, "NCHW", threshold=1, **words)
+
+
+@for_each("workers", [1, 2, 3])
+def test_workers_look_for_the_largest_responses(workers, monkeypatch):
+    monkeypatch.setattr(_tops, "LEAST_AT_ONCE", 500)
+    rng = random_generator("workers")
+    images, kernels = rng.integers(0, 9, (3, 150, 40)).astype(np.float32), rng.random((4, 3, 3)).astype(np.float32)
+    images[1, 20, 30], images[2, 7] = np.nan, np.inf
+    for peaks in (xcorr.Peaks(), xcorr.Peaks(3, largest=False), xcorr.Peaks(2, per="image", min_distance=3)):
+        expected = peaks(xcorr.correlate(images, kernels, layout="NHW"))
+        found = xcorr.correlate(images, kernels, layout="NHW", reduce=peaks, workers=workers)
+        same(found, expected)
+        alone = xcorr.correlate(images, kernels[0], layout="NHW", reduce=peaks, workers=workers)
+        same(alone, peaks(xcorr.correlate(images, kernels[0], layout="NHW"), "NHW"))

@@ -21,6 +21,7 @@ from xcorr._matching import MatchPlan, n_images_of
 from xcorr._memory import empty
 from xcorr._reduce_peaks import in_whole, shape_of_peaks
 from xcorr._score import calls_of, score_all, score_call
+from xcorr._tops import tops_of
 from xcorr._workers import refuse_too_large
 from xcorr.peaks import Peaks, no_peaks, search_words
 
@@ -53,7 +54,8 @@ def find_in_scores(
             scores: Array = empty(plan.response_shape(end - first), plan.scored)
             score_all(plan, banks, images, mask, fill, scores, workers, (first, end))
             scores = in_order(converted(scores, plan.response), plan.layout.response)
-            _peaks.find_peaks(scores, records[first:end].reshape(-1, peaks.k), *words)
+            tops = tops_of(scores, peaks.largest, workers)
+            _peaks.find_peaks(scores, records[first:end].reshape(-1, peaks.k), tops, *words)
         else:
             find_in_rows(calls_of(plan, banks, images, mask, fill, workers, (first, end)), records[first], words)
     if not is_possible:

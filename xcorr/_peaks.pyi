@@ -26,6 +26,7 @@ class Finder:
 def find_peaks(
     responses: npt.NDArray[Any],
     peaks: npt.NDArray[Any],
+    tops: npt.NDArray[np.float64] | None,
     gate: float | None,
     distance: int,
     border: int,

@@ -15,6 +15,7 @@ from xcorr._job import Job
 from xcorr._layouts import Layout
 from xcorr._plan import Plan
 from xcorr._respond import respond
+from xcorr._tops import tops_of
 from xcorr._workers import refuse_too_large
 from xcorr.peaks import Peaks, no_peaks, search_words
 
@@ -80,9 +81,9 @@ def find_in_maps(job: Job, records: Array, words: tuple[Any, ...]) -> None:
     """Writes the peaks of some images, whose maps are there together, into records (images, maps, k)."""
     plan = job.plan
     job.kept_bytes = plan.response_bytes * job.n_images
-    maps = respond(job, plan.response_shape(job.n_images), None)
-    k = records.shape[-1]
-    _peaks.find_peaks(in_order(maps, plan.layout.response), records.reshape(-1, k), *words)
+    maps = in_order(respond(job, plan.response_shape(job.n_images), None), plan.layout.response)
+    tops = tops_of(maps, words[4], job.most_workers)
+    _peaks.find_peaks(maps, records.reshape(-1, records.shape[-1]), tops, *words)
 
 
 def find_in_rows(job: Job, records: Array, words: tuple[Any, ...]) -> None:

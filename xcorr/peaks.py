@@ -15,6 +15,7 @@ from xcorr._dtypes import integer_range
 from xcorr._foreign import refuses, shown
 from xcorr._layouts import arranged, axes_of, read_response, sizes_of
 from xcorr._reading import checked, read_word, whole_number
+from xcorr._tops import tops_of
 from xcorr._typing import Array, Layout, Per, Subpixel
 
 __all__ = ["Peaks"]
@@ -171,7 +172,9 @@ class Peaks:
         peaks = no_peaks(shape, array.dtype.newbyteorder("="))
         is_possible, words = search_words(self, peaks.dtype["score"], max(rows, columns))
         if is_possible and array.size:
-            _peaks.find_peaks(in_order(array, axes), peaks.reshape(-1, self.k), *words)
+            ordered = in_order(array, axes)
+            tops = tops_of(ordered, self.largest, 1)
+            _peaks.find_peaks(ordered, peaks.reshape(-1, self.k), tops, *words)
         return peaks
 
     def __setattr__(self, name: str, value: Any) -> None:

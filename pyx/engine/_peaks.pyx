@@ -31,6 +31,10 @@ cdef Py_ssize_t KEYS_PER_LOOK = 1 << 22
 # cache line of responses is read once
 cdef Py_ssize_t MOST_KERNELS = 2048, LEAST_KERNELS = 16, POOL_BYTES = 1 << 26
 
+cdef enum:
+    NO_ROW = -2        # neither of a map, nor missing beside one
+    ROWS_OF_SEED = 16  # rows for each of those that are looked at first
+
 cdef struct Maps:                    # how responses lie in memory, and what is looked for in them
     const char* start
     Py_ssize_t[4] lengths, pitches   # of images, rows, columns, kernels; pitches in bytes
@@ -55,29 +59,35 @@ cdef struct Search:                  # what a call works with
     Pool* pools
     Py_ssize_t n_pools, most_kernels     # at a time
     void* lines
+    Py_ssize_t[3] laid               # the rows that lie in them
+    void* tops                       # the largest key of each row that no NaN is
+    const double* known              # those of all maps (images, kernels, rows), or NULL
+    bint in_order                    # whether rows come from above to below
     Py_ssize_t until_look
 
 
-def find_peaks(cnp.ndarray responses, cnp.ndarray peaks, object gate, object distance, object border, str how,
-               bint largest, bint by_image):
+def find_peaks(cnp.ndarray responses, cnp.ndarray peaks, const double[:, :, ::1] tops, object gate, object distance,
+               object border, str how, bint largest, bint by_image):
     """Write the peaks of responses (images, rows, columns, kernels) into records (maps, k); those not found stay.
+
+    `tops` are the largest keys of rows (images, kernels, rows), no integers of 64 bits, or None if they are not known.
 
     `gate` is the key that a peak has at least, as the responses' keys are, or None; the distance is at most the longer
     axis.
     """
     cdef Search search
-    cdef int axis, status = 0
+    cdef int status = 0
     cdef int64_t whole_gate = <int64_t> SIGN
     cdef double wide_gate = -INFINITY
     memset(&search, 0, sizeof(search))
     if responses.ndim != 4 or peaks.ndim != 2 or not peaks.flags.c_contiguous or peaks.dtype.names != FIELDS:
         raise ValueError("peaks: the arrays are not (images, rows, columns, kernels) and (maps, k)")
-    search.maps.start = cnp.PyArray_BYTES(responses)
-    for axis in range(4):
-        search.maps.lengths[axis] = responses.shape[axis]
-        search.maps.pitches[axis] = responses.strides[axis]
-    search.maps.elements = Elements(ELEMENTS[responses.dtype.str[1:]], responses.itemsize,
-                                    not responses.dtype.isnative, not largest)
+    lay_out_maps(&search.maps, responses, largest)
+    if tops is not None:
+        if (tops.shape[0] != responses.shape[0] or tops.shape[1] != responses.shape[3]
+                or tops.shape[2] != responses.shape[1]):
+            raise ValueError("peaks: the tops are not those of the rows")
+        search.known = &tops[0, 0, 0] if responses.size else NULL
     search.maps.how = SUBPIXELS[how]
     search.maps.border = border
     search.maps.end_row = responses.shape[1]
@@ -108,6 +118,18 @@ def find_peaks(cnp.ndarray responses, cnp.ndarray peaks, object gate, object dis
     finally:
         release(&search)
     check(status)
+
+
+cdef int lay_out_maps(Maps* maps, cnp.ndarray responses, bint largest) except -1:
+    """Notes where responses lie, and of which type they are."""
+    cdef int axis
+    maps.start = cnp.PyArray_BYTES(responses)
+    for axis in range(4):
+        maps.lengths[axis] = responses.shape[axis]
+        maps.pitches[axis] = responses.strides[axis]
+    maps.elements = Elements(ELEMENTS[responses.dtype.str[1:]], responses.itemsize, not responses.dtype.isnative,
+                             not largest)
+    return 0
 
 
 cdef int check(int status) except -1:
@@ -155,8 +177,9 @@ cdef void put_in_line(Search* search, Py_ssize_t n_kernels) noexcept nogil:
 cdef int reserve(Search* search) except -1:
     """Takes the memory of the lines and of the pools, which have no candidates yet."""
     search.lines = malloc(bytes_of_lines(&search.maps))
+    search.tops = malloc(search.maps.lengths[1] * sizeof(int64_t))
     search.pools = <Pool*> malloc(search.n_pools * sizeof(Pool))
-    if search.lines == NULL or search.pools == NULL:
+    if search.lines == NULL or search.tops == NULL or search.pools == NULL:
         raise MemoryError("peaks: there is no memory for three rows of responses")
     memset(search.pools, 0, search.n_pools * sizeof(Pool))
     return 0
@@ -174,6 +197,7 @@ cdef void release(Search* search) noexcept:
             free(search.pools[index].candidates)
     free(search.pools)
     free(search.lines)
+    free(search.tops)
     free(search.selection.cells)
 
 

@@ -22,12 +22,12 @@ cdef struct Lines:            # where in a map and in its neighbours' memory a r
     Py_ssize_t pitch          # from one column to the next: the kernels that are side by side
 
 
-cdef bint reaches(const key* line, Py_ssize_t count, key gate) noexcept nogil:
-    """Whether any key is at or over the gate."""
+cdef bint may_have(const key* above, const key* line, const key* below, Py_ssize_t count, key gate) noexcept nogil:
+    """Whether any key is at or over the gate, over the one above it and not under the one below."""
     cdef Py_ssize_t index
     cdef int found = 0
     for index in range(count):
-        found |= line[index] >= gate
+        found |= (line[index] >= gate) & (not above[index] >= line[index]) & (not below[index] > line[index])
     return found != 0
 
 

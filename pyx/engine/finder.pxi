@@ -79,14 +79,18 @@ cdef class Finder:
             return
         arrange(search)
         search.lines = malloc(bytes_of_lines(maps))
-        if search.lines == NULL:
+        search.tops = malloc(maps.lengths[1] * sizeof(int64_t))
+        if search.lines == NULL or search.tops == NULL:
+            free(search.lines)
+            free(search.tops)
             raise MemoryError("peaks: there is no memory for three rows of responses")
         try:
             with nogil:
                 status = self.look()
         finally:
             free(search.lines)
-            search.lines = NULL
+            free(search.tops)
+            search.lines = search.tops = NULL
         check(status)
 
     cdef int look(self) noexcept nogil:

@@ -24,6 +24,10 @@ ctypedef fused element:
     float
     double
 
+cdef enum:
+    LANES = 32      # keys whose largest one is looked for at once: four vectors of 32 bytes
+    LAID_OUT = 512  # keys that are laid out for it: they stay in the first cache
+
 cdef enum Element:
     BOOL
     UINT8
@@ -259,3 +263,40 @@ cdef void lay_out_keys(const char* place, Py_ssize_t pitch, Py_ssize_t count, co
         lay_out_doubles(place, pitch, count, elements, line)
     else:
         lay_out_longs(place, pitch, count, elements, line)
+
+
+cdef inline key larger(key one, key other) noexcept nogil:
+    """The larger one; the other one beside NaN."""
+    return one if one > other else other
+
+
+cdef key highest_in(const key* line, Py_ssize_t count) noexcept nogil:
+    """The largest key, but for NaN: in lanes, each of which keeps the largest of its own."""
+    cdef key[LANES] best
+    cdef Py_ssize_t lane, index = 0
+    for lane in range(LANES):
+        best[lane] = least(line[0])
+    while index + LANES <= count:
+        for lane in range(LANES):
+            best[lane] = larger(line[index + lane], best[lane])
+        index += LANES
+    while index < count:
+        best[0] = larger(line[index], best[0])
+        index += 1
+    for lane in range(1, LANES):
+        best[0] = larger(best[lane], best[0])
+    return best[0]
+
+
+cdef key highest_key(const char* place, Py_ssize_t pitch, Py_ssize_t count, const Elements* elements,
+                     key of_type) noexcept nogil:
+    """The largest key of the responses at index * pitch, some of which are laid out at a time."""
+    cdef key[LAID_OUT] line
+    cdef key top = least(of_type)
+    cdef Py_ssize_t first = 0, some
+    while first < count:
+        some = min(<Py_ssize_t> LAID_OUT, count - first)
+        lay_out_keys(place + first * pitch, pitch, some, elements, line)
+        top = larger(highest_in(line, some), top)
+        first += some
+    return top

@@ -71,3 +71,28 @@ cdef bint subnormal_inside(const Routines* routines, const char* place, int n_ax
         if subnormal_inside(routines, place + index * strides[0], n_axes - 1, sizes + 1, strides + 1, n_parts):
             return True
     return False
+
+
+def find_highest(table, cnp.ndarray responses, bint largest, Py_ssize_t first, Py_ssize_t end, double[:, :, ::1] tops):
+    """Write the largest responses of rows (images, rows, columns, kernels); of minima the negated least; inf for NaN.
+
+    Rows [first, end) are counted over images and kernels, as `tops` (images, kernels, rows) has them. Responses are
+    aligned float32 or float64 in native byte order whose columns follow on each other.
+    """
+    cdef const Routines* routines = routines_of(table, responses.dtype.str[1:])
+    cdef Py_ssize_t index, n_rows = responses.shape[1], n_kernels = responses.shape[3], count = responses.shape[2]
+    cdef double* top = &tops[0, 0, 0]
+    cdef const char* start = cnp.PyArray_BYTES(responses)
+    cdef const char* place
+    cdef Py_ssize_t[4] pitches
+    cdef Run run
+    for index in range(4):
+        pitches[index] = responses.strides[index]
+    with nogil:
+        for index in range(first, end):
+            place = (start + index // (n_kernels * n_rows) * pitches[0] + index % n_rows * pitches[1]
+                     + index // n_rows % n_kernels * pitches[3])
+            routines.extremes(place, count, &run)
+            top[index] = run.highest if largest else -run.lowest
+            if run.has_nan:  # which other rows may be looked at in vain for
+                top[index] = INFINITY

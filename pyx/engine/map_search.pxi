@@ -66,30 +66,111 @@ cdef int search_parts(Search* search, Py_ssize_t image, Py_ssize_t kernel, key g
 
 cdef int search_rows(Search* search, Py_ssize_t image, Py_ssize_t kernel, Py_ssize_t first, Py_ssize_t n_columns,
                      key gate) noexcept nogil:
-    """Does so for some columns: lays each row out once and looks at the one above it."""
+    """Does so for some columns: looks at rows that may have candidates which the pools take in.
+
+    The rows of the largest keys come first, if there are many beside the peaks that are wanted: then few others may.
+    """
     cdef const Maps* maps = &search.maps
-    cdef Py_ssize_t length = line_length(maps, n_columns), row, index, n_rows = maps.lengths[1]
-    cdef Py_ssize_t begin = max(maps.border, maps.first_row), end = min(n_rows - maps.border, maps.end_row)
+    cdef Py_ssize_t begin = max(maps.border, maps.first_row), row, seed
+    cdef Py_ssize_t end = min(maps.lengths[1] - maps.border, maps.end_row)
+    cdef Py_ssize_t n_seeds = limit_of(&search.selection) if begin < end else 0
+    cdef key* tops = <key*> search.tops
+    cdef Lines lines = Lines(0, maps.lengths[1], first, maps.lengths[2], kernel, maps.side_by_side)
+    cdef bint has_first = begin == 0 and first == 0 and gate == least(gate)  # pixel, a candidate although it is `least`
+    cdef int status = find_tops(search, image, kernel, begin, end, first, n_columns, tops)
+    if n_seeds > (end - begin) // ROWS_OF_SEED:
+        n_seeds = 0
+    search.in_order = n_seeds == 0
+    search.laid[0] = search.laid[1] = search.laid[2] = NO_ROW
+    for seed in range(n_seeds):
+        row = highest_row(tops, begin, end)
+        if status != 0 or not tops[row] >= gate_of(search, gate):
+            break
+        status = look_at_three(search, image, row, n_columns, &lines, gate)
+        tops[row] = least(gate)
+        has_first = has_first and row != 0
+    for row in range(begin, end):
+        if status == 0 and (tops[row] >= gate_of(search, gate) or (row == 0 and has_first)):
+            status = look_at_three(search, image, row, n_columns, &lines, gate)
+    return status
+
+
+cdef int look_at_three(Search* search, Py_ssize_t image, Py_ssize_t row, Py_ssize_t n_columns, Lines* lines,
+                       key gate) noexcept nogil:
+    """Lays a row and the two beside it out, unless they lie there, and looks at it."""
+    cdef const Maps* maps = &search.maps
+    cdef Py_ssize_t length = line_length(maps, n_columns), index, slot, beside
     cdef key* line = <key*> search.lines
     cdef key* three[3]
-    cdef Lines lines = Lines(0, n_rows, first, maps.lengths[2], kernel, maps.side_by_side)
+    cdef int status
+    for index in range(3):  # above, line, below
+        beside = row - 1 + index
+        slot = (beside + 3) % 3
+        three[index] = line + slot * length
+        if search.laid[slot] != beside:
+            lay_out_row(maps, image, lines.first_kernel, beside, lines.first_column, n_columns, three[index])
+            search.laid[slot] = beside
+    lines.row = row
+    status = look_at_row(search, three, lines, n_columns, gate)
+    return status if status != 0 else count_keys(search, length)
+
+
+cdef int count_keys(Search* search, Py_ssize_t count) noexcept nogil:
+    """Looks for signals once in so many keys."""
+    search.until_look -= count
+    if search.until_look > 0:
+        return 0
+    search.until_look = KEYS_PER_LOOK
+    return look_for_signals()
+
+
+# --- the largest key of each row --------------------------------------------------------------------------------------
+
+
+cdef int find_tops(Search* search, Py_ssize_t image, Py_ssize_t kernel, Py_ssize_t begin, Py_ssize_t end,
+                   Py_ssize_t first, Py_ssize_t n_columns, key* tops) noexcept nogil:
+    """tops[row] = the largest key, but for NaN, of some kernels and columns: looked for, or as known of the row."""
+    cdef const Maps* maps = &search.maps
+    cdef Py_ssize_t row, segment
     cdef int status = 0
-    for row in range(begin - 1, end + 1 if begin < end else begin - 1):
-        for index in range(3):  # above, line, below
-            three[index] = line + (row + 1 + index) % 3 * length
-        lay_out_row(maps, image, kernel, row, first, n_columns, three[2])
-        if row == begin - 1:
-            continue
-        lines.row = row - 1
-        if row - 1 >= begin:
-            status = look_at_row(search, three, &lines, n_columns, gate)
-        search.until_look -= length
-        if status == 0 and search.until_look <= 0:
-            search.until_look = KEYS_PER_LOOK
-            status = look_for_signals()
-        if status != 0:
-            return status
+    cdef const double* known = search.known
+    for row in range(begin, end):
+        tops[row] = least(tops[0])
+        for segment in range(maps.segments):
+            if known != NULL and not maps.are_near:
+                tops[row] = max(tops[row], <key> known[(image * maps.lengths[3] + kernel + segment) * maps.lengths[1]
+                                                       + row])
+                continue
+            tops[row] = max(tops[row], top_of_row(maps, image, kernel + segment, row, first, n_columns, tops[row]))
+            status = count_keys(search, maps.side_by_side * n_columns)
+            if status != 0:
+                return status
     return 0
+
+
+cdef key top_of_row(const Maps* maps, Py_ssize_t image, Py_ssize_t kernel, Py_ssize_t row, Py_ssize_t first,
+                    Py_ssize_t n_columns, key of_type) noexcept nogil:
+    """The largest key of some columns of a row of the kernels that are side by side."""
+    cdef Py_ssize_t column, width = maps.side_by_side
+    cdef key top = least(of_type)
+    cdef const char* place = (maps.start + image * maps.pitches[0] + row * maps.pitches[1] + first * maps.pitches[2]
+                              + kernel * maps.pitches[3])
+    if width == 1:
+        return highest_key(place, maps.pitches[2], n_columns, &maps.elements, top)
+    if maps.pitches[2] == width * maps.pitches[3]:
+        return highest_key(place, maps.pitches[3], n_columns * width, &maps.elements, top)
+    for column in range(n_columns):
+        top = larger(highest_key(place + column * maps.pitches[2], maps.pitches[3], width, &maps.elements, top), top)
+    return top
+
+
+cdef Py_ssize_t highest_row(const key* tops, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    """The first row of those with the largest key."""
+    cdef Py_ssize_t row, best = begin
+    for row in range(begin + 1, end):
+        if tops[row] > tops[best]:
+            best = row
+    return best
 
 
 cdef int look_for_signals() noexcept nogil:
@@ -172,7 +253,7 @@ cdef int look_at_some(Search* search, key** three, Py_ssize_t segment, Py_ssize_
     cdef uint64_t eight
     cdef Py_ssize_t index, begin
     cdef int status = 0
-    if not reaches(three[1] + first, count, gate):
+    if not may_have(three[0] + first, three[1] + first, three[2] + first, count, gate):
         return 0
     mark(three[0] + first, three[1] + first, three[2] + first, lines.pitch, count, gate, marks)
     for index in range(count, (count + 7) // 8 * 8):
@@ -192,7 +273,7 @@ cdef int put(Search* search, key** three, Py_ssize_t segment, Py_ssize_t place, 
     cdef Candidate candidate
     cdef Py_ssize_t of_kernel = (place - segment) % lines.pitch, pool
     cdef bint all_kernels = not search.selection.by_image or search.maps.kernels == search.maps.n_kernels
-    cdef bint whole = all_kernels and columns_at_once(&search.maps) == lines.n_columns
+    cdef bint whole = search.in_order and all_kernels and columns_at_once(&search.maps) == lines.n_columns
     candidate.rank = rank_of(three[1][place])
     candidate.row = lines.row
     candidate.column = lines.first_column + (place - segment) // lines.pitch - 1

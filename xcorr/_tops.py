@@ -1,0 +1,40 @@
+"""The largest response of each row of maps, by which most rows are known to have none of the best places."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _dispatch, _workers
+from xcorr._engine import find_highest
+
+MOST_COLUMNS = 2**24
+"""Columns of a row, which is looked at at one go: a signal waits for it, some milliseconds."""
+
+Array = npt.NDArray[Any]
+
+LEAST_AT_ONCE = 2**17
+"""Responses that a worker looks at at once, at least: some 0.01 ms, beside which its call is short; not tuned."""
+
+
+def tops_of(responses: Array, largest: bool, workers: Any) -> Array | None:
+    """The largest responses of rows (images, kernels, rows), of minima the least ones' negatives; infinite beside NaN.
+
+    `responses` are (images, rows, columns, kernels). None where it is as soon done when the rows are looked at: of few,
+    or of other types, or whose columns do not follow on each other.
+    """
+    n_images, n_rows, n_columns, n_kernels = responses.shape
+    dtype, flags = responses.dtype, responses.flags
+    follow = responses.strides[2] == dtype.itemsize and n_columns > 1
+    is_read = dtype.char in "fd" and dtype.isnative and flags.aligned and follow
+    if not is_read or responses.size < LEAST_AT_ONCE or n_columns > MOST_COLUMNS:
+        return None
+    tops = np.empty((n_images, n_kernels, n_rows))
+    rows = max(1, LEAST_AT_ONCE // n_columns)
+    table = _dispatch.current().table
+
+    def find(task: int) -> None:
+        find_highest(table, responses, largest, task * rows, min((task + 1) * rows, tops.size), tops)
+
+    _workers.prepare(find, -(-tops.size // rows), _workers.count_workers(workers))
+    return tops
