@@ -58,7 +58,7 @@ calls = {"direct": (images, kernels), "matmul": (images, kernels), "winograd": (
 planes, templates = images[:3, :, :, 0].copy(), kernels[:5, :, :, 0].copy()
 others = {
     "match": lambda **words: xcorr.match(planes, templates, layout="NHW", **words),
-    "masked scores": lambda **words: xcorr.match(planes, templates, layout="NHW", mask=planes != 3, **words),
+    "masked scores": lambda **words: xcorr.match(planes[:, ::-1], templates, layout="NHW", mask=planes != 3, **words),
     "masked": lambda **words: xcorr.correlate(planes, templates, layout="NHW", mask=planes != 3, **words),
     "reduced": lambda **words: xcorr.correlate(images, kernels, reduce="max", over="kernels", **words),
     "peaks": lambda **words: xcorr.correlate(planes, templates, layout="NHW", reduce=Peaks(3), **words),
