@@ -52,7 +52,7 @@ LEVELS = ("base", "v3", "v4")
 def supported_levels():
     """The levels that this machine can run, the plainest first, whether or not they were built."""
     needed = {"base": 0, "v3": 3, "v4": 4}
-    return tuple([name for name in LEVELS if x86_level() >= needed[name]])
+    return tuple(name for name in LEVELS if x86_level() >= needed[name])
 
 
 def has_vnni(level):

@@ -173,6 +173,7 @@ def spreads_of(level, const double[:, :, ::1] sums, const double[:, :, ::1] squa
     cdef double[::1] total = empty((max(1, n_windows),), DOUBLE)
     cdef const double* own = NULL
     cdef Limits limits
+    cdef list counts = []
     cdef int index
     for index in range(N_LIMITS):
         limits.relative[index], limits.least[index] = needed[index]
@@ -183,7 +184,9 @@ def spreads_of(level, const double[:, :, ::1] sums, const double[:, :, ::1] squa
                 own = &sums[0, y, 0]
             passes.spread_row(own, &squares[0, y, 0], squares.shape[0], pitch, share, n_windows, &total[0],
                               &spread[y, 0], &limits)
-    return [spread.shape[0] * n_windows - limits.n_above[index] for index in range(N_LIMITS)]
+    for index in range(N_LIMITS):
+        counts.append(spread.shape[0] * n_windows - limits.n_above[index])
+    return counts
 
 
 def n_beyond(const double[:, :, ::1] squares, const double[:, ::1] spread, double relative, double least):

@@ -37,3 +37,15 @@ def test_files_that_a_page_names_are_there(page):
     folders = [pages.ROOT / folder for folder in ("xcorr", "pyx", "tests", "reliability", "benchmarks")]
     found = {name for name in sources if any(list(folder.rglob(name)) for folder in folders)}
     assert not [name for name in sources - found if not (pages.ROOT / name).exists()]
+
+
+def test_no_comprehension_in_compiled_code_makes_objects():
+    """Where a list cannot grow, Cython 3.3 lets go of the object twice; `append` does not."""
+    comprehension = re.compile(r"\[[^\[\]\"']*\sfor\s[\w, ]+\sin\s|\((?!\w+ for)[^()\"']*\sfor\s[\w, ]+\sin\s")
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in sorted((pages.ROOT / "pyx").rglob("*.p[yx][xdi]"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if comprehension.search(line.split("#")[0])
+    ]
+    assert found == []

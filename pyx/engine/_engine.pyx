@@ -58,6 +58,18 @@ cdef Py_ssize_t FOUR = 4                 # channels and kernels of groups that s
 cdef Py_ssize_t LARGE = 1 << 60  # what products of sizes saturate at: no memory is that large
 
 
+cdef list turned_areas(list areas):
+    """Areas of images whose rows are columns.
+
+    No comprehension makes objects here or elsewhere in compiled code: where the list cannot grow, Cython 3.3 lets go of
+    the last one twice.
+    """
+    cdef list turned = []
+    for area in areas:
+        turned.append((*area[:2], *area[4:], *area[2:4]))
+    return turned
+
+
 cdef Py_ssize_t product(Py_ssize_t first, Py_ssize_t second) noexcept:
     """Product of two sizes, or `LARGE`."""
     return LARGE if <double> first * <double> second > <double> LARGE else first * second
@@ -203,8 +215,7 @@ cdef class Engine:
     @property
     def radices(self):
         """Radices of the forward passes down and across."""
-        return (tuple([self.fourier.down.radices[index] for index in range(self.fourier.down.n_radices)]),
-                tuple([self.fourier.across.radices[index] for index in range(self.fourier.across.n_radices)]))
+        return radices_of(&self.fourier.down), radices_of(&self.fourier.across)
 
     @property
     def spectrum_elements(self):
@@ -355,18 +366,24 @@ cdef class Engine:
 
     def panel_ranges(self):
         """First and last kernel (exclusive) of each panel of a group."""
+        cdef list ranges = []
         if self.ranges is None:
-            self.ranges = [(self.panels[index].first, self.panels[index].first + self.panels[index].n_kernels)
-                           for index in range(self.n_panels)]
+            for index in range(self.n_panels):
+                ranges.append((self.panels[index].first, self.panels[index].first + self.panels[index].n_kernels))
+            self.ranges = ranges
         return self.ranges
 
     @property
     def panel_widths(self):
         """The widths of the panels in turn, each with how many follow each other; they depend on the windows, too."""
         cdef Py_ssize_t index
+        cdef list every = [], found = []
         if self.widths is None:
-            self.widths = tuple((width, len(list(alike))) for width, alike in groupby(
-                [self.panels[index].width for index in range(self.n_panels)]))
+            for index in range(self.n_panels):
+                every.append(self.panels[index].width)
+            for width, alike in groupby(every):
+                found.append((width, len(list(alike))))
+            self.widths = tuple(found)
         return self.widths
 
     def call(self, tuple images, tuple out, tuple panels, double[::1] fill, *, Py_ssize_t n_workers,
@@ -414,7 +431,7 @@ cdef class Engine:
             call.loops.consumer.low, call.loops.consumer.high = limits[:2]
             call.limit_responses(limits[2])
         if areas is not None and self.lanes_over == OVER_ROWS:
-            areas = [(*area[:2], *area[4:], *area[2:4]) for area in areas]
+            areas = turned_areas(areas)
         call.loops.skips = finite and self.pads_with_zeros and zeros(fill)
         call.lay_out(n_workers, workspace_limit, areas)
         return call

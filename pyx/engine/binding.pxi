@@ -262,6 +262,7 @@ cdef class Binding:
 
     cdef measure(self, Py_ssize_t n_workers, list areas):
         """The sizes of areas, or of strips of whole images; how many columns of a long row a strip takes."""
+        cdef Py_ssize_t n_rows, n_columns
         cdef const Geometry* geometry = &self.engine.geometry
         self.most_rows = geometry.down.outputs
         self.most_columns = self.least_columns = geometry.across.outputs
@@ -271,9 +272,10 @@ cdef class Binding:
             self.least_columns = geometry.across.outputs // self.loops.strips_across - MOST_LANES + 1
         self.whole_columns = areas is None and self.loops.strips_across <= 1
         if areas is not None:
-            self.most_rows = max([area[3] for area in areas])
-            self.most_columns = max([area[5] for area in areas])
-            self.least_columns = min([area[5] for area in areas])
+            self.most_rows = self.most_columns = 0
+            for _, _, _, n_rows, _, n_columns in areas:
+                self.most_rows, self.most_columns = max(self.most_rows, n_rows), max(self.most_columns, n_columns)
+                self.least_columns = min(self.least_columns, n_columns)
         self.reached_columns = reach(&geometry.across, self.most_columns)
 
     cdef Py_ssize_t cut_rows(self, Py_ssize_t n_workers):
@@ -375,7 +377,9 @@ cdef class Binding:
         cdef Py_ssize_t rows, all_rows = product(product(geometry.down.outputs, loops.n_images), loops.strips_across)
         cdef Py_ssize_t of_strips = self.workers_of_strips(n_workers), n_tasks = tasks_for(of_strips)
         if areas is not None:
-            all_rows = sum([area[3] for area in areas])
+            all_rows = 0
+            for area in areas:
+                all_rows += area[3]
         rows = max((STRIP_BYTES // bytes_per_row - kernel_rows) // geometry.down.stride + 1,
                    min(8, ceiling(kernel_rows, geometry.down.stride)))
         rows = max(rows, self.wanted_rows())
@@ -418,7 +422,9 @@ cdef class Binding:
         cdef Loops* loops = &self.loops
         cdef Py_ssize_t image, group, first_row, n_rows, first_column, n_columns, row
         cdef Area* area
-        loops.n_tasks = sum([ceiling(one[3], loops.strip_rows) for one in areas])
+        loops.n_tasks = 0
+        for _, _, _, n_rows, _, _ in areas:
+            loops.n_tasks += ceiling(n_rows, loops.strip_rows)
         self.areas = area = <Area*> allocated(loops.n_tasks, sizeof(Area))
         loops.areas = self.areas
         for image, group, first_row, n_rows, first_column, n_columns in areas:

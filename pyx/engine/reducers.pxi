@@ -121,9 +121,12 @@ cdef class Reducer:
     def nbytes(self):
         """Bytes of what is kept."""
         cdef const Reduction* reduction = &self.kept.reduction
-        if reduction.over_kernels:
-            return sum([array.nbytes for array in self.kept.arrays.values()])
-        return reduction.n_images * reduction.n_kernels * sizeof(KeptOfKernel)
+        cdef Py_ssize_t n_bytes = 0
+        if not reduction.over_kernels:
+            return reduction.n_images * reduction.n_kernels * sizeof(KeptOfKernel)
+        for array in self.kept.arrays.values():
+            n_bytes += array.nbytes
+        return n_bytes
 
     def of_images(self, Py_ssize_t first, Py_ssize_t end):
         """The one of images [first, end) alone."""
@@ -220,11 +223,16 @@ cdef class Reducer:
         """The sums of some results, if responses are integers, as Python's integers."""
         cdef const Reduction* reduction = &self.kept.reduction
         cdef Py_ssize_t index
+        cdef list found = []
         if reduction.over_kernels:
             totals, errors = self.kept.arrays["energy" if squared else "mean"]
-            return [int(totals[index]) + int(errors[index]) for index in indices]
-        return [whole_sum(&reduction.of_kernels[index].energy if squared else &reduction.of_kernels[index].sum)
-                for index in indices]
+            for index in indices:
+                found.append(int(totals[index]) + int(errors[index]))
+        else:
+            for index in indices:
+                found.append(whole_sum(&reduction.of_kernels[index].energy if squared
+                                       else &reduction.of_kernels[index].sum))
+        return found
 
 
 cdef double sum_of_slices(const Sliced* sum) noexcept:

@@ -84,7 +84,7 @@ cdef class Repeat:
         self.call = call
         self.images = Arrangement(images, call.item_bytes)
         self.response = Arrangement(response, response.itemsize)
-        self.response_shape = tuple([response.shape[axis] for axis in range(response.ndim)])
+        self.response_shape = (<object> response).shape
         for axis in range(response.ndim):
             self.response_sizes[axis] = response.shape[axis]
         self.response_bytes = response.nbytes

@@ -79,3 +79,12 @@ cdef Py_ssize_t twiddles_of(const Transform* transform) noexcept:
         count += 2 * (n // transform.radices[index] - 1) * (transform.radices[index] - 1)
         n //= transform.radices[index]
     return count
+
+
+cdef tuple radices_of(const Transform* transform):
+    """Radices of the forward passes."""
+    cdef list radices = []
+    cdef Py_ssize_t index
+    for index in range(transform.n_radices):
+        radices.append(transform.radices[index])
+    return tuple(radices)

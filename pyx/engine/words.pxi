@@ -7,15 +7,19 @@ import numpy as np
 cdef enum:
     MOST_AXES = 4  # of the arrays of a call that is remembered
 
-cdef frozenset SCALARS = frozenset([bool, int, float, complex, *[np.dtype(code).type for code in np.typecodes["All"]]])
-cdef frozenset NUMBERS = frozenset([np.dtype(code).type for code in "?bBhHiIlLqQefdFD"])
+cdef frozenset SCALARS = frozenset((bool, int, float, complex)) | frozenset(
+    np.dtype(code).type for code in np.typecodes["All"])
+cdef frozenset NUMBERS = frozenset(np.dtype(code).type for code in "?bBhHiIlLqQefdFD")
 
 
 def is_plain(word):
     """Whether a word's type says that it never changes, and that an equal one of its type means the same."""
     kind = type(word)
     if kind is tuple:
-        return all([is_plain(item) for item in word])
+        for item in word:
+            if not is_plain(item):
+                return False
+        return True
     if kind is slice:
         return is_plain((word.start, word.stop, word.step))
     if type(kind) is not type:  # a class that may say itself what is equal
