@@ -15,6 +15,8 @@ from scripts import run_script
 import xcorr
 from xcorr import _job, _workers
 from xcorr._engine import Preparation
+from xcorr._match_call import Stopped
+from xcorr._score import share_out
 
 
 @pytest.fixture(autouse=True)
@@ -375,3 +377,18 @@ def test_other_threads_go_on_while_a_call_computes(dtype, method):
             done.set()
     waits = np.diff([begin, *(moment for moment in moments if 0 < moment - begin < duration), begin + duration])
     assert waits.max() < duration / 2
+
+
+def test_an_error_of_a_helper_is_told_and_not_that_others_have_stopped_for_it():
+    begun = threading.Barrier(2)
+
+    def do(task, is_stopped):
+        begun.wait(10)
+        if threading.current_thread() is not threading.main_thread():
+            raise ArithmeticError("of a helper")
+        while not is_stopped():
+            time.sleep(0.001)
+        raise Stopped
+
+    with pytest.raises(ArithmeticError, match="of a helper"):
+        share_out(do, 2, 2)

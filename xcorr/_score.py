@@ -12,7 +12,7 @@ from xcorr._arrays import check_out, copy_in_pieces, some_images
 from xcorr._engine import Preparation
 from xcorr._masks import FINITE, canonical, canonical_mask, is_binary
 from xcorr._match_banks import Banks
-from xcorr._match_call import Call, Like, Part, seen_of
+from xcorr._match_call import Call, Like, Part, Stopped, seen_of
 from xcorr._match_floats import score_floats
 from xcorr._match_integers import are_small, score_integers, score_large
 from xcorr._match_masked import score_masked, sums_are_exact
@@ -187,13 +187,19 @@ def some_kernels(call: Call, effort: float, n_windows: int) -> list[slice]:
 
 
 def share_out(do: Callable[[int, Callable[[], bool]], None], n_tasks: int, n_workers: int) -> None:
-    """Has tasks done by the calling thread and helpers, which are told whether a signal has come."""
+    """Has tasks done by the calling thread and helpers, which are told whether they are to stop.
+
+    A signal is why, or an error of one of them, which is raised, and not that the others have stopped for it.
+    """
     if n_workers == 1:
         for task in range(n_tasks):
             do(task, bool)
         return
     work = Preparation(lambda task: do(task, lambda: work.is_cancelled), n_tasks)
-    _workers.run(work, min(n_workers, n_tasks))
+    try:
+        _workers.run(work, min(n_workers, n_tasks))
+    except Stopped as stopped:
+        raise work.error or stopped from None
 
 
 def inner_plan(plan: MatchPlan, bank: Templates, area: Area) -> Plan:
