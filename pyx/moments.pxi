@@ -94,7 +94,9 @@ cdef aligned(Py_ssize_t n_rows, Py_ssize_t length):
     """Zeros in rows that begin at lines of the cache."""
     cdef Py_ssize_t pitch = row_pitch(max(1, length))
     memory = np.zeros(n_rows * pitch + LINE_DOUBLES)
-    first = (LINE_DOUBLES - memory.ctypes.data // 8 % LINE_DOUBLES) % LINE_DOUBLES
+    cdef double[::1] doubles = memory
+    cdef Py_ssize_t beyond = <Py_ssize_t> &doubles[0] // <Py_ssize_t> sizeof(double) % LINE_DOUBLES
+    cdef Py_ssize_t first = (LINE_DOUBLES - beyond) % LINE_DOUBLES
     return memory[first:first + n_rows * pitch].reshape(n_rows, pitch)
 
 
