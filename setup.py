@@ -76,6 +76,10 @@ MODULES = ("_engine", "_peaks", "_scores", "_integers", "_indices", "_memory", "
 # length that has to unroll into registers. What is not declared inline stays a function of its own, as the compiler's
 # time grows faster than the length of a function.
 COMMON_FLAGS = ["-g", "-O1"] if DEBUG or SANITIZE else ["-O3", "-g0"]
+
+# Of modules whose loops are the levels' or wait for memory: a fifth smaller.
+GLUE, GLUE_FLAGS = ("_scores", "_memory", "_cpu"), [] if DEBUG or SANITIZE else ["-O2"]
+
 LEVEL_FLAGS = [
     "-ffp-contract=fast",
     "-fno-trapping-math",
@@ -269,7 +273,8 @@ class BuildCore(build_ext):
 
     def units_of(self, extension):
         """What the compiler is called for, for one extension."""
-        flags = [flag for flag in COMMON_FLAGS if flag in self.known] + SANITIZER_FLAGS * SANITIZE
+        common = COMMON_FLAGS + GLUE_FLAGS * (extension.name.removeprefix("xcorr.") in GLUE)
+        flags = [flag for flag in common if flag in self.known] + SANITIZER_FLAGS * SANITIZE
         macros = [NUMPY_MACRO]
         if extension.name in LEVEL_EXTENSIONS:
             flags += [flag for flag in LEVEL_FLAGS if flag in self.known]
@@ -377,7 +382,8 @@ class BuildCore(build_ext):
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "probe.c")
             source.write_text("int probe(int x) { return x; }\n")
-            self.known = {flag for flag in COMMON_FLAGS + LEVEL_FLAGS if self.accepts([flag], source)}
+            wanted = COMMON_FLAGS + GLUE_FLAGS + LEVEL_FLAGS
+            self.known = {flag for flag in wanted if self.accepts([flag], source)}
             self.level_flags = {
                 level: next((flags for flags in spellings if self.accepts(flags, source)), None)
                 for level, spellings in LEVELS.items()
