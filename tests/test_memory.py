@@ -1,18 +1,17 @@
 """What a call takes and what it leaves: a bounded workspace, no memory kept, the process as it was."""
 
 import json
-import sys
 import tracemalloc
 
 import numpy as np
 import pytest
 from checks import SEED, assert_same_bits, of_numpy
+from marks import linux
 from refusing import EXPECTED, OTHERS, REFUSE, SURVIVABLE, compiled, most_left, preloaded
 from scripts import BOUNDED, KEPT, PEAK, REFUSAL, REFUSED, STATUS, run_script
 
 import xcorr
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 WORKSPACE = 256 * 2**20
 
 # --- the workspace ----------------------------------------------------------------------------------------------------
