@@ -59,8 +59,8 @@ cdef inline bint finds_block(const Sum* sum, const Rows* rows, const Pixels* pix
     return lanes <= block.n_pixels <= MOST_POSITIONS
 
 
-cdef inline void interleave(const real* planes, Py_ssize_t pitch, vector* positions, Py_ssize_t n_positions,
-                            vector like) noexcept nogil:
+cdef inline void planes_to_positions(const real* planes, Py_ssize_t pitch, vector* positions, Py_ssize_t n_positions,
+                                     vector like) noexcept nogil:
     """A vector of channels for each position; the last block may lie over the one before."""
     cdef vector[16] block
     cdef Py_ssize_t first = 0, index, lanes = n_lanes(like)
@@ -74,8 +74,8 @@ cdef inline void interleave(const real* planes, Py_ssize_t pitch, vector* positi
         first += lanes
 
 
-cdef inline void part(const vector* positions, real* planes, Py_ssize_t pitch, Py_ssize_t n_positions,
-                      vector like) noexcept nogil:
+cdef inline void positions_to_planes(const vector* positions, real* planes, Py_ssize_t pitch, Py_ssize_t n_positions,
+                                     vector like) noexcept nogil:
     """The planes of vectors of channels, likewise."""
     cdef vector[16] block
     cdef Py_ssize_t first = 0, index, lanes = n_lanes(like)
@@ -102,9 +102,9 @@ cdef inline void turned_planes(const Sum* sum, const Rows* rows, const Pixels* p
     beside.origin, beside.rows, beside.columns = turned, block.rows, block.columns
     while channel < rows.n_kernels:
         first = min(channel, rows.n_kernels - lanes)
-        interleave(<const real*> pixels.origin + block.first_pixel + first * pixels.channel_pitch, pixels.channel_pitch,
-                   turned, block.n_pixels, like)
+        planes_to_positions(<const real*> pixels.origin + block.first_pixel + first * pixels.channel_pitch,
+                            pixels.channel_pitch, turned, block.n_pixels, like)
         beside.fill = <const real*> pixels.fill + first
         rows_over_pixels(sum, &own, &beside, panels + channel * n_taps, bias + channel, <real*> responses, like)
-        part(responses, response + first * rows.kernel_pitch, rows.kernel_pitch, block.n_responses, like)
+        positions_to_planes(responses, response + first * rows.kernel_pitch, rows.kernel_pitch, block.n_responses, like)
         channel += lanes
