@@ -332,9 +332,24 @@ def check_gradients(names):
         for place in np.ndindex(differences.shape):
             changed = operands[which].copy()
             changed[place] += 1
-            response = xcorr.correlate(**operands | {which: changed})
+            response = xcorr.correlate(**operands | {which: changed}, **names.how)
             differences[place] = (names.gradient * response).sum() - whole
         assert np.array_equal(got, differences)
+
+
+@holds("Train a layer")
+def check_training(names):
+    """The kernels are found."""
+    assert np.abs(names.kernels - xcorr.banks.sobel()).max() < 1e-3
+
+
+@holds("Enlarge with a transposed correlation")
+def check_transposed(names):
+    expected = np.zeros((10, 3, 18, 18))
+    for y, x in np.ndindex(8, 8):
+        spread = np.einsum("nk,kcij->ncij", names.small[:, :, y, x].astype(float), names.kernels.astype(float))
+        expected[:, :, 2 * y : 2 * y + 4, 2 * x : 2 * x + 4] += spread
+    close(names.large, expected[:, :, 1:-1, 1:-1], names.small, np.abs(names.kernels).max(axis=1))
 
 
 @holds("Use torch's tensors")

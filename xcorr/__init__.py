@@ -43,6 +43,7 @@ from xcorr._sizes import choose_method, response_shape
 from xcorr._windows import correlation_indices, window_index, windows
 from xcorr._workers import get_workers, set_workers
 from xcorr.datasets import DataFormatError
+from xcorr.gradients import gradient_images, gradient_kernels
 from xcorr.peaks import Peaks
 
 if _TYPE_CHECKING:
@@ -65,6 +66,8 @@ __all__ = [
     "datasets",
     "explain",
     "get_workers",
+    "gradient_images",
+    "gradient_kernels",
     "info",
     "match",
     "plot",

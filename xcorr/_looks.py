@@ -26,10 +26,17 @@ def sums_of_magnitudes(kernels: Array) -> list[float]:
     return [sum(float(np.abs(piece.astype(np.float64)).sum()) for (piece,) in in_pieces(kernel)) for kernel in kernels]
 
 
+def as_it_lies(array: Array) -> Array:
+    """A view with the axes in memory's order, each upwards."""
+    upwards = array[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in array.strides)]
+    return upwards.transpose(sorted(range(array.ndim), key=lambda axis: -upwards.strides[axis]))
+
+
 def own_finite(taps: Array, table: Any) -> bool:
     """Whether all numbers are finite; in the level's vectors where they lie in memory without gaps."""
     if taps.dtype.kind in "biu":
         return True
+    taps = as_it_lies(taps)
     name, flags = taps.real.dtype.str[1:], taps.flags
     if name in ("f4", "f8") and taps.dtype.isnative and flags.forc and flags.aligned:
         return all_finite(table, name, taps.ravel("K").view(taps.real.dtype))
@@ -46,6 +53,7 @@ def any_faint(numbers: Array, table: Any, n_pieces: int) -> bool:
         return False
     if not (part.isnative and numbers.flags.aligned):
         return any(map(is_faint, in_pieces(numbers)))
+    numbers = as_it_lies(numbers)
     if not numbers.flags.forc:
         return any(any_subnormal(table, "f4", piece) for (piece,) in in_pieces(numbers))
     numbers = numbers.ravel("K")
