@@ -23,11 +23,17 @@ from xcorr import _layouts
         ("HWC", "HW", "NHWC", ((-1, 0, 1, 2), (-1, 0, 1, -1), (-1, 0, 1, 2))),
         ("NCHW", "HW", "NCHW", ((0, 2, 3, 1), (-1, 0, 1, -1), (0, 2, 3, 1))),
         ("CHW", "HW", "NCHW", ((-1, 1, 2, 0), (-1, 0, 1, -1), (-1, 1, 2, 0))),
+        ("NWC", "KWC", "NWC", ((0, -1, 1, 2), (0, -1, 1, 2), (0, -1, 1, 2))),
+        ("WC", "WC", "NWC", ((-1, -1, 0, 1), (-1, -1, 0, 1), (-1, -1, 0, -1))),
+        ("NCW", "KCW", "NCW", ((0, -1, 2, 1), (0, -1, 2, 1), (0, -1, 2, 1))),
+        ("NCW", "W", "NCW", ((0, -1, 2, 1), (-1, -1, 0, -1), (0, -1, 2, 1))),
+        ("NW", "KW", "NW", ((0, -1, 1, -1), (0, -1, 1, -1), (0, -1, 1, 2))),
+        ("W", "W", "NW", ((-1, -1, 0, -1), (-1, -1, 0, -1), (-1, -1, 0, -1))),
     ],
 )
 def test_a_layout_says_where_each_axis_is(images, kernels, layout, expected):
     read = _layouts.read_layout((5,) * len(images), (5,) * len(kernels), layout)
-    assert read == (layout, *expected, "C" in layout and kernels == "HW")
+    assert read == (layout, *expected, "C" in layout and kernels in ("HW", "W"))
 
 
 @pytest.mark.parametrize(
@@ -41,8 +47,8 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
 @pytest.mark.parametrize(
     ("kind", "images", "kernels", "layout", "message"),
     [
-        (TypeError, (5, 5), (2, 2), 3, "layout: got 3; allowed are None and NHWC, NCHW, NHW"),
-        (ValueError, (5, 5), (2, 2), "nhw", "layout: got 'nhw'; allowed are None and NHWC, NCHW, NHW"),
+        (TypeError, (5, 5), (2, 2), 3, "layout: got 3; allowed are None and NHWC, NCHW, NHW, NWC, NCW, NW"),
+        (ValueError, (5, 5), (2, 2), "nhw", "layout: got 'nhw'; allowed are None and NHWC, NCHW, NHW, NWC, NCW, NW"),
         (
             ValueError,
             (5, 6),
@@ -63,33 +69,56 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
                 (5,),
                 kernels,
                 layout,
-                "images: shape (5,) has 1 axis; allowed are 2, 3 or 4: "
-                "a signal is an image of one row, image[None] with kernel[None]",
+                f"images: shape (5,) has 1 axis; layout {layout!r} takes {len(layout)}, or {len(layout) - 1} without "
+                "the first",
             )
             for kernels in ((3,), (2, 2))
-            for layout in (None, "NHW", "NHWC")
+            for layout in ("NHW", "NHWC")
         ),
-        *(
-            (
-                ValueError,
-                images,
-                (3,),
-                layout,
-                "kernels: shape (3,) has 1 axis; allowed are 2, 3 or 4: "
-                "a kernel of one row is kernel[None], of one column kernel[:, None]",
-            )
-            for images in ((5, 6), (4, 5, 6))
-            for layout in (None, "NHW")
+        (
+            ValueError,
+            (5,),
+            (3,),
+            None,
+            "images: shape (5,) has 1 axis; allowed without layout are 2 to 4, with it 'NW' (one signal of 5, one "
+            "kernel)",
         ),
-        (ValueError, (), (2, 2), None, "images: shape () has 0 axes; allowed are 2, 3 or 4"),
-        (ValueError, (5, 6), (1, 2, 3, 4, 5), None, "kernels: shape (1, 2, 3, 4, 5) has 5 axes; allowed are 2, 3 or 4"),
+        (
+            ValueError,
+            (5,),
+            (2, 3),
+            None,
+            "images: shape (5,) has 1 axis; allowed without layout are 2 to 4, with it 'NW' (one signal of 5, 2 "
+            "kernels of 3)",
+        ),
         (
             ValueError,
             (5, 6),
-            (1, 2, 3, 4),
+            (3,),
+            "NHW",
+            "kernels: shape (3,) has 1 axis; layout 'NHW' takes 3, or 2 without the first",
+        ),
+        (
+            ValueError,
+            (5, 6),
+            (3,),
             None,
-            "kernels: shape (1, 2, 3, 4) does not go with images of shape (5, 6); "
-            "2 axes mean layout 'NHW', 4 mean 'NHWC'",
+            "kernels: shape (3,) has 1 axis; allowed without layout are 2 to 4, with it 'NWC' (one signal of 5 with 6 "
+            "channels, each by itself), 'NCW' (one signal of 6 with 5 channels, each by itself) or 'NW' (5 signals of "
+            "6, one kernel)",
+        ),
+        (ValueError, (), (2, 2), None, "images: shape () has 0 axes; allowed are 1 to 5"),
+        (ValueError, (5, 6), (1,) * 6, None, "kernels: shape (1, 1, 1, 1, 1, 1) has 6 axes; allowed are 1 to 5"),
+        *(
+            (
+                ValueError,
+                (5, 6),
+                kernels,
+                None,
+                f"kernels: shape {kernels} does not go with images of shape (5, 6); allowed without layout are images "
+                "of 2 axes, as 'NHW', and of 4 axes, as 'NHWC'",
+            )
+            for kernels in ((1, 2, 3, 4), (1, 2, 3, 4, 5))
         ),
         (
             ValueError,
@@ -97,11 +126,13 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
             [1, 2, 3],
             None,
             "layout: images of shape (5, 6, 7) with kernels of shape (1, 2, 3) can be read as "
-            "layout='NHW' (5 images of 6x7, 1 kernel of 2x3), "
-            "layout='NHWC' (one image of 5x6 with 7 channels, one kernel (kh, kw, C)) or "
-            "layout='NCHW' (one image of 6x7 with 5 channels, one kernel (C, kh, kw)); say which; "
-            "1 kernel of 2x3 for every channel of one 'NHWC' image are banks.per_channel(kernels, 7) with groups=7, "
-            "for the sum over its channels banks.over_channels(kernels, 7)",
+            "'NHWC' (one image of 5x6 with 7 channels, one kernel (kh, kw, C)), "
+            "'NCHW' (one image of 6x7 with 5 channels, one kernel (C, kh, kw)), "
+            "'NHW' (5 images of 6x7, 1 kernel of 2x3), "
+            "'NWC' (5 signals of 6 with 7 channels, 1 kernel of 2 with 3 channels) or "
+            "'NCW' (5 signals of 7 with 6 channels, 1 kernel of 3 with 2 channels); say which by layout= "
+            "(a bank of planes for each channel of 'NHWC' is banks.per_channel(kernels, 7) with groups=7, "
+            "for their sum banks.over_channels(kernels, 7))",
         ),
         (
             ValueError,
@@ -109,9 +140,11 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
             (2, 3),
             None,
             "layout: images of shape (5, 6, 7) with kernels of shape (2, 3) can be read as "
-            "layout='NHW' (5 images of 6x7, one kernel), "
-            "layout='NHWC' (one image of 5x6 with 7 channels, each by itself) or "
-            "layout='NCHW' (one image of 6x7 with 5 channels, each by itself); say which",
+            "'NHWC' (one image of 5x6 with 7 channels, each by itself), "
+            "'NCHW' (one image of 6x7 with 5 channels, each by itself), "
+            "'NHW' (5 images of 6x7, one kernel), "
+            "'NWC' (5 signals of 6 with 7 channels, one kernel (kw, C)) or "
+            "'NCW' (5 signals of 7 with 6 channels, one kernel (C, kw)); say which by layout=",
         ),
         (
             ValueError,

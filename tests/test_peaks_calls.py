@@ -121,7 +121,7 @@ def test_complex_responses_are_refused(dtype):
     ("shape", "layout", "words"),
     [
         ((), None, ("responses", "0 axes", "(H, W)")),
-        ((5,), None, ("responses", "1 axes", "(H, W)")),
+        ((5,), None, ("responses", "1 axis", "(H, W)")),
         ((5,), "NHW", ("responses", "'NHW'", "(H, W), (N, H, W), (N, H, W, K)")),
         ((2, 3, 4, 5, 6), "NHWC", ("responses", "5 axes", "(H, W), (H, W, K), (N, H, W, K)")),
         ((5,), "NCHW", ("responses", "(H, W), (K, H, W), (N, K, H, W)")),

@@ -102,7 +102,7 @@ def pieces(axis: Axis, side: int, apart: bool) -> list[tuple[int, int]]:
 
 
 @remembered(256)
-def reached(axes: tuple[Axis, ...], area: Area, boundary: tuple[str, str]) -> Reached:
+def reached(axes: tuple[Axis, ...], area: Area, boundary: tuple[str, ...]) -> Reached:
     """The pixels that an area's windows reach."""
     places, parts = [], []
     for axis, first, count, word in zip(axes, area.first, area.counts, boundary, strict=True):

@@ -129,7 +129,7 @@ def read_fill(fill_value: Any) -> Fill | tuple[Fill, ...]:
 
 
 def take_fill(
-    fill_value: Any, images: np.dtype[Any], boundary: tuple[str, str], n_channels: int | None = None
+    fill_value: Any, images: np.dtype[Any], boundary: tuple[str, ...], n_channels: int | None = None
 ) -> tuple[Fill, ...]:
     """`fill_value` as Python numbers, one or `n_channels`; ValueError unless the images' dtype has them.
 
@@ -249,7 +249,7 @@ def copy_in_pieces(target: npt.NDArray[Any], source: Any) -> None:
         target_piece[...] = source_piece
 
 
-def in_order(array: npt.NDArray[Any], axes: tuple[int, int, int, int]) -> npt.NDArray[Any]:
+def in_order(array: npt.NDArray[Any], axes: tuple[int, ...]) -> npt.NDArray[Any]:
     """A view with all four axes in the order of `axes`, absent ones of length 1."""
     present = array.transpose([axis for axis in axes if axis >= 0])
     return present[tuple(slice(None) if axis >= 0 else np.newaxis for axis in axes)]

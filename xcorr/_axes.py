@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import isqrt, prod
 from typing import Any, NamedTuple
 
-from xcorr._reading import Padding, checked, read_padding, read_pair, whole_number
+from xcorr._reading import Padding, checked, read_along, read_padding, whole_number
 
 # Taps in one chain of multiply-adds of a long sum, and the number of taps from which a sum is long: from there on the
 # totals of the blocks carry their rounding errors along.
@@ -158,8 +158,8 @@ def axis_padding(length: int, effective: int, stride: int, padding: Padding, axi
 
 
 def make_geometry(
-    image: tuple[int, int, int],
-    bank: tuple[int, int, int, int],
+    image: tuple[int, ...],
+    bank: tuple[int, ...],
     *,
     padding: Any = "valid",
     stride: Any = 1,
@@ -167,14 +167,18 @@ def make_geometry(
     groups: Any = 1,
     operands: tuple[str, str] = ("images", "kernels"),
     reading: str = "",
+    n_axes: int = 2,
 ) -> Geometry:
     """The geometry from (height, width, channels) of the images and (kernels, height, width, channels) of the bank.
 
-    `operands` are the arguments' names for the errors, `reading` what they say of the operands' axes.
+    There may be any number of lengths before the channels, and as many entries of the keywords along axes. `operands`
+    are the arguments' names for the errors, `reading` what they say of the operands' axes, of which there are
+    `n_axes`: where that is one, there is a row beside it that errors do not speak of.
     """
-    pads, strides, dilations = read_padding(padding), read_pair(stride, "stride"), read_pair(dilation, "dilation")
-    n_groups = whole_number(groups, "groups", 1, "an integer >= 1")
     *lengths, channels = image
+    pads, strides = read_padding(padding, len(lengths)), read_along(stride, "stride", len(lengths))
+    dilations = read_along(dilation, "dilation", len(lengths))
+    n_groups = whole_number(groups, "groups", 1, "an integer >= 1")
     n_kernels, *kernel, _ = bank
     check_groups(channels, bank, n_groups, operands, reading)
     axes = []
@@ -185,9 +189,9 @@ def make_geometry(
         axis = axis._replace(before=before, behind=behind)
         checked(8 * axis.padded, "padding", f"the bytes of {axis.padded} padded pixels")
         axes.append(axis)
-    check_kernels_fit(axes, operands, reading)
+    check_kernels_fit(axes[-1:] if n_axes == 1 else axes, operands, reading)
     geometry = Geometry(tuple(axes), channels, n_groups, n_kernels)
-    checked(prod(geometry.outputs) * max(n_kernels, 1), "padding", "the number of responses of one image")
+    checked(prod(axis.outputs for axis in axes) * max(n_kernels, 1), "padding", "the number of responses of one image")
     return geometry
 
 
@@ -203,17 +207,16 @@ def check_kernels_fit(axes: Sequence[Axis], operands: tuple[str, str], reading: 
     )
 
 
-def check_groups(
-    channels: int, bank: tuple[int, int, int, int], groups: int, operands: tuple[str, str], reading: str
-) -> None:
+def check_groups(channels: int, bank: tuple[int, ...], groups: int, operands: tuple[str, str], reading: str) -> None:
     if channels % groups:
         raise ValueError(f"groups: {groups} does not divide the {channels} channels of the {operands[0]}{reading}")
     if bank[0] % groups:
         raise ValueError(f"groups: {groups} does not divide the {bank[0]} kernels{reading}")
-    if bank[3] * groups != channels:
+    depth = bank[-1]
+    if depth * groups != channels:
         of_group = "" if groups == 1 else f" in {groups} groups, which makes {channels // groups} for each kernel"
         raise ValueError(
-            f"{operands[1]}: each has {bank[3]} {'channel' if bank[3] == 1 else 'channels'}; "
+            f"{operands[1]}: each has {depth} {'channel' if depth == 1 else 'channels'}; "
             f"the {operands[0]} have {channels}{of_group}{reading}"
         )
 

@@ -39,7 +39,7 @@ LEAST_PACKED, MOST_PACKED = 2**16, 2**22
 class Reading(NamedTuple):
     """How the operands of a plan become real kernels."""
 
-    axes: tuple[int, int, int, int]  # of the kernels: (kernel, row, column, channel), or -1
+    axes: tuple[int, ...]  # of the kernels: (kernel, row, column, channel), or -1
     each_channel: bool  # one plane is a kernel for each channel by itself
     n_kernels: int
     types: Types

@@ -101,18 +101,20 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     Parameters
     ----------
     images : array_like
-        One image or a batch: (N, H, W, C), (N, C, H, W) or (N, H, W) by `layout`, or without the first axis. Anything
+        One image or a batch: (N, H, W, C), (N, C, H, W) or (N, H, W) by `layout`, or without the first axis; signals
+        are (N, W, C), (N, C, W) or (N, W). Anything
         with ``__array__``, the buffer protocol or a CPU ``__dlpack__``; any strides and byte order; bool, integers up
         to 64 bits, float16, float32, float64, complex64 or complex128.
     kernels : array_like
         One kernel or a bank: (K, kh, kw, C), (K, C, kh, kw) or (K, kh, kw) by `layout`, or without the first axis.
         With `groups`, C is the number of channels of one group. A plane (kh, kw) with images that have channels is
         correlated with every channel by itself.
-    layout : {None, "NHWC", "NCHW", "NHW"}
+    layout : {None, "NHWC", "NCHW", "NHW", "NWC", "NCW", "NW"}
         The axes of the images; the kernels' are the same with N read as K. None reads a 4-D operand as NHWC and 2-D
-        images as NHW; 3-D images (a stack, or a photograph?) with kernels of two or three axes are ambiguous.
+        images as NHW; 3-D images (a stack, or a photograph?) with kernels of two or three axes are ambiguous. With one
+        spatial axis what is given along axes has one entry.
     padding : {"valid", "same", "full"}, int, (rows, columns) or ((top, bottom), (left, right))
-        What is added around the images, in pixels. "same" gives ceil(H / stride) rows, the smaller half first; "full"
+        What is added around the images, in pixels; on the sides of a single axis ((before, behind),). "same" gives ceil(H / stride) rows, the smaller half first; "full"
         adds the kernel's effective size less one on each side.
     boundary : {"constant", "edge", "reflect", "symmetric", "wrap"} or (rows, columns)
         What the padding holds, by `numpy.pad`'s names, at any width; of a pair the first word is for the rows above and

@@ -13,16 +13,16 @@ from xcorr._arrays import copied, held, read_fill, take_array, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Repeat, repeated_images, repeats_others
-from xcorr._layouts import check_is_no_row
+from xcorr._layouts import counted
 from xcorr._masks import read_mask
 from xcorr._methods.choice import METHODS
 from xcorr._pairs import Pairs
 from xcorr._plan import Plan, plan_for
-from xcorr._reading import read_array_shape
+from xcorr._reading import axes_in, read_array_shape
 from xcorr._reduce_peaks import peaks_shape
 from xcorr._run import run
 from xcorr._seen import Operand, SeenBank, SeenPlan
-from xcorr._settings import USUAL, read_settings, split, takes_keywords
+from xcorr._settings import KEYWORDS, USUAL, read_settings, split, takes_keywords
 from xcorr._typing import AnyArray, Array, BankKeywords, Reduce
 
 if TYPE_CHECKING:
@@ -249,12 +249,15 @@ class Correlator:
         return explained(plan, shape, plan)
 
     def __repr__(self) -> str:
-        settings = {name: value for name, value in self._settings._asdict().items() if value != getattr(USUAL, name)}
+        n_axes, settings = axes_in(self._settings.layout), {}
+        for name, value in self._settings._asdict().items():
+            if value != getattr(USUAL, name):
+                settings[name] = KEYWORDS[name].given(value, n_axes) if name in KEYWORDS else value
         four_axes = "NHWC" if self._kernels.ndim == 4 else None  # which means that layout alone
         layout, method = settings.pop("layout", four_axes), settings.pop("method", None)
         if roi := settings.get("roi"):
             settings["roi"] = ", ".join(":".join("" if bound is None else str(bound) for bound in ends) for ends in roi)
-        if (boundary := settings.get("boundary")) and boundary[0] == boundary[1]:
+        if (boundary := settings.get("boundary")) and len(set(boundary)) == 1:
             settings["boundary"] = boundary[0]
         parts = [
             f"kernels {self._kernels.shape} of {self._kernels.dtype}",
@@ -280,15 +283,23 @@ class Correlator:
 
 def check_bank(kernels: Array, layout: str | None, pairwise: bool) -> None:
     """What can be said of a bank without images."""
-    check_is_no_row(kernels.shape, "kernels")
-    if pairwise and 3 <= kernels.ndim <= (4 if layout == "NHW" else 5):
+    counts = bank_axes(layout)
+    if kernels.ndim - pairwise in counts:
         return
-    if pairwise or kernels.ndim not in ((2, 3) if layout == "NHW" else (2, 3, 4)):
-        allowed = "3, or 2 without the first" if layout == "NHW" else "2, 3 or 4"
-        allowed += ", and with pairwise=True one more" if pairwise else ""
-        raise ValueError(
-            f"kernels: shape {kernels.shape} has {kernels.ndim} axes; allowed with layout {layout!r} are {allowed}"
-        )
+    *others, last = counts
+    own = "; of signals with layout 'NW', 'NCW' or 'NWC'" if kernels.ndim == 1 else ""
+    allowed = f"{', '.join(map(str, others))} or {last}"
+    allowed += ", and with pairwise=True one more" if pairwise else ""
+    raise ValueError(
+        f"kernels: shape {kernels.shape} has {counted(kernels.ndim)}; allowed with layout {layout!r} are {allowed}{own}"
+    )
+
+
+def bank_axes(layout: str | None) -> list[int]:
+    """The numbers of axes that kernels may have."""
+    if layout is None:
+        return [2, 3, 4]
+    return sorted({len(layout), len(layout) - 1, axes_in(layout)})
 
 
 def reduced_lines(plan: Plan, call: Plan | SeenPlan, n_images: int) -> list[str]:

@@ -37,14 +37,12 @@ def read_mask(mask: Any, argument: str, allows_word: bool) -> tuple[Any, list[An
     return array, references
 
 
-def canonical(array: Array, axes: tuple[int, int, int, int]) -> Array:
+def canonical(array: Array, axes: tuple[int, ...]) -> Array:
     """A view (images or kernels, channels, rows, columns) of an operand whose axes lie at `axes`."""
     return in_order(array, axes).transpose(0, 3, 1, 2)
 
 
-def canonical_mask(
-    mask: Array, argument: str, shape: Sequence[int], axes: tuple[int, int, int, int], operand: str
-) -> Array:
+def canonical_mask(mask: Array, argument: str, shape: Sequence[int], axes: tuple[int, ...], operand: str) -> Array:
     """A view of a mask with the operand's four axes, of length 1 where the mask has none.
 
     A mask has the operand's shape, with or without channels, with or without the first axis; of three axes beside an

@@ -29,7 +29,7 @@ from xcorr._matching import (
 from xcorr._reduce_peaks import shape_of_peaks
 from xcorr._run import found_peaks
 from xcorr._score import check_it_runs, check_mask, match_images
-from xcorr._settings import takes_keywords
+from xcorr._settings import takes_keywords, word_of
 from xcorr._typing import AnyArray, AnyElement, Array, Mask, MatchKeywords, Quotient, Real, Reduce, Score, Whole
 
 if TYPE_CHECKING:
@@ -384,7 +384,7 @@ def scored(plan: MatchPlan, banks: Banks, images: Array, mask: Any, out: Any, wo
         return match_images(plan, banks, images, mask, fill, out, workers)
     shape = shape_of_peaks(plan.layout, plan.n_responses, peaks, n_images_of(images.shape, plan.layout.images[0]))
     find = partial(find_in_scores, plan, peaks, banks, images, mask, fill, workers)
-    return found_peaks(shape, plan.response, out, find)
+    return found_peaks(shape, plan.response, out, find, plan.layout.n_axes)
 
 
 def is_plain(plan: MatchPlan) -> bool:
@@ -395,9 +395,7 @@ def is_plain(plan: MatchPlan) -> bool:
 def plain_keywords(plan: MatchPlan) -> dict[str, Any]:
     """What `correlate` is told then."""
     settings = plan.settings
-    names = ("layout", "padding", "boundary", "stride", "dilation", "pairwise", "reduce", "over", "method", "precision")
-    keywords = {name: getattr(settings, name) for name in names}
-    if settings.roi is not None:
-        keywords["roi"] = tuple(slice(*bounds) for bounds in settings.roi)
+    names = ("layout", "padding", "boundary", "stride", "dilation", "roi", "pairwise", "reduce", "over", "method")
+    keywords = {name: word_of(settings, name) for name in (*names, "precision")}
     fill = plan.scoring.fill
     return {**keywords, "fill_value": 0 if fill is None else fill, "dtype": plan.response}

@@ -45,7 +45,7 @@ def find_in_scores(
     found = no_peaks(shape, plan.response)
     if n_images == 0 or plan.n_responses == 0:
         return found
-    is_possible, words = search_words(peaks, plan.response, max(plan.roi.counts))
+    is_possible, words = search_words(peaks, plan.response, max(plan.roi.counts), plan.layout.n_axes)
     records = found.reshape(n_images, -1, peaks.k)
     at_once = BYTES_AT_ONCE // (prod(plan.sizes) * bytes_each(plan))
     for first in range(0, n_images, max(1, at_once)):

@@ -144,7 +144,7 @@ class MatchPlan:
             self.n_responses = bank[0]
             reading = reading_of(images_shape, templates_shape, self.layout, 1)
             if self.layout.each_channel:
-                image, bank = (*image[:2], 1), (1, *bank[1:])
+                image, bank = (*image[:-1], 1), (1, *bank[1:])
             geometry = make_geometry(
                 image,
                 bank,
@@ -153,6 +153,7 @@ class MatchPlan:
                 dilation=settings.dilation,
                 operands=("images", "templates"),
                 reading=reading,
+                n_axes=self.layout.n_axes,
             )
         self.geometry = geometry
         pads = any(axis.before or axis.behind for axis in geometry.axes)

@@ -1,6 +1,7 @@
 """Image i with kernel or bank i: a call for each, or for those that lie so and are small, one whose groups they are."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,8 @@ class Pairs:
             workers = _workers.count_workers(workers)
         if self.plan.peaks is not None:
             of_peaks = peaks_shape(self.plan, self.plan.peaks, len(images))
-            return found_peaks(of_peaks, types.response, out, lambda: self.find_peaks(images, workers))
+            find = partial(self.find_peaks, images, workers)
+            return found_peaks(of_peaks, types.response, out, find, self.plan.layout.n_axes)
         if reduction is not None:
             return reduced(reduction, len(images), out, lambda targets: self.reduce_all(images, targets, workers))
         target, _held = (None, []) if out is None else check_out(out, shape, types.response)
@@ -86,7 +88,7 @@ class Pairs:
             if at_once:
                 end = min(first + at_once, len(images))
                 own, responses = images[first:end], result[first:end]
-                own, responses = own.reshape(-1, *own.shape[-2:]), responses.reshape(-1, *responses.shape[-2:])
+                own, responses = self.planes_of(own), self.planes_of(responses)
                 self.of_some(first, end, True)(own, out=responses, workers=workers)
             else:
                 self.of_some(first, first + 1, False)(images[first], out=result[first], workers=workers)
@@ -100,8 +102,7 @@ class Pairs:
         for first in range(0, len(images), at_once or 1):
             if at_once:
                 end = min(first + at_once, len(images))
-                planes = images[first:end].reshape(-1, *images.shape[-2:])
-                found = self.of_some(first, end, True)(planes, workers=workers)
+                found = self.of_some(first, end, True)(self.planes_of(images[first:end]), workers=workers)
                 for result, own in zip(results, (found,) if reduction.alone else found, strict=True):
                     result[first:end] = own.reshape(result[first:end].shape)
             else:
@@ -113,10 +114,15 @@ class Pairs:
     def find_peaks(self, images: Array, workers: Any) -> Array:
         """The peaks of all images' responses."""
         peaks: Any = self.plan.peaks
-        found = no_peaks(peaks_shape(self.plan, peaks, len(images)), self.plan.types.response)
+        shape = peaks_shape(self.plan, peaks, len(images))
+        found = no_peaks(shape, self.plan.types.response, self.plan.layout.n_axes)
         for index in range(len(images)):
             found[index] = self.of_some(index, index + 1, False)(images[index], workers=workers)
         return found
+
+    def planes_of(self, images: Array) -> Array:
+        """The channels of all images, one after the other."""
+        return images.reshape(-1, *images.shape[-self.plan.layout.n_axes :])
 
     def images_at_once(self, images: Array) -> int:
         """Images that are groups of one call, 0 where they cannot be: by the direct method, whose bits are the same.
@@ -125,7 +131,7 @@ class Pairs:
         pixels are looked for, each image is looked at by itself.
         """
         plan, (image, *_, channel), kernel = self.plan, self.plan.layout.images, self.plan.layout.response[3]
-        in_planes = plan.layout.word == "NCHW" or (plan.layout.word == "NHW" and kernel < 0)
+        in_planes = plan.layout.word in ("NCHW", "NCW") or ("C" not in plan.layout.word and kernel < 0)
         if plan.method != "direct" or plan.layout.each_channel or not in_planes or _dispatch.subnormals_are_slow():
             return 0
         if not follow(images, image, channel):
@@ -143,8 +149,10 @@ class Pairs:
         kernels, words, bias, fill = self.kernels[first:end], self.words, self.bias, self.fill
         if as_groups:
             n_images, geometry = len(kernels), self.plan.geometry
-            words = {**words, "layout": "NCHW", "groups": n_images * geometry.groups, "method": "direct"}
-            kernels = kernels.reshape(-1, geometry.depth, *geometry.kernel_shape)
+            n_axes = self.plan.layout.n_axes
+            layout = "NCW" if n_axes == 1 else "NCHW"
+            words = {**words, "layout": layout, "groups": n_images * geometry.groups, "method": "direct"}
+            kernels = kernels.reshape(-1, geometry.depth, *geometry.kernel_shape[-n_axes:])
             bias = None if bias is None else np.tile(bias, n_images)
             fill = fill * n_images if len(fill) > 1 else fill
         else:

@@ -51,8 +51,9 @@ class Plan:
             padding=settings.padding,
             stride=settings.stride,
             dilation=settings.dilation,
-            groups=groups_of(self.layout, image[2], settings.groups),
+            groups=groups_of(self.layout, image[-1], settings.groups),
             reading=reading_of(images_shape, kernels_shape, self.layout, settings.groups),
+            n_axes=self.layout.n_axes,
         )
         self.area, geometry = part_of(geometry, settings)
         self.peaks = peaks_of(settings.reduce, settings.over, self.area, self.types.response)
@@ -65,12 +66,9 @@ class Plan:
     def take_geometry(self, geometry: Geometry) -> None:
         """Take the sizes of the responses that are wanted, of which there may be none."""
         self.geometry = geometry
-        outputs = tuple(count for _, count in self.area)
         self.depth = self.geometry.channels // self.geometry.groups * (2 if self.types.images.kind == "c" else 1)
         self.n_kernels = self.geometry.n_kernels // self.geometry.groups * self.parts
-        sizes = (1, *outputs, self.geometry.n_kernels)
-        self.one_response = arranged(sizes, self.layout.response)
-        self.response_bytes = prod(sizes) * self.types.response.itemsize
+        self.take_response_sizes()
         self.engines: dict[tuple[str, str], Engine] = {}
         self.surely_fits = False
         self.forms: dict[str, str] = {}
@@ -78,6 +76,12 @@ class Plan:
         n_outside = max(across.outside, min(down.outside, direct.LARGEST_TABLE))
         self.table_bytes = 8 * n_outside
         self.is_small = n_outside <= LARGEST_CACHED
+
+    def take_response_sizes(self) -> None:
+        """The shape and the bytes of one image's response in the layout."""
+        sizes = (1, *(count for _, count in self.area), self.geometry.n_kernels)
+        self.one_response = arranged(sizes, self.layout.response)
+        self.response_bytes = prod(sizes) * self.types.response.itemsize
 
     @functools.cached_property
     def multiply_adds(self) -> int:
@@ -241,7 +245,7 @@ def plan_for(
     if settings.pairwise:
         kernels_shape = of_one_image(settings.layout, images_shape, kernels_shape)
     image = images_shape
-    if len(image) == 4 or (len(image) == 3 and settings.layout == "NHW"):
+    if len(image) == len(settings.layout or "NHWC"):
         image = (1, *image[1:])
     key = (settings, level, image, images_dtype.str, kernels_shape, kernels_dtype.str)
     plan: Plan | None = _cache.plans.find(key)

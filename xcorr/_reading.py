@@ -14,7 +14,8 @@ from xcorr._typing import BoundaryWord, Layout, Method, Over, Overflow, Precisio
 
 MOST_REDUCTIONS = 64  # in a tuple, which needs no word twice
 MOST_AXES = 64  # of an array in NumPy
-LAYOUTS = get_args(Layout)
+LAYOUTS: tuple[str, ...] = get_args(Layout)
+PICTURES = tuple(word for word in LAYOUTS if "H" in word and "D" not in word)
 BOUNDARIES = get_args(BoundaryWord)
 METHODS = get_args(Method)[1:]
 PRECISIONS = get_args(Precision)
@@ -22,9 +23,12 @@ OVERFLOWS = get_args(Overflow)
 REDUCTIONS = get_args(Reduce)
 OVERS = get_args(Over)
 PADDING_WORDS = ("valid", "same", "full")
-Padding = str | tuple[tuple[int, int], tuple[int, int]]
-Roi = tuple[tuple[int | None, int | None], tuple[int | None, int | None]]
-"""The bounds of the slices of rows and of columns."""
+AXES = {1: ("columns",), 2: ("rows", "columns"), 3: ("planes", "rows", "columns")}
+"""The spatial axes of a layout by their number, in order."""
+
+Padding = str | tuple[tuple[int, int], ...]
+Roi = tuple[tuple[int | None, int | None], ...]
+"""The bounds of the slices along each axis."""
 
 
 def checked(value: int, argument: str, what: str) -> int:
@@ -48,16 +52,21 @@ def read_word(word: Any, argument: str, words: Sequence[str]) -> str:
     return plain(word, words)
 
 
-def read_layout_word(layout: Any) -> str | None:
+def read_layout_word(layout: Any, words: tuple[str, ...] = LAYOUTS) -> str | None:
     """The word as a str, or None; TypeError or ValueError if it is neither."""
     if layout is None:
         return None
-    problem = f"layout: got {shown(layout)}; allowed are None and {', '.join(LAYOUTS)}"
+    problem = f"layout: got {shown(layout)}; allowed are None and {', '.join(words)}"
     if not isinstance(layout, str):
         raise TypeError(problem)
-    if layout not in LAYOUTS:
+    if layout not in words:
         raise ValueError(problem)
-    return plain(layout, LAYOUTS)
+    return plain(layout, words)
+
+
+def read_picture_layout(layout: Any) -> str | None:
+    """The same of pictures, which have two spatial axes."""
+    return read_layout_word(layout, PICTURES)
 
 
 def plain(word: str, words: Sequence[str]) -> str:
@@ -102,80 +111,111 @@ def items_of(value: Any, argument: str, most: int, allowed: str) -> tuple[Any, .
         raise TypeError(f"{argument}: got {shown(value)}; allowed is {allowed}") from None
 
 
-def read_pair(value: Any, argument: str) -> tuple[int, int]:
-    """A stride or dilation: an integer for both directions, or (rows, columns)."""
-    allowed = "an integer >= 1 or a pair (rows, columns) of them"
+def axes_in(layout: str | None) -> int:
+    """The spatial axes of a layout; without one there are two."""
+    return 2 if layout is None else len(spatial(layout))
+
+
+def spatial(word: str) -> str:
+    """The letters of a layout's spatial axes, in order."""
+    return "".join(letter for letter in word if letter not in "NCK")
+
+
+def listed(n_axes: int, of_axis: str = "{}") -> str:
+    """Names of so many spatial axes as a tuple shows them."""
+    names = [of_axis.format(name) for name in AXES[n_axes]]
+    return f"({', '.join(names)}{',' * (n_axes == 1)})"
+
+
+def with_rows(values: tuple[Any, ...], neutral: Any) -> tuple[Any, ...]:
+    """What is given along each axis, of a single one with a row that is one pixel high beside it."""
+    return values if len(values) > 1 else (neutral, *values)
+
+
+def read_along(value: Any, argument: str, n_axes: int = 2) -> tuple[int, ...]:
+    """A stride or dilation along each axis, from an integer for all or a tuple."""
+    names = listed(n_axes)
+    allowed = f"an integer >= 1 or a {'pair ' if n_axes == 2 else 'tuple '}{names} of them"
     if not is_sequence(value):
-        number = whole_number(value, argument, 1, allowed)
-        return number, number
-    items = items_of(value, argument, 2, allowed)
-    if len(items) != 2:
+        return (whole_number(value, argument, 1, allowed),) * n_axes
+    items = items_of(value, argument, n_axes, allowed)
+    if len(items) != n_axes:
         raise ValueError(f"{argument}: got {shown(value)}; allowed is {allowed}")
-    rows, columns = (whole_number(item, argument, 1, allowed, value) for item in items)
+    return tuple(whole_number(item, argument, 1, allowed, value) for item in items)
+
+
+def read_pair(value: Any, argument: str) -> tuple[int, int]:
+    """A stride or dilation of rows and of columns."""
+    rows, columns = read_along(value, argument)
     return rows, columns
 
 
-def read_padding(padding: Any) -> Padding:
-    """One of the words, or ((top, bottom), (left, right))."""
-    allowed = (
-        f"{', '.join(map(repr, PADDING_WORDS))}, an integer >= 0, (rows, columns) or ((top, bottom), (left, right))"
-    )
+ENDS = {1: "((before, behind),)", 2: "((top, bottom), (left, right))", 3: "((before, behind) of each)"}
+
+
+def read_padding(padding: Any, n_axes: int = 2) -> Padding:
+    """One of the words, or (before, behind) along each axis."""
+    allowed = f"{', '.join(map(repr, PADDING_WORDS))}, an integer >= 0, {listed(n_axes)} or {ENDS[n_axes]}"
+    problem = f"padding: got {shown(padding)}; allowed is {allowed}"
     if isinstance(padding, str):
         if padding not in PADDING_WORDS:
-            raise ValueError(f"padding: got {shown(padding)}; allowed is {allowed}")
+            raise ValueError(problem)
         return plain(padding, PADDING_WORDS)
     if not is_sequence(padding):
         number = whole_number(padding, "padding", 0, allowed)
-        return (number, number), (number, number)
-    items = items_of(padding, "padding", 2, allowed)
-    if len(items) != 2 or is_sequence(items[0]) != is_sequence(items[1]):
-        raise ValueError(f"padding: got {shown(padding)}; allowed is {allowed}")
+        return ((number, number),) * n_axes
+    items = items_of(padding, "padding", max(n_axes, 2), allowed)
+    if len(items) != n_axes or len({is_sequence(item) for item in items}) > 1:
+        hint = ""
+        if n_axes == 1 and len(items) == 2 and not any(map(is_sequence, items)):
+            hint = f"; before and behind the one axis are ({shown(padding)},)"
+        raise ValueError(problem + hint)
     if not is_sequence(items[0]):
-        rows, columns = (whole_number(item, "padding", 0, allowed, padding) for item in items)
-        return (rows, rows), (columns, columns)
-    ends = tuple(items_of(item, "padding", 2, allowed) for item in items)
+        numbers = [whole_number(item, "padding", 0, allowed, padding) for item in items]
+        return tuple((number, number) for number in numbers)
+    ends = [items_of(item, "padding", 2, allowed) for item in items]
     if any(len(item) != 2 for item in ends):
-        raise ValueError(f"padding: got {shown(padding)}; allowed is {allowed}")
-    top, bottom, left, right = (whole_number(end, "padding", 0, allowed, padding) for item in ends for end in item)
-    return (top, bottom), (left, right)
+        raise ValueError(problem)
+    of_ends = [[whole_number(end, "padding", 0, allowed, padding) for end in item] for item in ends]
+    return tuple((before, behind) for before, behind in of_ends)
 
 
-def read_boundary(boundary: Any) -> tuple[str, str]:
-    """The words for rows and for columns, from one for both or a pair."""
+def read_boundary(boundary: Any, n_axes: int = 2) -> tuple[str, ...]:
+    """The words along each axis, from one for all or a tuple."""
     words = ", ".join(map(repr, BOUNDARIES))
-    problem = f"boundary: got {shown(boundary)}; allowed are {words} and a pair (rows, columns) of them"
+    allowed = f"{words} and a {'pair' if n_axes == 2 else 'tuple'} {listed(n_axes)} of them"
+    problem = f"boundary: got {shown(boundary)}; allowed are {allowed}"
     if isinstance(boundary, str):
-        pair: tuple[Any, ...] = (boundary, boundary)
+        items: tuple[Any, ...] = (boundary,) * n_axes
     elif is_sequence(boundary):
-        pair = items_of(boundary, "boundary", 2, f"{words} and a pair (rows, columns) of them")
+        items = items_of(boundary, "boundary", n_axes, allowed)
     else:
         raise TypeError(problem)
-    if len(pair) != 2:
+    if len(items) != n_axes:
         raise ValueError(problem)
-    if not all(isinstance(word, str) for word in pair):
+    if not all(isinstance(word, str) for word in items):
         raise TypeError(problem)
-    if not all(word in BOUNDARIES for word in pair):
+    if not all(word in BOUNDARIES for word in items):
         raise ValueError(problem)
-    return plain(pair[0], BOUNDARIES), plain(pair[1], BOUNDARIES)
+    return tuple(plain(word, BOUNDARIES) for word in items)
 
 
-def read_roi(roi: Any) -> Roi | None:
-    """The bounds of one slice for the rows and one for the columns of a response, as they are given; None for all."""
+def read_roi(roi: Any, n_axes: int = 2) -> Roi | None:
+    """The bounds of one slice for each axis of a response, as they are given; None for all."""
     if roi is None:
         return None
-    allowed = "None and a pair (rows, columns) of slices of step 1"
+    allowed = f"None and a {'pair' if n_axes == 2 else 'tuple'} {listed(n_axes)} of slices of step 1"
     problem = f"roi: got {shown(roi)}; allowed are {allowed}"
     if not is_sequence(roi):
         raise TypeError(problem)
-    items = items_of(roi, "roi", 2, allowed)
-    if len(items) != 2:
+    items = items_of(roi, "roi", n_axes, allowed)
+    if len(items) != n_axes:
         raise ValueError(problem)
     if not all(type(item) is slice for item in items):
         raise TypeError(problem)
     if any(item.step is not None and read_bound(item.step, roi, allowed) != 1 for item in items):
         raise ValueError(problem)
-    rows, columns = ((read_bound(item.start, roi, allowed), read_bound(item.stop, roi, allowed)) for item in items)
-    return rows, columns
+    return tuple((read_bound(item.start, roi, allowed), read_bound(item.stop, roi, allowed)) for item in items)
 
 
 def read_bound(bound: Any, roi: Any, allowed: str) -> int | None:

@@ -173,4 +173,5 @@ def integers_of(values: Array, dtype: np.dtype[Any]) -> Array:
 def positions_of(places: Array, reduction: Reduction) -> Array:
     """Places in the order of rows as their coordinates (..., axes) in the whole response."""
     within: Array = np.stack(np.unravel_index(places, reduction.outputs), axis=-1)
-    return within.astype(np.intp, copy=False) + np.array(reduction.first, np.intp)
+    in_whole = within.astype(np.intp, copy=False) + np.array(reduction.first, np.intp)
+    return in_whole[..., -reduction.n_axes :]

@@ -36,7 +36,7 @@ def peaks_shape(plan: Plan, peaks: Peaks, n_images: int) -> tuple[int, ...]:
 
 def shape_of_peaks(layout: Layout, n_kernels: int, peaks: Peaks, n_images: int) -> tuple[int, ...]:
     """The same of responses of that layout."""
-    images, kernels = layout.response[0] >= 0, layout.response[3] >= 0 and peaks.per == "kernel"
+    images, kernels = layout.response[0] >= 0, layout.response[-1] >= 0 and peaks.per == "kernel"
     return (*((n_images,) if images else ()), *((n_kernels,) if kernels else ()), peaks.k)
 
 
@@ -47,7 +47,7 @@ def find_in_responses(job: Job, peaks: Peaks) -> Array:
     n_rows, n_columns = (count for _, count in plan.area)
     if job.n_images == 0 or plan.geometry.n_kernels == 0:
         return found
-    is_possible, words = search_words(peaks, plan.types.response, max(n_rows, n_columns))
+    is_possible, words = search_words(peaks, plan.types.response, max(n_rows, n_columns), plan.layout.n_axes)
     records = found.reshape(job.n_images, -1, peaks.k)
     at_once = BYTES_AT_ONCE // plan.response_bytes
     for first in range(0, job.n_images, max(1, at_once)):
@@ -64,7 +64,7 @@ def find_in_responses(job: Job, peaks: Peaks) -> Array:
 
 def find_in_map(responses: Array, peaks: Peaks, plan: Plan) -> Array:
     """The peaks of finished responses (images, rows, columns, kernels) of a plan."""
-    found = peaks(responses, "NHWC")
+    found = peaks.find(responses, plan.layout.n_axes)
     return in_whole(found.reshape(peaks_shape(plan, peaks, len(responses))), plan.area)
 
 
@@ -72,8 +72,9 @@ def in_whole(found: Array, area: Span) -> Array:
     """The same peaks with places of the whole response, of which they are looked for in an area."""
     there = found["kernel"] >= 0
     for name, (begin, _) in zip(("row", "column"), area, strict=True):
-        found[name][there] += begin
-        found["sub_" + name][there] += begin
+        if name in (found.dtype.names or ()):
+            found[name][there] += begin
+            found["sub_" + name][there] += begin
     return found
 
 

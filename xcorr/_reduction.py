@@ -29,6 +29,7 @@ class Reduction(NamedTuple):
     n_kernels: int
     has_images: bool  # whether the response has an axis of images, and one of kernels
     has_kernels: bool
+    n_axes: int = 2  # spatial axes of the response: a single one is a row
 
     @property
     def lacks_all(self) -> bool:
@@ -51,8 +52,8 @@ class Reduction(NamedTuple):
     def sizes(self, name: str, n_images: int) -> tuple[int, ...]:
         """The shape of a result with all of its axes."""
         if self.over_kernels:
-            return (n_images, *self.outputs)
-        return (n_images, self.n_kernels, *((len(self.outputs),) if name in ("argmax", "argmin") else ()))
+            return (n_images, *self.outputs[-self.n_axes :])
+        return (n_images, self.n_kernels, *((self.n_axes,) if name in ("argmax", "argmin") else ()))
 
     def shape(self, name: str, n_images: int) -> tuple[int, ...]:
         """The shape of a result, without the axes that the response has not."""
@@ -105,7 +106,8 @@ def reduction_of(
         (first_row, first_column),
         n_kernels,
         layout.response[0] >= 0,
-        layout.response[3] >= 0,
+        layout.response[-1] >= 0,
+        layout.n_axes,
     )
     if not reduction.over_kernels and n_positions >= MOST_SUMMED and {"mean", "energy"} & set(names):
         raise ValueError(f"reduce: got {reduce!r} for {n_positions} positions; sums are of fewer than {MOST_SUMMED}")

@@ -6,6 +6,7 @@
 Integers are summed as Python integers, all else in long double. Nothing is checked here and nothing is fast.
 """
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -14,10 +15,11 @@ import numpy as np
 from xcorr._reference_axes import (
     arranged,
     channels_last,
+    each,
     mask_of_channels,
+    n_axes_of,
     padded,
     padding_of,
-    pair,
     shape_of,
     shares_of,
 )
@@ -53,7 +55,8 @@ def correlate(
     if isinstance(mask, str):
         mask = np.isfinite(images)
     layout = layout or ("NHWC" if 4 in (images.ndim, kernels.ndim) else "NHW")
-    if "C" in layout and kernels.ndim == 2:
+    n_axes = n_axes_of(layout)
+    if "C" in layout and kernels.ndim == n_axes:
         keywords = {"padding": padding, "boundary": boundary, "fill_value": fill_value, "stride": stride, "roi": roi}
         keywords |= {"dilation": dilation, "bias": bias, "conjugate": conjugate, "normalize": normalize}
         return _each_channel(images, kernels, layout, mask, keywords)
@@ -65,45 +68,47 @@ def correlate(
     kernels = channels_last(kernels.astype(exact), layout, has_kernel_axis)
     if conjugate:
         kernels = np.conjugate(kernels)
-    n_kernels, height, width, depth = kernels.shape
+    n_kernels, *lengths, depth = kernels.shape
     bias = np.zeros(n_kernels, exact) if bias is None else np.asarray(bias).astype(exact).reshape(n_kernels)
 
-    (row_stride, column_stride), (row_dilation, column_dilation) = pair(stride), pair(dilation)
-    spans = (height - 1) * row_dilation + 1, (width - 1) * column_dilation + 1
-    pads = padding_of(padding, images.shape[1:3], spans, (row_stride, column_stride))
+    strides, dilations = each(stride, n_axes), each(dilation, n_axes)
+    spans = [(length - 1) * apart + 1 for length, apart in zip(lengths, dilations, strict=True)]
+    pads = padding_of(padding, images.shape[1:-1], spans, strides)
     images = padded(images, pads, boundary, fill_value if is_seen else 0)
     shares = padded(shares, pads, boundary, 0)
-    n_rows = (images.shape[1] - spans[0]) // row_stride + 1
-    n_columns = (images.shape[2] - spans[1]) // column_stride + 1
+    outputs = [(size - span) // by + 1 for size, span, by in zip(images.shape[1:-1], spans, strides, strict=True)]
 
-    response = np.zeros((len(images), n_rows, n_columns, n_kernels), exact)
+    response = np.zeros((len(images), *outputs, n_kernels), exact)
     with np.errstate(all="ignore"):
-        for y, x, k in np.ndindex(n_rows, n_columns, n_kernels):
-            rows = y * row_stride + row_dilation * np.arange(height)
-            columns = x * column_stride + column_dilation * np.arange(width)
+        for *at, k in np.ndindex(*response.shape[1:]):
+            along = [
+                first * by + apart * np.arange(length)
+                for first, by, apart, length in zip(at, strides, dilations, lengths, strict=True)
+            ]
             first_channel = k // (n_kernels // groups) * depth
-            place = (slice(None), rows[:, None], columns, slice(first_channel, first_channel + depth))
+            place = (slice(None), *np.ix_(*along), slice(first_channel, first_channel + depth))
+            windows, target = images[place], (slice(None), *at, k)
             if is_seen:
-                response[:, y, x, k] = (images[place] * kernels[k]).sum(axis=(1, 2, 3)) + bias[k]
+                response[target] = (windows * kernels[k]).sum(axis=tuple(range(1, n_axes + 2))) + bias[k]
             else:
-                pairs = zip(images[place], shares[place], strict=True)
-                response[:, y, x, k] = [_seen_sum(*pair, kernels[k], normalize) + bias[k] for pair in pairs]
+                pairs = zip(windows, shares[place], strict=True)
+                response[target] = [_seen_sum(*pair, kernels[k], normalize) + bias[k] for pair in pairs]
         response = response.astype(final)
     return arranged(response if roi is None else response[(slice(None), *roi)], layout, has_image_axis, has_kernel_axis)
 
 
 def _each_channel(images, kernel, layout, mask, keywords):
     """The responses of every channel by itself."""
-    axis = -1 if layout == "NHWC" else -3
+    axis, without = -1 if layout[-1] == "C" else -kernel.ndim - 1, layout.replace("C", "")
     channels, masks = np.moveaxis(images, axis, 0), mask_of_channels(mask, images, layout)
     own = [
-        correlate(one, kernel, mask=seen, layout="NHW", **keywords) for one, seen in zip(channels, masks, strict=True)
+        correlate(one, kernel, mask=seen, layout=without, **keywords) for one, seen in zip(channels, masks, strict=True)
     ]
     return np.stack(own, axis)
 
 
 def _seen_sum(window, shares, kernel, normalize):
-    """The sum of the products of a window and a kernel (rows, columns, channels) of which shares are seen."""
+    """The sum of the products of a window and a kernel (spatial axes, channels) of which shares are seen."""
     pixels, taps, own = window[shares > 0], kernel[shares > 0], shares[shares > 0]
     products = pixels * taps
     parts = [(own * products.real).sum(), (own * products.imag).sum()]
@@ -145,67 +150,64 @@ def peaks(
 ):
     """Records of the best places of each map or, per image, of all maps of an image."""
     responses = np.asarray(responses)
-    maps = _maps(responses, layout)
-    n_images, _, _, n_kernels = maps.shape
+    layout = layout or ("NHW" if responses.ndim == 2 else "NHWC")
+    n_axes = n_axes_of(layout)
+    names = ("depth", "row", "column")[-n_axes:]
+    has_images = responses.ndim == n_axes + 2 or (responses.ndim == n_axes + 1 and "C" not in layout)
+    has_kernels = responses.ndim == n_axes + 2 or (responses.ndim == n_axes + 1 and "C" in layout)
+    native = responses.astype(responses.dtype.newbyteorder("="))
+    maps = _response_in_order(native, layout, has_images, has_kernels)
+    n_images, n_kernels = maps.shape[0], maps.shape[-1]
     kernels = [[kernel] for kernel in range(n_kernels)] if per == "kernel" else [range(n_kernels)]
-    score = responses.dtype.newbyteorder("=")
-    fields = [("score", score), ("row", np.intp), ("column", np.intp), ("kernel", np.intp)]
-    fields += [("sub_row", np.float64), ("sub_column", np.float64)]
+    score = native.dtype
+    fields = [("score", score), *((name, np.intp) for name in (*names, "kernel"))]
+    fields += [(f"sub_{name}", np.float64) for name in names]
     records = np.empty((n_images, len(kernels), k), fields)
-    records[...] = (np.nan if score.kind == "f" else 0, -1, -1, -1, np.nan, np.nan)
+    records[...] = (np.nan if score.kind == "f" else 0, *[-1] * (n_axes + 1), *[np.nan] * n_axes)
     if threshold is not None and score.kind == "f":
         with np.errstate(over="ignore"):
             threshold = float(score.type(threshold))
     for image, group in np.ndindex(records.shape[:2]):
         found = []
         for kernel in kernels[group]:
-            values = maps[image, :, :, kernel].tolist()
-            for row, column in _candidates(values, threshold, border, largest):
-                found.append((values[row][column], row, column, kernel))
+            values = maps[image, ..., kernel]
+            found += [(values[at].item(), *at, kernel) for at in _candidates(values, threshold, border, largest)]
         found.sort(key=lambda peak: (-peak[0] if largest else peak[0], *peak[1:]))
         accepted = found[:1]
         for peak in found[1:]:
-            near = [max(abs(peak[1] - other[1]), abs(peak[2] - other[2])) < min_distance for other in accepted]
+            near = [
+                max(abs(one - own) for own, one in zip(peak[1:-1], other[1:-1], strict=True)) < min_distance
+                for other in accepted
+            ]
             if not any(near):
                 accepted.append(peak)
-        for place, (value, row, column, kernel) in enumerate(accepted[:k]):
-            values = maps[image, :, :, kernel].tolist()
-            sub_row = row + _offset([line[column] for line in values], row, subpixel)
-            sub_column = column + _offset(values[row], column, subpixel)
-            records[image, group, place] = (value, row, column, kernel, sub_row, sub_column)
-    if responses.ndim == 2 or (responses.ndim == 3 and layout == "NHW") or per == "image":
+        for place, (value, *at, kernel) in enumerate(accepted[:k]):
+            values, subs = maps[image, ..., kernel], []
+            for axis, own in enumerate(at):
+                line = values[tuple(slice(None) if other == axis else at[other] for other in range(n_axes))]
+                subs.append(own + _offset(line.tolist(), own, subpixel))
+            records[image, group, place] = (value, *at, kernel, *subs)
+    if not has_kernels or per == "image":
         records = records[:, 0]
-    return records if responses.ndim == 4 or (responses.ndim == 3 and layout == "NHW") else records[0]
-
-
-def _maps(responses, layout):
-    """(N, rows, columns, K) of native numbers, whatever the layout of the images was."""
-    responses = responses.astype(responses.dtype.newbyteorder("="))
-    if responses.ndim == 2:
-        return responses[None, :, :, None]
-    if responses.ndim == 3 and layout == "NHW":
-        return responses[..., None]
-    if responses.ndim == 3:
-        responses = responses[None]
-    return np.moveaxis(responses, 1, -1) if layout == "NCHW" else responses
+    return records if has_images else records[0]
 
 
 def _candidates(values, threshold, border, largest):
-    """(row, column) of what is not under those that follow and over those that precede; NaN is under everything."""
-    height, width, sign = len(values), len(values[0]), 1 if largest else -1
-    lowest = -math.inf
-    numbers = [[lowest if value != value else sign * value for value in line] for line in values]
-    for row in range(border, height - border):
-        for column in range(border, width - border):
-            number = numbers[row][column]
-            around = [(row + down, column + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
-            around = [(y, x) for y, x in around if 0 <= y < height and 0 <= x < width]
-            before = all(number > numbers[y][x] for y, x in around if (y, x) < (row, column))
-            behind = all(number >= numbers[y][x] for y, x in around if (y, x) > (row, column))
-            is_number = values[row][column] == values[row][column]
-            reaches = threshold is None or number >= sign * threshold
-            if before and behind and is_number and reaches:
-                yield row, column
+    """Places of what is not under those that follow and over those that precede; NaN is under everything."""
+    sign = 1 if largest else -1
+    numbers = {at: value * sign if value == value else -math.inf for at, value in np.ndenumerate(values.astype(object))}
+    inner = [range(border, length - border) for length in values.shape]
+    for at in itertools.product(*inner):
+        number = numbers[at]
+        steps = itertools.product((-1, 0, 1), repeat=values.ndim)
+        around = [tuple(own + step for own, step in zip(at, by, strict=True)) for by in steps]
+        around = [other for other in around if other in numbers]
+        before = all(number > numbers[other] for other in around if other < at)
+        behind = all(number >= numbers[other] for other in around if other > at)
+        is_number = values[at] == values[at]
+        reaches = threshold is None or number >= sign * threshold
+        if before and behind and is_number and reaches:
+            yield at
 
 
 def _offset(values, place, subpixel):
@@ -229,16 +231,16 @@ def reduce(response, name, *, over="positions", layout="NHWC", has_images=True, 
     long doubles', a mean of integers is rounded once. Places are (row, column) where positions are reduced.
     """
     ordered = _response_in_order(np.asarray(response), layout, has_images, has_kernels)
-    n_images, n_rows, n_columns, n_kernels = ordered.shape
+    n_images, *outputs, n_kernels = ordered.shape
     result = []
     for image in ordered:
         lines = image.reshape(-1, n_kernels).T if over == "positions" else image.reshape(-1, n_kernels)
         found = [_reduced(line, name) for line in lines]
         if name in ("argmax", "argmin") and over == "positions":
-            found = [divmod(place, n_columns) for place in found]
+            found = [np.unravel_index(place, outputs) for place in found]
         result.append(found)
-    shape = (n_images, n_kernels) if over == "positions" else (n_images, n_rows, n_columns)
-    places = (2,) if name in ("argmax", "argmin") and over == "positions" else ()
+    shape = (n_images, n_kernels) if over == "positions" else (n_images, *outputs)
+    places = (len(outputs),) if name in ("argmax", "argmin") and over == "positions" else ()
     reduced = np.array(result).reshape(*shape, *places)
     if over == "positions" and not has_kernels:
         reduced = reduced[:, 0]
@@ -246,11 +248,11 @@ def reduce(response, name, *, over="positions", layout="NHWC", has_images=True, 
 
 
 def _response_in_order(response, layout, has_images, has_kernels):
-    """(N, rows, columns, K), whatever the layout and the axes that there are."""
+    """(N, spatial axes, K), whatever the layout and the axes that there are."""
     response = response if has_images else response[None]
     if not has_kernels:
         return response[..., None]
-    return np.moveaxis(response, 1, -1) if layout == "NCHW" else response
+    return np.moveaxis(response, 1, -1) if layout[1] == "C" else response
 
 
 def _reduced(line, name):

@@ -7,11 +7,12 @@ import numpy as np
 from xcorr._reference_axes import (
     arranged,
     channels_last,
+    each,
     mask_of_channels,
+    n_axes_of,
     one_mask_each,
     padded,
     padding_of,
-    pair,
     shares_of,
 )
 
@@ -56,10 +57,10 @@ def match(
         operands = zip(images, templates, seen, taps, strict=True)
         keywords["layout"] = layout
         return np.stack([match(*pair, mask=one, template_mask=other, **keywords) for *pair, one, other in operands])
-    if "C" in layout and templates.ndim == 2:
-        axis = -1 if layout == "NHWC" else -3
+    if "C" in layout and templates.ndim == n_axes_of(layout):
+        axis = -1 if layout[-1] == "C" else -templates.ndim - 1
         channels, masks = np.moveaxis(images, axis, 0), mask_of_channels(mask, images, layout)
-        keywords |= {"layout": "NHW", "template_mask": template_mask}
+        keywords |= {"layout": layout.replace("C", ""), "template_mask": template_mask}
         return np.stack(
             [match(one, templates, mask=own, **keywords) for one, own in zip(channels, masks, strict=True)], axis
         )
@@ -77,35 +78,35 @@ def _match(images, templates, layout, mask, template_mask, keywords):
         channels_last(operand.astype(np.longdouble), layout, has_axis)
         for operand, has_axis in ((images, has_image_axis), (templates, has_kernel_axis))
     )
-    n_kernels, height, width, _ = templates.shape
-    strides, dilations = pair(keywords["stride"]), pair(keywords["dilation"])
-    spans = tuple((length - 1) * along + 1 for length, along in zip((height, width), dilations, strict=True))
-    pads = padding_of(keywords["padding"], images.shape[1:3], spans, strides)
+    n_axes, (n_kernels, *lengths, _) = n_axes_of(layout), templates.shape
+    strides, dilations = each(keywords["stride"], n_axes), each(keywords["dilation"], n_axes)
+    spans = tuple((length - 1) * along + 1 for length, along in zip(lengths, dilations, strict=True))
+    pads = padding_of(keywords["padding"], images.shape[1:-1], spans, strides)
     fill = keywords["fill_value"]
     seen = np.broadcast_to(seen, images.shape)
     images = padded(images, pads, keywords["boundary"], 0 if fill is None else fill)
     seen = padded(seen, pads, keywords["boundary"], 0 if fill is None else 1)
-    n_rows, n_columns = (
-        (length - span) // step + 1 for length, span, step in zip(images.shape[1:3], spans, strides, strict=True)
-    )
+    outputs = [(size - span) // step + 1 for size, span, step in zip(images.shape[1:-1], spans, strides, strict=True)]
     score = keywords["score"]
     unseen_padding = fill is None and "constant" in keywords["boundary"] and any(sum(pads, ()))
     unmasked = mask is None and template_mask is None and not unseen_padding
     exact = all(integers) and score in ("correlation", "ssd") and unmasked
-    result = np.zeros((len(images), n_rows, n_columns, n_kernels), object if exact else np.longdouble)
+    result = np.zeros((len(images), *outputs, n_kernels), object if exact else np.longdouble)
     least, undefined = keywords["min_overlap"], keywords["undefined"]
     undefined = undefined if undefined is not None else math.inf if score in ("ssd", "nssd") else 0.0
     taps = np.broadcast_to(taps, templates.shape)
     with np.errstate(all="ignore"):
-        for n, y, x, k in np.ndindex(result.shape):
-            rows = y * strides[0] + dilations[0] * np.arange(height)
-            columns = x * strides[1] + dilations[1] * np.arange(width)
-            pixels, shares = images[n, rows[:, None], columns], seen[n, rows[:, None], columns]
+        for n, *at, k in np.ndindex(result.shape):
+            along = [
+                first * by + apart * np.arange(length)
+                for first, by, apart, length in zip(at, strides, dilations, lengths, strict=True)
+            ]
+            pixels, shares, place = images[n][np.ix_(*along)], seen[n][np.ix_(*along)], (n, *at, k)
             if exact:
-                result[n, y, x, k] = _exact_score(score, pixels, templates[k])
+                result[place] = _exact_score(score, pixels, templates[k])
                 continue
             whole = taps[k].sum()
-            result[n, y, x, k] = _score(score, pixels, templates[k], shares * taps[k], whole, least, undefined, limits)
+            result[place] = _score(score, pixels, templates[k], shares * taps[k], whole, least, undefined, limits)
     if keywords["roi"] is not None:
         result = result[(slice(None), *keywords["roi"])]
     return arranged(result if exact else result.astype(np.float64), layout, has_image_axis, has_kernel_axis)
@@ -125,7 +126,7 @@ def _exact_score(score, window, kernel):
 
 
 def _score(score, window, kernel, shares, of_template, min_overlap, undefined, limits):
-    """One score of a window and a template (rows, columns, channels), of which `shares` count."""
+    """One score of a window and a template (spatial axes, channels), of which `shares` count."""
     total = shares.sum()
     if total == 0 or total < min_overlap * of_template:
         return undefined
@@ -133,9 +134,10 @@ def _score(score, window, kernel, shares, of_template, min_overlap, undefined, l
     finite = np.isfinite(window).all() and np.isfinite(kernel).all()
     raw = of_template / total
     if score in ("covariance", "zncc"):
-        of_channels = np.where(shares.sum(axis=(0, 1)) == 0, 1, shares.sum(axis=(0, 1)))
+        along = tuple(range(shares.ndim - 1))
+        of_channels = np.where(shares.sum(axis=along) == 0, 1, shares.sum(axis=along))
         shifted = [one - one.flat[np.argmax(shares > 0)] for one in (window, kernel)]  # exact for integers, too
-        centred = [one - (shares * one).sum(axis=(0, 1)) / of_channels for one in shifted]
+        centred = [one - (shares * one).sum(axis=along) / of_channels for one in shifted]
         for one, about, limit in zip((window, kernel), centred, limits, strict=True):
             parts = [
                 channel[share > 0]

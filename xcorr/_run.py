@@ -20,7 +20,7 @@ from xcorr._reduce import check_apart, nothing_reduced, reduce_responses
 from xcorr._reduce_peaks import find_in_responses, peaks_shape
 from xcorr._reduction import Reduction
 from xcorr._respond import respond
-from xcorr.peaks import record_type
+from xcorr.peaks import of_axes, record_type
 
 Array = npt.NDArray[Any]
 
@@ -133,7 +133,7 @@ def run(
         def find() -> Array:
             return find_in_responses(Job(plan, images, bank, fill, workers), peaks)
 
-        return found_peaks(peaks_shape(plan, peaks, n_images), plan.types.response, out, find)
+        return found_peaks(peaks_shape(plan, peaks, n_images), plan.types.response, out, find, plan.layout.n_axes)
     target, _held = (None, []) if out is None else check_out(out, shape, plan.types.response)
     if 0 in shape:
         return np.empty(shape, plan.types.response) if out is None else out
@@ -165,10 +165,12 @@ def reduced(reduction: Reduction, n_images: int, out: Any, reduce: Callable[[lis
     return results[0] if reduction.alone else tuple(results)
 
 
-def found_peaks(shape: tuple[int, ...], response: np.dtype[Any], out: Any, find: Callable[[], Array]) -> Array:
-    """The peaks that `find` gives, in `out` if there is one."""
-    target, _held = (None, []) if out is None else check_out(out, shape, record_type(response))
-    found = find()
+def found_peaks(
+    shape: tuple[int, ...], response: np.dtype[Any], out: Any, find: Callable[[], Array], n_axes: int
+) -> Array:
+    """The peaks that `find` gives in maps of so many axes, in `out` if there is one."""
+    target, _held = (None, []) if out is None else check_out(out, shape, record_type(response, n_axes))
+    found = of_axes(find(), n_axes)
     if target is None:
         return found
     target[...] = found

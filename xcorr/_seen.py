@@ -154,12 +154,12 @@ class SeenBank:
             of_peaks = peaks_shape(plan.sums, plan.peaks, n_images)
 
             def find() -> Array:
-                found = no_peaks(of_peaks, plan.types.response)
+                found = no_peaks(of_peaks, plan.types.response, plan.sums.layout.n_axes)
                 if 0 not in shape:
                     self.respond_all(plan, images, seen, [found], workers)
                 return found
 
-            return found_peaks(of_peaks, plan.types.response, out, find)
+            return found_peaks(of_peaks, plan.types.response, out, find, plan.sums.layout.n_axes)
         if plan.reduction is not None:
             reduction = plan.reduction
 
@@ -293,11 +293,13 @@ class SeenBank:
 
 def reduced_map(responses: Array, layout: Layout, reduction: Reduction, workers: Any) -> list[Array]:
     """What responses that are there are reduced to: they are the images of a kernel of one tap, 1."""
-    word = "NHW" if layout.response[3] < 0 else "NCHW" if layout.word == "NCHW" else "NHWC"
+    word = layout.word.replace("C", "") if layout.response[3] < 0 else layout.word
+    if "C" not in word and layout.response[3] >= 0:
+        word += "C"
     names = reduction.names[0] if reduction.alone else reduction.names
     over = "kernels" if reduction.over_kernels else "positions"
     settings = USUAL._replace(layout=word, dtype=responses.dtype.str, method="direct", reduce=names, over=over)
-    one = np.ones((1, 1), responses.dtype)
+    one = np.ones((1,) * layout.n_axes, responses.dtype)
     plan = plan_for(settings, responses.shape, responses.dtype, one.shape, one.dtype)
     job = Job(plan, responses, make_bank(one, None, plan.reading), (0,), workers)
     job.kept_bytes = responses.nbytes

@@ -18,13 +18,15 @@ from xcorr._reading import (
     PRECISIONS,
     Padding,
     Roi,
+    axes_in,
+    read_along,
     read_boundary,
     read_layout_word,
     read_padding,
-    read_pair,
     read_roi,
     read_word,
     whole_number,
+    with_rows,
 )
 from xcorr._reduction import read_reduction
 from xcorr._typing import Array, BankKeywords, Reduce
@@ -34,10 +36,31 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Keyword(NamedTuple):
-    """A keyword's default, and what reads the value that is given into its one form."""
+    """A keyword's default, and what reads the value that is given into its one form.
+
+    What is given `along` the axes is read by their number, too; a single axis has a row beside it, of this size.
+    """
 
     default: Any
-    read: Callable[[Any], Any]
+    read: Callable[..., Any]
+    along: Any = None
+
+    def take(self, value: Any, n_axes: int) -> Any:
+        """The value in its one form."""
+        if self.along is None:
+            return self.read(value)
+        found = self.read(value, n_axes=n_axes)
+        if n_axes > 1 or not isinstance(found, tuple):
+            return found
+        return with_rows(found, found[0] if self.along == ALIKE else self.along)
+
+    def given(self, value: Any, n_axes: int) -> Any:
+        """The value as it may be given again."""
+        is_along = self.along is not None and isinstance(value, tuple)
+        return value[-n_axes:] if is_along else value
+
+
+ALIKE = "alike"  # rows beside a single axis have what it has
 
 
 def read_groups(groups: Any) -> int:
@@ -61,12 +84,12 @@ class Settings(NamedTuple):
     """The keywords of a call that say what is computed, read and in one form each."""
 
     layout: Annotated[str | None, Keyword(None, read_layout_word)]
-    padding: Annotated[Padding, Keyword("valid", read_padding)]
-    boundary: Annotated[tuple[str, str], Keyword("constant", read_boundary)]
-    stride: Annotated[tuple[int, int], Keyword(1, partial(read_pair, argument="stride"))]
-    dilation: Annotated[tuple[int, int], Keyword(1, partial(read_pair, argument="dilation"))]
+    padding: Annotated[Padding, Keyword("valid", read_padding, (0, 0))]
+    boundary: Annotated[tuple[str, ...], Keyword("constant", read_boundary, ALIKE)]
+    stride: Annotated[tuple[int, ...], Keyword(1, partial(read_along, argument="stride"), 1)]
+    dilation: Annotated[tuple[int, ...], Keyword(1, partial(read_along, argument="dilation"), 1)]
     groups: Annotated[int, Keyword(1, read_groups)]
-    roi: Annotated[Roi | None, Keyword(None, read_roi)]
+    roi: Annotated[Roi | None, Keyword(None, read_roi, (None, None))]
     pairwise: Annotated[bool, Keyword(False, partial(read_truth, argument="pairwise"))]
     normalize: Annotated[bool, Keyword(False, partial(read_truth, argument="normalize"))]
     conjugate: Annotated[bool, Keyword(True, partial(read_truth, argument="conjugate"))]
@@ -84,15 +107,18 @@ KEYWORDS: dict[str, Keyword] = {
     for name, annotation in Settings.__annotations__.items()
     if hasattr(annotation, "__metadata__")
 }
-USUAL = Settings(**{name: keyword.read(keyword.default) for name, keyword in KEYWORDS.items()})
+USUAL = Settings(**{name: keyword.take(keyword.default, 2) for name, keyword in KEYWORDS.items()})
 
 
 def words_of(settings: Settings) -> dict[str, Any]:
     """The keywords that settings were read of and that are not usual, each as it may be given again."""
-    words = {name: getattr(settings, name) for name in KEYWORDS if getattr(settings, name) != getattr(USUAL, name)}
-    if settings.roi is not None:
-        words["roi"] = tuple(slice(*bounds) for bounds in settings.roi)
-    return words
+    return {name: word_of(settings, name) for name in KEYWORDS if getattr(settings, name) != getattr(USUAL, name)}
+
+
+def word_of(settings: Settings, name: str) -> Any:
+    """One keyword as it may be given again."""
+    value = KEYWORDS[name].given(getattr(settings, name), axes_in(settings.layout))
+    return tuple(slice(*bounds) for bounds in value) if name == "roi" and value is not None else value
 
 
 class CallKeywords(BankKeywords, total=False):
@@ -115,8 +141,12 @@ DEFAULTS = {
 
 
 def read_settings(keywords: Mapping[str, Any], *, flip: bool = False) -> Settings:
-    """Every keyword checked by itself; what needs the shapes is checked when the plan is made."""
-    read = {name: KEYWORDS[name].read(value) for name, value in keywords.items()}
+    """Every keyword checked by itself; what needs the shapes is checked when the plan is made.
+
+    What is given along axes is as many as the layout has.
+    """
+    n_axes = axes_in(read_layout_word(keywords.get("layout")))
+    read = {name: KEYWORDS[name].take(value, n_axes) for name, value in keywords.items()}
     if flip:
         read["conjugate"] = False
     return USUAL._replace(flip=flip, **read) if read or flip else USUAL

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from xcorr._axes import make_geometry
 from xcorr._dtypes import check_element, named_dtype
+from xcorr._foreign import shown
 from xcorr._masks import read_mask
-from xcorr._reading import read_array_shape, read_shape
+from xcorr._reading import (
+    axes_in,
+    read_along,
+    read_array_shape,
+    read_layout_word,
+    read_padding,
+    read_shape,
+    spatial,
+    with_rows,
+)
 from xcorr._seen import Operand, sums_plan
 from xcorr._settings import read_settings, split, takes_keywords
-from xcorr._typing import BankKeywords, Padding, Pair
+from xcorr._typing import Along, BankKeywords, Layout, Padding
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -26,16 +36,20 @@ def response_shape(
     image_shape: tuple[int, ...],
     kernel_shape: tuple[int, ...],
     *,
+    layout: Layout | None = None,
     padding: Padding = "valid",
-    stride: Pair = 1,
-    dilation: Pair = 1,
-) -> tuple[int, int]:
+    stride: Along = 1,
+    dilation: Along = 1,
+) -> tuple[int, ...]:
     """Rows and columns of a response.
 
     Parameters
     ----------
     image_shape, kernel_shape : tuple of int
-        (H, W) and (kh, kw), in pixels; a third number, the channels, is allowed.
+        (H, W) and (kh, kw), in pixels; a third number, the channels, is allowed. (W,) and (kw,) are of one axis.
+    layout : {"NHWC", "NCHW", "NHW", ...}, optional
+        What the shapes have where that is something else: the layout's axes, those without the first, or the spatial
+        ones alone. Three spatial axes need it.
     padding, stride, dilation
         As for `correlate`.
 
@@ -43,7 +57,7 @@ def response_shape(
     -------
     tuple of int
         (rows, columns): ``floor((H + top + bottom - e) / stride) + 1`` with the effective size
-        ``e = (kh - 1) * dilation + 1``.
+        ``e = (kh - 1) * dilation + 1``; one number for each spatial axis.
 
     Raises
     ------
@@ -61,19 +75,40 @@ def response_shape(
     (26, 26)
     >>> xcorr.response_shape((28, 28), (3, 3), padding="same", stride=3)
     (10, 10)
+    >>> xcorr.response_shape((16000,), (400,), stride=160)
+    (98,)
+    >>> xcorr.response_shape((16, 112, 112), (3, 7, 7), layout="NDHW", padding="same", stride=(1, 2, 2))
+    (16, 56, 56)
     """
-    image = read_shape(image_shape, "image_shape", (2, 3))
-    kernel = read_shape(kernel_shape, "kernel_shape", (2, 3))
+    word = read_layout_word(layout)
+    image = spatial_sizes(image_shape, "image_shape", word)
+    kernel = spatial_sizes(kernel_shape, "kernel_shape", word)
+    if len(kernel) != len(image):
+        shorter, other = ("image_shape", kernel_shape) if len(image) < len(kernel) else ("kernel_shape", image_shape)
+        got = image_shape if shorter == "image_shape" else kernel_shape
+        raise ValueError(f"{shorter}: got {shown(got)} beside {shown(other)}; allowed are as many spatial axes")
+    n_axes = len(image)
+    pads = read_padding(padding, n_axes)
     geometry = make_geometry(
-        (image[0], image[1], 1),
-        (1, kernel[0], kernel[1], 1),
-        padding=padding,
-        stride=stride,
-        dilation=dilation,
+        (*with_rows(image, 1), 1),
+        (1, *with_rows(kernel, 1), 1),
+        padding=pads if isinstance(pads, str) else with_rows(pads, (0, 0)),
+        stride=with_rows(read_along(stride, "stride", n_axes), 1),
+        dilation=with_rows(read_along(dilation, "dilation", n_axes), 1),
         operands=("image_shape", "kernel_shape"),
+        n_axes=n_axes,
     )
-    rows, columns = geometry.outputs
-    return rows, columns
+    return tuple(axis.outputs for axis in geometry.axes[-n_axes:])
+
+
+def spatial_sizes(shape: Any, argument: str, layout: str | None) -> tuple[int, ...]:
+    """The lengths along the spatial axes of a shape; without layout channels are the third number."""
+    if layout is None:
+        return read_shape(shape, argument, (1, 2, 3))[:2]
+    word = layout.replace("N", "")
+    sizes = read_shape(shape, argument, tuple(sorted({axes_in(layout), len(word), len(layout)})))
+    letters = {len(layout): layout, len(word): word}.get(len(sizes), spatial(layout))
+    return tuple(size for size, letter in zip(sizes, letters, strict=True) if letter in "DHW")
 
 
 @takes_keywords(*LEFT_OUT)

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-Layout = Literal["NHWC", "NCHW", "NHW"]
+Layout = Literal["NHWC", "NCHW", "NHW", "NWC", "NCW", "NW"]
 BoundaryWord = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
-Boundary = BoundaryWord | tuple[BoundaryWord, BoundaryWord]
+Boundary = BoundaryWord | tuple[BoundaryWord, ...]
 Method = Literal["auto", "direct", "matmul", "fft", "winograd"]
 Precision = Literal["standard", "strict"]
 Overflow = Literal["raise", "saturate"]
@@ -23,8 +23,9 @@ Score = Literal["correlation", "ncc", "covariance", "zncc", "ssd", "nssd"]
 Quotient = Literal["ncc", "covariance", "zncc", "nssd"]
 SCORES = get_args(Score)
 Pair = SupportsIndex | tuple[SupportsIndex, SupportsIndex]
-Padding = Literal["valid", "same", "full"] | Pair | tuple[tuple[SupportsIndex, SupportsIndex], ...]
-Roi = tuple[slice, slice]
+Along = SupportsIndex | tuple[SupportsIndex, ...]
+Padding = Literal["valid", "same", "full"] | Along | tuple[tuple[SupportsIndex, SupportsIndex], ...]
+Roi = tuple[slice, ...]
 Mask = npt.ArrayLike | Literal["finite"]
 Fill = complex | np.number[Any] | np.bool_ | Sequence[complex] | npt.NDArray[Any]
 
@@ -42,8 +43,8 @@ class SumKeywords(TypedDict, total=False):
     padding: Padding
     boundary: Boundary
     fill_value: Fill
-    stride: Pair
-    dilation: Pair
+    stride: Along
+    dilation: Along
     groups: SupportsIndex
     roi: Roi | None
     pairwise: bool
@@ -75,8 +76,8 @@ class MatcherKeywords(TypedDict, total=False):
     padding: Padding
     boundary: Boundary
     fill_value: Fill | None
-    stride: Pair
-    dilation: Pair
+    stride: Along
+    dilation: Along
     template_mask: npt.ArrayLike | None
     min_overlap: float
     undefined: float | None

@@ -10,8 +10,8 @@ import xcorr._indices as _indices
 from xcorr._arrays import copy_in_pieces, held, make_canonical, take_array
 from xcorr._axes import Axis, make_geometry
 from xcorr._layouts import check_not_empty, read_layout, sizes_of
-from xcorr._reading import checked, read_layout_word, read_pair, read_shape
-from xcorr._typing import Array, Layout, Pair
+from xcorr._reading import LAYOUTS, axes_in, checked, read_along, read_layout_word, read_pair, read_shape, with_rows
+from xcorr._typing import Along, Array, Layout, Pair
 
 
 def window_index(
@@ -135,8 +135,8 @@ def windows(
     kernel_shape: tuple[int, ...],
     *,
     layout: Layout | None = None,
-    stride: Pair = 1,
-    dilation: Pair = 1,
+    stride: Along = 1,
+    dilation: Along = 1,
 ) -> Array:
     """Every window of every image, copied out: the gather that the other functions do without.
 
@@ -148,7 +148,7 @@ def windows(
     images : array_like
         One image or a batch. Without `layout`, 2-D is (H, W) and 4-D is (N, H, W, C); 3-D needs the layout.
     kernel_shape : tuple of int
-        (kh, kw), in pixels.
+        (kh, kw), in pixels; of one spatial axis (kw,), of three (kd, kh, kw).
     layout, stride, dilation
         As for `correlate`.
 
@@ -156,6 +156,7 @@ def windows(
     -------
     ndarray, (N, rows, columns, taps), or without N for a single image
         Of the images' dtype in native byte order; taps ordered by kernel row, kernel column, channel in every layout.
+        With one spatial axis (N, columns, taps), with three (N, planes, rows, columns, taps), the taps' planes first.
 
     Raises
     ------
@@ -176,29 +177,33 @@ def windows(
             [1., 2., 4., 5.]]])
     """
     array, _held = held(take_array(images, "images"))
-    kernel = read_shape(kernel_shape, "kernel_shape", (2,))
-    if layout is None:
-        if array.ndim == 3:
-            raise ValueError(f"layout: images of shape {array.shape} need one: 'NHW', 'NHWC' or 'NCHW'")
-        layout = "NHW" if array.ndim < 4 else "NHWC"
     read_layout_word(layout)
+    if layout is None:
+        if array.ndim not in (2, 4):
+            ways = ", ".join(repr(word) for word in LAYOUTS if array.ndim in (len(word), len(word) - 1))
+            raise ValueError(f"layout: images of shape {array.shape} need one: {ways or 'of 1 to 5 axes'}")
+        layout = "NHW" if array.ndim < 4 else "NHWC"
+    n_axes = axes_in(layout)
+    kernel = with_rows(read_shape(kernel_shape, "kernel_shape", (n_axes,)), 1)
     axes = read_layout(array.shape, (1,) * len(layout), layout).images
     sizes = sizes_of(array.shape, axes)
     check_not_empty(array.shape, sizes[1:], "images")
     geometry = make_geometry(
-        (sizes[1], sizes[2], sizes[3]),
-        (1, kernel[0], kernel[1], sizes[3]),
-        stride=stride,
-        dilation=dilation,
+        sizes[1:],
+        (1, *kernel, sizes[-1]),
+        stride=with_rows(read_along(stride, "stride", n_axes), 1),
+        dilation=with_rows(read_along(dilation, "dilation", n_axes), 1),
         operands=("images", "kernel_shape"),
+        n_axes=n_axes,
     )
-    shape = (sizes[0], *geometry.outputs, *kernel, sizes[3])
+    outputs = tuple(axis.outputs for axis in geometry.axes)
+    shape = (sizes[0], *outputs, *kernel, sizes[-1])
     checked(prod(shape) * array.itemsize, "images", "the windows' bytes")
     gathered = np.empty(shape, array.dtype.newbyteorder("="))
     copy_in_pieces(gathered, window_view(array, axes, shape, geometry.axes))
     if gathered.dtype.kind == "b":
         make_canonical(gathered)
-    gathered = gathered.reshape(*shape[:3], shape[3] * shape[4] * shape[5])
+    gathered = gathered.reshape(sizes[0], *outputs[-n_axes:], prod(kernel) * sizes[-1])
     result: Array = gathered if axes[0] >= 0 else gathered[0]
     return result
 

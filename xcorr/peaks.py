@@ -13,8 +13,8 @@ from xcorr import _peaks
 from xcorr._arrays import held, in_order, take_array
 from xcorr._dtypes import integer_range
 from xcorr._foreign import refuses, shown
-from xcorr._layouts import arranged, axes_of, read_response, sizes_of
-from xcorr._reading import checked, read_word, whole_number
+from xcorr._layouts import arranged, axes_of, letters_of, read_response, sizes_of
+from xcorr._reading import axes_in, checked, read_word, whole_number
 from xcorr._tops import tops_of
 from xcorr._typing import Array, Layout, Per, Subpixel
 
@@ -139,9 +139,9 @@ class Peaks:
         ----------
         responses : array_like of real numbers
             What `correlate` returned: the layout's axes with C read as K, which is last where the word has no C.
-        layout : {"NHWC", "NCHW", "NHW"}, optional
-            The layout of the images that they were made of. Without it, four axes are NHWC and two are one map. Three
-            axes need it: with "NHW" they are images with one kernel, with the others one image with several kernels.
+        layout : {"NHWC", "NCHW", "NHW", ...}, optional
+            The layout of the images that they were made of. Without it, four axes are NHWC and two are one map. All
+            else needs it: with "NHW" three axes are images with one kernel, with "NHWC" one image with several kernels.
 
         Returns
         -------
@@ -150,7 +150,8 @@ class Peaks:
             ``row``, ``column`` and ``kernel``, intp; ``sub_row`` and ``sub_column``, float64, which are the row and the
             column without ``subpixel``. With ``subpixel`` they lie half a pixel from there at most, and on it where a
             neighbour is missing or not finite. Records that are left over have kernel, row and column -1, sub_row and
-            sub_column NaN, and the score NaN, or 0 of integers.
+            sub_column NaN, and the score NaN, or 0 of integers. With one spatial axis there is no ``row`` and no
+            ``sub_row``; with three ``depth`` and ``sub_depth`` come before them.
 
         Raises
         ------
@@ -160,22 +161,30 @@ class Peaks:
         array, _held = held(take_array(responses, "responses"))
         if array.dtype.kind == "c":
             raise TypeError(f"responses: got dtype {array.dtype}; allowed are {ALLOWED}")
-        word = read_response(array.shape, layout)
-        axes = axes_of("NHWK", word)
-        n_images, rows, columns, n_kernels = sizes_of(array.shape, axes)
-        if rows < 1 or columns < 1:
-            raise ValueError(f"responses: shape {array.shape} has maps of {rows}x{columns}; allowed is at least 1x1")
+        word, letters = read_response(array.shape, layout)
+        axes, n_axes = axes_of(letters_of(word, "K"), letters), axes_in(word)
+        n_images, *lengths, n_kernels = sizes_of(array.shape, axes)
+        if min(lengths) < 1:
+            sizes = "x".join(map(str, lengths[-n_axes:]))
+            raise ValueError(
+                f"responses: shape {array.shape} has maps of {sizes}; allowed is at least {'x'.join('1' * n_axes)}"
+            )
         by_image = self.per == "image"
-        maps = (axes[0], -1 if by_image else axes[3])
+        maps = (axes[0], -1 if by_image else axes[-1])
         places = (0 if maps[0] >= 0 else -1, (maps[0] >= 0) * 1 if maps[1] >= 0 else -1)
         shape = (*arranged((n_images, n_kernels), places), self.k)
-        peaks = no_peaks(shape, array.dtype.newbyteorder("="))
-        is_possible, words = search_words(self, peaks.dtype["score"], max(rows, columns))
-        if is_possible and array.size:
-            ordered = in_order(array, axes)
+        return self.find(in_order(array, axes), n_axes).reshape(shape)
+
+    def find(self, ordered: Array, n_axes: int) -> Array:
+        """The peaks (maps, k) of responses (images, rows, columns, kernels); with one axis there is a row alone."""
+        n_images, *lengths, n_kernels = ordered.shape
+        n_maps = n_images * (1 if self.per == "image" else n_kernels)
+        peaks = no_peaks((n_maps, self.k), ordered.dtype.newbyteorder("="))
+        is_possible, words = search_words(self, peaks.dtype["score"], max(lengths), n_axes)
+        if is_possible and ordered.size:
             tops = tops_of(ordered, self.largest, 1)
-            _peaks.find_peaks(ordered, peaks.reshape(-1, self.k), tops, *words)
-        return peaks
+            _peaks.find_peaks(ordered, peaks, tops, *words)
+        return of_axes(peaks, n_axes)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{name}: Peaks cannot be changed")
@@ -246,25 +255,45 @@ def read_subpixel(subpixel: Any) -> str | None:
 # --- records ----------------------------------------------------------------------------------------------------------
 
 
-def record_type(score: np.dtype[Any]) -> np.dtype[Any]:
-    """The type of a peak whose score has that dtype."""
-    types = (score, *[np.dtype(np.intp)] * 3, *[np.dtype(np.float64)] * 2)
-    return np.dtype(list(zip(_peaks.FIELDS, types, strict=True)))
+PLACES = ("depth", "row", "column")
+"""What a place along each of three spatial axes is called; of fewer the last ones."""
 
 
-def no_peaks(shape: tuple[int, ...], score: np.dtype[Any]) -> Array:
+def record_type(score: np.dtype[Any], n_axes: int = 2) -> np.dtype[Any]:
+    """The type of a peak whose score has that dtype, in a map of so many axes."""
+    names = PLACES[-n_axes:]
+    places = [(name, np.dtype(np.intp)) for name in (*names, "kernel")]
+    return np.dtype([("score", score), *places, *((f"sub_{name}", np.dtype(np.float64)) for name in names)])
+
+
+def no_peaks(shape: tuple[int, ...], score: np.dtype[Any], n_axes: int = 2) -> Array:
     """Records of no peak."""
-    dtype = record_type(score)
+    dtype = record_type(score, n_axes)
     checked(math.prod(shape) * dtype.itemsize, "k", "the bytes of the peaks")
     nothing = np.nan if score.kind == "f" else 0
-    return np.full(shape, np.array((nothing, -1, -1, -1, np.nan, np.nan), dtype), dtype)
+    return np.full(shape, np.array((nothing, *[-1] * (n_axes + 1), *[np.nan] * n_axes), dtype), dtype)
 
 
-def search_words(peaks: Peaks, score: np.dtype[Any], longer: int) -> tuple[bool, tuple[Any, ...]]:
-    """Whether scores of that type can be peaks, and what a search is told of maps whose longer side has that length."""
+def of_axes(found: Array, n_axes: int) -> Array:
+    """The same records without the places along axes that the map has not."""
+    dtype = record_type(found.dtype["score"], n_axes)
+    if found.dtype == dtype:
+        return found
+    records = np.empty(found.shape, dtype)
+    for name in dtype.names or ():
+        records[name] = found[name]
+    return records
+
+
+def search_words(peaks: Peaks, score: np.dtype[Any], longer: int, n_axes: int = 2) -> tuple[bool, tuple[Any, ...]]:
+    """Whether scores of that type can be peaks, and what a search is told of maps whose longer side has that length.
+
+    A map of one axis is a row, which is no border of itself.
+    """
     is_possible, gate = gate_of(peaks.threshold, score, peaks.largest)
     distance, border = min(peaks.min_distance, longer), min(peaks.border, longer)
-    return is_possible, (gate, distance, border, peaks.subpixel, peaks.largest, peaks.per == "image")
+    borders = border if n_axes > 1 else 0, border
+    return is_possible, (gate, distance, borders, peaks.subpixel, peaks.largest, peaks.per == "image")
 
 
 def gate_of(threshold: float | None, score: np.dtype[Any], largest: bool) -> tuple[bool, float | None]:

@@ -38,7 +38,7 @@ from xcorr._figures.facets import Facet, Sheet, draw, draw_windows, need_plotly
 from xcorr._figures.words import counted, first_rows_and_columns, normalized, parts_of
 from xcorr._foreign import shown
 from xcorr._layouts import axes_of, read_layout, sizes_of
-from xcorr._reading import read_layout_word, read_pair, read_shape, whole_number
+from xcorr._reading import read_pair, read_picture_layout, read_shape, whole_number
 from xcorr._windows import windows as gather_windows
 from xcorr.banks import known_names
 
@@ -105,7 +105,7 @@ def responses(
     """
     need_plotly()
     image_array, response_array = take_real(images, "images"), take_real(responses, "responses")
-    word = layout_beside(image_array.shape, response_array.shape, read_layout_word(layout))
+    word = layout_beside(image_array.shape, response_array.shape, read_picture_layout(layout))
     has_images = image_array.ndim == len(word)
     has_kernels = response_array.ndim == 3 + has_images
     axes = read_layout(image_array.shape, (1,) * (len(word) - 1 + has_kernels), word)
@@ -191,7 +191,7 @@ def bank(
     """
     need_plotly()
     array = take_real(kernels, "kernels")
-    word = read_layout_word(layout) or ("NHW" if array.ndim == 3 else single_layout(array, "kernels", "", ""))
+    word = read_picture_layout(layout) or ("NHW" if array.ndim == 3 else single_layout(array, "kernels", "", ""))
     axes = read_layout((1,) * len(word), array.shape, word).kernels
     ordered = in_order(array, axes, "kernels")
     n_kernels, height, width_of_kernel, n_channels = ordered.shape
@@ -265,7 +265,7 @@ def matches(
     """
     need_plotly()
     image_array, template_array = take_real(images, "images"), take_real(templates, "templates")
-    axes = read_layout(image_array.shape, template_array.shape, read_layout_word(layout))
+    axes = read_layout(image_array.shape, template_array.shape, read_picture_layout(layout))
     batch = in_order(image_array, axes.images, "images")
     n_kernels, *size, _ = sizes_of(template_array.shape, axes.kernels)
     if axes.each_channel:
@@ -291,7 +291,7 @@ def matches(
 
 def windows(
     images: npt.ArrayLike,
-    kernel_shape: tuple[int, int],
+    kernel_shape: tuple[int, ...],
     *,
     layout: str | None = None,
     stride: int | tuple[int, int] = 1,
@@ -342,7 +342,7 @@ def windows(
     """
     need_plotly()
     array = take_real(images, "images")
-    word = read_layout_word(layout) or single_layout(array, "images", "(N, H, W)", "one image (H, W, C)")
+    word = read_picture_layout(layout) or single_layout(array, "images", "(N, H, W)", "one image (H, W, C)")
     axes = read_layout(array.shape, (1,) * len(word), word).images
     batch = in_order(array, axes, "images")
     number = whole_number(index, "index", 0, "an integer >= 0")

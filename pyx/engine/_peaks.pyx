@@ -40,7 +40,7 @@ cdef struct Maps:                    # how responses lie in memory, and what is 
     Py_ssize_t[4] lengths, pitches   # of images, rows, columns, kernels; pitches in bytes
     Elements elements
     Subpixel how
-    Py_ssize_t border
+    Py_ssize_t row_border, border
     Py_ssize_t first_row, end_row    # that candidates are looked for in; those beside them are in memory, too
     Py_ssize_t first_kernel, n_kernels   # where they begin among those that compete, and how many these are
     bint are_near                    # whether kernels are nearer to each other than columns
@@ -89,7 +89,7 @@ def find_peaks(cnp.ndarray responses, cnp.ndarray peaks, const double[:, :, ::1]
             raise ValueError("peaks: the tops are not those of the rows")
         search.known = &tops[0, 0, 0] if responses.size else NULL
     search.maps.how = SUBPIXELS[how]
-    search.maps.border = border
+    search.maps.row_border, search.maps.border = border
     search.maps.end_row = responses.shape[1]
     search.maps.n_kernels = responses.shape[3]
     lay_out_records(&search, peaks)

@@ -10,7 +10,7 @@ cdef class Finder:
     dtype : of the responses, in native byte order or not.
     k : how many peaks there are at most.
     gate : the key that a peak has at least, as the responses' keys are, or None.
-    distance, border : of which the distance is at most the longer axis.
+    distance, border : at most the longer axis; of rows and of columns.
     how : a place between pixels.
     largest, by_image : whether maxima are looked for, and whether kernels compete.
     """
@@ -31,7 +31,7 @@ cdef class Finder:
         maps.n_kernels = maps.lengths[3]
         maps.elements = Elements(ELEMENTS[dtype.str[1:]], dtype.itemsize, not dtype.isnative, not largest)
         maps.how = SUBPIXELS[how]
-        maps.border = border
+        maps.row_border, maps.border = border
         selection.n_wanted, selection.distance, selection.by_image = k, distance, by_image
         selection.n_cells = ((maps.lengths[1] - 1) // distance + 1) * ((maps.lengths[2] - 1) // distance + 1)
         self.whole_gate, self.wide_gate = <int64_t> SIGN, -INFINITY

@@ -71,8 +71,8 @@ cdef int search_rows(Search* search, Py_ssize_t image, Py_ssize_t kernel, Py_ssi
     The rows of the largest keys come first, if there are many beside the peaks that are wanted: then few others may.
     """
     cdef const Maps* maps = &search.maps
-    cdef Py_ssize_t begin = max(maps.border, maps.first_row), row, seed
-    cdef Py_ssize_t end = min(maps.lengths[1] - maps.border, maps.end_row)
+    cdef Py_ssize_t begin = max(maps.row_border, maps.first_row), row, seed
+    cdef Py_ssize_t end = min(maps.lengths[1] - maps.row_border, maps.end_row)
     cdef Py_ssize_t n_seeds = limit_of(&search.selection) if begin < end else 0
     cdef key* tops = <key*> search.tops
     cdef Lines lines = Lines(0, maps.lengths[1], first, maps.lengths[2], kernel, maps.side_by_side)

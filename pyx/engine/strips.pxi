@@ -15,6 +15,8 @@ cdef Py_ssize_t SIGNAL_MULTIPLY_ADDS = 1 << 24
 # Multiply-adds that one micro-kernel call may do without a look for signals, when a tile has too few windows to be cut:
 # a tenth of a second at `base`.
 cdef Py_ssize_t MOST_MULTIPLY_ADDS = 1 << 28
+cdef Py_ssize_t LINE_ROWS = 4                 # of a tile over columns, of a kernel of one row
+cdef Py_ssize_t LEAST_OF_LINE = 3 * LINE_ROWS * MOST_LANES
 cdef Py_ssize_t CHUNKED_WINDOWS = 28          # of a piece, from which on its taps are done in chunks
 cdef Py_ssize_t STAGING_MULTIPLY_ADDS = 16    # that take the time of an element laid into a strip
 
@@ -353,6 +355,16 @@ cdef int correlate_chunk(Loops* loops, const Sum* sum, const Panel* panel, const
         windows += part.kernel_rows.first * part.sum.kernel_row_pitch * size
     if loops.sharing_rows == 1:
         rows.n_rows, rows.n_columns = n_rows, n_columns
+        if is_line(sum, &rows):
+            rows.n_rows, rows.n_columns = LINE_ROWS, n_columns // (LINE_ROWS * MOST_LANES) * MOST_LANES
+            rows.window_row_pitch = rows.row_pitch = rows.n_columns
+            row = LINE_ROWS * rows.n_columns
+            status = correlate_at_once(loops, sum, &rows, correlate, windows, packed, bias, responses, of_window,
+                                       counted, watch_signals)
+            if status != DONE or row == n_columns:
+                return status
+            windows, responses = windows + row * size, responses + row * size
+            rows.n_rows, rows.n_columns = 1, n_columns - row
         return correlate_at_once(loops, sum, &rows, correlate, windows, packed, bias, responses, of_window, counted,
                                  watch_signals)
     rows.window_row_pitch *= loops.sharing_rows
@@ -365,6 +377,16 @@ cdef int correlate_chunk(Loops* loops, const Sum* sum, const Panel* panel, const
         if status != DONE:
             return status
     return DONE
+
+
+cdef inline bint is_line(const Sum* sum, const Rows* rows) noexcept nogil:
+    """Whether windows are a long row of a kernel of one row: its pieces are rows, of which a tile has several.
+
+    One row alone has fewer chains of multiply-adds than it takes to keep adders busy.
+    """
+    return (rows.n_rows == 1 and rows.width == 1 and rows.window_pitch == 1 and rows.column_pitch == 1
+            and sum.kernel_height == 1 and sum.dense and not sum.compensated
+            and rows.n_columns >= LEAST_OF_LINE)
 
 
 cdef int correlate_at_once(Loops* loops, const Sum* sum, const Rows* every, CorrelateRows correlate,

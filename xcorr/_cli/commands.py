@@ -33,7 +33,7 @@ from xcorr._cli.responses import SUFFIXES
 from xcorr._cli.search import COLOURS as COLOURS_COUNTED
 from xcorr._cli.tiles import COLOURS
 from xcorr._info import info
-from xcorr._reading import LAYOUTS, OVERFLOWS
+from xcorr._reading import OVERFLOWS, PICTURES
 from xcorr._typing import SCORES, Per, Subpixel
 
 __all__ = ["commands"]
@@ -316,7 +316,7 @@ def tell_info(as_json: bool) -> None:
 @commands.command()
 @click.option("--images", required=True, type=SHAPE, metavar="SIZES", help="Shape of the images, as 8x224x224x3.")
 @click.option("--kernels", required=True, type=SHAPE, metavar="SIZES", help="Shape of the bank, as 64x7x7x3.")
-@click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the images.")
+@click.option("--layout", type=click.Choice(PICTURES), help="Axes of the images.")
 @click.option(
     "--groups",
     type=click.IntRange(min=1),

@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from xcorr._cli.bank_file import bank_names
 from xcorr._cli.respond import SCALES
-from xcorr._reading import BOUNDARIES, LAYOUTS, METHODS, PADDING_WORDS, PRECISIONS
+from xcorr._reading import BOUNDARIES, METHODS, PADDING_WORDS, PICTURES, PRECISIONS
 
 __all__ = [
     "SHAPE",
@@ -132,7 +132,7 @@ def word_option(*names: str, words: Sequence[str], default: str, **told: Any) ->
 
 image_files = click.argument("images", nargs=-1, required=True, type=click.Path())
 layout_of_arrays = click.option(
-    "--layout", type=click.Choice(LAYOUTS), help="Axes of the arrays in .npy and IDX files."
+    "--layout", type=click.Choice(PICTURES), help="Axes of the arrays in .npy and IDX files."
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace results that are not of this job.")
 quiet_option = click.option("--quiet", is_flag=True, help="Tell errors only.")

@@ -10,6 +10,7 @@ from xcorr._bank import panel_bytes
 from xcorr._dtypes import Types
 from xcorr._engine import Reducer, lanes_of, taps_at_once
 from xcorr._methods.asked import Area, Array, Box, Done, Job, Limits, Part, Plan
+from xcorr._methods.lines import line_of
 from xcorr._workers import WORKSPACE_LIMIT, refuse_too_large
 
 BOUND = "componentwise"
@@ -96,7 +97,7 @@ without, 1 worker, benchmarks/byte_sums.py.
 THIN = 2
 """How many times as long kernels of one row or one column take directly as their multiply-adds say: 1.3 to 3.7.
 
-2026-11-25, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/fourier.py.
+2026-11-25, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/fourier.py. One kernel along one long line, in pieces: 1.2.
 """
 
 
@@ -125,7 +126,15 @@ def cost(geometry: Geometry, types: Types) -> float:
     share = down.share_inside
     if across.dilation >= WIDE_DILATION and geometry.n_kernels // geometry.groups % FULL_PANEL == 0:
         share *= across.share_inside
-    return geometry.multiply_adds * types.parts * (THIN if min(geometry.kernel_shape) == 1 else 1) * share
+    thin = min(geometry.kernel_shape) == 1 and not is_one_line(geometry, types)
+    return geometry.multiply_adds * types.parts * (THIN if thin else 1) * share
+
+
+def is_one_line(geometry: Geometry, types: Types) -> bool:
+    """Whether one kernel goes along one long line of pixels, whose pieces tiles have several of (`is_line`)."""
+    line = line_of(geometry)
+    own = geometry.channels == geometry.n_kernels == types.parts == 1
+    return own and line is not None and geometry.axes[line.axis].dilation == 1
 
 
 def effort(plan: Plan) -> int:

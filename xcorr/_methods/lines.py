@@ -14,6 +14,7 @@ from xcorr._arrays import in_order, some_images
 from xcorr._axes import Axis, Geometry
 from xcorr._dtypes import Types
 from xcorr._engine import Reducer, fill_source_indices
+from xcorr._layouts import with_row
 from xcorr._methods.asked import Area, Array, Job
 
 LEAST_WINDOWS = 1024
@@ -115,6 +116,25 @@ def folded_axes(along: Axis, fold: Fold) -> tuple[tuple[int, ...], ...]:
 def reaches_padding(geometry: Geometry, fold: Fold | None) -> bool:
     """Whether windows of the pieces reach into the padding."""
     return fold is not None and fold.line != line_of(geometry)
+
+
+def with_rows(job: Job, result: Any) -> tuple[Any, Any]:
+    """The job and the response of layouts without rows, as if there was one: lines are cut into pieces along it."""
+    images, response = job.plan.layout.images, job.plan.layout.response
+    job = copy.copy(job)
+    job.plan = plan_with_rows(job.plan)
+    job.images = np.expand_dims(job.images, images[2])
+    return job, result if isinstance(result, Reducer) else np.expand_dims(result, response[2])
+
+
+def plan_with_rows(plan: Any) -> Any:
+    """The plan of the same images with a row."""
+    layout, rowed = plan.layout, copy.copy(plan)
+    rowed.layout = layout._replace(images=with_row(layout.images), response=with_row(layout.response))
+    rowed.take_response_sizes()
+    if plan.geometry.whole:
+        rowed.without_roi = plan_with_rows(plan.without_roi)
+    return rowed
 
 
 def padded_job(job: Job, line: Line) -> Any:
