@@ -114,8 +114,8 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
         images as NHW; 3-D images (a stack, or a photograph?) with kernels of two or three axes are ambiguous. With one
         spatial axis what is given along axes has one entry.
     padding : {"valid", "same", "full"}, int, (rows, columns) or ((top, bottom), (left, right))
-        What is added around the images, in pixels; on the sides of a single axis ((before, behind),). "same" gives ceil(H / stride) rows, the smaller half first; "full"
-        adds the kernel's effective size less one on each side.
+        What is added around the images, in pixels; on the sides of a single axis ((before, behind),). "same" gives
+        ceil(H / stride) rows, the smaller half first; "full" adds the kernel's effective size less one on each side.
     boundary : {"constant", "edge", "reflect", "symmetric", "wrap"} or (rows, columns)
         What the padding holds, by `numpy.pad`'s names, at any width; of a pair the first word is for the rows above and
         below. ``("edge", "wrap")`` suits a map whose longitudes go around.

@@ -49,7 +49,7 @@ def response_shape(
         (H, W) and (kh, kw), in pixels; a third number, the channels, is allowed. (W,) and (kw,) are of one axis.
     layout : {"NHWC", "NCHW", "NHW", ...}, optional
         What the shapes have where that is something else: the layout's axes, those without the first, or the spatial
-        ones alone. Three spatial axes need it.
+        ones alone.
     padding, stride, dilation
         As for `correlate`.
 
@@ -77,8 +77,6 @@ def response_shape(
     (10, 10)
     >>> xcorr.response_shape((16000,), (400,), stride=160)
     (98,)
-    >>> xcorr.response_shape((16, 112, 112), (3, 7, 7), layout="NDHW", padding="same", stride=(1, 2, 2))
-    (16, 56, 56)
     """
     word = read_layout_word(layout)
     image = spatial_sizes(image_shape, "image_shape", word)
