@@ -299,8 +299,8 @@ def check_long_signal(names):
 
 @holds("Correlate a volume with a kernel of three axes")
 def check_volume(names):
-    close(names.response, signal.correlate(names.volume, names.kernel, "valid"), names.volume, names.kernel)
-    assert np.shares_memory(names.planes, names.volume)
+    expected = ndimage.correlate(names.volume, names.kernel, mode="wrap")
+    close(names.response, expected, names.volume, names.kernel)
 
 
 @holds("Correlate image i with kernel i")

@@ -5,6 +5,8 @@ from messages import message_of
 
 from xcorr import _layouts
 
+WORDS = "allowed are None and NHWC, NCHW, NHW, NWC, NCW, NW, NDHWC, NCDHW, NDHW"
+
 
 @pytest.mark.parametrize(
     ("images", "kernels", "layout", "expected"),
@@ -29,11 +31,15 @@ from xcorr import _layouts
         ("NCW", "W", "NCW", ((0, -1, 2, 1), (-1, -1, 0, -1), (0, -1, 2, 1))),
         ("NW", "KW", "NW", ((0, -1, 1, -1), (0, -1, 1, -1), (0, -1, 1, 2))),
         ("W", "W", "NW", ((-1, -1, 0, -1), (-1, -1, 0, -1), (-1, -1, 0, -1))),
+        ("NDHWC", "KDHWC", "NDHWC", ((0, 1, 2, 3, 4), (0, 1, 2, 3, 4), (0, 1, 2, 3, 4))),
+        ("NCDHW", "CDHW", "NCDHW", ((0, 2, 3, 4, 1), (-1, 1, 2, 3, 0), (0, 1, 2, 3, -1))),
+        ("CDHW", "DHW", "NCDHW", ((-1, 1, 2, 3, 0), (-1, 0, 1, 2, -1), (-1, 1, 2, 3, 0))),
+        ("DHW", "KDHW", "NDHW", ((-1, 0, 1, 2, -1), (0, 1, 2, 3, -1), (-1, 0, 1, 2, 3))),
     ],
 )
 def test_a_layout_says_where_each_axis_is(images, kernels, layout, expected):
     read = _layouts.read_layout((5,) * len(images), (5,) * len(kernels), layout)
-    assert read == (layout, *expected, "C" in layout and kernels in ("HW", "W"))
+    assert read == (layout, *expected, "C" in layout and kernels in ("HW", "W", "DHW"))
 
 
 @pytest.mark.parametrize(
@@ -47,8 +53,8 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
 @pytest.mark.parametrize(
     ("kind", "images", "kernels", "layout", "message"),
     [
-        (TypeError, (5, 5), (2, 2), 3, "layout: got 3; allowed are None and NHWC, NCHW, NHW, NWC, NCW, NW"),
-        (ValueError, (5, 5), (2, 2), "nhw", "layout: got 'nhw'; allowed are None and NHWC, NCHW, NHW, NWC, NCW, NW"),
+        (TypeError, (5, 5), (2, 2), 3, f"layout: got 3; {WORDS}"),
+        (ValueError, (5, 5), (2, 2), "nhw", f"layout: got 'nhw'; {WORDS}"),
         (
             ValueError,
             (5, 6),
@@ -107,6 +113,15 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
             "channels, each by itself), 'NCW' (one signal of 6 with 5 channels, each by itself) or 'NW' (5 signals of "
             "6, one kernel)",
         ),
+        (
+            ValueError,
+            (2, 5, 6, 7, 3),
+            (4, 2, 2, 2, 3),
+            None,
+            "layout: images of shape (2, 5, 6, 7, 3) with kernels of shape (4, 2, 2, 2, 3) can be read as "
+            "'NDHWC' (2 volumes of 5x6x7 with 3 channels, 4 kernels of 2x2x2 with 3 channels) or "
+            "'NCDHW' (2 volumes of 6x7x3 with 5 channels, 4 kernels of 2x2x3 with 2 channels); say which by layout=",
+        ),
         (ValueError, (), (2, 2), None, "images: shape () has 0 axes; allowed are 1 to 5"),
         (ValueError, (5, 6), (1,) * 6, None, "kernels: shape (1, 1, 1, 1, 1, 1) has 6 axes; allowed are 1 to 5"),
         *(
@@ -129,8 +144,9 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
             "'NHWC' (one image of 5x6 with 7 channels, one kernel (kh, kw, C)), "
             "'NCHW' (one image of 6x7 with 5 channels, one kernel (C, kh, kw)), "
             "'NHW' (5 images of 6x7, 1 kernel of 2x3), "
-            "'NWC' (5 signals of 6 with 7 channels, 1 kernel of 2 with 3 channels) or "
-            "'NCW' (5 signals of 7 with 6 channels, 1 kernel of 3 with 2 channels); say which by layout= "
+            "'NWC' (5 signals of 6 with 7 channels, 1 kernel of 2 with 3 channels), "
+            "'NCW' (5 signals of 7 with 6 channels, 1 kernel of 3 with 2 channels) or "
+            "'NDHW' (one volume of 5x6x7, one kernel); say which by layout= "
             "(a bank of planes for each channel of 'NHWC' is banks.per_channel(kernels, 7) with groups=7, "
             "for their sum banks.over_channels(kernels, 7))",
         ),

@@ -13,10 +13,12 @@ from xcorr._engine import Recent, Repeat, can_be_told, repeated
 from xcorr._masks import read_mask
 from xcorr._pairs import Pairs
 from xcorr._plan import plan_for
+from xcorr._reading import axes_in
 from xcorr._run import bank_for, run, takes_taps_as_they_are
 from xcorr._seen import SeenBank
 from xcorr._settings import read_settings, split, takes_keywords
 from xcorr._typing import AnyArray, AnyElement, Array, Inexact, Keywords, Reduce, Whole, WholeKeywords
+from xcorr._volume_run import VolumeBank
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -102,17 +104,17 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     ----------
     images : array_like
         One image or a batch: (N, H, W, C), (N, C, H, W) or (N, H, W) by `layout`, or without the first axis; signals
-        are (N, W, C), (N, C, W) or (N, W). Anything
+        are (N, W, C), (N, C, W) or (N, W), volumes (N, D, H, W, C), (N, C, D, H, W) or (N, D, H, W). Anything
         with ``__array__``, the buffer protocol or a CPU ``__dlpack__``; any strides and byte order; bool, integers up
         to 64 bits, float16, float32, float64, complex64 or complex128.
     kernels : array_like
         One kernel or a bank: (K, kh, kw, C), (K, C, kh, kw) or (K, kh, kw) by `layout`, or without the first axis.
         With `groups`, C is the number of channels of one group. A plane (kh, kw) with images that have channels is
         correlated with every channel by itself.
-    layout : {None, "NHWC", "NCHW", "NHW", "NWC", "NCW", "NW"}
+    layout : {None, "NHWC", "NCHW", "NHW", "NWC", "NCW", "NW", "NDHWC", "NCDHW", "NDHW"}
         The axes of the images; the kernels' are the same with N read as K. None reads a 4-D operand as NHWC and 2-D
         images as NHW; 3-D images (a stack, or a photograph?) with kernels of two or three axes are ambiguous. With one
-        spatial axis what is given along axes has one entry.
+        spatial axis what is given along axes has one entry, with three planes come first.
     padding : {"valid", "same", "full"}, int, (rows, columns) or ((top, bottom), (left, right))
         What is added around the images, in pixels; on the sides of a single axis ((before, behind),). "same" gives
         ceil(H / stride) rows, the smaller half first; "full" adds the kernel's effective size less one on each side.
@@ -450,6 +452,9 @@ def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any])
     seen, _mask_held = read_mask(operands.pop("mask"), "mask", True)
     image_array, _images_held = held(take_array(images, "images"))
     kernel_array, _kernels_held = held(take_array(kernels, "kernels"))
+    if axes_in(settings.layout) == 3:
+        volumes = VolumeBank(settings, kernel_array, operands["bias"], operands["fill_value"])
+        return volumes.run(image_array, seen, operands["out"], operands["workers"])
     if seen is not None or settings.normalize:
         masked = SeenBank(settings, kernel_array, operands["bias"], operands["fill_value"])
         return masked.run(image_array, seen, operands["out"], operands["workers"])

@@ -19,18 +19,19 @@ from xcorr._methods.choice import METHODS
 from xcorr._pairs import Pairs
 from xcorr._plan import Plan, plan_for
 from xcorr._reading import axes_in, read_array_shape
-from xcorr._reduce_peaks import peaks_shape
+from xcorr._reduce_peaks import shape_of_peaks
 from xcorr._run import run
 from xcorr._seen import Operand, SeenBank, SeenPlan
 from xcorr._settings import KEYWORDS, USUAL, read_settings, split, takes_keywords
 from xcorr._typing import AnyArray, Array, BankKeywords, Reduce
+from xcorr._volume_run import VolumeBank, VolumePlan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from xcorr.peaks import Peaks
 
-KEPT = ("_banks", "_known", "_pairs", "_repeats", "_seen")
+KEPT = ("_banks", "_known", "_pairs", "_repeats", "_seen", "_volumes")
 """What a bank keeps between calls, and does not take along."""
 
 PAIRS = 4
@@ -113,6 +114,7 @@ class Correlator:
         self._pairs: dict[Hashable, Pairs] = {}
         self._repeats: dict[_dispatch.Level, list[Repeat]] = {}
         self._seen: dict[_dispatch.Level, SeenBank] = {}
+        self._volumes: dict[_dispatch.Level, VolumeBank] = {}
 
     @overload
     def __call__(self, images: npt.ArrayLike, *, out: AnyArray, workers: SupportsIndex | None = None) -> AnyArray: ...
@@ -151,6 +153,9 @@ class Correlator:
             As `correlate`.
         """
         level = _dispatch.current()
+        if axes_in(self._settings.layout) == 3:
+            array, _held = held(take_array(images, "images"))
+            return self._volume_bank(level).run(array, self._mask, out, workers)
         if self._mask is not None or self._settings.normalize:
             array, _held = held(take_array(images, "images"))
             return self._seen_bank(level).run(array, self._mask, out, workers)
@@ -181,6 +186,13 @@ class Correlator:
         if bank is None:
             bank = SeenBank(self._settings, self._kernels, self._bias, self._fill_value)
             self._seen[level] = bank
+        return bank
+
+    def _volume_bank(self, level: _dispatch.Level) -> VolumeBank:
+        bank = self._volumes.get(level)
+        if bank is None:
+            bank = VolumeBank(self._settings, self._kernels, self._bias, self._fill_value)
+            self._volumes[level] = bank
         return bank
 
     def _prepare(self, images: Array) -> tuple[Plan, Bank]:
@@ -242,6 +254,9 @@ class Correlator:
         images = named_dtype(dtype)
         check_element("dtype", images)
         shape = read_array_shape(image_shape, "image_shape")
+        if axes_in(self._settings.layout) == 3:
+            volumes = self._volume_bank(_dispatch.current()).plan(Operand(shape, images), self._mask)
+            return explained_volumes(volumes, shape)
         if self._mask is not None or self._settings.normalize:
             call, _ = self._seen_bank(_dispatch.current()).plan(Operand(shape, images), self._mask)
             return explained(call.sums, shape, call)
@@ -302,19 +317,37 @@ def bank_axes(layout: str | None) -> list[int]:
     return sorted({len(layout), len(layout) - 1, axes_in(layout)})
 
 
-def reduced_lines(plan: Plan, call: Plan | SeenPlan, n_images: int) -> list[str]:
+def reduced_lines(call: Plan | SeenPlan | VolumePlan, n_images: int) -> list[str]:
     """What responses are reduced to, a line for each."""
     reduction = call.reduction
+    sums: Any = call.sums if isinstance(call, SeenPlan) else call.sizes if isinstance(call, VolumePlan) else call
     if call.peaks is not None:
-        shape = peaks_shape(plan, call.peaks, n_images)
+        shape = shape_of_peaks(sums.layout, sums.geometry.n_kernels, call.peaks, n_images)
         return [f"of which {call.peaks!r} finds the best places, {shape}"]
     if reduction is None:
         return []
-    over = plan.settings.over
+    over = "kernels" if reduction.over_kernels else "positions"
     return [
         f"reduced over {over} to {name}, {reduction.shape(name, n_images)} of {reduction.dtype(name)}"
         for name in reduction.names
     ]
+
+
+def explained_volumes(call: VolumePlan, image_shape: tuple[int, ...]) -> str:
+    """The same of volumes, whose planes of windows are images by themselves."""
+    sizes, n_images = call.sizes, image_shape[0] if call.sizes.layout.images[0] >= 0 else 1
+    images = sizes.image_shape(n_images * (1 if sizes.is_flat else sizes.outputs[0]))
+    lines = explained(call.plan, images, call.plan).split("\n")[2:]
+    of_planes = "planes are rows" if sizes.is_flat else "the kernel's planes are channels of each plane of windows"
+    return "\n".join(
+        [
+            f"images {image_shape} of {call.types.images}, layout {sizes.layout.word}",
+            f"response {sizes.response_shape(n_images)} of {call.types.response}",
+            *reduced_lines(call, n_images),
+            f"images {images} of {call.types.images}, layout {sizes.settings.layout}: {of_planes}",
+            *lines,
+        ]
+    )
 
 
 def explained(plan: Plan, image_shape: tuple[int, ...], call: Plan | SeenPlan) -> str:
@@ -324,7 +357,7 @@ def explained(plan: Plan, image_shape: tuple[int, ...], call: Plan | SeenPlan) -
     lines = [
         f"images {image_shape} of {types.images}, layout {plan.layout.word}",
         f"response {plan.response_shape(n_images)} of {types.response}",
-        *reduced_lines(plan, call, n_images),
+        *reduced_lines(call, n_images),
         f"taps {plan.geometry.n_taps} in each of {plan.geometry.n_kernels} kernels, "
         f"{plan.multiply_adds * n_images} multiply-adds",
         f"method {plan.method} ({how})",

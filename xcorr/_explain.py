@@ -22,11 +22,12 @@ from xcorr._reduce import images_at_once, reducer_of
 from xcorr._reduce_peaks import BYTES_AT_ONCE
 from xcorr._respond import summed_for
 from xcorr._run import bank_for, run
-from xcorr._seen import Operand, sums_plan
+from xcorr._seen import Operand
 from xcorr._settings import read_settings, split, takes_keywords
 from xcorr._timing import warm_seconds
 from xcorr._typing import Reduce
 from xcorr._units import size_word, time_word
+from xcorr._volume_run import plan_of_call
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -132,7 +133,8 @@ def explain(
     given = {**keywords, "reduce": reduce}
     words, operands = split("explain", given, "dtype", "out", "workers", own=("dtype", "workers"))
     mask, _held = read_mask(operands["mask"], "mask", True)
-    plan = sums_plan(read_settings(words), Operand(images, operand_dtype), Operand(kernels, operand_dtype), mask)
+    of_images, of_kernels = Operand(images, operand_dtype), Operand(kernels, operand_dtype)
+    plan, images = plan_of_call(read_settings(words), of_images, of_kernels, mask)
     plan.check_it_fits()
     checked(prod(images) * operand_dtype.itemsize, "images_shape", "the bytes of the images")
     n_workers = workers_for(plan, images_in(plan, images), workers)

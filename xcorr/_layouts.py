@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from xcorr._reading import LAYOUTS, axes_in, read_layout_word, spatial
+from xcorr._reading import LAYOUTS, axes_in, read_layout_word
+from xcorr._reading import spatial as spatial  # a name of this module, too
 
 MOST_AXES = 5
 """Axes of the longest layouts."""

@@ -38,23 +38,23 @@ def read_mask(mask: Any, argument: str, allows_word: bool) -> tuple[Any, list[An
 
 
 def canonical(array: Array, axes: tuple[int, ...]) -> Array:
-    """A view (images or kernels, channels, rows, columns) of an operand whose axes lie at `axes`."""
-    return in_order(array, axes).transpose(0, 3, 1, 2)
+    """A view (images or kernels, channels, spatial axes) of an operand whose axes lie at `axes`."""
+    return np.moveaxis(in_order(array, axes), -1, 1)
 
 
 def canonical_mask(mask: Array, argument: str, shape: Sequence[int], axes: tuple[int, ...], operand: str) -> Array:
-    """A view of a mask with the operand's four axes, of length 1 where the mask has none.
+    """A view of a mask with all of the operand's axes, of length 1 where the mask has none.
 
     A mask has the operand's shape, with or without channels, with or without the first axis; of three axes beside an
     operand of four the first is the operand's.
     """
-    first, row, column, channel = axes
+    first, *spatial, channel = axes
     for left_out in ((), (channel,), (first,), (first, channel)):
         kept = [axis for axis in range(len(shape)) if axis not in left_out]
         if -1 in left_out or mask.ndim != len(kept) or not fits(mask.shape, [shape[axis] for axis in kept]):
             continue
-        places = tuple(kept.index(axis) if axis in kept else -1 for axis in (first, row, column, channel))
-        return canonical(mask, (places[0], places[1], places[2], places[3]))
+        places = tuple(kept.index(axis) if axis in kept else -1 for axis in (first, *spatial, channel))
+        return canonical(mask, places)
     raise ValueError(
         f"{argument}: got shape {mask.shape}; allowed is that of the {operand}, {tuple(shape)}, with or without "
         "channels, and without the first axis for all alike"

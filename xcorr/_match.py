@@ -26,18 +26,20 @@ from xcorr._matching import (
     of_templates,
     split,
 )
+from xcorr._reading import axes_in
 from xcorr._reduce_peaks import shape_of_peaks
 from xcorr._run import found_peaks
 from xcorr._score import check_it_runs, check_mask, match_images
 from xcorr._settings import takes_keywords, word_of
 from xcorr._typing import AnyArray, AnyElement, Array, Mask, MatchKeywords, Quotient, Real, Reduce, Score, Whole
+from xcorr._volume_match import VolumeMatch, VolumePlan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from xcorr.peaks import Peaks
 
-KEPT = ("_banks", "_correlator")
+KEPT = ("_banks", "_correlator", "_volumes")
 """What a matcher keeps between calls, and does not take along."""
 
 
@@ -228,6 +230,8 @@ def match(images: npt.ArrayLike, templates: npt.ArrayLike, **keywords: Any) -> A
     taps, _taps_held = read_mask(operands["template_mask"], "template_mask", False)
     out, workers = operands["out"], operands["workers"]
     masked = seen is not None or taps is not None
+    if axes_in(scoring.settings.layout) == 3:
+        return match_volumes(VolumeMatch(scoring, template_array, taps), image_array, seen, out, workers)
     plan = match_plan(scoring, image_array, template_array, masked)
     if is_plain(plan):
         return correlate(image_array, template_array, out=out, workers=workers, **plain_keywords(plan))
@@ -283,6 +287,7 @@ class Matcher:
     def _forget(self) -> None:
         self._banks: dict[Hashable, Banks] = {}
         self._correlator: dict[Hashable, Correlator] = {}
+        self._volumes: VolumeMatch | None = None
 
     @overload
     def __call__(
@@ -335,6 +340,10 @@ class Matcher:
         """
         array, _images_held = held(take_array(images, "images"))
         seen, _mask_held = read_mask(mask, "mask", True)
+        if axes_in(self._scoring.settings.layout) == 3:
+            if self._volumes is None:
+                self._volumes = VolumeMatch(self._scoring, self._templates, self._template_mask)
+            return match_volumes(self._volumes, array, seen, out, workers)
         plan = match_plan(self._scoring, array, self._templates, seen is not None or self._template_mask is not None)
         if is_plain(plan):
             keywords = plain_keywords(plan)
@@ -373,6 +382,16 @@ def match_plan(scoring: Scoring, images: Array, templates: Array, masked: bool) 
     return MatchPlan(scoring, images.shape, images.dtype, templates.shape, templates.dtype, masked)
 
 
+def match_volumes(volumes: VolumeMatch, images: Array, mask: Any, out: Any, workers: Any) -> Any:
+    """The scores of templates in volumes, or what they are reduced to; by the sums alone where these are the scores."""
+    masked = mask is not None or volumes.template_mask is not None
+    templates = volumes.templates
+    plan = VolumePlan(volumes.scoring, images, templates.shape, templates.dtype, masked)
+    if volumes.scoring.score == "correlation" and not plan.masked:
+        return correlate(images, templates, out=out, workers=workers, **words_of_sums(volumes.scoring, plan.plan))
+    return volumes.run(images, mask, out, workers)
+
+
 def scored(plan: MatchPlan, banks: Banks, images: Array, mask: Any, out: Any, workers: Any) -> Any:
     """The scores of images, what they are reduced to, or the peaks in them; all errors come first."""
     mask, fill = check_mask(plan, mask, images), plan.fill_of(images.dtype)
@@ -394,8 +413,13 @@ def is_plain(plan: MatchPlan) -> bool:
 
 def plain_keywords(plan: MatchPlan) -> dict[str, Any]:
     """What `correlate` is told then."""
-    settings = plan.settings
+    return words_of_sums(plan.scoring, plan)
+
+
+def words_of_sums(scoring: Scoring, plan: MatchPlan) -> dict[str, Any]:
+    """The keywords of `correlate` that are `match`'s."""
+    settings = scoring.settings
     names = ("layout", "padding", "boundary", "stride", "dilation", "roi", "pairwise", "reduce", "over", "method")
     keywords = {name: word_of(settings, name) for name in (*names, "precision")}
-    fill = plan.scoring.fill
+    fill = scoring.fill
     return {**keywords, "fill_value": 0 if fill is None else fill, "dtype": plan.response}

@@ -5,11 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xcorr._axes import Span
 from xcorr._engine import bytes_of_kept
 from xcorr._layouts import Layout
 from xcorr._reading import read_reduce
 from xcorr.peaks import Peaks
+
+Area = tuple[tuple[int, int], ...]
+"""The first window and the number of windows along each axis."""
 
 MOST_SUMMED = 2**31
 """Responses of an image and a kernel that a sum would lose bits of."""
@@ -24,8 +26,8 @@ class Reduction(NamedTuple):
     alone: bool
     over_kernels: bool
     response: np.dtype[Any]
-    outputs: tuple[int, int]
-    first: tuple[int, int]  # row and column among those of the whole response
+    outputs: tuple[int, ...]
+    first: tuple[int, ...]  # row and column among those of the whole response
     n_kernels: int
     has_images: bool  # whether the response has an axis of images, and one of kernels
     has_kernels: bool
@@ -73,7 +75,7 @@ def read_reduction(reduce: Any) -> str | tuple[str, ...] | Peaks | None:
     return reduce if isinstance(reduce, Peaks) else read_reduce(reduce)
 
 
-def peaks_of(reduce: Any, over: str, area: Span, response: np.dtype[Any]) -> Peaks | None:
+def peaks_of(reduce: Any, over: str, area: Area, response: np.dtype[Any]) -> Peaks | None:
     """What finds peaks, if that is asked for and the response has them."""
     if not isinstance(reduce, Peaks):
         return None
@@ -81,13 +83,13 @@ def peaks_of(reduce: Any, over: str, area: Span, response: np.dtype[Any]) -> Pea
         raise TypeError(f"reduce: got {reduce!r} for responses of {response}; allowed for complex ones is None")
     if over != "positions":
         raise ValueError(f"over: got {over!r} with {reduce!r}; allowed is 'positions'")
-    if 0 in (area[0][1], area[1][1]):
+    if 0 in (count for _, count in area):
         raise ValueError(f"reduce: got {reduce!r} over no positions; at least 1 is needed")
     return reduce
 
 
 def reduction_of(
-    reduce: Any, over: str, layout: Layout, n_kernels: int, area: Span, response: np.dtype[Any]
+    reduce: Any, over: str, layout: Layout, n_kernels: int, area: Area, response: np.dtype[Any]
 ) -> Reduction | None:
     """The reductions that were asked for of the rows and columns at `area`, if the response has them."""
     if reduce is None:
@@ -95,15 +97,15 @@ def reduction_of(
     names = (reduce,) if isinstance(reduce, str) else reduce
     if response.kind == "c":
         raise TypeError(f"reduce: got {reduce!r} for responses of {response}; allowed for complex ones is None")
-    (first_row, n_rows), (first_column, n_columns) = area
-    n_positions = n_rows * n_columns
+    outputs = tuple(count for _, count in area)
+    n_positions = prod(outputs)
     reduction = Reduction(
         names,
         isinstance(reduce, str),
         over == "kernels",
         response,
-        (n_rows, n_columns),
-        (first_row, first_column),
+        outputs,
+        tuple(first for first, _ in area),
         n_kernels,
         layout.response[0] >= 0,
         layout.response[-1] >= 0,

@@ -112,7 +112,8 @@ USUAL = Settings(**{name: keyword.take(keyword.default, 2) for name, keyword in 
 
 def words_of(settings: Settings) -> dict[str, Any]:
     """The keywords that settings were read of and that are not usual, each as it may be given again."""
-    return {name: word_of(settings, name) for name in KEYWORDS if getattr(settings, name) != getattr(USUAL, name)}
+    usual = read_settings({"layout": settings.layout})._replace(layout=None)
+    return {name: word_of(settings, name) for name in KEYWORDS if getattr(settings, name) != getattr(usual, name)}
 
 
 def word_of(settings: Settings, name: str) -> Any:
@@ -147,6 +148,8 @@ def read_settings(keywords: Mapping[str, Any], *, flip: bool = False) -> Setting
     """
     n_axes = axes_in(read_layout_word(keywords.get("layout")))
     read = {name: KEYWORDS[name].take(value, n_axes) for name, value in keywords.items()}
+    if n_axes > 2:
+        read = {name: keyword.take(keyword.default, n_axes) for name, keyword in KEYWORDS.items()} | read
     if flip:
         read["conjugate"] = False
     return USUAL._replace(flip=flip, **read) if read or flip else USUAL

@@ -21,9 +21,10 @@ from xcorr._reading import (
     spatial,
     with_rows,
 )
-from xcorr._seen import Operand, sums_plan
+from xcorr._seen import Operand
 from xcorr._settings import read_settings, split, takes_keywords
 from xcorr._typing import Along, BankKeywords, Layout, Padding
+from xcorr._volume_run import plan_of_call
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -49,7 +50,7 @@ def response_shape(
         (H, W) and (kh, kw), in pixels; a third number, the channels, is allowed. (W,) and (kw,) are of one axis.
     layout : {"NHWC", "NCHW", "NHW", ...}, optional
         What the shapes have where that is something else: the layout's axes, those without the first, or the spatial
-        ones alone.
+        ones alone. Three spatial axes need it.
     padding, stride, dilation
         As for `correlate`.
 
@@ -159,4 +160,5 @@ def choose_method(
     images, kernels = read_array_shape(image_shape, "image_shape"), read_array_shape(kernels_shape, "kernels_shape")
     words, operands = split("choose_method", dict(keywords), *LEFT_OUT, own=("dtype",))
     mask, _held = read_mask(operands["mask"], "mask", True)
-    return sums_plan(read_settings(words), Operand(images, operand_dtype), Operand(kernels, operand_dtype), mask).method
+    of_images, of_kernels = Operand(images, operand_dtype), Operand(kernels, operand_dtype)
+    return plan_of_call(read_settings(words), of_images, of_kernels, mask)[0].method

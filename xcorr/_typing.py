@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-Layout = Literal["NHWC", "NCHW", "NHW", "NWC", "NCW", "NW"]
+Layout = Literal["NHWC", "NCHW", "NHW", "NWC", "NCW", "NW", "NDHWC", "NCDHW", "NDHW"]
 BoundaryWord = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
 Boundary = BoundaryWord | tuple[BoundaryWord, ...]
 Method = Literal["auto", "direct", "matmul", "fft", "winograd"]

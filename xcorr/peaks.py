@@ -17,6 +17,7 @@ from xcorr._layouts import arranged, axes_of, letters_of, read_response, sizes_o
 from xcorr._reading import axes_in, checked, read_word, whole_number
 from xcorr._tops import tops_of
 from xcorr._typing import Array, Layout, Per, Subpixel
+from xcorr._volume_peaks import find_in_slabs
 
 __all__ = ["Peaks"]
 
@@ -176,15 +177,31 @@ class Peaks:
         return self.find(in_order(array, axes), n_axes).reshape(shape)
 
     def find(self, ordered: Array, n_axes: int) -> Array:
-        """The peaks (maps, k) of responses (images, rows, columns, kernels); with one axis there is a row alone."""
+        """The peaks (maps, k) of responses (images, rows, columns, kernels); with one axis there is a row alone.
+
+        With three planes come before the rows.
+        """
         n_images, *lengths, n_kernels = ordered.shape
         n_maps = n_images * (1 if self.per == "image" else n_kernels)
+        if n_axes == 3:
+            return self.find_in_volumes(ordered, n_maps)
         peaks = no_peaks((n_maps, self.k), ordered.dtype.newbyteorder("="))
         is_possible, words = search_words(self, peaks.dtype["score"], max(lengths), n_axes)
         if is_possible and ordered.size:
             tops = tops_of(ordered, self.largest, 1)
             _peaks.find_peaks(ordered, peaks, tops, *words)
         return of_axes(peaks, n_axes)
+
+    def find_in_volumes(self, ordered: Array, n_maps: int) -> Array:
+        """The same of three axes."""
+        peaks = no_peaks((n_maps, self.k), ordered.dtype.newbyteorder("="), 3)
+        n_images, *lengths, n_kernels = ordered.shape
+        for index in range(n_images if n_kernels else 0):
+            own = peaks[index * n_maps // n_images : (index + 1) * n_maps // n_images]
+            at_once = max(1, SLAB_BYTES // ordered[index, :1].nbytes)
+            slabs = ((first, ordered[index, first : first + at_once]) for first in range(0, lengths[0], at_once))
+            find_in_slabs(slabs, self, own, tuple(lengths))
+        return peaks
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{name}: Peaks cannot be changed")
@@ -254,6 +271,9 @@ def read_subpixel(subpixel: Any) -> str | None:
 
 # --- records ----------------------------------------------------------------------------------------------------------
 
+
+SLAB_BYTES = 2**25
+"""Bytes of the planes that peaks of a volume are looked for in at once; not tuned."""
 
 PLACES = ("depth", "row", "column")
 """What a place along each of three spatial axes is called; of fewer the last ones."""

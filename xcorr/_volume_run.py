@@ -1,0 +1,229 @@
+"""A bank of kernels of three axes: plans of calls, and the run of each by the methods of images."""
+
+import functools
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _dispatch, _workers
+from xcorr._arrays import check_out, copy_in_pieces, in_order, take_bias, take_fill
+from xcorr._bank import make_bank
+from xcorr._layouts import of_one_image
+from xcorr._masks import canonical_mask
+from xcorr._memory import empty
+from xcorr._plan import Plan, plan_for
+from xcorr._reading import axes_in
+from xcorr._reduction import peaks_of, reduction_of
+from xcorr._respond import may_overlap
+from xcorr._run import run
+from xcorr._seen import Operand, SeenBank, has_shares, seen_plan, sums_plan
+from xcorr._settings import Settings
+from xcorr._unseen_taps import finite_taps
+from xcorr._volume_call import VolumeCall, planes_inside
+from xcorr._volume_reduce import inner_names
+from xcorr._volumes import (
+    Piece,
+    can_be_view,
+    cut_planes,
+    fill_as_channels,
+    images_of,
+    joined,
+    kernels_as_bank,
+    pieces_of,
+    sizes_of_call,
+)
+from xcorr.peaks import Peaks
+
+Array = npt.NDArray[Any]
+Respond = Callable[..., Any]  # to images, with what is seen of them, where responses go, the workers, and a reduction
+
+
+class VolumePlan:
+    """What follows from the shapes, types and keywords of a call; holds no volumes."""
+
+    def __init__(self, settings: Settings, images: Operand, kernels: Operand, mask: Any, finite: bool) -> None:
+        if settings.pairwise:
+            kernels = Operand(of_one_image(settings.layout, images.shape, kernels.shape), kernels.dtype)
+        self.settings, sizes = settings, sizes_of_call(settings, images.shape, kernels.shape)
+        self.sizes, self.masked = sizes, mask is not None or settings.normalize
+        names = None if isinstance(settings.reduce, Peaks) else settings.reduce
+        self.names = () if names is None else inner_names(names, settings.over == "kernels")
+        operands = Operand(sizes.image_shape(1), images.dtype), Operand(sizes.kernels_shape(), kernels.dtype)
+        own = sizes.settings._replace(reduce=None)
+        if self.masked:
+            seen = seen_plan(own, *operands, weights=has_shares(mask), finite=finite)
+            self.plan, self.types = seen.sums, seen.types
+        else:
+            self.plan = plan_for(own, *operands[0], *operands[1])
+            self.types = self.plan.types
+        self.peaks = peaks_of(settings.reduce, settings.over, sizes.area, self.types.response)
+        n_kernels = sizes.geometry.n_kernels
+        self.reduction = reduction_of(names, settings.over, sizes.layout, n_kernels, sizes.area, self.types.response)
+        if isinstance(mask, np.ndarray):
+            canonical_mask(mask, "mask", images.shape, sizes.layout.images, "images")
+
+
+def plan_of_call(settings: Settings, images: Operand, kernels: Operand, mask: Any) -> tuple[Plan, tuple[int, ...]]:
+    """The plan of a call's sums, and the shape of its images: of volumes, of those that planes of windows are."""
+    if axes_in(settings.layout) < 3:
+        return sums_plan(settings, images, kernels, mask), images.shape
+    volumes = VolumePlan(settings, images, kernels, mask, True)
+    sizes = volumes.sizes
+    n_images = images.shape[0] if sizes.layout.images[0] >= 0 else 1
+    return volumes.plan, sizes.image_shape(n_images * (1 if sizes.is_flat else sizes.outputs[0]))
+
+
+class VolumeBank:
+    """A bank for volumes.
+
+    Parameters
+    ----------
+    settings : the keywords as they were read.
+    kernels, bias, fill_value : as they were given; the same as long as the bank is used.
+    """
+
+    def __init__(self, settings: Settings, kernels: Array, bias: Any, fill_value: Any) -> None:
+        self.settings, self.kernels, self.bias, self.fill_value = settings, kernels, bias, fill_value
+        self.responding: dict[Hashable, Respond] = {}
+
+    @functools.cached_property
+    def all_finite(self) -> bool:
+        """Whether all taps are numbers."""
+        return finite_taps(self.kernels).all_finite
+
+    def plan(self, images: Operand, mask: Any) -> VolumePlan:
+        """The plan of a call."""
+        masked = mask is not None or self.settings.normalize
+        kernels = Operand(self.kernels.shape, self.kernels.dtype)
+        return VolumePlan(self.settings, images, kernels, mask, not masked or self.all_finite)
+
+    def fill(self, plan: VolumePlan, images: np.dtype[Any]) -> tuple[Any, ...]:
+        """The fill value of each channel, or of all."""
+        channels = plan.sizes.geometry.channels
+        return take_fill(self.fill_value, images.newbyteorder("="), self.settings.boundary, channels)
+
+    def own_bias(self, plan: VolumePlan) -> Array | None:
+        """The bias of each kernel of the bank, or None."""
+        n_kernels, layout = plan.sizes.geometry.n_kernels, plan.sizes.layout
+        bias = take_bias(self.bias, 1 if layout.each_channel else n_kernels, layout.kernels[0] >= 0, plan.types.of_bias)
+        return None if bias is None else np.ascontiguousarray(np.broadcast_to(bias, n_kernels))
+
+    def responds(self, plan: VolumePlan, fill: tuple[Any, ...], index: int, names: tuple[str, ...]) -> Respond:
+        """What responds to a piece's images, or reduces the responses; with pairs of volume `index`."""
+        pairwise, sizes = self.settings.pairwise, plan.sizes
+        key = sizes, plan.types, plan.masked, names, index if pairwise else 0, _dispatch.current()
+        found = self.responding.get(key)
+        if found is None:
+            kernels = kernels_as_bank(self.kernels[index] if pairwise else self.kernels, sizes)
+            bias, filled = self.own_bias(plan), fill_as_channels(fill, sizes)
+            settings = sizes.settings._replace(reduce=names or None)
+            if plan.masked:
+                found = SeenBank(settings, kernels, bias, filled).run
+            else:
+                found = unmasked(settings, plan, kernels, bias, filled)
+            self.responding[key] = found
+        return found
+
+    def run(self, images: Array, mask: Any, out: Any, workers: Any) -> Any:
+        """The response of volumes, or what it is reduced to, in `out` or in memory of its own.
+
+        `out` is as it was if a response is refused.
+        """
+        if workers is not None:
+            workers = _workers.count_workers(workers)
+        plan = self.plan(Operand(images.shape, images.dtype), mask)
+        self.own_bias(plan)
+        call = BankCall(self, plan, images, mask, workers)
+        shape = call.shape()
+        if plan.peaks is not None or plan.reduction is not None:
+            return call.result(out)
+        target, _held = (None, []) if out is None else check_out(out, shape, plan.types.response)
+        operands = [images, self.kernels, *([mask] if isinstance(mask, np.ndarray) else [])]
+        refuses = plan.types.exact or plan.types.rounds_floats
+        stores = target is not None and not refuses and not any(may_overlap(target, one) for one in operands)
+        result: Array = target if target is not None and stores else empty(shape, plan.types.response)
+        if 0 not in shape:
+            call.respond(in_order(result, plan.sizes.layout.response))
+        if target is None:
+            return result
+        if result is not target:
+            copy_in_pieces(target, result)
+        return out
+
+
+def unmasked(settings: Settings, plan: VolumePlan, kernels: Array, bias: Array | None, fill: Any) -> Respond:
+    """What responds to images of which all is seen."""
+    own = plan_for(settings, *plan.plan.shapes[:2], kernels.shape, kernels.dtype) if settings.reduce else plan.plan
+    own.check_it_fits()
+    bank = make_bank(kernels, bias, own.reading)
+    bank.is_kept = True
+
+    def respond(images: Array, _: Any, out: Any, workers: Any) -> Any:
+        return run(own, bank, images, fill, out, workers)
+
+    return respond
+
+
+class BankCall(VolumeCall):
+    """Responses of a bank."""
+
+    def __init__(self, bank: VolumeBank, plan: VolumePlan, images: Array, mask: Any, workers: Any) -> None:
+        self.numbers = bank.fill(plan, images.dtype)
+        super().__init__(plan.sizes, bank.settings.pairwise, images, mask, self.numbers, workers)
+        self.bank, self.plan = bank, plan
+        self.response, self.peaks, self.reduction = plan.types.response, plan.peaks, plan.reduction
+        self.names = plan.names
+        self.unseen = np.zeros(len(self.fill), self.mask.dtype if isinstance(self.mask, np.ndarray) else np.bool_)
+        self.is_view, self.is_flat = can_be_view(plan.sizes), plan.sizes.is_flat
+
+    def pieces(self) -> Iterator[Piece]:
+        """The pieces of all volumes; of one alone where each has a bank of its own."""
+        own = 1 if self.pairwise else len(self.volumes)
+        pieces = pieces_of(self.sizes, own, self.volumes.itemsize, self.is_view)
+        for index in range(len(self.volumes) if self.pairwise else 1):
+            for piece in pieces:
+                yield piece._replace(first=piece.first + index, end=piece.end + index)
+
+    def split(self, piece: Piece) -> list[Piece]:
+        """Smaller pieces of the same planes of one volume."""
+        if self.sizes.is_flat:
+            return [piece]
+        cuts = cut_planes(self.sizes, piece.first_plane, piece.end_plane, self.volumes.itemsize, self.is_view)
+        return [piece._replace(first_plane=first, end_plane=end) for first, end in cuts]
+
+    def ask(self, piece: Piece, out: Array | None, names: tuple[str, ...] = ()) -> Any:
+        """What the bank makes of a piece's images."""
+        images = images_of(self.volumes, self.sizes, piece, self.fill, self.n_workers)
+        respond = self.bank.responds(self.plan, self.numbers, piece.first, names)
+        return respond(images, self.seen_of(piece, images), out, self.workers)
+
+    def seen_of(self, piece: Piece, images: Array) -> Any:
+        """What is seen of a piece's images: None if that is all."""
+        if not self.plan.masked:
+            return None
+        if isinstance(self.mask, np.ndarray):
+            return images_of(self.mask, self.sizes, piece, self.unseen, self.n_workers)
+        if planes_inside(self.sizes, piece):
+            return self.mask  # None, or the word
+        inside = np.broadcast_to(np.ones((), np.bool_), self.volumes.shape)
+        seen = images_of(inside, self.sizes, piece, self.unseen, self.n_workers)
+        return seen if self.mask is None else seen & np.isfinite(images)
+
+    def respond_piece(self, piece: Piece, target: Array) -> None:
+        """Writes the responses of a piece."""
+        if self.sizes.is_flat:
+            self.ask(piece, self.sizes.ordered_response(target[:, :, 0]))
+            return
+        place = joined(target)
+        if place is not None:
+            self.ask(piece, self.sizes.ordered_response(place))
+            return
+        found = self.ask(piece, None)
+        last = np.moveaxis(found, 1, 3) if self.sizes.settings.layout == "NCHW" else found
+        target[...] = last.reshape(target.shape)
+
+    def reduce_piece(self, piece: Piece) -> list[Array]:
+        """What a piece's responses are reduced to."""
+        return list(self.ask(piece, None, self.names))
