@@ -146,9 +146,9 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
             "'NHW' (5 images of 6x7, 1 kernel of 2x3), "
             "'NWC' (5 signals of 6 with 7 channels, 1 kernel of 2 with 3 channels), "
             "'NCW' (5 signals of 7 with 6 channels, 1 kernel of 3 with 2 channels) or "
-            "'NDHW' (one volume of 5x6x7, one kernel); say which by layout= "
-            "(a bank of planes for each channel of 'NHWC' is banks.per_channel(kernels, 7) with groups=7, "
-            "for their sum banks.over_channels(kernels, 7))",
+            "'NDHW' (one volume of 5x6x7, one kernel); say which by layout=; "
+            "planes for every channel of 'NHWC' are banks.per_channel(kernels, 7) with groups=7, or "
+            "banks.over_channels(kernels, 7)",
         ),
         (
             ValueError,

@@ -170,8 +170,8 @@ def of_banks(images: tuple[int, ...], kernels: tuple[int, ...]) -> str:
     if len(images) != 3 or len(kernels) != 3:
         return ""
     return (
-        f" (a bank of planes for each channel of 'NHWC' is banks.per_channel(kernels, {images[2]}) with "
-        f"groups={images[2]}, for their sum banks.over_channels(kernels, {images[2]}))"
+        f"; planes for every channel of 'NHWC' are banks.per_channel(kernels, {images[2]}) with groups={images[2]}, or "
+        f"banks.over_channels(kernels, {images[2]})"
     )
 
 
