@@ -183,7 +183,7 @@ def garbage(generator: random.Random) -> Any:
 
 
 WORDS: dict[str, tuple[Any, ...]] = {
-    "layout": (None, "NHWC", "NCHW", "NHW"),
+    "layout": (None, "NHWC", "NCHW", "NHW", "NWC", "NCW", "NW", "NDHWC", "NCDHW", "NDHW"),
     "padding": ("valid", "same", "full", 0, 1, (1, 2), ((0, 1), (2, 0)), 40),
     "boundary": ("constant", "edge", "reflect", "symmetric", "wrap"),
     "fill_value": (0, 1, 0.5),

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
+import axes
 import cases
 import checks
 import formats
@@ -11,11 +12,13 @@ import killed
 import malformed
 import malformed_others
 import malformed_scores
+import matching
 import memory_orders
 import reductions
 import swapped
 
 __all__ = [
+    "axes",
     "cases",
     "checks",
     "formats",
@@ -23,6 +26,7 @@ __all__ = [
     "malformed",
     "malformed_others",
     "malformed_scores",
+    "matching",
     "memory_orders",
     "reductions",
     "swapped",

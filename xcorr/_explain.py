@@ -134,11 +134,12 @@ def explain(
     words, operands = split("explain", given, "dtype", "out", "workers", own=("dtype", "workers"))
     mask, _held = read_mask(operands["mask"], "mask", True)
     of_images, of_kernels = Operand(images, operand_dtype), Operand(kernels, operand_dtype)
-    plan, images = plan_of_call(read_settings(words), of_images, of_kernels, mask)
+    plan, images, gathered = plan_of_call(read_settings(words), of_images, of_kernels, mask)
     plan.check_it_fits()
     checked(prod(images) * operand_dtype.itemsize, "images_shape", "the bytes of the images")
     n_workers = workers_for(plan, images_in(plan, images), workers)
-    return explained(plan, images, n_workers)
+    told = explained(plan, images, n_workers)
+    return told._replace(workspace_bytes=told.workspace_bytes + gathered)
 
 
 def explained(plan: Plan, images: tuple[int, ...], n_workers: int) -> Explanation:

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _dispatch, _workers
+from xcorr import _cache, _dispatch, _workers
 from xcorr._arrays import check_out, copy_in_pieces, in_order, take_bias, take_fill
-from xcorr._bank import make_bank
 from xcorr._layouts import of_one_image
 from xcorr._masks import canonical_mask
 from xcorr._memory import empty
@@ -17,7 +16,7 @@ from xcorr._plan import Plan, plan_for
 from xcorr._reading import axes_in
 from xcorr._reduction import peaks_of, reduction_of
 from xcorr._respond import may_overlap
-from xcorr._run import run
+from xcorr._run import bank_for, run
 from xcorr._seen import Operand, SeenBank, has_shares, seen_plan, sums_plan
 from xcorr._settings import Settings
 from xcorr._unseen_taps import finite_taps
@@ -28,6 +27,7 @@ from xcorr._volumes import (
     can_be_view,
     cut_planes,
     fill_as_channels,
+    gathered_at_once,
     images_of,
     joined,
     kernels_as_bank,
@@ -37,6 +37,9 @@ from xcorr._volumes import (
 from xcorr.peaks import Peaks
 
 Array = npt.NDArray[Any]
+PLANS = 8
+"""Plans that a bank keeps."""
+
 Respond = Callable[..., Any]  # to images, with what is seen of them, where responses go, the workers, and a reduction
 
 
@@ -65,14 +68,19 @@ class VolumePlan:
             canonical_mask(mask, "mask", images.shape, sizes.layout.images, "images")
 
 
-def plan_of_call(settings: Settings, images: Operand, kernels: Operand, mask: Any) -> tuple[Plan, tuple[int, ...]]:
-    """The plan of a call's sums, and the shape of its images: of volumes, of those that planes of windows are."""
+def plan_of_call(settings: Settings, images: Operand, kernels: Operand, mask: Any) -> tuple[Plan, tuple[int, ...], int]:
+    """The plan of a call's sums, the shape of its images, and the bytes of gathered planes beside its workspace.
+
+    Of volumes the images are those that planes of windows are.
+    """
     if axes_in(settings.layout) < 3:
-        return sums_plan(settings, images, kernels, mask), images.shape
+        return sums_plan(settings, images, kernels, mask), images.shape, 0
     volumes = VolumePlan(settings, images, kernels, mask, True)
     sizes = volumes.sizes
     n_images = images.shape[0] if sizes.layout.images[0] >= 0 else 1
-    return volumes.plan, sizes.image_shape(n_images * (1 if sizes.is_flat else sizes.outputs[0]))
+    n_planes = n_images * (1 if sizes.is_flat else sizes.outputs[0])
+    gathered = 0 if can_be_view(sizes) else gathered_at_once(sizes, images.dtype.itemsize, n_planes)
+    return volumes.plan, sizes.image_shape(n_planes), gathered
 
 
 class VolumeBank:
@@ -87,6 +95,8 @@ class VolumeBank:
     def __init__(self, settings: Settings, kernels: Array, bias: Any, fill_value: Any) -> None:
         self.settings, self.kernels, self.bias, self.fill_value = settings, kernels, bias, fill_value
         self.responding: dict[Hashable, Respond] = {}
+        self.plans: dict[Hashable, VolumePlan] = {}
+        self.known: dict[Hashable, Respond] = {}  # by the plan itself
 
     @functools.cached_property
     def all_finite(self) -> bool:
@@ -96,8 +106,21 @@ class VolumeBank:
     def plan(self, images: Operand, mask: Any) -> VolumePlan:
         """The plan of a call."""
         masked = mask is not None or self.settings.normalize
-        kernels = Operand(self.kernels.shape, self.kernels.dtype)
-        return VolumePlan(self.settings, images, kernels, mask, not masked or self.all_finite)
+        kernels, finite = Operand(self.kernels.shape, self.kernels.dtype), not masked or self.all_finite
+        if isinstance(mask, np.ndarray):
+            return VolumePlan(self.settings, images, kernels, mask, finite)
+        key = self.settings, images.shape, images.dtype.str, mask, kernels.shape, kernels.dtype.str, finite
+        key = "volumes", _dispatch.current(), *key
+        found = self.plans.get(key) or _cache.plans.find(key)
+        if found is None:
+            found = VolumePlan(self.settings, images, kernels, mask, finite)
+            if found.plan.is_small:
+                _cache.plans.keep(key, found)
+        if len(self.plans) >= PLANS:
+            self.plans.clear()
+            self.known.clear()
+        self.plans[key] = found
+        return found
 
     def fill(self, plan: VolumePlan, images: np.dtype[Any]) -> tuple[Any, ...]:
         """The fill value of each channel, or of all."""
@@ -113,6 +136,9 @@ class VolumeBank:
     def responds(self, plan: VolumePlan, fill: tuple[Any, ...], index: int, names: tuple[str, ...]) -> Respond:
         """What responds to a piece's images, or reduces the responses; with pairs of volume `index`."""
         pairwise, sizes = self.settings.pairwise, plan.sizes
+        known = self.known.get((plan, names)) if not pairwise else None
+        if known is not None:
+            return known
         key = sizes, plan.types, plan.masked, names, index if pairwise else 0, _dispatch.current()
         found = self.responding.get(key)
         if found is None:
@@ -124,6 +150,8 @@ class VolumeBank:
             else:
                 found = unmasked(settings, plan, kernels, bias, filled)
             self.responding[key] = found
+        if not pairwise and plan in self.plans.values():
+            self.known[plan, names] = found
         return found
 
     def run(self, images: Array, mask: Any, out: Any, workers: Any) -> Any:
@@ -156,9 +184,8 @@ class VolumeBank:
 def unmasked(settings: Settings, plan: VolumePlan, kernels: Array, bias: Array | None, fill: Any) -> Respond:
     """What responds to images of which all is seen."""
     own = plan_for(settings, *plan.plan.shapes[:2], kernels.shape, kernels.dtype) if settings.reduce else plan.plan
-    own.check_it_fits()
-    bank = make_bank(kernels, bias, own.reading)
-    bank.is_kept = True
+    bank, *_ = bank_for(own, kernels, bias)
+    bank.is_kept = True  # for the pieces to come
 
     def respond(images: Array, _: Any, out: Any, workers: Any) -> Any:
         return run(own, bank, images, fill, out, workers)

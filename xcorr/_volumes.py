@@ -27,6 +27,10 @@ GATHERED_BYTES = 2**23
 """Bytes of gathered planes that are there at once, if those of one plane of windows are not more; not tuned."""
 
 
+PREPARED_BYTES = 2**18
+"""Bytes of gathered planes from which on several workers gather them; not tuned."""
+
+
 class Piece(NamedTuple):
     """Some planes of windows, counted from the first one that is wanted, of some volumes; of several all planes."""
 
@@ -198,6 +202,12 @@ def cut_planes(sizes: Sizes, first: int, end: int, itemsize: int, is_view: bool)
     return list(zip(cuts, [*cuts[1:], end], strict=True))
 
 
+def gathered_at_once(sizes: Sizes, itemsize: int, n_planes: int) -> int:
+    """Bytes of gathered planes that are there at once."""
+    of_plane = sizes.gathered_bytes(itemsize)
+    return min(max(of_plane, GATHERED_BYTES), of_plane * n_planes)
+
+
 def joined(array: Array) -> Array | None:
     """A view whose planes of all volumes are one axis, or None where they do not follow on."""
     n_volumes, n_planes = array.shape[:2]
@@ -253,11 +263,14 @@ def images_of(volumes: Array, sizes: Sizes, piece: Piece, fill: Array, workers: 
         places, planes = gathered.transpose(0, 1, 5, 2, 3, 4, 6), by_group
     of_channels = fill.reshape(groups, depth)
 
-    def gather(task: int) -> None:
-        plane = task % kernel
-        copy_planes(planes, source[:, plane], places[:, :, plane], of_channels, task // kernel)
+    parts = min(own, n_gathering(workers, gathered.nbytes))
 
-    _workers.prepare(gather, kernel * own, workers if gathered.nbytes > 2**18 else 1)
+    def gather(task: int) -> None:
+        part, plane = divmod(task, kernel)
+        some = slice(own * part // parts, own * (part + 1) // parts)
+        copy_planes(planes[some], source[:, plane], places[some, :, plane], of_channels)
+
+    _workers.prepare(gather, kernel * parts, workers if gathered.nbytes > PREPARED_BYTES else 1)
     return gathered.reshape(sizes.image_shape(own * n_planes))
 
 
@@ -277,8 +290,8 @@ def view_of(volume: Array, sizes: Sizes, first: int, n_planes: int) -> Array:
     return sizes.ordered(np.lib.stride_tricks.as_strided(volume[first:], shape, strides, writeable=False))
 
 
-def copy_planes(volumes: Array, source: npt.NDArray[np.intp], target: Array, fill: Array, index: int) -> None:
-    """Copies planes of one volume, in as few pieces as they follow on each other."""
+def copy_planes(volumes: Array, source: npt.NDArray[np.intp], target: Array, fill: Array) -> None:
+    """Copies planes of some volumes, in as few pieces as they follow on each other."""
     step, at = 1, 0
     if len(source) > 1 and source[1] > source[0]:
         step = int(source[1] - source[0])
@@ -287,7 +300,12 @@ def copy_planes(volumes: Array, source: npt.NDArray[np.intp], target: Array, fil
         while source[at] >= 0 and end < len(source) and source[end] == source[end - 1] + step:
             end += 1
         if source[at] < 0:
-            target[index, at] = fill
+            target[:, at] = fill
         else:
-            target[index, at:end] = volumes[index, source[at] : source[end - 1] + 1 : step]
+            target[:, at:end] = volumes[:, source[at] : source[end - 1] + 1 : step]
         at = end
+
+
+def n_gathering(workers: int, n_bytes: int) -> int:
+    """Parts in which planes are gathered."""
+    return workers if n_bytes > PREPARED_BYTES else 1
