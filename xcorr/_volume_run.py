@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from xcorr import _cache, _dispatch, _workers
 from xcorr._arrays import check_out, copy_in_pieces, in_order, take_bias, take_fill
+from xcorr._bank import Bank
 from xcorr._layouts import of_one_image
 from xcorr._masks import canonical_mask
 from xcorr._memory import empty
@@ -94,9 +95,9 @@ class VolumeBank:
 
     def __init__(self, settings: Settings, kernels: Array, bias: Any, fill_value: Any) -> None:
         self.settings, self.kernels, self.bias, self.fill_value = settings, kernels, bias, fill_value
-        self.responding: dict[Hashable, Respond] = {}
+        self.banks: dict[Hashable, Bank] = {}
         self.plans: dict[Hashable, VolumePlan] = {}
-        self.known: dict[Hashable, Respond] = {}  # by the plan itself
+        self.responding: dict[Hashable, Respond] = {}
 
     @functools.cached_property
     def all_finite(self) -> bool:
@@ -109,16 +110,15 @@ class VolumeBank:
         kernels, finite = Operand(self.kernels.shape, self.kernels.dtype), not masked or self.all_finite
         if isinstance(mask, np.ndarray):
             return VolumePlan(self.settings, images, kernels, mask, finite)
-        key = self.settings, images.shape, images.dtype.str, mask, kernels.shape, kernels.dtype.str, finite
-        key = "volumes", _dispatch.current(), *key
+        of_images, of_kernels = (images.shape, images.dtype.str), (kernels.shape, kernels.dtype.str)
+        key = "volumes", self.settings, _dispatch.current(), of_images, of_kernels, mask, finite
         found = self.plans.get(key) or _cache.plans.find(key)
         if found is None:
             found = VolumePlan(self.settings, images, kernels, mask, finite)
             if found.plan.is_small:
                 _cache.plans.keep(key, found)
         if len(self.plans) >= PLANS:
-            self.plans.clear()
-            self.known.clear()
+            self.plans = {}
         self.plans[key] = found
         return found
 
@@ -135,23 +135,33 @@ class VolumeBank:
 
     def responds(self, plan: VolumePlan, fill: tuple[Any, ...], index: int, names: tuple[str, ...]) -> Respond:
         """What responds to a piece's images, or reduces the responses; with pairs of volume `index`."""
-        pairwise, sizes = self.settings.pairwise, plan.sizes
-        known = self.known.get((plan, names)) if not pairwise else None
-        if known is not None:
-            return known
-        key = sizes, plan.types, plan.masked, names, index if pairwise else 0, _dispatch.current()
+        index = index if self.settings.pairwise else 0
+        key = plan, names, index
         found = self.responding.get(key)
         if found is None:
-            kernels = kernels_as_bank(self.kernels[index] if pairwise else self.kernels, sizes)
-            bias, filled = self.own_bias(plan), fill_as_channels(fill, sizes)
-            settings = sizes.settings._replace(reduce=names or None)
+            if len(self.responding) >= max(PLANS, len(self.kernels) * self.settings.pairwise):
+                self.responding = {}
+            settings = plan.sizes.settings._replace(reduce=names or None)
+            filled = fill_as_channels(fill, plan.sizes)
             if plan.masked:
-                found = SeenBank(settings, kernels, bias, filled).run
+                kernels = kernels_as_bank(self.kernels[index] if self.settings.pairwise else self.kernels, plan.sizes)
+                found = SeenBank(settings, kernels, self.own_bias(plan), filled).run
             else:
-                found = unmasked(settings, plan, kernels, bias, filled)
+                own = plan_for(settings, *plan.plan.shapes) if names else plan.plan
+                found = functools.partial(respond, own, self.bank(plan, own, index), filled)
             self.responding[key] = found
-        if not pairwise and plan in self.plans.values():
-            self.known[plan, names] = found
+        return found
+
+    def bank(self, plan: VolumePlan, own: Plan, index: int) -> Bank:
+        """The packed kernels, for volumes of any size."""
+        sizes = plan.sizes
+        key = own.types, own.layout.kernels, sizes.is_flat, sizes.geometry.n_kernels, sizes.geometry.groups, index
+        found = self.banks.get(key)
+        if found is None:
+            kernels = kernels_as_bank(self.kernels[index] if self.settings.pairwise else self.kernels, sizes)
+            found, *_ = bank_for(own, kernels, self.own_bias(plan))
+            found.is_kept = True  # for the pieces to come
+            self.banks[key] = found
         return found
 
     def run(self, images: Array, mask: Any, out: Any, workers: Any) -> Any:
@@ -181,16 +191,9 @@ class VolumeBank:
         return out
 
 
-def unmasked(settings: Settings, plan: VolumePlan, kernels: Array, bias: Array | None, fill: Any) -> Respond:
-    """What responds to images of which all is seen."""
-    own = plan_for(settings, *plan.plan.shapes[:2], kernels.shape, kernels.dtype) if settings.reduce else plan.plan
-    bank, *_ = bank_for(own, kernels, bias)
-    bank.is_kept = True  # for the pieces to come
-
-    def respond(images: Array, _: Any, out: Any, workers: Any) -> Any:
-        return run(own, bank, images, fill, out, workers)
-
-    return respond
+def respond(plan: Plan, bank: Bank, fill: Any, images: Array, _: Any, out: Any, workers: Any) -> Any:
+    """The response to images of which all is seen."""
+    return run(plan, bank, images, fill, out, workers)
 
 
 class BankCall(VolumeCall):
