@@ -387,6 +387,15 @@ def test_places_between_pixels_need_finite_neighbours():
     assert check(np.full((3, 3), 2.0), subpixel="gaussian")[0]["sub_column"] == 0
 
 
+@pytest.mark.parametrize("largest", [True, False])
+def test_places_between_pixels_whose_differences_are_beyond_float64(largest):
+    most = np.finfo(np.float64).max
+    plane = np.array([[0, -most, 0], [-most, most, most / 2], [0, -most / 4, 0]])
+    peak = check(plane if largest else -plane, subpixel="parabola", largest=largest)[0]
+    assert peak["sub_row"] == 1 + (8 - 5) / (2 * (8 + 5))
+    assert peak["sub_column"] == 1 + (4 - 1) / (2 * (4 + 1))
+
+
 def test_places_lie_within_half_a_pixel():
     rng = random_generator("half")
     for responses in (rng.standard_normal((40, 40)), rng.integers(0, 3, (40, 40)), rng.random((40, 40)) ** 30):

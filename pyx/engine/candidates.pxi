@@ -5,7 +5,7 @@
 # has no others. `least` itself is before nothing, so it is a candidate only where nothing precedes it: as the first
 # pixel, which is looked at by itself.
 
-from libc.math cimport log
+from libc.math cimport INFINITY, log
 
 cdef enum:
     AT_ONCE = 256  # columns that are looked at together; it divides by 8
@@ -67,6 +67,9 @@ cdef double offset(key before, key middle, key behind, Subpixel how, const Eleme
         if first > 0 and second > 0 and third > 0:
             to_before = log(second) - log(first)
             to_behind = log(second) - log(third)
+    if to_before + to_behind == INFINITY:  # beyond float64, or of what is not finite
+        to_before = 0.25 * value_of(middle, elements) - 0.25 * value_of(before, elements)
+        to_behind = 0.25 * value_of(middle, elements) - 0.25 * value_of(behind, elements)
     if to_before + to_behind == 0:
         return 0
     place = 0.5 * (to_before - to_behind) / (to_before + to_behind)
