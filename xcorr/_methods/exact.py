@@ -26,7 +26,8 @@ def run(job: Job, result: Any, limits: Limits) -> bool:
     bank, geometry, boundary = job.bank, job.plan.geometry, job.plan.settings.boundary
     images = in_order(job.images, job.plan.layout.images)
     out = result if isinstance(result, WholeNumbers) else in_order(result, job.plan.layout.response)
-    fill = tuple(int(number.real) for number in job.fill)
+    # of lists: a tuple of a generator loses objects where it is refused memory
+    fill = tuple([int(number.real) for number in job.fill])
     depth = geometry.channels // geometry.groups
     wide, kernel_type = wide_type(images.dtype), wide_type(bank.kernels.dtype)
     slabs = Slabs(geometry, depth, 8)
@@ -40,7 +41,7 @@ def run(job: Job, result: Any, limits: Limits) -> bool:
     columns = sources(-across.before, slabs.strip_columns, across.length, boundary[1])
     for group in range(geometry.groups):
         kernels = bank.real_kernels(group, 0, bank.n_kernels, kernel_type)
-        bias = tuple(int(value) for value in bank.bias[group])
+        bias = tuple([int(value) for value in bank.bias[group]])
         for image, first_row in product(range(len(images)), slabs.first_rows()):
             first = first_row * down.stride - down.before
             rows = sources(first, slabs.strip_rows, down.length, boundary[0])
