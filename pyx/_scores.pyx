@@ -3,7 +3,7 @@
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport INFINITY, fabs, frexp, isfinite, ldexp, sqrt
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 from scoring cimport (
     ADD, END_LANES, GREATEST, LEAST, LINE_DOUBLES, N_LIMITS, SCORES_NAME, Combine, Limits, Passes, Walk, row_pitch
 )
@@ -240,85 +240,25 @@ cdef inline double as_double(i128 value) noexcept nogil:
 # --- scores -----------------------------------------------------------------------------------------------------------
 
 
-def scale_scores(level, real[:, :, :] scores, const real[:, ::1] roots, const double[::1] factors, double most):
-    """scores[kernel, y, x] *= roots[y, x] * factors[kernel], within -most to most."""
-    cdef const Passes* passes = passes_of(level)
-    cdef Py_ssize_t kernel, y, n_kernels = scores.shape[0], n_columns = scores.shape[2]
-    cdef Py_ssize_t pitch = scores.strides[2] // <Py_ssize_t> sizeof(real)
-    cdef bint together = n_kernels > 1 and scores.strides[0] == sizeof(real)
-    with nogil:
-        for y in range(scores.shape[1]):
-            if together:
-                if real is float:
-                    passes.scale_kernels_f32(&scores[0, y, 0], pitch, &roots[y, 0], &factors[0], most, n_columns,
-                                             n_kernels)
-                else:
-                    passes.scale_kernels_f64(&scores[0, y, 0], pitch, &roots[y, 0], &factors[0], most, n_columns,
-                                             n_kernels)
-                continue
-            for kernel in range(n_kernels):
-                if real is float:
-                    passes.scale_row_f32(&scores[kernel, y, 0], pitch, &roots[y, 0], factors[kernel], most, n_columns)
-                else:
-                    passes.scale_row_f64(&scores[kernel, y, 0], pitch, &roots[y, 0], factors[kernel], most, n_columns)
-
-
-def exact_scores(level, const int64_t[:, :, :] products, const double[:, :, ::1] sums, const double[:, ::1] spread,
+def exact_scores(const int64_t[:, :, :] products, const double[:, :, ::1] sums, const double[:, ::1] spread,
                  const double[:, ::1] template_sums, const double[::1] template_spreads, double n_taps, bint divides,
-                 bint narrow, double[:, :, :] scores):
-    """Scores of whole numbers; `scores` may be the memory of `products`.
+                 double[:, :, :] scores):
+    """Scores of whole numbers, in 128 bits; `scores` may be the memory of `products`.
 
     With no sums, products / sqrt(spread * template's); else n_taps * products less the sums' products, over the same
-    or, if it is not to be divided by it, over n_taps. In 128 bits, or `narrow` in float64, which then holds them all;
-    what is as good as 1 or -1 then is divided once more.
+    or, if it is not to be divided by it, over n_taps.
     """
-    cdef const Passes* passes = passes_of(level)
-    cdef Py_ssize_t kernel, y, x, n_columns = scores.shape[2], n_channels = sums.shape[0]
-    cdef Py_ssize_t pitch = scores.strides[2] // <Py_ssize_t> sizeof(double)
-    cdef Py_ssize_t channel_pitch = sums.shape[1] * sums.shape[2]
-    cdef Py_ssize_t n_kernels = scores.shape[0]
-    cdef bint together = narrow and divides and n_kernels > 1 and n_channels < 2 and scores.strides[0] == sizeof(double)
-    cdef double[::1] roots = empty((max(1, n_columns),), DOUBLE), spare = empty((max(1, n_columns),), DOUBLE)
-    cdef double[::1] factors = np.divide(1, np.sqrt(template_spreads), out=np.zeros(n_kernels),
-                                         where=np.asarray(template_spreads) > 0)
-    cdef int64_t[::1] row = np.empty(max(1, n_columns) * (n_kernels if together else 1), np.int64)
+    cdef Py_ssize_t kernel, y, x, pitch = sums.shape[1] * sums.shape[2]
     cdef const double* own = NULL
-    narrow = narrow and divides
-    together = together and products.strides[0] == sizeof(double) and products.strides[2] == scores.strides[2]
     with nogil:
-        for y in range(scores.shape[1]):
-            if n_channels > 0:
-                own = &sums[0, y, 0]
-            if narrow:
-                passes.inverse_roots_f64(&spread[y, 0], n_columns, &roots[0])
-            if together:
-                if passes.exact_kernels(<const long long*> &products[0, y, 0], own, &template_sums[0, 0], n_taps,
-                                        &roots[0], &factors[0], n_columns, n_kernels, pitch, <long long*> &row[0],
-                                        &scores[0, y, 0]) == 0:
-                    continue
-                for x in range(n_columns):
-                    for kernel in range(n_kernels):
-                        if fabs(scores[kernel, y, x]) > 1 - 1e-12:
-                            scores[kernel, y, x] = exact_score(row[x * n_kernels + kernel], own + x, n_channels,
-                                                               channel_pitch, &template_sums[kernel, 0], n_taps,
-                                                               spread[y, x], template_spreads[kernel], divides)
-                continue
-            for kernel in range(n_kernels):
-                if products.strides[2] == sizeof(int64_t):
-                    memcpy(&row[0], &products[kernel, y, 0], n_columns * sizeof(int64_t))
-                else:
-                    for x in range(n_columns):
-                        row[x] = products[kernel, y, x]
-                if narrow:
-                    if passes.exact_row(<const long long*> &row[0], own, n_channels, channel_pitch,
-                                        &template_sums[kernel, 0], n_taps, &roots[0], factors[kernel], n_columns,
-                                        &spare[0], &scores[kernel, y, 0], pitch) == 0:
-                        continue
-                for x in range(n_columns):
-                    if not narrow or fabs(scores[kernel, y, x]) > 1 - 1e-12:
-                        scores[kernel, y, x] = exact_score(row[x], own + x, n_channels, channel_pitch,
-                                                           &template_sums[kernel, 0], n_taps, spread[y, x],
-                                                           template_spreads[kernel], divides)
+        for kernel in range(scores.shape[0]):
+            for y in range(scores.shape[1]):
+                for x in range(scores.shape[2]):
+                    if sums.shape[0] > 0:
+                        own = &sums[0, y, x]
+                    scores[kernel, y, x] = exact_score(products[kernel, y, x], own, sums.shape[0], pitch,
+                                                       &template_sums[kernel, 0], n_taps, spread[y, x],
+                                                       template_spreads[kernel], divides)
 
 
 cdef double exact_score(int64_t product, const double* sums, Py_ssize_t n_channels, Py_ssize_t pitch,

@@ -1,7 +1,7 @@
 # Moments of the windows of an area in one go, of pixels in float32.
 
 cdef enum:
-    ROWS_BETWEEN_LOOKS = 16
+    ROWS_BETWEEN_LOOKS = 64
 
 
 def inverse_roots_of(level, const float[:, :, ::1] planes, tuple taps, tuple stride, double share, double relative,
@@ -18,14 +18,14 @@ def inverse_roots_of(level, const float[:, :, ::1] planes, tuple taps, tuple str
     cdef Walk across
     cdef double energy = 0, most = 0, least = INFINITY
     cdef double[:, ::1] columns = aligned(2 * depth + 1, n_columns), rows = aligned(6, n_windows)
-    cdef double[:, ::1] spare = aligned(3, n_columns)
+    cdef double[:, ::1] spare = aligned(5, n_columns)
     across.taps, across.dilation, across.stride, across.n_windows = taps[1], 1, stride[1], n_windows
     cdef double* total = &rows[0, 0]
     cdef double* spread = &rows[1, 0]
     cdef double* lowest = &rows[2, 0]
     cdef double* largest = &rows[3, 0]
     with nogil:
-        for x in range(n_windows):
+        for x in range(LINE_DOUBLES):  # of each lane of a vector, of which this is the longest
             lowest[x] = INFINITY
         for y in range(n_starts):
             if depth > 1:
@@ -37,9 +37,8 @@ def inverse_roots_of(level, const float[:, :, ::1] planes, tuple taps, tuple str
                 if y % height == 0 or y == n_starts - 1:
                     passes.add_row(&columns[2 * depth, 0], &columns[2 * channel + 1, 0], n_columns)
                 if y % step == 0:
-                    if share > 0:
-                        passes.row_sums(&columns[2 * channel, 0], n_columns, &across, &spare[0, 0], &rows[4, 0])
-                    passes.row_sums(&columns[2 * channel + 1, 0], n_columns, &across, &spare[0, 0], &rows[5, 0])
+                    passes.row_sums(&columns[2 * channel, 0], &columns[2 * channel + 1, 0], n_columns, &across,
+                                    &spare[0, 0], &rows[4, 0], &rows[5, 0])
                     if depth > 1:
                         passes.add_moments(&rows[4, 0], &rows[5, 0], 1, share, n_windows, total, spread)
             if y % step == 0 and depth > 1:
@@ -48,13 +47,13 @@ def inverse_roots_of(level, const float[:, :, ::1] planes, tuple taps, tuple str
                 passes.close_row(&rows[4, 0], &rows[5, 0], share, relative, n_windows, lowest, largest,
                                  &roots[y // step, 0])
             if relative > 0 and y % ROWS_BETWEEN_LOOKS == 0:
-                for x in range(n_windows):
+                for x in range(LINE_DOUBLES):
                     least = min(least, lowest[x])
                 if least <= 0:
                     break
         for x in range(n_columns):
             energy += columns[2 * depth, x]
-        for x in range(n_windows):
+        for x in range(LINE_DOUBLES):
             least, most = min(least, lowest[x]), max(most, largest[x])
     return energy, most, least
 
@@ -70,8 +69,8 @@ def whole_moments(level, const float[:, :, ::1] planes, tuple taps, tuple stride
     cdef Py_ssize_t height = taps[0], step = stride[0], y, channel, n_starts = planes.shape[1] - height + 1
     cdef bint centred = sums.shape[0] > 0
     cdef Walk across
-    cdef double[:, ::1] columns = aligned(2 * depth, n_columns), rows = aligned(3, n_windows)
-    cdef double[:, ::1] spare = aligned(3, n_columns)
+    cdef double[:, ::1] columns = aligned(2 * depth + 1, n_columns), rows = aligned(3, n_windows)
+    cdef double[:, ::1] spare = aligned(5, n_columns)
     cdef double* own = &rows[0, 0]
     across.taps, across.dilation, across.stride, across.n_windows = taps[1], 1, stride[1], n_windows
     with nogil:
@@ -84,8 +83,8 @@ def whole_moments(level, const float[:, :, ::1] planes, tuple taps, tuple stride
                 if y % step == 0:
                     if centred:
                         own = &sums[channel, y // step, 0]
-                        passes.row_sums(&columns[2 * channel, 0], n_columns, &across, &spare[0, 0], own)
-                    passes.row_sums(&columns[2 * channel + 1, 0], n_columns, &across, &spare[0, 0], &rows[1, 0])
+                    passes.row_sums(&columns[2 * channel, 0], &columns[2 * channel + 1, 0], n_columns, &across,
+                                    &spare[0, 0], own, &rows[1, 0])
                     passes.add_moments(own, &rows[1, 0], n_taps if centred else 1, centred, n_windows, &rows[2, 0],
                                        &spread[y // step, 0])
 

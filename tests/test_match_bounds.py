@@ -7,7 +7,7 @@ from looping import for_each
 from matching import score_at
 
 import xcorr
-from xcorr import _reference
+from xcorr import _match_floats, _reference
 
 TOLERANCES = {"float32": 1e-5, "float64": 1e-10}
 METHODS = ("direct", "fft", "matmul")
@@ -93,6 +93,42 @@ def test_powers_of_two_change_no_bit(method, dtype, score, exponent):
     expected = xcorr.match(image, template, method=method, score=score)
     other = image * np.array(2.0**exponent, dtype), template * np.array(2.0 ** (-exponent // 3), dtype)
     assert_same_bits(xcorr.match(*other, method=method, score=score), expected)
+
+
+@for_each("method", ["direct", "fft"])
+@for_each("score", ["zncc", "ncc"])
+def test_areas_with_a_flat_part_are_done_in_quarters(method, score, monkeypatch):
+    """Whose windows hold in one pass where they are not flat; a part of the scores has the bits of all."""
+    monkeypatch.setattr(_match_floats, "QUARTERED", 2**9)
+    image = random_generator("quarters").normal(size=(80, 120)).astype(np.float32)
+    image[41:, 70:] = 3
+    image[10:14, 5:9] += 1e4
+    for template in (image[20:29, 30:37], image[60:69, 60:76]):
+        assert scores_hold(image, template, method, 60, score=score)
+        scores = xcorr.match(image, template, method=method, score=score)
+        part = xcorr.match(image, template, method=method, score=score, roi=(slice(11, 60), slice(20, 90)))
+        assert_same_bits(part, scores[11:60, 20:90])
+        assert_same_bits(scores, xcorr.match(image, template, method=method, score=score, workers=2))
+
+
+@for_each("method", ["direct", "fft"])
+@pytest.mark.parametrize("value", [1e7, 1e15, 1e30, 3e38, np.inf, -np.inf, np.nan])
+def test_pixels_that_no_sample_shows(method, value):
+    """The largest one, or what is not finite, lies where an area is not looked at before it is scored."""
+    image = random_generator("unsampled").normal(size=(130, 140)).astype(np.float32)
+    template = image[20:29, 30:37].copy()
+    expected = xcorr.match(image, template, method=method)
+    for place in ((57, 63), (129, 139)):
+        other = image.copy()
+        other[place] = value
+        scores = xcorr.match(other, template, method=method)
+        touched = np.zeros(scores.shape, bool)
+        touched[max(0, place[0] - 8) : place[0] + 1, max(0, place[1] - 6) : place[1] + 1] = True
+        np.testing.assert_allclose(scores[~touched], expected[~touched], rtol=0, atol=2e-5)
+        if np.isfinite(value):
+            assert np.abs(scores[touched]).max() <= 1
+        else:
+            assert np.isnan(scores[touched]).all()
 
 
 def test_faint_pixels_beside_bright_ones():

@@ -57,7 +57,7 @@ def test_areas_and_some_templates_at_a_time_change_no_bit(method, dtype, score, 
         with (
             mock.patch.object(_match_banks, "TAPS_AT_ONCE", 2 * 9 * 12),
             mock.patch.object(_match_banks, "TAPS_KEPT", 0),
-            mock.patch.object(_score, "MOST_SCORES", 1),
+            mock.patch.object(_score, "MOST_BESIDE", 1),
             mock.patch.object(_reduce, "KEPT_BYTES", 1),
         ):
             assert_same_reductions(

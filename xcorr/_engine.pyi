@@ -72,6 +72,7 @@ class Engine:
         areas: list[tuple[int, ...]] | None = None,
         finite: bool = False,
         ask: Callable[[Any], bool] | None = None,
+        scaling: tuple[Any, ...] | None = None,
     ) -> Call: ...
 
 def all_finite(table: Any, summed: str, array: Array) -> bool: ...

@@ -10,7 +10,7 @@ from xcorr import _workers
 from xcorr._arrays import some_images
 from xcorr._bank import PREPARED_PER_WORKER, Bank, panel_bytes, panels_key
 from xcorr._engine import Engine, Reducer
-from xcorr._methods.asked import Array, Done, Limits, Part
+from xcorr._methods.asked import Array, Done, Limits, Part, Scaling
 from xcorr._methods.choice import METHODS
 from xcorr._methods.direct import NO_PANELS
 from xcorr._methods.matmul import channels_first
@@ -69,6 +69,7 @@ class Job:
         self.spare = 0  # bytes of what may be packed while the call runs; 0 once it is known that they do not fit
         self.kept_bytes = 0  # of what is kept of responses that are reduced
         self.left_out: Array | None = None  # (groups, kernels): those whose responses others give to a reducer
+        self.scaling: Scaling | None = None  # what makes scores of the responses
         self.packed_as: Hashable = None  # what the bank must not let go of
         self.asked_workers = workers
         self.useful_workers = useful
@@ -157,9 +158,13 @@ class Job:
         if self.left_out is not None and isinstance(result, Reducer):
             kernels = np.arange(self.left_out.size) if kernels is None else kernels
             kernels = np.where(self.left_out.reshape(-1)[kernels], -1, kernels)
+        stored = plan.types.stored.str[1:]
+        if self.scaling is not None:
+            stored = result.dtype.str[1:]
+            more["scaling"] = self.scaling.words(engine.summed)
         arrays = (
             (images, plan.layout.images, images.dtype.str[1:], not images.dtype.isnative),
-            (result, plan.layout.response, plan.types.stored.str[1:]),
+            (result, plan.layout.response, stored),
             panels,
             fill,
         )
@@ -182,6 +187,7 @@ class Job:
         images = some_images(self.images, self.plan.layout.images[0], first, end)
         job = Job(self.plan, images, self.bank, self.fill, self.asked_workers)
         job.kept_bytes, job.left_out = self.kept_bytes, self.left_out
+        job.scaling = None if self.scaling is None else self.scaling.some(first, end)
         return job
 
     def images_of(self, group: int) -> Array:

@@ -7,10 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._areas import Area, Reached, gathered, reached
+from xcorr._arrays import in_order
+from xcorr._bank import Bank
+from xcorr._job import Job
 from xcorr._masks import shares_of
 from xcorr._matching import MatchPlan
 from xcorr._memory import empty
+from xcorr._methods.asked import Scaling
+from xcorr._methods.fft import fold_of_plan
 from xcorr._plan import Plan, plan_for
+from xcorr._respond import respond_scaled
 from xcorr._run import run
 from xcorr._scores import finite_ends, stage, windows_of
 from xcorr._settings import USUAL
@@ -70,17 +76,43 @@ class Call(NamedTuple):
         target: Array,
         part: "Part | None" = None,
         of_templates: bool = True,
+        scaling: Scaling | None = None,
     ) -> None:
-        """The correlation of planes with kernels, in `target` (images, kernels, rows, columns)."""
+        """The correlation of planes with kernels, in `target` (images, kernels, rows, columns), or scores made of it.
+
+        Of whole numbers that are scaled the plan is that of sums in 64 bits.
+        """
         self.go_on()
-        plan = self.plan_of(planes, kernels, target, part, of_templates)
+        stored = target.view(np.int64) if kernels.dtype.kind != "f" else target
+        plan = self.plan_of(planes, kernels, stored, part, of_templates)
         bank = self.templates.bank(plan, name, kernels)
         if plan.layout.word == "NHWC":
             planes, target = np.ascontiguousarray(np.moveaxis(planes, 1, 3)), np.moveaxis(target, 1, 3)
-        if plan.types.response == target.dtype:
+        if scaling is not None:
+            self.scale(plan, bank, planes, target, scaling)
+        elif plan.types.response == target.dtype:
             run(plan, bank, planes, 0, target, self.workers)
         else:
             target[...] = run(plan, bank, planes, 0, None, self.workers)
+
+    def scale(self, plan: Plan, bank: Bank, planes: Array, target: Array, scaling: Scaling) -> None:
+        """Scores of floats, or of whole numbers by a plan that `may_scale`."""
+        if may_scale(plan):
+            job = Job(plan, planes, bank, (0,), self.workers)
+            job.scaling = scaling
+            own = target
+            if plan.types.response.kind == "f" and plan.types.response != target.dtype:
+                own = empty(target.shape, plan.types.response)
+            respond_scaled(job, own)
+            if own is not target:
+                target[...] = own
+            return
+        target[...] = run(plan, bank, planes, 0, None, self.workers)
+        with np.errstate(invalid="ignore"):
+            for kernel, factor in enumerate(scaling.factors):
+                own = in_order(target, plan.layout.response)[..., kernel]
+                own *= scaling.roots * factor
+                np.clip(own, -scaling.most, scaling.most, out=own)
 
     def plan_of(
         self, planes: Array | Like, kernels: Array, target: Array, part: "Part | None" = None, of_templates: bool = True
@@ -139,6 +171,11 @@ class Call(NamedTuple):
         return result.reshape(n_images, depth, *counts)
 
 
+def may_scale(plan: Plan) -> bool:
+    """Whether scores may be made of responses while they are in a strip: not where sums are finished afterwards."""
+    return plan.method != "fft" or fold_of_plan(plan) is None
+
+
 class Part(NamedTuple):
     """The part of an area's scores that is wanted."""
 
@@ -150,6 +187,11 @@ class Part(NamedTuple):
         """Counts of its rows and columns."""
         rows, columns = self.places
         return rows.stop - rows.start, columns.stop - columns.start
+
+    def area_of(self, area: Area) -> Area:
+        """The part as an area beside the one that it is a part of."""
+        rows, columns = self.places
+        return Area((area.first[0] + rows.start, area.first[1] + columns.start), self.shape)
 
     @property
     def bounds(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -207,8 +249,13 @@ class Staged(NamedTuple):
         return planes
 
 
-def staged(call: Call, area: Area, some: slice, centred: bool, seen: Doubles | None = None) -> Staged:
-    """The pixels of an area of some images; `seen` are the shares of these that count (images, channels, box)."""
+def staged(
+    call: Call, area: Area, some: slice, centred: bool, seen: Doubles | None = None, trusts: bool = False
+) -> Staged:
+    """The pixels of an area of some images; `seen` are the shares of these that count (images, channels, box).
+
+    With `trusts` pixels in float32 are taken to be finite, and as large as some of them.
+    """
     where = reached(call.plan.geometry.axes, area, call.plan.settings.boundary)
     box = native(call.pixels[some][:, :, where.box[0], where.box[1]])
     fill = np.ascontiguousarray(np.broadcast_to(call.fill, box.shape[:2]))
@@ -217,7 +264,9 @@ def staged(call: Call, area: Area, some: slice, centred: bool, seen: Doubles | N
     if seen is not None:
         box = np.where(seen > 0, box, np.zeros((), box.dtype))
     ends = None
-    if box.dtype.kind == "f":
+    if trusts and box.dtype == np.float32:
+        ends = ends_of(sampled(box))
+    elif box.dtype.kind == "f":
         box, bad, ends = only_finite(call.level, box)
     elif box.dtype.itemsize == 8:
         exact = box.astype(np.longdouble)
@@ -283,15 +332,20 @@ def powers(ends: tuple[Doubles, Doubles], fill: Doubles) -> Doubles:
     return np.asarray(np.ldexp(1.0, -exponents))
 
 
+def sampled(box: Array) -> Array:
+    """Some pixels of each channel of each image."""
+    rows, columns = (slice(None, None, max(1, length // SAMPLES)) for length in box.shape[2:])
+    return box[:, :, rows, columns]
+
+
 def middles(box: Array, seen: Doubles | None) -> Array:
     """A pixel in the middle of some of each channel of each image, that count; 0 where none does."""
-    rows, columns = (slice(None, None, max(1, length // SAMPLES)) for length in box.shape[2:])
-    samples = box[:, :, rows, columns].reshape(*box.shape[:2], -1)
+    samples = sampled(box).reshape(*box.shape[:2], -1)
     if seen is None:
         middle = (samples.shape[2] - 1) // 2
         return np.partition(samples, middle, axis=2)[:, :, middle]
-    counts = np.broadcast_to(seen[:, :, rows, columns], (*box.shape[:2], *seen[:, :, rows, columns].shape[2:])) > 0
-    counts = counts.reshape(samples.shape)
+    of_samples = sampled(seen)
+    counts = (np.broadcast_to(of_samples, (*box.shape[:2], *of_samples.shape[2:])) > 0).reshape(samples.shape)
     ordered = np.sort(np.where(counts, samples, np.inf), axis=2)
     middle = np.maximum(counts.sum(axis=2) - 1, 0) // 2
     found = np.take_along_axis(ordered, middle[..., np.newaxis], axis=2)[..., 0]

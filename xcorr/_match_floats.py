@@ -4,7 +4,6 @@ Products are summed in float32 where the errors that rounding makes in the sums 
 in float64; windows where that does not hold either are summed again, each by itself about one of its own pixels.
 """
 
-from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,11 +25,16 @@ from xcorr._match_single import Single, may_be_single, measured_at_once, score_s
 from xcorr._match_unknown import Operand, mark_unknown
 from xcorr._matching import CENTRED, DISTANCES
 from xcorr._memory import empty
+from xcorr._methods.asked import Scaling
 from xcorr._plan import Plan
-from xcorr._scores import inverse_roots, n_beyond, scale_scores, scores_one_by_one, spreads_of
+from xcorr._scores import inverse_roots, n_beyond, scores_one_by_one, spreads_of
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
+
+
+QUARTERED = 2**17
+"""Windows from which on an area is done in quarters if some of them do not hold in one pass; not tuned."""
 
 
 class Measured(NamedTuple):
@@ -55,39 +59,78 @@ def score_floats(call: Call, area: Area, some: slice, part: Part, target: Array,
     for first, end, found in known:
         if isinstance(found, Single):
             score_single(call, part, found, target[first:end])
+        elif isinstance(found, list):
+            score_quarters(call, area, slice(some.start + first, some.start + end), part, target[first:end], found)
         else:
             score_measured(call, found, part, products[first:end], target[first:end])
 
 
-def looked_at(
-    call: Call, area: Area, some: slice, part: Part, products: Array
-) -> "list[tuple[int, int, Single | Measured]]":
-    """What is known of neighbours among the images that are done alike: the first, the end, and their windows."""
-    pixels = staged(call, area, some, call.plan.scoring.score in CENTRED)
-    n_images = len(pixels.box)
+def looked_at(call: Call, area: Area, some: slice, part: Part, products: Array) -> list[tuple[int, int, Any]]:
+    """What is known of neighbours among the images that are done alike: the first, the end, and their windows.
+
+    `Single` or `Measured`, or a list of what will be known of an area's quarters, some of which may be `Single`.
+    """
+    centred = call.plan.scoring.score in CENTRED
     if not may_be_single(call, products.dtype):
-        return [(0, n_images, measured(call, area, part, pixels, products))]
+        pixels = staged(call, area, some, centred)
+        return [(0, len(pixels.box), measured(call, area, part, pixels, products))]
+    pixels = staged(call, area, some, centred, trusts=True)
     planes, roots, kinds = measured_at_once(call, area, part, pixels, products)
-    found: list[tuple[int, int, Single | Measured]] = []
+    found: list[tuple[int, int, Any]] = []
     for first, end, kind in runs(kinds):
-        own = pixels.some(first, end)
         if kind:
-            of_type = planes[first:end] if kind == SINGLE.char else own.planes(DOUBLE)
+            of_type = planes[first:end] if kind == SINGLE.char else pixels.some(first, end).planes(DOUBLE)
             found.append((first, end, Single(of_type, roots[first:end])))
+        elif area.counts[0] * area.counts[1] > QUARTERED:
+            found.append((first, end, [[] for _ in area.quarters()]))
         else:
+            own = staged(call, area, slice(some.start + first, some.start + end), centred)
             found.append((first, end, measured(call, area, part, own, products[first:end])))
     return found
+
+
+def score_quarters(call: Call, area: Area, some: slice, part: Part, target: Array, known: list[list[Any]]) -> None:
+    """The scores of an area quarter by quarter."""
+    wanted = part.area_of(area)
+    for quarter, own in zip(area.quarters(), known, strict=True):
+        common = quarter.within(wanted)
+        if min(common.counts) > 0:
+            rows, columns = common.places(wanted.first)
+            places = Part(quarter, common.places(quarter.first))
+            score_floats(call, quarter, some, places, target[:, :, rows, columns], own)
 
 
 def score_measured(call: Call, found: Measured, part: Part, products: Array, target: Array) -> None:
     """The scores of images of which all is known."""
     pixels, doubles, ones, kinds = found
     ones = [one._replace(call=call) for one in ones]
+    scaling = None if call.plan.scoring.score in DISTANCES else scaling_of(ones, part)
     for first, end, dtype in runs([dtype for dtype, _ in kinds]):
         planes = doubles[first:end] if dtype == np.float64 else pixels.some(first, end).planes(dtype)
-        call.products(planes, ones[0].name, ones[0].kernels, products[first:end], part)
+        own = None if scaling is None else scaling.some(first, end)
+        call.products(planes, ones[0].name, ones[0].kernels, products[first:end], part, scaling=own)
     for one, (dtype, holds), own, scores in zip(ones, kinds, products, target, strict=True):
         finish(one, own, scores, holds or dtype == SINGLE)
+
+
+def scaling_of(ones: list[One], part: Part) -> Scaling:
+    """What makes scores of the products of images: roots, or 1 where the score is not divided by them, 0 of flat ones.
+
+    The factors of products that are divided by are of each image's own.
+    """
+    call, templates = ones[0].call, ones[0].call.templates
+    roots = empty((len(ones), *part.shape), DOUBLE)
+    for one, of_image in zip(ones, roots, strict=True):
+        norms = np.ascontiguousarray(one.spread[part.places])
+        if call.plan.scoring.score == "covariance":
+            np.divide(norms > 0, one.factor, out=of_image)
+        else:
+            inverse_roots(call.level, norms, of_image)
+    if call.plan.scoring.score == "covariance":
+        return Scaling(call.level, roots, np.ldexp(1.0, templates.own_exponents))
+    own = templates.spread if ones[0].centred else templates.norm
+    factors = np.divide(1, np.sqrt(own), out=np.zeros(len(own)), where=own > 0)
+    return Scaling(call.level, roots, factors, 1.0)
 
 
 def measured(call: Call, area: Area, part: Part, pixels: Staged, products: Array) -> Measured:
@@ -211,21 +254,12 @@ def one_by_one(one: One, original: Doubles, places: Array, index: int) -> Double
 
 
 def finish(one: One, products: Array, target: Array, holds: bool) -> None:
-    """The scores of one image, of its products."""
+    """The scores of one image, of its products; or what is wanting of scores that are there."""
     call, templates, part = one.call, one.call.templates, one.part
     score = call.plan.scoring.score
     norms = np.ascontiguousarray(one.spread[part.places])
     if score in DISTANCES:
         distances(one, products, norms / one.factor**2, target)
-    elif score == "covariance":
-        scale_scores(
-            call.level, target, (norms > 0).astype(target.dtype), np.ldexp(1 / one.factor, templates.own_exponents), inf
-        )
-    else:
-        own = templates.spread if one.centred else templates.norm
-        roots = np.empty(norms.shape, target.dtype)
-        inverse_roots(call.level, norms, roots)
-        scale_scores(call.level, target, roots, np.divide(1, np.sqrt(own), out=np.zeros(len(own)), where=own > 0), 1.0)
     if not holds and score not in DISTANCES:
         again(one, target)
     undefined = call.plan.scoring.undefined

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._areas import Area, gathered, reached
-from xcorr._match_call import DOUBLE, Call, Part, Staged, native
+from xcorr._match_call import DOUBLE, Call, Part, Staged, may_scale, native
 from xcorr._match_errors import SINGLE
 from xcorr._matching import CENTRED
 from xcorr._memory import empty
+from xcorr._methods.asked import Scaling
 from xcorr._scores import exact_distances, exact_scores, exact_spreads, whole_moments
 
 Array = npt.NDArray[Any]
@@ -89,9 +90,14 @@ def measured_under_mask(call: Call, area: Area, pixels: Array) -> Measured:
     found = into.reshape(-1, *pixels.shape[:2], *area.counts).astype(np.float64)
     if not centred:
         return Measured(pixels, found[0].sum(axis=1), found[0][:, :0])
-    spread = empty((len(pixels), *area.counts), DOUBLE)
+    spread, n_taps = empty((len(pixels), *area.counts), DOUBLE), int(mask.sum())
+    if pixels.shape[1] * n_taps**2 * largest_of(pixels.dtype) ** 2 <= EXACT_SQUARES:
+        np.multiply(found[0].sum(axis=1) if pixels.shape[1] > 1 else found[0][:, 0], n_taps, out=spread)
+        for channel in range(pixels.shape[1]):
+            spread -= found[1][:, channel] ** 2
+        return Measured(pixels, spread, found[1])
     for image in range(len(pixels)):
-        exact_spreads(found[1, image], found[0, image], int(mask.sum()), spread[image])
+        exact_spreads(found[1, image], found[0, image], n_taps, spread[image])
     return Measured(pixels, spread, found[1])
 
 
@@ -109,13 +115,24 @@ def score_integers(call: Call, area: Area, some: slice, part: Part, target: Arra
     if templates.shares is not None:
         taps = np.where(templates.counts > 0, taps, np.zeros((), taps.dtype))
         n_taps = int(templates.counts[0, 0].sum())
-    call.products(pixels, "integers", taps, products, part)
     whole = taps.astype(np.int64)
     of_sums, of_squares = whole.sum(axis=(2, 3)), (whole**2).sum(axis=(2, 3))
     norms = of_squares.sum(axis=1).astype(np.float64)
     if score in CENTRED:
         norms = exact_spread_of(of_sums, of_squares, n_taps)
     own_sums, times = np.ascontiguousarray(of_sums, np.float64), 1 if score == "ncc" else n_taps
+    narrow = whole[:1].size * n_taps * largest_product(call) < EXACT_SQUARES
+    if narrow and score in ("zncc", "ncc") and may_scale(call.plan_of(pixels, taps, products, part)):
+        rows, columns = part.places
+        factors = np.divide(1, np.sqrt(norms), out=np.zeros(len(norms)), where=norms > 0)
+        own = [np.ascontiguousarray(one[..., rows, columns]) for one in (spreads, sums)]
+        scaling = Scaling(call.level, own[0], factors, 1.0, own[1], own_sums, norms, times)
+        call.products(pixels, "integers", taps, target, part, scaling=scaling)
+        if call.plan.scoring.undefined != 0:
+            np.moveaxis(target, 1, 3)[own[0] == 0] = call.plan.scoring.undefined
+            target[:, norms == 0] = call.plan.scoring.undefined
+        return
+    call.products(pixels, "integers", taps, products, part)
     for image, of_image in enumerate(target):
         spread = np.ascontiguousarray(spreads[image][part.places])
         if score in ("ssd", "nssd"):
@@ -124,8 +141,7 @@ def score_integers(call: Call, area: Area, some: slice, part: Part, target: Arra
                 share(of_image, products[image], spread, norms, call.plan.scoring.undefined)
             continue
         of_windows = np.ascontiguousarray(sums[image][:, part.places[0], part.places[1]])
-        divides, narrow = score != "covariance", whole[:1].size * n_taps * largest_product(call) < EXACT_SQUARES
-        exact_scores(call.level, products[image], of_windows, spread, own_sums, norms, times, divides, narrow, of_image)
+        exact_scores(products[image], of_windows, spread, own_sums, norms, times, score != "covariance", of_image)
         undefined = call.plan.scoring.undefined
         if undefined != 0 or score == "covariance":
             of_image[:, spread == 0] = undefined

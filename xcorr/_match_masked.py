@@ -4,13 +4,13 @@ With w for the mask times the template's, all six sums over w, wI, wI^2, wT, wT^
 the masked image and its square, with the template's mask, the masked template and its square.
 """
 
-from math import sqrt
+from math import prod, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from xcorr._areas import AT_ONCE, Area
+from xcorr._areas import Area
 from xcorr._masks import is_binary
 from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Part, Staged, staged
 from xcorr._match_unknown import Operand, mark_unknown
@@ -97,7 +97,7 @@ def score_one(one: Masked, target: Array) -> None:
     """The scores of one image, some templates at a time."""
     templates = one.call.templates
     shared = templates.shares is None or len(templates.shares) == 1
-    at_once = max(1, SUMS_AT_ONCE // (8 * AT_ONCE * len(one.planes) * (3 if shared else 6)))
+    at_once = max(1, SUMS_AT_ONCE // (8 * prod(one.area.counts) * len(one.planes) * (3 if shared else 6)))
     of_shares = window_sums(one, slice(0, 1)) if shared else None
     for first in range(0, len(target), at_once):
         some = slice(first, min(first + at_once, len(target)))

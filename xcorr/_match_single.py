@@ -26,12 +26,16 @@ from xcorr._match_errors import (
 from xcorr._match_unknown import Operand, mark_unknown
 from xcorr._matching import CENTRED
 from xcorr._memory import empty
-from xcorr._scores import inverse_roots_of, scale_scores
+from xcorr._methods.asked import Scaling
+from xcorr._scores import inverse_roots_of
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
 NOTHING = np.empty((1, 0, 0))
+
+LARGEST = 2.0**90
+"""The sum of squares of an area from which on its pixels may be no numbers of float32, or not be finite."""
 
 
 class Single(NamedTuple):
@@ -74,6 +78,8 @@ def does_hold(one: One, roots: Array, target: Array, dtype: np.dtype[Any]) -> bo
     share = 1 / (height * width) if one.centred else 0.0
     stride = call.plan.settings.stride
     total, largest, least = inverse_roots_of(call.level, one.planes, (height, width), stride, share, relative, roots)
+    if not total < LARGEST:
+        return False
     one = one._replace(brightness=KnownBrightness(total, largest / (height * width)))
     _, of_products = needed(one, target, dtype)
     return bool(least > max(of_products, needed_of_sliding_sums(one, largest)))
@@ -83,14 +89,16 @@ def score_single(call: Call, part: Part, single: Single, target: Array) -> None:
     """The scores of an area of some images, in `target` (images, kernels, rows, columns) of float32."""
     templates, scoring = call.templates, call.plan.scoring
     centred = scoring.score in CENTRED
-    call.products(single.planes, "centred taps" if centred else "taps", multiplied(call), target, part)
     own = templates.spread if centred else templates.norm
     factors = np.divide(1, np.sqrt(own), out=np.zeros(len(own)), where=own > 0)
+    roots = single.roots[:, part.places[0], part.places[1]]
+    scaling = Scaling(call.level, roots, factors, 1.0)
+    name = "centred taps" if centred else "taps"
+    call.products(single.planes, name, multiplied(call), target, part, scaling=scaling)
     flat = templates.flat if centred else templates.norm == 0
+    if flat.any():
+        target[:, flat] = scoring.undefined
     for image, scores in enumerate(target):
-        roots = np.ascontiguousarray(single.roots[image][part.places])
-        scale_scores(call.level, scores, roots, factors, 1.0)
-        scores[flat] = scoring.undefined
         for index in np.flatnonzero(templates.unknown):
             planes = single.planes[image]
             pixels = Operand(planes, np.zeros(planes.shape, np.uint8), np.ones(planes.shape, np.bool_))

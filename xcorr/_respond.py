@@ -43,6 +43,14 @@ def respond(job: Job, shape: tuple[int, ...], target: Array | None) -> Array:
     return result
 
 
+def respond_scaled(job: Job, target: Array) -> None:
+    """The scores of a job that makes them of its responses, in `target`, which has no operand's memory."""
+    if job.plan.types.exact:
+        correlate_integers(job, target, largest_response(job))
+    else:
+        correlate_floats(job, target, None)
+
+
 def correlate_floats(job: Job, result: Array, limits: Limits | None) -> bool:
     """All responses of floats; false if one is outside of the limits, or no number."""
     faint = faint_pixels.faint_images(job) if faint_pixels.looks(job) else None

@@ -33,6 +33,7 @@ cnp.import_array()
 include "source.pxi"
 include "consumers.pxi"
 include "reducing.pxi"
+include "scaling.pxi"
 include "strips.pxi"
 include "waiting.pxi"
 include "crew.pxi"
@@ -388,7 +389,7 @@ cdef class Engine:
 
     def call(self, tuple images, tuple out, tuple panels, double[::1] fill, *, Py_ssize_t n_workers,
              Py_ssize_t workspace_limit, tuple limits=None, tuple spectra_of=None, Py_ssize_t[::1] kernels=None,
-             list areas=None, bint finite=False, ask=None, fresh=None):
+             list areas=None, bint finite=False, ask=None, fresh=None, tuple scaling=None):
         """A `Call` of these arrays.
 
         Parameters
@@ -411,6 +412,7 @@ cdef class Engine:
             room.
         fresh : of "winograd": None, or whether to look for subnormal taps. The panels are kernels as they lie, which
             are transformed while the call runs.
+        scaling : what makes scores of responses: see `take_scaling`.
         """
         cdef Call call = FreshWinograd() if fresh is not None else CALLS[self.form]()
         call.engine = self
@@ -421,6 +423,8 @@ cdef class Engine:
         else:
             call.take_out(out[0], self.own_axes(out[1]), out[2], kernels)
         call.take_panels(panels[0], panels[1])
+        if scaling is not None:
+            call.take_scaling(kernels, scaling)
         if spectra_of is not None:
             (<FourierPairs?> call).choose_kernels(spectra_of[0], spectra_of[1])
         if ask is not None:

@@ -1,7 +1,8 @@
 # How a call lies in memory, whatever its form: its arrays, the order of the sum, and how many rows a task takes.
 
 from microkernels cimport Segment, Staging, Sum
-from types cimport Area, Axis, Consumer, Geometry, Loops, ceiling, effective, reach
+from scoring cimport SCORES_NAME, Passes
+from types cimport Area, Axis, Consumer, Geometry, Loops, Scaling, ceiling, effective, reach
 
 
 cdef Py_ssize_t STRIP_BYTES = 192 * 1024  # of a strip's image rows: they stay in the second-level cache
@@ -36,6 +37,8 @@ cdef class Binding:
     cdef Py_ssize_t* channel_bytes
     cdef Py_ssize_t* kernel_bytes
     cdef Py_ssize_t* reduced_kernels
+    cdef double* scaling_numbers
+    cdef object held_for_scaling
     cdef Reducer reducer                                       # what takes the responses in the place of an array
     cdef Py_ssize_t panel_rows, panel_columns                  # of a piece whose panels are consumed one by one
     cdef Segment* segments
@@ -60,6 +63,7 @@ cdef class Binding:
         PyMem_Free(self.channel_bytes)
         PyMem_Free(self.kernel_bytes)
         PyMem_Free(self.reduced_kernels)
+        PyMem_Free(self.scaling_numbers)
         PyMem_Free(self.segments)
         PyMem_Free(self.cuts)
         PyMem_Free(self.areas)
@@ -71,6 +75,7 @@ cdef class Binding:
         if self.has_out:
             PyBuffer_Release(&self.out)
         self.has_images = self.has_out = False
+        self.held_for_scaling = None
 
     cdef let_panels_go(self):
         """Release the panels and the bias: a helper that lingers holds the Call, which must not keep the kernels."""
@@ -172,6 +177,53 @@ cdef class Binding:
         loops.consumer.kernel_bytes = self.kernel_bytes
         loops.consumer.reduced_kernels = self.reduced_kernels
         self.out_item_bytes = self.engine.routines.item_bytes
+
+    cdef take_scaling(self, Py_ssize_t[::1] kernels, tuple words):
+        """Has scores made of responses before they go anywhere.
+
+        Words are a level's passes, roots, factors, the largest score, sums, sums of templates, their spreads, and the
+        number of taps. Roots are (images, rows, columns), of the responses that are stored: inverse roots of windows'
+        spreads in the summed type, or with `sums` (images, channels, rows, columns) whole numbers' spreads in float64.
+        Of each kernel of the array are the factor, and of whole numbers the sums of its channels and its spread.
+        """
+        cdef Scaling* scaling = &self.loops.consumer.scaling
+        cdef cnp.ndarray roots = words[1]
+        cdef double[::1] factors = words[2], spreads = words[6]
+        cdef double[:, :, :, ::1] sums = words[4]
+        cdef double[:, ::1] template_sums = words[5]
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t n_kernels = geometry.groups * geometry.n_kernels, n_channels = 0, kernel, own, channel
+        cdef double* numbers
+        scaling.whole = sums is not None
+        if scaling.whole:
+            n_channels = sums.shape[1]
+        self.scaling_numbers = numbers = <double*> allocated(n_kernels * (2 + n_channels), sizeof(double))
+        for kernel in range(n_kernels):
+            own = kernel if kernels is None else max(kernels[kernel], 0)
+            numbers[kernel] = factors[own]
+            if scaling.whole:
+                numbers[n_kernels + kernel] = spreads[own]
+                for channel in range(n_channels):
+                    numbers[2 * n_kernels + kernel * n_channels + channel] = template_sums[own, channel]
+        self.held_for_scaling = roots, sums
+        scaling.passes = <const Passes*> PyCapsule_GetPointer(words[0], SCORES_NAME)
+        scaling.roots = cnp.PyArray_BYTES(roots)
+        scaling.image_bytes, scaling.row_bytes = roots.strides[0], roots.strides[1]
+        scaling.column_bytes = roots.strides[2]
+        scaling.most, scaling.n_taps, scaling.n_channels = words[3], words[7], n_channels
+        scaling.factors, scaling.spreads, scaling.template_sums = numbers, numbers + n_kernels, numbers + 2 * n_kernels
+        if scaling.whole:
+            scaling.doubles = routines_of(self.engine.capsule, "f8")
+            scaling.sums = &sums[0, 0, 0, 0] if n_channels > 0 else NULL
+            scaling.sums_bytes, scaling.channel_pitch = sums.strides[0], sums.strides[1] // <Py_ssize_t> sizeof(double)
+        if self.engine.lanes_over == OVER_ROWS:
+            scaling.row_bytes, scaling.column_bytes = scaling.column_bytes, scaling.row_bytes
+        if self.engine.clips:
+            scaling.roots -= (self.loops.consumer.first_row * scaling.row_bytes
+                              + self.loops.consumer.first_column * scaling.column_bytes)
+            scaling.sums = <const double*> (<const char*> scaling.sums
+                                            - self.loops.consumer.first_row * scaling.row_bytes
+                                            - self.loops.consumer.first_column * scaling.column_bytes)
 
     cdef limit_responses(self, bint saturate):
         """Has responses checked, or brought inside, before they go anywhere."""

@@ -5,8 +5,9 @@
 # kernels of one image, in the worker's own memory, which it may overwrite. It runs in the worker that computed them,
 # without the GIL, and cannot fail: what it finds it writes into its own state.
 #
-# To add one (a score): a kind, its fields, a branch of `consume`. Neither workers nor their luck may change a bit:
-# state belongs to a worker or to a task and is merged in the order of tasks, or it has no order, as in `reducing.pxi`.
+# To add one: a kind, its fields, a branch of `consume`. Scores (scaling.pxi) are made before any of them. Neither
+# workers nor their luck may change a bit: state belongs to a worker or to a task and is merged in the order of tasks,
+# or it has no order, as in `reducing.pxi`.
 # Where a form may write responses to the array without a strip (`direct_store`), the consumer has to be `STORE`.
 
 from atomics cimport write_flag
@@ -57,8 +58,16 @@ cdef void consume_beside(const Routines* routines, Consumer* consumer, const Fin
 
 
 cdef inline bint stores_all(const Consumer* consumer) noexcept nogil:
-    """Whether responses may be written to the array without a strip, whatever and wherever they are."""
-    return consumer.kind == STORE and not consumer.clips
+    """Whether responses may be written to the array without a strip, whatever and wherever they are.
+
+    Those of floats become scores there, while they are in the caches.
+    """
+    return consumer.kind == STORE and not consumer.clips and not consumer.scaling.whole
+
+
+cdef inline bint looks_at_places(const Consumer* consumer) noexcept nogil:
+    """Whether it matters where responses are, so that rows of several images are not rows of one."""
+    return consumer.kind == REDUCE or consumer.scaling.passes != NULL
 
 
 cdef void clip(const Routines* routines, const Consumer* consumer, Finished* finished) noexcept nogil:
@@ -82,6 +91,11 @@ cdef void consume(const Routines* routines, Consumer* consumer, const Finished* 
         if part.n_rows == 0 or part.n_columns == 0:
             return
     cdef Py_ssize_t n_rows = finished.n_rows, _
+    if consumer.scaling.passes != NULL and consumer.scaling.whole:
+        score_whole(routines, consumer, finished)
+        return
+    if consumer.scaling.passes != NULL:
+        scale_responses(routines, &consumer.scaling, finished)
     if consumer.kind == REDUCE:
         reduce_finished(routines, consumer, finished)
         return

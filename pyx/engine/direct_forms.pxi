@@ -408,7 +408,7 @@ cdef class OverRows(OverColumns):
             self.beside[index], self.beside[MOST_BESIDE + index] = index * self.item_bytes, index * out_bytes
         if loops.source.staging.n_phases == 1 and loops.source.row_bytes == self.item_bytes:
             loops.source.beside = self.beside
-        if loops.direct_store or geometry.down.outputs == 1 or loops.consumer.kind == REDUCE:
+        if loops.direct_store or geometry.down.outputs == 1 or looks_at_places(&loops.consumer):
             return
         if loops.consumer.storing.adjacent and loops.consumer.row_bytes == geometry.n_kernels * out_bytes:
             loops.rows.kernel_pitch, loops.rows.row_pitch = self.most_columns, geometry.n_kernels * self.most_columns

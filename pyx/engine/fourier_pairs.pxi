@@ -4,7 +4,7 @@ from libc.limits cimport INT_MAX
 from libc.math cimport ldexp
 
 from microkernels cimport MOST_LANES, Fourier, Range, Responses, ZeroSpan
-from types cimport DONE, REDUCE, Finished, Geometry, Loops, ceiling
+from types cimport DONE, REDUCE, Finished, Geometry, Loops, Scaling, ceiling
 
 cdef enum:
     ROWS_AHEAD = 4  # that are fetched while one is staged
@@ -171,13 +171,21 @@ cdef inline void aim(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t
     cdef Py_ssize_t slot_bytes = fourier.valid_rows * fourier.valid_columns * loops.item_bytes
     cdef Finished finished
     cdef int side
+    cdef const Scaling* scaling = &loops.section_scaling
     responses.pitch = loops.rows.row_pitch if loops.direct_store else fourier.valid_columns
+    responses.roots_pitch = scaling.row_bytes // loops.item_bytes
+    responses.factor, responses.most = scaling.factors[kernel] if scaling.passes != NULL else 1, scaling.most
     for side in range(2):
         responses.targets[side] = NULL
+        responses.roots[side] = NULL
         if wanted[side]:
             responses.targets[side] = slots + (side * loops.kernels_at_once + slot) * slot_bytes
+            finished = section_of(loops, image, 2 * pair + side)
+            if scaling.passes != NULL:
+                responses.roots[side] = (scaling.roots + image * scaling.image_bytes
+                                         + finished.first_row * scaling.row_bytes
+                                         + finished.first_column * scaling.column_bytes)
             if loops.direct_store:
-                finished = section_of(loops, image, 2 * pair + side)
                 finished.first_kernel = kernel
                 responses.targets[side] = place_of(&loops.consumer, &finished)
             set_scales(loops, exponents[side] + kernel_exponent, &responses.scaled[side], &responses.further[side])
@@ -312,6 +320,10 @@ cdef class FourierPairs(Call):
         loops.n_positions_down = span(&geometry.down)
         loops.n_positions_across = span(&geometry.across)
         loops.over_points = 1
+        if (geometry.down.stride == 1 and geometry.across.stride == 1 and not loops.consumer.clips
+                and not loops.consumer.scaling.whole and loops.consumer.scaling.column_bytes == size):
+            loops.section_scaling = loops.consumer.scaling  # made where sections are put, and not once more
+            loops.consumer.scaling.passes = NULL
         if fourier.down.radices[0] != 1:
             loops.over_points /= fourier.height
         if fourier.across.radices[0] != 1:

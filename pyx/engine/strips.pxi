@@ -101,7 +101,7 @@ cdef int do_strip(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* co
             strip.first_kernel += first_kernel
             strip.n_kernels = end_of(&loops.panels[area.end_panel - 1]) - first_kernel
             strip.responses += first_kernel * loops.rows.kernel_pitch * loops.item_bytes
-        if not loops.direct_store and not loops.by_panel:
+        if not loops.by_panel and (not loops.direct_store or loops.consumer.scaling.passes != NULL):
             consume_images(loops, strip)
     return DONE
 
@@ -115,12 +115,16 @@ cdef inline void consume_images(Loops* loops, Finished strip) noexcept nogil:
     """A strip's responses, which may be those of several images with all of their rows."""
     cdef Py_ssize_t n_rows = loops.geometry.down.outputs, n_images = 1
     # in an array one row of each is as good as rows of one image, unless some are left out
-    if loops.images_at_once > 1 and (n_rows > 1 or loops.consumer.clips or loops.consumer.kind == REDUCE):
+    if loops.images_at_once > 1 and (n_rows > 1 or loops.consumer.clips or looks_at_places(&loops.consumer)):
         n_images, strip.n_rows = strip.n_rows // n_rows, n_rows
     while n_images > 0:
-        consume(loops.routines, &loops.consumer, &strip)
+        if loops.direct_store:  # where they are
+            scale_responses(loops.routines, &loops.consumer.scaling, &strip)
+            strip.responses += loops.consumer.response_bytes
+        else:
+            consume(loops.routines, &loops.consumer, &strip)
+            strip.responses += n_rows * strip.row_pitch * loops.item_bytes
         strip.image += 1
-        strip.responses += n_rows * strip.row_pitch * loops.item_bytes
         n_images -= 1
 
 

@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t
 from microkernels cimport (
     CorrelatePixels, CorrelateRows, Fourier, Pixels, Product, Quads, Routines, Rows, Sliced, Staging, Storing, Sum
 )
+from scoring cimport Passes
 
 cdef struct Loops
 
@@ -130,8 +131,28 @@ cdef struct Reduction:
     KeptOfPositions of_positions      # images * positions
     int[N_LOCKS] locks
 
+# What makes scores of responses before they go anywhere (scaling.pxi). Of floats a response is multiplied by the
+# inverse root of its window's spread and by its kernel's factor. Of whole numbers the spreads are given themselves,
+# beside sums of windows and of templates for each channel that means matter for.
+cdef struct Scaling:
+    const Passes* passes              # NULL: responses are what goes on
+    bint whole
+    const char* roots                 # of the summed type; spreads in float64
+    Py_ssize_t image_bytes, row_bytes, column_bytes  # pitches of these
+    double most                       # magnitude of a score
+    const double* factors             # groups * n_kernels
+    const double* spreads             # of whole numbers: of each kernel
+    const double* sums                # of windows, from row to row and column to column as the spreads
+    Py_ssize_t sums_bytes             # from image to image
+    Py_ssize_t channel_pitch          # in elements
+    const double* template_sums       # kernels * channels
+    Py_ssize_t n_channels
+    double n_taps
+    const Routines* doubles           # the row of float64, which stores them
+
 cdef struct Consumer:
     int kind
+    Scaling scaling
     int before                        # of REDUCE: STORE, or what is done to rows first
     Reduction* reduction
     Py_ssize_t first_image            # among those of the reduction
@@ -223,6 +244,7 @@ cdef struct Loops:
     Py_ssize_t n_parts                # of the chosen kernels: a task does one part of them in a pair of sections
     Py_ssize_t n_positions_down, n_positions_across  # windows without stride
     Py_ssize_t reached_rows
+    Scaling section_scaling           # of responses where they are put into the section's place; or none
     double over_points                # 1 over the points of a transform
     const Py_ssize_t* pairs           # of sections that are done; NULL: all of an image's
     char* handed_back                 # of each image's sections and groups, whether the direct method has to do them

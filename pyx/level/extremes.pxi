@@ -10,13 +10,7 @@ from simd cimport (
     F32_LANES, F64_LANES, bits32, bits64, f32v, f32v_broadcast, f32v_zip_high, f32v_zip_low, f64v, f64v_broadcast,
     f64v_in_register, f64v_of_f32, f64v_zip_high, f64v_zip_low, in_memory
 )
-from vectors cimport broadcast, multiply_add, n_lanes, vector
-
-cdef extern from "extremes.h" nogil:
-    f32v f32v_larger "xcorr_f32v_larger"(f32v, f32v)
-    f32v f32v_smaller "xcorr_f32v_smaller"(f32v, f32v)
-    f64v f64v_larger "xcorr_f64v_larger"(f64v, f64v)
-    f64v f64v_smaller "xcorr_f64v_smaller"(f64v, f64v)
+from vectors cimport broadcast, larger_lanes, multiply_add, n_lanes, smaller_lanes, vector
 
 cdef enum:
     ACCUMULATORS = 4   # vectors
@@ -31,20 +25,6 @@ cdef extern from *:
     #define XCORR_LARGEST_ROOT 67108864.0
     """
     const double LARGEST_ROOT "XCORR_LARGEST_ROOT"
-
-
-cdef inline vector larger(vector one, vector other) noexcept nogil:
-    if vector is f32v:
-        return f32v_larger(one, other)
-    else:
-        return f64v_larger(one, other)
-
-
-cdef inline vector smaller(vector one, vector other) noexcept nogil:
-    if vector is f32v:
-        return f32v_smaller(one, other)
-    else:
-        return f64v_smaller(one, other)
 
 
 cdef inline vector zip_low(vector value) noexcept nogil:
@@ -69,8 +49,8 @@ cdef inline void look_at(const real* values, vector* low, vector* high, vector* 
     cdef vector value, zero = broadcast(<real> 0, like)
     for index in range(ACCUMULATORS):
         value = (<const vector*> values)[index]
-        low[index] = smaller(value, low[index])
-        high[index] = larger(value, high[index])
+        low[index] = smaller_lanes(value, low[index])
+        high[index] = larger_lanes(value, high[index])
         unknown[index] = multiply_add(value, zero, unknown[index])
 
 
@@ -89,12 +69,12 @@ cdef inline bint extremes_by(const real* values, Py_ssize_t count, real* lowest,
         look_at(values + min(first, count - width), low, high, unknown, like)
         first += width
     for index in range(1, ACCUMULATORS):
-        low[0], high[0] = smaller(low[0], low[index]), larger(high[0], high[index])
+        low[0], high[0] = smaller_lanes(low[0], low[index]), larger_lanes(high[0], high[index])
         unknown[0] = unknown[0] + unknown[index]
     for index in range(4):  # of at most 16 lanes each with each
         if n_lanes(like) > 1 << index:
-            low[0] = smaller(zip_low(low[0]), zip_high(low[0]))
-            high[0] = larger(zip_low(high[0]), zip_high(high[0]))
+            low[0] = smaller_lanes(zip_low(low[0]), zip_high(low[0]))
+            high[0] = larger_lanes(zip_low(high[0]), zip_high(high[0]))
             unknown[0] = zip_low(unknown[0]) + zip_high(unknown[0])
     lowest[0], highest[0] = (<const real*> low)[0], (<const real*> high)[0]
     return (<const real*> unknown)[0] == 0

@@ -10,11 +10,13 @@
 # Two sections of one image are the real and the imaginary part of one transform: kernels are real, so that both come
 # back apart. The backward transform is the forward one with the two parts changed.
 
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from microkernels cimport Fourier, Responses, ZeroSpan, real
 from simd cimport a_zero, f32v_broadcast, f64v_broadcast
-from vectors cimport broadcast, n_lanes, scaled, store_lanes, times, transpose_vectors, vector
+from vectors cimport (
+    broadcast, larger_lanes, n_lanes, scaled, smaller_lanes, store_lanes, times, transpose_vectors, vector
+)
 
 cdef enum:
     COLUMNS_PUT = 4         # vectors of columns of responses that are put into the array at once
@@ -181,6 +183,9 @@ cdef inline void put_columns(const Fourier* fourier, const Responses* responses,
     cdef Py_ssize_t n_columns = responses.n_columns[part]
     cdef Py_ssize_t end_whole = min(end_column, n_columns) // lanes * lanes
     cdef bint rounded = fourier.rounded
+    cdef const real* roots = <const real*> responses.roots[part]
+    cdef vector root, rest = zero, factor = broadcast(<real> responses.factor, like)
+    cdef vector most = broadcast(<real> responses.most, like), least = broadcast(<real> -responses.most, like)
     plane += part * lanes
     for row in range(responses.n_rows[part]):
         column = first_column
@@ -189,12 +194,22 @@ cdef inline void put_columns(const Fourier* fourier, const Responses* responses,
             if rounded:
                 value = (value + whole) - whole
             value = value + bias
+            if roots != NULL:
+                if column < end_whole:
+                    root = (<const vector*> (roots + column))[0]
+                else:
+                    memcpy(&rest, roots + column, (n_columns - column) * sizeof(real))
+                    root = rest
+                value = value * (root * factor) + zero
+                value = larger_lanes(least, smaller_lanes(most, value))
             if column < end_whole:
                 (<vector*> (target + column))[0] = value
             else:
                 store_lanes(target, value, column, n_columns)
             column += lanes
         target += responses.pitch
+        if roots != NULL:
+            roots += responses.roots_pitch
 
 
 cdef inline void put_zero_spans(const Responses* responses, Py_ssize_t part, real* target) noexcept nogil:

@@ -227,13 +227,16 @@ cdef struct ZeroSpan:
 
 # One kernel's responses in the two sections of a pair. Element (y, x) of section i is at targets[i][y * pitch + x];
 # responses are scaled[i] * further[i] times the inverse transform, which is not divided by its number of points, plus
-# bias.
+# bias. Where there are roots they are scores: times roots[i][y * roots_pitch + x] * factor, within -most to most.
 cdef struct Responses:
     char* targets[2]                 # NULL: not wanted
     Py_ssize_t[2] n_rows, n_columns
     Py_ssize_t pitch
     double[2] scaled, further
     const void* bias                 # the element
+    const char* roots[2]             # NULL: none
+    Py_ssize_t roots_pitch
+    double factor, most
     ZeroSpan* zero_spans[2]          # whose responses are the bias
     Py_ssize_t[2] n_zero_spans
 

@@ -14,7 +14,7 @@ cdef public void xcorr_fill_scores(Passes* passes) noexcept nogil:
     passes.inverse_roots_f32, passes.inverse_roots_f64 = inverse_roots_f32, inverse_roots_f64
     passes.scale_row_f32, passes.scale_row_f64 = scale_row_f32, scale_row_f64
     passes.scale_kernels_f32, passes.scale_kernels_f64 = scale_kernels_f32, scale_kernels_f64
-    passes.exact_row, passes.exact_kernels = exact_row, exact_kernels
+    passes.exact_row = exact_row
     passes.ends_of_row = ends_of_row
     passes.slide_columns, passes.row_sums = slide_columns, row_sums
     passes.add_row, passes.add_moments = add_row, add_moments

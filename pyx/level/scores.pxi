@@ -290,63 +290,21 @@ cdef void scale_kernels_f64(void* scores, Py_ssize_t pitch, const void* roots, c
         to += pitch
 
 
-cdef Py_ssize_t exact_row(const long long* products, const double* sums, Py_ssize_t n_channels,
-                          Py_ssize_t channel_pitch, const double* template_sums, double n_taps, const double* roots,
-                          double factor, Py_ssize_t n_scores, double* spare, double* scores,
-                          Py_ssize_t pitch) noexcept nogil:
-    cdef Py_ssize_t x, channel
-    cdef double* to = scores if pitch == 1 else spare
-    if n_channels == 1:
-        for x in range(n_scores):
-            to[x] = (n_taps * <double> products[x] - template_sums[0] * sums[x]) * (roots[x] * factor) + 0.0
-    else:
-        for x in range(n_scores):
-            spare[x] = n_taps * <double> products[x]
-        for channel in range(n_channels):
-            subtract_times(spare, sums + channel * channel_pitch, template_sums[channel], n_scores)
-        for x in range(n_scores):
-            to[x] = spare[x] * (roots[x] * factor) + 0.0
-    if pitch != 1:
-        for x in range(n_scores):
-            scores[x * pitch] = spare[x]
-    return n_near_one(to, n_scores)
+cdef Py_ssize_t exact_row(double* values, const double* sums, Py_ssize_t n_channels, Py_ssize_t channel_pitch,
+                          const double* template_sums, double n_taps, const double* roots, double factor,
+                          Py_ssize_t n_scores, double* scores) noexcept nogil:
+    cdef Py_ssize_t x, channel, found = 0
+    for x in range(n_scores):
+        values[x] *= n_taps
+    for channel in range(n_channels):
+        subtract_times(values, sums + channel * channel_pitch, template_sums[channel], n_scores)
+    for x in range(n_scores):
+        scores[x] = values[x] * (roots[x] * factor) + 0.0
+        found += fabs(scores[x]) > 1 - 1e-12
+    return found
 
 
 cdef void subtract_times(double* scores, const double* sums, double template_sum, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t x
     for x in range(n):
         scores[x] -= template_sum * sums[x]
-
-
-cdef Py_ssize_t exact_kernels(const long long* products, const double* sums, const double* template_sums, double n_taps,
-                              const double* roots, const double* factors, Py_ssize_t n_windows, Py_ssize_t n_kernels,
-                              Py_ssize_t pitch, long long* spare, double* scores) noexcept nogil:
-    cdef Py_ssize_t x, n_near = 0
-    cdef double own, root
-    for x in range(n_windows):
-        memcpy(spare + x * n_kernels, products + x * pitch, n_kernels * sizeof(long long))
-    for x in range(n_windows):
-        own, root = 0 if sums == NULL else sums[x], roots[x]
-        exact_window(spare + x * n_kernels, own, root, template_sums, factors, n_taps, n_kernels, scores + x * pitch)
-    if pitch == n_kernels:
-        return n_near_one(scores, n_windows * n_kernels)
-    for x in range(n_windows):
-        n_near += n_near_one(scores + x * pitch, n_kernels)
-    return n_near
-
-
-cdef inline void exact_window(const long long* products, double own, double root, const double* template_sums,
-                              const double* factors, double n_taps, Py_ssize_t n_kernels,
-                              double* scores) noexcept nogil:
-    cdef Py_ssize_t kernel
-    for kernel in range(n_kernels):
-        scores[kernel] = ((n_taps * <double> products[kernel] - template_sums[kernel] * own)
-                          * (root * factors[kernel]) + 0.0)
-
-
-cdef Py_ssize_t n_near_one(const double* scores, Py_ssize_t n) noexcept nogil:
-    """How many are as good as 1 or -1."""
-    cdef Py_ssize_t x, found = 0
-    for x in range(n):
-        found += fabs(scores[x]) > 1 - 1e-12
-    return found

@@ -54,19 +54,11 @@ ctypedef void (*ScaleRow)(void* scores, Py_ssize_t pitch, const void* roots, dou
 ctypedef void (*ScaleKernels)(void* scores, Py_ssize_t pitch, const void* roots, const double* factors, double most,
                               Py_ssize_t n_windows, Py_ssize_t n_kernels) noexcept nogil
 
-# scores = (n_taps * products - the sum over channels of template_sums * sums) * roots * factor, of whole numbers that
-# float64 holds, `pitch` elements apart; how many are as good as 1 or -1. `spare` has room for the scores.
-ctypedef Py_ssize_t (*ExactRow)(const long long* products, const double* sums, Py_ssize_t n_channels,
-                                Py_ssize_t channel_pitch, const double* template_sums, double n_taps,
-                                const double* roots, double factor, Py_ssize_t n_scores, double* spare, double* scores,
-                                Py_ssize_t pitch) noexcept nogil
-
-# The same of n_kernels scores that lie next to each other, for every window, of one channel; `spare` is given what the
-# products were, which may lie where the scores are written.
-ctypedef Py_ssize_t (*ExactKernels)(const long long* products, const double* sums, const double* template_sums,
-                                    double n_taps, const double* roots, const double* factors, Py_ssize_t n_windows,
-                                    Py_ssize_t n_kernels, Py_ssize_t pitch, long long* spare,
-                                    double* scores) noexcept nogil
+# values = n_taps * values - the sum over channels of template_sums * sums, and scores = values * roots * factor, of
+# whole numbers that float64 holds; how many scores are as good as 1 or -1.
+ctypedef Py_ssize_t (*ExactRow)(double* values, const double* sums, Py_ssize_t n_channels, Py_ssize_t channel_pitch,
+                                const double* template_sums, double n_taps, const double* roots, double factor,
+                                Py_ssize_t n_scores, double* scores) noexcept nogil
 
 # The least and the greatest pixel of each place in a line of END_LANES; `unknown` is 0 where all are finite.
 ctypedef void (*EndsOfRow)(const float* pixels, Py_ssize_t n_pixels, float* least, float* greatest,
@@ -76,9 +68,9 @@ ctypedef void (*EndsOfRow)(const float* pixels, Py_ssize_t n_pixels, float* leas
 ctypedef void (*SlideColumns)(const float* following, const float* leaving, Py_ssize_t n_columns, double* sums,
                               double* squares) noexcept nogil
 
-# Sums of the windows of one row, of sums of columns. `spare` has room for 3 rows of columns.
-ctypedef void (*RowSums)(const double* columns, Py_ssize_t n_columns, const Walk* across, double* spare,
-                         double* to) noexcept nogil
+# Sums of the windows of one row, of sums of columns and of their squares. `spare` has room for 4 rows of columns.
+ctypedef void (*RowSums)(const double* sums, const double* squares, Py_ssize_t n_columns, const Walk* across,
+                         double* spare, double* to_sums, double* to_squares) noexcept nogil
 
 # total += row.
 ctypedef void (*AddRow)(double* total, const double* row, Py_ssize_t n) noexcept nogil
@@ -87,7 +79,8 @@ ctypedef void (*AddRow)(double* total, const double* row, Py_ssize_t n) noexcept
 ctypedef void (*AddMoments)(const double* sums, const double* squares, double times, double share,
                             Py_ssize_t n_windows, double* total, double* spread) noexcept nogil
 
-# What a row of windows leaves of all rows': the least spread less relative * squares, and the greatest sum of squares.
+# What a row of windows leaves of all rows', in each lane of a vector: the least spread less relative * squares, and the
+# greatest sum of squares.
 ctypedef void (*CloseRow)(const double* sums, const double* squares, double share, double relative,
                           Py_ssize_t n_windows, double* lowest, double* largest, float* roots) noexcept nogil
 
@@ -117,7 +110,6 @@ cdef struct Passes:
     ScaleKernels scale_kernels_f32
     ScaleKernels scale_kernels_f64
     ExactRow exact_row
-    ExactKernels exact_kernels
 
 cdef extern from *:
     """

@@ -8,6 +8,12 @@ from simd cimport (
     f64v_shifted, f64v_zip_high, f64v_zip_low, in_memory
 )
 
+cdef extern from "extremes.h" nogil:
+    f32v f32v_larger "xcorr_f32v_larger"(f32v, f32v)
+    f32v f32v_smaller "xcorr_f32v_smaller"(f32v, f32v)
+    f64v f64v_larger "xcorr_f64v_larger"(f64v, f64v)
+    f64v f64v_smaller "xcorr_f64v_smaller"(f64v, f64v)
+
 ctypedef fused vector:
     f32v
     f64v
@@ -168,3 +174,17 @@ cdef inline void store_lanes(real* response, vector value, Py_ssize_t first, Py_
         (<vector*> (response + first))[0] = value
     elif first < n_kept:
         copy_part(response + first, &kept, (n_kept - first) * <Py_ssize_t> sizeof(real))
+
+
+cdef inline vector larger_lanes(vector one, vector other) noexcept nogil:
+    if vector is f32v:
+        return f32v_larger(one, other)
+    else:
+        return f64v_larger(one, other)
+
+
+cdef inline vector smaller_lanes(vector one, vector other) noexcept nogil:
+    if vector is f32v:
+        return f32v_smaller(one, other)
+    else:
+        return f64v_smaller(one, other)

@@ -1,6 +1,7 @@
 """What a method asks of a plan and of a call: methods are chosen while plans are made, so they know neither's class."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, NamedTuple, Protocol
 
 import numpy.typing as npt
@@ -26,6 +27,33 @@ class Limits(NamedTuple):
     least: int
     greatest: int
     saturate: bool
+
+
+class Scaling(NamedTuple):
+    """What makes scores of responses before they go anywhere, where these are stored as (images, rows, columns).
+
+    Responses are multiplied by roots and factors, and kept within `most`. Of whole numbers the roots are windows'
+    spreads, and there are sums of windows (images, channels, rows, columns) and of templates (kernels, channels).
+    """
+
+    passes: Any  # of the level
+    roots: Array
+    factors: Array  # of each kernel
+    most: float = inf
+    sums: Array | None = None
+    template_sums: Array | None = None
+    spreads: Array | None = None
+    n_taps: float = 0.0
+
+    def some(self, first: int, end: int) -> "Scaling":
+        """The same of images [first, end)."""
+        sums = None if self.sums is None else self.sums[first:end]
+        return self._replace(roots=self.roots[first:end], sums=sums)
+
+    def words(self, summed: str) -> tuple[Any, ...]:
+        """What the engine is told, whose sums have that type."""
+        roots = self.roots if self.sums is not None else self.roots.astype(summed, copy=False)
+        return (self.passes, roots, *self[2:])
 
 
 class Part(NamedTuple):
@@ -125,6 +153,7 @@ class Job(Protocol):
     beside: int
     spare: int
     left_out: Array | None
+    scaling: Scaling | None
     kept_bytes: int
     packed_as: Any
     call_done: Done | None

@@ -203,7 +203,8 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
         return direct.run(job, result, summed, limits)
     dtype = np.dtype(summed)
     first = channels_first(job.plan)
-    if limits is None and not isinstance(result, Reducer) and multiplies_in_place(job, result, dtype):
+    alone = limits is None and job.scaling is None and not isinstance(result, Reducer)
+    if alone and multiplies_in_place(job, result, dtype):
         engine = job.plan.engine(summed, "products")
         call = job.run(engine, result)
         if not job.bank.row_bytes(dtype, first):
