@@ -11,7 +11,13 @@ from matching import SCORES, values
 from memory_orders import MEMORY
 
 import xcorr
-from xcorr import _match_banks
+from xcorr import _dispatch, _match_banks
+from xcorr._bank import make_bank
+from xcorr._job import Job
+from xcorr._methods.asked import Scaling
+from xcorr._plan import plan_for
+from xcorr._respond import respond_scaled
+from xcorr._settings import USUAL
 
 MASKS = ("none", "image", "template", "padding")
 
@@ -197,3 +203,24 @@ def test_winograd_agrees(dtype, score):
         scores = xcorr.match(images, templates, score=score, method="winograd", **keywords)
         direct = xcorr.match(images, templates, score=score, method="direct", **keywords)
         np.testing.assert_allclose(scores, direct, atol=1e-5 * max(1, np.abs(direct).max()))
+
+
+@for_each("method", ["direct", "fft"])
+def test_roots_that_are_not_the_responses_own_are_refused(method):
+    """Before any loop is entered, by the engine."""
+    planes, kernels = np.ones((1, 1, 20, 30), np.float32), np.ones((2, 1, 5, 6), np.float32)
+    plan = plan_for(
+        USUAL._replace(layout="NCHW", method=method), planes.shape, planes.dtype, (2, 1, 5, 6), planes.dtype
+    )
+    target, passes = np.empty((1, 2, 16, 25), np.float32), _dispatch.current().scores
+    for shape, n_factors, dtype in (
+        ((1, 15, 25), 2, "f4"), ((1, 16, 24), 2, "f4"), ((0, 16, 25), 2, "f4"), ((1, 16, 25), 1, "f4"),
+    ):  # fmt: skip
+        job = Job(plan, planes, make_bank(kernels, None, plan.reading), (0,), 1)
+        job.scaling = Scaling(passes, np.ones(shape, dtype), np.ones(n_factors), 1.0)
+        with pytest.raises(ValueError, match="scaling"):
+            respond_scaled(job, target)
+    job.scaling = Scaling(passes, np.full((1, 16, 25), 0.5), np.array([0.5, 2.0]), 20.0)
+    respond_scaled(job, target)
+    assert np.abs(target[:, 0] - 7.5).max() <= 7.5 * 2.0**-18
+    assert (target[:, 1] == 20).all()

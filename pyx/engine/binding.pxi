@@ -197,6 +197,7 @@ cdef class Binding:
         scaling.whole = sums is not None
         if scaling.whole:
             n_channels = sums.shape[1]
+        self.check_scaling(roots, factors, sums)
         self.scaling_numbers = numbers = <double*> allocated(n_kernels * (2 + n_channels), sizeof(double))
         for kernel in range(n_kernels):
             own = kernel if kernels is None else max(kernels[kernel], 0)
@@ -224,6 +225,22 @@ cdef class Binding:
             scaling.sums = <const double*> (<const char*> scaling.sums
                                             - self.loops.consumer.first_row * scaling.row_bytes
                                             - self.loops.consumer.first_column * scaling.column_bytes)
+
+    cdef check_scaling(self, cnp.ndarray roots, double[::1] factors, double[:, :, :, ::1] sums):
+        """Raise where roots and sums are not those of the responses that are stored, or factors of the kernels."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t n_rows = geometry.down.outputs, n_columns = geometry.across.outputs
+        if self.engine.clips:
+            (_, n_rows), (_, n_columns) = self.engine.clip
+        if self.engine.lanes_over == OVER_ROWS:
+            n_rows, n_columns = n_columns, n_rows
+        if (roots.ndim != 3 or roots.shape[0] < self.loops.n_images or roots.shape[1] != n_rows
+                or roots.shape[2] != n_columns or factors.shape[0] < geometry.groups * geometry.n_kernels
+                or roots.dtype.str[1:] != ("f8" if sums is not None else self.engine.summed)):
+            raise ValueError("scaling: the roots are not those of the responses")
+        if sums is not None and (sums.shape[0] < self.loops.n_images or sums.shape[2] != n_rows
+                                 or sums.shape[3] != n_columns):
+            raise ValueError("scaling: the sums are not those of the responses")
 
     cdef limit_responses(self, bint saturate):
         """Has responses checked, or brought inside, before they go anywhere."""
