@@ -205,6 +205,22 @@ def test_winograd_agrees(dtype, score):
         np.testing.assert_allclose(scores, direct, atol=1e-5 * max(1, np.abs(direct).max()))
 
 
+@for_each("dtype", ["uint8", "int16", "float32"])
+@for_each("method", ["direct", "fft"])
+@for_each("stride", [(1, 2), (2, 1), (2, 3)])
+@for_each("layout", ["NHWC", "NCHW"])
+def test_strides_take_every_so_manieth_score(dtype, method, stride, layout):
+    rng = random_generator(dtype, method, stride, layout)
+    images, templates = (rng.integers(0, 200, shape).astype(dtype) for shape in ((2, 25, 33, 1), (3, 19, 9, 1)))
+    if layout == "NCHW":
+        images, templates = (np.ascontiguousarray(np.moveaxis(one, 3, 1)) for one in (images, templates))
+    expected = xcorr.match(images, templates, layout=layout, method="direct")
+    every = (slice(None, None, stride[0]), slice(None, None, stride[1]))
+    expected = expected[(slice(None), *every) if layout == "NHWC" else (..., *every)]
+    scores = xcorr.match(images, templates, layout=layout, method=method, stride=stride)
+    assert np.abs(scores - expected).max() <= (1e-5 if dtype == "float32" else 1e-10)
+
+
 @for_each("method", ["direct", "fft"])
 def test_roots_that_are_not_the_responses_own_are_refused(method):
     """Before any loop is entered, by the engine."""

@@ -89,7 +89,13 @@ cdef inline void as_doubles(const Routines* routines, Finished* some, double* me
     storing.column_pitch, storing.kernel_pitch = some.column_pitch, some.kernel_pitch
     storing.column_bytes, storing.kernel_bytes = sizeof(double), kernel_bytes
     storing.adjacent, storing.equally_spaced = False, some.n_kernels > 1
-    routines.store(&storing, some.responses, <char*> memory)
+    if some.column_pitch == 1 or some.kernel_pitch == 1:
+        routines.store(&storing, some.responses, <char*> memory)
+    else:  # of strides: what turns blocks around wants neighbours along one axis
+        storing.n_kernels, storing.equally_spaced = 1, False
+        for kernel in range(some.n_kernels):
+            storing.kernel_bytes = kernel_bytes + kernel
+            routines.store(&storing, some.responses + kernel * some.kernel_pitch * routines.item_bytes, <char*> memory)
     some.responses = <char*> memory
     some.column_pitch, some.kernel_pitch = 1, SCORED
 
