@@ -107,6 +107,7 @@ cdef struct Pixels:
     Py_ssize_t first_inside          # over planes: padded columns [first_inside, end_inside), from the first window's
     Py_ssize_t end_inside            # on, lie next to each other where the rows do
     Py_ssize_t channel_pitch         # from a channel's plane to the next, in elements
+    Py_ssize_t row_ahead             # over pixels: elements to the next row, where rows are fetched ahead; else 0
 
 # As over channels, for kernels of 3x3 and 5x5 with a column stride of 1 or 2: all channels, of which k lies k elements
 # behind a position. Vector v of the panels is of the channels from v * lanes on, the last one of the last channels.

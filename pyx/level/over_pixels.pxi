@@ -9,12 +9,13 @@
 # lanes are given one of its four channels after the other.
 
 from microkernels cimport PADDING, Pixels, Rows, Sum, real
-from simd cimport CHANNEL_COLUMNS, a_zero
+from simd cimport CHANNEL_COLUMNS, a_zero, prefetch
 from vectors cimport broadcast, close_block, in_register, n_lanes, vector
 
 cdef enum:
     MOST_COLUMNS = 2 * 6 + 5        # of a tile's pixels: of 7 windows two apart
     MOST_PLACES = 5 * MOST_COLUMNS
+    LINE = 64  # bytes of a cache's line
 
 
 cdef inline void find_places(const Pixels* pixels, const real** places, Py_ssize_t first_row, Py_ssize_t first_column,
@@ -29,6 +30,13 @@ cdef inline void find_places(const Pixels* pixels, const real** places, Py_ssize
                 places[row * n_columns + column] = <const real*> pixels.fill
             else:
                 places[row * n_columns + column] = <const real*> pixels.origin + offset + place
+
+
+cdef inline void fetch_pixels(const real** places, Py_ssize_t n_places, Py_ssize_t offset) noexcept nogil:
+    """Lines of the rows of pixels that the windows below have and these do not."""
+    cdef Py_ssize_t place
+    for place in range(n_places):
+        prefetch(places[place] + offset)
 
 
 cdef inline void load_pixels(const real** places, Py_ssize_t channel, vector* pixels, Py_ssize_t first,
@@ -83,11 +91,14 @@ cdef inline void tile_of_pixels(const Rows* rows, const Pixels* pixels, const re
     cdef vector[2 * CHANNEL_COLUMNS] sums, totals
     cdef Py_ssize_t lanes = n_lanes(like), n_channels = rows.n_kernels, first, channel = 0, row, column
     cdef vector zero = broadcast(a_zero, like)
+    cdef Py_ssize_t row_length = (n_columns - 1) * stride + size, new_rows = n_rows * stride
     cdef real* target
-    find_places(pixels, places, first_row, first_column, n_rows - 1 + size, (n_columns - 1) * stride + size,
-                panel[0])
+    find_places(pixels, places, first_row, first_column, n_rows - 1 + size, row_length, panel[0])
     while channel < n_channels:
         first = max(0, min(channel, n_channels - lanes))
+        if pixels.row_ahead and channel * <Py_ssize_t> sizeof(real) % LINE == 0:
+            fetch_pixels(places + (n_rows - 1 + size - new_rows) * row_length, new_rows * row_length,
+                         channel + new_rows * pixels.row_ahead)
         for column in range(n_rows * n_columns):
             sums[column] = zero
             totals[column] = (<const vector*> (bias + channel))[0]
