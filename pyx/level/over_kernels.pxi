@@ -134,17 +134,25 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
 
 cdef void store_in_part(const Rows* rows, const vector* values, real* response, Py_ssize_t n_columns,
                         Py_ssize_t n_vectors) noexcept nogil:
-    """A tile whose panel has more kernels than exist; not inline, because the loops over pieces would unroll."""
-    cdef Py_ssize_t column, part
-    for column in range(n_columns):
+    """A tile whose panel has more kernels than exist; not inline, because the loops over pieces would unroll.
+
+    Where columns follow each other without a gap, what lies behind a column is stored whole, and the next one over it.
+    """
+    cdef Py_ssize_t column, part, lanes = n_lanes(values[0]), first_in_pieces = 0
+    if rows.column_pitch == rows.n_kernels and n_vectors * lanes <= 2 * rows.n_kernels:
+        first_in_pieces = n_columns - 1
+    for column in range(first_in_pieces):
+        for part in range(n_vectors):
+            (<vector*> (response + column * rows.column_pitch + part * lanes))[0] = values[column * n_vectors + part]
+    for column in range(first_in_pieces, n_columns):
         for part in range(n_vectors):
             store_lanes(response + column * rows.column_pitch, values[column * n_vectors + part],
-                        part * n_lanes(values[0]), rows.n_kernels)
+                        part * lanes, rows.n_kernels)
 
 
 cdef inline bint is_tile(Py_ssize_t n_columns, Py_ssize_t n_vectors) noexcept nogil:
-    """Whether a tile may have so many columns."""
-    return n_columns * max(2, n_vectors) <= 2 * TILE_COLUMNS
+    """Whether a tile may have so many columns: of one vector of kernels as many as there are, if registers are few."""
+    return n_columns * max(1 if REGISTERS == 16 else 2, n_vectors) <= 2 * TILE_COLUMNS
 
 
 cdef inline void some_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
@@ -209,7 +217,9 @@ cdef inline bint has_short_blocks(const Sum* sum) noexcept nogil:
 
 cdef inline Py_ssize_t columns_of_tile(const Sum* sum, Py_ssize_t n_vectors) noexcept nogil:
     """The most columns of a tile, so many vectors of kernels wide."""
-    if n_vectors == 1 or n_vectors == 2 and not has_short_blocks(sum):
+    if n_vectors == 1:
+        return 2 * TILE_COLUMNS if REGISTERS == 16 else TILE_COLUMNS
+    if n_vectors == 2 and not has_short_blocks(sum):
         return TILE_COLUMNS
     return TILE_COLUMNS // n_vectors if has_short_blocks(sum) else 2 * TILE_COLUMNS // n_vectors
 
