@@ -1,8 +1,9 @@
 # Small planes of depthwise layers, of as many vectors of channels at once as the first cache holds: they are turned
-# around, so that lanes are channels, done like those whose channels lie next to each other (over_pixels.pxi), and turned
-# back. Lanes over columns are partly empty there, and each plane has taps of its own to spread. 5x5 with stride 2 on
-# 14x14 takes 0.4 of the time at v4 and 0.8 at v3, 5x5 on 7x7 0.6 at v4, 3x3 on 9x9 0.75 and 0.7; with rows that fill
-# their vectors it loses (12x12: 1.2). 2026-11-27, AMD EPYC (Zen 5), levels v4 and v3, 1 worker, both builds in turn.
+# around, so that lanes are channels, done like those whose channels lie next to each other (over_pixels.pxi), and
+# turned back. Lanes over columns are partly empty there, and each plane has taps of its own to spread. 5x5 with stride
+# 2 on 14x14 takes 0.4 of the time at v4 and 0.8 at v3, 5x5 on 7x7 0.6 at v4, 3x3 on 9x9 0.75 and 0.7; with rows that
+# fill their vectors it loses (12x12: 1.2). 2026-11-27, AMD EPYC (Zen 5), levels v4 and v3, 1 worker, both builds in
+# turn.
 
 from microkernels cimport PADDING, Pixels, Rows, Sum, real
 from simd cimport F32_LANES, SHIFTS, lines_of_vectors
