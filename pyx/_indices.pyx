@@ -1,4 +1,4 @@
-"""The primitives of the notebook that this began as: flat indices of windows, in typed loops."""
+"""The primitives of the notebook that this began as, in typed loops: indices of windows, and windows as arrays."""
 
 
 def window_index(Py_ssize_t image_width, Py_ssize_t depth, tuple kernel, tuple dilation, Py_ssize_t[::1] index):
@@ -25,3 +25,123 @@ def correlation_indices(Py_ssize_t step, const Py_ssize_t[::1] window, Py_ssize_
         for position in range(indices.shape[0]):
             for tap in range(window.shape[0]):
                 indices[position, tap] = window[tap] + position * step
+
+
+# --- windows as arrays ------------------------------------------------------------------------------------------------
+
+ctypedef long long longlong
+
+ctypedef fused number:
+    float
+    double
+    longlong
+
+
+cdef extern from *:
+    """
+    #define XCORR_ADD(name, of_target, of_source) \\
+        static void xcorr_add_##name(of_target *restrict target, const of_source *restrict source, ptrdiff_t n) { \\
+            for (ptrdiff_t index = 0; index < n; index++) target[index] += source[index]; \\
+        }
+    XCORR_ADD(float, float, float)
+    XCORR_ADD(double, double, double)
+    XCORR_ADD(whole, long long, long long)
+    XCORR_ADD(to_double, double, float)
+    """
+    void add_floats "xcorr_add_float"(float* target, const float* source, Py_ssize_t n) noexcept nogil
+    void add_doubles "xcorr_add_double"(double* target, const double* source, Py_ssize_t n) noexcept nogil
+    void add_wholes "xcorr_add_whole"(longlong* target, const longlong* source, Py_ssize_t n) noexcept nogil
+    void add_to_doubles "xcorr_add_to_double"(double* target, const float* source, Py_ssize_t n) noexcept nogil
+
+
+cdef extern from "string.h" nogil:
+    void* memcpy(void* target, const void* source, size_t n_bytes)
+    void* memset(void* target, int byte, size_t n_bytes)
+
+
+cdef enum:
+    AT_ONCE = 16  # bytes that are copied by one instruction
+
+
+def gather(const char[::1] strip, char[::1] out, const Py_ssize_t[::1] bases, Py_ssize_t n_columns, Py_ssize_t step,
+           const Py_ssize_t[::1] rows, Py_ssize_t n_pieces, Py_ssize_t n_bytes, Py_ssize_t apart):
+    """The windows of a strip of padded pixels, one behind the other in `out`; all sizes in bytes.
+
+    Window `column` of a base begins there and column * step on. Its kernel rows begin at `rows` from its beginning, and
+    each has `n_pieces` of `n_bytes`, that far `apart`.
+    """
+    cdef Py_ssize_t base, column, row, _, byte, n_runs = bases.shape[0] * n_columns * rows.shape[0] * n_pieces
+    cdef const char* window
+    cdef const char* source
+    cdef char* target
+    cdef const char* last_source  # up to there, and to the last target, more is copied than is asked
+    cdef char* last_target
+    if out.shape[0] != n_runs * n_bytes:
+        raise ValueError("out: it has another length than the windows")
+    if n_runs * n_bytes == 0:
+        return
+    target = &out[0]
+    last_target = target + n_runs * n_bytes - n_bytes - AT_ONCE
+    last_source = &strip[0] + strip.shape[0] - n_bytes - AT_ONCE
+    with nogil:
+        for base in range(bases.shape[0]):
+            for column in range(n_columns):
+                window = &strip[0] + bases[base] + column * step
+                for row in range(rows.shape[0]):
+                    source = window + rows[row]
+                    for _ in range(n_pieces):
+                        if target <= last_target and source <= last_source:
+                            byte = 0
+                            while byte < n_bytes:
+                                memcpy(target + byte, source + byte, AT_ONCE)
+                                byte += AT_ONCE
+                        else:
+                            memcpy(target, source, n_bytes)
+                        target += n_bytes
+                        source += apart
+
+
+def scatter(const number[::1] windows, number[::1] sums, double[::1] totals, number[::1] lines,
+            const Py_ssize_t[:, ::1] bases, Py_ssize_t in_window, Py_ssize_t step, const Py_ssize_t[:, ::1] rows,
+            Py_ssize_t apart, Py_ssize_t in_row):
+    """Adds windows to a strip of padded pixels: the adjoint of `gather`, with sizes in elements.
+
+    A base is a row of windows, (place in the strip, place among the windows, columns, first row, end of rows); rows are
+    pieces of a window, (place in the strip, place in the window, pieces, elements of each), pieces `apart`, and the
+    longest takes `in_row` elements of a strip. The strip is of `sums`, or of `totals`, if there are some: what a row
+    adds to a pixel is then summed in one of the `lines` first, so that no chain of sums is long.
+    """
+    cdef Py_ssize_t base, column, row, _, length, n_pieces, n_elements
+    cdef bint in_lines = totals.shape[0] > 0
+    cdef const number* source
+    cdef number* target
+    with nogil:
+        for base in range(bases.shape[0]):
+            length = (bases[base, 2] - 1) * step + in_row
+            if in_lines:
+                memset(&lines[0], 0, (bases[base, 4] - bases[base, 3]) * length * sizeof(number))
+            for column in range(bases[base, 2]):
+                for row in range(bases[base, 3], bases[base, 4]):
+                    source = &windows[0] + bases[base, 1] + column * in_window + rows[row, 1]
+                    if in_lines:
+                        target = &lines[0] + (row - bases[base, 3]) * length + column * step
+                    else:
+                        target = &sums[0] + bases[base, 0] + column * step + rows[row, 0]
+                    n_pieces, n_elements = rows[row, 2], rows[row, 3]
+                    for _ in range(n_pieces):
+                        if number is longlong:
+                            add_wholes(target, source, n_elements)
+                        elif number is double:
+                            add_doubles(target, source, n_elements)
+                        else:
+                            add_floats(target, source, n_elements)
+                        target += apart
+                        source += n_elements
+            if in_lines:
+                for row in range(bases[base, 3], bases[base, 4]):
+                    target = &lines[0] + (row - bases[base, 3]) * length
+                    n_elements = length - in_row + (rows[row, 2] - 1) * apart + rows[row, 3]
+                    if number is double:
+                        add_doubles(&totals[0] + bases[base, 0] + rows[row, 0], target, n_elements)
+                    elif number is float:
+                        add_to_doubles(&totals[0] + bases[base, 0] + rows[row, 0], target, n_elements)

@@ -40,7 +40,7 @@ from xcorr._info import info
 from xcorr._info import installed_version as _installed_version
 from xcorr._match import Matcher, match
 from xcorr._sizes import choose_method, response_shape
-from xcorr._windows import correlation_indices, window_index, windows
+from xcorr._windows import correlation_indices, fold, window_index, windows
 from xcorr._workers import get_workers, set_workers
 from xcorr.datasets import DataFormatError
 from xcorr.gradients import gradient_images, gradient_kernels
@@ -65,6 +65,7 @@ __all__ = [
     "correlation_indices",
     "datasets",
     "explain",
+    "fold",
     "get_workers",
     "gradient_images",
     "gradient_kernels",

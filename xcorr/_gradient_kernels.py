@@ -25,15 +25,14 @@ from xcorr._correlate import correlate
 from xcorr._dtypes import Types
 from xcorr._gradient_sizes import Sizes
 from xcorr._gradient_sums import EXACT_INT64, MOST_AT_ONCE, WholeSums, bound_of, store_sums, sums_type
-from xcorr._layouts import spatial
+from xcorr._reading import spatial
 from xcorr._memory import empty
 from xcorr._plan import plan_for
 from xcorr._run import bank_of, run
 from xcorr._settings import Settings, read_settings
-from xcorr._staged import sources, stage
+from xcorr._staged import Runs, runs_of, stage_by_all
 
 Array = npt.NDArray[Any]
-Indices = npt.NDArray[np.intp]
 Area = tuple[tuple[int, int], ...]
 """The first and the number of some windows along each axis."""
 
@@ -223,29 +222,31 @@ class Call(NamedTuple):
         """
         *_, last = axes = self.sizes.axes
         sides = zip(axes, self.sizes.boundary, area, strict=True)
-        lines = [self.indices(axis, word, *along) for axis, word, along in sides][:-1]
+        lines = [self.pixels(axis, word, *along) for axis, word, along in sides][:-1]
         first, count = area[-1]
+        counts = [line.n_places for line in lines]
         kernels, bank = self.turned_responses(g), None
         common = gcd(last.stride, last.dilation)
         for tap in range(min(last.kernel, last.stride // common)):
             taps = slice(tap, None, last.stride // common)
             n_taps, step = len(range(last.kernel)[taps]), last.dilation // common
             place = first * last.stride - last.before + tap * last.dilation
-            columns = sources(place, (n_taps - 1) * step + count, last.stride, last.length, self.sizes.boundary[-1])
-            pixels = empty((x.shape[-1], *map(len, lines), len(columns), len(x)), x.dtype.newbyteorder("="))
-            stage(np.moveaxis(pixels, (0, -1), (-1, 0)), x, [*lines, columns], 0, self.workers)
+            n_columns, boundary = (n_taps - 1) * step + count, self.sizes.boundary[-1]
+            columns = runs_of(place, n_columns, last.stride, last.length, boundary)
+            pixels = empty((x.shape[-1], *counts, n_columns, len(x)), x.dtype.newbyteorder("="))
+            stage_by_all(np.moveaxis(pixels, (0, -1), (-1, 0)), x, [*lines, columns], self.workers)
             channel, *pitches, column, image = pixels.strides
-            shape = n_taps, *map(len, lines), x.shape[-1], count * len(x)
+            shape = n_taps, *counts, x.shape[-1], count * len(x)
             windows = as_strided(pixels, shape, (step * column, *pitches, channel, image), writeable=False)
             plan = plan_for(self.settings(dtype), shape, windows.dtype, kernels.shape, kernels.dtype)
             bank = bank_of(plan, kernels, None) if bank is None else bank
             order = out.ndim - 2, *range(1, out.ndim - 2), out.ndim - 1, 0
             run(plan, bank, windows, 0, out[..., taps, :].transpose(order), self.workers)
 
-    def indices(self, axis: Axis, boundary: str, first: int, count: int) -> Indices:
+    def pixels(self, axis: Axis, boundary: str, first: int, count: int) -> Runs:
         """The pixels that so many windows of an axis see, from one on."""
         reached = (count - 1) * axis.stride + axis.effective
-        return sources(first * axis.stride - axis.before, reached, 1, axis.length, boundary)
+        return runs_of(first * axis.stride - axis.before, reached, 1, axis.length, boundary)
 
     def settings(self, dtype: Any) -> Settings:
         """The settings of a correlation with the responses as kernels, whose rows are one tap of many channels."""
@@ -271,7 +272,7 @@ class Call(NamedTuple):
             turned = empty((n_kernels, *outputs, n_images), g.dtype.newbyteorder("="))
             own = np.moveaxis(turned, (0, -1), (-1, 0))
             kernels = turned.reshape(n_kernels, *outputs[:-1], -1)
-        stage(own, g, [np.arange(count) for count in outputs], 0, self.workers)
+        stage_by_all(own, g, [runs_of(0, count, 1, count, "constant") for count in outputs], self.workers)
         return kernels[..., np.newaxis, :]
 
     def grouped(self, own: Operands, kernels: slice, part: tuple[slice, Area], dtype: Any, out: Array) -> None:

@@ -6,18 +6,21 @@ from typing import Any, NamedTuple
 
 from xcorr._axes import Axis, Geometry, axis_padding, make_geometry
 from xcorr._foreign import shown
-from xcorr._layouts import Layout, arranged, groups_of, read_layout, response_word, sizes_of, spatial
+from xcorr._layouts import Layout, arranged, counted, groups_of, read_layout, response_word, sizes_of
 from xcorr._reading import (
     LAYOUTS,
+    axes_in,
     checked,
     is_sequence,
     items_of,
+    read_along,
     read_boundary,
     read_layout_word,
     read_padding,
-    read_pair,
     read_shape,
+    spatial,
     whole_number,
+    with_rows,
 )
 from xcorr._settings import read_groups
 
@@ -55,8 +58,9 @@ class Sizes(NamedTuple):
 
     @property
     def word(self) -> str:
-        """The layout's word with channels, in their place or last."""
-        return self.layout.word if "C" in self.layout.word else f"{self.layout.word}C"
+        """The word for operands that have all axes and a row, channels in their place or last."""
+        letters = "DHW"[-len(self.axes) :]
+        return f"NC{letters}" if self.layout.word.startswith("NC") else f"N{letters}C"
 
 
 class Keywords(NamedTuple):
@@ -69,6 +73,20 @@ class Keywords(NamedTuple):
     dilation: Any
     groups: Any
 
+    def along(self, word: str) -> dict[str, Any]:
+        """What is said along each axis; of a single one with a row beside it."""
+        n_axes = axes_in(word)
+        padding = read_padding(self.padding, n_axes)
+        return {
+            "padding": padding if isinstance(padding, str) else with_rows(padding, (0, 0)),
+            "stride": with_rows(read_along(self.stride, "stride", n_axes), 1),
+            "dilation": with_rows(read_along(self.dilation, "dilation", n_axes), 1),
+        }
+
+    def boundaries(self, word: str) -> tuple[str, ...]:
+        """The boundary along each axis; of a single one with a row beside it."""
+        return with_rows(read_boundary(self.boundary, axes_in(word)), "constant")
+
 
 # --- of images --------------------------------------------------------------------------------------------------------
 
@@ -80,12 +98,12 @@ def sizes_of_images(
     if image_shape is not None:
         image_shape = read_shape(image_shape, "image_shape", tuple(range(1, 5)))
     word = read_layout_word(keywords.layout) or word_of_images(responses, kernels, image_shape)
-    n_axes, boundary = len(spatial(word)), read_boundary(keywords.boundary)
+    n_axes, boundary = axes_in(word), keywords.boundaries(word)
     each_channel = "C" in word and len(kernels) == n_axes
     if len(kernels) not in (len(word), len(word) - 1) and not each_channel:
         planes = f", or {n_axes} for every channel by itself" if "C" in word else ""
         raise ValueError(
-            f"kernels: shape {kernels} has {len(kernels)} axes; layout {word!r} takes {len(word)}, "
+            f"kernels: shape {kernels} has {counted(len(kernels))}; layout {word!r} takes {len(word)}, "
             f"or {len(word) - 1} without the first{planes}"
         )
     has_kernels = each_channel or len(kernels) == len(word)
@@ -103,31 +121,37 @@ def sizes_of_images(
         raise ValueError(f"responses: they are of {n_kernels} kernels; the kernels are {own_kernels}{reading}")
     bank = own_kernels if not each_channel else n_kernels, *taps, depth
     if image_shape is None:
-        geometry = smallest_image(outputs, bank, n_groups, output_padding, keywords, reading)
+        geometry = smallest_image(word, outputs, bank, n_groups, output_padding, keywords, reading)
     else:
         if read_ints(output_padding, "output_padding", n_axes, 0) != (0,) * n_axes:
             raise ValueError(
                 f"output_padding: got {shown(output_padding)} beside an image_shape, which says all; allowed is 0"
             )
-        lengths, channels = of_one(image_shape, "image_shape", layout, False)
+        lengths, channels = of_one(image_shape, "image_shape", word, False)
         reading = f"{reading}, image_shape {image_shape}"
-        geometry = geometry_of((*lengths, channels), bank, n_groups, keywords, ("image_shape", "kernels"), reading)
+        geometry = geometry_of(word, (*lengths, channels), bank, n_groups, keywords, ("image_shape", "kernels"), reading)
         check_responses(geometry, outputs, reading)
     checked(16 * n_images * prod(axis.length for axis in geometry.axes) * geometry.channels, "responses", "the bytes")
     return Sizes(layout, geometry, boundary, n_images)
 
 
 def smallest_image(
-    outputs: Sequence[int], bank: Shape, groups: int, output_padding: Any, keywords: Keywords, reading: str
+    word: str,
+    outputs: Sequence[int],
+    bank: Shape,
+    groups: int,
+    output_padding: Any,
+    keywords: Keywords,
+    reading: str,
 ) -> Geometry:
     """The geometry of the smallest image that has so many windows, and of so many pixels more behind it.
 
     With "same" it is the image of stride times as many pixels.
     """
     n_kernels, *taps, depth = bank
-    n_axes, padding = len(outputs), read_padding(keywords.padding)
-    strides, dilations = read_pair(keywords.stride, "stride"), read_pair(keywords.dilation, "dilation")
-    more = read_ints(output_padding, "output_padding", n_axes, 0)
+    n_axes, words = axes_in(word), keywords.along(word)
+    padding, strides, dilations = words["padding"], words["stride"], words["dilation"]
+    more = with_rows(read_ints(output_padding, "output_padding", n_axes, 0), 0)
     if n_kernels % groups:
         raise ValueError(f"groups: {groups} does not divide the {n_kernels} kernels{reading}")
     axes = []
@@ -137,7 +161,7 @@ def smallest_image(
         if more[index] >= max(axis.stride, axis.dilation):
             raise ValueError(
                 f"output_padding: got {shown(output_padding)}; allowed is less than the stride or the dilation, "
-                f"{tuple(map(max, strides, dilations))}"
+                f"{tuple(map(max, strides, dilations))[-n_axes:]}"
             )
         length = count * axis.stride
         before, behind = axis_padding(length, effective, axis.stride, padding, index)
@@ -161,11 +185,11 @@ def sizes_of_kernels(images: Shape, responses: Shape, kernel_shape: Any, keyword
     """The sizes of a gradient of kernels."""
     kernel_shape = read_shape(kernel_shape, "kernel_shape", tuple(range(1, 5)))
     word = read_layout_word(keywords.layout) or word_of_kernels(images, responses, kernel_shape)
-    n_axes, boundary = len(spatial(word)), read_boundary(keywords.boundary)
+    n_axes, boundary = axes_in(word), keywords.boundaries(word)
     each_channel = "C" in word and len(kernel_shape) == n_axes
     if len(images) not in (len(word), len(word) - 1):
         raise ValueError(
-            f"images: shape {images} has {len(images)} axes; layout {word!r} takes {len(word)}, "
+            f"images: shape {images} has {counted(len(images))}; layout {word!r} takes {len(word)}, "
             f"or {len(word) - 1} without the first"
         )
     has_images = len(images) == len(word)
@@ -176,7 +200,7 @@ def sizes_of_kernels(images: Shape, responses: Shape, kernel_shape: Any, keyword
         if not each_channel:
             allowed += f" and ({', '.join(with_kernels.replace('K', ''))})"
         raise ValueError(
-            f"responses: shape {responses} has {len(responses)} axes; allowed with layout {word!r} and images of shape "
+            f"responses: shape {responses} has {counted(len(responses))}; allowed with layout {word!r} and images of shape "
             f"{images} are {allowed}"
         )
     has_kernels = len(responses) == counts[0] and not each_channel
@@ -187,14 +211,14 @@ def sizes_of_kernels(images: Shape, responses: Shape, kernel_shape: Any, keyword
     check_not_empty(images, (*lengths, channels), "images")
     check_not_empty(responses, outputs, "responses")
     reading = reading_of(layout, has_images, images=images, responses=responses) + f", kernel_shape {kernel_shape}"
-    taps, depth = (kernel_shape, 1) if each_channel else of_one(kernel_shape, "kernel_shape", layout, True)
+    taps, depth = (with_rows(kernel_shape, 1), 1) if each_channel else of_one(kernel_shape, "kernel_shape", word, True)
     n_groups = groups_of(layout, channels, read_groups(keywords.groups))
     if of_responses != n_images:
         raise ValueError(f"responses: they are of {of_responses} images; the images are {n_images}{reading}")
     if each_channel and n_kernels != channels:
         raise ValueError(f"responses: they have {n_kernels} channels; the images have {channels}{reading}")
     bank = n_kernels, *taps, depth
-    geometry = geometry_of((*lengths, channels), bank, n_groups, keywords, ("images", "kernel_shape"), reading)
+    geometry = geometry_of(word, (*lengths, channels), bank, n_groups, keywords, ("images", "kernel_shape"), reading)
     check_responses(geometry, outputs, reading)
     return Sizes(layout, geometry, boundary, n_images)
 
@@ -209,18 +233,12 @@ def check_not_empty(shape: Shape, sizes: Sequence[int], argument: str) -> None:
 
 
 def geometry_of(
-    image: Shape, bank: Shape, groups: int, keywords: Keywords, operands: tuple[str, str], reading: str
+    word: str, image: Shape, bank: Shape, groups: int, keywords: Keywords, operands: tuple[str, str], reading: str
 ) -> Geometry:
     """The geometry of the correlation, with as much padding behind as its windows see."""
+    along = keywords.along(word)
     geometry = make_geometry(
-        image,  # type: ignore[arg-type]
-        bank,  # type: ignore[arg-type]
-        padding=keywords.padding,
-        stride=keywords.stride,
-        dilation=keywords.dilation,
-        groups=groups,
-        operands=operands,
-        reading=reading,
+        image, bank, **along, groups=groups, operands=operands, reading=reading, n_axes=axes_in(word)
     )
     return geometry._replace(axes=tuple(with_windows(axis, axis.outputs) for axis in geometry.axes))
 
@@ -248,17 +266,17 @@ def read_ints(value: Any, argument: str, n_axes: int, minimum: int) -> Shape:
     return tuple(whole_number(item, argument, minimum, allowed, value) for item in items)
 
 
-def of_one(shape: Shape, argument: str, layout: Layout, is_kernel: bool) -> tuple[Shape, int]:
+def of_one(shape: Shape, argument: str, word: str, is_kernel: bool) -> tuple[Shape, int]:
     """The spatial lengths and the channels of one image or kernel, in the layout's order."""
-    letters = layout.word.replace("N", "")
+    letters = word.replace("N", "")
     if len(shape) != len(letters):
         names = [{"H": "kh", "W": "kw", "D": "kd"}.get(letter, letter) if is_kernel else letter for letter in letters]
         raise ValueError(
-            f"{argument}: got {shape}; allowed with layout {layout.word!r} is ({', '.join(names)}), without "
+            f"{argument}: got {shape}; allowed with layout {word!r} is ({', '.join(names)}), without "
             f"{'K' if is_kernel else 'N'}"
         )
     sizes = dict(zip(letters, shape, strict=True))
-    return tuple(sizes[letter] for letter in spatial(layout.word)), sizes.get("C", 1)
+    return with_rows(tuple(sizes[letter] for letter in spatial(word)), 1), sizes.get("C", 1)
 
 
 def reads_images(responses: Shape, word: str, has_kernels: bool, beside: str) -> bool:
@@ -267,7 +285,7 @@ def reads_images(responses: Shape, word: str, has_kernels: bool, beside: str) ->
     if len(responses) not in map(len, own):
         allowed = " and ".join(f"({', '.join(letters)})" for letters in own)
         raise ValueError(
-            f"responses: shape {responses} has {len(responses)} axes; allowed with layout {word!r} and these {beside} "
+            f"responses: shape {responses} has {counted(len(responses))}; allowed with layout {word!r} and these {beside} "
             f"are {allowed}"
         )
     return len(responses) == len(own[0])
@@ -333,7 +351,7 @@ def default_word(n_images: int, n_kernels: int) -> str | None:
 
 def n_response_axes(word: str, n_images: int, n_kernels: int) -> int:
     """Axes of a response."""
-    n_axes = len(spatial(word))
+    n_axes = axes_in(word)
     each_channel = "C" in word and n_kernels == n_axes
     return n_axes + (n_images == len(word)) + (each_channel or n_kernels == len(word))
 

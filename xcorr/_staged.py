@@ -1,8 +1,8 @@
-"""Parts of padded images laid into arrays: runs of places that are copied at once, by all workers."""
+"""Parts of padded images laid into arrays: runs of places are copied at once."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,57 +18,78 @@ PER_WORKER = 2**19
 """Bytes that are worth another worker: copies of fewer take less time than a helper needs to come."""
 
 
-def sources(first: int, count: int, step: int, length: int, boundary: str) -> Indices:
-    """The pixel at each of so many places of a padded axis, a step apart, from one on; -1 for what is constant."""
-    places = np.arange(first, first + count * step, step, dtype=np.intp)[:count]
-    if first >= 0 and first + (count - 1) * step < length:
-        return places
-    if boundary == "constant":
-        return np.where((places >= 0) & (places < length), places, -1)
+class Runs(NamedTuple):
+    """How places of a padded axis are filled: slices of places, and of the pixels that they have."""
+
+    n_places: int
+    pieces: list[tuple[slice, slice]]
+    has_gaps: bool  # places without a pixel
+
+    def part(self, first: int, end: int) -> "Runs":
+        """Those of the places [first, end)."""
+        found = []
+        for to, pixels in self.pieces:
+            begin, stop = max(to.start, first), min(to.stop, end)
+            if begin < stop:
+                step = pixels.step if pixels.step is not None else 1
+                is_one = len(range(to.start, to.stop)) > 1 and pixels.stop == pixels.start + 1 and step == 1
+                own = pixels if is_one else run(pixels.start + (begin - to.start) * step, stop - begin, step)
+                found.append((slice(begin - first, stop - first), own))
+        return Runs(end - first, found, self.has_gaps)
+
+
+def run(first: int, count: int, step: int) -> slice:
+    """So many numbers at one distance, of either sign, as a slice."""
+    stop = first + (count - 1) * step + (1 if step > 0 else -1)
+    return slice(first, stop if stop >= 0 else None, step)
+
+
+def runs_of(first: int, count: int, step: int, length: int, boundary: str) -> Runs:
+    """The pixels at so many places of a padded axis, a step apart, from one on."""
+    before = min(count, max(0, -(first // step)))
+    end = max(before, min(count, (length - 1 - first) // step + 1))
+    if boundary == "constant" or (before == 0 and end == count):
+        own = [(slice(before, end), run(first + before * step, end - before, step))] if end > before else []
+        return Runs(count, own, before > 0 or end < count)
     every = np.empty((count - 1) * step + 1, np.intp)
     fill_source_indices(every, first, length, boundary)
-    return every[::step]
+    return Runs(count, list(pieces_of(every[::step])), False)
 
 
-def runs(indices: Indices) -> Iterator[tuple[slice, slice]]:
-    """Slices of places, and of what they have: of one number, or of numbers at one distance; none for -1."""
-    apart = np.diff(indices)
-    first = 0
+def pieces_of(indices: Indices) -> Iterator[tuple[slice, slice]]:
+    """Slices of places, and of what they have: one number, or numbers at one distance."""
+    apart, first = np.diff(indices), 0
+    changes = np.flatnonzero(apart[1:] != apart[:-1]) + 1
     while first < len(indices):
-        end = first + 1
-        if end < len(indices):
-            step = int(apart[first])
-            others = np.flatnonzero(apart[first:] != step)
-            end = len(indices) if not len(others) else first + int(others[0]) + 1
-            if step and (indices[first] == -1 or indices[end - 1] == -1):  # nothing lies at one distance from -1
-                end = first + 1 if indices[first] == -1 else end - 1
-        if indices[first] != -1:
-            yield slice(first, end), slice_of(indices[first:end])
+        later = np.searchsorted(changes, first + 1)
+        end = int(changes[later]) + 1 if later < len(changes) else len(indices)
+        yield slice(first, end), slice_of(indices[first:end])
         first = end
 
 
 def slice_of(indices: Indices) -> slice:
     """A slice that has these numbers, or the one that they all are."""
-    first, last = int(indices[0]), int(indices[-1])
+    first = int(indices[0])
     step = int(indices[1]) - first if len(indices) > 1 else 1
-    if step == 0:
-        return slice(first, first + 1)
-    stop = last + (1 if step > 0 else -1)
-    return slice(first, stop if stop >= 0 else None, step)
+    return run(first, len(indices), step) if step else slice(first, first + 1, 1)
 
 
-def stage(target: Array, images: Array, indices: Sequence[Indices], fill: Any = 0, workers: Any = 1) -> None:
-    """Lay pixels of images (N, places..., C) into an array of such axes, by the index of each axis' places."""
+def stage(target: Array, images: Array, axes: Sequence[Runs], fill: Any = 0) -> None:
+    """Lay pixels of images (N, places..., C) into an array of such axes."""
+    if any(axis.has_gaps for axis in axes):
+        copy_in_pieces(target, fill)
+    for pieces in product(*(axis.pieces for axis in axes)):
+        place = (slice(None), *(to for to, _ in pieces))
+        copy_in_pieces(target[place], images[(slice(None), *(pixels for _, pixels in pieces))])
+
+
+def stage_by_all(target: Array, images: Array, axes: Sequence[Runs], workers: Any) -> None:
+    """The same, some places of the first axis by each worker."""
     n_parts = min(target.shape[1], max(1, min(_workers.count_workers(workers), target.nbytes // PER_WORKER)))
     cuts = [target.shape[1] * part // n_parts for part in range(n_parts + 1)]
 
     def lay(part: int) -> None:
         first, end = cuts[part], cuts[part + 1]
-        own = target[:, first:end]
-        if any((index == -1).any() for index in indices):
-            copy_in_pieces(own, fill)
-        for pieces in product(*(list(runs(index)) for index in (indices[0][first:end], *indices[1:]))):
-            place = (slice(None), *(to for to, _ in pieces))
-            copy_in_pieces(own[place], images[(slice(None), *(pixels for _, pixels in pieces))])
+        stage(target[:, first:end], images, (axes[0].part(first, end), *axes[1:]))
 
     _workers.prepare(lay, n_parts, n_parts)

@@ -16,7 +16,7 @@ from xcorr._gradient_sums import bound_of
 from xcorr._memory import empty
 from xcorr._respond import may_overlap
 from xcorr._settings import read_truth
-from xcorr._typing import Array, Boundary, Layout, Padding, Pair
+from xcorr._typing import Along, Array, Boundary, Layout, Padding
 
 __all__ = ["gradient_images", "gradient_kernels"]
 
@@ -26,12 +26,12 @@ def gradient_images(
     kernels: npt.ArrayLike,
     image_shape: tuple[int, ...] | None = None,
     *,
-    output_padding: Pair = 0,
+    output_padding: Along = 0,
     layout: Layout | None = None,
     padding: Padding = "valid",
     boundary: Boundary = "constant",
-    stride: Pair = 1,
-    dilation: Pair = 1,
+    stride: Along = 1,
+    dilation: Along = 1,
     groups: SupportsIndex = 1,
     conjugate: bool = True,
     dtype: npt.DTypeLike | None = None,
@@ -137,8 +137,8 @@ def gradient_kernels(
     layout: Layout | None = None,
     padding: Padding = "valid",
     boundary: Boundary = "constant",
-    stride: Pair = 1,
-    dilation: Pair = 1,
+    stride: Along = 1,
+    dilation: Along = 1,
     groups: SupportsIndex = 1,
     conjugate: bool = True,
     dtype: npt.DTypeLike | None = None,

@@ -1,0 +1,307 @@
+"""Windows gathered into arrays and added up from arrays: strip by strip of padded pixels, by all workers."""
+
+from collections.abc import Callable
+from math import gcd, prod
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+import xcorr._indices as _indices
+from xcorr import _workers
+from xcorr._arrays import make_canonical
+from xcorr._axes import Axis
+from xcorr._folded import fold_back, folds, most_places
+from xcorr._gradient_sums import EXACT_INT64, WholeSums, magnitude, store_sums
+from xcorr._memory import empty_lines
+from xcorr._staged import runs_of, stage
+from xcorr._workers import WORKSPACE_LIMIT, refuse_too_large
+
+Array = npt.NDArray[Any]
+Indices = npt.NDArray[np.intp]
+
+STRIP_BYTES, MOST_BYTES = 2**21, 2**23
+"""Bytes of a strip of pixels, of which a row of windows stays in a cache, and of sums at most: each is a task.
+
+A task takes 0.1 ms beside its copies. 2026-11-27, AMD EPYC (Zen 3), 1 worker.
+"""
+
+PER_WORKER = 2**19
+"""Bytes of windows that are worth another worker."""
+
+FEW_TERMS = 11
+"""Numbers that may be added one after the other in their own type: n - 1 is not more than 4 + 2 sqrt(n)."""
+
+LINE_BYTES, CONVERTED = 2**16, 2**20
+"""Bytes of lines in which rows of windows are summed, and of windows that are converted at once."""
+
+CHAINS = {"f4": 8, "f8": 32}
+"""Taps that are added one after the other before they go to a sum in float64.
+
+So many rounding errors, with those of as many sums of float64 as a kernel has rows, are within the bound of n terms.
+"""
+
+
+class Strips(NamedTuple):
+    """The spatial axes of images, with the windows along each; the first one is cut into strips."""
+
+    axes: tuple[Axis, ...]
+    boundary: tuple[str, ...]
+    channels: int
+
+    @property
+    def n_taps(self) -> int:
+        """Elements of a window."""
+        return prod(axis.kernel for axis in self.axes) * self.channels
+
+    def pitches(self, extents: tuple[int, ...]) -> list[int]:
+        """Elements from one place to the next along each axis of an array that has these but the first."""
+        return [prod(extents[index + 1 :]) * self.channels for index in range(len(extents))]
+
+    def places(self, pitches: list[int], counts: list[int], apart: Callable[[Axis], int]) -> Indices:
+        """Places of all rows, of windows or of taps, of the axes but the last: so many along each, that far apart."""
+        places = np.zeros(1, np.intp)
+        for axis, count, pitch in zip(self.axes[:-1], counts, pitches, strict=False):
+            places = (places[:, None] + np.arange(count) * (apart(axis) * pitch)).ravel()
+        return places
+
+    def tap_rows(self, pitches: list[int]) -> Indices:
+        """Places of the kernel's rows."""
+        return self.places(pitches, [axis.kernel for axis in self.axes], lambda axis: axis.dilation)
+
+    def pieces(self) -> tuple[int, int, int]:
+        """Pieces of a kernel's row that lie together, elements of each, and from one to the next."""
+        last = self.axes[-1]
+        if last.dilation == 1 or last.kernel == 1:
+            return 1, last.kernel * self.channels, 0
+        return last.kernel, self.channels, last.dilation * self.channels
+
+
+def workers_for(n_bytes: int) -> int:
+    """The workers that so many bytes are worth."""
+    return max(1, min(_workers.get_workers(), _workers.most_threads(), n_bytes // PER_WORKER))
+
+
+# --- gathered ---------------------------------------------------------------------------------------------------------
+
+
+def gather(strips: Strips, images: Array, out: Array, fill: Array) -> None:
+    """All windows of images (N, places..., C), in C order in `out` (N, rows..., taps)."""
+    down, *others = strips.axes
+    dtype, extents = out.dtype, (0, *(axis.reached for axis in others))
+    pitches, item = strips.pitches(extents), out.dtype.itemsize
+    n_pieces, n_elements, apart = strips.pieces()
+    rows = strips.tap_rows(pitches) * item
+    of_row, n_rows = pitches[0] * item, down.outputs
+    refuse_too_large("images", "padded pixels of one row of windows", of_row * down.effective)
+    at_once = max(1, min(n_rows, (max(STRIP_BYTES // of_row, 2 * down.effective) - down.effective) // down.stride + 1))
+    if of_row * down.reach(at_once) > WORKSPACE_LIMIT // 16:
+        at_once = 1
+    others_at = [
+        runs_of(-axis.before, axis.reached, 1, axis.length, word)
+        for axis, word in zip(others, strips.boundary[1:], strict=True)
+    ]
+    tasks = [(image, first) for image in range(len(images)) for first in range(0, n_rows, at_once)]
+
+    def do(task: int) -> None:
+        image, first = tasks[task]
+        count = min(at_once, n_rows - first)
+        first_place = first * down.stride - down.before
+        lines = runs_of(first_place, down.reach(count), 1, down.length, strips.boundary[0])
+        shape = (1, lines.n_places, *extents[1:], strips.channels)
+        memory = empty_lines(prod(shape) * item)
+        strip = memory.view(dtype).reshape(shape)
+        stage(strip, images[image : image + 1], [lines, *others_at], fill)
+        if dtype.kind == "b":
+            make_canonical(strip)
+        counts = [count, *(axis.outputs for axis in others)]
+        bases = strips.places(pitches, counts, lambda axis: axis.stride) * item
+        last = strips.axes[-1]
+        _indices.gather(
+            memory.view(np.int8),
+            out[image, first : first + count].reshape(-1).view(np.int8),
+            bases,
+            last.outputs,
+            last.stride * strips.channels * item,
+            rows,
+            n_pieces,
+            n_elements * item,
+            apart * item,
+        )
+
+    of_strip = of_row * down.reach(at_once)
+    n_workers = min(workers_for(out.nbytes), max(1, WORKSPACE_LIMIT // max(1, of_strip)))
+    _workers.prepare(do, len(tasks), n_workers)
+
+
+# --- added up ---------------------------------------------------------------------------------------------------------
+
+
+def scatter(strips: Strips, windows: Array, out: Array) -> None:
+    """The sums of all windows (N, rows..., taps) that hold a pixel, in `out` (N, places..., C); OverflowError."""
+    padded = [folds(axis, word) for axis, word in zip(strips.axes, strips.boundary, strict=True)]
+    if windows.dtype.kind in "iub" and windows.dtype.itemsize == 8:
+        n_terms = prod(axis.kernel for axis in strips.axes)
+        n_terms *= prod(most_places(axis, word) for axis, word in zip(strips.axes, strips.boundary, strict=True))
+        if magnitude(windows) * n_terms > EXACT_INT64:
+            scatter_whole(strips, windows, out, padded)
+            return
+    if windows.dtype.kind == "c":
+        strips = strips._replace(channels=2 * strips.channels)
+    add(strips, windows, out, padded)
+
+
+def scatter_whole(strips: Strips, windows: Array, out: Array, padded: list[bool]) -> None:
+    """The same of integers whose sums int64 may not hold on the way."""
+    for image in range(len(out)):
+        whole = WholeSums()
+
+        def sums(digits: Array, _: Array, image: int = image) -> Array:
+            part = np.empty((1, *out.shape[1:]), np.int64)
+            add(strips, digits, part, padded)
+            return part
+
+        whole.add(windows[image : image + 1], np.ones(1, np.int8), sums)
+        whole.store(out[image : image + 1])
+
+
+class Rows(NamedTuple):
+    """Places of an axis of a padded image that a task makes, and the windows of it that reach them."""
+
+    first: int
+    end: int
+
+    def windows(self, axis: Axis) -> tuple[int, int]:
+        """The first of the windows, and the end."""
+        first = max(0, -(-(self.first - axis.effective + 1) // axis.stride))
+        return first, max(first, min(axis.outputs, (self.end - 1) // axis.stride + 1))
+
+
+def add(strips: Strips, windows: Array, out: Array, padded: list[bool]) -> None:
+    """The sums in `out`: rows of images at a time, or where borders are folded back whole images.
+
+    Complex numbers have twice as many channels here.
+    """
+    call = Addition(strips, windows.dtype)
+    whole, down = any(padded), strips.axes[0]
+    of_row = prod(call.extents[1:]) * strips.channels * 8
+    inside = tuple(
+        slice(axis.before, axis.before + axis.length) if not pads else slice(None)
+        for axis, pads in zip(strips.axes, padded, strict=True)
+    )
+    n_rows, begin = (call.extents[0], 0) if whole else (down.length, down.before)
+    fair = -(-len(out) * n_rows // (2 * workers_for(windows.nbytes)))
+    at_once = n_rows if whole else max(1, min(n_rows, max(fair, 4 * down.effective), MOST_BYTES // of_row))
+    refuse_too_large("image_shape", "sums of some rows of an image", of_row * at_once)
+    in_place = not whole and call.may_be_sums(out)
+    tasks = [(image, first) for image in range(len(out)) for first in range(0, n_rows, at_once)]
+
+    def do(task: int) -> None:
+        image, first = tasks[task]
+        rows = Rows(begin + first, begin + min(first + at_once, n_rows))
+        place = out[image, first : first + rows.end - rows.first] if not whole else out[image]
+        sums = call.sums_of(windows[image], rows, place if in_place else None)
+        if in_place:
+            return
+        sums = sums[inside] if whole else sums[(slice(None), *inside[1:])]
+        for index, (axis, word) in enumerate(zip(strips.axes, strips.boundary, strict=True)):
+            if padded[index]:
+                sums = fold_back(sums, index, axis, word)
+        store_sums(sums, place)
+
+    n_workers = min(workers_for(windows.nbytes), max(1, WORKSPACE_LIMIT // (2 * of_row * at_once)))
+    _workers.prepare(do, len(tasks), n_workers)
+
+
+class Addition:
+    """How windows of one type are added up: what of it all strips have in common."""
+
+    def __init__(self, strips: Strips, dtype: np.dtype[Any]) -> None:
+        self.strips = strips
+        self.is_complex, is_whole = dtype.kind == "c", dtype.kind in "biu"
+        self.taken = np.dtype(np.int64) if is_whole else np.promote_types(dtype, np.float32).newbyteorder("=")
+        self.real = self.taken.type(0).real.dtype
+        self.extents = tuple(axis.before + axis.length + max(axis.behind, 0) for axis in strips.axes)
+        self.pitches = strips.pitches(self.extents)
+        self.n_terms = prod(
+            -(-axis.kernel // (axis.stride // gcd(axis.stride, axis.dilation)))
+            * (1 if word == "constant" else most_places(axis, word))
+            for axis, word in zip(strips.axes, strips.boundary, strict=True)
+        )
+        self.in_lines = not is_whole and self.n_terms > FEW_TERMS
+        self.pieces = pieces_of_rows(strips, self.pitches, CHAINS[self.real.str[1:]] if self.in_lines else None)
+        self.apart, last = strips.pieces()[2], strips.axes[-1]
+        self.step = last.stride * strips.channels
+        self.in_row = int(((self.pieces[:, 2] - 1) * self.apart + self.pieces[:, 3]).max())
+        of_lines = len(self.pieces) * self.step * self.real.itemsize
+        self.columns = max(1, min(last.outputs, LINE_BYTES // of_lines)) if self.in_lines else last.outputs
+
+    def may_be_sums(self, out: Array) -> bool:
+        """Whether images may be summed where they lie: padding has no place there."""
+        no_padding = all(axis.length == extent for axis, extent in zip(self.strips.axes, self.extents, strict=True))
+        return no_padding and not self.in_lines and out.dtype == self.taken and out[0].flags.c_contiguous
+
+    def sums_of(self, windows: Array, rows: Rows, place: Array | None) -> Array:
+        """The sums of one image's windows (rows..., taps) at some rows of its padded pixels (rows, places..., C)."""
+        shape = (rows.end - rows.first, *self.extents[1:], self.strips.channels)
+        summed = np.dtype(np.float64) if self.in_lines else self.real
+        if place is None:
+            strip = empty_lines(prod(shape) * summed.itemsize).view(summed)
+        else:
+            strip = place.reshape(-1).view(summed)
+        strip[...] = 0
+        sums, totals = (np.empty(0, self.real), strip) if self.in_lines else (strip, np.empty(0))
+        of_lines = len(self.pieces) * ((self.columns - 1) * self.step + self.in_row)
+        lines = np.empty(of_lines if self.in_lines else 0, self.real)
+        first, end = rows.windows(self.strips.axes[0])
+        as_they_are = windows.dtype == self.taken and windows.flags.c_contiguous and windows.flags.aligned
+        of_row = max(1, windows[:1].size * self.taken.itemsize)
+        at_once = max(1, end - first if as_they_are else CONVERTED // of_row)
+        for row in range(first, end, at_once):
+            some = windows[row : min(row + at_once, end)]
+            own = np.ascontiguousarray(some, self.taken).reshape(-1).view(self.real)
+            bases = bases_of(self.strips, row, len(some), rows, self.pitches, len(self.pieces), self.columns)
+            n_taps = self.strips.n_taps
+            _indices.scatter(own, sums, totals, lines, bases, n_taps, self.step, self.pieces, self.apart, self.in_row)
+        result = strip.reshape(shape)
+        return result.view(np.result_type(summed, np.complex64)) if self.is_complex else result
+
+
+def pieces_of_rows(strips: Strips, pitches: list[int], most: int | None) -> Indices:
+    """Rows of taps in pieces of so many: (place in the strip, place in a window, pieces, elements of each)."""
+    n_pieces, n_elements, apart = strips.pieces()
+    in_row, rows = n_pieces * n_elements, strips.tap_rows(pitches)
+    chain = in_row if most is None else most * strips.channels
+    found = []
+    for index, place in enumerate(rows):
+        for first in range(0, in_row, chain):
+            count = min(chain, in_row - first)
+            if n_pieces == 1:
+                found.append((place + first, index * in_row + first, 1, count))
+            else:
+                before = first // n_elements
+                found.append((place + before * apart, index * in_row + first, count // n_elements, n_elements))
+    return np.array(found, np.intp)
+
+
+def bases_of(
+    strips: Strips, first: int, count: int, rows: Rows, pitches: list[int], n_pieces: int, at_once: int
+) -> Indices:
+    """Rows of windows in blocks: (place in the strip, among windows, columns, first piece of taps and the end)."""
+    down, *others, last = strips.axes
+    inner = strips._replace(axes=(Axis(1, 1), *others, last)).places(
+        pitches, [1, *(axis.outputs for axis in others)], lambda axis: axis.stride
+    )
+    window, columns = np.arange(first, first + count), np.arange(0, last.outputs, at_once)
+    place = window * down.stride - rows.first
+    taps = np.maximum(0, -(place // down.dilation))
+    ends = np.minimum(down.kernel, (rows.end - rows.first - 1 - place) // down.dilation + 1)
+    seen = taps < ends
+    found = np.empty((int(seen.sum()), len(inner), len(columns), 5), np.intp)
+    found[..., 0] = (place[seen] * pitches[0])[:, None, None] + inner[:, None] + columns * last.stride * strips.channels
+    row = (window[seen] - first)[:, None, None] * len(inner) + np.arange(len(inner))[:, None]
+    found[..., 1] = (row * last.outputs + columns) * strips.n_taps
+    found[..., 2] = np.minimum(at_once, last.outputs - columns)
+    found[..., 3] = (taps[seen] * (n_pieces // down.kernel))[:, None, None]
+    found[..., 4] = (ends[seen] * (n_pieces // down.kernel))[:, None, None]
+    return found.reshape(-1, 5)
