@@ -44,7 +44,7 @@ REFUSED = [
     (
         lambda: xcorr.gradient_images(G[0, 0, 0], K, layout="NHWC"),
         ValueError,
-        r"responses: shape \(4,\) has 1 axes; allowed",
+        r"responses: shape \(4,\) has 1 axis; allowed",
     ),
     (lambda: xcorr.gradient_images(G, K, padding="some"), ValueError, "padding: got 'some'"),
     (lambda: xcorr.gradient_images(G, K, boundary="zeros"), ValueError, "boundary: got 'zeros'"),

@@ -228,9 +228,7 @@ def test_indices_beyond_the_address_space_are_refused():
 
 
 def test_windows_of_other_numbers_of_axes_are_refused_with_the_way():
-    with pytest.raises(
-        ValueError, match=r"^images: shape \(5,\) has 1 axis; .*: a signal is an image of one row, image\[None"
-    ):
+    with pytest.raises(ValueError, match=r"^layout: images of shape \(5,\) need one: 'NW'"):
         xcorr.windows(np.ones(5), (1, 3))
     with pytest.raises(ValueError, match=r"^layout: images of shape \(5, 5, 5\) need one: 'NHW', 'NHWC' or 'NCHW'"):
         xcorr.windows(np.ones((5, 5, 5)), (1, 3))

@@ -25,9 +25,9 @@ from xcorr._correlate import correlate
 from xcorr._dtypes import Types
 from xcorr._gradient_sizes import Sizes
 from xcorr._gradient_sums import EXACT_INT64, MOST_AT_ONCE, WholeSums, bound_of, store_sums, sums_type
-from xcorr._reading import spatial
 from xcorr._memory import empty
 from xcorr._plan import plan_for
+from xcorr._reading import spatial
 from xcorr._run import bank_of, run
 from xcorr._settings import Settings, read_settings
 from xcorr._staged import Runs, runs_of, stage_by_all

@@ -129,20 +129,16 @@ def sizes_of_images(
             )
         lengths, channels = of_one(image_shape, "image_shape", word, False)
         reading = f"{reading}, image_shape {image_shape}"
-        geometry = geometry_of(word, (*lengths, channels), bank, n_groups, keywords, ("image_shape", "kernels"), reading)
+        geometry = geometry_of(
+            word, (*lengths, channels), bank, n_groups, keywords, ("image_shape", "kernels"), reading
+        )
         check_responses(geometry, outputs, reading)
     checked(16 * n_images * prod(axis.length for axis in geometry.axes) * geometry.channels, "responses", "the bytes")
     return Sizes(layout, geometry, boundary, n_images)
 
 
 def smallest_image(
-    word: str,
-    outputs: Sequence[int],
-    bank: Shape,
-    groups: int,
-    output_padding: Any,
-    keywords: Keywords,
-    reading: str,
+    word: str, outputs: Sequence[int], bank: Shape, groups: int, output_padding: Any, keywords: Keywords, reading: str
 ) -> Geometry:
     """The geometry of the smallest image that has so many windows, and of so many pixels more behind it.
 
@@ -200,8 +196,8 @@ def sizes_of_kernels(images: Shape, responses: Shape, kernel_shape: Any, keyword
         if not each_channel:
             allowed += f" and ({', '.join(with_kernels.replace('K', ''))})"
         raise ValueError(
-            f"responses: shape {responses} has {counted(len(responses))}; allowed with layout {word!r} and images of shape "
-            f"{images} are {allowed}"
+            f"responses: shape {responses} has {counted(len(responses))}; allowed with layout {word!r} and images of "
+            f"shape {images} are {allowed}"
         )
     has_kernels = len(responses) == counts[0] and not each_channel
     kernels = (1,) * (n_axes if each_channel else len(word) - 1 + has_kernels)
@@ -285,8 +281,8 @@ def reads_images(responses: Shape, word: str, has_kernels: bool, beside: str) ->
     if len(responses) not in map(len, own):
         allowed = " and ".join(f"({', '.join(letters)})" for letters in own)
         raise ValueError(
-            f"responses: shape {responses} has {counted(len(responses))}; allowed with layout {word!r} and these {beside} "
-            f"are {allowed}"
+            f"responses: shape {responses} has {counted(len(responses))}; allowed with layout {word!r} and these "
+            f"{beside} are {allowed}"
         )
     return len(responses) == len(own[0])
 
