@@ -200,7 +200,7 @@ REFUSED = [
     (
         lambda: xcorr.fold(W[0, 0, 0], (7, 8, 2), (3, 3), layout="NHWC"),
         ValueError,
-        r"windows: shape \(18,\) has 1 axes",
+        r"windows: shape \(18,\) has 1 axis",
     ),
     (lambda: xcorr.fold(W, (2, 8, 2), (3, 3)), ValueError, "kernel_shape: spatial size"),
     (lambda: xcorr.fold(W, (7, 8, 2), (3, 3), stride=0), ValueError, "stride: got 0"),

@@ -103,18 +103,23 @@ class Operands(NamedTuple):
 
     def correlate(self, responses: Array, kernels: Array, words: dict[str, Any], dtype: Any, out: Array) -> None:
         """One correlation; in float64 if it is by the frequency domain, whose errors are shares of a whole section."""
-        settings = read_settings({**words, "dtype": dtype})
-        plan = plan_for(settings, responses.shape, responses.dtype, kernels.shape, kernels.dtype)
         of_image = out[:1].size * 16
-        if plan.method != "fft" or plan.types.exact or plan.types.sums == np.float64 or of_image > MOST_AT_ONCE:
+        if of_image > MOST_AT_ONCE or not self.is_rounded(responses, kernels, {**words, "dtype": dtype}):
             correlate(responses, kernels, **words, dtype=dtype, out=out, workers=self.workers)
             return
-        double = np.dtype(np.complex128 if plan.types.response.kind == "c" else np.float64)
+        double = np.dtype(np.complex128 if out.dtype.kind == "c" else np.float64)
         at_once = MOST_AT_ONCE // of_image
         for first in range(0, len(out), at_once):
             some = slice(first, first + at_once)
             exact = correlate(responses[some], kernels, **words, dtype=double, workers=self.workers)
             store_sums(exact, out[some])
+
+    def is_rounded(self, responses: Array, kernels: Array, words: dict[str, Any]) -> bool:
+        """Whether float32's sums are taken by the frequency domain."""
+        if len(self.sizes.axes) != 2:
+            return False
+        plan = plan_for(read_settings(words), responses.shape, responses.dtype, kernels.shape, kernels.dtype)
+        return plan.method == "fft" and not plan.types.exact and plan.types.sums == np.float32
 
 
 def as_laid(array: Array, sizes: Sizes) -> Array:

@@ -29,16 +29,17 @@ from xcorr._memory import empty
 from xcorr._plan import plan_for
 from xcorr._reading import spatial
 from xcorr._run import bank_of, run
-from xcorr._settings import Settings, read_settings
+from xcorr._settings import read_settings
 from xcorr._staged import Runs, runs_of, stage_by_all
+from xcorr._workers import refuse_too_large
 
 Array = npt.NDArray[Any]
 Area = tuple[tuple[int, int], ...]
 """The first and the number of some windows along each axis."""
 
 FEW_KERNELS, MOST_TAPS = 8, 256
-PACKED = 2**26
-"""Bytes of responses that are packed at once."""
+PACKED = 2**25
+"""Bytes of responses that are packed at once, and of pixels that are turned, if one row of windows is not more."""
 
 
 class Along(NamedTuple):
@@ -163,8 +164,9 @@ class Call(NamedTuple):
 
     def areas(self, own: Operands, n_kernels: int) -> Iterator[tuple[slice, Area]]:
         """Some images, and some windows of each, whose sums are not long and whose responses are packed at once."""
-        item = sums_type(self.types).itemsize
-        room = max(1, min(LONG_SUM, PACKED // (item * max(1, min(n_kernels, own.responses.shape[-1])))))
+        item, strides = sums_type(self.types).itemsize, prod(axis.stride for axis in self.sizes.axes[:-1])
+        of_tap = max(1, min(n_kernels, own.responses.shape[-1]), own.images.shape[-1] * strides)
+        room = max(1, min(LONG_SUM, PACKED // (item * of_tap)))
         counts = []
         for outputs in reversed(self.outputs):
             n_parts = -(-outputs // min(outputs, room))
@@ -233,32 +235,36 @@ class Call(NamedTuple):
             place = first * last.stride - last.before + tap * last.dilation
             n_columns, boundary = (n_taps - 1) * step + count, self.sizes.boundary[-1]
             columns = runs_of(place, n_columns, last.stride, last.length, boundary)
+            refuse_too_large("images", "turned pixels", x.itemsize * x.shape[-1] * prod(counts) * n_columns * len(x))
             pixels = empty((x.shape[-1], *counts, n_columns, len(x)), x.dtype.newbyteorder("="))
             stage_by_all(np.moveaxis(pixels, (0, -1), (-1, 0)), x, [*lines, columns], self.workers)
             channel, *pitches, column, image = pixels.strides
             shape = n_taps, *counts, x.shape[-1], count * len(x)
             windows = as_strided(pixels, shape, (step * column, *pitches, channel, image), writeable=False)
-            plan = plan_for(self.settings(dtype), shape, windows.dtype, kernels.shape, kernels.dtype)
-            bank = bank_of(plan, kernels, None) if bank is None else bank
             order = out.ndim - 2, *range(1, out.ndim - 2), out.ndim - 1, 0
-            run(plan, bank, windows, 0, out[..., taps, :].transpose(order), self.workers)
+            result = out[..., taps, :].transpose(order)
+            if len(axes) > 2:
+                correlate(windows, kernels, **self.words(dtype), out=result, workers=self.workers)
+                continue
+            plan = plan_for(read_settings(self.words(dtype)), shape, windows.dtype, kernels.shape, kernels.dtype)
+            bank = bank_of(plan, kernels, None) if bank is None else bank
+            run(plan, bank, windows, 0, result, self.workers)
 
     def pixels(self, axis: Axis, boundary: str, first: int, count: int) -> Runs:
         """The pixels that so many windows of an axis see, from one on."""
         reached = (count - 1) * axis.stride + axis.effective
         return runs_of(first * axis.stride - axis.before, reached, 1, axis.length, boundary)
 
-    def settings(self, dtype: Any) -> Settings:
-        """The settings of a correlation with the responses as kernels, whose rows are one tap of many channels."""
+    def words(self, dtype: Any) -> dict[str, Any]:
+        """The keywords of a correlation with the responses as kernels, whose rows are one tap of many channels."""
         axes = self.sizes.axes[:-1]
-        words = {
+        return {
             "layout": f"N{spatial(self.sizes.word)}C",
             "stride": (*(axis.dilation for axis in axes), 1),
             "dilation": (*(axis.stride for axis in axes), 1),
             "method": "direct",
             "dtype": dtype,
         }
-        return read_settings(words)
 
     def turned_responses(self, g: Array) -> Array:
         """Responses (N, windows..., K) as kernels (K, windows but the last..., 1, last windows times N)."""

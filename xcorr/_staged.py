@@ -26,7 +26,7 @@ class Runs(NamedTuple):
     has_gaps: bool  # places without a pixel
 
     def part(self, first: int, end: int) -> "Runs":
-        """Those of the places [first, end)."""
+        """The runs of the places [first, end) alone."""
         found = []
         for to, pixels in self.pieces:
             begin, stop = max(to.start, first), min(to.stop, end)
@@ -39,7 +39,7 @@ class Runs(NamedTuple):
 
 
 def run(first: int, count: int, step: int) -> slice:
-    """So many numbers at one distance, of either sign, as a slice."""
+    """A slice of so many numbers at one distance, of either sign."""
     stop = first + (count - 1) * step + (1 if step > 0 else -1)
     return slice(first, stop if stop >= 0 else None, step)
 
