@@ -348,7 +348,7 @@ def check_patches(names):
             patch, own = padded[y : y + 8, x : x + 8], pixels[y : y + 8, x : x + 8]
             np.add.at(sums, own, patch - patch.mean())
             np.add.at(times, own, 1)
-    np.testing.assert_allclose(names.detail, (sums / times).reshape(height, width), atol=1e-13)
+    np.testing.assert_allclose(names.detail, (sums / times).reshape(height, width), atol=1e-6)
 
 
 @holds("Train a layer")

@@ -15,14 +15,13 @@ import numpy.typing as npt
 
 from xcorr._arrays import copy_in_pieces, in_order
 from xcorr._axes import Axis
-from xcorr._correlate import correlate
 from xcorr._dtypes import Types
 from xcorr._folded import fold_back, folds, most_places
+from xcorr._gradient_call import plan_of, respond_into, settings_of
 from xcorr._gradient_sizes import Sizes
 from xcorr._gradient_sums import EXACT_INT64, MOST_AT_ONCE, WholeSums, bound_of, store_sums, sums_type
 from xcorr._memory import empty
-from xcorr._plan import plan_for
-from xcorr._settings import read_settings
+from xcorr._settings import Settings
 from xcorr._workers import refuse_too_large
 
 Array = npt.NDArray[Any]
@@ -91,34 +90,36 @@ class Operands(NamedTuple):
             taps: Any = tuple(part.taps for part in parts)
             is_plane = self.kernels.ndim == len(axes)
             kernels = self.kernels[taps if is_plane else (slice(None), *taps)]
-            words = {
-                "layout": self.sizes.word,
-                "padding": tuple(part.padding for part in parts),
-                "dilation": tuple(part.dilation for part in parts),
-                "groups": 1 if is_plane else self.sizes.geometry.groups,
-                "conjugate": not self.conjugate,
-            }
+            settings = settings_of(
+                layout=self.sizes.word,
+                padding=tuple(part.padding for part in parts),
+                dilation=tuple(part.dilation for part in parts),
+                groups=1 if is_plane else self.sizes.geometry.groups,
+                conjugate=not self.conjugate,
+                dtype=dtype,
+            )
             kernels = kernels if is_plane else as_laid(kernels, self.sizes)
-            self.correlate(as_laid(responses, self.sizes), kernels, words, dtype, as_laid(target, self.sizes))
+            self.respond(settings, as_laid(responses, self.sizes), kernels, as_laid(target, self.sizes))
 
-    def correlate(self, responses: Array, kernels: Array, words: dict[str, Any], dtype: Any, out: Array) -> None:
+    def respond(self, settings: Settings, responses: Array, kernels: Array, out: Array) -> None:
         """One correlation; in float64 if it is by the frequency domain, whose errors are shares of a whole section."""
         of_image = out[:1].size * 16
-        if of_image > MOST_AT_ONCE or not self.is_rounded(responses, kernels, {**words, "dtype": dtype}):
-            correlate(responses, kernels, **words, dtype=dtype, out=out, workers=self.workers)
+        if of_image > MOST_AT_ONCE or not self.is_rounded(settings, responses, kernels):
+            respond_into(out, settings, responses, kernels, self.workers)
             return
-        double = np.dtype(np.complex128 if out.dtype.kind == "c" else np.float64)
-        at_once = MOST_AT_ONCE // of_image
+        settings = settings._replace(dtype=np.dtype(np.complex128 if out.dtype.kind == "c" else np.float64).str)
+        at_once, bank = MOST_AT_ONCE // of_image, None
         for first in range(0, len(out), at_once):
             some = slice(first, first + at_once)
-            exact = correlate(responses[some], kernels, **words, dtype=double, workers=self.workers)
+            exact = empty(out[some].shape, np.dtype(settings.dtype))
+            bank = respond_into(exact, settings, responses[some], kernels, self.workers, bank)
             store_sums(exact, out[some])
 
-    def is_rounded(self, responses: Array, kernels: Array, words: dict[str, Any]) -> bool:
-        """Whether float32's sums are taken by the frequency domain."""
+    def is_rounded(self, settings: Settings, responses: Array, kernels: Array) -> bool:
+        """Whether sums of float32 are made in the frequency domain."""
         if len(self.sizes.axes) != 2:
             return False
-        plan = plan_for(read_settings(words), responses.shape, responses.dtype, kernels.shape, kernels.dtype)
+        plan = plan_of(settings, responses, kernels)
         return plan.method == "fft" and not plan.types.exact and plan.types.sums == np.float32
 
 

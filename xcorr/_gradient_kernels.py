@@ -21,15 +21,13 @@ from numpy.lib.stride_tricks import as_strided
 
 from xcorr._arrays import in_order
 from xcorr._axes import LONG_SUM, Axis
-from xcorr._correlate import correlate
 from xcorr._dtypes import Types
+from xcorr._gradient_call import respond_into, settings_of
 from xcorr._gradient_sizes import Sizes
 from xcorr._gradient_sums import EXACT_INT64, MOST_AT_ONCE, WholeSums, bound_of, store_sums, sums_type
 from xcorr._memory import empty
-from xcorr._plan import plan_for
 from xcorr._reading import spatial
-from xcorr._run import bank_of, run
-from xcorr._settings import read_settings
+from xcorr._settings import Settings
 from xcorr._staged import Runs, runs_of, stage_by_all
 from xcorr._workers import refuse_too_large
 
@@ -182,20 +180,18 @@ class Call(NamedTuple):
             for area in product(*along_axes):
                 yield slice(first, min(first + at_once, len(own.images))), area
 
-    def correlate(
-        self, images: Array, kernels: Array, sides: list[Along], dtype: Any, out: Array, **words: Any
-    ) -> None:
+    def correlate(self, images: Array, kernels: Array, sides: list[Along], dtype: Any, out: Array, **more: Any) -> None:
         """One correlation of images with responses, in the layout NC... if no other one is said."""
-        words = {
-            "layout": f"NC{spatial(self.sizes.word)}",
-            "padding": tuple(side.padding for side in sides),
-            "boundary": self.sizes.boundary,
-            "stride": tuple(side.stride for side in sides),
-            "dilation": tuple(side.dilation for side in sides),
-            "roi": tuple(side.windows for side in sides),
-            **words,
-        }
-        correlate(images, kernels, dtype=dtype, out=out, workers=self.workers, **words)
+        settings = settings_of(
+            **{"layout": f"NC{spatial(self.sizes.word)}", **more},
+            padding=tuple(side.padding for side in sides),
+            boundary=self.sizes.boundary,
+            stride=tuple(side.stride for side in sides),
+            dilation=tuple(side.dilation for side in sides),
+            roi=tuple((side.windows.start, side.windows.stop) for side in sides),
+            dtype=dtype,
+        )
+        respond_into(out, settings, images, kernels, self.workers)
 
     def add(self, own: Operands, kernels: slice, part: tuple[slice, Area], dtype: Any, out: Array) -> None:
         """The sums of some images and windows, in `out` (kernels, taps..., channels)."""
@@ -243,28 +239,23 @@ class Call(NamedTuple):
             windows = as_strided(pixels, shape, (step * column, *pitches, channel, image), writeable=False)
             order = out.ndim - 2, *range(1, out.ndim - 2), out.ndim - 1, 0
             result = out[..., taps, :].transpose(order)
-            if len(axes) > 2:
-                correlate(windows, kernels, **self.words(dtype), out=result, workers=self.workers)
-                continue
-            plan = plan_for(read_settings(self.words(dtype)), shape, windows.dtype, kernels.shape, kernels.dtype)
-            bank = bank_of(plan, kernels, None) if bank is None else bank
-            run(plan, bank, windows, 0, result, self.workers)
+            bank = respond_into(result, self.of_turned(dtype), windows, kernels, self.workers, bank)
 
     def pixels(self, axis: Axis, boundary: str, first: int, count: int) -> Runs:
         """The pixels that so many windows of an axis see, from one on."""
         reached = (count - 1) * axis.stride + axis.effective
         return runs_of(first * axis.stride - axis.before, reached, 1, axis.length, boundary)
 
-    def words(self, dtype: Any) -> dict[str, Any]:
-        """The keywords of a correlation with the responses as kernels, whose rows are one tap of many channels."""
+    def of_turned(self, dtype: Any) -> Settings:
+        """The settings of a correlation with responses as kernels, whose rows are one tap of many channels."""
         axes = self.sizes.axes[:-1]
-        return {
-            "layout": f"N{spatial(self.sizes.word)}C",
-            "stride": (*(axis.dilation for axis in axes), 1),
-            "dilation": (*(axis.stride for axis in axes), 1),
-            "method": "direct",
-            "dtype": dtype,
-        }
+        return settings_of(
+            layout=f"N{spatial(self.sizes.word)}C",
+            stride=(*(axis.dilation for axis in axes), 1),
+            dilation=(*(axis.stride for axis in axes), 1),
+            method="direct",
+            dtype=dtype,
+        )
 
     def turned_responses(self, g: Array) -> Array:
         """Responses (N, windows..., K) as kernels (K, windows but the last..., 1, last windows times N)."""

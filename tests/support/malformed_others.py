@@ -33,6 +33,9 @@ SOUND = {
     xcorr.window_index: {"image_shape": (8, 9, 4), "kernel_shape": (3, 2, 4)},
     xcorr.correlation_indices: {"image_shape": (8, 9, 4), "kernel_shape": (3, 2, 4)},
     xcorr.windows: {"images": IMAGES, "kernel_shape": (3, 2)},
+    xcorr.fold: {"windows": np.ones((2, 6, 8, 24)), "image_shape": (8, 9, 4), "kernel_shape": (3, 2)},
+    xcorr.gradient_images: {"responses": np.ones((2, 6, 8, 3)), "kernels": KERNELS, "image_shape": (8, 9, 4)},
+    xcorr.gradient_kernels: {"images": IMAGES, "responses": np.ones((2, 6, 8, 3)), "kernel_shape": (3, 2, 4)},
     explain: {"kernels": KERNELS, "image_shape": (2, 8, 9, 4)},
     xcorr.Correlator: {"kernels": KERNELS},
     xcorr.set_workers: {"n": 1},
@@ -52,15 +55,28 @@ SHAPED = [(function, name) for function in SOUND for name in SOUND[function] if 
 SIZED = (xcorr.response_shape, xcorr.choose_method, xcorr.window_index, xcorr.correlation_indices, xcorr.windows)
 NO_SHAPES = (None, 4, "44", 4.0, {4: 4}, {4, 5}, object(), (8.0, 9), (True, 9), ("8", 9), (8, None), b"89")
 
+SHAPES_OF = "padding|image_shape|kernel_shape|images|kernels|layout|responses"
+
 OTHERS = [
-    *(other(function, name, value, TYPE, "integers") for function, name in SHAPED for value in NO_SHAPES),
     *(
-        other(function, name, value, VALUE, argument=f"{name}|images|kernels")
+        other(function, name, value, TYPE, "integers")
+        for function, name in SHAPED
+        for value in NO_SHAPES
+        if value is not None or function is not xcorr.gradient_images
+    ),
+    *(
+        other(function, name, value, VALUE, argument=f"{name}|images|kernels|layout")
         for function, name in SHAPED
         for value in ((), (8,), (1, 2, 3, 4, 5), (-1, 2), (8, -9), Endless())
     ),
     *(
-        other(function, name, value, SIZE, argument=f"{name}|padding|image_shape|kernel_shape|images|kernels")
+        other(
+            function,
+            name,
+            value,
+            SIZE,
+            argument=f"{name}|padding|image_shape|kernel_shape|images|kernels|layout|responses",
+        )
         for function, name in SHAPED
         for value in ((2**63, 2), (2, 2**100), (2**62, 2**62), (10**5000, 2))
     ),
@@ -105,7 +121,7 @@ OTHERS = [
             *((np.ones(shape), VALUE) for shape in ((), (9,), (8, 9, 4), (1, 2, 8, 9, 4), (2, 0, 9, 4), (2, 8, 9, 0))),
         )
     ),
-    *(other(xcorr.windows, "kernel_shape", value, VALUE) for value in ((3,), (3, 2, 4), (9, 2), (3, 10))),
+    *(other(xcorr.windows, "kernel_shape", value, VALUE) for value in ((3,), (3, 2, 5), (9, 2), (3, 10))),
     *(
         other(function, "kernel_shape", value, VALUE)
         for function in (xcorr.window_index, xcorr.correlation_indices)
