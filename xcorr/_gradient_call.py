@@ -5,11 +5,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr._bank import Bank
+from xcorr import _dispatch
+from xcorr._bank import Bank, workers_for
 from xcorr._correlate import correlate
+from xcorr._looks import any_faint
 from xcorr._plan import Plan, plan_for
 from xcorr._run import bank_of, run
-from xcorr._settings import USUAL, Settings, words_of
+from xcorr._settings import USUAL, Settings
+from xcorr._workers import get_workers
 
 Array = npt.NDArray[Any]
 
@@ -19,19 +22,40 @@ def settings_of(**words: Any) -> Settings:
     return USUAL._replace(**{**words, "dtype": np.dtype(words["dtype"]).str})
 
 
+def words_of_volumes(settings: Settings) -> dict[str, Any]:
+    """The keywords of settings of three axes, but for those that are as they are without being said."""
+    words = {name: value for name, value in settings._asdict().items() if value != getattr(USUAL, name)}
+    words = {name: value for name, value in words.items() if not isinstance(value, tuple) or len(value) == 3}
+    if settings.roi is not None:
+        words["roi"] = tuple(slice(*bounds) for bounds in settings.roi)
+    return words
+
+
 def plan_of(settings: Settings, images: Array, kernels: Array) -> Plan:
     """The plan of a correlation of images."""
     return plan_for(settings, images.shape, images.dtype, kernels.shape, kernels.dtype)
 
 
+def has_faint(kernels: Array) -> bool:
+    """Whether taps are subnormal in float32; all parts of kernels without any are told so, and not looked through."""
+    return any_faint(kernels, _dispatch.current().table, workers_for(kernels.nbytes, 0, 0, get_workers()))
+
+
 def respond_into(
-    out: Array, settings: Settings, images: Array, kernels: Array, workers: Any, bank: Bank | None = None
+    out: Array,
+    settings: Settings,
+    images: Array,
+    kernels: Array,
+    workers: Any,
+    bank: Bank | None = None,
+    may_be_faint: bool = True,
 ) -> Bank | None:
     """The response in `out`, with a bank of these kernels that was made before, or a new one, which comes back."""
     if "D" in str(settings.layout):
-        correlate(images, kernels, **words_of(settings), out=out, workers=workers)
+        correlate(images, kernels, **words_of_volumes(settings), out=out, workers=workers)
         return None
     plan = plan_of(settings, images, kernels)
     bank = bank_of(plan, kernels, None) if bank is None else bank
+    bank.looked_for_faint = bank.looked_for_faint or not may_be_faint
     run(plan, bank, images, 0, out, workers)
     return bank

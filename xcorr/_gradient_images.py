@@ -17,7 +17,7 @@ from xcorr._arrays import copy_in_pieces, in_order
 from xcorr._axes import Axis
 from xcorr._dtypes import Types
 from xcorr._folded import fold_back, folds, most_places
-from xcorr._gradient_call import plan_of, respond_into, settings_of
+from xcorr._gradient_call import has_faint, plan_of, respond_into, settings_of
 from xcorr._gradient_sizes import Sizes
 from xcorr._gradient_sums import EXACT_INT64, MOST_AT_ONCE, WholeSums, bound_of, store_sums, sums_type
 from xcorr._memory import empty
@@ -74,6 +74,7 @@ class Operands(NamedTuple):
     kernels: Array
     sizes: Sizes
     conjugate: bool
+    may_be_faint: bool
     workers: Any
 
     def sums(self, area: list[tuple[int, int]], dtype: Any, out: Array) -> None:
@@ -105,7 +106,7 @@ class Operands(NamedTuple):
         """One correlation; in float64 if it is by the frequency domain, whose errors are shares of a whole section."""
         of_image = out[:1].size * 16
         if of_image > MOST_AT_ONCE or not self.is_rounded(settings, responses, kernels):
-            respond_into(out, settings, responses, kernels, self.workers)
+            respond_into(out, settings, responses, kernels, self.workers, None, self.may_be_faint)
             return
         settings = settings._replace(dtype=np.dtype(np.complex128 if out.dtype.kind == "c" else np.float64).str)
         at_once, bank = MOST_AT_ONCE // of_image, None
@@ -147,7 +148,7 @@ def gradient(
     plane = own[(0, ..., 0)] if sizes.layout.each_channel else None
     turned = exchanged(own, sizes) if plane is None else plane
     padded = [folds(axis, word) for axis, word in zip(sizes.axes, sizes.boundary, strict=True)]
-    call = Operands(g, turned, sizes, conjugate, workers)
+    call = Operands(g, turned, sizes, conjugate, has_faint(kernels), workers)
     if not any(padded):
         call.sums([(axis.before, axis.length) for axis in sizes.axes], types.response, out)
     else:
