@@ -82,6 +82,18 @@ def test_errors_of_fold_are_within_the_bound(dtype, kernel, boundary):
         assert (np.abs(folded - exact) <= allowed).all()
 
 
+@pytest.mark.parametrize(("dtype", "number"), [("float32", 0.3), ("float32", 1.1), ("float64", 0.1), ("float64", 0.7)])
+@pytest.mark.parametrize("kernel", [(1, 400), (400, 1)])
+def test_long_chains_of_equal_numbers_are_cut(dtype, number, kernel):
+    """Added one after the other, 400 of them are off by up to 67 u."""
+    windows = np.full((1, 1, 400), number, dtype)
+    windows = np.broadcast_to(windows, (*(400 if length > 1 else 1 for length in kernel), 400))
+    image = tuple(2 * length - 1 for length in kernel)
+    folded = xcorr.fold(windows, image, kernel)
+    exact = 400 * np.longdouble(windows.flat[0])
+    assert abs(folded.max() - exact) <= (4 + 2 * 20) * np.finfo(dtype).eps / 2 * exact
+
+
 def test_float64_is_folded_within_the_bound():
     windows = np.full((1, 40, 41, 400), 0.1)
     folded = xcorr.fold(windows, (40, 41), (20, 20), layout="NHW", padding="same")

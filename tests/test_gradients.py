@@ -1,14 +1,26 @@
 """Gradients: the adjoints of a correlation, in images and in kernels, whatever its keywords."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
-from checks import COMPLEXES, FLOATS, INTEGERS, SEED, assert_equal, assert_same_bits, real_numbers, response_dtype
+from checks import (
+    COMPLEXES,
+    EXAMPLES,
+    FLOATS,
+    INTEGERS,
+    SEED,
+    assert_equal,
+    assert_same_bits,
+    real_numbers,
+    response_dtype,
+)
 from gradient_calls import LAYERS, Correlation, correlations, in_layout, layer
-from hypothesis import event, given, seed
+from hypothesis import event, given, seed, settings
 from hypothesis import strategies as st
 
 import xcorr
-from xcorr import _dispatch, _gradient_kernels, _reference
+from xcorr import _dispatch, _gradient_images, _gradient_kernels, _reference
 from xcorr import _reference_gradients as reference
 
 LEVELS = st.sampled_from(_dispatch.runnable_levels())
@@ -58,6 +70,24 @@ def test_whole_numbers_are_those_of_the_definition(call, level, workers):
         assert_equal(of_images, call.reference_of_images(), response_dtype(call.responses, call.kernels))
     if np.result_type(call.responses, call.images) != np.float16:
         assert_equal(of_kernels, call.reference_of_kernels(), response_dtype(call.images, call.responses))
+
+
+@seed(SEED)
+@settings(max_examples=EXAMPLES // 10)
+@given(
+    call=correlations(dtypes=st.sampled_from(INTEGERS)),
+    most=st.sampled_from([20, 90]),
+    few=st.sampled_from([1, 1000]),
+    bound=st.sampled_from([0, 2**63 - 1]),
+)
+def test_sums_in_pieces_are_exact_too(call, most, few, bound):
+    with (
+        mock.patch.multiple(_gradient_kernels, LONG_SUM=most, FEW_KERNELS=few, EXACT_INT64=bound),
+        mock.patch.object(_gradient_images, "EXACT_INT64", bound),
+        mock.patch.object(_gradient_images, "MOST_AT_ONCE", 500),
+    ):
+        assert_equal(call.of_kernels(), call.reference_of_kernels(), np.int64)
+        assert_equal(call.of_images(), call.reference_of_images(), np.int64)
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

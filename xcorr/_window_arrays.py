@@ -35,6 +35,9 @@ FEW_TERMS = 11
 LINE_BYTES, CONVERTED = 2**16, 2**20
 """Bytes of lines in which rows of windows are summed, and of windows that are converted at once."""
 
+BLOCK_ROWS = 16
+"""Rows of windows whose sums in float64 are added up before they go to the total, where kernels have more rows."""
+
 CHAINS = {"f4": 8, "f8": 32}
 """Taps that are added one after the other before they go to a sum in float64.
 
@@ -230,6 +233,7 @@ class Addition:
         )
         self.in_lines = not is_whole and self.n_terms > FEW_TERMS
         self.pieces = pieces_of_rows(strips, self.pitches, CHAINS[self.real.str[1:]] if self.in_lines else None)
+        self.in_blocks = self.real == np.float64 and self.in_lines and strips.axes[0].kernel > BLOCK_ROWS
         self.apart, last = strips.pieces()[2], strips.axes[-1]
         self.step = last.stride * strips.channels
         self.in_row = int(((self.pieces[:, 2] - 1) * self.apart + self.pieces[:, 3]).max())
@@ -257,12 +261,20 @@ class Addition:
         as_they_are = windows.dtype == self.taken and windows.flags.c_contiguous and windows.flags.aligned
         of_row = max(1, windows[:1].size * self.taken.itemsize)
         at_once = max(1, end - first if as_they_are else CONVERTED // of_row)
-        for row in range(first, end, at_once):
-            some = windows[row : min(row + at_once, end)]
+        whole = strip.copy() if self.in_blocks else None
+        row = first
+        while row < end:
+            next_row = min(row + at_once, end, (row // BLOCK_ROWS + 1) * BLOCK_ROWS if self.in_blocks else end)
+            some = windows[row:next_row]
             own = np.ascontiguousarray(some, self.taken).reshape(-1).view(self.real)
             bases = bases_of(self.strips, row, len(some), rows, self.pitches, len(self.pieces), self.columns)
             n_taps = self.strips.n_taps
             _indices.scatter(own, sums, totals, lines, bases, n_taps, self.step, self.pieces, self.apart, self.in_row)
+            row = next_row
+            if whole is not None and (row == end or row % BLOCK_ROWS == 0):
+                whole += strip
+                strip[...] = 0
+        strip = strip if whole is None else whole
         result = strip.reshape(shape)
         return result.view(np.result_type(summed, np.complex64)) if self.is_complex else result
 
