@@ -29,29 +29,23 @@ def correlation_indices(Py_ssize_t step, const Py_ssize_t[::1] window, Py_ssize_
 
 # --- windows as arrays ------------------------------------------------------------------------------------------------
 
-ctypedef long long longlong
-
-ctypedef fused number:
-    float
-    double
-    longlong
-
-
 cdef extern from *:
     """
     #define XCORR_ADD(name, of_target, of_source) \\
-        static void xcorr_add_##name(of_target *restrict target, const of_source *restrict source, ptrdiff_t n) { \\
+        static void xcorr_add_##name(void *to, const void *from, ptrdiff_t n) { \\
+            of_target *restrict target = (of_target *)to; \\
+            const of_source *restrict source = (const of_source *)from; \\
             for (ptrdiff_t index = 0; index < n; index++) target[index] += source[index]; \\
         }
-    XCORR_ADD(float, float, float)
-    XCORR_ADD(double, double, double)
-    XCORR_ADD(whole, long long, long long)
-    XCORR_ADD(to_double, double, float)
+    XCORR_ADD(floats, float, float)
+    XCORR_ADD(doubles, double, double)
+    XCORR_ADD(wholes, long long, long long)
+    XCORR_ADD(to_doubles, double, float)
     """
-    void add_floats "xcorr_add_float"(float* target, const float* source, Py_ssize_t n) noexcept nogil
-    void add_doubles "xcorr_add_double"(double* target, const double* source, Py_ssize_t n) noexcept nogil
-    void add_wholes "xcorr_add_whole"(longlong* target, const longlong* source, Py_ssize_t n) noexcept nogil
-    void add_to_doubles "xcorr_add_to_double"(double* target, const float* source, Py_ssize_t n) noexcept nogil
+    void add_floats "xcorr_add_floats"(void* target, const void* source, Py_ssize_t n) noexcept nogil
+    void add_doubles "xcorr_add_doubles"(void* target, const void* source, Py_ssize_t n) noexcept nogil
+    void add_wholes "xcorr_add_wholes"(void* target, const void* source, Py_ssize_t n) noexcept nogil
+    void add_to_doubles "xcorr_add_to_doubles"(void* target, const void* source, Py_ssize_t n) noexcept nogil
 
 
 cdef extern from "string.h" nogil:
@@ -101,47 +95,44 @@ def gather(const char[::1] strip, char[::1] out, const Py_ssize_t[::1] bases, Py
                         source += apart
 
 
-def scatter(const number[::1] windows, number[::1] sums, double[::1] totals, number[::1] lines,
+def scatter(str kind, const char[::1] windows, char[::1] sums, char[::1] totals, char[::1] lines,
             const Py_ssize_t[:, ::1] bases, Py_ssize_t in_window, Py_ssize_t step, const Py_ssize_t[:, ::1] rows,
             Py_ssize_t apart, Py_ssize_t in_row):
-    """Adds windows to a strip of padded pixels: the adjoint of `gather`, with sizes in elements.
+    """Adds windows to a strip of padded pixels: the adjoint of `gather`, with sizes in elements of a kind.
 
-    A base is a row of windows, (place in the strip, place among the windows, columns, first row, end of rows); rows are
-    pieces of a window, (place in the strip, place in the window, pieces, elements of each), pieces `apart`, and the
-    longest takes `in_row` elements of a strip. The strip is of `sums`, or of `totals`, if there are some: what a row
-    adds to a pixel is then summed in one of the `lines` first, so that no chain of sums is long.
+    The kinds are "f4", "f8" and "i8". A base is a row of windows, (place in the strip, place among the windows,
+    columns, first row, end of rows); rows are pieces of a window, (place in the strip, place in the window, pieces,
+    elements of each), pieces `apart`, and the longest takes `in_row` elements of a strip. The strip is of `sums`, or of
+    `totals` in float64, if there are some: what a row adds to a pixel is then summed in one of the `lines` first, so
+    that no chain of sums is long.
     """
-    cdef Py_ssize_t base, column, row, _, length, n_pieces, n_elements
+    cdef Py_ssize_t base, column, row, _, length, n_pieces, n_elements, size = 4 if kind == "f4" else 8
     cdef bint in_lines = totals.shape[0] > 0
-    cdef const number* source
-    cdef number* target
+    cdef const char* source
+    cdef char* target
+    cdef void (*add)(void*, const void*, Py_ssize_t) noexcept nogil
+    cdef void (*add_line)(void*, const void*, Py_ssize_t) noexcept nogil
+    add = add_floats if kind == "f4" else add_doubles if kind == "f8" else add_wholes
+    add_line = add_to_doubles if kind == "f4" else add_doubles
     with nogil:
         for base in range(bases.shape[0]):
             length = (bases[base, 2] - 1) * step + in_row
             if in_lines:
-                memset(&lines[0], 0, (bases[base, 4] - bases[base, 3]) * length * sizeof(number))
+                memset(&lines[0], 0, (bases[base, 4] - bases[base, 3]) * length * size)
             for column in range(bases[base, 2]):
                 for row in range(bases[base, 3], bases[base, 4]):
-                    source = &windows[0] + bases[base, 1] + column * in_window + rows[row, 1]
+                    source = &windows[0] + (bases[base, 1] + column * in_window + rows[row, 1]) * size
                     if in_lines:
-                        target = &lines[0] + (row - bases[base, 3]) * length + column * step
+                        target = &lines[0] + ((row - bases[base, 3]) * length + column * step) * size
                     else:
-                        target = &sums[0] + bases[base, 0] + column * step + rows[row, 0]
+                        target = &sums[0] + (bases[base, 0] + column * step + rows[row, 0]) * size
                     n_pieces, n_elements = rows[row, 2], rows[row, 3]
                     for _ in range(n_pieces):
-                        if number is longlong:
-                            add_wholes(target, source, n_elements)
-                        elif number is double:
-                            add_doubles(target, source, n_elements)
-                        else:
-                            add_floats(target, source, n_elements)
-                        target += apart
-                        source += n_elements
+                        add(target, source, n_elements)
+                        target += apart * size
+                        source += n_elements * size
             if in_lines:
                 for row in range(bases[base, 3], bases[base, 4]):
-                    target = &lines[0] + (row - bases[base, 3]) * length
                     n_elements = length - in_row + (rows[row, 2] - 1) * apart + rows[row, 3]
-                    if number is double:
-                        add_doubles(&totals[0] + bases[base, 0] + rows[row, 0], target, n_elements)
-                    elif number is float:
-                        add_to_doubles(&totals[0] + bases[base, 0] + rows[row, 0], target, n_elements)
+                    add_line(&totals[0] + (bases[base, 0] + rows[row, 0]) * <Py_ssize_t> sizeof(double),
+                             &lines[0] + (row - bases[base, 3]) * length * size, n_elements)

@@ -1,5 +1,3 @@
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -19,10 +17,11 @@ def gather(
     apart: int,
 ) -> None: ...
 def scatter(
-    windows: npt.NDArray[Any],
-    sums: npt.NDArray[Any],
-    totals: npt.NDArray[np.float64],
-    lines: npt.NDArray[Any],
+    kind: str,
+    windows: npt.NDArray[np.int8],
+    sums: npt.NDArray[np.int8],
+    totals: npt.NDArray[np.int8],
+    lines: npt.NDArray[np.int8],
     bases: npt.NDArray[np.intp],
     in_window: int,
     step: int,

@@ -268,8 +268,19 @@ class Addition:
             some = windows[row:next_row]
             own = np.ascontiguousarray(some, self.taken).reshape(-1).view(self.real)
             bases = bases_of(self.strips, row, len(some), rows, self.pitches, len(self.pieces), self.columns)
-            n_taps = self.strips.n_taps
-            _indices.scatter(own, sums, totals, lines, bases, n_taps, self.step, self.pieces, self.apart, self.in_row)
+            _indices.scatter(
+                self.real.str[1:],
+                own.view(np.int8),
+                sums.view(np.int8),
+                totals.view(np.int8),
+                lines.view(np.int8),
+                bases,
+                self.strips.n_taps,
+                self.step,
+                self.pieces,
+                self.apart,
+                self.in_row,
+            )
             row = next_row
             if whole is not None and (row == end or row % BLOCK_ROWS == 0):
                 whole += strip
