@@ -247,7 +247,7 @@ def test_bits_do_not_depend_on_batch_workers_memory_or_out():
 
 
 def test_sizes():
-    assert xcorr.response_shape((100,), (7,), padding=((3, 4),), stride=(2,), dilation=3) == (45,)
+    assert xcorr.response_shape((100,), (7,), layout="NW", padding=((3, 4),), stride=(2,), dilation=3) == (45,)
     assert xcorr.response_shape((3, 100), (3, 7), layout="NCW") == (94,)
     assert xcorr.choose_method((10**6,), (3000,), layout="NW") == "fft"
     told = xcorr.explain((8, 16000), (64, 400), layout="NW", stride=160)

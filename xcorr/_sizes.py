@@ -47,10 +47,10 @@ def response_shape(
     Parameters
     ----------
     image_shape, kernel_shape : tuple of int
-        (H, W) and (kh, kw), in pixels; a third number, the channels, is allowed. (W,) and (kw,) are of one axis.
+        (H, W) and (kh, kw), in pixels; a third number, the channels, is allowed.
     layout : {"NHWC", "NCHW", "NHW", ...}, optional
         What the shapes have where that is something else: the layout's axes, those without the first, or the spatial
-        ones alone. Three spatial axes need it.
+        ones alone. One spatial axis and three need it.
     padding, stride, dilation
         As for `correlate`.
 
@@ -76,7 +76,7 @@ def response_shape(
     (26, 26)
     >>> xcorr.response_shape((28, 28), (3, 3), padding="same", stride=3)
     (10, 10)
-    >>> xcorr.response_shape((16000,), (400,), stride=160)
+    >>> xcorr.response_shape((16000,), (400,), layout="NW", stride=160)
     (98,)
     """
     word = read_layout_word(layout)
@@ -103,7 +103,7 @@ def response_shape(
 def spatial_sizes(shape: Any, argument: str, layout: str | None) -> tuple[int, ...]:
     """The lengths along the spatial axes of a shape; without layout channels are the third number."""
     if layout is None:
-        return read_shape(shape, argument, (1, 2, 3))[:2]
+        return read_shape(shape, argument, (2, 3))[:2]
     word = layout.replace("N", "")
     sizes = read_shape(shape, argument, tuple(sorted({axes_in(layout), len(word), len(layout)})))
     letters = {len(layout): layout, len(word): word}.get(len(sizes), spatial(layout))

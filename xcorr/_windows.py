@@ -192,8 +192,15 @@ def windows(
     array, _held = held(take_array(images, "images"))
     read_layout_word(layout)
     if layout is None:
+        if array.ndim == 5:
+            raise ValueError(
+                f"images: shape {array.shape} has 5 axes; layout 'NHWC' takes 4, or 3 without the first, and volumes "
+                "need theirs: 'NDHWC' or 'NCDHW'"
+            )
         if array.ndim not in (2, 4):
             ways = ", ".join(repr(word) for word in LAYOUTS if array.ndim in (len(word), len(word) - 1))
+            if array.ndim == 3:
+                ways = "'NHW', 'NHWC' or 'NCHW', of signals 'NWC' or 'NCW', of one volume 'NDHW'"
             raise ValueError(f"layout: images of shape {array.shape} need one: {ways or 'of 1 to 5 axes'}")
         layout = "NHW" if array.ndim < 4 else "NHWC"
     places = read_layout(array.shape, (1,) * len(layout), layout).images
