@@ -284,6 +284,20 @@ def check_pool(names):
     assert np.array_equal(names.patches, windows.reshape(-1, 16, 16))
 
 
+@holds("Change patches, and put the picture together again")
+def check_patches(names):
+    padded = np.pad(names.grey / 255, 4, "reflect")
+    height, width = names.grey.shape
+    pixels = np.pad(np.arange(height * width).reshape(height, width), 4, "reflect")
+    sums, times = np.zeros(height * width), np.zeros(height * width)
+    for y in range(0, padded.shape[0] - 7, 4):
+        for x in range(0, padded.shape[1] - 7, 4):
+            patch, own = padded[y : y + 8, x : x + 8], pixels[y : y + 8, x : x + 8]
+            np.add.at(sums, own, patch - patch.mean())
+            np.add.at(times, own, 1)
+    np.testing.assert_allclose(names.detail, (sums / times).reshape(height, width), atol=1e-6)
+
+
 @holds("Correlate a signal with five kernels")
 def check_signal(names):
     for index, kernel in enumerate(names.kernels):
@@ -335,20 +349,6 @@ def check_gradients(names):
             response = xcorr.correlate(**operands | {which: changed}, **names.how)
             differences[place] = (names.gradient * response).sum() - whole
         assert np.array_equal(got, differences)
-
-
-@holds("Change patches, and put the picture together again")
-def check_patches(names):
-    padded = np.pad(names.grey / 255, 4, "reflect")
-    height, width = names.grey.shape
-    pixels = np.pad(np.arange(height * width).reshape(height, width), 4, "reflect")
-    sums, times = np.zeros(height * width), np.zeros(height * width)
-    for y in range(0, padded.shape[0] - 7, 4):
-        for x in range(0, padded.shape[1] - 7, 4):
-            patch, own = padded[y : y + 8, x : x + 8], pixels[y : y + 8, x : x + 8]
-            np.add.at(sums, own, patch - patch.mean())
-            np.add.at(times, own, 1)
-    np.testing.assert_allclose(names.detail, (sums / times).reshape(height, width), atol=1e-6)
 
 
 @holds("Train a layer")

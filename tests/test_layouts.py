@@ -86,7 +86,7 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
             (5,),
             (3,),
             None,
-            "images: shape (5,) has 1 axis; allowed without layout are 2 to 4, with it 'NW' (one signal of 5, one "
+            "images: shape (5,) has 1 axis; allowed without layout are 2 to 4, else layout='NW' (one signal of 5, one "
             "kernel)",
         ),
         (
@@ -94,7 +94,7 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
             (5,),
             (2, 3),
             None,
-            "images: shape (5,) has 1 axis; allowed without layout are 2 to 4, with it 'NW' (one signal of 5, 2 "
+            "images: shape (5,) has 1 axis; allowed without layout are 2 to 4, else layout='NW' (one signal of 5, 2 "
             "kernels of 3)",
         ),
         (
@@ -109,9 +109,9 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
             (5, 6),
             (3,),
             None,
-            "kernels: shape (3,) has 1 axis; allowed without layout are 2 to 4, with it 'NWC' (one signal of 5 with 6 "
-            "channels, each by itself), 'NCW' (one signal of 6 with 5 channels, each by itself) or 'NW' (5 signals of "
-            "6, one kernel)",
+            "kernels: shape (3,) has 1 axis; allowed without layout are 2 to 4, else layout='NWC' (one signal of 5 "
+            "with 6 channels, each by itself), layout='NCW' (one signal of 6 with 5 channels, each by itself) or "
+            "layout='NW' (5 signals of 6, one kernel)",
         ),
         (
             ValueError,
@@ -119,8 +119,8 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
             (4, 2, 2, 2, 3),
             None,
             "layout: images of shape (2, 5, 6, 7, 3) with kernels of shape (4, 2, 2, 2, 3) can be read as "
-            "'NDHWC' (2 volumes of 5x6x7 with 3 channels, 4 kernels of 2x2x2 with 3 channels) or "
-            "'NCDHW' (2 volumes of 6x7x3 with 5 channels, 4 kernels of 2x2x3 with 2 channels); say which by layout=",
+            "layout='NDHWC' (2 volumes of 5x6x7 with 3 channels, 4 kernels of 2x2x2 with 3 channels) or "
+            "layout='NCDHW' (2 volumes of 6x7x3 with 5 channels, 4 kernels of 2x2x3 with 2 channels); say which",
         ),
         (ValueError, (), (2, 2), None, "images: shape () has 0 axes; allowed are 1 to 5"),
         (ValueError, (5, 6), (1,) * 6, None, "kernels: shape (1, 1, 1, 1, 1, 1) has 6 axes; allowed are 1 to 5"),
@@ -141,13 +141,13 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
             [1, 2, 3],
             None,
             "layout: images of shape (5, 6, 7) with kernels of shape (1, 2, 3) can be read as "
-            "'NHWC' (one image of 5x6 with 7 channels, one kernel (kh, kw, C)), "
-            "'NCHW' (one image of 6x7 with 5 channels, one kernel (C, kh, kw)), "
-            "'NHW' (5 images of 6x7, 1 kernel of 2x3), "
-            "'NWC' (5 signals of 6 with 7 channels, 1 kernel of 2 with 3 channels), "
-            "'NCW' (5 signals of 7 with 6 channels, 1 kernel of 3 with 2 channels) or "
-            "'NDHW' (one volume of 5x6x7, one kernel); say which by layout=; "
-            "planes for every channel of 'NHWC' are banks.per_channel(kernels, 7) with groups=7, or "
+            "layout='NHWC' (one image of 5x6 with 7 channels, one kernel (kh, kw, C)), "
+            "layout='NCHW' (one image of 6x7 with 5 channels, one kernel (C, kh, kw)), "
+            "layout='NHW' (5 images of 6x7, 1 kernel of 2x3), "
+            "layout='NWC' (5 signals of 6 with 7 channels, 1 kernel of 2 with 3 channels), "
+            "layout='NCW' (5 signals of 7 with 6 channels, 1 kernel of 3 with 2 channels) or "
+            "layout='NDHW' (one volume of 5x6x7, one kernel); say which; "
+            "of planes, banks.per_channel(kernels, 7) with groups=7 or "
             "banks.over_channels(kernels, 7)",
         ),
         (
@@ -156,11 +156,11 @@ def test_the_layout_follows_from_the_numbers_of_axes(images, kernels, word):
             (2, 3),
             None,
             "layout: images of shape (5, 6, 7) with kernels of shape (2, 3) can be read as "
-            "'NHWC' (one image of 5x6 with 7 channels, each by itself), "
-            "'NCHW' (one image of 6x7 with 5 channels, each by itself), "
-            "'NHW' (5 images of 6x7, one kernel), "
-            "'NWC' (5 signals of 6 with 7 channels, one kernel (kw, C)) or "
-            "'NCW' (5 signals of 7 with 6 channels, one kernel (C, kw)); say which by layout=",
+            "layout='NHWC' (one image of 5x6 with 7 channels, each by itself), "
+            "layout='NCHW' (one image of 6x7 with 5 channels, each by itself), "
+            "layout='NHW' (5 images of 6x7, one kernel), "
+            "layout='NWC' (5 signals of 6 with 7 channels, one kernel (kw, C)) or "
+            "layout='NCW' (5 signals of 7 with 6 channels, one kernel (C, kw)); say which",
         ),
         (
             ValueError,

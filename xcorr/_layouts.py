@@ -111,10 +111,10 @@ def guess_layout(images_shape: Sequence[int], kernels_shape: Sequence[int]) -> s
     if odd:
         shape = images if odd == "images" else kernels
         raise ValueError(
-            f"{odd}: shape {shape} has {counted(len(shape))}; allowed without layout are 2 to 4, with it {ways}"
+            f"{odd}: shape {shape} has {counted(len(shape))}; allowed without layout are 2 to 4, else {ways}"
         )
     raise ValueError(
-        f"layout: images of shape {images} with kernels of shape {kernels} can be read as {ways}; say which by layout="
+        f"layout: images of shape {images} with kernels of shape {kernels} can be read as {ways}; say which"
         f"{of_banks(images, kernels)}"
     )
 
@@ -132,7 +132,7 @@ def readings(images: tuple[int, ...], kernels: tuple[int, ...]) -> list[str]:
     for word in LAYOUTS:
         each_channel = "C" in word and len(kernels) == axes_in(word)
         if len(images) in (len(word) - 1, len(word)) and (each_channel or len(kernels) in (len(word) - 1, len(word))):
-            found.append(f"{word!r} ({images_read(images, word)}, {kernels_read(kernels, word)})")
+            found.append(f"layout={word!r} ({images_read(images, word)}, {kernels_read(kernels, word)})")
     return found
 
 
@@ -170,7 +170,7 @@ def of_banks(images: tuple[int, ...], kernels: tuple[int, ...]) -> str:
     if len(images) != 3 or len(kernels) != 3:
         return ""
     return (
-        f"; planes for every channel of 'NHWC' are banks.per_channel(kernels, {images[2]}) with groups={images[2]}, or "
+        f"; of planes, banks.per_channel(kernels, {images[2]}) with groups={images[2]} or "
         f"banks.over_channels(kernels, {images[2]})"
     )
 
