@@ -175,13 +175,24 @@ def test_fewer_workers_do_a_call_whose_workspaces_would_be_too_many(monkeypatch)
     expected = xcorr.correlate(images, kernels, padding="same", workers=1)
     started, run = [], _workers.run
     monkeypatch.setattr(_workers, "run", lambda call, n_workers: (started.append(n_workers), run(call, n_workers)))
-    for limit, n_workers in ((2**21, 2), (2**20, 1)):  # a row of responses takes 524,608 bytes
+
+    def respond(limit):
         monkeypatch.setattr(_workers, "WORKSPACE_LIMIT", limit)
-        assert_same_bits(xcorr.correlate(images, kernels, padding="same", workers=2), expected)
+        return xcorr.correlate(images, kernels, padding="same", workers=2)
+
+    least = 2**18  # what a row of responses takes, by the level
+    while True:
+        try:
+            respond(least)
+        except MemoryError:
+            least += least // 8
+        else:
+            break
+    for limit, n_workers in ((least * 5 // 2, 2), (least * 3 // 2, 1)):
+        assert_same_bits(respond(limit), expected)
         assert started.pop() == n_workers
-    monkeypatch.setattr(_workers, "WORKSPACE_LIMIT", 2**19)
     with pytest.raises(MemoryError, match="^images: "):
-        xcorr.correlate(images, kernels, padding="same", workers=2)
+        respond(least * 3 // 4)
 
 
 def test_cpus_are_counted_where_there_is_no_affinity(monkeypatch):
