@@ -11,7 +11,8 @@ from looping import for_each
 from scripts import run_script
 
 import xcorr
-from xcorr import _bank, _workers
+from xcorr import _bank, _dispatch, _workers
+from xcorr._engine import lanes_of
 
 # images (N, H, W, C) and kernels (K, kh, kw, C): panels of every width, whole and not, taps beside and beyond a vector
 SHAPES = [
@@ -116,7 +117,8 @@ def test_whole_numbers_are_converted_by_several_workers(helpers):
 def test_fewer_workers_convert_where_there_is_little_room(monkeypatch, helpers):
     kernels = np.ones((256, 3, 3, 512), np.int16)
     images = np.ones((1, 3, 3, 512), np.int16)
-    panels, of_worker = 8 * kernels.size, 8 * kernels.size // 256 * 16
+    lanes = lanes_of(_dispatch.current().table, "f8")
+    panels, of_worker = 8 * kernels.size, 8 * kernels.size // 256 * 2 * lanes
     monkeypatch.setattr(_workers, "WORKSPACE_LIMIT", panels + 3 * of_worker)
     assert xcorr.correlate(images, kernels, workers=8)[0, 0, 0, 0] == 9 * 512
     assert helpers

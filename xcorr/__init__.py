@@ -16,7 +16,9 @@ The edges of 500 digits, along the columns and along the rows:
 - `explain` says what a call would do, how long it would take and why, as an `Explanation`.
 - `banks` has kernels for edges, texture and smoothing; ``banks.per_channel`` lays them out for colour images.
 - `datasets` reads MNIST and CIFAR-10, and has two small samples; `plot` draws images, kernels and responses.
-- `response_shape`, `windows`, `window_index`, `correlation_indices` and `choose_method` say what a call is made of.
+- `gradient_images` and `gradient_kernels` are the adjoints of a correlation: what its operands contributed.
+- `response_shape`, `windows`, `fold`, `window_index`, `correlation_indices` and `choose_method` say what a call is
+  made of.
 - `set_workers` and `get_workers` are about the number of threads, `info` tells of this installation and this machine,
   `clear_caches` forgets what calls have left behind.
 """

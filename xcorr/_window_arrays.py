@@ -65,7 +65,8 @@ class Strips(NamedTuple):
         """Places of all rows, of windows or of taps, of the axes but the last: so many along each, that far apart."""
         places = np.zeros(1, np.intp)
         for axis, count, pitch in zip(self.axes[:-1], counts, pitches, strict=False):
-            places = (places[:, None] + np.arange(count) * (apart(axis) * pitch)).ravel()
+            step = apart(axis) * pitch if count > 1 else 0  # of one alone no index need hold it
+            places = (places[:, None] + np.arange(count) * step).ravel()
         return places
 
     def tap_rows(self, pitches: list[int]) -> Indices:
@@ -125,7 +126,7 @@ def gather(strips: Strips, images: Array, out: Array, fill: Array) -> None:
             out[image, first : first + count].reshape(-1).view(np.int8),
             bases,
             last.outputs,
-            last.stride * strips.channels * item,
+            last.stride * strips.channels * item if last.outputs > 1 else 0,
             rows,
             n_pieces,
             n_elements * item,
