@@ -1,24 +1,12 @@
 """Gradients and folded windows take a bounded workspace."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
+from checks import peak_of
 
 import xcorr
 
 WORKSPACE = 256 * 2**20
-
-
-def peak_of(call):
-    """Bytes that NumPy and Python allocated at most while `call` ran."""
-    tracemalloc.start()
-    try:
-        call()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
 
 CASES = {
     "3x3": ((64, 64, 8), (16, 3, 3, 8), {"padding": 1}),

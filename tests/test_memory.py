@@ -1,11 +1,10 @@
 """What a call takes and what it leaves: a bounded workspace, no memory kept, the process as it was."""
 
 import json
-import tracemalloc
 
 import numpy as np
 import pytest
-from checks import SEED, assert_same_bits, of_numpy
+from checks import SEED, assert_same_bits, of_numpy, peak_of
 from marks import linux
 from refusing import EXPECTED, OTHERS, REFUSE, SURVIVABLE, compiled, most_left, preloaded
 from scripts import BOUNDED, KEPT, PEAK, REFUSAL, REFUSED, STATUS, run_script
@@ -15,16 +14,6 @@ import xcorr
 WORKSPACE = 256 * 2**20
 
 # --- the workspace ----------------------------------------------------------------------------------------------------
-
-
-def peak_of(call):
-    """Bytes that NumPy and Python allocated at most while `call` ran."""
-    tracemalloc.start()
-    try:
-        call()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.usefixtures("level")

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from xcorr._axes import Axis
 from xcorr._engine import fill_source_indices
+from xcorr._staged import run
 
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.intp]
@@ -56,11 +57,11 @@ def pairs_to_add(pixels: Indices, before: int) -> Iterator[tuple[slice, slice]]:
         added = np.flatnonzero(rank % (2 * width) == width)
         to, others = order[added - width], order[added]
         by_place = np.argsort(to)
-        yield from runs_of(to[by_place], others[by_place])
+        yield from slices_of_pairs(to[by_place], others[by_place])
         width *= 2
 
 
-def runs_of(to: Indices, others: Indices) -> Iterator[tuple[slice, slice]]:
+def slices_of_pairs(to: Indices, others: Indices) -> Iterator[tuple[slice, slice]]:
     """Pairs of places as slices, of which each has places at one distance."""
     first = 0
     while first < len(to):
@@ -71,11 +72,5 @@ def runs_of(to: Indices, others: Indices) -> Iterator[tuple[slice, slice]]:
             end = first + 1 + (len(like) if like.all() else int(np.argmin(like)))
         if end - first == 1:
             steps = 1, 1
-        yield tuple(run_of(run[first:end], step) for run, step in zip((to, others), steps, strict=True))  # type: ignore[misc]
+        yield run(int(to[first]), end - first, steps[0]), run(int(others[first]), end - first, steps[1])
         first = end
-
-
-def run_of(places: Indices, step: int) -> slice:
-    """A slice of places at one distance."""
-    stop = int(places[-1]) + (1 if step > 0 else -1)
-    return slice(int(places[0]), stop if stop >= 0 else None, step)

@@ -11,7 +11,7 @@ from xcorr._correlate import correlate
 from xcorr._looks import any_faint
 from xcorr._plan import Plan, plan_for
 from xcorr._run import bank_of, run
-from xcorr._settings import USUAL, Settings
+from xcorr._settings import Settings, usual_of, words_of
 from xcorr._workers import get_workers
 
 Array = npt.NDArray[Any]
@@ -19,16 +19,7 @@ Array = npt.NDArray[Any]
 
 def settings_of(**words: Any) -> Settings:
     """The settings of keywords that are in their one form already, but for the dtype."""
-    return USUAL._replace(**{**words, "dtype": np.dtype(words["dtype"]).str})
-
-
-def words_of_volumes(settings: Settings) -> dict[str, Any]:
-    """The keywords of settings of three axes, but for those that are as they are without being said."""
-    words = {name: value for name, value in settings._asdict().items() if value != getattr(USUAL, name)}
-    words = {name: value for name, value in words.items() if not isinstance(value, tuple) or len(value) == 3}
-    if settings.roi is not None:
-        words["roi"] = tuple(slice(*bounds) for bounds in settings.roi)
-    return words
+    return usual_of(words["layout"])._replace(**{**words, "dtype": np.dtype(words["dtype"]).str})
 
 
 def plan_of(settings: Settings, images: Array, kernels: Array) -> Plan:
@@ -52,7 +43,7 @@ def respond_into(
 ) -> Bank | None:
     """The response in `out`, with a bank of these kernels that was made before, or a new one, which comes back."""
     if "D" in str(settings.layout):
-        correlate(images, kernels, **words_of_volumes(settings), out=out, workers=workers)
+        correlate(images, kernels, **words_of(settings), out=out, workers=workers)
         return None
     plan = plan_of(settings, images, kernels)
     bank = bank_of(plan, kernels, None) if bank is None else bank

@@ -198,7 +198,7 @@ class Call(NamedTuple):
         images, area = part
         x, g = own.images[images], in_area(own.responses[images], area)[..., kernels]
         sides = [along(axis, *windows) for axis, windows in zip(self.sizes.axes, area, strict=True)]
-        if self.is_turned(x, g, out):
+        if self.is_turned(g):
             self.add_turned(x, g, area, dtype, out)
         elif joins(self.sizes, x, out):
             sides[-1] = sides[-1].joined(self.sizes.axes[-1].kernel, x.shape[-1])
@@ -207,10 +207,9 @@ class Call(NamedTuple):
         else:
             self.correlate(np.moveaxis(x, -1, 0), np.moveaxis(g, -1, 0), sides, dtype, np.moveaxis(out, -1, 0))
 
-    def is_turned(self, x: Array, g: Array, out: Array) -> bool:
+    def is_turned(self, g: Array) -> bool:
         """Whether images are turned around: kernels fill vectors, and taps are too few for the frequency domain."""
-        n_kernels = g.shape[-1]
-        return n_kernels >= FEW_KERNELS and prod(axis.kernel for axis in self.sizes.axes) <= MOST_TAPS
+        return g.shape[-1] >= FEW_KERNELS and prod(axis.kernel for axis in self.sizes.axes) <= MOST_TAPS
 
     def add_turned(self, x: Array, g: Array, area: Area, dtype: Any, out: Array) -> None:
         """The same with pixels in the order (channels, rows, columns, images), so that taps of a row lie together.

@@ -32,7 +32,7 @@ from xcorr._run import found_peaks
 from xcorr._score import check_it_runs, check_mask, match_images
 from xcorr._settings import takes_keywords, word_of
 from xcorr._typing import AnyArray, AnyElement, Array, Mask, MatchKeywords, Quotient, Real, Reduce, Score, Whole
-from xcorr._volume_match import VolumeMatch, VolumePlan
+from xcorr._volume_match import VolumeMatch, VolumeMatchPlan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -386,7 +386,7 @@ def match_volumes(volumes: VolumeMatch, images: Array, mask: Any, out: Any, work
     """The scores of templates in volumes, or what they are reduced to; by the sums alone where these are the scores."""
     masked = mask is not None or volumes.template_mask is not None
     templates = volumes.templates
-    plan = VolumePlan(volumes.scoring, images, templates.shape, templates.dtype, masked)
+    plan = VolumeMatchPlan(volumes.scoring, images, templates.shape, templates.dtype, masked)
     if volumes.scoring.score == "correlation" and not plan.masked:
         return correlate(images, templates, out=out, workers=workers, **words_of_sums(volumes.scoring, plan.plan))
     return volumes.run(images, mask, out, workers)

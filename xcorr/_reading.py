@@ -6,6 +6,7 @@ Python's integers do not wrap; what must later fit a C ``Py_ssize_t`` is checked
 import operator
 import sys
 from collections.abc import Sequence
+from functools import cache
 from itertools import islice
 from typing import Any, get_args
 
@@ -116,11 +117,13 @@ def axes_in(layout: str | None) -> int:
     return 2 if layout is None else len(spatial(layout))
 
 
+@cache
 def spatial(word: str) -> str:
     """The letters of a layout's spatial axes, in order."""
     return "".join(letter for letter in word if letter not in "NCK")
 
 
+@cache
 def listed(n_axes: int, of_axis: str = "{}") -> str:
     """Names of so many spatial axes as a tuple shows them."""
     names = [of_axis.format(name) for name in AXES[n_axes]]
@@ -132,10 +135,15 @@ def with_rows(values: tuple[Any, ...], neutral: Any) -> tuple[Any, ...]:
     return values if len(values) > 1 else (neutral, *values)
 
 
+@cache
+def allowed_along(what: str, n_axes: int, of_what: str) -> str:
+    """What errors say is allowed along so many axes."""
+    return f"{what} {'pair' if n_axes == 2 else 'tuple'} {listed(n_axes)} {of_what}"
+
+
 def read_along(value: Any, argument: str, n_axes: int = 2) -> tuple[int, ...]:
     """A stride or dilation along each axis, from an integer for all or a tuple."""
-    names = listed(n_axes)
-    allowed = f"an integer >= 1 or a {'pair ' if n_axes == 2 else 'tuple '}{names} of them"
+    allowed = allowed_along("an integer >= 1 or a", n_axes, "of them")
     if not is_sequence(value):
         return (whole_number(value, argument, 1, allowed),) * n_axes
     items = items_of(value, argument, n_axes, allowed)
@@ -155,42 +163,41 @@ ENDS = {1: "((before, behind),)", 2: "((top, bottom), (left, right))", 3: "((bef
 
 def read_padding(padding: Any, n_axes: int = 2) -> Padding:
     """One of the words, or (before, behind) along each axis."""
-    allowed = f"{', '.join(map(repr, PADDING_WORDS))}, an integer >= 0, {listed(n_axes)} or {ENDS[n_axes]}"
-    problem = f"padding: got {shown(padding)}; allowed is {allowed}"
-    if isinstance(padding, str):
-        if padding not in PADDING_WORDS:
-            raise ValueError(problem)
+    if isinstance(padding, str) and padding in PADDING_WORDS:
         return plain(padding, PADDING_WORDS)
+    allowed = f"{', '.join(map(repr, PADDING_WORDS))}, an integer >= 0, {listed(n_axes)} or {ENDS[n_axes]}"
+    if isinstance(padding, str):
+        raise ValueError(f"padding: got {shown(padding)}; allowed is {allowed}")
     if not is_sequence(padding):
         number = whole_number(padding, "padding", 0, allowed)
         return ((number, number),) * n_axes
     items = items_of(padding, "padding", max(n_axes, 2), allowed)
     if len(items) != n_axes or len({is_sequence(item) for item in items}) > 1:
-        hint = ""
+        problem = f"padding: got {shown(padding)}; allowed is {allowed}"
         if n_axes == 1 and len(items) == 2 and not any(map(is_sequence, items)):
-            hint = f"; before and behind the one axis are ({shown(padding)},)"
-        raise ValueError(problem + hint)
+            problem += f"; before and behind the one axis are ({shown(padding)},)"
+        raise ValueError(problem)
     if not is_sequence(items[0]):
         numbers = [whole_number(item, "padding", 0, allowed, padding) for item in items]
         return tuple((number, number) for number in numbers)
     ends = [items_of(item, "padding", 2, allowed) for item in items]
     if any(len(item) != 2 for item in ends):
-        raise ValueError(problem)
+        raise ValueError(f"padding: got {shown(padding)}; allowed is {allowed}")
     of_ends = [[whole_number(end, "padding", 0, allowed, padding) for end in item] for item in ends]
     return tuple((before, behind) for before, behind in of_ends)
 
 
 def read_boundary(boundary: Any, n_axes: int = 2) -> tuple[str, ...]:
     """The words along each axis, from one for all or a tuple."""
-    words = ", ".join(map(repr, BOUNDARIES))
-    allowed = f"{words} and a {'pair' if n_axes == 2 else 'tuple'} {listed(n_axes)} of them"
+    if isinstance(boundary, str) and boundary in BOUNDARIES:
+        return (plain(boundary, BOUNDARIES),) * n_axes
+    allowed = allowed_along(f"{', '.join(map(repr, BOUNDARIES))} and a", n_axes, "of them")
     problem = f"boundary: got {shown(boundary)}; allowed are {allowed}"
     if isinstance(boundary, str):
-        items: tuple[Any, ...] = (boundary,) * n_axes
-    elif is_sequence(boundary):
-        items = items_of(boundary, "boundary", n_axes, allowed)
-    else:
+        raise ValueError(problem)
+    if not is_sequence(boundary):
         raise TypeError(problem)
+    items = items_of(boundary, "boundary", n_axes, allowed)
     if len(items) != n_axes:
         raise ValueError(problem)
     if not all(isinstance(word, str) for word in items):
@@ -204,7 +211,7 @@ def read_roi(roi: Any, n_axes: int = 2) -> Roi | None:
     """The bounds of one slice for each axis of a response, as they are given; None for all."""
     if roi is None:
         return None
-    allowed = f"None and a {'pair' if n_axes == 2 else 'tuple'} {listed(n_axes)} of slices of step 1"
+    allowed = allowed_along("None and a", n_axes, "of slices of step 1")
     problem = f"roi: got {shown(roi)}; allowed are {allowed}"
     if not is_sequence(roi):
         raise TypeError(problem)

@@ -22,6 +22,7 @@ from xcorr._reference_axes import (
     padding_of,
     shape_of,
     shares_of,
+    summed_dtypes,
 )
 from xcorr._reference_scores import match
 
@@ -62,7 +63,7 @@ def correlate(
         return _each_channel(images, kernels, layout, mask, keywords)
     has_image_axis, has_kernel_axis = (operand.ndim == len(layout) for operand in (images, kernels))
     is_seen = mask is None and not normalize
-    exact, final = _dtypes(images, kernels) if is_seen else _dtypes(images * 1.0, kernels)
+    exact, final = summed_dtypes(images, kernels) if is_seen else summed_dtypes(images * 1.0, kernels)
     shares = np.broadcast_to(shares_of(1 if mask is None else mask, layout, has_image_axis), shape_of(images, layout))
     images = channels_last(images.astype(exact), layout, has_image_axis)
     kernels = channels_last(kernels.astype(exact), layout, has_kernel_axis)
@@ -272,12 +273,3 @@ def _reduced(line, name):
     with np.errstate(all="ignore"):
         line = line.astype(np.longdouble)
         return line.sum() / len(line) if name == "mean" else (line * line).sum()
-
-
-def _dtypes(images, kernels):
-    """The dtype to sum in and the dtype to return."""
-    kind = np.result_type(images, kernels).kind
-    if kind == "c":
-        return np.clongdouble, np.complex128
-    both_integers = images.dtype.kind in "biu" and kernels.dtype.kind in "biu"
-    return (object, object) if both_integers else (np.longdouble, np.float64)

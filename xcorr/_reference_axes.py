@@ -115,3 +115,12 @@ def one_mask_each(mask, shape, layout):
     mask = np.asarray(mask)
     own = mask.ndim in (len(shape), len(shape) - ("C" in layout)) and mask.ndim > n_axes_of(layout)
     return list(np.broadcast_to(mask, (shape[0], *mask.shape[1:]))) if own else [mask] * shape[0]
+
+
+def summed_dtypes(first, second):
+    """The dtype to sum products of two arrays in, and the dtype to return."""
+    kind = np.result_type(first, second).kind
+    if kind == "c":
+        return np.clongdouble, np.complex128
+    both_integers = first.dtype.kind in "biu" and second.dtype.kind in "biu"
+    return (object, object) if both_integers else (np.longdouble, np.float64)

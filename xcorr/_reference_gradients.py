@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from xcorr._reference_axes import inside
+from xcorr._reference_axes import inside, summed_dtypes
 
 __all__ = ["fold", "gradient_images", "gradient_kernels", "places", "windows"]
 
@@ -35,7 +35,7 @@ def gradient_images(
 ):
     """The adjoint of `correlate` in its images, as float64, complex128 or an object array of integers."""
     responses, kernels = np.asarray(responses), np.asarray(kernels)
-    exact, final = _dtypes(responses, kernels)
+    exact, final = summed_dtypes(responses, kernels)
     n_axes, has_kernel_axis = _n_axes(layout), kernels.ndim == len(layout)
     each_channel = "C" in layout and kernels.ndim == n_axes
     has_image_axis = responses.ndim == n_axes + 1 + (has_kernel_axis or each_channel)
@@ -70,7 +70,7 @@ def gradient_kernels(
 ):
     """The adjoint of `correlate` in its kernels, as float64, complex128 or an object array of integers."""
     images, responses = np.asarray(images), np.asarray(responses)
-    exact, final = _dtypes(images, responses)
+    exact, final = summed_dtypes(images, responses)
     n_axes, has_image_axis = _n_axes(layout), images.ndim == len(layout)
     each_channel = "C" in layout and len(kernel_shape) == n_axes
     has_kernel_axis = responses.ndim == n_axes + has_image_axis + 1 and not each_channel
@@ -107,7 +107,7 @@ def windows(images, kernel_shape, *, layout, padding="valid", boundary="constant
 def fold(windows, image_shape, kernel_shape, *, layout, padding="valid", boundary="constant", stride=1, dilation=1):
     """The adjoint of `windows`, as float64, complex128 or an object array of integers."""
     windows = np.asarray(windows)
-    exact, final = _dtypes(windows, windows)
+    exact, final = summed_dtypes(windows, windows)
     n_axes, (lengths, channels) = _n_axes(layout), _image_sizes(image_shape, layout)
     taps = tuple(kernel_shape) if len(kernel_shape) == n_axes else _image_sizes(kernel_shape, layout)[0]
     has_image_axis = windows.ndim == n_axes + 2
@@ -203,12 +203,3 @@ def _images_as(images, layout, has_first_axis):
     if "C" not in layout:
         return images[..., 0]
     return np.moveaxis(images, -1, int(has_first_axis)) if layout[1] == "C" else images
-
-
-def _dtypes(first, second):
-    """The dtype to sum in and the dtype to return."""
-    kind = np.result_type(first, second).kind
-    if kind == "c":
-        return np.clongdouble, np.complex128
-    both_integers = first.dtype.kind in "biu" and second.dtype.kind in "biu"
-    return (object, object) if both_integers else (np.longdouble, np.float64)

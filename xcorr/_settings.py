@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any, NamedTuple, SupportsIndex, TypeVar, get_type_hints
 
 import numpy as np
@@ -112,8 +112,14 @@ USUAL = Settings(**{name: keyword.take(keyword.default, 2) for name, keyword in 
 
 def words_of(settings: Settings) -> dict[str, Any]:
     """The keywords that settings were read of and that are not usual, each as it may be given again."""
-    usual = read_settings({"layout": settings.layout})._replace(layout=None)
+    usual = usual_of(settings.layout)._replace(layout=None)
     return {name: word_of(settings, name) for name in KEYWORDS if getattr(settings, name) != getattr(usual, name)}
+
+
+@cache
+def usual_of(layout: str | None) -> Settings:
+    """The settings of a layout where nothing else is said."""
+    return read_settings({"layout": layout})
 
 
 def word_of(settings: Settings, name: str) -> Any:

@@ -37,7 +37,7 @@ WORDS = {"NDHWC": "NHWC", "NCDHW": "NCHW", "NDHW": "NHW"}
 """The layout of the images that planes of windows are."""
 
 
-class VolumePlan:
+class VolumeMatchPlan:
     """What follows from the shapes, types and keywords of a call; holds no volumes."""
 
     def __init__(self, scoring: Scoring, images: Array, templates: tuple[int, ...], dtype: Any, masked: bool) -> None:
@@ -127,7 +127,7 @@ class VolumeMatch:
         if workers is not None:
             workers = _workers.count_workers(workers)
         masked = mask is not None or self.template_mask is not None
-        plan = VolumePlan(self.scoring, images, self.templates.shape, self.templates.dtype, masked)
+        plan = VolumeMatchPlan(self.scoring, images, self.templates.shape, self.templates.dtype, masked)
         call = ScoreCall(self, plan, images, mask, workers)
         shape = call.shape()
         if plan.peaks is not None or plan.reduction is not None:
@@ -141,7 +141,7 @@ class VolumeMatch:
         copy_in_pieces(target, result)
         return out
 
-    def bank(self, plan: VolumePlan, index: int) -> Banks:
+    def bank(self, plan: VolumeMatchPlan, index: int) -> Banks:
         """The templates of a volume as those of images."""
         layout, pairwise = plan.sizes.layout, self.scoring.settings.pairwise
         key = layout, plan.plan.flat, plan.by_row, index if pairwise else 0
@@ -162,7 +162,7 @@ class VolumeMatch:
 class ScoreCall(VolumeCall):
     """Scores of templates."""
 
-    def __init__(self, owner: VolumeMatch, plan: VolumePlan, images: Array, mask: Any, workers: Any) -> None:
+    def __init__(self, owner: VolumeMatch, plan: VolumeMatchPlan, images: Array, mask: Any, workers: Any) -> None:
         settings, fill = owner.scoring.settings, owner.scoring.fill
         channels = in_order(images, plan.sizes.layout.images).shape[4]
         numbers = take_fill(0 if fill is None else fill, images.dtype.newbyteorder("="), settings.boundary, channels)

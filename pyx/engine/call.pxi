@@ -4,7 +4,7 @@ from atomics cimport add, look, read_flag, write_flag
 from types cimport Finished, Geometry
 
 
-cdef class Call(Binding):
+cdef class Call(Layout):
     """A layout that is run. `run` may be entered by several threads at once."""
     cdef public list workspaces          # of each worker, `workspace_bytes`
     cdef readonly object error           # raised while it was asked or in a helper, noted before it leaves

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tracemalloc
 import zlib
 from types import FunctionType
 
@@ -195,3 +196,13 @@ def assert_same_bits(response, other):
         else 0
     )
     assert differing == 0, f"{differing} bytes differ"
+
+
+def peak_of(call):
+    """Bytes that NumPy and Python allocated at most while `call` ran."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

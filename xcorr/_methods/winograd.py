@@ -22,7 +22,7 @@ LARGEST_KEPT_BANK, WORKERS_LIMIT = 4096, direct.WORKERS_LIMIT
 LONGEST_BLOCK = {(2, 3): 6, (4, 3): 11, (2, 5): 11}
 """Channels of a block of the sum, by rows and columns of a quad's responses and of kernels.
 
-Block sums are added up; totals of more than six of them (`binding.pxi`) carry what is lost.
+Block sums are added up; totals of more than six of them (`layout.pxi`) carry what is lost.
 
 The magnitudes of the places that make a response come to at most 10 times what the bounds are of by F(2x2), to 95 times
 by F(4x4), if pixels and taps are of one sign to 5.5 and 49 times, so that few roundings are allowed where all channels
