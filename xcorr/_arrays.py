@@ -250,7 +250,7 @@ def copy_in_pieces(target: npt.NDArray[Any], source: Any) -> None:
 
 
 def in_order(array: npt.NDArray[Any], axes: tuple[int, ...]) -> npt.NDArray[Any]:
-    """A view with all four axes in the order of `axes`, absent ones of length 1."""
+    """A view with all axes of `axes` in their order, absent ones of length 1."""
     present = array.transpose([axis for axis in axes if axis >= 0])
     return present[tuple(slice(None) if axis >= 0 else np.newaxis for axis in axes)]
 

@@ -118,7 +118,7 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     padding : {"valid", "same", "full"}, int, (rows, columns) or ((top, bottom), (left, right))
         What is added around the images, in pixels; on the sides of a single axis ((before, behind),). "same" gives
         ceil(H / stride) rows, the smaller half first; "full" adds the kernel's effective size less one on each side.
-    boundary : {"constant", "edge", "reflect", "symmetric", "wrap"} or (rows, columns)
+    boundary : {"constant", "edge", "reflect", "symmetric", "wrap"} or one for each axis
         What the padding holds, by `numpy.pad`'s names, at any width; of a pair the first word is for the rows above and
         below. ``("edge", "wrap")`` suits a map whose longitudes go around.
     fill_value : scalar or array_like, (C,)
@@ -128,10 +128,10 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
         The sampling interval between windows; the distance between the taps of a kernel. In pixels, at least 1.
     groups : int
         The channels and the kernels fall into that many groups, in order; a kernel sees its own group's channels.
-    roi : (slice, slice), optional
-        The rows and columns of the response that are wanted: only these are computed. Slices of step 1, read as
-        NumPy's. "auto" chooses the method by their number; one that is asked for gives the bits of the same places of
-        the whole response.
+    roi : tuple of slice, optional
+        The rows and columns of the response that are wanted, a slice for each axis: only these are computed. Slices of
+        step 1, read as NumPy's. "auto" chooses the method by their number; one that is asked for gives the bits of the
+        same places of the whole response.
     pairwise : bool
         Whether each image has a kernel or bank of its own: `kernels` have an N in front, (N, kh, kw) or (N, K, kh, kw)
         for images (N, H, W), and the response is what each pair gives by itself. The bias is the same for all.

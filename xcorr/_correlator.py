@@ -22,7 +22,7 @@ from xcorr._reading import axes_in, read_array_shape
 from xcorr._reduce_peaks import shape_of_peaks
 from xcorr._run import run
 from xcorr._seen import Operand, SeenBank, SeenPlan
-from xcorr._settings import KEYWORDS, USUAL, read_settings, split, takes_keywords
+from xcorr._settings import KEYWORDS, read_settings, split, takes_keywords, usual_of
 from xcorr._typing import AnyArray, Array, BankKeywords, Reduce
 from xcorr._volume_run import VolumeBank, VolumePlan
 
@@ -265,8 +265,9 @@ class Correlator:
 
     def __repr__(self) -> str:
         n_axes, settings = axes_in(self._settings.layout), {}
+        usual = usual_of(self._settings.layout)._replace(layout=None)
         for name, value in self._settings._asdict().items():
-            if value != getattr(USUAL, name):
+            if value != getattr(usual, name):
                 settings[name] = KEYWORDS[name].given(value, n_axes) if name in KEYWORDS else value
         four_axes = "NHWC" if self._kernels.ndim == 4 else None  # which means that layout alone
         layout, method = settings.pop("layout", four_axes), settings.pop("method", None)

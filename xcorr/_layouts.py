@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from xcorr._reading import LAYOUTS, axes_in, read_layout_word
-from xcorr._reading import spatial as spatial  # a name of this module, too
+from xcorr._reading import LAYOUTS, axes_in, read_layout_word, spatial
 
-MOST_AXES = 5
+MOST_OPERAND_AXES = 5
 """Axes of the longest layouts."""
 
 
@@ -93,8 +92,10 @@ def guess_layout(images_shape: Sequence[int], kernels_shape: Sequence[int]) -> s
     """NHWC of four axes, NHW of images of two; ValueError with all readings for everything else."""
     images, kernels = tuple(images_shape), tuple(kernels_shape)
     for argument, shape in (("images", images), ("kernels", kernels)):
-        if not 1 <= len(shape) <= MOST_AXES:
-            raise ValueError(f"{argument}: shape {shape} has {counted(len(shape))}; allowed are 1 to {MOST_AXES}")
+        if not 1 <= len(shape) <= MOST_OPERAND_AXES:
+            raise ValueError(
+                f"{argument}: shape {shape} has {counted(len(shape))}; allowed are 1 to {MOST_OPERAND_AXES}"
+            )
     if (len(images) == 4 and 2 <= len(kernels) <= 4) or (len(kernels) == 4 and 3 <= len(images) <= 4):
         return "NHWC"
     if len(images) == 2 and 2 <= len(kernels) <= 3:
@@ -221,7 +222,7 @@ def maps_read(shape: Sequence[int], word: str) -> str:
     """What responses are by a layout, in words."""
     letters = maps_of(word)[len(shape)]
     sizes = "x".join(str(shape[letters.index(letter)]) for letter in spatial(letters.replace("K", "")))
-    images = f"{shape[0]} images" if "N" in letters else "one image"
+    images = f"{shape[0]} {'image' if shape[0] == 1 else 'images'}" if "N" in letters else "one image"
     kernels = f" of {shape[letters.index('K')]} kernels" if "K" in letters else ""
     return f"{images}, {'maps' if 'N' in letters or kernels else 'a map'} of {sizes}{kernels}"
 

@@ -112,6 +112,7 @@ def items_of(value: Any, argument: str, most: int, allowed: str) -> tuple[Any, .
         raise TypeError(f"{argument}: got {shown(value)}; allowed is {allowed}") from None
 
 
+@cache
 def axes_in(layout: str | None) -> int:
     """The spatial axes of a layout; without one there are two."""
     return 2 if layout is None else len(spatial(layout))

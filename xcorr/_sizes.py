@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from xcorr._reading import (
 )
 from xcorr._seen import Operand
 from xcorr._settings import read_settings, split, takes_keywords
-from xcorr._typing import Along, BankKeywords, Layout, Padding
+from xcorr._typing import Along, BankKeywords, Layout, Layout1D, Layout2D, Layout3D, Padding
 from xcorr._volume_run import plan_of_call
 
 if TYPE_CHECKING:
@@ -33,6 +33,36 @@ LEFT_OUT = ("fill_value", "bias", "overflow", "reduce", "over", "dtype", "out", 
 """Keywords of a call that its method does not depend on, or that `choose_method` has for both operands."""
 
 
+@overload
+def response_shape(
+    image_shape: tuple[int, ...],
+    kernel_shape: tuple[int, ...],
+    *,
+    layout: Layout2D | None = None,
+    padding: Padding = "valid",
+    stride: Along = 1,
+    dilation: Along = 1,
+) -> tuple[int, int]: ...
+@overload
+def response_shape(
+    image_shape: tuple[int, ...],
+    kernel_shape: tuple[int, ...],
+    *,
+    layout: Layout1D,
+    padding: Padding = "valid",
+    stride: Along = 1,
+    dilation: Along = 1,
+) -> tuple[int]: ...
+@overload
+def response_shape(
+    image_shape: tuple[int, ...],
+    kernel_shape: tuple[int, ...],
+    *,
+    layout: Layout3D,
+    padding: Padding = "valid",
+    stride: Along = 1,
+    dilation: Along = 1,
+) -> tuple[int, int, int]: ...
 def response_shape(
     image_shape: tuple[int, ...],
     kernel_shape: tuple[int, ...],

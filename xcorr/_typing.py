@@ -9,7 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-Layout = Literal["NHWC", "NCHW", "NHW", "NWC", "NCW", "NW", "NDHWC", "NCDHW", "NDHW"]
+Layout1D = Literal["NWC", "NCW", "NW"]
+Layout2D = Literal["NHWC", "NCHW", "NHW"]
+Layout3D = Literal["NDHWC", "NCDHW", "NDHW"]
+Layout = Literal[Layout2D, Layout1D, Layout3D]
 BoundaryWord = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
 Boundary = BoundaryWord | tuple[BoundaryWord, ...]
 Method = Literal["auto", "direct", "matmul", "fft", "winograd"]

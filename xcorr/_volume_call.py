@@ -20,6 +20,7 @@ from xcorr._run import found_peaks, reduced
 from xcorr._volume_peaks import find_in_slabs
 from xcorr._volume_reduce import merged
 from xcorr._volumes import Piece, Sizes, sources
+from xcorr._workers import refuse_too_large
 from xcorr.peaks import Peaks, no_peaks
 
 Array = npt.NDArray[Any]
@@ -136,8 +137,12 @@ class VolumeCall:
         """The peaks of all responses."""
         peaks: Any = self.peaks
         found = no_peaks(shape, self.response, 3)
+        if not found.size or not self.n_kernels:
+            return found
+        of_plane = prod(self.sizes.outputs[1:]) * self.n_kernels * self.response.itemsize
+        refuse_too_large("kernels", "their responses of three planes, among which peaks are looked for", 3 * of_plane)
         records = found.reshape(len(self.volumes), -1, peaks.k)
-        for index in range(len(self.volumes) if found.size and self.n_kernels else 0):
+        for index in range(len(self.volumes)):
             find_in_slabs(self.slabs(index), peaks, records[index], self.sizes.outputs)
             there = records[index]["kernel"] >= 0
             for name, (first, _) in zip(("depth", "row", "column"), self.sizes.area, strict=True):
@@ -157,6 +162,7 @@ class VolumeCall:
             for piece in self.split(Piece(index, index + 1, first, end)):
                 self.respond_piece(piece, slab[np.newaxis, piece.first_plane - first : piece.end_plane - first])
             yield first, slab
+            del slab  # before the next one is there
 
 
 def planes_inside(sizes: Sizes, piece: Piece) -> bool:

@@ -22,12 +22,13 @@ from xcorr._matching import MatchPlan, Scoring, of_templates
 from xcorr._memory import empty
 from xcorr._plan import plan_for
 from xcorr._reduction import peaks_of, reduction_of
+from xcorr._respond import may_overlap
 from xcorr._run import bank_for, run
 from xcorr._score import check_it_runs, check_mask, match_images
 from xcorr._settings import USUAL
 from xcorr._volume_call import VolumeCall
 from xcorr._volume_reduce import inner_names
-from xcorr._volumes import GATHERED_BYTES, Piece, sizes_of_call, sources
+from xcorr._volumes import GATHERED_BYTES, Piece, joined, sizes_of_call, sources
 from xcorr._workers import refuse_too_large
 from xcorr.peaks import Peaks
 
@@ -95,7 +96,7 @@ class VolumeMatchPlan:
         n_kernels, planes, height, width, depth = templates.shape
         order = (0, 1, 2, 3, 4) if self.by_row else (0, 2, 1, 3, 4)
         rows = templates.transpose(order).reshape(n_kernels, planes * height, width, depth)
-        return rows[0, :, :, 0] if self.sizes.layout.each_channel else arranged(self.word, rows)
+        return rows[0, :, :, 0] if self.sizes.layout.each_channel else in_layout(self.word, rows)
 
 
 def shape_of(word: str, first: int, height: int, width: int, channels: int) -> tuple[int, ...]:
@@ -104,7 +105,7 @@ def shape_of(word: str, first: int, height: int, width: int, channels: int) -> t
     return shapes.get(word, (first, height, width, channels))
 
 
-def arranged(word: str, array: Array) -> Array:
+def in_layout(word: str, array: Array) -> Array:
     """A view in a layout of (images or kernels, rows, columns, channels)."""
     return array[..., 0] if word == "NHW" else np.moveaxis(array, 3, 1) if word == "NCHW" else array
 
@@ -133,12 +134,16 @@ class VolumeMatch:
         if plan.peaks is not None or plan.reduction is not None:
             return call.result(out)
         target, _held = (None, []) if out is None else check_out(out, shape, plan.plan.response)
-        result: Array = empty(shape, plan.plan.response)
+        operands = [images, self.templates, *(one for one in (mask, self.template_mask) if isinstance(one, np.ndarray))]
+        keeps = plan.plan.response.kind == "f"  # no score is refused
+        stores = target is not None and keeps and not any(may_overlap(target, one) for one in operands)
+        result: Array = target if target is not None and stores else empty(shape, plan.plan.response)
         if 0 not in shape:
             call.respond(in_order(result, plan.sizes.layout.response))
         if target is None:
             return result
-        copy_in_pieces(target, result)
+        if result is not target:
+            copy_in_pieces(target, result)
         return out
 
     def bank(self, plan: VolumeMatchPlan, index: int) -> Banks:
@@ -172,6 +177,7 @@ class ScoreCall(VolumeCall):
         self.names = plan.names
         self.unseen = fill is None
         check_it_runs(plan.plan, owner.bank(plan, 0))
+        self.split(Piece(0, 1, 0, self.sizes.outputs[0]))
 
     def pieces(self) -> Iterator[Piece]:
         """All planes of each volume, some at a time."""
@@ -183,7 +189,10 @@ class ScoreCall(VolumeCall):
         of_plane = self.plan.n_rows * prod(self.volumes.shape[3:]) * self.volumes.itemsize
         of_plane *= self.sizes.outputs[1] if self.plan.by_row else 1
         refuse_too_large("images", "the rows that one plane of windows sees", of_plane)
-        planes = max(1, GATHERED_BYTES // max(1, of_plane))
+        of_scores = prod(self.sizes.outputs[1:]) * self.n_kernels * self.response.itemsize
+        if self.reduction is not None:
+            refuse_too_large("templates", "their scores of one plane of windows", of_scores)
+        planes = max(1, GATHERED_BYTES // max(1, of_plane, of_scores))
         firsts = range(piece.first_plane, piece.end_plane, planes)
         return [piece._replace(first_plane=first, end_plane=min(first + planes, piece.end_plane)) for first in firsts]
 
@@ -192,13 +201,17 @@ class ScoreCall(VolumeCall):
         index, own, word = piece.first, self.plan, self.plan.word
         images = self.gathered(self.volumes[index], piece, self.fill)
         mask = self.seen_of(piece, images)
-        images = arranged(word, images)
-        mask = mask if mask is None or isinstance(mask, str) else arranged(word, mask)
+        images = in_layout(word, images)
+        mask = mask if mask is None or isinstance(mask, str) else in_layout(word, mask)
         fill = own.plan.fill_of(images.dtype)
         seen = check_mask(own.plan, mask, images)
-        found = match_images(own.plan, self.owner.bank(own, index), images, seen, fill, None, self.workers)
-        last = np.moveaxis(found, 1, 3) if word == "NCHW" else found
-        target[...] = last.reshape(target.shape)
+        place = None if own.by_row else joined(target)
+        if place is not None and word == "NCHW":
+            place = np.moveaxis(place, 3, 1)
+        found = match_images(own.plan, self.owner.bank(own, index), images, seen, fill, place, self.workers)
+        if place is None:
+            last = np.moveaxis(found, 1, 3) if word == "NCHW" else found
+            copy_in_pieces(target, last.reshape(target.shape))
 
     def seen_of(self, piece: Piece, images: Array) -> Any:
         """What is seen of a piece's images (images, rows, columns, channels); None if scores are of all pixels."""

@@ -87,17 +87,16 @@ def find_in_slabs(slabs: Iterable[tuple[int, Array]], peaks: Any, records: Array
     for first, slab in slabs:
         last = first + len(slab) == lengths[0]
         begin = 0 if above is None else len(above)
-        whole = slab if above is None else np.concatenate([above, slab])
-        start = first - begin  # the plane that `whole` begins with
-        looked = max(begin - 1, 0) if above is not None else 0
-        end = len(whole) if last else len(whole) - 1
+        looked = max(begin - 1, 0)
+        end = begin + len(slab) - (0 if last else 1)
         if end > looked:
             for kernel in range(slab.shape[3]):
-                found = candidates(whole[..., kernel], peaks, (looked, end), start, lengths)
-                scores, places, between = found
+                own = slab[..., kernel] if above is None else np.concatenate([above[..., kernel], slab[..., kernel]])
+                scores, places, between = candidates(own, peaks, (looked, end), first - begin, lengths)
                 places = np.concatenate([places, np.full((len(places), 1), kernel)], axis=1)
                 pools[0 if by_image else kernel].add(scores, places, between)
-        above = whole[-2:].copy()
+        above = slab[-2:].copy() if above is None or len(slab) > 1 else np.concatenate([above[-1:], slab])
+        del slab  # before the next one is there
     for own, pool in zip(records, pools, strict=True):
         if not pool.scores:
             continue

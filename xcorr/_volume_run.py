@@ -24,12 +24,14 @@ from xcorr._unseen_taps import finite_taps
 from xcorr._volume_call import VolumeCall, planes_inside
 from xcorr._volume_reduce import inner_names
 from xcorr._volumes import (
+    GATHERED_BYTES,
     Piece,
     can_be_view,
     cut_planes,
     fill_as_channels,
     gathered_at_once,
     images_of,
+    inside,
     joined,
     kernels_as_bank,
     pieces_of,
@@ -47,17 +49,19 @@ Respond = Callable[..., Any]  # to images, with what is seen of them, where resp
 class VolumePlan:
     """What follows from the shapes, types and keywords of a call; holds no volumes."""
 
-    def __init__(self, settings: Settings, images: Operand, kernels: Operand, mask: Any, finite: bool) -> None:
+    def __init__(
+        self, settings: Settings, images: Operand, kernels: Operand, has_mask: bool, shares: bool, finite: bool
+    ) -> None:
         if settings.pairwise:
             kernels = Operand(of_one_image(settings.layout, images.shape, kernels.shape), kernels.dtype)
         self.settings, sizes = settings, sizes_of_call(settings, images.shape, kernels.shape)
-        self.sizes, self.masked = sizes, mask is not None or settings.normalize
+        self.sizes, self.masked = sizes, has_mask or settings.normalize
         names = None if isinstance(settings.reduce, Peaks) else settings.reduce
         self.names = () if names is None else inner_names(names, settings.over == "kernels")
         operands = Operand(sizes.image_shape(1), images.dtype), Operand(sizes.kernels_shape(), kernels.dtype)
         own = sizes.settings._replace(reduce=None)
         if self.masked:
-            seen = seen_plan(own, *operands, weights=has_shares(mask), finite=finite)
+            seen = seen_plan(own, *operands, weights=shares, finite=finite)
             self.plan, self.types = seen.sums, seen.types
         else:
             self.plan = plan_for(own, *operands[0], *operands[1])
@@ -65,8 +69,12 @@ class VolumePlan:
         self.peaks = peaks_of(settings.reduce, settings.over, sizes.area, self.types.response)
         n_kernels = sizes.geometry.n_kernels
         self.reduction = reduction_of(names, settings.over, sizes.layout, n_kernels, sizes.area, self.types.response)
-        if isinstance(mask, np.ndarray):
-            canonical_mask(mask, "mask", images.shape, sizes.layout.images, "images")
+
+
+def check_mask(mask: Any, images: Operand, plan: VolumePlan) -> None:
+    """ValueError if a mask does not go with the images."""
+    if isinstance(mask, np.ndarray):
+        canonical_mask(mask, "mask", images.shape, plan.sizes.layout.images, "images")
 
 
 def plan_of_call(settings: Settings, images: Operand, kernels: Operand, mask: Any) -> tuple[Plan, tuple[int, ...], int]:
@@ -76,11 +84,13 @@ def plan_of_call(settings: Settings, images: Operand, kernels: Operand, mask: An
     """
     if axes_in(settings.layout) < 3:
         return sums_plan(settings, images, kernels, mask), images.shape, 0
-    volumes = VolumePlan(settings, images, kernels, mask, True)
+    volumes = VolumePlan(settings, images, kernels, mask is not None, has_shares(mask), True)
+    check_mask(mask, images, volumes)
     sizes = volumes.sizes
     n_images = images.shape[0] if sizes.layout.images[0] >= 0 else 1
     n_planes = n_images * (1 if sizes.is_flat else sizes.outputs[0])
-    gathered = 0 if can_be_view(sizes) else gathered_at_once(sizes, images.dtype.itemsize, n_planes)
+    is_view = can_be_view(sizes) and (sizes.is_flat or inside(sizes) == (0, sizes.outputs[0]))
+    gathered = 0 if is_view else gathered_at_once(sizes, images.dtype.itemsize, n_planes)
     return volumes.plan, sizes.image_shape(n_planes), gathered
 
 
@@ -106,20 +116,21 @@ class VolumeBank:
 
     def plan(self, images: Operand, mask: Any) -> VolumePlan:
         """The plan of a call."""
-        masked = mask is not None or self.settings.normalize
+        masked, shares = mask is not None or self.settings.normalize, has_shares(mask)
         kernels, finite = Operand(self.kernels.shape, self.kernels.dtype), not masked or self.all_finite
-        if isinstance(mask, np.ndarray):
-            return VolumePlan(self.settings, images, kernels, mask, finite)
         of_images, of_kernels = (images.shape, images.dtype.str), (kernels.shape, kernels.dtype.str)
-        key = "volumes", self.settings, _dispatch.current(), of_images, of_kernels, mask, finite
-        found = self.plans.get(key) or _cache.plans.find(key)
+        key = "volumes", self.settings, _dispatch.current(), of_images, of_kernels, mask is not None, shares, finite
+        found = self.plans.get(key)
         if found is None:
-            found = VolumePlan(self.settings, images, kernels, mask, finite)
-            if found.plan.is_small:
-                _cache.plans.keep(key, found)
-        if len(self.plans) >= PLANS:
-            self.plans = {}
-        self.plans[key] = found
+            found = _cache.plans.find(key)
+            if found is None:
+                found = VolumePlan(self.settings, images, kernels, mask is not None, shares, finite)
+                if found.plan.is_small:
+                    _cache.plans.keep(key, found)
+            if len(self.plans) >= PLANS:
+                self.plans = {}
+            self.plans[key] = found
+        check_mask(mask, images, found)
         return found
 
     def fill(self, plan: VolumePlan, images: np.dtype[Any]) -> tuple[Any, ...]:
@@ -207,13 +218,13 @@ class BankCall(VolumeCall):
         self.names = plan.names
         self.unseen = np.zeros(len(self.fill), self.mask.dtype if isinstance(self.mask, np.ndarray) else np.bool_)
         self.is_view, self.is_flat = can_be_view(plan.sizes), plan.sizes.is_flat
+        own = 1 if self.pairwise else len(self.volumes)
+        self.cuts = pieces_of(self.sizes, own, self.volumes.itemsize, self.is_view)
 
     def pieces(self) -> Iterator[Piece]:
         """The pieces of all volumes; of one alone where each has a bank of its own."""
-        own = 1 if self.pairwise else len(self.volumes)
-        pieces = pieces_of(self.sizes, own, self.volumes.itemsize, self.is_view)
         for index in range(len(self.volumes) if self.pairwise else 1):
-            for piece in pieces:
+            for piece in self.cuts:
                 yield piece._replace(first=piece.first + index, end=piece.end + index)
 
     def split(self, piece: Piece) -> list[Piece]:
@@ -249,6 +260,11 @@ class BankCall(VolumeCall):
         place = joined(target)
         if place is not None:
             self.ask(piece, self.sizes.ordered_response(place))
+            return
+        if target.nbytes > GATHERED_BYTES:
+            for index in range(piece.first, piece.end):
+                own = slice(index - piece.first, index - piece.first + 1)
+                self.respond_piece(piece._replace(first=index, end=index + 1), target[own])
             return
         found = self.ask(piece, None)
         last = np.moveaxis(found, 1, 3) if self.sizes.settings.layout == "NCHW" else found

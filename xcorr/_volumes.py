@@ -193,11 +193,12 @@ def cut_planes(sizes: Sizes, first: int, end: int, itemsize: int, is_view: bool)
     """The planes of windows from `first` on that are done together: those that are a view, or few enough."""
     of_plane = sizes.gathered_bytes(itemsize)
     planes = max(1, GATHERED_BYTES // of_plane)
-    if not is_view:
+    begin, last = (min(max(bound, first), end) for bound in inside(sizes))
+    if not is_view or (first, end) != (begin, last):
         refuse_too_large("images", "the planes that one plane of windows sees", of_plane)
+    if not is_view:
         cuts = list(range(first, end, planes))
     else:
-        begin, last = (min(max(bound, first), end) for bound in inside(sizes))
         cuts = sorted({*range(first, begin, planes), *([begin] if begin < last else []), *range(last, end, planes)})
     return list(zip(cuts, [*cuts[1:], end], strict=True))
 
@@ -257,20 +258,20 @@ def images_of(volumes: Array, sizes: Sizes, piece: Piece, fill: Array, workers: 
     by_group = volumes[piece.first : piece.end].reshape(own, -1, height, width, groups, depth)
     if sizes.settings.layout == "NCHW":
         gathered: Array = empty((own, n_planes, groups, kernel, depth, height, width), volumes.dtype)
-        places, planes = gathered.transpose(0, 1, 3, 5, 6, 2, 4), by_group
+        places = gathered.transpose(0, 1, 3, 5, 6, 2, 4)
     else:
         gathered = empty((own, n_planes, height, width, groups, kernel, depth), volumes.dtype)
-        places, planes = gathered.transpose(0, 1, 5, 2, 3, 4, 6), by_group
+        places = gathered.transpose(0, 1, 5, 2, 3, 4, 6)
     of_channels = fill.reshape(groups, depth)
-
-    parts = min(own, n_gathering(workers, gathered.nbytes))
+    workers = workers if gathered.nbytes > PREPARED_BYTES else 1
+    parts = min(own, workers)
 
     def gather(task: int) -> None:
         part, plane = divmod(task, kernel)
         some = slice(own * part // parts, own * (part + 1) // parts)
-        copy_planes(planes[some], source[:, plane], places[some, :, plane], of_channels)
+        copy_planes(by_group[some], source[:, plane], places[some, :, plane], of_channels)
 
-    _workers.prepare(gather, kernel * parts, workers if gathered.nbytes > PREPARED_BYTES else 1)
+    _workers.prepare(gather, kernel * parts, workers)
     return gathered.reshape(sizes.image_shape(own * n_planes))
 
 
@@ -304,8 +305,3 @@ def copy_planes(volumes: Array, source: npt.NDArray[np.intp], target: Array, fil
         else:
             target[:, at:end] = volumes[:, source[at] : source[end - 1] + 1 : step]
         at = end
-
-
-def n_gathering(workers: int, n_bytes: int) -> int:
-    """Parts in which planes are gathered."""
-    return workers if n_bytes > PREPARED_BYTES else 1

@@ -83,6 +83,8 @@ def a_bank_for_many_calls() -> None:
 
 def shapes_methods_indices_windows() -> None:
     assert_type(xcorr.response_shape(image.shape, (3, 3), padding="same", stride=2), tuple[int, int])
+    assert_type(xcorr.response_shape((16000,), (400,), layout="NW", stride=160), tuple[int])
+    assert_type(xcorr.response_shape((9, 9, 9), (3, 3, 3), layout="NDHW"), tuple[int, int, int])
     assert_type(xcorr.choose_method(images.shape, kernels.shape, layout="NHW", dtype="f8"), str)
     assert_type(xcorr.explain(images.shape, kernels.shape, layout="NHW", boundary=("edge", "wrap")), xcorr.Explanation)
     assert_type(xcorr.window_index((28, 28), (3, 3), dilation=2), npt.NDArray[np.intp])
@@ -161,7 +163,7 @@ def wrong() -> None:
     xcorr.correlate(images, kernels, padding=1.5)  # type: ignore[call-overload]
     xcorr.correlate(images, kernels, boundary="mirror")  # type: ignore[call-overload]
     xcorr.correlate(images, kernels, stride="2")  # type: ignore[call-overload]
-    xcorr.correlate(images, kernels, dilation=(1, 2, 3))  # type: ignore[arg-type]
+    xcorr.correlate(images, kernels, dilation=("1", 2))  # type: ignore[arg-type]
     xcorr.correlate(images, kernels, method="spectral")  # type: ignore[call-overload]
     xcorr.correlate(images, kernels, reduce="most")  # type: ignore[call-overload]
     xcorr.correlate(images, kernels, reduce="max", over="images")  # type: ignore[call-overload]
@@ -176,7 +178,7 @@ def wrong() -> None:
     xcorr.Correlator(kernels, workers=2)  # type: ignore[call-arg]
     xcorr.Correlator(kernels, padding="sane")  # type: ignore[arg-type]
     xcorr.Correlator(kernels)(images, dtype=np.float64)  # type: ignore[call-overload]
-    xcorr.response_shape(28, 3)  # type: ignore[arg-type]
+    xcorr.response_shape(28, 3)  # type: ignore[call-overload]
     xcorr.choose_method((28, 28), (3, 3), precision=1)  # type: ignore[arg-type]
     xcorr.windows(images, 3)  # type: ignore[arg-type]
     xcorr.set_workers("2")  # type: ignore[arg-type]
