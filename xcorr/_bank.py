@@ -115,6 +115,13 @@ class Bank:
             np.concatenate([own[:, box[0], box[1]] for own in taps]), self.bias[group : group + 1, list(kernels)]
         )
 
+    def of_groups(self, some: slice) -> "Bank":
+        """The bank of some kernels of each group."""
+        kernels = self.kernels.reshape(self.n_groups, -1, *self.kernels.shape[1:])[:, some]
+        kernels = kernels.reshape(-1, *self.kernels.shape[1:])
+        bias = self.bias[:, some.start * self.parts : some.stop * self.parts]
+        return Bank(kernels, bias, self.parts, self.components, self.conjugate)
+
     def packed(self, engine: Engine, level: str, n_workers: int = 1, but: Hashable = None) -> tuple[Array, Array]:
         """The panels and their bias as this engine's micro-kernels read them, beside what is kept for another key."""
         key = panels_key(engine, level)

@@ -173,7 +173,7 @@ class Call(NamedTuple):
 
 def may_scale(plan: Plan) -> bool:
     """Whether scores may be made of responses while they are in a strip: not where sums are finished afterwards."""
-    return plan.method != "fft" or fold_of_plan(plan) is None
+    return plan.method != "fft" or (fold_of_plan(plan) is None and not plan.sizes.n_stretches)
 
 
 class Part(NamedTuple):

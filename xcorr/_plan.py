@@ -24,6 +24,9 @@ from xcorr._workers import refuse_too_large
 LARGEST_CACHED = 2**16
 """Padded columns outside of the image that a cached plan has: its tables take that many numbers."""
 
+LINES = 8
+"""Plans of stretches of a long line that are kept."""
+
 Array = npt.NDArray[Any]
 
 
@@ -70,6 +73,7 @@ class Plan:
         self.n_kernels = self.geometry.n_kernels // self.geometry.groups * self.parts
         self.take_response_sizes()
         self.engines: dict[tuple[str, str], Engine] = {}
+        self.lines: dict[tuple[int, int, int, str], Plan] = {}
         self.surely_fits = False
         self.forms: dict[str, str] = {}
         down, across = self.geometry.axes
@@ -150,6 +154,24 @@ class Plan:
     def without_roi(self) -> "Plan":
         """The plan of all responses, as they are."""
         return Plan(self.settings._replace(roi=None, reduce=None), self.level, *self.shapes)
+
+    def of_line(self, axis: int, length: int, n_kernels: int, dtype: str) -> "Plan":
+        """The plan of a line of so many pixels without padding, stride and dilation, and of so many kernels."""
+        key = axis, length, n_kernels, dtype
+        plan = self.lines.get(key)
+        if plan is None:
+            images, images_dtype, kernels, kernels_dtype = self.shapes
+            place, of_kernels = self.layout.images[1 + axis], self.layout.kernels[0]
+            images = (*images[:place], length, *images[place + 1 :])
+            if of_kernels >= 0:
+                kernels = (*kernels[:of_kernels], n_kernels, *kernels[of_kernels + 1 :])
+            settings = self.settings._replace(padding=((0, 0), (0, 0)), stride=(1, 1), dilation=(1, 1), roi=None)
+            settings = settings._replace(method="fft", overflow="raise", reduce=None, dtype=dtype)
+            plan = Plan(settings, self.level, images, images_dtype, kernels, kernels_dtype)
+            if len(self.lines) >= LINES:
+                self.lines.clear()
+            self.lines[key] = plan
+        return plan
 
     def check_it_fits(self) -> None:
         """MemoryError if the bank, or one row of responses, surely needs more workspace than a call may have."""

@@ -6,8 +6,16 @@ from typing import Any
 
 import numpy.typing as npt
 
-from xcorr._arrays import in_pieces
+from xcorr._arrays import in_order, in_pieces
 from xcorr._axes import Axis, Geometry
+
+
+def largest_of(job: Any) -> int:
+    """The largest absolute value of a call's integer pixels, or of what its padding holds."""
+    plan = job.plan
+    pixels = in_order(job.images, plan.layout.images)
+    largest = largest_pixel(pixels, plan.geometry, plan.settings.boundary)
+    return max(largest, *(abs(int(number.real)) for number in job.fill))
 
 
 def largest_pixel(images: npt.NDArray[Any], geometry: Geometry, boundary: tuple[str, ...]) -> int:

@@ -132,9 +132,7 @@ def largest_response(job: Job) -> int:
     kernel_reach, bias_reach = job.bank.reach
     magnitude = largest_magnitude(plan.types.images)
     if magnitude * kernel_reach + bias_reach > EXACT_FLOAT64:
-        pixels = in_order(job.images, plan.layout.images)
-        magnitude = _reach.largest_pixel(pixels, plan.geometry, plan.settings.boundary)
-        magnitude = max(magnitude, *(abs(int(number.real)) for number in job.fill))
+        magnitude = _reach.largest_of(job)
     return magnitude * kernel_reach + bias_reach
 
 

@@ -13,16 +13,14 @@ import numpy as np
 
 from xcorr._arrays import copy_in_pieces, in_order, some_images
 from xcorr._axes import Geometry, Span
-from xcorr._bank import Bank, spectra_key
+from xcorr._bank import spectra_key
 from xcorr._dtypes import Types
 from xcorr._engine import Reducer
-from xcorr._layouts import arranged
-from xcorr._methods import direct, sections
+from xcorr._methods import digits, direct, sections, stretches
 from xcorr._methods.asked import Area, Array, Box, Job, Limits, Part, Plan
 from xcorr._methods.lines import (
     Fold,
     add_last_taps,
-    add_last_taps_of,
     along_line,
     ends,
     folded_axes,
@@ -30,11 +28,11 @@ from xcorr._methods.lines import (
     from_first_window,
     has_last_taps,
     line_of,
-    padded_job,
-    reaches_padding,
     with_rows,
 )
 from xcorr._methods.sections import cheapest, chunk, fold_of, rounds_right, sizes_of, spectrum_bytes, workspace
+from xcorr._reach import largest_of
+from xcorr._units import count_word
 from xcorr._workers import refuse_too_large
 
 BOUND = "normwise"
@@ -49,8 +47,9 @@ OF_LINE = 8_000_000
 0.2 ms prepared, 0.4 ms else. 2026-11-27, AMD EPYC (Zen 3), level v3, 1 worker: one kernel of 64 to 2000 taps along
 3,000 to 1,000,000 pixels, both ways forced."""
 
-MAP_BYTES = 2**25
-"""Bytes of a line's responses that wait for the taps behind the last whole row before they are reduced; not tuned."""
+
+OF_DIGITS = 0.7
+"""Share of the direct method's time that products of digits may take, as both are reckoned; not tuned."""
 
 
 def obstacle(geometry: Geometry, types: Types) -> str:
@@ -74,8 +73,8 @@ def cost(geometry: Geometry, types: Types) -> int:
     on 256x256 at 8x8. 2026-11-27, AMD EPYC (Zen 5), level v4, 1 worker.
     """
     sizes = sizes_of(geometry, types)
-    beside = 0 if line_of(geometry) is None else OF_LINE
-    return beside + cheapest(sizes)[1] * 4 // (4 if types.exact else sizes.item)
+    n_lines = max(sizes.n_stretches, int(line_of(geometry) is not None))
+    return n_lines * OF_LINE + cheapest(sizes)[1] * 4 // (4 if types.exact else sizes.item)
 
 
 def effort(plan: Plan) -> int:
@@ -110,7 +109,8 @@ def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, 
     """The bytes of the spectra that are there at once, and of the workspaces."""
     section, sizes = job.plan.section[0], job.plan.sizes
     spectra = int(chunk(section, sizes) * spectrum_bytes(section, sizes)) * sizes.groups
-    return spectra, int(workspace(section, sizes)) * n_workers
+    waiting = stretches.STRETCH_BYTES + stretches.MAP_BYTES if sizes.n_stretches else 0
+    return spectra, int(workspace(section, sizes)) * n_workers + waiting
 
 
 def reasons(plan: Plan) -> list[str]:
@@ -121,6 +121,8 @@ def reasons(plan: Plan) -> list[str]:
     fold = fold_of_plan(plan)
     if fold is not None and fold.kernel_rows > 1:
         found.append(f"kernels are folded to {fold.kernel_rows} rows of {fold.length} taps, images to rows of as many")
+    if plan.sizes.n_stretches:
+        found.append(f"the line is done in {count_word(plan.sizes.n_stretches)} stretches, with their padding")
     return found
 
 
@@ -137,11 +139,14 @@ class Sections(NamedTuple):
 
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number."""
-    if job.plan.layout.images[1] < 0:
-        job, result = with_rows(job, result)
     plan, axis, fold = job.plan, job.plan.layout.response[0], fold_of_plan(job.plan)
-    by_image = reaches_padding(plan.geometry, fold) or needs_map(job, result, fold)
-    if job.n_images > 1 and fold is not None and (plan.geometry.whole or by_image):
+    waits = isinstance(result, Reducer) and fold is not None and has_last_taps(job, fold)
+    if plan.sizes.n_stretches or waits:
+        return stretches.run(job, result, limits, lambda part, to, own: run(part, to, summed, own))
+    if plan.layout.images[1] < 0:
+        job, result = with_rows(job, result)
+        plan = job.plan
+    if job.n_images > 1 and fold is not None and plan.geometry.whole:
         own = (run(job.of_images(n, n + 1), some_images(result, axis, n, n + 1), summed, limits)
                for n in range(job.n_images))  # fmt: skip
         return all(list(own))
@@ -162,10 +167,27 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
 def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bound: int) -> bool:
     """All responses, which are whole numbers of at most that magnitude: rounded where that is proven to be right.
 
-    Elsewhere they are done directly, in sums of the type, in which they are exact.
+    Elsewhere they are done digit by digit, or directly, in sums of the type, in which they are exact.
     """
-    if rounds_right(bound, job.plan.sizes, job.plan.section[0]):
+    plan, bank = job.plan, job.bank
+    waits = isinstance(result, Reducer) and fold_of_plan(plan) is not None
+    if plan.sizes.n_stretches or waits:
+        return stretches.run(job, result, limits, lambda part, to, own: run_exactly(part, to, summed, own, bound))
+
+    def is_proven(bound: int) -> bool:
+        return rounds_right(bound, plan.sizes, plan.section[0])
+
+    if is_proven(bound):
         return run(job, result, "f8", limits)
+    largest = largest_of(job)
+    if is_proven(largest * bank.reach[0] + bank.reach[1]):
+        return run(job, result, "f8", limits)
+    if limits is None and isinstance(result, np.ndarray) and result.dtype == np.int64:
+        most = plan.multiply_adds / plan.section[1] * OF_DIGITS
+        counts = digits.counts_for(job, largest, is_proven, most)
+        if counts is not None:
+            digits.run(job, result, largest, counts, lambda part, to: run(part, to, "f8", None))
+            return True
     return direct.run(job, result, summed, limits)
 
 
@@ -203,44 +225,28 @@ def transform(job: Job, result: Any, summed: str, limits: Limits | None, all_are
     fold = fold_of_plan(plan)
     fits, sections = True, Sections([], None, [])
     whole = line = job
-    responses, line_bytes = result, 0
     if fold is not None:
-        line, line_bytes = line_job(job, fold)
+        line = from_first_window(job, fold.line)
         job, responses = folded_job(line, result, fold)
-    waits = fold if needs_map(job, result, fold) else None
-    if waits is not None:
-        at_once = min(at_once, most_in_map(job, waits))
+    else:
+        responses = result
     for first in range(0, bank.n_kernels, at_once):
         end = min(first + at_once, bank.n_kernels)
         spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once, job.most_workers)
-        job.beside = plan.table_bytes + spectra.nbytes + line_bytes
+        job.beside = plan.table_bytes + spectra.nbytes
         job.packed_as = spectra_key(engine, plan.level.name)
-        some, chosen = range(first, end), dict[str, Any](limits=limits, spectra_of=(first, exponents))
-        if waits is not None:
-            responses = np.empty(map_shape(job, waits, some), engine.summed)
-            chosen["kernels"] = places_in_map(bank, some)
-        call = job.call(engine, responses, (spectra, bias), **chosen)
+        call = job.call(engine, responses, (spectra, bias), limits=limits, spectra_of=(first, exponents))
         job.share_out(call)
         fits &= not call.overflowed
-        if waits is not None:
-            reduce_map(line, responses, result, waits, summed, some, call.areas(False))
         if end == bank.n_kernels and fold is not None:
             done = along_line(call.areas(False), fold) if all_areas else None
             sections = Sections(along_line(call.areas(True), fold), done, ends(whole, fold, job.n_images))
         elif end == bank.n_kernels and (handed_back := inside(call.areas(True), engine.clip)):
             sections = Sections(handed_back, inside(call.areas(False), engine.clip) if all_areas else None, [])
         del spectra, call  # before the next ones are made
-    if fold is not None and fold.kernel_rows > 1 and not isinstance(result, Reducer):
+    if fold is not None and has_last_taps(line, fold):
         add_last_taps(line, result, fold, summed)
     return fits, sections
-
-
-def line_job(job: Job, fold: Fold) -> tuple[Any, int]:
-    """The job with images that begin where the line's pieces do, and the bytes of one that was copied for that."""
-    if not reaches_padding(job.plan.geometry, fold):
-        return from_first_window(job, fold.line), 0
-    line = padded_job(job, fold.line)
-    return line, line.images.nbytes
 
 
 def inside(areas: list[Area], clip: Span | None) -> list[Area]:
@@ -260,49 +266,6 @@ def common(first: int, count: int, begin: int, length: int) -> tuple[int, int]:
     """What so many places from `first` on have in common with those from `begin` on, counted from there."""
     start = max(first - begin, 0)
     return start, min(first + count - begin, length) - start
-
-
-# --- a line whose responses are reduced, but only after taps behind the last whole row were added to them -------------
-
-
-def needs_map(job: Job, result: Any, fold: Fold | None) -> bool:
-    """Whether responses have to wait for those taps."""
-    return isinstance(result, Reducer) and fold is not None and has_last_taps(job, fold)
-
-
-def most_in_map(job: Job, fold: Fold) -> int:
-    """Kernels of each group whose responses wait together."""
-    of_kernel = job.bank.n_groups * fold.n_rows * fold.length * job.plan.types.item
-    refuse_too_large("images", "a line's responses, which taps are added to before they are reduced,", of_kernel)
-    return int(max(1, MAP_BYTES // of_kernel))
-
-
-def map_shape(job: Job, fold: Fold, some: range) -> tuple[int, ...]:
-    """The shape of the responses of one image's pieces and of some kernels of each group."""
-    return arranged((1, fold.n_rows, fold.length, job.bank.n_groups * len(some)), job.plan.layout.response)
-
-
-def places_in_map(bank: Bank, some: range) -> Array:
-    """Places of the responses of the bank's kernels; those that are not computed are anywhere."""
-    places = np.zeros((bank.n_groups, bank.n_kernels), np.intp)
-    places[:, some.start : some.stop] = np.arange(bank.n_groups * len(some)).reshape(bank.n_groups, len(some))
-    return places.reshape(-1)
-
-
-def reduce_map(
-    job: Job, responses: Array, result: Any, fold: Fold, summed: str, some: range, areas: list[Area]
-) -> None:
-    """Adds the last taps to some kernels' responses, and reduces those of the areas that were transformed."""
-    plan, bank = job.plan, job.bank
-    ordered = np.ascontiguousarray(in_order(responses, plan.layout.response)[0])  # (rows, columns, kernels)
-    add_last_taps_of(job, ordered.reshape(-1, ordered.shape[2]), fold, summed, 0, some)
-    left_out = bank.handed_back(plan.engine(summed).largest_exponent)
-    reducer = result.along(fold.line.first, fold.length)
-    for image, group, first_row, n_rows, _, _ in areas:
-        kernels = np.arange(some.start, some.stop) + group * bank.n_kernels
-        kernels[left_out[group, some.start : some.stop]] = -1
-        own = ordered[first_row : first_row + n_rows, :, group * len(some) : (group + 1) * len(some)]
-        reducer.take(summed, np.ascontiguousarray(own), image, first_row, 0, kernels, plan.level.table)
 
 
 def do_ends(job: Job, result: Array, summed: str, limits: Limits | None, areas: list[Area]) -> bool:

@@ -12,8 +12,7 @@ import numpy as np
 
 from xcorr._arrays import in_order, some_images
 from xcorr._axes import Axis, Geometry
-from xcorr._dtypes import Types
-from xcorr._engine import Reducer, fill_source_indices
+from xcorr._engine import Reducer
 from xcorr._layouts import with_row
 from xcorr._methods.asked import Area, Array, Job
 
@@ -32,10 +31,6 @@ SHORTEST_ROW = 0.75
 
 OF_LAST_TAP = 20
 """Multiply-adds of the direct method that one with a tap behind the last whole row takes as long as; not tuned."""
-
-PADDED_BYTES = 2**25
-"""Bytes of a line with its padding up to which it is copied, one image after the other, if kernels are folded; no
-section of theirs needs the workspace for them."""
 
 SUMS_AT_ONCE = 2**16
 """Sums of products with the taps behind the last whole row that are there at once."""
@@ -75,27 +70,19 @@ def line_of(geometry: Geometry) -> Line | None:
     return None
 
 
-def kernel_folds(line: Line, along: Axis, channels: int, types: Types, sides: tuple[int, ...]) -> list[Fold]:
-    """Folds of the kernels, one for each side of a section that a row of pixels fits.
+def kernel_folds(axis: int, along: Axis, sides: tuple[int, ...]) -> list[Fold]:
+    """Folds of the kernels of a line without padding, one for each side of a section that a row of pixels fits.
 
     The length of a row leaves few multiply-adds to the direct method: of windows behind the last whole row, and of taps
-    there, of which none may be where they cannot be added to stored responses. Windows that reach into the padding are
-    of the pieces, too, if the padded line is no larger than `PADDED_BYTES`.
+    there.
     """
-    if along.padded * channels * types.images.itemsize <= PADDED_BYTES:
-        line = Line(line.axis, 0, along.outputs)
-    found, windows = [], line.end - line.first
-    adds = types.stored == types.sums and types.sums.kind == "f" and not types.is_complex
-    for side in sides if along.kernel >= LONG_KERNEL and along.dilation == 1 else ():
+    found, line = [], Line(axis, 0, along.outputs)
+    for side in sides:
         longest = (side + 1) // 2
-        lengths = [
-            length
-            for length in range(int(longest * SHORTEST_ROW) + 1, min(longest, windows, along.kernel) + 1)
-            if adds or along.kernel % length == 0
-        ]
+        lengths = range(int(longest * SHORTEST_ROW) + 1, min(longest, line.end, along.kernel // 2) + 1)
         if lengths:
-            length = min(lengths, key=lambda length: left_over(windows, along.kernel, length))
-            found.append(Fold(line, windows // length, length, along.kernel // length))
+            length = min(lengths, key=lambda length: left_over(line.end, along.kernel, length))
+            found.append(Fold(line, line.end // length, length, along.kernel // length))
     return found
 
 
@@ -111,11 +98,6 @@ def folded_axes(along: Axis, fold: Fold) -> tuple[tuple[int, ...], ...]:
         return down, (2 * fold.length - 1, fold.length, 0, 1, 1, fold.length)
     reached = fold.length + along.effective - 1
     return (fold.n_rows, 1, 0, 1, 1, fold.n_rows), (reached, along.kernel, 0, 1, along.dilation, fold.length)
-
-
-def reaches_padding(geometry: Geometry, fold: Fold | None) -> bool:
-    """Whether windows of the pieces reach into the padding."""
-    return fold is not None and fold.line != line_of(geometry)
 
 
 def with_rows(job: Job, result: Any) -> tuple[Any, Any]:
@@ -135,19 +117,6 @@ def plan_with_rows(plan: Any) -> Any:
     if plan.geometry.whole:
         rowed.without_roi = plan_with_rows(plan.without_roi)
     return rowed
-
-
-def padded_job(job: Job, line: Line) -> Any:
-    """The job with a copy of the only image, which has its padding."""
-    plan, along, job = job.plan, job.plan.geometry.axes[line.axis], copy.copy(job)
-    places = np.empty(along.padded, np.intp)
-    fill_source_indices(places, -along.before, along.length, plan.settings.boundary[line.axis])
-    axes = plan.layout.images
-    job.images = np.take(job.images, places, axes[1 + line.axis])
-    is_complex = job.images.dtype.kind == "c"
-    fill = np.array([number if is_complex else number.real for number in job.fill]).astype(job.images.dtype)
-    in_order(job.images, axes).swapaxes(1, 1 + line.axis)[:, places < 0] = fill
-    return job
 
 
 def from_first_window(job: Job, line: Line) -> Any:
@@ -184,11 +153,11 @@ def pieces(array: Array, axes: tuple[int, ...], fold: Fold, first: int, sizes: t
 
 def add_last_taps(job: Job, result: Array, fold: Fold, summed: str) -> None:
     """Adds the products with the taps behind the last whole row, to the responses of the pieces."""
-    layout, some = job.plan.layout, range(job.bank.n_kernels)
+    layout = job.plan.layout
     for index in range(job.n_images if has_last_taps(job, fold) else 0):
         own = in_order(some_images(result, layout.response[0], index, index + 1), layout.response)
         own = own.swapaxes(1, 1 + fold.line.axis)[0, :, 0]
-        add_last_taps_of(job, own[fold.line.first : fold.end], fold, summed, index, some)
+        add_last_taps_of(job, own[fold.line.first : fold.end], fold, summed, index)
 
 
 def has_last_taps(job: Job, fold: Fold) -> bool:
@@ -198,29 +167,31 @@ def has_last_taps(job: Job, fold: Fold) -> bool:
 
 
 @np.errstate(all="ignore")
-def add_last_taps_of(job: Job, responses: Array, fold: Fold, summed: str, image: int, some: range) -> None:
-    """The same to the responses (windows, groups' kernels) of one image and some kernels of each group."""
+def add_last_taps_of(job: Job, responses: Array, fold: Fold, summed: str, image: int) -> None:
+    """The same to the responses (windows, kernels of all groups) of one image, which have a type that holds sums."""
     plan, bank = job.plan, job.bank
-    done = fold.kernel_rows * fold.length
+    done, n_own, depth = fold.kernel_rows * fold.length, bank.n_kernels // bank.parts, bank.kernels.shape[3]
     last = bank.kernels.swapaxes(1, 1 + fold.line.axis)[:, done:, 0]
-    at_once = max(1, SUMS_AT_ONCE // bank.n_kernels)
+    last = last.conj() if bank.parts > 1 and bank.conjugate else last
+    dtype = np.result_type(summed, np.complex64) if bank.parts > 1 else np.dtype(summed)
+    at_once = max(1, SUMS_AT_ONCE // n_own)
     pixels = in_order(some_images(job.images, plan.layout.images[0], image, image + 1), plan.layout.images)
     pixels = pixels.swapaxes(1, 1 + fold.line.axis)[0, :, 0]
     for group in range(bank.n_groups):
-        kernels = slice(group * bank.n_kernels + some.start, group * bank.n_kernels + some.stop)
-        own = responses[:, group * len(some) : (group + 1) * len(some)]
-        for first in range(0, len(own), at_once):
-            end = min(first + at_once, len(own))
-            reached = pixels[first + done :, group * plan.depth :]
-            own[first:end] += sums_of(reached, last[kernels], end - first, summed)
+        kernels = slice(group * n_own, (group + 1) * n_own)
+        for first in range(0, len(responses), at_once):
+            end = min(first + at_once, len(responses))
+            reached = pixels[first + done :, group * depth :]
+            sums = sums_of(reached, last[kernels], end - first, dtype)
+            responses[first:end, kernels] += sums.astype(responses.dtype, copy=False)
 
 
-def sums_of(pixels: Array, kernels: Array, n_windows: int, summed: str) -> Array:
+def sums_of(pixels: Array, kernels: Array, n_windows: int, dtype: np.dtype[Any]) -> Array:
     """Sums (windows, kernels) of (pixels, channels), others behind them, with kernels of (taps, channels)."""
-    sums = np.zeros((n_windows, len(kernels)), summed)
+    sums = np.zeros((n_windows, len(kernels)), dtype)
     for tap, channel in np.ndindex(kernels.shape[1:]):
-        own = pixels[tap : tap + n_windows, channel].astype(summed)
-        sums += np.multiply.outer(own, kernels[:, tap, channel].astype(summed))
+        own = pixels[tap : tap + n_windows, channel].astype(dtype)
+        sums += np.multiply.outer(own, kernels[:, tap, channel].astype(dtype))
     return sums
 
 

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from xcorr._axes import Geometry
 from xcorr._cache import remembered
 from xcorr._dtypes import Types
-from xcorr._methods.lines import PADDED_BYTES, Fold, kernel_folds, left_over, line_of
+from xcorr._methods.lines import LONG_KERNEL, Fold, kernel_folds, left_over, line_of
+from xcorr._methods.stretches import STRETCH_BYTES, count_stretches, is_plain, lone_axis, of_stretch
 from xcorr._workers import WORKSPACE_LIMIT
 
 SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 512, 640, 768, 1024, 1280, 1536, 2048)
@@ -84,6 +85,7 @@ class Sizes(NamedTuple):
     item: int
     is_line: bool = False  # folded: pieces of one row of windows are the rows of a section
     fold: Fold | None = None  # of folded kernels: the sizes are those of the pieces then
+    n_stretches: int = 0  # that a line is done in, whose sizes these are; 0 where it is not cut
 
 
 def sizes_of(geometry: Geometry, types: Types) -> Sizes:
@@ -96,30 +98,50 @@ def sizes_of(geometry: Geometry, types: Types) -> Sizes:
         8 if types.exact else types.sums.itemsize,
     )
     line = line_of(geometry)
-    if line is None:
-        return Sizes(down.span, across.span, down.effective, across.effective, down.stride, across.stride, *more)
-    along = geometry.axes[line.axis]
-    unfolded = Sizes(1, line.end - line.first, 1, along.effective, 1, 1, *more, True)
-    found = {unfolded: 0}
-    for fold in kernel_folds(line, along, geometry.channels, types, SIZES):
-        sizes = Sizes(fold.n_rows, fold.length, fold.kernel_rows, fold.length, 1, 1, *more, False, fold)
-        found[sizes] = left_over(fold.line.end - fold.line.first, along.kernel, fold.length)
+    found = {Sizes(down.span, across.span, down.effective, across.effective, down.stride, across.stride, *more): 0}
+    if line is not None:
+        along, inside = geometry.axes[line.axis], line.end - line.first
+        found = {Sizes(1, inside, 1, along.effective, 1, 1, *more, True): (along.outputs - inside) * along.kernel}
+    found |= folded_sizes(geometry, types, more)
+    if n_stretches := count_stretches(geometry, types, SIZES[-1]):
+        own = sizes_of(*of_stretch(geometry, types))._replace(n_stretches=n_stretches)
+        found[own] = 0
+        if own.fold is not None:
+            taps = geometry.axes[own.fold.line.axis].kernel
+            found[own] = n_stretches * left_over(own.fold.line.end, taps, own.fold.length)
     costs = {
-        sizes: cost + left * KERNELS * sizes.depth
-        for sizes, left in found.items()
+        sizes: cost + adds_left * KERNELS * sizes.depth
+        for sizes, adds_left in found.items()
         for section, cost in (cheapest(sizes._replace(n_kernels=KERNELS)),)
         if section
     }
-    return min(costs, key=lambda sizes: costs[sizes], default=unfolded)
+    return min(costs, key=lambda sizes: costs[sizes], default=next(iter(found)))
+
+
+def folded_sizes(geometry: Geometry, types: Types, more: tuple[int, int, int, int]) -> dict[Sizes, int]:
+    """Sizes of a line whose kernels are folded, and the multiply-adds of a channel that are left to the direct method.
+
+    There are none where it is to be cut into stretches first.
+    """
+    axis = lone_axis(geometry)
+    if axis is None or geometry.axes[axis].kernel < LONG_KERNEL:
+        return {}
+    along = geometry.axes[axis]
+    if not is_plain(along, geometry.channels, types):
+        return {}
+    found = {}
+    for fold in kernel_folds(axis, along, SIZES):
+        sizes = Sizes(fold.n_rows, fold.length, fold.kernel_rows, fold.length, 1, 1, *more, False, fold)
+        found[sizes] = left_over(along.outputs, along.kernel, fold.length)
+    return found
 
 
 def fold_of(geometry: Geometry, sizes: Sizes, section: "Section") -> Fold | None:
     """The line of a geometry in pieces: as long as a section's rows, or as the rows of folded kernels."""
-    line = line_of(geometry)
-    if line is None:
-        return None
-    if sizes.fold is not None:
+    if sizes.fold is not None or not sizes.is_line or sizes.n_stretches:
         return sizes.fold
+    line = line_of(geometry)
+    assert line is not None
     length = int(section.valid_columns)
     return Fold(line, (line.end - line.first) // length, length)
 
@@ -133,7 +155,7 @@ def cheapest(sizes: Sizes) -> tuple[Section | None, int]:
     few = sizes._replace(n_kernels=KERNELS)
     sections = all_sections(few)
     costs = section_cost(sections, few)
-    limit = WORKERS_LIMIT if few.fold is None else WORKERS_LIMIT - PADDED_BYTES
+    limit = WORKERS_LIMIT if few.fold is None else WORKERS_LIMIT - STRETCH_BYTES
     fits = (workspace(sections, few) <= limit) & (chunk(sections, few) >= 1)
     if not fits.any():
         return None, 0
@@ -219,9 +241,9 @@ def least_bytes(sizes: Sizes) -> int:
 
 
 def section_cost(section: Section, sizes: Sizes) -> Any:
-    """Cost of one image, in multiply-adds of the direct method."""
+    """Cost of one image, all its stretches, in multiply-adds of the direct method."""
     constants = PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE, SPILL
-    return np.tensordot(constants, counts(section, sizes), axes=1)
+    return np.tensordot(constants, counts(section, sizes), axes=1) * max(1, sizes.n_stretches)
 
 
 def counts(section: Section, sizes: Sizes) -> Any:
