@@ -18,10 +18,10 @@ from xcorr._memory import empty
 from xcorr._methods.asked import Array, Job
 
 MOST_DIGITS = 4
-"""Of a pixel or a tap."""
+"""Digits of a pixel or a tap at most."""
 
 MOST_PIXELS, MOST_TAPS = 2**22, 2**22
-"""Of images that are cut at once, a half of what the only one of them may have; of a bank that is cut at all."""
+"""Pixels of images that are cut at once, half of what a lone one may have; taps of a bank that is cut at all."""
 
 Proven = Callable[[int], bool]
 Respond = Callable[[Job, Array], bool]

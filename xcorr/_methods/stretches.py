@@ -216,7 +216,7 @@ def responses_taken(stretch: Stretch, stride: int, first: int, count: int) -> Ta
 def pixels_of(
     images: Array, plan: Any, along: Axis, axis: int, stretch: Stretch, n_pixels: int, fill: tuple[complex, ...]
 ) -> Array:
-    """So many pixels of images from a stretch's first window on: a view, or a copy with what they have of the padding.
+    """Pixels of images from a stretch's first window on, in a view or in a copy with what they have of the padding.
 
     What lies behind the padding is 0.
     """
