@@ -108,6 +108,65 @@ def test_windows_may_be_as_far_apart_as_there_are_numbers():
     assert xcorr.correlate(np.ones((4, 4)), np.ones((2, 2)), stride=2**62).tolist() == [[4.0]]
 
 
+FAR = 2**40
+LONE = {"padding": ((FAR, FAR), (0, 0), (0, 0)), "stride": (FAR, 1, 1), "layout": "NDHW"}
+
+
+@pytest.mark.parametrize("boundary", ["constant", "edge", "wrap"])
+def test_windows_far_apart_need_no_table_of_what_lies_between_them(boundary):
+    volume, kernel = np.arange(1.0, 28).reshape(3, 3, 3), np.ones((1, 2, 2))
+    response = xcorr.correlate(volume, kernel, boundary=boundary, **LONE)
+    scores = xcorr.match(volume, kernel, boundary=boundary, fill_value=0, score="correlation", min_overlap=0, **LONE)
+    assert scores.tolist() == response.tolist()
+    assert response[1].tolist() == xcorr.correlate(volume[0], kernel[0]).tolist()
+    words = {"boundary": boundary, "padding": ((0, 0), (FAR, FAR)), "stride": (1, FAR)}
+    bank = xcorr.gradient_kernels(volume[0], np.ones((2, 3, 9)), (2, 2), **words)
+    seen = {"constant": [[0, 1]], "edge": [[0, 0], [0, 1], [2, 2]], "wrap": [[2, 0], [0, 1], [1, 2]]}[boundary]
+    columns = volume[0][:, seen].sum(axis=1)
+    assert bank.tolist() == [[(columns[0] + columns[1]).tolist(), (columns[1] + columns[2]).tolist()]] * 9
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: xcorr.windows(np.ones((6, 6)), (3, 3), dilation=FAR, padding=FAR), MemoryError, "images: .* padded"),
+        (
+            lambda: xcorr.fold(
+                np.ones((3, 1, 1)), (1, 1), (1, 1), padding=((FAR, FAR), (0, 0)), stride=(FAR, 1), boundary="edge"
+            ),
+            MemoryError,
+            "image_shape: .* sums",
+        ),
+        (
+            lambda: xcorr.fold(
+                np.ones((3, 1, 2)), (1, 2**20), (1, 2), padding=((2**58, 2**58), (0, 0)), stride=(2**58, 2**20)
+            ),
+            ValueError,
+            "image_shape: the bytes",
+        ),
+        (lambda: xcorr.fold(np.ones((1, 1, 1)), (2**31, 2**31), (1, 1), stride=2**31), ValueError, "image_shape: the"),
+        (
+            lambda: xcorr.gradient_kernels(
+                np.ones((3, 3)), np.ones((1, 1, 9)), (2, 2), padding=2**27, dilation=2**28 + 2, boundary="edge"
+            ),
+            MemoryError,
+            "padding: .* tables",
+        ),
+    ],
+)
+def test_what_is_too_far_away_is_refused_by_name(call, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        call()
+
+
+def test_borders_of_many_wraps_are_folded_back_at_once():
+    before = 3 * 2**13
+    for boundary in ("reflect", "symmetric", "wrap"):
+        words = {"padding": ((before, 0),), "boundary": boundary, "layout": "NW"}
+        folded = xcorr.fold(np.ones((before + 3, 1), np.int16), (3,), (1,), **words)
+        assert folded.tolist() == np.bincount(np.pad(np.arange(3), (before, 0), boundary)).tolist()
+
+
 class Masked:
     """A table that becomes a masked array."""
 

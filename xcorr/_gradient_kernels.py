@@ -218,8 +218,8 @@ class Call(NamedTuple):
         of the kernel that see pixels of one residue modulo the stride.
         """
         *_, last = axes = self.sizes.axes
-        sides = zip(axes, self.sizes.boundary, area, strict=True)
-        lines = [self.pixels(axis, word, *along) for axis, word, along in sides][:-1]
+        sides = zip(axes[:-1], self.sizes.boundary[:-1], area[:-1], strict=True)
+        lines = [self.pixels(axis, word, *along) for axis, word, along in sides]
         first, count = area[-1]
         counts = [line.n_places for line in lines]
         kernels, bank = self.turned_responses(g), None
@@ -242,8 +242,7 @@ class Call(NamedTuple):
 
     def pixels(self, axis: Axis, boundary: str, first: int, count: int) -> Runs:
         """The pixels that so many windows of an axis see, from one on."""
-        reached = (count - 1) * axis.stride + axis.effective
-        return runs_of(first * axis.stride - axis.before, reached, 1, axis.length, boundary)
+        return runs_of(first * axis.stride - axis.before, axis.reach(count), 1, axis.length, boundary)
 
     def of_turned(self, dtype: Any) -> Settings:
         """The settings of a correlation with responses as kernels, whose rows are one tap of many channels."""

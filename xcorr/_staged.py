@@ -10,9 +10,13 @@ import numpy.typing as npt
 from xcorr import _workers
 from xcorr._arrays import copy_in_pieces
 from xcorr._engine import fill_source_indices
+from xcorr._workers import refuse_too_large
 
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.intp]
+
+TABLES = 32
+"""Bytes that are taken for each place in the padding while the places are told what they have."""
 
 PER_WORKER = 2**19
 """Bytes that are worth another worker: copies of fewer take less time than a helper needs to come."""
@@ -48,22 +52,26 @@ def runs_of(first: int, count: int, step: int, length: int, boundary: str) -> Ru
     """The pixels at so many places of a padded axis, a step apart, from one on."""
     before = min(count, max(0, -(first // step)))
     end = max(before, min(count, (length - 1 - first) // step + 1))
-    if boundary == "constant" or (before == 0 and end == count):
-        own = [(slice(before, end), run(first + before * step, end - before, step))] if end > before else []
+    own = [(slice(before, end), run(first + before * step, end - before, step))] if end > before else []
+    if boundary == "constant":
         return Runs(count, own, before > 0 or end < count)
-    every = np.empty((count - 1) * step + 1, np.intp)
-    fill_source_indices(every, first, length, boundary)
-    return Runs(count, list(pieces_of(every[::step])), False)
+    refuse_too_large("padding", "tables of the padding along an axis", TABLES * (before + count - end))
+    sides = []
+    for begin, stop in ((0, before), (end, count)):
+        indices = np.empty(stop - begin, np.intp)
+        fill_source_indices(indices, first + begin * step, length, boundary, step)
+        sides.append(list(pieces_of(indices, begin)))
+    return Runs(count, [*sides[0], *own, *sides[1]], False)
 
 
-def pieces_of(indices: Indices) -> Iterator[tuple[slice, slice]]:
-    """Slices of places, and of what they have: one number, or numbers at one distance."""
+def pieces_of(indices: Indices, begin: int) -> Iterator[tuple[slice, slice]]:
+    """Slices of places, from `begin` on, and of what they have: one number, or numbers at one distance."""
     apart, first = np.diff(indices), 0
     changes = np.flatnonzero(apart[1:] != apart[:-1]) + 1
     while first < len(indices):
         later = np.searchsorted(changes, first + 1)
         end = int(changes[later]) + 1 if later < len(changes) else len(indices)
-        yield slice(first, end), slice_of(indices[first:end])
+        yield slice(begin + first, begin + end), slice_of(indices[first:end])
         first = end
 
 

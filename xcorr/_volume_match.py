@@ -240,12 +240,14 @@ class ScoreCall(VolumeCall):
     def source_rows(self) -> npt.NDArray[np.intp]:
         """The row of the volume that each row of an image has, -1 for the fill value; by rows, each row of windows."""
         down, (first, count) = self.sizes.geometry.axes[1], self.sizes.area[1]
-        places = np.empty(down.reached, np.intp)
-        fill_source_indices(places, -down.before, down.length, self.owner.scoring.settings.boundary[1])
+        boundary = self.owner.scoring.settings.boundary[1]
         if not self.plan.by_row:
+            places = np.empty(down.reached, np.intp)
+            fill_source_indices(places, -down.before, down.length, boundary)
             return places
-        at = (first + np.arange(count))[:, np.newaxis] * down.stride + np.arange(down.kernel) * down.dilation
-        found: npt.NDArray[np.intp] = places[at]
+        found = np.empty((count, down.kernel), np.intp)
+        for window, own in enumerate(found, first):
+            fill_source_indices(own, window * down.stride - down.before, down.length, boundary, down.dilation)
         return found
 
     def reduce_piece(self, piece: Piece) -> list[Array]:

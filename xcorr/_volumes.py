@@ -232,12 +232,10 @@ def sources(sizes: Sizes, piece: Piece) -> npt.NDArray[np.intp]:
     """The plane of the volume that each plane of windows has under each plane of a kernel, -1 for the fill value."""
     planes, skipped = sizes.planes, sizes.area[0][0]
     first = (skipped + piece.first_plane) * planes.stride - planes.before
-    n_planes = piece.counts[1]
-    places = np.empty((n_planes - 1) * planes.stride + planes.effective, np.intp)
-    fill_source_indices(places, first, planes.length, sizes.boundary)
-    at = np.arange(n_planes)[:, np.newaxis] * planes.stride + np.arange(planes.kernel) * planes.dilation
-    found: npt.NDArray[np.intp] = places[at]
-    return found
+    found = np.empty((planes.kernel, piece.counts[1]), np.intp)
+    for tap, own in enumerate(found):
+        fill_source_indices(own, first + tap * planes.dilation, planes.length, sizes.boundary, planes.stride)
+    return found.T
 
 
 def can_be_view(sizes: Sizes) -> bool:

@@ -14,6 +14,7 @@ from xcorr._axes import Axis
 from xcorr._folded import fold_back, folds, most_places
 from xcorr._gradient_sums import EXACT_INT64, WholeSums, magnitude, store_sums
 from xcorr._memory import empty_lines
+from xcorr._reading import checked
 from xcorr._staged import runs_of, stage
 from xcorr._workers import WORKSPACE_LIMIT, refuse_too_large
 
@@ -57,6 +58,11 @@ class Strips(NamedTuple):
         """Elements of a window."""
         return prod(axis.kernel for axis in self.axes) * self.channels
 
+    @property
+    def extents(self) -> tuple[int, ...]:
+        """Places of each axis with its padding, of which there is no less behind than none."""
+        return tuple(axis.before + axis.length + max(axis.behind, 0) for axis in self.axes)
+
     def pitches(self, extents: tuple[int, ...]) -> list[int]:
         """Elements from one place to the next along each axis of an array that has these but the first."""
         return [prod(extents[index + 1 :]) * self.channels for index in range(len(extents))]
@@ -95,9 +101,9 @@ def gather(strips: Strips, images: Array, out: Array, fill: Array) -> None:
     dtype, extents = out.dtype, (0, *(axis.reached for axis in others))
     pitches, item = strips.pitches(extents), out.dtype.itemsize
     n_pieces, n_elements, apart = strips.pieces()
-    rows = strips.tap_rows(pitches) * item
     of_row, n_rows = pitches[0] * item, down.outputs
     refuse_too_large("images", "padded pixels of one row of windows", of_row * down.effective)
+    rows = strips.tap_rows(pitches) * item
     at_once = max(1, min(n_rows, (max(STRIP_BYTES // of_row, 2 * down.effective) - down.effective) // down.stride + 1))
     if of_row * down.reach(at_once) > WORKSPACE_LIMIT // 16:
         at_once = 1
@@ -144,6 +150,10 @@ def gather(strips: Strips, images: Array, out: Array, fill: Array) -> None:
 def scatter(strips: Strips, windows: Array, out: Array) -> None:
     """The sums of all windows (N, rows..., taps) that hold a pixel, in `out` (N, places..., C); OverflowError."""
     padded = [folds(axis, word) for axis, word in zip(strips.axes, strips.boundary, strict=True)]
+    of_image = prod(strips.extents) * strips.channels * (16 if windows.dtype.kind == "c" else 8)
+    checked(of_image, "image_shape", "the bytes of an image's sums with their padding")
+    if any(padded):
+        refuse_too_large("image_shape", "sums of an image with its padding", of_image)
     if windows.dtype.kind in "iub" and windows.dtype.itemsize == 8:
         n_terms = prod(axis.kernel for axis in strips.axes)
         n_terms *= prod(most_places(axis, word) for axis, word in zip(strips.axes, strips.boundary, strict=True))
@@ -225,7 +235,7 @@ class Addition:
         self.is_complex, is_whole = dtype.kind == "c", dtype.kind in "biu"
         self.taken = np.dtype(np.int64) if is_whole else np.promote_types(dtype, np.float32).newbyteorder("=")
         self.real = self.taken.type(0).real.dtype
-        self.extents = tuple(axis.before + axis.length + max(axis.behind, 0) for axis in strips.axes)
+        self.extents = strips.extents
         self.pitches = strips.pitches(self.extents)
         self.n_terms = prod(
             -(-axis.kernel // (axis.stride // gcd(axis.stride, axis.dilation)))

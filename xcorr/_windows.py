@@ -315,6 +315,7 @@ def fold(
         )
     dtype = np.dtype(np.int64) if array.dtype.kind in "biu" else array.dtype.newbyteorder("=")
     wanted = arranged((len(own), *lengths, channels), places)
+    checked(prod(wanted) * dtype.itemsize, "image_shape", "the images' bytes")
     target, _target_held = (None, []) if out is None else check_out(out, wanted, dtype)
     stores = target is not None and dtype.kind != "i" and not may_overlap(target, array)
     result: Array = empty(wanted, dtype) if target is None or not stores else target

@@ -43,12 +43,13 @@ cdef Py_ssize_t source_of(const Axis* axis, Py_ssize_t padded, int boundary) noe
     return source_index(padded - axis.before, axis.length, boundary)
 
 
-def fill_source_indices(Py_ssize_t[::1] indices, Py_ssize_t first, Py_ssize_t length, str boundary):
-    """indices[i] = source of padded position `first + i` in an axis of `length`, -1 for the fill value."""
+def fill_source_indices(Py_ssize_t[::1] indices, Py_ssize_t first, Py_ssize_t length, str boundary,
+                        Py_ssize_t step=1):
+    """indices[i] = source of padded position `first + i * step` in an axis of `length`, -1 for the fill value."""
     cdef Py_ssize_t index
     cdef int code = BOUNDARIES[boundary]
     for index in range(indices.shape[0]):
-        indices[index] = source_index(first + index, length, code)
+        indices[index] = source_index(first + index * step, length, code)
 
 
 cdef void stage_rows(const Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t top, Py_ssize_t n_rows,
