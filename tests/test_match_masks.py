@@ -61,12 +61,13 @@ def test_forms_of_masks(layout):
     all_of_them = np.broadcast_to(np.expand_dims(planes, channel), images.shape)
     of_one = np.expand_dims(seen, 2 if layout == "NHWC" else 0)
     of_one = np.broadcast_to(of_one, all_of_them.shape[1:])
-    for mask in (planes, all_of_them):
+    for mask in (planes, all_of_them, planes[:1], all_of_them[:1]):
         assert_same_bits(xcorr.match(images, templates, layout=layout, mask=mask, template_mask=taps), expected)
     alone = xcorr.match(images[0], templates, layout=layout, mask=of_one, template_mask=taps)
     assert_same_bits(alone, expected[0])
     many = np.broadcast_to(taps, (4, 3, 2))
-    assert_same_bits(xcorr.match(images, templates, layout=layout, mask=seen, template_mask=many), expected)
+    for taps in (many, many[:1]):
+        assert_same_bits(xcorr.match(images, templates, layout=layout, mask=seen, template_mask=taps), expected)
 
 
 def test_overlaps_that_are_too_small_are_undefined():

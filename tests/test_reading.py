@@ -115,6 +115,8 @@ def test_what_is_no_pair_is_refused(kind, value):
         (((0, 1), (2, 3)), ((0, 1), (2, 3))),
         (np.array([[1, 0], [3, 2]]), ((1, 0), (3, 2))),
         ([(1, 2), np.array([3, 4])], ((1, 2), (3, 4))),
+        (((1, 2), 3), ((1, 2), (3, 3))),
+        ((1, (2, 3)), ((1, 1), (2, 3))),
     ],
 )
 def test_padding_is_a_word_or_ends(value, expected):
@@ -124,8 +126,8 @@ def test_padding_is_a_word_or_ends(value, expected):
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
-        *((ValueError, value) for value in ("Same", "", -1, (0, -1), (-1, 0), (), (1,), (1, 2, 3), (1, (2, 3)))),
-        *((ValueError, value) for value in (((1, 2), 3), ((1, 2),), ((1, 2), (3, 4), (5, 6)), ((1,), (2,)))),
+        *((ValueError, value) for value in ("Same", "", -1, (0, -1), (-1, 0), (), (1,), (1, 2, 3), (1, (2,)))),
+        *((ValueError, value) for value in (((1, 2), -3), ((1, 2),), ((1, 2), (3, 4), (5, 6)), ((1,), (2,)))),
         *((ValueError, value) for value in (((1, 2, 3), (4, 5, 6)), ((1, 2), (3,)), ((1, 2), (3, -4)))),
         *((TypeError, value) for value in (1.0, None, b"same", (1, 2.0), ((1, 2), (3, 4.0)), (True, 1))),
     ],

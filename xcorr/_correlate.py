@@ -116,7 +116,8 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
         images as NHW; 3-D images (a stack, or a photograph?) with kernels of two or three axes are ambiguous. With one
         spatial axis what is given along axes has one entry, with three planes come first.
     padding : {"valid", "same", "full"}, int, (rows, columns) or ((top, bottom), (left, right))
-        What is added around the images, in pixels; on the sides of a single axis ((before, behind),). "same" gives
+        What is added around the images, in pixels, with a number or a pair for each axis; on the sides of a single one
+        ((before, behind),). "same" gives
         ceil(H / stride) rows, the smaller half first; "full" adds the kernel's effective size less one on each side.
     boundary : {"constant", "edge", "reflect", "symmetric", "wrap"} or one for each axis
         What the padding holds, by `numpy.pad`'s names, at any width; of a pair the first word is for the rows above and
@@ -154,9 +155,9 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
         with ``per="image"`` kernels compete.
     mask : array_like or "finite", optional
         What is seen of the images: bools, integers (all but 0 are) or shares from 0 to 1, of the images' shape, with or
-        without channels, for each image or, without N, for all. Beside images of four axes three are (N, H, W).
-        "finite" leaves out NaN and infinity. What is unseen, constant padding too, enters no sum, whatever it holds;
-        pixels that are seen in part count by their shares. A mask is mirrored and wrapped with its image.
+        without channels, for each image or, without N or with 1, for all. Beside images of four axes three are
+        (N, H, W). "finite" leaves out NaN and infinity. What is unseen, constant padding too, enters no sum, whatever
+        it holds; pixels that are seen in part count by their shares. A mask is mirrored and wrapped with its image.
     normalize : bool
         Whether each sum is divided by the share of its kernel, of ``sum |kernel|``, that was seen, so that missing
         pixels and borders do not darken: smoothing then leaves a constant image what it is. Constant padding is unseen

@@ -45,25 +45,23 @@ def canonical(array: Array, axes: tuple[int, ...]) -> Array:
 def canonical_mask(mask: Array, argument: str, shape: Sequence[int], axes: tuple[int, ...], operand: str) -> Array:
     """A view of a mask with all of the operand's axes, of length 1 where the mask has none.
 
-    A mask has the operand's shape, with or without channels, with or without the first axis; of three axes beside an
-    operand of four the first is the operand's.
+    A mask has the operand's shape, with or without channels, with or without the first axis, which may be of length 1;
+    of three axes beside an operand of four the first is the operand's.
     """
     first, *spatial, channel = axes
     for left_out in ((), (channel,), (first,), (first, channel)):
         kept = [axis for axis in range(len(shape)) if axis not in left_out]
-        if -1 in left_out or mask.ndim != len(kept) or not fits(mask.shape, [shape[axis] for axis in kept]):
+        if -1 in left_out or mask.ndim != len(kept):
+            continue
+        lengths = [1 if axis == first and own == 1 else shape[axis] for axis, own in zip(kept, mask.shape, strict=True)]
+        if mask.shape != tuple(lengths):
             continue
         places = tuple(kept.index(axis) if axis in kept else -1 for axis in (first, *spatial, channel))
         return canonical(mask, places)
     raise ValueError(
         f"{argument}: got shape {mask.shape}; allowed is that of the {operand}, {tuple(shape)}, with or without "
-        "channels, and without the first axis for all alike"
+        "channels, and without the first axis, or with 1 there, for all alike"
     )
-
-
-def fits(shape: Sequence[int], lengths: Sequence[int]) -> bool:
-    """Whether a mask of this shape goes with these lengths."""
-    return all(own == length for own, length in zip(shape, lengths, strict=True))
 
 
 def shares_of(mask: Array) -> npt.NDArray[np.float64]:

@@ -163,7 +163,7 @@ ENDS = {1: "((before, behind),)", 2: "((top, bottom), (left, right))", 3: "((bef
 
 
 def read_padding(padding: Any, n_axes: int = 2) -> Padding:
-    """One of the words, or (before, behind) along each axis."""
+    """One of the words, or (before, behind) along each axis, from an integer for all or from one or a pair for each."""
     if isinstance(padding, str) and padding in PADDING_WORDS:
         return plain(padding, PADDING_WORDS)
     allowed = f"{', '.join(map(repr, PADDING_WORDS))}, an integer >= 0, {listed(n_axes)} or {ENDS[n_axes]}"
@@ -173,15 +173,12 @@ def read_padding(padding: Any, n_axes: int = 2) -> Padding:
         number = whole_number(padding, "padding", 0, allowed)
         return ((number, number),) * n_axes
     items = items_of(padding, "padding", max(n_axes, 2), allowed)
-    if len(items) != n_axes or len({is_sequence(item) for item in items}) > 1:
+    if len(items) != n_axes:
         problem = f"padding: got {shown(padding)}; allowed is {allowed}"
         if n_axes == 1 and len(items) == 2 and not any(map(is_sequence, items)):
             problem += f"; before and behind the one axis are ({shown(padding)},)"
         raise ValueError(problem)
-    if not is_sequence(items[0]):
-        numbers = [whole_number(item, "padding", 0, allowed, padding) for item in items]
-        return tuple((number, number) for number in numbers)
-    ends = [items_of(item, "padding", 2, allowed) for item in items]
+    ends = [items_of(item, "padding", 2, allowed) if is_sequence(item) else (item, item) for item in items]
     if any(len(item) != 2 for item in ends):
         raise ValueError(f"padding: got {shown(padding)}; allowed is {allowed}")
     of_ends = [[whole_number(end, "padding", 0, allowed, padding) for end in item] for item in ends]
