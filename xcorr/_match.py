@@ -32,7 +32,7 @@ from xcorr._run import found_peaks
 from xcorr._score import check_it_runs, check_mask, match_images
 from xcorr._settings import takes_keywords, word_of
 from xcorr._typing import AnyArray, AnyElement, Array, Mask, MatchKeywords, Quotient, Real, Reduce, Score, Whole
-from xcorr._volume_match import VolumeMatch, VolumeMatchPlan
+from xcorr._volume_match import VolumeMatch
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -142,8 +142,8 @@ def match(images: npt.ArrayLike, templates: npt.ArrayLike, **keywords: Any) -> A
         As for `correlate`.
     mask : array_like or "finite", optional
         What counts of the images: bools, integers (all but 0 count) or shares from 0 to 1, of the images' shape, with
-        or without channels, for each image or, without N, for all. Beside images of four axes three are (N, H, W).
-        Pixels that do not count enter no sum, whatever they hold. "finite" leaves out NaN and infinity.
+        or without channels, for each image or, without N or with 1, for all. Beside images of four axes three are
+        (N, H, W). Pixels that do not count enter no sum, whatever they hold. "finite" leaves out NaN and infinity.
     template_mask : array_like, optional
         The same of the templates: of their shape, with or without channels, for each template or for all.
     min_overlap : float
@@ -384,12 +384,11 @@ def match_plan(scoring: Scoring, images: Array, templates: Array, masked: bool) 
 
 def match_volumes(volumes: VolumeMatch, images: Array, mask: Any, out: Any, workers: Any) -> Any:
     """The scores of templates in volumes, or what they are reduced to; by the sums alone where these are the scores."""
-    masked = mask is not None or volumes.template_mask is not None
-    templates = volumes.templates
-    plan = VolumeMatchPlan(volumes.scoring, images, templates.shape, templates.dtype, masked)
+    plan = volumes.plan(images, mask)
     if volumes.scoring.score == "correlation" and not plan.masked:
-        return correlate(images, templates, out=out, workers=workers, **words_of_sums(volumes.scoring, plan.plan))
-    return volumes.run(images, mask, out, workers)
+        keywords = words_of_sums(volumes.scoring, plan.plan)
+        return correlate(images, volumes.templates, out=out, workers=workers, **keywords)
+    return volumes.run(plan, images, mask, out, workers)
 
 
 def scored(plan: MatchPlan, banks: Banks, images: Array, mask: Any, out: Any, workers: Any) -> Any:

@@ -123,12 +123,15 @@ class VolumeMatch:
         self.scoring, self.templates, self.template_mask = scoring, templates, template_mask
         self.banks: dict[Hashable, Banks] = {}
 
-    def run(self, images: Array, mask: Any, out: Any, workers: Any) -> Any:
+    def plan(self, images: Array, mask: Any) -> VolumeMatchPlan:
+        """The plan of a call."""
+        masked = mask is not None or self.template_mask is not None
+        return VolumeMatchPlan(self.scoring, images, self.templates.shape, self.templates.dtype, masked)
+
+    def run(self, plan: VolumeMatchPlan, images: Array, mask: Any, out: Any, workers: Any) -> Any:
         """The scores of volumes, or what they are reduced to, in `out` or in memory of its own."""
         if workers is not None:
             workers = _workers.count_workers(workers)
-        masked = mask is not None or self.template_mask is not None
-        plan = VolumeMatchPlan(self.scoring, images, self.templates.shape, self.templates.dtype, masked)
         call = ScoreCall(self, plan, images, mask, workers)
         shape = call.shape()
         if plan.peaks is not None or plan.reduction is not None:
