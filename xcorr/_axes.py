@@ -217,7 +217,7 @@ def check_groups(channels: int, bank: tuple[int, ...], groups: int, operands: tu
         of_group = "" if groups == 1 else f" in {groups} groups, which makes {channels // groups} for each kernel"
         raise ValueError(
             f"{operands[1]}: each has {depth} {'channel' if depth == 1 else 'channels'}; "
-            f"the {operands[0]} have {channels}{of_group}{reading}"
+            f"the {operands[0]} {'have' if operands[0].endswith('s') else 'has'} {channels}{of_group}{reading}"
         )
 
 

@@ -81,11 +81,11 @@ def check_element(argument: str, dtype: np.dtype[Any]) -> None:
         raise TypeError(f"{argument}: got dtype {dtype}; allowed are {ALLOWED}")
 
 
-def choose_types(images: np.dtype[Any], kernels: np.dtype[Any], dtype: Any, overflow: str = "raise") -> Types:
+def choose_types(images: np.dtype[Any], kernels: np.dtype[Any], dtype: Any, overflow: str | None = "raise") -> Types:
     """The table of the types: what the response is and in what its sums are taken.
 
     Floats that are rounded to integers are summed in float32 where that is their type and it holds every integer of the
-    response's.
+    response's. `overflow` is None for those that have no such keyword.
     """
     check_element("images", images)
     check_element("kernels", kernels)
@@ -97,7 +97,9 @@ def choose_types(images: np.dtype[Any], kernels: np.dtype[Any], dtype: Any, over
         if integers:
             return Types(images, kernels, wanted, np.dtype(np.int64))
         if natural.kind == "c" or overflow != "saturate":
-            allowed = "a complex type" if natural.kind == "c" else "a float or complex type, or overflow='saturate'"
+            allowed = "a complex type" if natural.kind == "c" else "a float or complex type"
+            if natural.kind != "c" and overflow is not None:
+                allowed += ", or overflow='saturate'"
             raise TypeError(f"dtype: got {wanted} for operands of {natural}; allowed is {allowed}")
         double = natural == np.float64 or wanted.itemsize > 2
         return Types(images, kernels, wanted, np.dtype(np.float64 if double else np.float32))

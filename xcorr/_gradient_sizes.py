@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from xcorr._axes import Axis, Geometry, axis_padding, make_geometry
 from xcorr._foreign import shown
-from xcorr._layouts import Layout, arranged, counted, groups_of, read_layout, response_word, sizes_of
+from xcorr._layouts import Layout, arranged, counted, either, groups_of, read_layout, response_word, sizes_of
 from xcorr._reading import (
     LAYOUTS,
     axes_in,
@@ -129,6 +129,10 @@ def sizes_of_images(
             )
         lengths, channels = of_one(image_shape, "image_shape", word, False)
         reading = f"{reading}, image_shape {image_shape}"
+        if each_channel and channels != n_kernels:
+            raise ValueError(
+                f"image_shape: it has {channels} channels; allowed are the {n_kernels} of the responses{reading}"
+            )
         geometry = geometry_of(
             word, (*lengths, channels), bank, n_groups, keywords, ("image_shape", "kernels"), reading
         )
@@ -163,7 +167,8 @@ def smallest_image(
         before, behind = axis_padding(length, effective, axis.stride, padding, index)
         if padding != "same":
             length = max(1, (count - 1) * axis.stride + effective - before - behind)
-        checked(8 * (before + length + more[index] + behind), "responses", "the bytes of an axis of the images")
+        reach = {"stride": length, "dilation": effective, "padding": before + behind}
+        checked(8 * (before + length + more[index] + behind), max(reach, key=reach.__getitem__), "the bytes of an axis")
         axis = axis._replace(length=length, before=before, behind=behind)
         if axis.padded < effective or axis.outputs != count:
             raise ValueError(
@@ -309,33 +314,28 @@ def reading_of(layout: Layout, has_images: bool, **operands: Shape) -> str:
 
 def word_of_images(responses: Shape, kernels: Shape, image_shape: Shape | None) -> str:
     """The layout that responses and kernels have by the numbers of their axes alone, as `correlate` reads these."""
-    count = None if image_shape is None else len(image_shape)
-    return only_word(
-        [
-            (word, n_images)
-            for n_images in (2, 3, 4)
-            if (word := default_word(n_images, len(kernels)))
-            and n_response_axes(word, n_images, len(kernels)) == len(responses)
-            and count in (None, len(word) - 1)
-        ],
-        f"responses of shape {responses} with kernels of shape {kernels}"
-        + (f" and image_shape {image_shape}" if image_shape else ""),
-    )
+    readings = [
+        (word, n_images, len(kernels))
+        for word in LAYOUTS
+        for n_images in (len(word) - 1, len(word))
+        if n_response_axes(word, n_images, len(kernels)) == len(responses)
+        and (image_shape is None or len(image_shape) == len(word) - 1)
+    ]
+    argument, beside = ("responses", "") if image_shape is None else ("image_shape", f" and image_shape {image_shape}")
+    return only_word(readings, f"responses of shape {responses} with kernels of shape {kernels}{beside}", argument)
 
 
 def word_of_kernels(images: Shape, responses: Shape, kernel_shape: Shape) -> str:
     """The layout that images and responses have by the numbers of their axes alone, as `correlate` reads these."""
-    counts = len(kernel_shape), len(kernel_shape) + 1
-    return only_word(
-        [
-            (word, n_kernels)
-            for n_kernels in counts
-            if (word := default_word(len(images), n_kernels))
-            and n_response_axes(word, len(images), n_kernels) == len(responses)
-            and (n_kernels == counts[0] or counts[0] == len(word) - 1)
-        ],
-        f"images of shape {images} with responses of shape {responses} and kernel_shape {kernel_shape}",
-    )
+    readings = [
+        (word, len(images), n_kernels)
+        for word in LAYOUTS
+        for n_kernels in (len(kernel_shape), len(kernel_shape) + 1)
+        if n_response_axes(word, len(images), n_kernels) == len(responses)
+        and (n_kernels == len(kernel_shape) or n_kernels == len(word))
+    ]
+    operands = f"images of shape {images} with responses of shape {responses} and kernel_shape {kernel_shape}"
+    return only_word(readings, operands, "kernel_shape")
 
 
 def default_word(n_images: int, n_kernels: int) -> str | None:
@@ -346,16 +346,20 @@ def default_word(n_images: int, n_kernels: int) -> str | None:
 
 
 def n_response_axes(word: str, n_images: int, n_kernels: int) -> int:
-    """Axes of a response."""
+    """Axes of a response to images and kernels of so many, -1 where a layout has no such operands."""
     n_axes = axes_in(word)
     each_channel = "C" in word and n_kernels == n_axes
+    if n_images not in (len(word) - 1, len(word)) or not (each_channel or n_kernels in (len(word) - 1, len(word))):
+        return -1
     return n_axes + (n_images == len(word)) + (each_channel or n_kernels == len(word))
 
 
-def only_word(found: list[tuple[str, int]], operands: str) -> str:
-    """The one word that was found."""
-    words = sorted({word for word, _ in found})
-    if len(found) == 1:
-        return words[0]
-    how = f"can be read as {' and as '.join(map(repr, words))}" if len(words) > 1 else "can be read in several ways"
-    raise ValueError(f"layout: {operands} {how}; say which: {', '.join(LAYOUTS)}")
+def only_word(readings: list[tuple[str, int, int]], operands: str, argument: str) -> str:
+    """The one word that is taken without being said, of those that images and kernels of so many axes may have."""
+    taken = [word for word, *counts in readings if default_word(*counts) == word]
+    if len(taken) == 1:
+        return taken[0]
+    words = dict.fromkeys(f"layout={word!r}" for word, *_ in readings)
+    if not words:
+        raise ValueError(f"{argument}: no layout has {operands}; allowed are numbers of axes that go together")
+    raise ValueError(f"layout: {operands} can be read with {either([*words])}; say which")

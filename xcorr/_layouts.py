@@ -108,7 +108,7 @@ def guess_layout(images_shape: Sequence[int], kernels_shape: Sequence[int]) -> s
             f"{odd}: shape {shape} does not go with {other} of shape {of_other}; allowed without layout are images of "
             "2 axes, as 'NHW', and of 4 axes, as 'NHWC'"
         )
-    ways = f"{', '.join(found[:-1])}{' or ' if len(found) > 1 else ''}{found[-1]}"
+    ways = either(found)
     if odd:
         shape = images if odd == "images" else kernels
         raise ValueError(
@@ -118,6 +118,27 @@ def guess_layout(images_shape: Sequence[int], kernels_shape: Sequence[int]) -> s
         f"layout: images of shape {images} with kernels of shape {kernels} can be read as {ways}; say which"
         f"{of_banks(images, kernels)}"
     )
+
+
+def either(ways: Sequence[str]) -> str:
+    """Ways in words, one of which has to be said."""
+    return " or ".join(filter(None, [", ".join(ways[:-1]), ways[-1]]))
+
+
+def layout_of_images(shape: Sequence[int]) -> str:
+    """The layout of images by themselves; ValueError with all readings where that has to be said."""
+    if len(shape) in (2, 4):
+        return "NHW" if len(shape) == 2 else "NHWC"
+    if not 1 <= len(shape) <= MOST_OPERAND_AXES:
+        raise ValueError(
+            f"images: shape {tuple(shape)} has {counted(len(shape))}; allowed are 1 to {MOST_OPERAND_AXES}"
+        )
+    found = [
+        f"layout={word!r} ({images_read(tuple(shape), word)})"
+        for word in LAYOUTS
+        if len(shape) in (len(word) - 1, len(word))
+    ]
+    raise ValueError(f"layout: images of shape {tuple(shape)} can be read as {either(found)}; say which")
 
 
 def odd_one(n_images: int, n_kernels: int) -> str:
@@ -191,8 +212,7 @@ def read_response(shape: Sequence[int], layout: str | None) -> tuple[str, str]:
             if n_axes == 1:
                 del found[:-1]  # all read it as the same
             if len(found) > 1:
-                ways = f"{', '.join(found[:-1])} or {found[-1]}"
-                raise ValueError(f"layout: responses of shape {tuple(shape)} can be read as {ways}; say which")
+                raise ValueError(f"layout: responses of shape {tuple(shape)} can be read as {either(found)}; say which")
             known = f"; with {found[0]}" if found else ""
             ways = ", ".join(letters_shown("NHWC", count) for count in maps_of("NHWC"))
             raise ValueError(

@@ -10,7 +10,7 @@ import xcorr._indices as _indices
 from xcorr._arrays import check_out, copy_in_pieces, held, in_order, take_array, take_fill
 from xcorr._axes import make_geometry
 from xcorr._gradient_sizes import Keywords, of_one, with_windows
-from xcorr._layouts import arranged, check_not_empty, counted, read_layout, sizes_of
+from xcorr._layouts import arranged, check_not_empty, counted, either, layout_of_images, read_layout, sizes_of
 from xcorr._memory import empty
 from xcorr._reading import LAYOUTS, axes_in, checked, read_layout_word, read_pair, read_shape, with_rows
 from xcorr._respond import may_overlap
@@ -190,31 +190,19 @@ def windows(
             [2, 3, 3]]])
     """
     array, _held = held(take_array(images, "images"))
-    read_layout_word(layout)
-    if layout is None:
-        if array.ndim == 5:
-            raise ValueError(
-                f"images: shape {array.shape} has 5 axes; layout 'NHWC' takes 4, or 3 without the first, and volumes "
-                "need theirs: 'NDHWC' or 'NCDHW'"
-            )
-        if array.ndim not in (2, 4):
-            ways = ", ".join(repr(word) for word in LAYOUTS if array.ndim in (len(word), len(word) - 1))
-            if array.ndim == 3:
-                ways = "'NHW', 'NHWC' or 'NCHW', of signals 'NWC' or 'NCW', of one volume 'NDHW'"
-            raise ValueError(f"layout: images of shape {array.shape} need one: {ways or 'of 1 to 5 axes'}")
-        layout = "NHW" if array.ndim < 4 else "NHWC"
-    places = read_layout(array.shape, (1,) * len(layout), layout).images
+    word = read_layout_word(layout) or layout_of_images(array.shape)
+    places = read_layout(array.shape, (1,) * len(word), word).images
     n_images, *lengths, channels = sizes_of(array.shape, places)
     check_not_empty(array.shape, (*lengths, channels), "images")
-    keywords = Keywords(layout, padding, boundary, stride, dilation, 1)
-    strips = strips_of((*lengths, channels), kernel_shape, layout, keywords, "images")
-    fill = take_fill(fill_value, array.dtype, strips.boundary[-axes_in(layout) :], channels)
+    keywords = Keywords(word, padding, boundary, stride, dilation, 1)
+    strips = strips_of((*lengths, channels), kernel_shape, word, keywords, "images")
+    fill = take_fill(fill_value, array.dtype, strips.boundary[-axes_in(word) :], channels)
     shape = (n_images, *(axis.outputs for axis in strips.axes), strips.n_taps)
     checked(prod(shape) * array.itemsize, "images", "the windows' bytes")
     gathered = empty(shape, array.dtype.newbyteorder("="))
     if gathered.size:
         gather(strips, in_order(array, places), gathered, np.array(fill, gathered.dtype))
-    gathered = gathered.reshape(n_images, *shape[-axes_in(layout) - 1 :])
+    gathered = gathered.reshape(n_images, *shape[-axes_in(word) - 1 :])
     result: Array = gathered if places[0] >= 0 else gathered[0]
     return result
 
@@ -352,4 +340,14 @@ def word_of_windows(shape: tuple[int, ...], image: tuple[int, ...]) -> str:
         return "NHW"
     if len(image) == 3 and len(shape) == 4:
         return "NHWC"
-    raise ValueError(f"layout: windows of shape {shape} and image_shape {image} need one: {', '.join(LAYOUTS)}")
+    operands = f"windows of shape {shape} and image_shape {image}"
+    found = [
+        f"layout={word!r}"
+        for word in LAYOUTS
+        if len(image) == len(word) - 1 and len(shape) in (axes_in(word) + 1, axes_in(word) + 2)
+    ]
+    if not found:
+        raise ValueError(
+            f"image_shape: no layout has {operands}; allowed are windows (N, rows, columns, taps) of (H, W)"
+        )
+    raise ValueError(f"layout: {operands} can be read with {either(found)}; say which")

@@ -118,7 +118,7 @@ def gradient_images(
     k, _k_held = held(take_array(kernels, "kernels"))
     keywords = Keywords(layout, padding, boundary, stride, dilation, groups)
     sizes = sizes_of_images(g.shape, k.shape, image_shape, output_padding, keywords)
-    types = choose_types(g.dtype, k.dtype, None if dtype is None else read_dtype(dtype))
+    types = choose_types(g.dtype, k.dtype, None if dtype is None else read_dtype(dtype), None)
     conjugates = read_truth(conjugate, "conjugate")
     n_terms = sizes.geometry.n_taps // max(1, sizes.geometry.depth) * sizes.geometry.n_kernels
 
@@ -218,7 +218,7 @@ def gradient_kernels(
     g, _g_held = held(take_array(responses, "responses"))
     keywords = Keywords(layout, padding, boundary, stride, dilation, groups)
     sizes = sizes_of_kernels(x.shape, g.shape, kernel_shape, keywords)
-    types = choose_types(x.dtype, g.dtype, None if dtype is None else read_dtype(dtype))
+    types = choose_types(x.dtype, g.dtype, None if dtype is None else read_dtype(dtype), None)
     conjugates = read_truth(conjugate, "conjugate")
     n_terms = sizes.n_images * prod(axis.outputs for axis in sizes.axes)
 

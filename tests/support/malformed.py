@@ -356,7 +356,7 @@ LEVELS = ("avx2", "V3", "v3 ", "base,v3", "v9", "none", "0", "../base", "v3\n")
 
 WHAT_IS_ALLOWED = (
     *("allowed", "at most", "at least", "is larger than the padded", "does not divide", "2 axes mean layout", "takes"),
-    *("the images have", "say which", "only 'constant' uses one", "need one", "the image_shape have", "can run"),
+    *("the images have", "say which", "only 'constant' uses one", "need one", "the image_shape has", "can run"),
 )
 
 
