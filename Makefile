@@ -40,17 +40,22 @@ INSTALL = $(BIN)/python setup.py -q build_ext && $(BIN)/pip install -q --no-buil
 demo: .venv/package ## correlate sample images, compare every response with SciPy, time both; draws report.html
 	$(BIN)/xcorr demo
 
+# Two at a time, and then alone those that measure time or memory; pytest's status is NONE where none was selected.
+TEST = ../$(BIN)/pytest -n 2 --dist worksteal -m "not alone"
+NONE := 5
+
 # In tests/ and by the script, because `python -m` and `python -c` would find this folder's uncompiled xcorr first.
 .PHONY: test
 test: .venv/levels .venv/tools-test ## test the installed package; ARGS="-k layout" selects
-	cd tests && ../$(BIN)/pytest $(ARGS)
+	@cd tests && { $(TEST) $(ARGS); status=$$?; [ $$status = 0 ] || [ $$status = $(NONE) ] || exit $$status; \
+	    ../$(BIN)/pytest -m alone $(ARGS); alone=$$?; [ $$alone = $(NONE) ] || status=$$alone; exit $$status; }
 
 # Beside the package's modules are built others, and found before them: CC and CFLAGS say of what kind.
 VARIANT ?= variant
 .PHONY: test-variant
 test-variant: .venv/tools-test ## test a build of its own kind, in build/VARIANT: CC=clang VARIANT=clang ARGS="-k ..."
 	$(BIN)/python setup.py -q build --build-base build/$(VARIANT) --build-lib build/$(VARIANT)/lib
-	cd tests && PYTHONPATH=$(CURDIR)/build/$(VARIANT)/lib ../$(BIN)/pytest $(ARGS)
+	cd tests && PYTHONPATH=$(CURDIR)/build/$(VARIANT)/lib $(TEST) $(ARGS)
 
 # A variant that gcc's sanitizers watch. Python leaks by design; gcc misaligns the stack's vectors where it looks for uses
 # after return. Not run is what measures time or memory, or has memory refused.
@@ -61,7 +66,7 @@ sanitize: .venv/tools-test ## test a build with the sanitizers of addresses and 
 	cd tests && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so.6)" \
 	    ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:allocator_may_return_null=1 \
 	    UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=$(CURDIR)/build/sanitize/lib XCORR_TEST_EXAMPLES=$${XCORR_TEST_EXAMPLES:-50} \
-	    ../$(BIN)/pytest --capture=sys $(ARGS) \
+	    ../$(BIN)/pytest -n 2 --capture=sys $(ARGS) \
 	    --deselect tests/test_memory.py::test_peak_memory_beside_the_arrays_is_bounded \
 	    --deselect tests/test_memory.py::test_no_memory_is_kept_by_many_calls_and_errors \
 	    --deselect tests/test_memory.py::test_each_allocation_may_be_refused \

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from checks import BOUNDARIES, assert_same_bits, random_generator, real_numbers, to_layout, whole_numbers
-from looping import for_each
+from looping import drawn, for_each
 
 import xcorr
 from xcorr import _reference
@@ -79,9 +79,15 @@ def test_a_fill_value_needs_a_constant_axis():
         xcorr.correlate(images, kernel, padding=1, boundary=("wrap", "edge"), fill_value=5)
 
 
-@for_each("dtype", ["bool", "uint8", "int64", "uint64", "float32", "complex64"])
-@pytest.mark.parametrize("method", ["auto", "direct", "matmul", "fft"])
-@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@for_each(
+    ("layout", "dtype", "method"),
+    drawn(
+        3,
+        ["NHWC", "NCHW"],
+        ["bool", "uint8", "int64", "uint64", "float32", "complex64"],
+        ["auto", "direct", "matmul", "fft"],
+    ),
+)
 def test_every_channel_has_a_fill_value_of_its_own(layout, dtype, method):
     rng = random_generator(layout, dtype, method)
     images, kernels = whole_numbers(rng, (2, 4, 5, 4), dtype), whole_numbers(rng, (4, 3, 2, 2), dtype)

@@ -164,10 +164,10 @@ def test_every_changed_byte_of_a_pickle_changes_one_value_or_is_refused(read_bat
     images %= 128  # so that Python 3's text has one byte for each pixel
     whole = write(images, labels)
     pixels = whole.index(planes_of(images).tobytes())
-    n_refused = 0
+    generator, n_refused = random.Random(SEED), 0
     for offset in range(len(whole)):
         in_pixels = pixels <= offset < pixels + 3072
-        for bit in range(8) if not in_pixels else (3,) if offset % 11 == 0 else ():
+        for bit in generator.sample(range(8), 2) if not in_pixels else (3,) if offset % 31 == 0 else ():
             changed = bytearray(whole)
             changed[offset] ^= 1 << bit
             try:
@@ -182,7 +182,7 @@ def test_every_changed_byte_of_a_pickle_changes_one_value_or_is_refused(read_bat
                 assert found.labels[0] < 10
                 assert n_different <= 1
                 assert n_different == 1 or not in_pixels
-    assert n_refused > 4 * (len(whole) - 3072)
+    assert n_refused > len(whole) - 3072
 
 
 @pytest.mark.parametrize("writer", ["python2", "python3 names", "protocol 4 str", "protocol 5 str"])

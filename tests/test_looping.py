@@ -1,7 +1,7 @@
 """Cases that a test goes through by itself are each run, and those that fail are named."""
 
 import pytest
-from looping import for_each
+from looping import drawn, for_each
 
 
 def test_every_value_is_run_and_those_that_fail_are_named():
@@ -39,3 +39,12 @@ def test_pytest_gives_what_is_not_looped(letter, number, tmp_path):
     assert letter in "ab"
     assert number in (1, 2)
     assert tmp_path.is_dir()
+
+
+def test_a_part_of_all_combinations_is_drawn():
+    numbers, letters = range(5), "abcd"
+    found = drawn(3, numbers, letters)
+    assert len(set(found)) == len(found) == 7
+    assert found == drawn(3, numbers, letters)
+    assert set(found) < set(drawn(1, numbers, letters))
+    assert len(drawn(1, numbers, letters)) == 20

@@ -6,7 +6,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from checks import assert_same_bits, random_generator
-from looping import for_each
+from looping import drawn, for_each
 from matching import SCORES, values
 from memory_orders import MEMORY
 
@@ -35,10 +35,8 @@ def call_of(rng, dtype, masks, shape=(5, 70, 90), taps=(7, 9, 8)):
     return images, templates, keywords
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
 @pytest.mark.parametrize("masks", MASKS)
-@for_each("method", ["direct", "fft"])
-@for_each("score", SCORES)
+@for_each(("dtype", "method", "score"), drawn(4, ["float32", "float64", "uint8"], ["direct", "fft"], SCORES))
 def test_bits_of_a_batch(dtype, masks, method, score):
     rng = random_generator(dtype, masks, method, score)
     images, templates, keywords = call_of(rng, dtype, masks)
@@ -117,8 +115,7 @@ def test_a_part_has_the_bits_of_the_whole(masks, dtype, method, score):
 
 
 @for_each("dtype", ["float16", "float32", "float64", "bool", "uint8", "int16", "uint64"])
-@for_each("score", SCORES)
-@for_each("masked", [False, True])
+@for_each(("score", "masked"), drawn(3, SCORES, [False, True]))
 def test_order_of_memory_changes_no_bit(dtype, score, masked):
     if masked and score not in ("zncc", "ssd"):
         return  # the same sums

@@ -5,7 +5,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from checks import random_generator
-from looping import for_each
+from looping import drawn, for_each
 from matching import SCORES, random_call, values
 from reductions import NAMES, OVERS, assert_are_of, assert_same_reductions, axes_of_scores
 
@@ -16,9 +16,7 @@ LARGE = {"float32": ["float32"], "uint8": ["uint8"], "int32": ["int32"], "float6
 
 
 @pytest.mark.usefixtures("level")
-@for_each("score", SCORES)
-@for_each("dtypes", LARGE.values())
-@for_each("case", range(8))
+@for_each(("score", "dtypes", "case"), drawn(4, SCORES, LARGE.values(), range(8)))
 def test_reductions_are_numpys_of_the_scores(score, dtypes, case):
     rng = random_generator(score, dtypes, case)
     images, templates, keywords = random_call(rng, dtypes, ("noise", "sparse", "constant", "unknown"))
@@ -39,10 +37,10 @@ def fits(scores):
     return scores.dtype.kind == "f" or float(np.abs(scores.astype(float)).max(initial=0)) ** 2 * scores.size < 2.0**62
 
 
-@for_each("method", ["auto", "fft"])
-@for_each("dtype", ["float32", "uint8"])
-@for_each("score", ["zncc", "ssd"])
-@for_each("masked", [False, True])
+@for_each(
+    ("method", "dtype", "score", "masked"),
+    drawn(3, ["auto", "fft"], ["float32", "uint8"], ["zncc", "ssd"], [False, True]),
+)
 def test_areas_and_some_templates_at_a_time_change_no_bit(method, dtype, score, masked):
     rng = random_generator(method, dtype, score)
     images, templates = values(rng, (2, 270, 540), dtype, "noise"), values(rng, (7, 9, 12), dtype, "noise")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from checks import assert_same_bits, random_generator, real_numbers
-from looping import for_each
+from looping import drawn, for_each
 from pairs import SHAPES
 
 import xcorr
@@ -25,8 +25,9 @@ def operands(images, kernels, dtype):
 
 @pytest.mark.usefixtures("level")
 @pytest.mark.parametrize(("layout", "images", "kernels", "keywords"), SHAPES.values(), ids=SHAPES)
-@for_each("dtype", ["float32", "float64", "complex64", "uint8"])
-@for_each("method", ["auto", "direct", "matmul", "fft"])
+@for_each(
+    ("dtype", "method"), drawn(3, ["float32", "float64", "complex64", "uint8"], ["auto", "direct", "matmul", "fft"])
+)
 def test_a_pair_is_what_it_is_by_itself(layout, images, kernels, keywords, dtype, method):
     batch, banks = operands(images, kernels, dtype)
     words = {"layout": layout, "method": method, **keywords}

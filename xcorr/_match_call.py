@@ -1,6 +1,5 @@
 """One call of a match: its arrays, and the correlations and sums of windows that every score is made of."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy.typing as npt
 from xcorr._areas import Area, Reached, gathered, reached
 from xcorr._arrays import in_order
 from xcorr._bank import Bank
+from xcorr._engine import go_on
 from xcorr._job import Job
 from xcorr._masks import shares_of
 from xcorr._matching import MatchPlan
@@ -46,10 +46,6 @@ class Like(NamedTuple):
     dtype: np.dtype[Any]
 
 
-class Stopped(Exception):
-    """Raised in a helper whose work is of no use any more."""
-
-
 class Call(NamedTuple):
     """The arrays of one call, all in canonical axes: images or kernels, channels, rows, columns."""
 
@@ -61,12 +57,6 @@ class Call(NamedTuple):
     out: Any  # or what takes the scores
     level: Any  # the passes of the level in use
     workers: Any
-    is_stopped: Callable[[], bool] = bool
-
-    def go_on(self) -> None:
-        """`Stopped`, where a signal has ended the call that this is some work of."""
-        if self.is_stopped():
-            raise Stopped
 
     def products(
         self,
@@ -82,7 +72,6 @@ class Call(NamedTuple):
 
         Of whole numbers that are scaled the plan is that of sums in 64 bits.
         """
-        self.go_on()
         stored = target.view(np.int64) if kernels.dtype.kind != "f" else target
         plan = self.plan_of(planes, kernels, stored, part, of_templates)
         bank = self.templates.bank(plan, name, kernels)
@@ -162,7 +151,7 @@ class Call(NamedTuple):
 
     def windows(self, planes: Doubles, how: str, counts: tuple[int, int]) -> Doubles:
         """The sums, sums of squares or extremes of all windows of an area, (images, channels, rows, columns)."""
-        self.go_on()
+        go_on()
         n_images, depth, *sizes = planes.shape
         settings = self.plan.settings
         result: Doubles = empty((n_images * depth, *counts), DOUBLE)

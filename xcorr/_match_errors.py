@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._areas import Area
+from xcorr._engine import go_on
 from xcorr._match_call import DOUBLE, Call, Like, Part, Staged
 from xcorr._matching import CENTRED
 from xcorr._memory import empty
@@ -93,7 +94,7 @@ class Brightness:
     @cached_property
     def boxes(self) -> tuple[float, float]:
         """The sum of the squares of all pixels, or a little more, and the largest of such a box."""
-        self.call.go_on()
+        go_on()
         down, across = self.call.plan.geometry.axes
         box = down.effective, across.effective
         n_rows, n_columns = (size - side + 1 for size, side in zip(self.planes.shape[1:], box, strict=True))

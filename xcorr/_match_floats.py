@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._areas import Area
+from xcorr._engine import go_on
 from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Part, Staged, staged
 from xcorr._match_errors import (
     SINGLE,
@@ -244,7 +245,7 @@ def one_by_one(one: One, original: Doubles, places: Array, index: int) -> Double
     kernel = np.ascontiguousarray((templates.centred if one.centred else templates.values)[index])
     at_once = max(1, ONE_BY_ONE // kernel.size)
     for first in range(0, len(places), at_once):
-        one.call.go_on()
+        go_on()
         some = slice(first, first + at_once)
         scores_one_by_one(original, seen, corners[some], kernel, taps, settings.dilation, one.centred, results[some])
     return results

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._areas import Area, gathered, reached
+from xcorr._engine import go_on
 from xcorr._match_call import DOUBLE, Call, Part, Staged, may_scale, native
 from xcorr._match_errors import SINGLE
 from xcorr._matching import CENTRED
@@ -63,7 +64,7 @@ def measured(call: Call, area: Area, some: slice) -> Measured:
     if call.plan.settings.dilation == (1, 1) and depth * n_taps**2 * largest_of(box.dtype) ** 2 <= EXACT_SQUARES:
         taps, stride = call.templates.taps, call.plan.settings.stride
         for image, of_image in enumerate(staged.planes(SINGLE)):
-            call.go_on()
+            go_on()
             whole_moments(call.level, of_image, taps, stride, n_taps, sums[image], spread[image])
         return Measured(pixels, spread, sums)
     planes = staged.planes(DOUBLE)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._areas import Area
+from xcorr._engine import go_on
 from xcorr._masks import is_binary
 from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Part, Staged, staged
 from xcorr._match_unknown import Operand, mark_unknown
@@ -20,8 +21,8 @@ from xcorr._scores import masked_sums, scores_one_by_one
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
-SUMS_AT_ONCE = 2**25
-"""Bytes of the sums of some templates that are there at once."""
+SUMS_AT_ONCE, WINDOWS_AT_ONCE = 2**25, 2**17
+"""Bytes of the sums of some templates that are there at once, and windows of templates that are scored together."""
 
 OVERLAP_ERROR = 1e-9
 """What sums of shares may err by, as a share of the template's: an overlap that is less than that too small counts."""
@@ -45,6 +46,7 @@ class Masked(NamedTuple):
     planes: Array  # (channels, rows, columns), float64 about a number, or int64 as they are
     shares: Array  # of the same shape
     constant: npt.NDArray[np.bool_] | None  # windows of which every channel that counts has one value; None: not known
+    powers: tuple[float, float]  # what the mean square of the pixels is at most, and the mean of their fourth powers
 
     @property
     def centred(self) -> bool:
@@ -70,10 +72,19 @@ def score_masked(
         planes = pixels.planes(DOUBLE)
     planes = np.where(shares > 0, planes, 0)
     for image, scores in enumerate(target):
-        one = Masked(call, area, part, pixels, image, exact, planes[image], shares[image], None)
+        powers = (0.0, 0.0) if exact else mean_powers(planes[image])
+        one = Masked(call, area, part, pixels, image, exact, planes[image], shares[image], None, powers)
         if one.centred and not exact and call.templates.shares is None:
             one = one._replace(constant=constant_windows(one))
         score_one(one, scores)
+
+
+def mean_powers(planes: Doubles) -> tuple[float, float]:
+    """The mean of the squares and of the fourth powers, at most the largest, of as many points as a section has."""
+    squared, points = np.square(planes), min(planes[0].size, FEWEST_POINTS)
+    largest = max(float(squared.max()), 2.0**-800)
+    fourth = min(float(np.square(squared).sum()) / points, largest**2)
+    return min(float(squared.sum()) / points, largest), fourth
 
 
 def constant_windows(one: Masked) -> npt.NDArray[np.bool_]:
@@ -97,7 +108,8 @@ def score_one(one: Masked, target: Array) -> None:
     """The scores of one image, some templates at a time."""
     templates = one.call.templates
     shared = templates.shares is None or len(templates.shares) == 1
-    at_once = max(1, SUMS_AT_ONCE // (8 * prod(one.area.counts) * len(one.planes) * (3 if shared else 6)))
+    n_windows, n_sums = prod(one.area.counts), 3 if shared else 6
+    at_once = max(1, min(WINDOWS_AT_ONCE // n_windows, SUMS_AT_ONCE // (8 * n_windows * len(one.planes) * n_sums)))
     of_shares = window_sums(one, slice(0, 1)) if shared else None
     for first in range(0, len(target), at_once):
         some = slice(first, min(first + at_once, len(target)))
@@ -162,85 +174,88 @@ def score_some(one: Masked, some: slice, of_windows: tuple[Array, Array, Array],
     name = f"{'centred' if one.centred else 'values'} {some.start} {some.stop}"
     of_taps = [tap_sums(one, f"{name} {power}", counts * kernels**power, True) for power in (1, 2)]
     products = correlations(one, one.shares * one.planes, f"{name} 1", counts * kernels, True)
-    for index in range(len(kernels)):
-        seen, pixels, squares = (sums[index if len(sums) > 1 else 0] for sums in of_windows)
-        sums = np.zeros((3, *one.part.shape))
-        if one.centred:
-            taps = of_taps[0][index], of_taps[1][index], products[index]
-            lie = [np.ascontiguousarray(part) for part in (seen, pixels, squares, *taps)]
-            masked_sums(lie[0], lie[1], lie[2], lie[3], lie[4], lie[5], sums)
-        else:
-            sums[0], sums[1], sums[2] = (part.sum(axis=0) for part in (products[index], squares, of_taps[1][index]))
-        limits = squares.sum(axis=0).astype(np.float64), of_taps[1][index].sum(axis=0).astype(np.float64)
-        settle(one, some.start + index, sums, seen.sum(axis=0).astype(np.float64), limits, target[index])
+    sums = np.zeros((len(kernels), 3, *one.part.shape))
+    if one.centred:
+        for index, own in enumerate(sums):
+            of_window = (part[index if len(part) > 1 else 0] for part in of_windows)
+            parts = (*of_window, of_taps[0][index], of_taps[1][index], products[index])
+            seen, pixels, squares, taps, tap_squares, both = (np.ascontiguousarray(part) for part in parts)
+            masked_sums(seen, pixels, squares, taps, tap_squares, both, own)
+    else:
+        for index, part in enumerate((products, of_windows[2], of_taps[1])):
+            sums[:, index] = part.sum(axis=1)
+    raw = of_windows[2].sum(axis=1).astype(np.float64), of_taps[1].sum(axis=1).astype(np.float64)
+    settle(one, some, np.moveaxis(sums, 1, 0), of_windows[0].sum(axis=1).astype(np.float64), raw, target)
 
 
-# --- one template -----------------------------------------------------------------------------------------------------
+# --- what sums hold ---------------------------------------------------------------------------------------------------
+# Of some templates: sums (3, kernels, rows, columns); shares seen and raw sums of squares, (kernels or 1, rows, columns).
 
 
-def settle(one: Masked, kernel: int, sums: Doubles, seen: Doubles, raw: tuple[Doubles, Doubles], target: Array) -> None:
-    """The scores of one template, of sums about means or about 0; those in doubt are summed by themselves."""
+def settle(one: Masked, some: slice, sums: Doubles, seen: Doubles, raw: tuple[Doubles, Doubles], target: Array) -> None:
+    """The scores, of sums about means or about 0; those in doubt are summed by themselves."""
     plan, templates = one.call.plan, one.call.templates
-    whole = float(templates.seen[kernel])
+    score, undefined = plan.scoring.score, plan.scoring.undefined
+    whole = of_each(templates.seen[some])
     least = whole * max(plan.scoring.min_overlap - OVERLAP_ERROR, OVERLAP_ERROR**1.5)
     enough = (seen >= least) & (whole > 0)
-    scales = 0, 0
+    of_pixels, of_taps = 0, np.zeros((len(whole), 1, 1), np.intp)
     if not one.exact:
-        exponent = int((templates.own_exponents if one.centred else templates.exponents)[kernel])
-        scales = -int(np.frexp(one.pixels.factors[one.image])[1]) + 1, exponent
-        doubtful = in_doubt(one, kernel, sums, seen, raw) & enough
+        of_taps = of_each((templates.own_exponents if one.centred else templates.exponents)[some]).astype(np.intp)
+        of_pixels = -int(np.frexp(one.pixels.factors[one.image])[1]) + 1
+        doubtful = in_doubt(one, some, sums, seen, raw) & enough
         if one.constant is not None:
             doubtful &= ~one.constant
-            sums[1][one.constant] = 0
-        places = np.argwhere(doubtful)
-        if len(places):
-            summed_again(one, kernel, places, sums, seen, scales)
+            sums[1][:, one.constant] = 0
+        for index in np.flatnonzero(doubtful.any(axis=(1, 2))):
+            places, scales = np.argwhere(doubtful[index]), (of_pixels, int(of_taps[index, 0, 0]))
+            summed_again(one, some.start + int(index), places, sums[:, index], scales)
     flat = (sums[1] <= 0) | (sums[2] <= 0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        target[...] = value_of(plan.scoring.score, sums, whole / seen, scales)
-    if plan.scoring.score not in ("correlation", "ssd"):
-        target[flat] = plan.scoring.undefined
+        target[...] = value_of(score, sums, whole / seen, of_pixels, of_taps)
+    if score not in ("correlation", "ssd"):
+        target[flat] = undefined
     bad = one.pixels.bad
     codes = np.zeros(one.planes.shape, np.uint8) if bad is None else bad[one.image]
-    if codes.any() or templates.unknown[kernel]:
-        pixels = Operand(one.planes, codes, one.shares > 0)
-        taps = Operand(templates.values[kernel], templates.bad_taps[kernel], templates.counts[kernel] > 0)
-        mark_unknown(one.call, one.part, pixels, taps, target)
-    target[~enough] = plan.scoring.undefined
+    pixels, any_bad = Operand(one.planes, codes, one.shares > 0), bool(codes.any())
+    for kernel, scores in zip(range(some.start, some.stop), target, strict=True):
+        if any_bad or templates.unknown[kernel]:
+            taps = Operand(templates.values[kernel], templates.bad_taps[kernel], templates.counts[kernel] > 0)
+            mark_unknown(one.call, one.part, pixels, taps, scores)
+    target[~enough] = undefined
 
 
-def value_of(score: str, sums: Doubles, share: Doubles, scales: tuple[int, int]) -> Doubles:
+def of_each(numbers: Array) -> Array:
+    """A number for each template beside its rows and columns."""
+    return np.asarray(numbers)[:, np.newaxis, np.newaxis]
+
+
+def value_of(score: str, sums: Doubles, share: Doubles, of_pixels: int, of_taps: Array) -> Doubles:
     """Scores, of sums of pixels and taps that are powers of two less than they were."""
     products, of_window, of_template = sums
     if score in ("zncc", "ncc"):
         return np.asarray(np.clip(products / np.sqrt(of_window * of_template), -1, 1))
-    products = np.ldexp(products, scales[0] + scales[1])
+    products = np.ldexp(products, of_pixels + of_taps)
     if score in ("correlation", "covariance"):
         return np.asarray(products * share + 0.0)
-    of_window, of_template = np.ldexp(of_window, 2 * scales[0]), np.ldexp(of_template, 2 * scales[1])
+    of_window, of_template = np.ldexp(of_window, 2 * of_pixels), np.ldexp(of_template, 2 * of_taps)
     distances = np.maximum(of_window - 2 * products + of_template, 0)
     found = distances * share if score == "ssd" else distances / np.sqrt(of_window) / np.sqrt(of_template)
     return np.asarray(found)
 
 
 def in_doubt(
-    one: Masked, kernel: int, sums: Doubles, seen: Doubles, raw: tuple[Doubles, Doubles]
+    one: Masked, some: slice, sums: Doubles, seen: Doubles, raw: tuple[Doubles, Doubles]
 ) -> npt.NDArray[np.bool_]:
     """Windows whose sums may not hold, or that may be flat."""
     templates, plan = one.call.templates, one.call.plan
     n_taps = templates.n_taps * templates.n_channels
     unit, tolerance = np.finfo(np.float64).eps / 2, plan.tolerance
     direct, spectral = unit * (8 + 4 * sqrt(n_taps)), unit * CONDITION * sqrt(n_taps)
-    squared, points = np.square(one.planes), min(one.planes[0].size, FEWEST_POINTS)
-    largest = max(float(squared.max()), 2.0**-800)
-    mean_square = min(float(squared.sum()) / points, largest)
-    mean_fourth = min(float(np.square(squared).sum()) / points, largest**2)
-    taps = templates.counts[kernel] * (templates.centred if one.centred else templates.values)[kernel] ** 2
-    error = [
-        direct * raw[0] + spectral * sqrt(n_taps * mean_fourth),
-        direct * raw[1] + spectral * sqrt(float(np.square(taps).sum())),
-    ]
-    of_products = direct * np.sqrt(np.maximum(raw[0] * raw[1], 0)) + spectral * sqrt(mean_square * float(taps.sum()))
+    taps = templates.counts[some] * (templates.centred if one.centred else templates.values)[some] ** 2
+    energy, fourth = (np.sqrt(part.sum(axis=(1, 2, 3))) for part in (taps, taps**2))
+    error = (direct * raw[0] + spectral * sqrt(n_taps * one.powers[1]), direct * raw[1] + spectral * of_each(fourth))
+    of_products = direct * np.sqrt(np.maximum(raw[0] * raw[1], 0)) + spectral * sqrt(one.powers[0]) * of_each(energy)
     weak = (sums[1] * 0.3 * tolerance <= error[0]) | (sums[2] * 0.3 * tolerance <= error[1])
     if plan.scoring.score in ("correlation", "ssd"):
         weak = (sums[1] <= error[0]) | (sums[2] <= error[1])
@@ -252,10 +267,8 @@ def in_doubt(
     return np.asarray(weak)
 
 
-def summed_again(
-    one: Masked, kernel: int, places: Array, sums: Doubles, seen: Doubles, scales: tuple[int, int]
-) -> None:
-    """The sums of windows by themselves, in place; 0 for what is flat."""
+def summed_again(one: Masked, kernel: int, places: Array, sums: Doubles, scales: tuple[int, int]) -> None:
+    """The sums of a template's windows by themselves, in place; 0 for what is flat."""
     templates, plan = one.call.templates, one.call.plan
     results: Doubles = np.empty((len(places), 7))
     origin = np.array([of_axis.start for of_axis in one.part.places])
@@ -266,7 +279,7 @@ def summed_again(
     counts = np.ascontiguousarray(templates.counts[kernel], np.float64)
     at_once = max(1, ONE_BY_ONE // taps.size)
     for first in range(0, len(places), at_once):
-        one.call.go_on()
+        go_on()
         some = slice(first, first + at_once)
         own = corners[some], taps, counts, plan.settings.dilation, one.centred, results[some]
         scores_one_by_one(original, shares, *own)

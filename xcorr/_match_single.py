@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._areas import Area
+from xcorr._engine import go_on
 from xcorr._match_call import DOUBLE, Call, Like, Part, Staged
 from xcorr._match_errors import (
     OF_PRODUCTS,
@@ -58,7 +59,7 @@ def measured_at_once(
     roots = empty((len(planes), *area.counts), SINGLE)
     kinds: list[str] = []
     for image, of_image in enumerate(planes):
-        call.go_on()
+        go_on()
         known = KnownBrightness(0, 0)
         one = One(call, area, part, pixels, image, of_image, NOTHING, NOTHING[0], known)
         types = (SINGLE, DOUBLE) if pixels.bad is None or not pixels.bad[image].any() else ()

@@ -1,6 +1,6 @@
 """The scores of a call: area by area, by the way that its pixels allow."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,9 @@ import numpy.typing as npt
 from xcorr import _dispatch, _workers
 from xcorr._areas import AT_ONCE, Area, areas_of
 from xcorr._arrays import check_out, copy_in_pieces, some_images
-from xcorr._engine import Preparation
 from xcorr._masks import FINITE, canonical, canonical_mask, is_binary
 from xcorr._match_banks import Banks
-from xcorr._match_call import Call, Like, Part, Stopped, seen_of
+from xcorr._match_call import Call, Like, Part, seen_of
 from xcorr._match_floats import score_floats
 from xcorr._match_integers import are_small, score_integers, score_large
 from xcorr._match_masked import score_masked, sums_are_exact
@@ -167,12 +166,12 @@ def score_call(call: Call) -> None:
     shared = n_workers > 1 and len(tasks) >= AREAS_PER_WORKER * n_workers and effort <= MOST_EFFORT
     own = call._replace(workers=1) if shared else call
 
-    def score_task(index: int, is_stopped: Callable[[], bool]) -> None:
+    def score_task(index: int) -> None:
         area, some, part, (rows, columns) = tasks[index]
         known: list[Any] = []
         for kernels in some_kernels(call, effort, part.shape[0] * part.shape[1] * (some.stop - some.start)):
             templates = call.templates.some(kernels.start, kernels.stop)
-            piece, out = own._replace(templates=templates, is_stopped=is_stopped), own.out
+            piece, out = own._replace(templates=templates), own.out
             if not isinstance(out, Taker):
                 score_area(piece, area, some, part, out[some, kernels, rows, columns], exact, known)
                 continue
@@ -180,7 +179,7 @@ def score_call(call: Call) -> None:
             score_area(piece, area, some, part, scores, exact, known)
             out.take(scores, some.start, kernels.start, rows.start, columns.start)
 
-    share_out(score_task, len(tasks), n_workers if shared else 1)
+    _workers.prepare(score_task, len(tasks), n_workers if shared else 1)
 
 
 def some_kernels(call: Call, effort: float, n_windows: int) -> list[slice]:
@@ -191,22 +190,6 @@ def some_kernels(call: Call, effort: float, n_windows: int) -> list[slice]:
     at_once = max(1, min(n_kernels, most // n_windows, int(MOST_EFFORT // max(effort, 1))))
     at_once = -(-n_kernels // -(-n_kernels // at_once))
     return [slice(first, min(first + at_once, n_kernels)) for first in range(0, n_kernels, at_once)]
-
-
-def share_out(do: Callable[[int, Callable[[], bool]], None], n_tasks: int, n_workers: int) -> None:
-    """Has tasks done by the calling thread and helpers, which are told whether they are to stop.
-
-    A signal is why, or an error of one of them, which is raised, and not that the others have stopped for it.
-    """
-    if n_workers == 1:
-        for task in range(n_tasks):
-            do(task, bool)
-        return
-    work = Preparation(lambda task: do(task, lambda: work.is_cancelled), n_tasks)
-    try:
-        _workers.run(work, min(n_workers, n_tasks))
-    except Stopped as stopped:
-        raise work.error or stopped from None
 
 
 def inner_plan(plan: MatchPlan, bank: Templates, area: Area) -> Plan:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from xcorr._cache import remembered
-from xcorr._engine import Preparation, forked
+from xcorr._engine import Preparation, Stopped, forked
 from xcorr._foreign import refuses, shown
 from xcorr._memory import come_to_hand, empty, forget_threads, go_to_sleep
 from xcorr._reading import whole_number
@@ -293,8 +293,10 @@ def run(call: Runnable, n_workers: int) -> None:
     try:
         _pool.ask(team.help_once, n_workers - 1)
         call.run(0)
-    except BaseException:
+    except BaseException as error:
         call.cancel()
+        if isinstance(error, Stopped) and call.error is not None:  # of a helper, for which this thread has stopped
+            raise call.error from None
         raise
     finally:
         call.close()  # compiled, so that no signal's exception can come before everybody has left

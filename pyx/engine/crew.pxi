@@ -43,8 +43,24 @@ cdef object close_crew(Crew* crew, int* cancelled):
     return error
 
 
+class Stopped(Exception):
+    """Raised where a task goes on whose preparation is cancelled."""
+
+
+cdef bint is_stopped() noexcept:
+    return around != NULL and read_flag(around)
+
+
+def go_on():
+    """`Stopped`, where this thread does a task of a preparation that is cancelled."""
+    if is_stopped():
+        raise Stopped
+
+
 cdef class Preparation:
     """Tasks of a bank's, claimed one after the other by however many threads `run` it.
+
+    Where it is cancelled, calls inside of a task are, too.
 
     Parameters
     ----------
@@ -68,17 +84,15 @@ cdef class Preparation:
         """Makes every thread in `run` return after its task."""
         write_flag(&self.cancelled, 1)
 
-    @property
-    def is_cancelled(self):
-        """Whether what is done by tasks is of no use any more."""
-        return read_flag(&self.cancelled) != 0
-
     def run(self, Py_ssize_t worker, bint stays=False):
         """Does tasks until none is left; as a call's workers do."""
         cdef unsigned int seen
         cdef Py_ssize_t task
+        cdef int* before = around
+        global around
         if not enter(&self.crew):
             return
+        around = &self.cancelled
         try:
             if worker == 0:
                 add(&n_announced, 1)
@@ -90,9 +104,11 @@ cdef class Preparation:
         except BaseException as error:
             if worker == 0:
                 raise
-            self.error = error
+            if self.error is None:  # others stop for this one
+                self.error = error
             self.cancel()
         finally:
+            around = before
             seen = look(&n_announced)
             leave(&self.crew)
         if stays:

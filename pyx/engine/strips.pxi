@@ -10,6 +10,12 @@ from types cimport (
 cdef extern from "Python.h":
     int check_signals "PyErr_CheckSignals"() noexcept
 
+cdef extern from *:
+    """
+    static __thread int* xcorr_around;
+    """
+    int* around "xcorr_around"  # whether the preparation that this thread does a task of is cancelled, or NULL
+
 # multiply-adds between two looks for a signal: some milliseconds, and as much as is done at one go
 cdef Py_ssize_t SIGNAL_MULTIPLY_ADDS = 1 << 24
 # Multiply-adds that one micro-kernel call may do without a look for signals, when a tile has too few windows to be cut:
@@ -472,10 +478,16 @@ cdef inline int looked_for_signals(Loops* loops, Py_ssize_t* counted, bint watch
 
 
 cdef bint signal_raised(Loops* loops) noexcept nogil:
-    """Lets pending signal handlers run; true, with the call cancelled and the exception set aside, if one raised."""
+    """Lets pending signal handlers run; true, with the call cancelled and the exception set aside, if one raised.
+
+    So it is where what the call is a part of is cancelled.
+    """
     cdef int status
     with gil:
         status = check_signals()
+        if not status and is_stopped():
+            PyErr_SetNone(Stopped)
+            status = -1
     if status:
         write_flag(&loops.cancelled, 1)
     return status != 0

@@ -11,7 +11,7 @@ import numpy as np
 from xcorr import _reference
 
 SEED = int(os.environ.setdefault("XCORR_TEST_SEED", str(secrets.randbelow(2**32))))
-EXAMPLES = int(os.environ.get("XCORR_TEST_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("XCORR_TEST_EXAMPLES", "100"))
 
 LAYOUTS = ("NHWC", "NCHW", "NHW")
 BOUNDARIES = ("constant", "edge", "reflect", "symmetric", "wrap")

@@ -2,10 +2,11 @@
 
 import functools
 import inspect
+import itertools
 from typing import Any, NamedTuple
 
 import pytest
-from checks import assert_each
+from checks import assert_each, random_generator
 
 
 class Named(NamedTuple):
@@ -16,6 +17,14 @@ class Named(NamedTuple):
 
     def __str__(self):
         return self.name
+
+
+def drawn(one_of, *values):
+    """One of so many combinations of the values; which ones follows from `XCORR_TEST_SEED`."""
+    combined = list(itertools.product(*values))
+    rng = random_generator("drawn", combined)
+    n_drawn = -(-len(combined) // one_of)
+    return [combined[index] for index in sorted(rng.permutation(len(combined))[:n_drawn])]
 
 
 def for_each(names, values, ids=None):
