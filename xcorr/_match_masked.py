@@ -189,7 +189,7 @@ def score_some(one: Masked, some: slice, of_windows: tuple[Array, Array, Array],
 
 
 # --- what sums hold ---------------------------------------------------------------------------------------------------
-# Of some templates: sums (3, kernels, rows, columns); shares seen and raw sums of squares, (kernels or 1, rows, columns).
+# Of some templates: sums (3, kernels, rows, columns); shares and raw sums of squares, (kernels or 1, rows, columns).
 
 
 def settle(one: Masked, some: slice, sums: Doubles, seen: Doubles, raw: tuple[Doubles, Doubles], target: Array) -> None:
