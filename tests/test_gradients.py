@@ -113,6 +113,7 @@ def ones_like(*arrays):
 
 
 @seed(SEED)
+@settings(max_examples=EXAMPLES // 2)
 @given(call=correlations(real_numbers, st.sampled_from([*FLOATS, *COMPLEXES])), level=LEVELS)
 def test_errors_are_within_the_bound_of_direct_sums(call, level):
     with _dispatch.using_level(level):

@@ -6,7 +6,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from checks import random_generator
-from looping import for_each
+from looping import drawn, for_each
 from matching import SCORES, random_call, values
 from reductions import axes_of_scores, of_map
 
@@ -59,24 +59,23 @@ def cuts(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("level")
-@for_each("score", SCORES)
-@for_each("dtypes", DTYPES.values())
-@for_each("case", range(3))
+@for_each(("score", "dtypes", "case"), drawn(2, SCORES, DTYPES.values(), range(3)))
 def test_peaks_are_those_of_the_scores(score, dtypes, case, cuts):
     rng = random_generator(score, dtypes, case)
     images, templates, keywords = random_call(rng, dtypes, ("noise", "sparse", "constant", "unknown"))
     assert_peaks(images, templates, score=score, workers=1 + case % 2, **keywords)
 
 
-@for_each("method", ["auto", "fft"])
-@for_each("dtype", ["float32", "uint8"])
-@for_each("score", ["zncc", "ssd"])
-@for_each("masked", [False, True])
+@for_each(
+    ("method", "dtype", "score", "masked"),
+    drawn(3, ["auto", "fft"], ["float32", "uint8"], ["zncc", "ssd"], [False, True]),
+)
 @pytest.mark.parametrize("cuts", [2**26, 20_000], ids=str, indirect=True)  # single rows of so many scores take long
 def test_areas_and_some_templates_at_a_time_change_no_bit(method, dtype, score, masked, cuts, monkeypatch):
     xcorr.clear_caches()
     monkeypatch.setattr(_areas, "ROWS", 16)
     monkeypatch.setattr(_areas, "COLUMNS", 24)
+    monkeypatch.setattr(_areas, "APART", 1)
     rng = random_generator(method, dtype, score)
     images, templates = values(rng, (2, 40, 60), dtype, "noise"), values(rng, (5, 4, 6), dtype, "noise")
     keywords = {"score": score, "method": method, "layout": "NHW", "padding": (1, 2)}

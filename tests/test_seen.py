@@ -34,9 +34,9 @@ def test_responses_are_those_of_the_definition(part):
 @for_each("dtype", ["float32", "float64", "complex64", "uint8"])
 def test_every_method_is_near_the_definition(method, dtype):
     rng = random_generator(method, dtype)
-    images = (10 * rng.random((2, 20, 23, 3))).astype(dtype)
+    images = (10 * rng.random((2, 12, 13, 3))).astype(dtype)
     kernels = (8 * rng.random((4, 3, 3, 3)) - 4).astype("int8" if dtype == "uint8" else dtype)
-    mask = rng.random((2, 20, 23))
+    mask = rng.random((2, 12, 13))
     mask[mask < 0.2] = 0
     for seen in (mask, mask > 0.5, "finite", None):
         words = {"padding": "same", "mask": seen, "normalize": True, "layout": "NHWC"}

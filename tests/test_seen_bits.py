@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from checks import assert_same_bits, random_generator
-from looping import for_each
+from looping import drawn, for_each
 from memory_orders import MEMORY
 
 import xcorr
@@ -42,8 +42,7 @@ def test_images_are_what_they_are_by_themselves(method, which):
     np.testing.assert_array_equal(out, expected)
 
 
-@for_each("method", METHODS)
-@for_each("dtype", ["f4", "f8", "c16"])
+@for_each(("method", "dtype"), drawn(2, METHODS, ["f4", "f8", "c16"]))
 def test_the_memory_of_kernels_changes_no_bit(method, dtype):
     """Although magnitudes are summed for each kernel, and over the channels of a mask that has none."""
     rng = random_generator(method, dtype)

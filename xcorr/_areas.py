@@ -89,11 +89,16 @@ class Reached(NamedTuple):
         return len(self.rows), len(self.columns)
 
 
-@remembered(64)
-def areas_of(geometry: Geometry, apart: bool) -> tuple[Area, ...]:
-    """The areas of a response; those whose windows reach padding are others than the rest where that lies `apart`."""
+def areas_of(geometry: Geometry, unseen_padding: bool) -> tuple[Area, ...]:
+    """The areas of a response."""
     down, across = geometry.axes
-    apart = apart and down.outputs * across.outputs >= APART
+    return cut(geometry, unseen_padding and down.outputs * across.outputs >= APART)
+
+
+@remembered(64)
+def cut(geometry: Geometry, apart: bool) -> tuple[Area, ...]:
+    """Areas of a response; those whose windows reach padding are others than the rest where that lies `apart`."""
+    down, across = geometry.axes
     rows, columns = pieces(down, ROWS, apart), pieces(across, COLUMNS, apart)
     return tuple(Area((row, column), (n_rows, n_columns)) for row, n_rows in rows for column, n_columns in columns)
 
