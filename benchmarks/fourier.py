@@ -4,7 +4,10 @@ Each geometry is done with several sections, forced, and by the direct method wh
 on 16 channels), whose time per multiply-add is the unit. The constants are the least squares of the relative errors,
 none of them negative. At the end: how much dearer than the best section of each geometry the chosen one is.
 
-    python benchmarks/fourier.py [--workers 1] [--seconds 0.3]
+With --lines: one kernel along one long line, by the direct method, in the frequency domain with kernels as they are and
+with folded ones, for `LONG_KERNEL` and `OF_WHOLE_ROWS` of `_methods/lines.py`.
+
+    python benchmarks/fourier.py [--workers 1] [--seconds 0.3] [--lines]
 """
 
 import argparse
@@ -15,7 +18,9 @@ import numpy as np
 from scipy.optimize import nnls
 from timing import Case, best_of_turns, hold_threads, prepared_call, provenance
 
+import xcorr
 from xcorr import _cache
+from xcorr._axes import make_geometry
 from xcorr._dtypes import choose_types
 from xcorr._methods import sections as spectral
 
@@ -40,6 +45,10 @@ CASES = [
     *(Case((1, 200, 200, depth), (n_kernels, 21, 21)) for depth, n_kernels in ((3, 8), (3, 64), (16, 16), (64, 64))),
     *(Case((1, 512, 512, 1), (n_kernels, *sides)) for n_kernels in (1, 8) for sides in ((1, 101), (101, 1))),
 ]
+
+
+LINES = tuple(itertools.product((10_000, 100_000, 1_000_000), (256, 400, 600, 1000, 1500)))
+"""Samples and taps."""
 
 
 def sections_of(sizes: spectral.Sizes) -> list[spectral.Section]:
@@ -71,13 +80,57 @@ def with_section(case: Case, section: spectral.Section, n_workers: int) -> Any:
         spectral.cheapest = choose
 
 
+def with_sizes(samples: np.ndarray, taps: np.ndarray, sizes: spectral.Sizes, n_workers: int) -> Any:
+    """A line's call in the frequency domain with those sizes, which the plan keeps."""
+    own = spectral.sizes_of
+    _cache.clear_caches()
+    spectral.sizes_of = lambda geometry, types: sizes  # type: ignore[assignment]
+    try:
+        corr = xcorr.Correlator(taps, layout="NW", method="fft")
+        corr(samples)
+        return lambda: corr(samples, workers=n_workers)
+    finally:
+        spectral.sizes_of = own
+
+
+def time_lines(n_workers: int, seconds: float) -> None:
+    """The ways of one kernel along one line."""
+    random = np.random.default_rng(7)
+    for dtype, (n_samples, n_taps) in itertools.product(("float32", "float64"), LINES):
+        samples, taps = (random.standard_normal(count).astype(dtype) for count in (n_samples, n_taps))
+        geometry = make_geometry((1, n_samples, 1), (1, 1, n_taps, 1))
+        types = choose_types(samples.dtype, taps.dtype, None)
+        more = 1, 1, 1, samples.itemsize
+        whole = spectral.Sizes(1, n_samples - n_taps + 1, 1, n_taps, 1, 1, *more, True)
+        folded = spectral.folded_sizes(geometry, types, more)
+        least = min(folded, key=lambda sizes: spectral.cheapest(sizes)[1] + folded[sizes])
+        direct = xcorr.Correlator(taps, layout="NW", method="direct")
+        calls: dict[str, Any] = {
+            "direct": lambda corr=direct, line=samples: corr(line, workers=n_workers),
+            "whole": with_sizes(samples, taps, whole, n_workers),
+            "folded": with_sizes(samples, taps, least, n_workers),
+        }
+        taken = best_of_turns(calls, seconds, hopeless=4)
+        reckoned = spectral.cheapest(least)[1] / spectral.cheapest(whole)[1]
+        print(
+            f"{dtype} {n_samples:8} samples, {n_taps:5} taps: direct {taken['direct'] * 1e3:8.3f} ms, whole kernels "
+            f"{taken['whole'] * 1e3:8.3f}, folded {taken['folded'] * 1e3:8.3f}, {taken['folded'] / taken['whole']:.2f} "
+            f"of it and reckoned at {reckoned:.2f}",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.3, help="for each geometry and section")
+    parser.add_argument("--lines", action="store_true", help="time lines alone")
     arguments = parser.parse_args()
     hold_threads(arguments.workers)
     print(f"{provenance()}, workers: {arguments.workers}, benchmarks/fourier.py.")
+    if arguments.lines:
+        time_lines(arguments.workers, arguments.seconds)
+        return
     rows, measured = [], []
     for case in CASES:
         types = choose_types(np.dtype(case.dtype), np.dtype(case.kernels_dtype), None)

@@ -19,11 +19,15 @@ from xcorr._methods.asked import Area, Array, Job
 LEAST_WINDOWS = 1024
 """Windows inside of the image below which a line is not folded."""
 
-LONG_KERNEL = 512
-"""Taps along a line from which on it is looked whether folding them costs less.
+LONG_KERNEL = 256
+"""Taps along a line from which on it is looked whether folding them costs less."""
 
-With less it takes as long either way; with 1500 taps 0.4 of the time, with 2000 0.03. 20,000 to 400,000 samples,
-both ways forced, 2026-11-26, AMD EPYC (Zen 5), level v4, 1 worker.
+OF_WHOLE_ROWS = 1.6
+"""Times that lines whose kernels are not folded take as long as is reckoned, beside those whose kernels are.
+
+With kernels of 256 taps on 10,000 to 1,000,000 samples folding takes 0.8 to 1.2 of the time, with 600 0.7 to 1.0,
+with 1000 0.6 to 0.75, with 1500 0.3 to 0.5, and is reckoned at up to 1.65 of it.
+2026-11-27, AMD EPYC (Zen 3), level v3, 1 worker, float32 and float64, benchmarks/fourier.py --lines.
 """
 
 SHORTEST_ROW = 0.75
