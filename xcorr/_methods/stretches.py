@@ -136,7 +136,7 @@ def run(job: Job, result: Any, limits: Limits | None, respond: Respond) -> bool:
     assert axis is not None
     along, own = plan.geometry.grid.axes[axis], plan.geometry.axes[axis]
     first = (along.before - own.before) // along.stride  # of the windows that are asked for
-    for kernels, bank in banks_of(job, along):
+    for kernels, bank in banks_of(job, along, result):
         for stretch in stretches_of(along, plan.geometry.channels, plan.types):
             taken = responses_taken(stretch, along.stride, first, own.outputs)
             if taken is None:
@@ -180,12 +180,15 @@ def images_at_once(plan: Any, stretch: Stretch, windows: int, along: Axis) -> in
     return int(max(1, min(STRETCH_BYTES // of_pixels, MAP_BYTES // of_responses)))
 
 
-def banks_of(job: Job, along: Axis) -> Iterator[tuple[slice | None, Bank]]:
+def banks_of(job: Job, along: Axis, result: Any) -> Iterator[tuple[slice | None, Bank]]:
     """Some kernels of each group at once whose responses may wait together, which they are; all of them as None."""
     bank, plan = job.bank, job.plan
     n_own = bank.n_kernels // bank.parts
+    if adds(plan.types) and along.stride == 1 and not plan.geometry.whole and not isinstance(result, Reducer):
+        yield None, bank  # few responses wait, if any
+        return
     windows = min(windows_of_lines(along), longest(along, plan.geometry.channels, plan.types))
-    of_kernel = windows * bank.n_groups * bank.parts * max(8, plan.types.sums.itemsize)
+    of_kernel = windows * bank.n_groups * bank.parts * plan.types.sums.itemsize
     at_once = max(1, MAP_BYTES // of_kernel)
     if at_once >= n_own:
         yield None, bank
