@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -29,3 +31,4 @@ def scatter(
     apart: int,
     in_row: int,
 ) -> None: ...
+def turn(target: npt.NDArray[Any], source: npt.NDArray[Any]) -> None: ...
