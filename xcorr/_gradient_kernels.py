@@ -17,18 +17,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
 from xcorr._arrays import in_order
 from xcorr._axes import LONG_SUM, Axis
 from xcorr._dtypes import Types
-from xcorr._gradient_call import respond_into, settings_of
+from xcorr._gradient_call import has_faint, respond_into, settings_of
 from xcorr._gradient_sizes import Sizes
 from xcorr._gradient_sums import EXACT_INT64, MOST_AT_ONCE, WholeSums, bound_of, store_sums, sums_type
 from xcorr._memory import empty
 from xcorr._reading import spatial
 from xcorr._settings import Settings
-from xcorr._staged import Runs, runs_of, stage_by_all
+from xcorr._staged import Runs, copy_by_all, runs_of, stage_by_all
 from xcorr._workers import refuse_too_large
 
 Array = npt.NDArray[Any]
@@ -36,6 +35,9 @@ Area = tuple[tuple[int, int], ...]
 """The first and the number of some windows along each axis."""
 
 FEW_KERNELS, MOST_TAPS = 8, 256
+FEW_CHANNELS = 12
+"""Channels that do not fill the tiles of a row."""
+
 PACKED = 2**25
 """Bytes of responses that are packed at once, and of pixels that are turned, if one row of windows is not more."""
 
@@ -80,7 +82,7 @@ def gradient(
     x, g = in_order(images, sizes.layout.images), in_order(responses, sizes.layout.response)
     out = in_order(target, sizes.layout.kernels)
     geometry = sizes.geometry
-    call = Call(sizes, types, workers)
+    call = Call(sizes, types, workers, has_faint(g))
     if sizes.layout.each_channel:
         call.store([Operands(*(by_channel(one, index) for one in (x, g))) for index in by_fewer(x)], out, call.add)
     elif geometry.depth == 1 and geometry.groups > 1:
@@ -113,6 +115,7 @@ class Call(NamedTuple):
     sizes: Sizes
     types: Types
     workers: Any
+    may_be_faint: bool
 
     def store(self, operands: list[Operands], out: Array, add: Callable[..., None]) -> None:
         """The sums of all operands (kernels, taps..., channels), piece by piece where they are long."""
@@ -129,8 +132,11 @@ class Call(NamedTuple):
             if self.types.exact and self.bound(operands) > EXACT_INT64:
                 self.store_whole(pieces, kernels, out[kernels], add)
                 continue
-            total = np.zeros(out[kernels].shape, np.result_type(summed, np.float64) if summed.kind != "i" else summed)
-            part = empty(total.shape, summed)
+            shape = *out.shape[1:], kernels.stop - kernels.start
+            total = np.zeros(shape, np.result_type(summed, np.float64) if summed.kind != "i" else summed)
+            total = np.moveaxis(total, -1, 0)
+            part = empty((*total.shape[1:], total.shape[0]), summed)
+            part = np.moveaxis(part, -1, 0)
             for own, area in pieces:
                 add(own, kernels, area, summed, part)
                 total += part
@@ -191,7 +197,7 @@ class Call(NamedTuple):
             roi=tuple((side.windows.start, side.windows.stop) for side in sides),
             dtype=dtype,
         )
-        respond_into(out, settings, images, kernels, self.workers)
+        respond_into(out, settings, images, kernels, self.workers, None, self.may_be_faint)
 
     def add(self, own: Operands, kernels: slice, part: tuple[slice, Area], dtype: Any, out: Array) -> None:
         """The sums of some images and windows, in `out` (kernels, taps..., channels)."""
@@ -215,14 +221,16 @@ class Call(NamedTuple):
         """The same with pixels in the order (channels, rows, columns, images), so that taps of a row lie together.
 
         The windows of a call are the channels, along the last axis; all rows of the kernel; and, as images, the columns
-        of the kernel that see pixels of one residue modulo the stride.
+        of the kernel that see pixels of one residue modulo the stride. Of few channels they are the channels of all
+        rows, and pixels in the order (rows, channels, columns, images).
         """
         *_, last = axes = self.sizes.axes
         sides = zip(axes[:-1], self.sizes.boundary[:-1], area[:-1], strict=True)
         lines = [self.pixels(axis, word, *along) for axis, word, along in sides]
         first, count = area[-1]
-        counts = [line.n_places for line in lines]
-        kernels, bank = self.turned_responses(g), None
+        counts, channels, joins_rows = [line.n_places for line in lines], x.shape[-1], self.joins_rows(x)
+        kernels, bank, sums = self.turned_responses(g), None, self.room_for(out, joins_rows)
+        kernels = np.swapaxes(kernels, 1, 2) if joins_rows else kernels
         common = gcd(last.stride, last.dilation)
         for tap in range(min(last.kernel, last.stride // common)):
             taps = slice(tap, None, last.stride // common)
@@ -230,34 +238,65 @@ class Call(NamedTuple):
             place = first * last.stride - last.before + tap * last.dilation
             n_columns, boundary = (n_taps - 1) * step + count, self.sizes.boundary[-1]
             columns = runs_of(place, n_columns, last.stride, last.length, boundary)
-            refuse_too_large("images", "turned pixels", x.itemsize * x.shape[-1] * prod(counts) * n_columns * len(x))
-            pixels = empty((x.shape[-1], *counts, n_columns, len(x)), x.dtype.newbyteorder("="))
-            stage_by_all(np.moveaxis(pixels, (0, -1), (-1, 0)), x, [*lines, columns], self.workers)
-            channel, *pitches, column, image = pixels.strides
-            shape = n_taps, *counts, x.shape[-1], count * len(x)
-            windows = as_strided(pixels, shape, (step * column, *pitches, channel, image), writeable=False)
-            order = out.ndim - 2, *range(1, out.ndim - 2), out.ndim - 1, 0
-            result = out[..., taps, :].transpose(order)
-            bank = respond_into(result, self.of_turned(dtype), windows, kernels, self.workers, bank)
+            refuse_too_large("images", "turned pixels", x.itemsize * channels * prod(counts) * n_columns * len(x))
+            of_lines = (*counts, channels) if joins_rows else (channels, *counts)
+            pixels = empty((*of_lines, n_columns, len(x)), x.dtype.newbyteorder("="))
+            own = np.moveaxis(pixels, 1, 0) if joins_rows else pixels
+            stage_by_all(np.moveaxis(own, (0, -1), (-1, 0)), x, [*lines, columns], self.workers)
+            channel, *pitches, column, image = own.strides
+            if joins_rows:
+                counts_of, pitches = [1, counts[0] * channels], [channel, channel]
+            else:
+                counts_of, pitches = [*counts, channels], [*pitches, channel]
+            shape = n_taps, *counts_of, count * len(x)
+            windows: Array = np.ndarray(shape, pixels.dtype, pixels, 0, (step * column, *pitches, image))
+            own_sums = sums[..., taps, :]
+            result = own_sums.transpose(out.ndim - 2, *range(1, out.ndim - 2), out.ndim - 1, 0)
+            result = result.reshape(n_taps, 1, -1, len(out)) if joins_rows else result
+            settings = self.of_turned(dtype, channels if joins_rows else 0)
+            bank = respond_into(result, settings, windows, kernels, self.workers, bank, self.may_be_faint)
+        if sums is not out:
+            copy_by_all(out, sums, self.workers)
+
+    def joins_rows(self, x: Array) -> bool:
+        """Whether the channels of all kernel rows are windows of one row: too few by themselves to fill tiles."""
+        down, *others = self.sizes.axes
+        return len(others) == 1 and down.kernel > 1 and down.dilation == 1 and x.shape[-1] < FEW_CHANNELS
+
+    def room_for(self, out: Array, joins_rows: bool) -> Array:
+        """Room for sums (kernels, taps..., channels) whose kernels lie together, as tiles store them."""
+        n_kernels, *taps, channels = out.shape
+        if joins_rows:
+            return empty((taps[0], channels, taps[1], n_kernels), out.dtype).transpose(3, 0, 2, 1)
+        if out.strides[0] == out.itemsize:
+            return out
+        if self.sizes.word.startswith("NC"):
+            return np.swapaxes(empty((channels, *taps, n_kernels), out.dtype), 0, -1)
+        return np.moveaxis(empty((*taps, channels, n_kernels), out.dtype), -1, 0)
 
     def pixels(self, axis: Axis, boundary: str, first: int, count: int) -> Runs:
         """The pixels that so many windows of an axis see, from one on."""
         return runs_of(first * axis.stride - axis.before, axis.reach(count), 1, axis.length, boundary)
 
-    def of_turned(self, dtype: Any) -> Settings:
-        """The settings of a correlation with responses as kernels, whose rows are one tap of many channels."""
-        axes = self.sizes.axes[:-1]
+    def of_turned(self, dtype: Any, joined: int) -> Settings:
+        """The settings of a correlation with responses as kernels, whose rows are one tap of many channels.
+
+        Rows of `joined` channels each are one axis, with those.
+        """
+        down, *_ = axes = self.sizes.axes[:-1]
+        stride, dilation = (*(axis.dilation for axis in axes), 1), (*(axis.stride for axis in axes), 1)
+        if joined:
+            stride, dilation = (1, 1), (1, down.stride * joined if down.outputs > 1 else 1)
         return settings_of(
-            layout=f"N{spatial(self.sizes.word)}C",
-            stride=(*(axis.dilation for axis in axes), 1),
-            dilation=(*(axis.stride for axis in axes), 1),
-            method="direct",
-            dtype=dtype,
+            layout=f"N{spatial(self.sizes.word)}C", stride=stride, dilation=dilation, method="direct", dtype=dtype
         )
 
     def turned_responses(self, g: Array) -> Array:
         """Responses (N, windows..., K) as kernels (K, windows but the last..., 1, last windows times N)."""
         n_images, *outputs, n_kernels = g.shape
+        if n_images == 1:
+            as_they_lie: Array = np.moveaxis(g[0], -1, 0)[..., np.newaxis, :]
+            return as_they_lie
         is_last = abs(g.strides[-1]) <= min(map(abs, g.strides))
         if is_last:
             turned = empty((*outputs, n_images, n_kernels), g.dtype.newbyteorder("="))

@@ -5,6 +5,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from xcorr._axes import Axis, Geometry, axis_padding, make_geometry
+from xcorr._cache import remembered
 from xcorr._foreign import shown
 from xcorr._layouts import Layout, arranged, counted, either, groups_of, read_layout, response_word, sizes_of
 from xcorr._reading import (
@@ -25,6 +26,9 @@ from xcorr._reading import (
 from xcorr._settings import read_groups
 
 Shape = tuple[int, ...]
+
+SIZES = 64
+"""Sizes that are remembered: to find them takes 0.1 ms."""
 
 
 class Sizes(NamedTuple):
@@ -95,6 +99,14 @@ def sizes_of_images(
     responses: Shape, kernels: Shape, image_shape: Any, output_padding: Any, keywords: Keywords
 ) -> Sizes:
     """The sizes of a gradient of images, whose shape is given, or follows from that of the responses."""
+    find = found_for_images if is_plain((image_shape, output_padding, *keywords)) else find_for_images
+    return find(responses, kernels, image_shape, output_padding, keywords)
+
+
+def find_for_images(
+    responses: Shape, kernels: Shape, image_shape: Any, output_padding: Any, keywords: Keywords
+) -> Sizes:
+    """The same, from whatever objects the keywords are."""
     if image_shape is not None:
         image_shape = read_shape(image_shape, "image_shape", tuple(range(1, 5)))
     word = read_layout_word(keywords.layout) or word_of_images(responses, kernels, image_shape)
@@ -141,6 +153,9 @@ def sizes_of_images(
     return Sizes(layout, geometry, boundary, n_images)
 
 
+found_for_images = remembered(SIZES)(find_for_images)
+
+
 def smallest_image(
     word: str, outputs: Sequence[int], bank: Shape, groups: int, output_padding: Any, keywords: Keywords, reading: str
 ) -> Geometry:
@@ -184,6 +199,12 @@ def smallest_image(
 
 def sizes_of_kernels(images: Shape, responses: Shape, kernel_shape: Any, keywords: Keywords) -> Sizes:
     """The sizes of a gradient of kernels."""
+    find = found_for_kernels if is_plain((kernel_shape, *keywords)) else find_for_kernels
+    return find(images, responses, kernel_shape, keywords)
+
+
+def find_for_kernels(images: Shape, responses: Shape, kernel_shape: Any, keywords: Keywords) -> Sizes:
+    """The same, from whatever objects the keywords are."""
     kernel_shape = read_shape(kernel_shape, "kernel_shape", tuple(range(1, 5)))
     word = read_layout_word(keywords.layout) or word_of_kernels(images, responses, kernel_shape)
     n_axes, boundary = axes_in(word), keywords.boundaries(word)
@@ -224,7 +245,17 @@ def sizes_of_kernels(images: Shape, responses: Shape, kernel_shape: Any, keyword
     return Sizes(layout, geometry, boundary, n_images)
 
 
+found_for_kernels = remembered(SIZES)(find_for_kernels)
+
+
 # --- what both have in common -----------------------------------------------------------------------------------------
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is made of whole numbers, words and tuples alone, so that equal ones say the same."""
+    if type(value) is tuple:
+        return all(map(is_plain, value))
+    return value is None or type(value) in (int, str)
 
 
 def check_not_empty(shape: Shape, sizes: Sequence[int], argument: str) -> None:

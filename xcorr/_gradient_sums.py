@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr._arrays import copy_in_pieces, in_pieces
+from xcorr._arrays import in_pieces, without_repeats
 from xcorr._dtypes import Types, integer_range
+from xcorr._staged import copy_turned
 
 Array = npt.NDArray[Any]
 
@@ -25,10 +26,10 @@ def sums_type(types: Types) -> np.dtype[Any]:
 
 
 def magnitude(array: Array) -> int:
-    """The largest magnitude of integers."""
+    """The largest magnitude of integers, found piece by piece, so that a signal is not kept waiting."""
     if not array.size:
         return 0
-    return max(-int(array.min()), int(array.max()))
+    return max(max(-int(piece.min()), int(piece.max())) for (piece,) in in_pieces(without_repeats(array)))
 
 
 def bound_of(n_terms: int, *operands: Array) -> int:
@@ -54,7 +55,7 @@ def store_sums(sums: Array, place: Array) -> None:
         if sums.size and not (least <= int(sums.min()) and int(sums.max()) <= greatest):
             raise overflow(place.dtype)
     with np.errstate(over="ignore"):
-        copy_in_pieces(place, sums)
+        copy_turned(place, sums)
 
 
 def digits_of(array: Array) -> list[tuple[int, Array]]:
