@@ -237,3 +237,22 @@ def test_fill_values_of_windows_are_those_of_each_channel():
     assert xcorr.windows(bools, (1, 1), padding=((0, 0), (1, 0)), fill_value=True).view(np.uint8).tolist() == [
         [[1], [1], [0]]
     ]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex128", "int64", "float16"])
+def test_windows_that_are_apart_are_put_in_their_places(dtype):
+    for layout, image, kernel, words in (
+        ("NHWC", (13, 17, 3), (4, 5), {"stride": (4, 6)}),
+        ("NCHW", (3, 13, 17), (2, 3), {"stride": 5, "dilation": 2}),
+        ("NHW", (9, 9), (3, 3), {"stride": 3}),
+        ("NCW", (2, 11), (3,), {"stride": 4}),
+        ("NDHWC", (5, 6, 7, 2), (2, 2, 3), {"stride": 3}),
+    ):
+        shape = xcorr.windows(np.zeros((2, *image)), kernel, layout=layout, **words).shape
+        own = (np.random.default_rng(SEED).integers(-99, 99, shape)).astype(dtype)
+        expected = reference.fold(own, image, kernel, layout=layout, padding="valid", boundary="constant", **words)
+        for array in (own, np.asfortranarray(own)):
+            for workers in (1, 3):
+                with xcorr.set_workers(workers):
+                    folded = xcorr.fold(array, image, kernel, layout=layout, **words)
+                np.testing.assert_array_equal(folded, expected.astype(dtype))

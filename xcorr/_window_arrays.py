@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
 
 import xcorr._indices as _indices
 from xcorr import _workers
@@ -15,7 +16,7 @@ from xcorr._folded import fold_back, folds, most_places
 from xcorr._gradient_sums import EXACT_INT64, WholeSums, magnitude, store_sums
 from xcorr._memory import empty_lines
 from xcorr._reading import checked
-from xcorr._staged import runs_of, stage
+from xcorr._staged import copy_turned, runs_of, stage
 from xcorr._workers import WORKSPACE_LIMIT, refuse_too_large
 
 Array = npt.NDArray[Any]
@@ -38,6 +39,9 @@ LINE_BYTES, CONVERTED = 2**16, 2**20
 
 BLOCK_ROWS = 16
 """Rows of windows whose sums in float64 are added up before they go to the total, where kernels have more rows."""
+
+KEPT_ROWS, KEPT_BYTES = 64, 2**18
+"""Lists of windows' rows that are kept for the images that follow, and the bytes of one of them at most."""
 
 CHAINS = {"f4": 8, "f8": 32}
 """Taps that are added one after the other before they go to a sum in float64.
@@ -160,9 +164,44 @@ def scatter(strips: Strips, windows: Array, out: Array) -> None:
         if magnitude(windows) * n_terms > EXACT_INT64:
             scatter_whole(strips, windows, out, padded)
             return
+    if windows.dtype == out.dtype and not any(padded) and all(map(is_apart, strips.axes)):
+        put_windows(strips, windows, out)
+        return
     if windows.dtype.kind == "c":
         strips = strips._replace(channels=2 * strips.channels)
     add(strips, windows, out, padded)
+
+
+def is_apart(axis: Axis) -> bool:
+    """Whether no pixel is in two windows along an axis, and none in the padding."""
+    return axis.stride >= axis.effective and axis.before == 0 and axis.behind <= 0
+
+
+def put_windows(strips: Strips, windows: Array, out: Array) -> None:
+    """The same where each pixel is in one window at most: some rows of windows of an image at a time."""
+    counts, kernels = [axis.outputs for axis in strips.axes], [axis.kernel for axis in strips.axes]
+    image, *steps, channel = out.strides
+    places = as_strided(
+        out,
+        (len(out), *counts, *kernels, out.shape[-1]),
+        (
+            image,
+            *(axis.stride * step if axis.outputs > 1 else 0 for axis, step in zip(strips.axes, steps, strict=True)),
+            *(axis.dilation * step if axis.kernel > 1 else 0 for axis, step in zip(strips.axes, steps, strict=True)),
+            channel,
+        ),
+    )
+    own = windows.reshape(places.shape)
+    if places.size < out.size:
+        copy_turned(out, np.zeros((), out.dtype))
+    n_workers = workers_for(windows.nbytes)
+    cuts = [counts[0] * part // n_workers for part in range(n_workers + 1)]
+
+    def do(part: int) -> None:
+        rows = slice(cuts[part], cuts[part + 1])
+        copy_turned(places[:, rows], own[:, rows])
+
+    _workers.prepare(do, n_workers, n_workers)
 
 
 def scatter_whole(strips: Strips, windows: Array, out: Array, padded: list[bool]) -> None:
@@ -250,6 +289,7 @@ class Addition:
         self.in_row = int(((self.pieces[:, 2] - 1) * self.apart + self.pieces[:, 3]).max())
         of_lines = len(self.pieces) * self.step * self.real.itemsize
         self.columns = max(1, min(last.outputs, LINE_BYTES // of_lines)) if self.in_lines else last.outputs
+        self.found: dict[tuple[int, int, Rows], Indices] = {}  # of the first image, for the others
 
     def may_be_sums(self, out: Array) -> bool:
         """Whether images may be summed where they lie: padding has no place there."""
@@ -278,7 +318,7 @@ class Addition:
             next_row = min(row + at_once, end, (row // BLOCK_ROWS + 1) * BLOCK_ROWS if self.in_blocks else end)
             some = windows[row:next_row]
             own = np.ascontiguousarray(some, self.taken).reshape(-1).view(self.real)
-            bases = bases_of(self.strips, row, len(some), rows, self.pitches, len(self.pieces), self.columns)
+            bases = self.bases_of(row, len(some), rows)
             _indices.scatter(
                 self.real.str[1:],
                 own.view(np.int8),
@@ -299,6 +339,15 @@ class Addition:
         strip = strip if whole is None else whole
         result = strip.reshape(shape)
         return result.view(np.result_type(summed, np.complex64)) if self.is_complex else result
+
+    def bases_of(self, first: int, count: int, rows: Rows) -> Indices:
+        """Rows of windows in blocks, as `bases_of` finds them: the same ones for all images."""
+        found = self.found.get((first, count, rows))
+        if found is None:
+            found = bases_of(self.strips, first, count, rows, self.pitches, len(self.pieces), self.columns)
+            if len(self.found) < KEPT_ROWS and found.nbytes <= KEPT_BYTES:
+                self.found[first, count, rows] = found
+        return found
 
 
 def pieces_of_rows(strips: Strips, pitches: list[int], most: int | None) -> Indices:
