@@ -140,16 +140,43 @@ LONG_CALLS = {  # images, kernels, their dtype, the images' value (None: random)
         {"reduce": ("max", "argmax"), "over": "kernels"},
     ),
     "peaks": ((1000, 256, 256, 3), (8, 17, 17, 3), "f4", None, {"reduce": xcorr.Peaks(5, min_distance=20)}),
+    "gradient-of-images": (
+        *((200, 64, 64, 256), (256, 5, 5, 64), "f4", 1),
+        {"verb": "gradient_images", "also": (None,), "layout": "NHWC", "stride": 2},
+    ),
+    "gradient-of-images-in-planes": (
+        *((200, 256, 64, 64), (256, 64, 5, 5), "f4", 1),
+        {"verb": "gradient_images", "also": (None,), "layout": "NCHW", "stride": 2},
+    ),
+    "gradient-of-kernels": (
+        *((2000, 64, 64, 64), (2000, 62, 62, 64), "f4", 1),
+        {"verb": "gradient_kernels", "also": ((3, 3, 64),), "layout": "NHWC"},
+    ),
+    "gradient-of-kernels-of-integers": (
+        *((2000, 64, 64, 64), (2000, 62, 62, 64), "i8", 2**40),
+        {"verb": "gradient_kernels", "also": ((3, 3, 64),), "layout": "NHWC"},
+    ),
+    "fold": ((4000, 62, 62, 576), None, "f4", 1, {"verb": "fold", "also": ((64, 64, 64), (3, 3)), "layout": "NHWC"}),
+    "fold-integers": (
+        *((4000, 62, 62, 576), None, "i8", 2**60),
+        {"verb": "fold", "also": ((64, 64, 64), (3, 3)), "layout": "NHWC"},
+    ),
 }
 
 INTERRUPT = """
 long_calls, workers, delay = eval(sys.argv[1])
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for name, (image_shape, kernel_shape, dtype, value, keywords) in long_calls.items():
-    rng, verb = np.random.default_rng(1), getattr(xcorr, keywords.pop("verb", "correlate"))
+    name_of_verb = keywords.pop("verb", "correlate")
+    rng, verb = np.random.default_rng(1), getattr(xcorr, name_of_verb)
     image = np.full(image_shape[1:], value, dtype) if value else (rng.random(image_shape[1:]) * 99).astype(dtype)
-    bank = np.ones(kernel_shape, dtype) if value else (rng.random(kernel_shape) * 99).astype(dtype)
-    long = np.broadcast_to(image, image_shape), bank
+    if kernel_shape is None:
+        bank = ()
+    elif name_of_verb == "gradient_kernels":
+        bank = (np.broadcast_to(np.ones(kernel_shape[1:], dtype), kernel_shape),)
+    else:
+        bank = (np.ones(kernel_shape, dtype) if value else (rng.random(kernel_shape) * 99).astype(dtype),)
+    long = np.broadcast_to(image, image_shape), *bank, *keywords.pop("also", ())
     if "template_mask" in keywords:
         keywords["template_mask"] = np.tri(*kernel_shape[1:3])
     beyond, ours = os.pipe()
@@ -160,7 +187,8 @@ for name, (image_shape, kernel_shape, dtype, value, keywords) in long_calls.item
         os._exit(0)
     caught = 0
     try:
-        verb(*long, workers=workers, **keywords)
+        with xcorr.set_workers(workers):
+            verb(*long, **keywords)
     except KeyboardInterrupt:
         caught = time.monotonic()
     os.wait()
