@@ -1,8 +1,8 @@
-"""Gradients of layers beside torch's backward, and windows as arrays beside its unfold, fold and a copy.
+"""Gradients of layers beside torch's backward, transposed correlations, and windows beside unfold, fold and a copy.
 
 The layers of workloads.csv, whose layout torch's tensors have, too (NHWC as channels_last). Calls are in turns; a cell
 has xcorr's milliseconds and torch's time over xcorr's. Windows are those of some layers; beside them stands the time
-of copying their array over xcorr's.
+of copying their array over xcorr's. At the end stand the geometric means of the rows by class.
 
     python benchmarks/gradients.py [--workers 1 2] [--only NAME ...] [--seconds 0.2] [--json FILE]
 """
@@ -16,6 +16,16 @@ from timing import Call, best_of_turns, machine, provenance
 from workloads import Workload, read_workloads
 
 import xcorr
+
+TRANSPOSED = {
+    "dcgan_4": ((16, 4, 4, 512), (256, 4), 1, 0),
+    "dcgan_8": ((16, 8, 8, 256), (128, 4), 1, 0),
+    "dcgan_16": ((16, 16, 16, 128), (64, 4), 1, 0),
+    "unet_28": ((1, 28, 28, 512), (256, 2), 0, 0),
+    "unet_64": ((1, 64, 64, 128), (64, 2), 0, 0),
+    "decode_28": ((4, 28, 28, 128), (64, 3), 1, 1),
+}
+"""Responses (N, H, W, K), channels of the images and the kernel's side, padding, output_padding; with stride 2."""
 
 WINDOWS = {
     "56x56x64_k3_nhwc": ((4, 56, 56, 64), 3, 1, "NHWC"),
@@ -63,6 +73,25 @@ def layer_calls(row: Workload, n_workers: int) -> dict[str, Call]:
     return calls
 
 
+def transposed_calls(name: str, layout: str, n_workers: int) -> dict[str, Call]:
+    """A transposed correlation by both libraries, after they were found to be the same."""
+    (n_images, height, width, n_kernels), (channels, side), padding, more = TRANSPOSED[name]
+    random = torch.Generator().manual_seed(7)
+    g = torch.randn((n_images, n_kernels, height, width), generator=random)
+    k = torch.randn((n_kernels, channels, side, side), generator=random)
+    responses, kernels = turned(g, layout), turned(k, layout)
+    if layout == "NHWC":
+        g, k = (tensor.contiguous(memory_format=torch.channels_last) for tensor in (g, k))
+    words: dict[str, Any] = {"stride": 2, "padding": padding, "output_padding": more}
+    calls = {
+        "transposed": lambda: xcorr.gradient_images(responses, kernels, layout=layout, workers=n_workers, **words),
+        "torch transposed": lambda: torch.nn.functional.conv_transpose2d(g, k, **words),
+    }
+    expected = turned(calls["torch transposed"](), layout)
+    assert np.abs(calls["transposed"]() - expected).max() < 1e-4 * np.abs(expected).max(), name
+    return calls
+
+
 def window_calls(name: str) -> dict[str, Call]:
     """Windows gathered and folded by both libraries, and a copy of them."""
     (n_images, height, width, channels), side, stride, layout = WINDOWS[name]
@@ -88,6 +117,21 @@ def cells(times: dict[str, float], *names: str) -> str:
     return "   ".join(said)
 
 
+def means(found: list[dict[str, Any]]) -> list[str]:
+    """Torch's time over xcorr's, its geometric mean and least, by workers, class, layout and stride."""
+    ratios: dict[str, list[float]] = {}
+    for row in found:
+        for name, seconds in row.items():
+            if f"torch {name}" in row:
+                of_class = f"{row['workers']} workers   {row['class']:16} {name:10}"
+                ratios.setdefault(of_class, []).append(row[f"torch {name}"] / seconds)
+    return [
+        f"{of_class} {len(own):3} rows   mean {float(np.exp(np.mean(np.log(own)))):5.2f}   least {min(own):5.2f}   "
+        f"at 1 and above {sum(ratio >= 1 for ratio in own):3}"
+        for of_class, own in ratios.items()
+    ]
+
+
 def main() -> None:
     parser = new_parser(__doc__, picture=False)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
@@ -95,20 +139,27 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.2)
     arguments = parser.parse_args()
     print(provenance())
-    layers = [row for row in read_workloads() if row.kind == "layer"]
+    layers = {row.name: row for row in read_workloads() if row.kind == "layer"}
+    transposed = {f"{name}_{layout.lower()}": (name, layout) for name in TRANSPOSED for layout in ("NHWC", "NCHW")}
     found = []
     for n_workers in arguments.workers:
         torch.set_num_threads(n_workers)
-        for name in [*(row.name for row in layers), *WINDOWS]:
+        for name in [*layers, *transposed, *WINDOWS]:
             if arguments.only and not any(part in name for part in arguments.only):
                 continue
-            layer = next((row for row in layers if row.name == name), None)
             with torch.no_grad(), xcorr.set_workers(n_workers):
-                calls = window_calls(name) if layer is None else layer_calls(layer, n_workers)
+                if name in layers:
+                    calls, names = layer_calls(layers[name], n_workers), ("images", "kernels")
+                    of_class = f"{layers[name].layout} stride {layers[name].stride}"
+                elif name in transposed:
+                    calls, names = transposed_calls(*transposed[name], n_workers), ("transposed",)
+                    of_class = transposed[name][1]
+                else:
+                    calls, names, of_class = window_calls(name), ("windows", "fold"), "windows"
                 times = best_of_turns(calls, arguments.seconds)
-            names = ("windows", "fold") if layer is None else ("images", "kernels")
             print(f"{name:24} {n_workers} workers   {cells(times, *names)}", flush=True)
-            found.append({"name": name, "workers": n_workers, **times})
+            found.append({"name": name, "class": of_class, "workers": n_workers, **times})
+    print("\n".join(means(found)))
     write_outputs(arguments, {"machine": machine(), "times": found})
 
 
