@@ -31,6 +31,13 @@ def test_lanes_go_over_channels_where_depthwise_layers_fill_vectors(groups, mult
     assert direct.form(geometry, multiplier, lanes) == form
 
 
+def test_lanes_of_short_vectors_leave_planes_of_many_channels_to_many_kernels():
+    cases = [(160, 256, 32, "columns"), (161, 256, 32, "kernels"), (161, 255, 32, "columns"), (161, 256, 64, "columns")]
+    for n_channels, n_kernels, vector_bytes, expected in cases:
+        geometry = _axes.make_geometry((14, 16, n_channels), (n_kernels, 1, 1, n_channels))
+        assert direct.form(geometry, n_kernels, 8, True, 0, vector_bytes) == expected
+
+
 @pytest.mark.parametrize("groups", [12, 16, 17, 33])
 @pytest.mark.parametrize("keywords", [{}, {"stride": 2}, {"dilation": (2, 3)}, {"padding": "same"}],
                          ids=["plain", "stride", "dilation", "same"])  # fmt: skip

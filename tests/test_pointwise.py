@@ -49,3 +49,16 @@ def test_planes_of_a_view_are_read_as_they_lie(depth):
     for view in (whole[:, :, 1:, 3:12], whole[:, :, ::-1], whole[:, :, :, ::2], whole[:, ::-1]):
         last = xcorr.correlate(view.transpose(0, 2, 3, 1), kernels, layout="NHWC", method="direct")
         assert_same_bits(both(np.ascontiguousarray(view.transpose(0, 2, 3, 1)), kernels)[1], last)
+
+
+@pytest.mark.parametrize(("depth", "n_kernels"), [(256, 256), (520, 272), (2048, 16)])
+def test_pieces_of_many_windows_give_each_image_its_bits(depth, n_kernels):
+    """More windows than a piece has, of images that are joined, turned or read in planes, at any number of workers."""
+    rng = random_generator("pieces", depth)
+    images, kernels = (real_numbers(rng, shape, "float32") for shape in ((5, 9, 11, depth), (n_kernels, 1, 1, depth)))
+    last, first = both(images, kernels)
+    assert_same_bits(last, first)
+    assert_same_bits(both(images, kernels, workers=2)[0], last)
+    for index in (0, 4):
+        assert_same_bits(both(images[index : index + 1], kernels[-3:])[1], last[index : index + 1, ..., -3:])
+    assert_same_bits(xcorr.correlate(images, kernels, layout="NHWC", method="direct", reduce="max"), last.max((1, 2)))

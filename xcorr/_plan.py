@@ -122,7 +122,9 @@ class Plan:
         if form is None:
             lanes, in_planes = lanes_of(self.level.table, summed), self.layout.in_planes(self.geometry.channels)
             together = self.depth if self.layout.images[3] > self.layout.images[2] else 0
-            form = self.forms[summed] = direct.form(self.geometry, self.n_kernels, lanes, in_planes, together)
+            form = self.forms[summed] = direct.form(
+                self.geometry, self.n_kernels, lanes, in_planes, together, lanes * int(summed[1:])
+            )
         return form
 
     @functools.cached_property

@@ -54,6 +54,7 @@ ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4"
 SUMMED = {"f4": IN_FLOAT32, "f8": IN_FLOAT64, "i4": IN_INT32}
 
 cdef Py_ssize_t ALIGNMENT = 64
+cdef Py_ssize_t CROWDED_BYTES = 1024     # between neighbours of a strip: their multiples share few places of a cache
 cdef Py_ssize_t FINITE_AT_ONCE = 1 << 20  # numbers that are looked at between two looks for a signal
 cdef Py_ssize_t FOUR = 4                 # channels and kernels of groups that share vectors
 cdef Py_ssize_t LARGE = 1 << 60  # what products of sizes saturate at: no memory is that large
@@ -186,6 +187,10 @@ cdef class Engine:
         self.staged = self.pixel = geometry.depth
         if self.lanes_over == OVER_CHANNELS:  # a part of a vector is read whole, and its other lanes are not stored
             self.staged, self.pixel = geometry.n_kernels, max(geometry.n_kernels, self.routines.lanes)
+        if (self.lanes_over == OVER_KERNELS and geometry.down.kernel == geometry.across.kernel == 1
+                and self.routines.pixel_bytes == self.routines.item_bytes
+                and geometry.depth * self.routines.item_bytes % CROWDED_BYTES == 0):
+            self.pixel += ALIGNMENT // self.routines.item_bytes  # neighbours do not share the places of a cache
 
     def _deal_panels(self):
         """The group's kernels dealt out to panels of the widths that the tiles know."""

@@ -8,6 +8,10 @@ from types cimport MOST_BESIDE, STORE, Axis, Geometry, Loops, ceiling, effective
 cdef Py_ssize_t TILE_VECTORS = 3      # across a tile over columns
 cdef Py_ssize_t PIECE_BYTES = cache_bytes(2) // 4  # of pixels, that all panels are multiplied with
 cdef Py_ssize_t CHUNK_BYTES = cache_bytes(2) // 2  # of a panel's taps, that all windows of a strip are multiplied with
+cdef Py_ssize_t SECOND_BYTES = cache_bytes(2)
+cdef Py_ssize_t SHORT_TILE = 6       # windows of a tile, with 16 registers
+cdef Py_ssize_t PIECE_TILES = 8      # of a piece, if its pixels and responses leave the second cache half empty
+cdef Py_ssize_t TURNED_FROM = 256    # kernels of one pixel, for which planes are turned
 cdef Py_ssize_t FEW_POSITIONS = 128  # of an image's windows, below which tiles run on across images
 cdef Py_ssize_t JOINED_IMAGES = 14   # whole tiles of these, by 32 registers
 cdef Py_ssize_t JOINED_TAPS = 6  # that take the time of a response's way through a strip
@@ -129,7 +133,8 @@ cdef class OverKernels(Interleaved):
         Interleaved.lay_out_strips(self)
         self.in_planes = (geometry.depth > 1 and geometry.down.kernel == geometry.across.kernel == 1
                           and self.channel_pitch_bytes != self.images.itemsize
-                          and self.column_bytes == self.images.itemsize == self.item_bytes)
+                          and self.column_bytes == self.images.itemsize == self.item_bytes
+                          and not self.turns_planes())
         if not self.in_planes:
             return
         loops.in_place = (self.images_as_summed and not self.padded() and loops.source.row_bytes % size == 0
@@ -139,6 +144,17 @@ cdef class OverKernels(Interleaved):
         loops.source.staging.position_pitch = 1
         self.planes = geometry.depth
         loops.correlate = self.engine.routines.planes_over_kernels
+
+    cdef bint turns_planes(self):
+        """Whether planes are turned nevertheless, with 8 lanes: of many kernels, beside which it takes little time.
+
+        A tile that reads planes touches a line of the cache for each tap. 2048 channels of 7x7 and 512 kernels take
+        0.75 of the time turned, 1024 of 14x14 and 256 kernels as long, 384 and 96 kernels 1.2 times. `reads_planes` of
+        `_methods/direct.py` knows the number. 2026-11-27, AMD EPYC (Zen 3), level v3, 1 worker, in turn.
+        """
+        cdef const Geometry* geometry = &self.engine.geometry
+        return (geometry.n_kernels >= TURNED_FROM and geometry.down.stride == geometry.across.stride == 1
+                and self.engine.routines.lanes == 8 and self.engine.routines.item_bytes == sizeof(float))
 
     cdef bint skips_columns(self):
         """Whether kernel columns in the padding are left out: of wide dilations, so that tiles are full in spite of it.
@@ -164,17 +180,54 @@ cdef class OverKernels(Interleaved):
 
     cdef lay_out_rest(self):
         cdef Loops* loops = &self.loops
+        cdef Py_ssize_t outputs
         if self.in_planes:
             self.channel_pitch = loops.source.staging.channel_pitch = (
                 self.channel_pitch_bytes // self.engine.routines.item_bytes if loops.in_place
                 else product(self.pixel_rows(loops.strip_rows), loops.row_pitch))
         Call.lay_out_rest(self)
         loops.chunk_taps = CHUNK_BYTES // self.engine.routines.item_bytes
+        if self.has_pieces():
+            outputs = max(1, self.engine.geometry.across.outputs)
+            loops.piece_columns = self.windows_of_piece()
+            loops.piece_rows = max(1, (loops.piece_columns + outputs // 2) // outputs)
+
+    cdef bint has_pieces(self):
+        """Whether all panels are multiplied with a piece before the next one: of kernels of one pixel, in short tiles.
+
+        What a panel's kernels make of a window is a line of the array, and all lines of a window lie together.
+        """
+        cdef const Geometry* geometry = &self.engine.geometry
+        return (geometry.down.kernel == geometry.across.kernel == 1 and not self.in_planes and not self.loops.by_panel
+                and 0 < self.engine.routines.tile_columns <= SHORT_TILE)
+
+    cdef Py_ssize_t windows_of_piece(self):
+        """Whole tiles: some, or more whose pixels and responses are an eighth of the second cache.
+
+        Where pieces were strips of 192 KiB of pixels, 64 channels of 56x56 and 256 kernels took 1.04 to 1.09 of the
+        time, 256 of 28x28 and 128 kernels 1.08, 1024 of 14x14 and 256 kernels 1.07. In a loop of tiles alone 36 to 72
+        windows do alike, 24 and 192 take 1.03 of the time. 2026-11-27, AMD EPYC (Zen 3), level v3, 1 worker, in turn.
+        """
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t of_window = product(geometry.depth + geometry.n_kernels, self.engine.routines.item_bytes)
+        cdef Py_ssize_t of_tile = max(1, of_window * SHORT_TILE)
+        return max(1, SECOND_BYTES // 8 // of_tile, min(PIECE_TILES, SECOND_BYTES // 2 // of_tile)) * SHORT_TILE
+
+    cdef Py_ssize_t wanted_rows(self):
+        """All rows of an image that is read in pieces, and answered, where it lies; else as many as a piece has."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        if not self.has_pieces():
+            return 1
+        if self.loops.in_place and self.loops.direct_store:
+            return geometry.down.outputs
+        return ceiling(self.windows_of_piece(), max(1, geometry.across.outputs))
 
     cdef Py_ssize_t join_images(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit):
         cdef Py_ssize_t of_image = product(self.bytes_per_row(), self.engine.reached_rows)
         cdef Py_ssize_t positions = self.engine.geometry.down.outputs * self.engine.geometry.across.outputs
         cdef Py_ssize_t most = ceiling(self.loops.n_images, tasks_for(n_workers))
+        if self.loops.in_place and self.loops.direct_store and self.has_pieces():
+            of_image = 1  # pieces of joined images stay in a cache
         most = min(min(most, STRIP_BYTES // of_image), workspace_limit // self.workspace_of(self.loops.strip_rows))
         if positions >= FEW_POSITIONS or not (self.rows_are_images() or self.images_follow_on()):
             return 1

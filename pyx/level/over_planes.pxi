@@ -3,11 +3,12 @@
 # A plane is read where it lies, whatever its padding: a tile is up to 7 rows of one vector of columns, and of each row
 # of pixels a vector is loaded for each tap, without the lanes that lie in the padding where there are some, and feeds
 # all rows of windows that it is a tap of; rows of few vectors are loaded once and shifted (shifted_planes.pxi). With a
-# column stride of 2 each second lane of two vectors is taken. Planes that are no wider than half a vector share vectors
+# column stride of 2 each second lane of two vectors is taken, and with 16 registers the rows of pixels that the tile
+# below reads are fetched: a line for each row. Planes that are no wider than half a vector share vectors
 # with the next plane where the level has masks; other small planes are turned around (turned_planes.pxi).
 
 from microkernels cimport PADDING, Pixels, Rows, Sum, real
-from simd cimport F32_LANES, HALVES, REGISTERS, SHIFTS, a_zero, lanes_mask, lines_of_vectors, opaque
+from simd cimport F32_LANES, HALVES, REGISTERS, SHIFTS, a_zero, lanes_mask, lines_of_vectors, opaque, prefetch
 from vectors cimport broadcast, n_lanes, vector
 
 cdef enum:
@@ -81,6 +82,8 @@ cdef inline void tile_of_plane(const Tile* tile, const lanes_mask* lanes, const 
                 columns[tap] = fill
         else:
             load_taps(plane + place, tile, lanes, columns, fill, size, stride, masked, in_halves)
+            if REGISTERS == 16 and stride == 2 and n_rows == 4 and pixel_row >= size - stride:
+                prefetch(plane + place + tile.row_ahead * (n_rows * stride))
         add_taps_of_row(columns, taps, sums, totals, size, stride, pixel_row, n_rows, zero)
     for row in range(n_rows):
         if in_halves:
@@ -175,7 +178,7 @@ cdef inline void sized_over_planes(const Rows* rows, const Pixels* pixels, const
     if size == 5:
         taps = <vector*> memory
     tile.first_inside, tile.end_inside = pixels.first_inside, pixels.end_inside
-    tile.row_pitch, tile.n_columns = rows.row_pitch, min(rows.n_columns, lanes)
+    tile.row_pitch, tile.n_columns, tile.row_ahead = rows.row_pitch, min(rows.n_columns, lanes), pixels.row_ahead
     if by_shifts:
         find_loaded_lanes(&tile, 0, tile.first_lanes, like)
     else:

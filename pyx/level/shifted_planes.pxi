@@ -31,6 +31,7 @@ cdef struct Tile:  # padded rows and columns are counted from the first window's
     Py_ssize_t first_inside, end_inside  # columns that do not lie in the padding
     Py_ssize_t n_columns            # that are stored
     Py_ssize_t row_pitch            # of the response
+    Py_ssize_t row_ahead            # elements to the next row of pixels, where rows are fetched ahead
     Py_ssize_t next_pixels          # elements to the plane whose columns are the upper half of the lanes
     Py_ssize_t next_response
     lanes_mask[6] first_lanes, last_lanes  # that do not lie in the padding, of the first and the last tile of a row

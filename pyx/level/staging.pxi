@@ -161,6 +161,17 @@ cdef inline void stage_interleaved(const Staging* staging, const char* source, r
                   staging.depth, like, staging.swapped)
 
 
+cdef inline bint are_planes_of(const Staging* staging, const char* source, element like, real to) noexcept nogil:
+    """Whether channels are planes of pixels that need no conversion, equally far apart."""
+    cdef Py_ssize_t pitch = staging.channel_bytes[1] - staging.channel_bytes[0], channel
+    if staging.swapped or not is_real(source + staging.channel_bytes[0], pitch, like, to):
+        return False
+    for channel in range(2, staging.depth):
+        if staging.channel_bytes[channel] - staging.channel_bytes[channel - 1] != pitch:
+            return False
+    return True
+
+
 cdef inline void stage_transposed(const Staging* staging, const char* source, real* strip,
                                   element like) noexcept nogil:
     """The columns inside, from interleaved to channel by channel or the other way, a block at a time."""
@@ -173,6 +184,12 @@ cdef inline void stage_transposed(const Staging* staging, const char* source, re
     if staging.position_pitch == 1 and not staging.swapped and is_real(source, staging.column_bytes, like, strip[0]):
         transpose(<const real*> (source + staging.channel_bytes[0]), staging.column_bytes // <Py_ssize_t> sizeof(real),
                   strip + staging.first_inside, staging.channel_pitch, n_columns, staging.depth)
+        return
+    if staging.channel_pitch == 1 and are_planes_of(staging, source, like, strip[0]):
+        transpose(<const real*> (source + staging.channel_bytes[0]),
+                  (staging.channel_bytes[1] - staging.channel_bytes[0]) // <Py_ssize_t> sizeof(real),
+                  strip + staging.first_inside * staging.position_pitch, staging.position_pitch,
+                  staging.depth, n_columns)
         return
     while channel < staging.depth:
         n_channels = min(staging.depth - channel, BLOCK_STREAMS)

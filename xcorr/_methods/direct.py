@@ -76,6 +76,14 @@ Such vectors take 0.87 to 0.93 of the time with 16 and 24 taps, 1.01 to 1.3 with
 level base.
 """
 
+SHORT_VECTOR, MOST_TAPS_OF_SHORT_VECTORS, TURNED_FROM = 32, 160, 256
+"""Bytes of vectors with whose tiles lanes go over columns for so many taps at most, if there are so many kernels.
+
+A tile's pixels stay in the first cache then. Else lanes go over kernels, and planes are turned (`direct_forms.pxi`):
+2048 channels of 7x7 and 512 kernels take 0.75 of the time, 1024 of 14x14 and 256 kernels 0.8 to 0.87, 64 of 56x56 and
+256 kernels would take 1.2 times as long. 2026-11-27, AMD EPYC (Zen 3), level v3, 1 worker, in turn.
+"""
+
 CROWDED_PLANES = 1024
 """Pixels of planes whose multiples fall into the same sets of a cache: read tap by tap, they push each other out.
 
@@ -188,7 +196,9 @@ def reasons(plan: Plan) -> list[str]:
     return [f"lanes over {plan.form(plan.types.summed)}"] if plan.geometry.n_kernels and not plan.types.exact else []
 
 
-def form(geometry: Geometry, n_kernels: int, lanes: int, in_planes: bool = False, together: int = 0) -> str:
+def form(
+    geometry: Geometry, n_kernels: int, lanes: int, in_planes: bool = False, together: int = 0, vector_bytes: int = 0
+) -> str:
     """What the direct method's lanes run over: "kernels", "columns", "rows" or "channels"; the bits are the same.
 
     Parameters
@@ -199,8 +209,9 @@ def form(geometry: Geometry, n_kernels: int, lanes: int, in_planes: bool = False
     in_planes : whether channels and kernels are axes before rows and columns, so that they would have to be turned for
         lanes over kernels.
     together : channels of a group, in real elements, where the channels of a position lie together; else 0.
+    vector_bytes : bytes of a vector, where that is known.
     """
-    as_they_lie = in_planes and reads_planes(geometry, lanes)
+    as_they_lie = in_planes and reads_planes(geometry, n_kernels, lanes, vector_bytes)
     if fills_vectors(n_kernels, lanes) and not as_they_lie:
         return "kernels"
     if together == n_kernels == FOUR and shares_vectors(geometry, lanes):
@@ -210,7 +221,7 @@ def form(geometry: Geometry, n_kernels: int, lanes: int, in_planes: bool = False
     return "rows" if turns(geometry, n_kernels, lanes) else "columns"
 
 
-def reads_planes(geometry: Geometry, lanes: int) -> bool:
+def reads_planes(geometry: Geometry, n_kernels: int, lanes: int, vector_bytes: int) -> bool:
     """Whether lanes go over columns where channels and kernels lie in planes, however many kernels there are."""
     follow_on = all(axis.stride == 1 for axis in geometry.axes)
     if geometry.n_taps > geometry.depth:
@@ -219,6 +230,8 @@ def reads_planes(geometry: Geometry, lanes: int) -> bool:
         crowded = prod(axis.length for axis in geometry.axes) % CROWDED_PLANES == 0
         return crowded and geometry.outputs[1] >= lanes and geometry.n_taps <= MOST_TAPS_OF_PLANES
     n_windows, most = prod(geometry.outputs), MOST_TAPS_OF_FEW_LANES if lanes <= FEW_LANES else LONG_SUM
+    if vector_bytes == SHORT_VECTOR and n_kernels >= TURNED_FROM:
+        most = min(most, MOST_TAPS_OF_SHORT_VECTORS)
     return geometry.n_taps <= most and n_windows >= -(-n_windows // lanes) * lanes * FILLED_PLANES
 
 
