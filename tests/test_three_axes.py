@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from axes import LAYOUTS, check, outputs_of, random_call, random_mask
-from checks import assert_same_bits, random_generator
+from checks import assert_same_bits, peak_of, random_generator
 from messages import message_of
 from scipy import ndimage, signal
 
@@ -179,22 +179,108 @@ def test_peaks(words):
             np.testing.assert_allclose(found[name], expected[name], atol=1e-9)
 
 
+def assert_records(found, expected):
+    """The same records, places between pixels nearly."""
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    for name in expected.dtype.names:
+        within = 1e-9 if name.startswith("sub_") else 0
+        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=within, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", ">f8", "float16", "uint8", "int64", "uint64", "bool"])
+def test_peaks_of_finished_volumes_are_those_of_the_definition(dtype):
+    rng, dtype = random_generator("finished", dtype), np.dtype(dtype)
+    for index, size in enumerate([(1, 1, 1), (2, 1, 3), (1, 5, 4), (4, 3, 3), (3, 5, 6), (6, 1, 7)]):
+        volumes = rng.integers(0, 4, (2, *size, 2)).astype(dtype)
+        if dtype.kind == "f" and index % 2:
+            volumes = rng.choice(np.array([np.nan, np.inf, -np.inf, 0.0, 1.0], dtype), volumes.shape)
+        if dtype.kind == "f" and index == 4:
+            volumes = rng.choice(np.array([np.nan, -np.inf, -np.inf], dtype), volumes.shape)
+        kernels_first = np.ascontiguousarray(np.moveaxis(volumes, -1, 1))
+        for words in (
+            {"largest": False, "subpixel": "parabola"},
+            {"min_distance": 2, "per": "image", "subpixel": "gaussian"},
+            {"border": 1, "threshold": 1},
+            {"min_distance": 3, "border": 0},
+        ):
+            expected = _reference.peaks(volumes, 30, layout="NDHWC", **words)
+            for array, word in ((volumes, "NDHWC"), (kernels_first, "NCDHW"), (volumes[::-1, :, ::-1], None)):
+                if word is None:
+                    array = array[::-1, :, ::-1]
+                assert_records(xcorr.Peaks(30, **words)(array, word or "NDHWC"), expected)
+
+
 def test_peaks_of_larger_volumes_do_not_depend_on_slabs(monkeypatch):
-    from xcorr import _volume_call, _volume_peaks
+    from xcorr import _volume_call
 
     rng = random_generator("slabs")
-    volume, kernels = rng.standard_normal((20, 14, 15)).astype(np.float32), rng.standard_normal((3, 3, 3, 3))
+    volume, kernels = rng.standard_normal((11, 7, 8)).astype(np.float32), rng.standard_normal((3, 3, 3, 3))
+    calls = [
+        (lambda volumes, **more: xcorr.correlate(volumes, kernels, layout="NDHW", **more)),
+        (lambda volumes, **more: xcorr.match(volumes, kernels, layout="NDHW", **more)),
+    ]
     for words in ({"min_distance": 4}, {"min_distance": 2, "per": "image"}, {"subpixel": "parabola"}):
         peaks = xcorr.Peaks(5, **words)
-        whole = xcorr.correlate(volume, kernels, layout="NDHW", reduce=peaks)
-        expected = _reference.peaks(xcorr.correlate(volume, kernels, layout="NDHW"), 5, layout="NDHWC", **words)
-        np.testing.assert_array_equal(whole["depth"], expected["depth"])
-        for most in (1, 5 * 12 * 13 * 3 * 8):
-            monkeypatch.setattr(_volume_call, "SLAB_BYTES", most)
-            monkeypatch.setattr(_volume_peaks, "MOST_CANDIDATES", 40)
-            again = xcorr.correlate(volume, kernels, layout="NDHW", reduce=peaks)
-            for name in whole.dtype.names:
-                np.testing.assert_array_equal(again[name], whole[name])
+        for call in calls:
+            expected = _reference.peaks(call(volume), 5, layout="NDHWC", **words)
+            for most in (2**25, 1, 3 * 5 * 6 * 3 * 8):
+                monkeypatch.setattr(_volume_call, "SLAB_BYTES", most)
+                assert_records(call(volume, reduce=peaks), expected)
+                assert_records(call(np.stack([-volume, volume]), reduce=peaks)[1], expected)
+
+
+def test_many_peaks_of_a_volume_keep_their_distance():
+    rng = random_generator("many peaks")
+    volume = rng.random((40, 41, 42), np.float32)
+    padded = np.pad(volume, 1, constant_values=-1)
+    around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3, 3)).max(axis=(3, 4, 5))
+    places = np.argwhere(volume == around)
+    places = places[np.argsort(-volume[tuple(places.T)], kind="stable")]
+    for k, distance in ((4000, 1), (300, 4), (60, 11), (7, 30)):
+        found = xcorr.Peaks(k, min_distance=distance)(volume, "NDHW")
+        free, expected = np.ones(len(places), bool), []
+        while free.any() and len(expected) < k:
+            expected.append(places[free.argmax()])
+            free &= abs(places - expected[-1]).max(axis=1) >= distance
+        own = np.stack([found[name] for name in ("depth", "row", "column")], axis=-1)
+        np.testing.assert_array_equal(own[: len(expected)], expected)
+        assert (found["kernel"][len(expected) :] == -1).all()
+
+
+def test_no_volumes_and_no_kernels():
+    volumes, kernels = np.ones((2, 4, 5, 6), np.float32), np.ones((3, 2, 2, 2), np.float32)
+    words, peaks = {"layout": "NDHW"}, xcorr.Peaks(4)
+    for images, bank in ((volumes[:0], kernels), (volumes, kernels[:0]), (volumes[:0], kernels[:0])):
+        n_images, n_kernels = len(images), len(bank)
+        response = xcorr.correlate(images, bank, **words)
+        assert response.shape == (n_images, 3, 4, 5, n_kernels)
+        assert xcorr.match(images, bank, reduce=peaks, **words).shape == (n_images, n_kernels, 4)
+        for per, shape in (("kernel", (n_images, n_kernels, 4)), ("image", (n_images, 4))):
+            own = xcorr.Peaks(4, per=per)
+            for found in (xcorr.correlate(images, bank, reduce=own, **words), own(response, "NDHWC")):
+                assert found.shape == shape
+                assert (found["kernel"] == -1).all()
+        for name in ("max", "mean", "argmin"):
+            last = (3,) if name == "argmin" else ()
+            assert xcorr.correlate(images, bank, reduce=name, **words).shape == (n_images, n_kernels, *last)
+        if n_kernels:
+            assert xcorr.correlate(images, bank, reduce="max", over="kernels", **words).shape == (n_images, 3, 4, 5)
+        elif n_images:
+            with pytest.raises(ValueError, match="kernels"):
+                xcorr.correlate(images, bank, reduce="max", over="kernels", **words)
+
+
+def test_sums_of_integers_that_fit_are_written_where_they_are_asked_for():
+    rng = random_generator("exact out")
+    volumes, kernels = rng.integers(0, 200, (2, 30, 40, 50), np.uint8), rng.integers(-9, 9, (4, 3, 3, 3), np.int8)
+    expected = xcorr.correlate(volumes, kernels, layout="NDHW")
+    out = np.empty_like(expected)
+    assert peak_of(lambda: xcorr.correlate(volumes, kernels, layout="NDHW", out=out)) < out.nbytes // 2
+    assert_same_bits(out, expected)
+    small = np.full(expected.shape, 3, np.int16)
+    with pytest.raises(OverflowError, match="dtype"):
+        xcorr.correlate(volumes, kernels * 9, layout="NDHW", dtype=np.int16, out=small)
+    assert (small == 3).all()
 
 
 @pytest.mark.parametrize("index", range(60))

@@ -21,9 +21,8 @@ from xcorr._matching import MatchPlan, n_images_of
 from xcorr._memory import empty
 from xcorr._reduce_peaks import in_whole, shape_of_peaks
 from xcorr._score import calls_of, score_all, score_call
-from xcorr._tops import tops_of
 from xcorr._workers import refuse_too_large
-from xcorr.peaks import Peaks, no_peaks, search_words
+from xcorr.peaks import Peaks, find_in_arrays, no_peaks, search_words
 
 Array = npt.NDArray[Any]
 
@@ -42,7 +41,7 @@ def find_in_scores(
     """The peaks of all scores."""
     n_images = n_images_of(images.shape, plan.layout.images[0])
     shape = shape_of_peaks(plan.layout, plan.n_responses, peaks, n_images)
-    found = no_peaks(shape, plan.response)
+    found = no_peaks(shape, plan.response, plan.layout.n_axes)
     if n_images == 0 or plan.n_responses == 0:
         return found
     is_possible, words = search_words(peaks, plan.response, max(plan.roi.counts), plan.layout.n_axes)
@@ -54,14 +53,12 @@ def find_in_scores(
             scores: Array = empty(plan.response_shape(end - first), plan.scored)
             score_all(plan, banks, images, mask, fill, scores, workers, (first, end))
             scores = in_order(converted(scores, plan.response), plan.layout.response)
-            tops = tops_of(scores, peaks.largest, workers)
-            _peaks.find_peaks(scores, records[first:end].reshape(-1, peaks.k), tops, *words)
+            find_in_arrays(scores, records[first:end], words, workers)
         else:
             find_in_rows(calls_of(plan, banks, images, mask, fill, workers, (first, end)), records[first], words)
     if not is_possible:
-        return no_peaks(shape, plan.response)
-    (row, column), (n_rows, n_columns) = plan.roi
-    return in_whole(found, ((row, n_rows), (column, n_columns)))
+        return no_peaks(shape, plan.response, plan.layout.n_axes)
+    return in_whole(found, list(zip(*plan.roi, strict=True)))
 
 
 def find_in_rows(calls: Iterator[tuple[slice, slice, Call]], records: Array, words: tuple[Any, ...]) -> None:
@@ -74,7 +71,7 @@ def find_in_rows(calls: Iterator[tuple[slice, slice, Call]], records: Array, wor
             templates = call.templates.some(first, min(first + some, n_kernels))
             begin, end = own.start + first, own.start + first + templates.n_kernels
             if finder is None or not by_image:
-                size = *plan.roi.counts, plan.n_responses if by_image else end - begin
+                size = 1, *plan.roi.counts, plan.n_responses if by_image else end - begin
                 finder = _peaks.Finder(size, plan.response, records.shape[1], *words)
             take_scores(call._replace(templates=templates), most_rows, finder, begin if by_image else 0)
             if not by_image:
@@ -131,5 +128,5 @@ def take_scores(call: Call, most_rows: int, finder: _peaks.Finder, first_kernel:
         if scores is not target:
             target[...] = converted(scores, plan.response)
         last = end if end == n_rows else end - 1
-        finder.take(np.moveaxis(rows[0, :, :there], 0, 2), begin - kept, looked, last, first_kernel)
+        finder.take(np.moveaxis(rows[:, :, :there], 1, 3), begin - kept, looked, last, first_kernel)
         looked = last

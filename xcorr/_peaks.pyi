@@ -3,24 +3,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FIELDS: tuple[str, ...]
-
 class Finder:
     def __init__(
         self,
-        sizes: tuple[int, int, int],
+        sizes: tuple[int, int, int, int],
         dtype: np.dtype[Any],
         k: int,
         gate: float | None,
         distance: int,
-        border: tuple[int, int],
+        borders: tuple[int, int, int],
         how: str | None,
         largest: bool,
         by_image: bool,
     ) -> None: ...
-    def take(
-        self, responses: npt.NDArray[Any], above: int, first_row: int, end_row: int, first_kernel: int = 0
-    ) -> None: ...
+    def take(self, responses: npt.NDArray[Any], above: int, first: int, end: int, first_kernel: int = 0) -> None: ...
     def write(self, peaks: npt.NDArray[Any]) -> None: ...
 
 def find_peaks(
@@ -29,7 +25,7 @@ def find_peaks(
     tops: npt.NDArray[np.float64] | None,
     gate: float | None,
     distance: int,
-    border: tuple[int, int],
+    borders: tuple[int, int, int],
     how: str | None,
     largest: bool,
     by_image: bool,

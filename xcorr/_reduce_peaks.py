@@ -3,21 +3,20 @@
 Beside rows that are looked at are the one above and the one below. Responses of a part have the bits of the whole.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
 
 from xcorr import _peaks
 from xcorr._arrays import in_order
-from xcorr._axes import Span
 from xcorr._bank import Bank
 from xcorr._job import Job
 from xcorr._layouts import Layout
 from xcorr._plan import Plan
 from xcorr._respond import respond
-from xcorr._tops import tops_of
 from xcorr._workers import refuse_too_large
-from xcorr.peaks import Peaks, no_peaks, search_words
+from xcorr.peaks import PLACES, Peaks, find_in_arrays, no_peaks, search_words
 
 Array = npt.NDArray[Any]
 
@@ -43,7 +42,7 @@ def shape_of_peaks(layout: Layout, n_kernels: int, peaks: Peaks, n_images: int) 
 def find_in_responses(job: Job, peaks: Peaks) -> Array:
     """The peaks of all responses."""
     plan = job.plan
-    found = no_peaks(peaks_shape(plan, peaks, job.n_images), plan.types.response)
+    found = no_peaks(peaks_shape(plan, peaks, job.n_images), plan.types.response, plan.layout.n_axes)
     n_rows, n_columns = (count for _, count in plan.area)
     if job.n_images == 0 or plan.geometry.n_kernels == 0:
         return found
@@ -58,7 +57,7 @@ def find_in_responses(job: Job, peaks: Peaks) -> Array:
         else:
             find_in_rows(own, records[first], words)
     if not is_possible:
-        return no_peaks(found.shape, plan.types.response)
+        return no_peaks(found.shape, plan.types.response, plan.layout.n_axes)
     return in_whole(found, plan.area)
 
 
@@ -68,11 +67,11 @@ def find_in_map(responses: Array, peaks: Peaks, plan: Plan) -> Array:
     return in_whole(found.reshape(peaks_shape(plan, peaks, len(responses))), plan.area)
 
 
-def in_whole(found: Array, area: Span) -> Array:
+def in_whole(found: Array, area: Sequence[tuple[int, int]]) -> Array:
     """The same peaks with places of the whole response, of which they are looked for in an area."""
     there = found["kernel"] >= 0
-    for name, (begin, _) in zip(("row", "column"), area, strict=True):
-        if name in (found.dtype.names or ()):
+    for name, (begin, _) in zip(PLACES[-len(area) :], area, strict=True):
+        if begin and name in (found.dtype.names or ()):
             found[name][there] += begin
             found["sub_" + name][there] += begin
     return found
@@ -83,8 +82,7 @@ def find_in_maps(job: Job, records: Array, words: tuple[Any, ...]) -> None:
     plan = job.plan
     job.kept_bytes = plan.response_bytes * job.n_images
     maps = in_order(respond(job, plan.response_shape(job.n_images), None), plan.layout.response)
-    tops = tops_of(maps, words[4], job.most_workers)
-    _peaks.find_peaks(maps, records.reshape(-1, records.shape[-1]), tops, *words)
+    find_in_arrays(maps, records, words, job.most_workers)
 
 
 def find_in_rows(job: Job, records: Array, words: tuple[Any, ...]) -> None:
@@ -100,14 +98,14 @@ def find_in_rows(job: Job, records: Array, words: tuple[Any, ...]) -> None:
         end = min(first + some, n_kernels)
         bank = job.bank if end - first == n_kernels else bank_of_some(job.bank, first, end)
         if finder is None or not by_image:
-            size = n_rows, n_columns, n_kernels if by_image else end - first
+            size = 1, n_rows, n_columns, n_kernels if by_image else end - first
             finder = _peaks.Finder(size, plan.types.response, records.shape[1], *words)
         for row in range(0, n_rows, rows):
             last = min(row + rows, n_rows)
             top, bottom = max(0, row - 1), min(last + 1, n_rows)
             part = Job(plan.some(end - first, (top, bottom - top)), job.images, bank, job.fill, job.asked_workers)
             part.kept_bytes = part.plan.response_bytes
-            responses = in_order(respond(part, part.plan.response_shape(1), None), plan.layout.response)[0]
+            responses = in_order(respond(part, part.plan.response_shape(1), None), plan.layout.response)
             finder.take(responses, top, row, last, first if by_image else 0)
             del responses  # before the next ones are made
         if not by_image:

@@ -20,7 +20,7 @@ from xcorr._reduce import check_apart, nothing_reduced, reduce_responses
 from xcorr._reduce_peaks import find_in_responses, peaks_shape
 from xcorr._reduction import Reduction
 from xcorr._respond import respond
-from xcorr.peaks import of_axes, record_type
+from xcorr.peaks import record_type
 
 Array = npt.NDArray[Any]
 
@@ -170,7 +170,7 @@ def found_peaks(
 ) -> Array:
     """The peaks that `find` gives in maps of so many axes, in `out` if there is one."""
     target, _held = (None, []) if out is None else check_out(out, shape, record_type(response, n_axes))
-    found = of_axes(find(), n_axes)
+    found = find()
     if target is None:
         return found
     target[...] = found

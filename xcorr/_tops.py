@@ -18,18 +18,18 @@ LEAST_AT_ONCE = 2**17
 
 
 def tops_of(responses: Array, largest: bool, workers: Any) -> Array | None:
-    """The largest responses of rows (images, kernels, rows), of minima the least ones' negatives; infinite beside NaN.
+    """The largest responses of rows, of minima the least ones' negatives; infinite beside NaN.
 
-    `responses` are (images, rows, columns, kernels). None where it is as soon done when the rows are looked at: of few,
-    or of other types, or whose columns do not follow on each other.
+    Of (images, planes, rows, columns, kernels), as (images, planes, kernels, rows). None where it is as soon done when
+    the rows are looked at: of few, or of other types, or whose columns do not follow on each other.
     """
-    n_images, n_rows, n_columns, n_kernels = responses.shape
+    n_images, n_planes, n_rows, n_columns, n_kernels = responses.shape
     dtype, flags = responses.dtype, responses.flags
-    follow = responses.strides[2] == dtype.itemsize and n_columns > 1
+    follow = responses.strides[3] == dtype.itemsize and n_columns > 1
     is_read = dtype.char in "fd" and dtype.isnative and flags.aligned and follow
     if not is_read or responses.size < LEAST_AT_ONCE or n_columns > MOST_COLUMNS:
         return None
-    tops = np.empty((n_images, n_kernels, n_rows))
+    tops = np.empty((n_images, n_planes, n_kernels, n_rows))
     rows = max(1, LEAST_AT_ONCE // n_columns)
     table = _dispatch.current().table
 

@@ -7,26 +7,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _workers
+from xcorr import _peaks, _workers
 from xcorr._arrays import in_order
 from xcorr._layouts import arranged
 from xcorr._masks import canonical_mask
 from xcorr._memory import empty
 from xcorr._reading import checked
 from xcorr._reduce import new_results
-from xcorr._reduce_peaks import shape_of_peaks
+from xcorr._reduce_peaks import in_whole, shape_of_peaks
 from xcorr._reduction import Reduction
 from xcorr._run import found_peaks, reduced
-from xcorr._volume_peaks import find_in_slabs
 from xcorr._volume_reduce import merged
 from xcorr._volumes import Piece, Sizes, sources
 from xcorr._workers import refuse_too_large
-from xcorr.peaks import Peaks, no_peaks
+from xcorr.peaks import Peaks, find_in_arrays, no_peaks, search_words
 
 Array = npt.NDArray[Any]
 
 SLAB_BYTES = 2**25
-"""Bytes of the responses that peaks are looked for in at once, if one plane has not more; not tuned."""
+"""Bytes of the responses that peaks are looked for in at once, if one plane has not more, or that exact sums are of;
+not tuned."""
 
 
 class VolumeCall:
@@ -57,8 +57,8 @@ class VolumeCall:
 
     # What a way of responding says for itself.
 
-    def pieces(self) -> Iterator[Piece]:
-        """The pieces of all volumes, one after the other."""
+    def pieces(self, first: int, end: int) -> Iterator[Piece]:
+        """The pieces of volumes [first, end), one after the other."""
         raise NotImplementedError
 
     def split(self, piece: Piece) -> list[Piece]:
@@ -89,17 +89,18 @@ class VolumeCall:
             return found_peaks(shape, self.response, out, lambda: self.find(shape), 3)
         return reduced(self.reduction, len(self.volumes), out, lambda _: self.reduce())  # type: ignore[arg-type]
 
-    def respond(self, result: Array) -> None:
-        """All responses, (volumes, planes, rows, columns, kernels)."""
-        for piece in self.pieces():
-            self.respond_piece(piece, result[piece.first : piece.end, piece.first_plane : piece.end_plane])
+    def respond(self, result: Array, first: int = 0) -> None:
+        """The responses (volumes, planes, rows, columns, kernels) of volumes from one on."""
+        for piece in self.pieces(first, first + len(result)):
+            own = slice(piece.first - first, piece.end - first)
+            self.respond_piece(piece, result[own, piece.first_plane : piece.end_plane])
 
     def reduce(self) -> list[Array]:
         """What responses are reduced to."""
         reduction: Any = self.reduction
         n_images, results = len(self.volumes), new_results(reduction, len(self.volumes))
         parts: list[list[Array]] = []
-        for piece in self.pieces():
+        for piece in self.pieces(0, n_images):
             found = self.reduce_piece(piece)
             if reduction.over_kernels:
                 for result, own in zip(results, found, strict=True):
@@ -134,35 +135,65 @@ class VolumeCall:
         return known or []
 
     def find(self, shape: tuple[int, ...]) -> Array:
-        """The peaks of all responses."""
+        """The peaks of all responses: in those of some volumes together, or in some planes of one."""
         peaks: Any = self.peaks
         found = no_peaks(shape, self.response, 3)
         if not found.size or not self.n_kernels:
             return found
-        of_plane = prod(self.sizes.outputs[1:]) * self.n_kernels * self.response.itemsize
-        refuse_too_large("kernels", "their responses of three planes, among which peaks are looked for", 3 * of_plane)
+        is_possible, words = search_words(peaks, self.response, max(self.sizes.outputs), 3)
         records = found.reshape(len(self.volumes), -1, peaks.k)
-        for index in range(len(self.volumes)):
-            find_in_slabs(self.slabs(index), peaks, records[index], self.sizes.outputs)
-            there = records[index]["kernel"] >= 0
-            for name, (first, _) in zip(("depth", "row", "column"), self.sizes.area, strict=True):
-                records[index][name][there] += first
-                records[index]["sub_" + name][there] += first
-        return found
+        at_once = SLAB_BYTES // (self.sizes.outputs[0] * self.plane_bytes)
+        if not at_once:
+            what = "their responses of three planes, among which peaks are looked for"
+            refuse_too_large("kernels", what, 3 * self.plane_bytes)
+        for first in range(0, len(records), max(1, at_once)):
+            if at_once:
+                own = records[first : first + at_once]
+                responses = self.new_responses(len(own), self.sizes.outputs[0])
+                self.respond(responses, first)
+                find_in_arrays(responses, own, words, self.workers)
+                del responses  # before the next ones are there
+                continue
+            n_planes, n_rows, n_columns = self.sizes.outputs
+            size, looked = (n_planes, n_rows, n_columns, self.n_kernels), 0
+            finder = _peaks.Finder(size, self.response, peaks.k, *words)
+            for above, slab in self.slabs(first, beside=2):
+                there = above + len(slab)
+                end = there if there == n_planes else there - 1
+                finder.take(slab, above, looked, end)
+                looked = end
+            finder.write(records[first])
+        return in_whole(found, self.sizes.area) if is_possible else no_peaks(shape, self.response, 3)
 
-    def slabs(self, index: int) -> Iterator[tuple[int, Array]]:
-        """The first plane and the responses (planes, rows, columns, kernels) of one volume, some planes at a time."""
-        n_planes, *others = self.sizes.outputs
-        sizes = (*others, self.n_kernels)
-        at_once = max(1, SLAB_BYTES // (prod(sizes) * self.response.itemsize))
-        at_once = n_planes if self.is_flat else at_once
+    @property
+    def plane_bytes(self) -> int:
+        """Bytes of the responses of a plane."""
+        return prod(self.sizes.outputs[1:]) * self.n_kernels * self.response.itemsize
+
+    def new_responses(self, n_volumes: int, n_planes: int) -> Array:
+        """Room for responses (volumes, planes, rows, columns, kernels), in the order in which planes have theirs."""
+        of_plane = (*self.sizes.outputs[1:], self.n_kernels)
+        if self.sizes.settings.layout != "NCHW":
+            return empty((n_volumes, n_planes, *of_plane), self.response)
+        rows, columns, kernels = of_plane
+        return np.moveaxis(empty((n_volumes, n_planes, kernels, rows, columns), self.response), 2, 4)
+
+    def slabs(self, index: int, beside: int = 0) -> Iterator[tuple[int, Array]]:
+        """The first plane and the responses (planes, rows, columns, kernels) of one volume, some planes at a time.
+
+        In the same memory, in which as many planes stay before the next ones as are asked for.
+        """
+        n_planes, there = self.sizes.outputs[0], 0
+        at_once = n_planes if self.is_flat else min(n_planes, max(1, SLAB_BYTES // self.plane_bytes))
+        room = self.new_responses(1, min(at_once + beside, n_planes))
         for first in range(0, n_planes, at_once):
-            end = min(first + at_once, n_planes)
-            slab: Array = empty((end - first, *sizes), self.response)
+            kept, end = min(beside, there), min(first + at_once, n_planes)
+            room[:, :kept] = room[:, there - kept : there]
+            there = kept + end - first
             for piece in self.split(Piece(index, index + 1, first, end)):
-                self.respond_piece(piece, slab[np.newaxis, piece.first_plane - first : piece.end_plane - first])
-            yield first, slab
-            del slab  # before the next one is there
+                own = slice(kept + piece.first_plane - first, kept + piece.end_plane - first)
+                self.respond_piece(piece, room[:, own])
+            yield first - kept, room[0, :there]
 
 
 def planes_inside(sizes: Sizes, piece: Piece) -> bool:

@@ -182,9 +182,9 @@ class ScoreCall(VolumeCall):
         check_it_runs(plan.plan, owner.bank(plan, 0))
         self.split(Piece(0, 1, 0, self.sizes.outputs[0]))
 
-    def pieces(self) -> Iterator[Piece]:
-        """All planes of each volume, some at a time."""
-        for index in range(len(self.volumes)):
+    def pieces(self, first: int, end: int) -> Iterator[Piece]:
+        """All planes of volumes [first, end), some at a time."""
+        for index in range(first, end):
             yield from self.split(Piece(index, index + 1, 0, self.sizes.outputs[0]))
 
     def split(self, piece: Piece) -> list[Piece]:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from xcorr import _cache, _dispatch, _workers
 from xcorr._arrays import check_out, copy_in_pieces, in_order, take_bias, take_fill
 from xcorr._bank import Bank
+from xcorr._dtypes import integer_range, largest_magnitude
+from xcorr._gradient_sums import magnitude
 from xcorr._layouts import of_one_image
 from xcorr._masks import canonical_mask
 from xcorr._memory import empty
@@ -37,7 +39,7 @@ from xcorr._volumes import (
     pieces_of,
     sizes_of_call,
 )
-from xcorr.peaks import Peaks
+from xcorr.peaks import Peaks, no_peaks
 
 Array = npt.NDArray[Any]
 PLANS = 8
@@ -144,7 +146,7 @@ class VolumeBank:
         bias = take_bias(self.bias, 1 if layout.each_channel else n_kernels, layout.kernels[0] >= 0, plan.types.of_bias)
         return None if bias is None else np.ascontiguousarray(np.broadcast_to(bias, n_kernels))
 
-    def responds(self, plan: VolumePlan, fill: tuple[Any, ...], index: int, names: tuple[str, ...]) -> Respond:
+    def responds(self, plan: VolumePlan, fill: tuple[Any, ...], index: int, names: tuple[str, ...] | Peaks) -> Respond:
         """What responds to a piece's images, or reduces the responses; with pairs of volume `index`."""
         index = index if self.settings.pairwise else 0
         key = plan, names, index
@@ -175,6 +177,20 @@ class VolumeBank:
             self.banks[key] = found
         return found
 
+    def may_refuse(self, plan: VolumePlan, images: Array) -> bool:
+        """Whether a response may not fit its type, or be no number where it has to be one."""
+        types, n_banks = plan.types, len(images) if self.settings.pairwise else 1
+        if not types.exact or plan.masked:
+            return types.exact or types.rounds_floats
+        if self.settings.overflow == "saturate":
+            return False
+        reach, bias = map(max, zip(*(self.bank(plan, plan.plan, index).reach for index in range(n_banks)), strict=True))
+        _, most = integer_range(types.response)
+        filled = max(abs(int(number.real)) for number in self.fill(plan, images.dtype))
+        if types.response.kind == "u" or max(largest_magnitude(types.images), filled) * reach + bias <= most:
+            return types.response.kind == "u"
+        return bool(max(magnitude(images), filled) * reach + bias > most)
+
     def run(self, images: Array, mask: Any, out: Any, workers: Any) -> Any:
         """The response of volumes, or what it is reduced to, in `out` or in memory of its own.
 
@@ -190,8 +206,8 @@ class VolumeBank:
             return call.result(out)
         target, _held = (None, []) if out is None else check_out(out, shape, plan.types.response)
         operands = [images, self.kernels, *([mask] if isinstance(mask, np.ndarray) else [])]
-        refuses = plan.types.exact or plan.types.rounds_floats
-        stores = target is not None and not refuses and not any(may_overlap(target, one) for one in operands)
+        stores = target is not None and not any(may_overlap(target, one) for one in operands)
+        stores = stores and not self.may_refuse(plan, images)
         result: Array = target if target is not None and stores else empty(shape, plan.types.response)
         if 0 not in shape:
             call.respond(in_order(result, plan.sizes.layout.response))
@@ -218,14 +234,13 @@ class BankCall(VolumeCall):
         self.names = plan.names
         self.unseen = np.zeros(len(self.fill), self.mask.dtype if isinstance(self.mask, np.ndarray) else np.bool_)
         self.is_view, self.is_flat = can_be_view(plan.sizes), plan.sizes.is_flat
-        own = 1 if self.pairwise else len(self.volumes)
-        self.cuts = pieces_of(self.sizes, own, self.volumes.itemsize, self.is_view)
+        next(pieces_of(self.sizes, 0, 1, self.volumes.itemsize, self.is_view))  # or what is too large is refused
 
-    def pieces(self) -> Iterator[Piece]:
-        """The pieces of all volumes; of one alone where each has a bank of its own."""
-        for index in range(len(self.volumes) if self.pairwise else 1):
-            for piece in self.cuts:
-                yield piece._replace(first=piece.first + index, end=piece.end + index)
+    def pieces(self, first: int, end: int) -> Iterator[Piece]:
+        """The pieces of volumes [first, end); of one alone where each has a bank of its own."""
+        step = 1 if self.pairwise else max(1, end - first)
+        for index in range(first, end, step):
+            yield from pieces_of(self.sizes, index, index + step, self.volumes.itemsize, self.is_view)
 
     def split(self, piece: Piece) -> list[Piece]:
         """Smaller pieces of the same planes of one volume."""
@@ -234,7 +249,7 @@ class BankCall(VolumeCall):
         cuts = cut_planes(self.sizes, piece.first_plane, piece.end_plane, self.volumes.itemsize, self.is_view)
         return [piece._replace(first_plane=first, end_plane=end) for first, end in cuts]
 
-    def ask(self, piece: Piece, out: Array | None, names: tuple[str, ...] = ()) -> Any:
+    def ask(self, piece: Piece, out: Array | None, names: tuple[str, ...] | Peaks = ()) -> Any:
         """What the bank makes of a piece's images."""
         images = images_of(self.volumes, self.sizes, piece, self.fill, self.n_workers)
         respond = self.bank.responds(self.plan, self.numbers, piece.first, names)
@@ -273,3 +288,19 @@ class BankCall(VolumeCall):
     def reduce_piece(self, piece: Piece) -> list[Array]:
         """What a piece's responses are reduced to."""
         return list(self.ask(piece, None, self.names))
+
+    def find(self, shape: tuple[int, ...]) -> Array:
+        """The peaks of all responses; of flat volumes those of images, if the only row is not in the border."""
+        peaks: Any = self.peaks
+        found = no_peaks(shape, self.response, 3)
+        if not self.is_flat or not found.size or not self.n_kernels:
+            return super().find(shape)
+        records = found.reshape(len(self.volumes), -1, peaks.k)
+        for piece in self.pieces(0, len(self.volumes)):
+            own = records[piece.first : piece.end]
+            of_images = self.ask(piece, None, peaks).reshape(own.shape)
+            for name in of_images.dtype.names if peaks.border == 0 else ():
+                own[name.replace("row", "depth")] = of_images[name]
+            for name in ("row", "sub_row"):
+                own[name][own["kernel"] >= 0] = self.sizes.area[1][0]
+        return found

@@ -5,6 +5,7 @@ method does volumes as it does images. Where they lie at one distance in memory 
 windows are gathered at a time. A volume that is one pixel high is an image of planes by columns.
 """
 
+from collections.abc import Iterator
 from math import prod
 from typing import Any, NamedTuple
 
@@ -177,16 +178,21 @@ def fill_as_channels(fill: tuple[Any, ...], sizes: Sizes) -> Any:
                  for _ in range(sizes.planes.kernel) for channel in range(depth))  # fmt: skip
 
 
-def pieces_of(sizes: Sizes, n_images: int, itemsize: int, is_view: bool) -> list[Piece]:
-    """The pieces of a call, all planes of some volumes or some planes of one."""
+def pieces_of(sizes: Sizes, first: int, end: int, itemsize: int, is_view: bool) -> Iterator[Piece]:
+    """The pieces of volumes [first, end), all planes of some volumes or some planes of one."""
     n_planes = sizes.outputs[0]
     if sizes.is_flat or n_planes == 0:
-        return [Piece(0, n_images, 0, n_planes)]
+        yield Piece(first, end, 0, n_planes)
+        return
     at_once = GATHERED_BYTES // (sizes.gathered_bytes(itemsize) * n_planes)
     if at_once > 1 or (at_once == 1 and not is_view):
-        return [Piece(n, min(n + at_once, n_images), 0, n_planes) for n in range(0, n_images, at_once)]
+        for n in range(first, end, at_once):
+            yield Piece(n, min(n + at_once, end), 0, n_planes)
+        return
     cuts = cut_planes(sizes, 0, n_planes, itemsize, is_view)
-    return [Piece(n, n + 1, first, end) for n in range(n_images) for first, end in cuts]
+    for n in range(first, end):
+        for first_plane, end_plane in cuts:
+            yield Piece(n, n + 1, first_plane, end_plane)
 
 
 def cut_planes(sizes: Sizes, first: int, end: int, itemsize: int, is_view: bool) -> list[tuple[int, int]]:

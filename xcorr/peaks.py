@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from numbers import Integral, Real
 from typing import Any, SupportsIndex, get_args
@@ -17,7 +18,6 @@ from xcorr._layouts import arranged, axes_of, letters_of, read_response, sizes_o
 from xcorr._reading import axes_in, checked, read_word, whole_number
 from xcorr._tops import tops_of
 from xcorr._typing import Array, Layout, Per, Subpixel
-from xcorr._volume_peaks import find_in_slabs
 
 __all__ = ["Peaks"]
 
@@ -30,10 +30,10 @@ DEFAULTS: dict[str, Any] = {
 class Peaks:
     """Find the best places in maps of responses, with their scores.
 
-    A candidate is a response that is at least as large as each of its eight neighbours that follow it, row by row, and
-    larger than each that precedes it; so a plateau gives its first pixel, and each other one that begins without a
-    neighbour of the plateau before it. By falling score, then by row, column and kernel, candidates are accepted that
-    no accepted one is too near to, until there are ``k``.
+    A candidate is a response that is at least as large as each of its eight neighbours (26 in a volume) that follow it,
+    row by row, and larger than each that precedes it; so a plateau gives its first pixel, and each other one that
+    begins without a neighbour of the plateau before it. By falling score, then by row, column and kernel, candidates
+    are accepted that no accepted one is too near to, until there are ``k``.
 
     Parameters
     ----------
@@ -77,7 +77,8 @@ class Peaks:
     first and the last are peaks.
 
     Beside the peaks a call needs some rows of a map and memory for candidates: few of them, as those are forgotten that
-    cannot be peaks any more, but at the very most about (4 k - 3) times ``min_distance`` squared for each map.
+    cannot be peaks any more, but at the very most about (4 k - 3) times ``min_distance`` squared for each map, and
+    (8 k - 7) times ``min_distance`` cubed for each volume.
 
     Objects compare equal and hash by their keywords, and cannot be changed.
 
@@ -177,30 +178,12 @@ class Peaks:
         return self.find(in_order(array, axes), n_axes).reshape(shape)
 
     def find(self, ordered: Array, n_axes: int) -> Array:
-        """The peaks (maps, k) of responses (images, rows, columns, kernels); with one axis there is a row alone.
-
-        With three planes come before the rows.
-        """
-        n_images, *lengths, n_kernels = ordered.shape
-        n_maps = n_images * (1 if self.per == "image" else n_kernels)
-        if n_axes == 3:
-            return self.find_in_volumes(ordered, n_maps)
-        peaks = no_peaks((n_maps, self.k), ordered.dtype.newbyteorder("="))
-        is_possible, words = search_words(self, peaks.dtype["score"], max(lengths), n_axes)
+        """The peaks (maps, k) of responses (images, rows, columns, kernels), with three axes (images, planes, ...)."""
+        n_maps = ordered.shape[0] * (1 if self.per == "image" else ordered.shape[-1])
+        peaks = no_peaks((n_maps, self.k), ordered.dtype.newbyteorder("="), n_axes)
+        is_possible, words = search_words(self, peaks.dtype["score"], max(ordered.shape[1:-1]), n_axes)
         if is_possible and ordered.size:
-            tops = tops_of(ordered, self.largest, 1)
-            _peaks.find_peaks(ordered, peaks, tops, *words)
-        return of_axes(peaks, n_axes)
-
-    def find_in_volumes(self, ordered: Array, n_maps: int) -> Array:
-        """The same of three axes."""
-        peaks = no_peaks((n_maps, self.k), ordered.dtype.newbyteorder("="), 3)
-        n_images, *lengths, n_kernels = ordered.shape
-        for index in range(n_images if n_kernels else 0):
-            own = peaks[index * n_maps // n_images : (index + 1) * n_maps // n_images]
-            at_once = max(1, SLAB_BYTES // ordered[index, :1].nbytes)
-            slabs = ((first, ordered[index, first : first + at_once]) for first in range(0, lengths[0], at_once))
-            find_in_slabs(slabs, self, own, tuple(lengths))
+            find_in_arrays(ordered, peaks, words, 1)
         return peaks
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -272,48 +255,50 @@ def read_subpixel(subpixel: Any) -> str | None:
 # --- records ----------------------------------------------------------------------------------------------------------
 
 
-SLAB_BYTES = 2**25
-"""Bytes of the planes that peaks of a volume are looked for in at once; not tuned."""
-
 PLACES = ("depth", "row", "column")
 """What a place along each of three spatial axes is called; of fewer the last ones."""
 
 
-def record_type(score: np.dtype[Any], n_axes: int = 2) -> np.dtype[Any]:
+@functools.cache
+def record_type(score: np.dtype[Any], n_axes: int) -> np.dtype[Any]:
     """The type of a peak whose score has that dtype, in a map of so many axes."""
     names = PLACES[-n_axes:]
     places = [(name, np.dtype(np.intp)) for name in (*names, "kernel")]
     return np.dtype([("score", score), *places, *((f"sub_{name}", np.dtype(np.float64)) for name in names)])
 
 
-def no_peaks(shape: tuple[int, ...], score: np.dtype[Any], n_axes: int = 2) -> Array:
-    """Records of no peak."""
-    dtype = record_type(score, n_axes)
-    checked(math.prod(shape) * dtype.itemsize, "k", "the bytes of the peaks")
+@functools.cache
+def no_peak(score: np.dtype[Any], n_axes: int) -> Array:
+    """The record of no peak."""
     nothing = np.nan if score.kind == "f" else 0
-    return np.full(shape, np.array((nothing, *[-1] * (n_axes + 1), *[np.nan] * n_axes), dtype), dtype)
+    return np.array((nothing, *[-1] * (n_axes + 1), *[np.nan] * n_axes), record_type(score, n_axes))
 
 
-def of_axes(found: Array, n_axes: int) -> Array:
-    """The same records without the places along axes that the map has not."""
-    dtype = record_type(found.dtype["score"], n_axes)
-    if found.dtype == dtype:
-        return found
-    records = np.empty(found.shape, dtype)
-    for name in dtype.names or ():
-        records[name] = found[name]
-    return records
+def no_peaks(shape: tuple[int, ...], score: np.dtype[Any], n_axes: int) -> Array:
+    """Records of no peak."""
+    record = no_peak(score, n_axes)
+    checked(math.prod(shape) * record.itemsize, "k", "the bytes of the peaks")
+    found = np.empty(shape, record.dtype)
+    found[...] = record
+    return found
 
 
-def search_words(peaks: Peaks, score: np.dtype[Any], longer: int, n_axes: int = 2) -> tuple[bool, tuple[Any, ...]]:
-    """Whether scores of that type can be peaks, and what a search is told of maps whose longer side has that length.
+def search_words(peaks: Peaks, score: np.dtype[Any], longest: int, n_axes: int) -> tuple[bool, tuple[Any, ...]]:
+    """Whether scores of that type can be peaks, and what a search is told of maps whose longest side has that length.
 
     A map of one axis is a row, which is no border of itself.
     """
     is_possible, gate = gate_of(peaks.threshold, score, peaks.largest)
-    distance, border = min(peaks.min_distance, longer), min(peaks.border, longer)
-    borders = border if n_axes > 1 else 0, border
+    distance, border = min(peaks.min_distance, longest), min(peaks.border, longest)
+    borders = (0,) * (3 - n_axes) + (border,) * n_axes
     return is_possible, (gate, distance, borders, peaks.subpixel, peaks.largest, peaks.per == "image")
+
+
+def find_in_arrays(maps: Array, records: Array, words: tuple[Any, ...], workers: Any) -> None:
+    """Writes the peaks of responses (images, rows, columns, kernels), or with planes, into records (..., k)."""
+    volumes = maps if maps.ndim == 5 else maps[:, np.newaxis]
+    tops = tops_of(volumes, words[4], workers)
+    _peaks.find_peaks(volumes, records.reshape(-1, records.shape[-1]), tops, *words)
 
 
 def gate_of(threshold: float | None, score: np.dtype[Any], largest: bool) -> tuple[bool, float | None]:

@@ -1,4 +1,5 @@
-# The first stage of peaks: the candidates of a row, from the row and its neighbours above and below.
+# The first stage of peaks: the candidates of a row, from the row and its neighbours above and below; those of a volume
+# are among them, and are not many. What lies in the planes before and behind is looked up for each (map_search.pxi).
 #
 # Rows lie as keys in lines: of one kernel or of several, either side by side with their columns apart, or one segment
 # behind the other. Beside the first and the last column are keys of what is missing, `least`, and a row that is missing
@@ -16,8 +17,8 @@ cdef enum Subpixel:
     GAUSSIAN
 
 cdef struct Lines:            # where in a map and in its neighbours' memory a row stands
-    Py_ssize_t row, n_rows
-    Py_ssize_t first_column, n_columns   # of the lines, and of the map
+    Py_ssize_t image, plane, row
+    Py_ssize_t first_column   # of the lines
     Py_ssize_t first_kernel   # of the segment
     Py_ssize_t pitch          # from one column to the next: the kernels that are side by side
 
@@ -74,16 +75,3 @@ cdef double offset(key before, key middle, key behind, Subpixel how, const Eleme
         return 0
     place = 0.5 * (to_before - to_behind) / (to_before + to_behind)
     return 0 if place != place else min(max(place, -0.5), 0.5)
-
-
-cdef void locate(Candidate* candidate, const key* above, const key* line, const key* below, const Lines* lines,
-                 Subpixel how, const Elements* elements) noexcept nogil:
-    """Writes where the candidate is, the pointers being at its column."""
-    candidate.sub_row = candidate.row
-    candidate.sub_column = candidate.column
-    if how == WHOLE:
-        return
-    if 0 < candidate.row < lines.n_rows - 1:
-        candidate.sub_row += offset(above[0], line[0], below[0], how, elements)
-    if 0 < candidate.column < lines.n_columns - 1:
-        candidate.sub_column += offset(line[-lines.pitch], line[0], line[lines.pitch], how, elements)

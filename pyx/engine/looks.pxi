@@ -73,25 +73,27 @@ cdef bint subnormal_inside(const Routines* routines, const char* place, int n_ax
     return False
 
 
-def find_highest(table, cnp.ndarray responses, bint largest, Py_ssize_t first, Py_ssize_t end, double[:, :, ::1] tops):
-    """Write the largest responses of rows (images, rows, columns, kernels); of minima the negated least; inf for NaN.
+def find_highest(table, cnp.ndarray responses, bint largest, Py_ssize_t first, Py_ssize_t end,
+                 double[:, :, :, ::1] tops):
+    """Write the largest of rows of (images, planes, rows, columns, kernels); of minima the negated least; inf for NaN.
 
-    Rows [first, end) are counted over images and kernels, as `tops` (images, kernels, rows) has them. Responses are
+    Rows [first, end) are counted as `tops` (images, planes, kernels, rows) has them. Responses are
     aligned float32 or float64 in native byte order whose columns follow on each other.
     """
     cdef const Routines* routines = routines_of(table, responses.dtype.str[1:])
-    cdef Py_ssize_t index, n_rows = responses.shape[1], n_kernels = responses.shape[3], count = responses.shape[2]
-    cdef double* top = &tops[0, 0, 0]
+    cdef Py_ssize_t index, n_rows = responses.shape[2], n_kernels = responses.shape[4], count = responses.shape[3]
+    cdef Py_ssize_t of_plane = n_kernels * n_rows, n_planes = responses.shape[1]
+    cdef double* top = &tops[0, 0, 0, 0]
     cdef const char* start = cnp.PyArray_BYTES(responses)
     cdef const char* place
-    cdef Py_ssize_t[4] pitches
+    cdef Py_ssize_t[5] pitches
     cdef Run run
-    for index in range(4):
+    for index in range(5):
         pitches[index] = responses.strides[index]
     with nogil:
         for index in range(first, end):
-            place = (start + index // (n_kernels * n_rows) * pitches[0] + index % n_rows * pitches[1]
-                     + index // n_rows % n_kernels * pitches[3])
+            place = (start + index // of_plane // n_planes * pitches[0] + index // of_plane % n_planes * pitches[1]
+                     + index % n_rows * pitches[2] + index // n_rows % n_kernels * pitches[4])
             routines.extremes(place, count, &run)
             top[index] = run.highest if largest else -run.lowest
             if run.has_nan:  # which other rows may be looked at in vain for

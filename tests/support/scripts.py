@@ -161,6 +161,9 @@ LONG_CALLS = {  # images, kernels, their dtype, the images' value (None: random)
         *((4000, 62, 62, 576), None, "i8", 2**60),
         {"verb": "fold", "also": ((64, 64, 64), (3, 3)), "layout": "NHWC"},
     ),
+    "signals": ((4000, 200_000, 2), (8, 65, 2), "f4", 1, {"layout": "NWC", "stride": 16}),
+    "volumes": ((4000, 64, 128, 128), (8, 5, 5, 5), "f4", 1, {"layout": "NDHW", "stride": 4}),
+    "volumes-peaks": ((4000, 64, 128, 128), (8, 5, 5, 5), "f4", None, {"layout": "NDHW", "reduce": xcorr.Peaks(5)}),
 }
 
 INTERRUPT = """
@@ -245,6 +248,10 @@ BOUNDED = {  # images, kernels, their dtype, keywords, and the mebibytes that a 
     ),
     "reduced-scores": ((1, 540, 960, 1), (100, 32, 32, 1), "f4", {"verb": "match", "reduce": "argmax"}, 256),
     "peaks": ((40, 256, 256, 3), (64, 5, 5, 3), "f4", {"reduce": xcorr.Peaks(5, min_distance=9)}, 128),
+    "signals": ((16, 100_000, 2), (8, 33, 2), "f4", {"layout": "NWC"}, 64),
+    "volumes": ((4, 32, 64, 64, 2), (4, 3, 3, 3, 2), "f4", {"layout": "NDHWC"}, 64),
+    "volumes-exact": ((2, 32, 64, 64), (4, 3, 3, 3), "u1", {"layout": "NDHW"}, 64),
+    "volumes-peaks": ((1, 80, 200, 200), (8, 3, 3, 3), "f4", {"layout": "NDHW", "reduce": xcorr.Peaks(5)}, 96),
 }
 
 PEAK = """
@@ -259,9 +266,9 @@ method = keywords.get("method", "auto")
 tiny = xcorr.correlate(np.ones((9, 9), dtype), np.ones((3, 3), dtype), method=method, workers=2)
 out = None  # of reductions, which are small
 if "reduce" not in keywords:
-    one = correlate(images[:1, :, :, :], kernels[:1], **keywords)
+    one = correlate(images[:1], kernels[:1], **keywords)
     shape = list(one.shape)
-    shape[0], shape[1 if keywords.get("layout") == "NCHW" else 3] = len(images), len(kernels)
+    shape[0], shape[1 if keywords.get("layout") == "NCHW" else -1] = len(images), len(kernels)
     out = np.ones(shape, one.dtype)
     del one
 with open("/proc/self/clear_refs", "w") as file:
@@ -289,6 +296,12 @@ REFUSED = {  # what follows the images and kernels that `ones` makes without mem
     "reduced": "(2**40, 28, 28), (3, 3), layout='NHW', reduce='mean'",
     "reduced-over-kernels": "(2**32, 28, 28), (3, 3, 3), layout='NHW', reduce='mean', over='kernels'",
     "peaks": "(9, 9), (3, 3), reduce=xcorr.Peaks(2**40)",
+    "signal": "(2**44, 28), (16, 3), layout='NW'",
+    "signals-row": "(1, 2**33), (1, 2**32), layout='NW', stride=2**20",
+    "volume": "(2**40, 28, 28, 28), (3, 3, 3), layout='NDHW'",
+    "volumes-planes": "(1, 4, 2**14, 2**14, 4), (1, 4, 1, 1, 4), layout='NDHWC', reduce='max'",
+    "volumes-reduced": "(2**40, 28, 28, 28), (3, 3, 3), layout='NDHW', reduce='mean'",
+    "volumes-peaks": "(4, 2**13, 2**13), (2, 1, 1, 1), layout='NDHW', reduce=xcorr.Peaks(1)",
 }
 
 REFUSAL = """
