@@ -6,6 +6,13 @@ cdef extern from *:
     #define xcorr_claim(counter, count) __atomic_fetch_add(counter, count, __ATOMIC_RELAXED)
     #define xcorr_read_flag(flag) __atomic_load_n(flag, __ATOMIC_RELAXED)
     #define xcorr_write_flag(flag, value) __atomic_store_n(flag, value, __ATOMIC_RELAXED)
+    static inline void xcorr_raise_to(double *place, double number) {
+        double before;
+        __atomic_load(place, &before, __ATOMIC_RELAXED);
+        while (number > before
+               && !__atomic_compare_exchange(place, &before, &number, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+        }
+    }
     /* of what was written before the flag was set */
     #define xcorr_is_published(flag) __atomic_load_n(flag, __ATOMIC_ACQUIRE)
     #define xcorr_publish(flag) __atomic_store_n(flag, 1, __ATOMIC_RELEASE)
@@ -18,6 +25,7 @@ cdef extern from *:
     Py_ssize_t claim "xcorr_claim"(Py_ssize_t* counter, Py_ssize_t count) nogil
     int read_flag "xcorr_read_flag"(int* flag) nogil
     void write_flag "xcorr_write_flag"(int* flag, int value) nogil
+    void raise_to "xcorr_raise_to"(double* place, double number) nogil
     bint is_published "xcorr_is_published"(int* flag) nogil
     void publish "xcorr_publish"(int* flag) nogil
     unsigned int add "xcorr_add"(unsigned int* counter, int n) nogil

@@ -179,3 +179,60 @@ def test_images_that_are_not_seen_everywhere(normalize, roi):
         assert_peaks(images, real_numbers(rng, (4, 3, 3), "float32"), mask=seen, **words)
         assert_peaks(images, real_numbers(rng, (3, 2, 3, 3), "float32"), mask=seen, pairwise=True, **words)
         assert_peaks(images[0], real_numbers(rng, (3, 3), "float32"), mask=seen if seen is not mask else None, **words)
+
+
+@pytest.mark.usefixtures("level")
+def test_what_is_noted_of_rows_in_passing_is_their_largest_response(monkeypatch):
+    calls = {  # images, kernels, keywords, and whether all responses are noted
+        "direct": ((1, 90, 200), (3, 3), {"layout": "NHW"}, True),
+        "images": ((40, 28, 28), (1, 5, 5), {"layout": "NHW", "padding": "same"}, True),
+        "channels first": ((3, 2, 40, 50), (4, 2, 3, 3), {"layout": "NCHW"}, True),
+        "winograd": ((2, 16, 40, 50), (8, 16, 3, 3), {"layout": "NCHW", "method": "winograd"}, True),
+        "fft": ((2, 300, 310), (40, 40), {"layout": "NHW", "method": "fft"}, True),
+        "fft, strides": ((1, 300, 310), (40, 40), {"layout": "NHW", "method": "fft", "stride": 2}, True),
+        "kernels last": ((2, 40, 50), (3, 3, 3), {"layout": "NHW"}, False),
+        "part": ((1, 90, 200), (3, 3), {"layout": "NHW", "roi": (slice(5, 50), slice(7, 90))}, None),
+        "groups": ((2, 4, 40, 50), (4, 2, 3, 3), {"layout": "NCHW", "groups": 2}, None),
+        "signals": ((2, 5000), (9,), {"layout": "NW"}, None),
+    }
+    found, find = [], _reduce_peaks.find_in_arrays
+
+    def look(maps, records, words, workers, noted):
+        found.append(noted.noted[0] == maps.size)
+        if found[-1]:
+            rows = (maps if words[4] else -maps).max(axis=2, initial=-np.inf)
+            np.testing.assert_array_equal(noted.rows, np.where(np.isnan(rows), np.inf, rows).transpose(0, 2, 1))
+        find(maps, records, words, workers, noted)
+
+    monkeypatch.setattr(_reduce_peaks, "find_in_arrays", look)
+    rng = random_generator("noted")
+    for name, (images, kernels, keywords, all_noted) in calls.items():
+        for kind in ("numbers", "unknown", "subnormal pixels", "subnormal tap"):
+            batch, bank = rng.standard_normal(images, np.float32), rng.standard_normal(kernels, np.float32)
+            if kind == "unknown":
+                batch.flat[batch.size // 2] = np.nan
+            elif kind == "subnormal pixels":
+                batch[:1] *= 1e-41
+            elif kind == "subnormal tap":
+                bank.flat[0] = 1e-41
+            for largest, workers in ((True, 1), (False, 2)):
+                peaks = xcorr.Peaks(3, largest=largest, min_distance=2)
+                fused = xcorr.correlate(batch, bank, reduce=peaks, workers=workers, **keywords)
+                assert fused.tobytes() == peaks_of_map(batch, bank, peaks, keywords).tobytes(), (name, kind)
+                if kind == "numbers" and all_noted is not None:
+                    assert found[-1] == all_noted, name
+
+
+def peaks_of_map(images, kernels, peaks, keywords):
+    """The peaks of the whole map, with places of the whole response."""
+    keywords = dict(keywords)
+    word = keywords["layout"]
+    firsts = [part.start for part in keywords.get("roi", ())]
+    response = xcorr.correlate(images, kernels, **keywords)
+    if "C" not in word and response.ndim == images.ndim + 1:
+        word = word + "C"
+    found = peaks(response, word)
+    for name, first in zip(("row", "column"), firsts, strict=False):
+        found[name][found["kernel"] >= 0] += first
+        found["sub_" + name][found["kernel"] >= 0] += first
+    return found

@@ -73,6 +73,7 @@ class Engine:
         finite: bool = False,
         ask: Callable[[Any], bool] | None = None,
         scaling: tuple[Any, ...] | None = None,
+        tops: tuple[bool, Array, npt.NDArray[np.intp]] | None = None,
     ) -> Call: ...
 
 class Stopped(Exception): ...

@@ -15,6 +15,7 @@ from xcorr._methods.choice import METHODS
 from xcorr._methods.direct import NO_PANELS
 from xcorr._methods.matmul import channels_first
 from xcorr._plan import Plan
+from xcorr._tops import Tops
 
 MULTIPLY_ADDS_PER_WORKER = 2_800_000
 """Multiply-adds below which another worker costs more than it brings.
@@ -70,6 +71,8 @@ class Job:
         self.kept_bytes = 0  # of what is kept of responses that are reduced
         self.left_out: Array | None = None  # (groups, kernels): those whose responses others give to a reducer
         self.scaling: Scaling | None = None  # what makes scores of the responses
+        self.tops: Tops | None = None  # of rows of `responses`, noted where it is done in passing
+        self.responses: Array | None = None
         self.packed_as: Hashable = None  # what the bank must not let go of
         self.asked_workers = workers
         self.useful_workers = useful
@@ -169,6 +172,8 @@ class Job:
             fill,
         )
         own_limits = None if limits is None else tuple(limits)
+        if self.tops is not None and part is None and self.left_out is None and result is self.responses:
+            more["tops"] = tuple(self.tops)  # of what is the responses at last
         runs = panels is not NO_PANELS  # a call that is only laid out has no use for it, nor always a bank
         finite = runs and not self.is_small and engine.pads_with_zeros and self.bank.is_finite(plan.level.table)
         more = {"limits": own_limits, "kernels": kernels, "n_workers": self.n_workers, "finite": finite, **more}

@@ -15,6 +15,7 @@ from xcorr._job import Job
 from xcorr._layouts import Layout
 from xcorr._plan import Plan
 from xcorr._respond import respond
+from xcorr._tops import new_tops
 from xcorr._workers import refuse_too_large
 from xcorr.peaks import PLACES, Peaks, find_in_arrays, no_peaks, search_words
 
@@ -81,8 +82,10 @@ def find_in_maps(job: Job, records: Array, words: tuple[Any, ...]) -> None:
     """Writes the peaks of some images, whose maps are there together, into records (images, maps, k)."""
     plan = job.plan
     job.kept_bytes = plan.response_bytes * job.n_images
+    if plan.types.response.char in "fd":
+        job.tops = new_tops(words[4], job.n_images, plan.geometry.n_kernels, plan.geometry.outputs[0])
     maps = in_order(respond(job, plan.response_shape(job.n_images), None), plan.layout.response)
-    find_in_arrays(maps, records, words, job.most_workers)
+    find_in_arrays(maps, records, words, job.most_workers, job.tops)
 
 
 def find_in_rows(job: Job, records: Array, words: tuple[Any, ...]) -> None:

@@ -29,6 +29,7 @@ def respond(job: Job, shape: tuple[int, ...], target: Array | None) -> Array:
     bound = largest_response(job) if types.exact else 0
     stores = target is not None and may_store(job, target, bound)
     result: Array = empty(shape, types.response) if target is None or not stores else target
+    job.responses = result
     if types.exact:
         correlate_integers(job, result, bound)
     elif types.rounds_floats:

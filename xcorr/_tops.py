@@ -1,6 +1,6 @@
 """The largest response of each row of maps, by which most rows are known to have none of the best places."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,19 @@ Array = npt.NDArray[Any]
 
 LEAST_AT_ONCE = 2**17
 """Responses that a worker looks at at once, at least: some 0.01 ms, beside which its call is short; not tuned."""
+
+
+class Tops(NamedTuple):
+    """The largest responses of rows as calls note them in passing, if these are all of the responses."""
+
+    largest: bool
+    rows: Array  # (images, kernels, rows)
+    noted: npt.NDArray[np.intp]  # the number of responses
+
+
+def new_tops(largest: bool, n_images: int, n_kernels: int, n_rows: int) -> Tops:
+    """Tops of no responses yet."""
+    return Tops(largest, np.full((n_images, n_kernels, n_rows), -np.inf), np.zeros(1, np.intp))
 
 
 def tops_of(responses: Array, largest: bool, workers: Any) -> Array | None:

@@ -16,7 +16,7 @@ from xcorr._dtypes import integer_range
 from xcorr._foreign import refuses, shown
 from xcorr._layouts import arranged, axes_of, letters_of, read_response, sizes_of
 from xcorr._reading import axes_in, checked, read_word, whole_number
-from xcorr._tops import tops_of
+from xcorr._tops import Tops, tops_of
 from xcorr._typing import Array, Layout, Per, Subpixel
 
 __all__ = ["Peaks"]
@@ -294,10 +294,18 @@ def search_words(peaks: Peaks, score: np.dtype[Any], longest: int, n_axes: int) 
     return is_possible, (gate, distance, borders, peaks.subpixel, peaks.largest, peaks.per == "image")
 
 
-def find_in_arrays(maps: Array, records: Array, words: tuple[Any, ...], workers: Any) -> None:
-    """Writes the peaks of responses (images, rows, columns, kernels), or with planes, into records (..., k)."""
+def find_in_arrays(
+    maps: Array, records: Array, words: tuple[Any, ...], workers: Any, noted: Tops | None = None
+) -> None:
+    """Writes the peaks of responses (images, rows, columns, kernels), or with planes, into records (..., k).
+
+    `noted` are those that were noted of maps while they were made.
+    """
     volumes = maps if maps.ndim == 5 else maps[:, np.newaxis]
-    tops = tops_of(volumes, words[4], workers)
+    if noted is not None and noted.noted[0] == maps.size:
+        tops: Array | None = noted.rows[:, np.newaxis]
+    else:
+        tops = tops_of(volumes, words[4], workers)
     _peaks.find_peaks(volumes, records.reshape(-1, records.shape[-1]), tops, *words)
 
 

@@ -394,7 +394,7 @@ cdef class Engine:
 
     def call(self, tuple images, tuple out, tuple panels, double[::1] fill, *, Py_ssize_t n_workers,
              Py_ssize_t workspace_limit, tuple limits=None, tuple spectra_of=None, Py_ssize_t[::1] kernels=None,
-             list areas=None, bint finite=False, ask=None, fresh=None, tuple scaling=None):
+             list areas=None, bint finite=False, ask=None, fresh=None, tuple scaling=None, tuple tops=None):
         """A `Call` of these arrays.
 
         Parameters
@@ -418,6 +418,7 @@ cdef class Engine:
         fresh : of "winograd": None, or whether to look for subnormal taps. The panels are kernels as they lie, which
             are transformed while the call runs.
         scaling : what makes scores of responses: see `take_scaling`.
+        tops : where the largest response of each row is noted, with how many were: see `take_tops`.
         """
         cdef Call call = FreshWinograd() if fresh is not None else CALLS[self.form]()
         call.engine = self
@@ -439,6 +440,8 @@ cdef class Engine:
         if limits is not None:
             call.loops.consumer.low, call.loops.consumer.high = limits[:2]
             call.limit_responses(limits[2])
+        if tops is not None and kernels is None:
+            take_tops(call, tops)
         if areas is not None and self.lanes_over == OVER_ROWS:
             areas = turned_areas(areas)
         call.loops.skips = finite and self.pads_with_zeros and zeros(fill)
@@ -476,6 +479,7 @@ include "reducers.pxi"
 include "looks.pxi"
 include "taps.pxi"
 include "binding.pxi"
+include "tops.pxi"
 include "scored.pxi"
 include "task_sizes.pxi"
 include "layout.pxi"

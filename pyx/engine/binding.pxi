@@ -16,6 +16,7 @@ cdef class Binding:
     cdef Py_ssize_t* channel_bytes
     cdef Py_ssize_t* kernel_bytes
     cdef Py_ssize_t* reduced_kernels
+    cdef object tops                                           # that responses are noted in, kept as long
     cdef Reducer reducer                                       # what takes the responses in the place of an array
     cdef bint images_as_summed, out_as_summed
 

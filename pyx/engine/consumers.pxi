@@ -67,7 +67,7 @@ cdef inline bint stores_all(const Consumer* consumer) noexcept nogil:
 
 cdef inline bint looks_at_places(const Consumer* consumer) noexcept nogil:
     """Whether it matters where responses are, so that rows of several images are not rows of one."""
-    return consumer.kind == REDUCE or consumer.scaling.passes != NULL
+    return consumer.kind == REDUCE or consumer.scaling.passes != NULL or consumer.tops != NULL
 
 
 cdef void clip(const Routines* routines, const Consumer* consumer, Finished* finished) noexcept nogil:
@@ -105,6 +105,8 @@ cdef void consume(const Routines* routines, Consumer* consumer, const Finished* 
                          + finished.first_column * storing.column_bytes)
     if consumer.beside != NULL:
         consume_beside(routines, consumer, finished, target)
+        if consumer.tops != NULL:
+            note_tops(routines, consumer, finished)
         return
     storing.n_columns, storing.n_kernels = finished.n_columns, finished.n_kernels
     storing.column_pitch, storing.kernel_pitch = finished.column_pitch, finished.kernel_pitch
@@ -117,3 +119,5 @@ cdef void consume(const Routines* routines, Consumer* consumer, const Finished* 
         consume_row(routines, consumer, &storing, responses, target)
         responses += finished.row_pitch * routines.item_bytes
         target += consumer.row_bytes
+    if consumer.tops != NULL:
+        note_tops(routines, consumer, finished)

@@ -147,6 +147,8 @@ cdef int correlate_spectra(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
                 slots)
             loops.routines.backward(fourier, spectra, loops.packed + ((group * loops.n_chosen + kernel) * fourier.depth
                                                                       * spectrum * size), responses, plane, points)
+            if loops.direct_store and loops.consumer.tops != NULL:
+                note_sections(loops, image, pair, before + kernel, responses)
             slot += 1
         if slot > 0 and not loops.direct_store and (slot == loops.kernels_at_once or kernel == end - 1
                                                     or kernel_exponents[kernel + 1] == INT_MAX):
@@ -189,6 +191,20 @@ cdef inline void aim(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t
                 finished.first_kernel = kernel
                 responses.targets[side] = place_of(&loops.consumer, &finished)
             set_scales(loops, exponents[side] + kernel_exponent, &responses.scaled[side], &responses.further[side])
+
+
+cdef void note_sections(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t kernel,
+                        const Responses* responses) noexcept nogil:
+    """Notes a kernel's responses in both sections, which lie in the array."""
+    cdef Finished finished
+    cdef int side
+    for side in range(2):
+        if responses.targets[side] != NULL:
+            finished = section_of(loops, image, 2 * pair + side)
+            finished.first_kernel, finished.n_kernels = kernel, 1
+            finished.responses = responses.targets[side]
+            finished.row_pitch, finished.column_pitch, finished.kernel_pitch = responses.pitch, 1, 0
+            note_tops(loops.routines, &loops.consumer, &finished)
 
 
 cdef inline void set_scales(const Loops* loops, int exponent, double* scaled, double* further) noexcept nogil:

@@ -107,7 +107,8 @@ cdef int do_strip(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* co
             strip.first_kernel += first_kernel
             strip.n_kernels = end_of(&loops.panels[area.end_panel - 1]) - first_kernel
             strip.responses += first_kernel * loops.rows.kernel_pitch * loops.item_bytes
-        if not loops.by_panel and (not loops.direct_store or loops.consumer.scaling.passes != NULL):
+        if not loops.by_panel and (not loops.direct_store or loops.consumer.scaling.passes != NULL
+                                   or loops.consumer.tops != NULL):
             consume_images(loops, strip)
     return DONE
 
@@ -125,7 +126,10 @@ cdef inline void consume_images(Loops* loops, Finished strip) noexcept nogil:
         n_images, strip.n_rows = strip.n_rows // n_rows, n_rows
     while n_images > 0:
         if loops.direct_store:  # where they are
-            scale_responses(loops.routines, &loops.consumer.scaling, &strip)
+            if loops.consumer.scaling.passes != NULL:
+                scale_responses(loops.routines, &loops.consumer.scaling, &strip)
+            if loops.consumer.tops != NULL:
+                note_tops(loops.routines, &loops.consumer, &strip)
             strip.responses += loops.consumer.response_bytes
         else:
             consume(loops.routines, &loops.consumer, &strip)

@@ -164,6 +164,10 @@ cdef struct Consumer:
     const Py_ssize_t* beside          # where rows, or their kernels, lie so: of each, some at once
     Storing storing                   # what is the same for all rows
     double low, high                  # limits of the array's integer type
+    double* tops                      # of rows (images, kernels, rows), or NULL: the largest, or the negated least
+    Py_ssize_t* noted                 # responses among which these are; written by all workers
+    bint least
+    Py_ssize_t n_kernels, n_rows      # of the tops
     bint clips                        # only these rows and columns are in the array, which `out` is outside of then
     Py_ssize_t first_row, end_row, first_column, end_column
     int overflowed                    # written by all workers: some rows were not stored
