@@ -256,3 +256,48 @@ def test_windows_that_are_apart_are_put_in_their_places(dtype):
                 with xcorr.set_workers(workers):
                     folded = xcorr.fold(array, image, kernel, layout=layout, **words)
                 np.testing.assert_array_equal(folded, expected.astype(dtype))
+
+
+def test_no_more_windows_are_done_at_once_than_a_signal_may_wait_for(monkeypatch):
+    most, done = _window_arrays.TASK_BYTES, []
+    gather, scatter = _window_arrays._indices.gather, _window_arrays._indices.scatter
+
+    def gathers(strip, out, *rest):
+        done.append(len(out))
+        gather(strip, out, *rest)
+
+    def scatters(kind, windows, sums, totals, lines, bases, in_window, *rest):
+        done.append(int(bases[:, 2].sum()) * in_window * int(kind[1]))
+        scatter(kind, windows, sums, totals, lines, bases, in_window, *rest)
+
+    monkeypatch.setattr(_window_arrays._indices, "gather", gathers)
+    monkeypatch.setattr(_window_arrays._indices, "scatter", scatters)
+    for shape, taps, layout in (
+        ((60_000,), (100,), "NW"),
+        ((300, 300), (8, 8), "NHW"),
+        ((30, 30, 30), (6, 6, 6), "NDHW"),
+    ):
+        image = np.arange(np.prod(shape), dtype=np.float32).reshape(shape) % 251
+        windows = xcorr.windows(image, taps, layout=layout)
+        expected = np.lib.stride_tricks.sliding_window_view(image, taps)
+        np.testing.assert_array_equal(windows, expected.reshape(windows.shape))
+        assert max(done) <= most
+        assert sum(done) == windows.nbytes
+        done.clear()
+        folded = xcorr.fold(windows, shape, taps, layout=layout)
+        np.testing.assert_allclose(folded, image * xcorr.fold(np.ones_like(windows), shape, taps, layout=layout), 1e-6)
+        assert max(done) <= most
+        done.clear()
+
+
+def test_windows_are_the_same_however_few_are_done_at_once(monkeypatch):
+    words = {"padding": "full", "boundary": "reflect", "stride": 2, "dilation": 2}
+    for shape, layout in (((2, 40, 3), "NWC"), ((2, 9, 11, 3), "NHWC"), ((2, 3, 6, 5, 7), "NCDHW")):
+        image, taps = np.arange(np.prod(shape), dtype=np.float32).reshape(shape) % 31, (3,) * n_axes_of(layout)
+        windows = xcorr.windows(image, taps, layout=layout, **words)
+        folded = xcorr.fold(windows, shape[1:], taps, layout=layout, **words)
+        with monkeypatch.context() as patched:
+            patched.setattr(_window_arrays, "TASK_BYTES", 200)
+            patched.setattr(_window_arrays, "MOST_BYTES", 2**9)
+            assert_same_bits(xcorr.windows(image, taps, layout=layout, **words), windows)
+            assert_same_bits(xcorr.fold(windows, shape[1:], taps, layout=layout, **words), folded)

@@ -12,6 +12,7 @@ import xcorr._indices as _indices
 from xcorr import _workers
 from xcorr._arrays import make_canonical
 from xcorr._axes import Axis
+from xcorr._engine import go_on
 from xcorr._folded import fold_back, folds, most_places
 from xcorr._gradient_sums import EXACT_INT64, WholeSums, magnitude, store_sums
 from xcorr._memory import empty_lines
@@ -27,6 +28,9 @@ STRIP_BYTES, MOST_BYTES = 2**21, 2**23
 
 A task takes 0.1 ms beside its copies. 2026-11-27, AMD EPYC (Zen 3), 1 worker.
 """
+
+TASK_BYTES = 2**23
+"""Bytes of windows that a task copies, if a window is not more: a signal waits for that."""
 
 PER_WORKER = 2**19
 """Bytes of windows that are worth another worker."""
@@ -101,51 +105,71 @@ def workers_for(n_bytes: int) -> int:
 
 def gather(strips: Strips, images: Array, out: Array, fill: Array) -> None:
     """All windows of images (N, places..., C), in C order in `out` (N, rows..., taps)."""
-    down, *others = strips.axes
-    dtype, extents = out.dtype, (0, *(axis.reached for axis in others))
-    pitches, item = strips.pitches(extents), out.dtype.itemsize
+    down, across, *others = strips.axes
+    dtype, item = out.dtype, out.dtype.itemsize
     n_pieces, n_elements, apart = strips.pieces()
-    of_row, n_rows = pitches[0] * item, down.outputs
-    refuse_too_large("images", "padded pixels of one row of windows", of_row * down.effective)
-    rows = strips.tap_rows(pitches) * item
-    at_once = max(1, min(n_rows, (max(STRIP_BYTES // of_row, 2 * down.effective) - down.effective) // down.stride + 1))
-    if of_row * down.reach(at_once) > WORKSPACE_LIMIT // 16:
-        at_once = 1
-    others_at = [
-        runs_of(-axis.before, axis.reached, 1, axis.length, word)
-        for axis, word in zip(others, strips.boundary[1:], strict=True)
+    at_once, columns = gathered_at_once(strips, prod(out.shape[2:]) * item, item)
+    tasks = [
+        (image, first, begin)
+        for image in range(len(images))
+        for first in range(0, down.outputs, at_once)
+        for begin in range(0, across.outputs, columns)
     ]
-    tasks = [(image, first) for image in range(len(images)) for first in range(0, n_rows, at_once)]
 
     def do(task: int) -> None:
-        image, first = tasks[task]
-        count = min(at_once, n_rows - first)
-        first_place = first * down.stride - down.before
-        lines = runs_of(first_place, down.reach(count), 1, down.length, strips.boundary[0])
-        shape = (1, lines.n_places, *extents[1:], strips.channels)
+        image, first, begin = tasks[task]
+        part = (
+            down.part(first, min(at_once, down.outputs - first)),
+            across.part(begin, min(columns, across.outputs - begin)),
+        )
+        own = strips._replace(axes=(*part, *others))
+        extents = tuple(axis.reached for axis in own.axes)
+        pitches, last = own.pitches(extents), own.axes[-1]
+        lines = [
+            runs_of(-axis.before, axis.reached, 1, axis.length, word)
+            for axis, word in zip(own.axes, own.boundary, strict=True)
+        ]
+        shape = (1, *extents, own.channels)
         memory = empty_lines(prod(shape) * item)
         strip = memory.view(dtype).reshape(shape)
-        stage(strip, images[image : image + 1], [lines, *others_at], fill)
+        stage(strip, images[image : image + 1], lines, fill)
         if dtype.kind == "b":
             make_canonical(strip)
-        counts = [count, *(axis.outputs for axis in others)]
-        bases = strips.places(pitches, counts, lambda axis: axis.stride) * item
-        last = strips.axes[-1]
+        counts = [axis.outputs for axis in own.axes]
+        place = out[image, first : first + counts[0], begin : begin + counts[1]]
         _indices.gather(
             memory.view(np.int8),
-            out[image, first : first + count].reshape(-1).view(np.int8),
-            bases,
+            place.reshape(-1).view(np.int8),
+            own.places(pitches, counts, lambda axis: axis.stride) * item,
             last.outputs,
-            last.stride * strips.channels * item if last.outputs > 1 else 0,
-            rows,
+            last.stride * own.channels * item if last.outputs > 1 else 0,
+            own.tap_rows(pitches) * item,
             n_pieces,
             n_elements * item,
             apart * item,
         )
 
-    of_strip = of_row * down.reach(at_once)
-    n_workers = min(workers_for(out.nbytes), max(1, WORKSPACE_LIMIT // max(1, of_strip)))
+    of_task = prod(axis.reach(count) for axis, count in zip((down, across), (at_once, columns), strict=True))
+    of_task *= prod(axis.reached for axis in others) * strips.channels * item
+    n_workers = min(workers_for(out.nbytes), max(1, WORKSPACE_LIMIT // max(1, of_task)))
     _workers.prepare(do, len(tasks), n_workers)
+
+
+def gathered_at_once(strips: Strips, of_row: int, item: int) -> tuple[int, int]:
+    """Rows of windows, of `of_row` bytes each, that a task copies, or of one row so many windows of the next axis."""
+    down, across, *others = strips.axes
+    of_column = prod(axis.reached for axis in others) * strips.channels * item
+    columns = across.outputs
+    if of_row > TASK_BYTES or of_column * across.reached > MOST_BYTES:
+        columns = min(columns, max(1, TASK_BYTES * columns // of_row))
+        columns = min(columns, max(1, (MOST_BYTES // of_column - across.effective) // across.stride + 1))
+    of_line = of_column * across.reach(columns)
+    refuse_too_large("images", "padded pixels of one row of windows", of_line * down.effective)
+    if columns < across.outputs:
+        return 1, columns
+    rows = (max(STRIP_BYTES // of_line, 2 * down.effective) - down.effective) // down.stride + 1
+    rows = max(1, min(down.outputs, rows, TASK_BYTES // of_row))
+    return (1 if of_line * down.reach(rows) > WORKSPACE_LIMIT // 16 else rows), columns
 
 
 # --- added up ---------------------------------------------------------------------------------------------------------
@@ -288,7 +312,10 @@ class Addition:
         self.step = last.stride * strips.channels
         self.in_row = int(((self.pieces[:, 2] - 1) * self.apart + self.pieces[:, 3]).max())
         of_lines = len(self.pieces) * self.step * self.real.itemsize
-        self.columns = max(1, min(last.outputs, LINE_BYTES // of_lines)) if self.in_lines else last.outputs
+        of_window = strips.n_taps * self.real.itemsize
+        most = LINE_BYTES // of_lines if self.in_lines else TASK_BYTES // of_window
+        self.columns = max(1, min(last.outputs, most))
+        self.at_once = max(1, TASK_BYTES // (self.columns * of_window))  # rows of as many windows
         self.found: dict[tuple[int, int, Rows], Indices] = {}  # of the first image, for the others
 
     def may_be_sums(self, out: Array) -> bool:
@@ -319,19 +346,21 @@ class Addition:
             some = windows[row:next_row]
             own = np.ascontiguousarray(some, self.taken).reshape(-1).view(self.real)
             bases = self.bases_of(row, len(some), rows)
-            _indices.scatter(
-                self.real.str[1:],
-                own.view(np.int8),
-                sums.view(np.int8),
-                totals.view(np.int8),
-                lines.view(np.int8),
-                bases,
-                self.strips.n_taps,
-                self.step,
-                self.pieces,
-                self.apart,
-                self.in_row,
-            )
+            for begin in range(0, len(bases), self.at_once):
+                go_on()
+                _indices.scatter(
+                    self.real.str[1:],
+                    own.view(np.int8),
+                    sums.view(np.int8),
+                    totals.view(np.int8),
+                    lines.view(np.int8),
+                    bases[begin : begin + self.at_once],
+                    self.strips.n_taps,
+                    self.step,
+                    self.pieces,
+                    self.apart,
+                    self.in_row,
+                )
             row = next_row
             if whole is not None and (row == end or row % BLOCK_ROWS == 0):
                 whole += strip
