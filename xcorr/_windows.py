@@ -15,7 +15,8 @@ from xcorr._memory import empty
 from xcorr._reading import LAYOUTS, axes_in, checked, read_layout_word, read_pair, read_shape, with_rows
 from xcorr._respond import may_overlap
 from xcorr._typing import Along, Array, Boundary, Fill, Layout, Padding, Pair
-from xcorr._window_arrays import Strips, gather, scatter
+from xcorr._window_arrays import Strips, scatter
+from xcorr._window_copies import gather
 
 
 def window_index(
