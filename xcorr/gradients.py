@@ -192,9 +192,10 @@ def gradient_kernels(
         gradient[k, i, j, c] = sum over n, y, x of
             image[n, y*stride + i*dilation, x*stride + j*dilation, c] * conj(responses[n, y, x, k])
 
-    and of a correlation that does not conjugate the sum of conj(image) * responses. The error is that of direct sums
-    over N * rows * columns products. Long sums are made in pieces that follow from the sizes, added in float64: bits
-    depend on the batch, over which the sum is, but neither on the workers nor on memory's order. Integers are exact.
+    and of a correlation that does not conjugate the sum of conj(image) * responses. The error is that of the
+    method that sums the N * rows * columns products: direct sums or, where kernels and responses are large, `fft`. Long
+    sums are made in pieces that follow from the sizes, added in float64: bits depend on the batch, over which the sum
+    is, but neither on the workers nor on memory's order. Integers are exact.
 
     Examples
     --------
