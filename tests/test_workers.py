@@ -14,9 +14,7 @@ from scripts import run_script
 
 import xcorr
 from xcorr import _job, _workers
-from xcorr._engine import Preparation
-from xcorr._match_call import Stopped
-from xcorr._score import share_out
+from xcorr._engine import Preparation, go_on
 
 
 @pytest.fixture(autouse=True)
@@ -393,13 +391,33 @@ def test_other_threads_go_on_while_a_call_computes(dtype, method):
 def test_an_error_of_a_helper_is_told_and_not_that_others_have_stopped_for_it():
     begun = threading.Barrier(2)
 
-    def do(task, is_stopped):
+    def do(task):
         begun.wait(10)
         if threading.current_thread() is not threading.main_thread():
             raise ArithmeticError("of a helper")
-        while not is_stopped():
+        while True:
+            go_on()
             time.sleep(0.001)
-        raise Stopped
 
     with pytest.raises(ArithmeticError, match="of a helper"):
-        share_out(do, 2, 2)
+        _workers.prepare(do, 2, 2)
+
+
+def test_a_call_inside_of_a_helpers_task_ends_with_what_it_is_a_part_of():
+    begun, ended = threading.Barrier(2), []
+    images, kernels = np.broadcast_to(np.float32(1), (10_000, 256, 256, 3)), np.ones((8, 17, 17, 3), np.float32)
+
+    def do(task):
+        begun.wait(10)
+        if threading.current_thread() is threading.main_thread():
+            time.sleep(0.1)
+            raise ArithmeticError("of the caller")
+        try:
+            xcorr.correlate(images, kernels, reduce="max", workers=1)
+        finally:
+            ended.append(time.monotonic())
+
+    begin = time.monotonic()
+    with pytest.raises(ArithmeticError, match="of the caller"):
+        _workers.prepare(do, 2, 2)
+    assert ended[0] - begin < 5  # of a minute and more
