@@ -78,7 +78,7 @@ time.sleep(0.2)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_interrupt_is_answered_at_once(workers):
     answers = {}
-    for line in run_script(CALLS + INTERRUPT, (LONG_CALLS, workers, 0.15), timeout=120).splitlines():
+    for line in run_script(CALLS + INTERRUPT, (LONG_CALLS, workers, 0.15), timeout=240).splitlines():
         name, *numbers, right = line.split()
         answers[name] = seconds, computed = tuple(map(float, numbers))
         print(f"{name}: answered within {seconds:.3f} s")

@@ -20,7 +20,7 @@ class Ended(NamedTuple):
     errors: str
 
 
-def run_to_the_end(text, *arguments, timeout=30, **variables):
+def run_to_the_end(text, *arguments, timeout=90, **variables):
     """A script run by a fresh interpreter with the same xcorr; no process that it started is left."""
     folders = [str(Path(xcorr.__file__).parents[1]), *filter(None, sys.path)]
     variables = dict(os.environ, PYTHONPATH=os.pathsep.join(folders), PYTHONWARNINGS=FORKS, **variables)
@@ -37,7 +37,7 @@ def run_to_the_end(text, *arguments, timeout=30, **variables):
     return Ended(process.returncode, printed, errors)
 
 
-def run_script(text, *arguments, timeout=30, **variables):
+def run_script(text, *arguments, timeout=90, **variables):
     """What a script prints; its exit status is 0, its stderr is silent."""
     ended = run_to_the_end(text, *arguments, timeout=timeout, **variables)
     assert (ended.status, ended.errors) == (0, ""), ended
