@@ -23,8 +23,10 @@ quarters.
 """
 
 APART = 2**16
-"""Windows from which on those that reach unseen padding are scored apart from the others. Eight more areas take some
-milliseconds, and what is unseen makes 50 ns of each window."""
+"""Windows from which on those that reach unseen padding are scored apart from the others; not tuned.
+
+Eight more areas take some milliseconds, and what may be unseen some 50 ns for each window.
+"""
 
 AT_ONCE = 2**17
 """Pixels of areas of several images that are scored at one go."""

@@ -117,8 +117,8 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
         spatial axis what is given along axes has one entry, with three planes come first.
     padding : {"valid", "same", "full"}, int, (rows, columns) or ((top, bottom), (left, right))
         What is added around the images, in pixels, with a number or a pair for each axis; on the sides of a single one
-        ((before, behind),). "same" gives
-        ceil(H / stride) rows, the smaller half first; "full" adds the kernel's effective size less one on each side.
+        ((before, behind),). "same" gives ceil(H / stride) rows, the smaller half first; "full" adds the kernel's
+        effective size less one on each side.
     boundary : {"constant", "edge", "reflect", "symmetric", "wrap"} or one for each axis
         What the padding holds, by `numpy.pad`'s names, at any width; of a pair the first word is for the rows above and
         below. ``("edge", "wrap")`` suits a map whose longitudes go around.

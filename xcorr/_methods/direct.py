@@ -79,7 +79,7 @@ level base.
 SHORT_VECTOR, MOST_TAPS_OF_SHORT_VECTORS, TURNED_FROM = 32, 160, 256
 """Bytes of vectors with whose tiles lanes go over columns for so many taps at most, if there are so many kernels.
 
-A tile's pixels stay in the first cache then. Else lanes go over kernels, and planes are turned (`direct_forms.pxi`):
+A tile's pixels stay in the first cache then. Else lanes go over kernels, and planes are turned (`kernels_form.pxi`):
 2048 channels of 7x7 and 512 kernels take 0.75 of the time, 1024 of 14x14 and 256 kernels 0.8 to 0.87, 64 of 56x56 and
 256 kernels would take 1.2 times as long. 2026-11-27, AMD EPYC (Zen 3), level v3, 1 worker, in turn.
 """
@@ -110,7 +110,7 @@ THIN = 2
 
 
 WIDE_DILATION, FULL_PANEL = 7, 32
-"""Dilation from which on kernel columns in padding are left out (`direct_forms.pxi`), and kernels of a panel.
+"""Dilation from which on kernel columns in padding are left out (`kernels_form.pxi`), and kernels of a panel.
 
 A boundary other than zeros has them done, which is not seen here. 33x33 of 256 channels, with 3x3, dilation and
 padding 12, takes 3.05 instead of 4.2 ms, by winograd F(4x4) 3.6; with 2 workers 1.65, 2.3 and 2.1.
