@@ -13,6 +13,7 @@ The edges of 500 digits, along the columns and along the rows:
 - `Correlator` is a bank that is prepared once and called often.
 - `match` scores how well templates match, with masks; `Matcher` is a bank of templates prepared once.
 - `Peaks` finds the best places in responses.
+- `register` finds by how much images are shifted beside others, whole or window by window, as `Shifts`.
 - `explain` says what a call would do, how long it would take and why, as an `Explanation`.
 - `banks` has kernels for edges, texture and smoothing; ``banks.per_channel`` lays them out for colour images.
 - `datasets` reads MNIST and CIFAR-10, and has two small samples; `plot` draws images, kernels and responses.
@@ -41,6 +42,7 @@ from xcorr._explain import Explanation, explain
 from xcorr._info import info
 from xcorr._info import installed_version as _installed_version
 from xcorr._match import Matcher, match
+from xcorr._register import Shifts, register
 from xcorr._sizes import choose_method, response_shape
 from xcorr._windows import correlation_indices, fold, window_index, windows
 from xcorr._workers import get_workers, set_workers
@@ -59,6 +61,7 @@ __all__ = [
     "Explanation",
     "Matcher",
     "Peaks",
+    "Shifts",
     "banks",
     "choose_method",
     "clear_caches",
@@ -74,6 +77,7 @@ __all__ = [
     "info",
     "match",
     "plot",
+    "register",
     "response_shape",
     "set_workers",
     "window_index",

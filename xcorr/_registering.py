@@ -1,0 +1,161 @@
+"""One call of `register` of whole images: some pairs at a time, by all workers, in a bounded workspace."""
+
+from functools import partial
+from math import inf
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _workers
+from xcorr._engine import go_on
+from xcorr._register_settings import RegisterSettings
+from xcorr._shift_axes import Along, circle, line
+from xcorr._shift_maps import Maps, Side, along, circular_maps, error_of, overlap_maps, transformed
+from xcorr._shift_peaks import Best, between, find
+from xcorr._shift_scores import scores_at
+from xcorr._shift_upsampled import SINCS, refine, sincs_at, waves_at
+from xcorr._staged_planes import stage, summed_type
+
+Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
+
+AT_ONCE = 2**22
+"""Bytes of workspace of the pairs that one worker does at once, if one pair does not need more."""
+
+
+class Operand(NamedTuple):
+    """Images (N or 1, C, spatial axes) and what counts of them: None, "finite" or an array of such axes."""
+
+    pixels: Array
+    mask: Any
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Lengths of the spatial axes."""
+        return tuple(self.pixels.shape[2:])
+
+
+class Found(NamedTuple):
+    """What is found, by the pair: shifts (N, axes), nan where there is none, scores and ratios."""
+
+    shifts: Doubles
+    scores: Doubles
+    ratios: Doubles
+
+
+def axes_of(settings: RegisterSettings, a: tuple[int, ...], b: tuple[int, ...], offset: Any, is_masked: bool) -> Any:
+    """The shifts along each axis of images of two sizes, moving's beginning so many pixels before the reference's."""
+    found, margin = [], SINCS if isinstance(settings.subpixel, int) else 1
+    for number, (one, other) in enumerate(zip(a, b, strict=True)):
+        most = inf if settings.max_shift is None else settings.max_shift[number]
+        if settings.is_circular:
+            found.append(circle(one, most))
+        else:
+            found.append(line(one, other, most, 0 if is_masked else settings.min_overlap, margin, offset[number]))
+    return tuple(found)
+
+
+def compare(
+    reference: Side, moving: Side, axes: tuple[Along, ...], settings: RegisterSettings, n_workers: int, exact: bool
+) -> Found:
+    """The shifts of some pairs; `exact` scores are summed once more where they are the best."""
+    upsampling = settings.subpixel if isinstance(settings.subpixel, int) else 1
+    if settings.is_circular and len(reference.spectra) == 1:
+        maps = circular_maps(reference, moving, axes, settings.score == "phase", upsampling > 1, n_workers)
+    else:
+        maps = overlap_maps(reference, moving, axes, settings.min_overlap, n_workers)
+    best = find(maps.scores, axes, error_of(axes, maps.scores.dtype), upsampling > 1 and maps.spectra is None)
+    shifts, scores, known = best.shifts.astype(np.float64), best.scores.copy(), best.scores > -inf
+    if exact and settings.score != "phase":
+        scores = scores_at(reference.planes, moving.planes, best.shifts, known, settings.is_circular)
+    if isinstance(settings.subpixel, str):
+        shifts += between(best, settings.subpixel)
+    elif upsampling > 1:
+        parts, own = fractions_of(maps, axes, best, upsampling)
+        shifts += parts / upsampling
+        scores = np.where(parts.any(axis=1), own, scores)
+    for number, axis in enumerate(axes):
+        shifts[:, number] = np.clip(shifts[:, number] + axis.offset, -axis.most, axis.most)
+    shifts[~known], scores[~known] = np.nan, 0
+    return Found(shifts, np.clip(scores, -1, 1), np.where(known, best.ratios, 0))
+
+
+def fractions_of(maps: Maps, axes: tuple[Along, ...], best: Best, upsampling: int) -> Any:
+    """The best fractions in parts of a pixel, and their scores."""
+    unit = float(np.finfo(maps.scores.dtype).eps)
+    if maps.spectra is None:
+        return refine(partial(sincs_at, best.surroundings, best.shifts), best.shifts, upsampling, unit)
+    norms = along(maps.norms, len(axes))
+    return refine(lambda points: waves_at(maps.spectra, axes, points) / norms, best.shifts, upsampling, unit)
+
+
+class Registration:
+    """The pairs of a call: whole images, of which one of either may go with all of the others."""
+
+    def __init__(self, references: Operand, moving: Operand, settings: RegisterSettings, n_workers: int) -> None:
+        self.operands, self.settings, self.n_workers = (references, moving), settings, n_workers
+        self.n_pairs = max(len(references), len(moving)) if len(references) and len(moving) else 0
+        weighted = settings.taper is not None and settings.score == "zncc"
+        self.is_masked = weighted or references.mask is not None or moving.mask is not None
+        a, b = references.sizes, moving.sizes
+        self.axes: tuple[Along, ...] = axes_of(settings, a, b, (0,) * len(a), self.is_masked)
+        narrow = settings.is_circular and not self.is_masked
+        self.dtype = summed_type(*(one.pixels.dtype for one in self.operands)) if narrow else np.dtype(np.float64)
+        self.kept: list[Side | None] = [None, None]
+
+    @property
+    def bytes_of_pair(self) -> int:
+        """Bytes that one pair needs at most."""
+        item, points = self.dtype.itemsize, int(np.prod([axis.length for axis in self.axes]))
+        shifts = int(np.prod([len(axis.shifts) for axis in self.axes]))
+        channels = max(1, self.operands[0].pixels.shape[1])
+        pixels = sum(int(np.prod(one.sizes)) for one in self.operands)
+        if self.is_masked:
+            values = points * (6 * channels + 3) + 8 * shifts
+        elif self.settings.is_circular:
+            values = points * (2 * channels + 1 + isinstance(self.settings.subpixel, int))
+        else:
+            values = max(points * (2 * channels + 1), 2 * pixels + 8 * shifts) + pixels * channels
+        return int(item * values)
+
+    def side(self, which: int, first: int, end: int, n_workers: int) -> Side:
+        """Some images of an operand, transformed; of one for all, once."""
+        known = self.kept[which]
+        if known is not None:
+            return known
+        operand, settings = self.operands[which], self.settings
+        some = slice(0, 1) if len(operand) == 1 else slice(first, end)
+        mask = operand.mask
+        if isinstance(mask, np.ndarray) and len(mask) > 1:
+            mask = mask[some]
+        weights = settings.taper_of(operand.sizes)
+        planes = stage(operand.pixels[some], mask, weights, self.dtype, settings.score == "zncc")
+        return transformed(planes, self.axes, self.is_masked, n_workers)
+
+    def run(self) -> Found:
+        """All pairs, a worker some of them; where they are large, one after the other by all workers."""
+        n_axes, n_bytes = len(self.axes), self.bytes_of_pair
+        _workers.refuse_too_large("moving", "spectra and scores of one pair", n_bytes)
+        found = Found(np.zeros((self.n_pairs, n_axes)), np.zeros(self.n_pairs), np.zeros(self.n_pairs))
+        at_once = max(1, AT_ONCE // n_bytes)
+        n_tasks = -(-self.n_pairs // at_once)
+        n_outer = min(self.n_workers, n_tasks, max(1, _workers.WORKSPACE_LIMIT // n_bytes))
+        inner = 1 if n_outer > 1 else self.n_workers
+        for which, operand in enumerate(self.operands):
+            if len(operand) == 1 and self.n_pairs > 1:
+                self.kept[which] = self.side(which, 0, 1, self.n_workers)
+
+        def some(task: int) -> None:
+            go_on()
+            first, end = task * at_once, min((task + 1) * at_once, self.n_pairs)
+            sides = [self.side(which, first, end, inner) for which in range(2)]
+            own = compare(sides[0], sides[1], self.axes, self.settings, inner, True)
+            for target, part in zip(found, own, strict=True):
+                target[first:end] = part
+
+        _workers.prepare(some, n_tasks, n_outer)
+        return found

@@ -1,0 +1,119 @@
+"""Images as they are compared: in floats, about their means, scaled by powers of two, and what counts of them."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr._masks import shares_of
+
+Array = npt.NDArray[Any]
+Bools = npt.NDArray[np.bool_]
+
+LARGEST_EXPONENT = 1000
+SAFE = {4: 16, 8: 128}
+"""Binary digits of the largest pixel within which products of spectra have room, by the bytes of a float."""
+
+FLAT = {4: 2.0**-21, 8: 2.0**-50}
+"""The standard deviation up to which floats are flat, as a share of the largest magnitude."""
+
+
+class Planes(NamedTuple):
+    """Pixels (images, channels, spatial axes) about the means of what counts, 0 where nothing does."""
+
+    values: Array
+    shares: Array | None  # what counts, (images, 1 or channels, spatial axes), float64; None for all
+    known: Bools  # (images,): whether they can be compared, being finite and not flat
+    pixels: Array  # as they are given, unless these are not what is compared or floats do not hold them
+
+    def some(self, first: int, end: int) -> "Planes":
+        """The planes of some images, of one image for all that one."""
+        if len(self.known) == 1:
+            return self
+        shares = self.shares if self.shares is None or len(self.shares) == 1 else self.shares[first:end]
+        return Planes(self.values[first:end], shares, self.known[first:end], self.pixels[first:end])
+
+
+def summed_type(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    """The type in which circular sums are taken: float32 where it holds all pixels."""
+    narrow = all(dtype.char in "ef" or (dtype.kind in "biu" and dtype.itemsize <= 2) for dtype in dtypes)
+    return np.dtype(np.float32 if narrow else np.float64)
+
+
+def stage(pixels: Array, mask: Any, weights: list[Array] | None, dtype: np.dtype[Any], seen_only: bool) -> Planes:
+    """Pixels (images, channels, spatial axes) and their mask as planes.
+
+    `weights` along each axis multiply what counts or, unless what is `seen_only` is weighted, the centred pixels.
+    """
+    shares = None
+    if mask is not None:
+        shares = np.isfinite(pixels).astype(np.float64) if isinstance(mask, str) else shares_of(mask)
+        pixels = np.where(shares > 0, pixels, np.zeros((), pixels.dtype))
+    if weights is not None and seen_only:
+        shares = weighted(np.ones((1, 1, *pixels.shape[2:])) if shares is None else shares, weights)
+    values, scale = floats_of(pixels, dtype)
+    counted = None if shares is None else np.broadcast_to(shares > 0, values.shape)
+    known = centre(values, scale, counted, pixels.dtype)
+    if weights is not None and not seen_only:
+        values = weighted(values, weights)
+    is_plain = (weights is None or seen_only) and (pixels.dtype.itemsize < 8 or pixels.dtype.kind == "f")
+    return Planes(values, shares, known, pixels if is_plain else values)
+
+
+def weighted(planes: Array, weights: list[Array]) -> Array:
+    """The planes times weights along each axis."""
+    n_axes = len(weights)
+    for axis, along in enumerate(weights):
+        planes = planes * along.astype(planes.dtype).reshape(-1, *[1] * (n_axes - 1 - axis))
+    return planes
+
+
+def floats_of(pixels: Array, dtype: np.dtype[Any]) -> tuple[Array, npt.NDArray[np.float64]]:
+    """A copy in floats, and the largest magnitude of each image's pixels, which may be large beside their contrast.
+
+    Integers of 64 bits are less their least one, so that no digit is lost that tells pixels apart.
+    """
+    if pixels.dtype.kind in "iu" and pixels.dtype.itemsize == 8:
+        native = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+        axes = tuple(range(1, native.ndim))
+        least = native.min(axis=axes, keepdims=True).view(np.uint64)
+        pixels = native.astype(native.dtype, order="C").view(np.uint64) - least
+    values = np.array(pixels, dtype, order="C")
+    rows = values.reshape(len(values), -1)
+    least, most = rows.min(axis=1), rows.max(axis=1)
+    return values, np.maximum(np.abs(least), np.abs(most)).astype(np.float64)
+
+
+def centre(values: Array, largest: npt.NDArray[np.float64], counted: Any, element: np.dtype[Any]) -> Bools:
+    """Takes the means of what counts off each channel, in place; whether images are finite and not flat.
+
+    What is not finite is 0 afterwards. Images that are very bright or dark are scaled by powers of two.
+    """
+    known = np.isfinite(largest)
+    for index in np.flatnonzero(~known):
+        values[index] = 0
+    exponents = np.frexp(np.where(known, largest, 0))[1]
+    for index in np.flatnonzero(np.abs(exponents) > SAFE[values.itemsize]):
+        step = max(-LARGEST_EXPONENT, min(LARGEST_EXPONENT, -int(exponents[index])))
+        values[index] *= values.dtype.type(2.0 ** (step // 2))
+        values[index] *= values.dtype.type(2.0 ** (step - step // 2))
+        largest[index] = np.ldexp(largest[index], step)
+    rows = values.reshape(*values.shape[:2], -1)
+    if counted is None:
+        ends = rows.min(axis=2), rows.max(axis=2)
+        rows -= rows.mean(axis=2, keepdims=True)
+        counts: Any = rows.shape[2]
+    else:
+        seen = counted.reshape(rows.shape)
+        ends = np.where(seen, rows, np.inf).min(axis=2), np.where(seen, rows, -np.inf).max(axis=2)
+        counts = np.maximum(seen.sum(axis=2), 1)
+        rows -= (rows.sum(axis=2) / counts)[:, :, np.newaxis].astype(rows.dtype)
+        rows[~seen] = 0
+    varies = ends[0] < ends[1]
+    if element.kind == "f":
+        deviations = np.sqrt(np.square(rows).sum(axis=2, dtype=rows.dtype) / counts)
+        varies &= deviations > FLAT[4 if element.itemsize < 8 else 8] * largest[:, np.newaxis]
+    for image, channel in np.argwhere(~varies):
+        rows[image, channel] = 0
+    known &= varies.any(axis=1)
+    return np.asarray(known)

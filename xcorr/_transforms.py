@@ -1,0 +1,103 @@
+"""Transforms of real planes of any size, in pieces so that all workers help and a signal is not kept waiting.
+
+Each line is transformed by itself, so that bits depend neither on the pieces nor on the planes beside.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _workers
+from xcorr._engine import go_on
+from xcorr._memory import empty
+
+Array = npt.NDArray[Any]
+
+AT_ONCE = 2**18
+"""Points that are transformed at one go: some milliseconds."""
+
+
+def fast_length(least: int, is_last: bool) -> int:
+    """The length that is transformed fastest of those that are not less; the last axis is of real numbers."""
+    from scipy.fft import next_fast_len
+
+    found: int = next_fast_len(least, is_last)
+    return found
+
+
+def pieces_of(shape: Sequence[int], axis: int) -> Iterator[tuple[slice, ...]]:
+    """Parts of an array that have its whole length along an axis."""
+    others = [place for place in range(len(shape)) if place != axis % len(shape)]
+    cut = max(others, key=lambda place: shape[place], default=0)
+    n_parts = min(shape[cut], -(-prod(shape) // AT_ONCE)) if others else 1
+    edges = [shape[cut] * part // max(1, n_parts) for part in range(max(1, n_parts) + 1)]
+    for first, end in pairwise(edges):
+        yield (slice(None),) * cut + (slice(first, end),)
+
+
+def by_all(source: Array, target_shape: Any, axis: int, do: Callable[[Array], Array], n_workers: int) -> Array:
+    """``do(source)``, which works along one axis, a piece of it by each worker."""
+    pieces = list(pieces_of(source.shape, axis))
+    if len(pieces) == 1:
+        return do(source)
+    shape, dtype = target_shape
+    target = source if source.shape == shape and source.dtype == dtype else empty(shape, dtype)
+
+    def piece(index: int) -> None:
+        go_on()
+        target[pieces[index]] = do(source[pieces[index]])
+
+    _workers.prepare(piece, len(pieces), n_workers)
+    return target
+
+
+def forward(planes: Array, lengths: Sequence[int], n_workers: int) -> Array:
+    """The transforms of the last axes of real planes, padded with zeros to these lengths: half of the last axis."""
+    from scipy.fft import fft, rfft
+
+    n_axes, length = len(lengths), lengths[-1]
+    dtype = np.dtype(np.complex64 if planes.dtype == np.float32 else np.complex128)
+    shape = (*planes.shape[:-1], length // 2 + 1)
+    spectra = by_all(planes, (shape, dtype), -1, lambda part: rfft(part, length, -1, workers=1), n_workers)
+    for axis in range(-2, -n_axes - 1, -1):
+        length, place = lengths[axis], len(shape) + axis
+        shape = (*shape[:place], length, *shape[place + 1 :])
+        spectra = transformed(fft, spectra, shape, axis, n_workers)
+    return spectra
+
+
+def transformed(function: Any, spectra: Array, shape: tuple[int, ...], axis: int, n_workers: int) -> Array:
+    """The transform along one axis, whose length is that of the shape."""
+
+    def do(part: Array) -> Array:
+        found: Array = function(part, shape[axis], axis, norm="backward" if function.__name__ == "fft" else "forward",
+                                overwrite_x=True, workers=1)  # fmt: skip
+        return found
+
+    return by_all(spectra, (shape, spectra.dtype), axis, do, n_workers)
+
+
+def backward(spectra: Array, lengths: Sequence[int], places: Sequence[Any], n_workers: int) -> Array:
+    """The sums of which the spectra are the transforms, times the number of points; overwrites the spectra.
+
+    `places` are those that are wanted along each axis, None for all.
+    """
+    from scipy.fft import ifft, irfft
+
+    n_axes, length = len(lengths), lengths[-1]
+    for axis, wanted in zip(range(-n_axes, -1), places, strict=False):
+        spectra = transformed(ifft, spectra, spectra.shape, axis, n_workers)
+        if wanted is not None:
+            spectra = spectra.take(wanted, axis=axis)
+    dtype = np.dtype(np.float32 if spectra.dtype == np.complex64 else np.float64)
+    shape = (*spectra.shape[:-1], length if places[-1] is None else len(places[-1]))
+
+    def do(part: Array) -> Array:
+        found: Array = irfft(part, length, -1, norm="forward", overwrite_x=True, workers=1)
+        return found if places[-1] is None else found.take(places[-1], axis=-1)
+
+    return by_all(spectra, (shape, dtype), -1, do, n_workers)
