@@ -12,6 +12,7 @@ from xcorr._arrays import held, take_array
 from xcorr._masks import canonical, canonical_mask, read_mask
 from xcorr._register_settings import Pairs, check_sizes, read_pairs, read_register_settings
 from xcorr._registering import Found, Operand, Registration
+from xcorr._shift_windows import Windows
 from xcorr._typing import Along, Array, Fraction, Layout, Mask, RegisterScore
 
 Doubles = npt.NDArray[np.float64]
@@ -95,8 +96,8 @@ def register(
         The largest shift of either sign that is looked for.
     subpixel : {None, "parabola", "gaussian"} or int
         Whether fractions of a pixel are looked for. The vertex of a parabola through the best score and its two
-        neighbours on each axis, or through their logarithms, within half a pixel; or the best of shifts that are 1/u
-        pixel apart, by the waves that go through the scores.
+        neighbours on each axis, or of a Gaussian through all scores around it, within half a pixel; or the best of
+        shifts that are 1/u pixel apart, by the waves that go through the scores.
     workers : int, optional
         As for `correlate`.
 
@@ -179,7 +180,10 @@ def register(
         operand_of(b, other, "moving_mask", "moving", pairs.moving, pairs),
     )
     n_workers = min(_workers.count_workers(workers), _workers.most_threads())
-    return as_shifts(Registration(*operands, settings, n_workers).run(), (), pairs)
+    if settings.window is None:
+        return as_shifts(Registration(*operands, settings, n_workers).run(), (), pairs)
+    windows = Windows(*operands, settings, n_workers)
+    return as_shifts(windows.run(), windows.grid, pairs)
 
 
 def operand_of(array: Array, mask: Any, argument: str, name: str, axes: tuple[int, ...], pairs: Pairs) -> Operand:

@@ -1,7 +1,7 @@
 """One call of `register` of whole images: some pairs at a time, by all workers, in a bounded workspace."""
 
 from functools import partial
-from math import inf
+from math import inf, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +11,9 @@ from xcorr import _workers
 from xcorr._engine import go_on
 from xcorr._register_settings import RegisterSettings
 from xcorr._shift_axes import Along, circle, line
+from xcorr._shift_fits import between
 from xcorr._shift_maps import Maps, Side, along, circular_maps, error_of, overlap_maps, transformed
-from xcorr._shift_peaks import Best, between, find
+from xcorr._shift_peaks import Best, find
 from xcorr._shift_scores import scores_at
 from xcorr._shift_upsampled import SINCS, refine, sincs_at, waves_at
 from xcorr._staged_planes import stage, summed_type
@@ -47,7 +48,9 @@ class Found(NamedTuple):
     ratios: Doubles
 
 
-def axes_of(settings: RegisterSettings, a: tuple[int, ...], b: tuple[int, ...], offset: Any, is_masked: bool) -> Any:
+def axes_of(
+    settings: RegisterSettings, a: tuple[int, ...], b: tuple[int, ...], offset: Any, is_masked: bool
+) -> tuple[Along, ...]:
     """The shifts along each axis of images of two sizes, moving's beginning so many pixels before the reference's."""
     found, margin = [], SINCS if isinstance(settings.subpixel, int) else 1
     for number, (one, other) in enumerate(zip(a, b, strict=True)):
@@ -68,12 +71,12 @@ def compare(
         maps = circular_maps(reference, moving, axes, settings.score == "phase", upsampling > 1, n_workers)
     else:
         maps = overlap_maps(reference, moving, axes, settings.min_overlap, n_workers)
-    best = find(maps.scores, axes, error_of(axes, maps.scores.dtype), upsampling > 1 and maps.spectra is None)
+    best = find(maps.scores, axes, error_of(axes, maps.scores.dtype), 1 if upsampling == 1 else SINCS)
     shifts, scores, known = best.shifts.astype(np.float64), best.scores.copy(), best.scores > -inf
     if exact and settings.score != "phase":
         scores = scores_at(reference.planes, moving.planes, best.shifts, known, settings.is_circular)
     if isinstance(settings.subpixel, str):
-        shifts += between(best, settings.subpixel)
+        shifts += between(best.around, settings.subpixel)
     elif upsampling > 1:
         parts, own = fractions_of(maps, axes, best, upsampling)
         shifts += parts / upsampling
@@ -88,9 +91,36 @@ def fractions_of(maps: Maps, axes: tuple[Along, ...], best: Best, upsampling: in
     """The best fractions in parts of a pixel, and their scores."""
     unit = float(np.finfo(maps.scores.dtype).eps)
     if maps.spectra is None:
-        return refine(partial(sincs_at, best.surroundings, best.shifts), best.shifts, upsampling, unit)
+        return refine(partial(sincs_at, best.around, best.shifts), best.shifts, upsampling, unit)
     norms = along(maps.norms, len(axes))
     return refine(lambda points: waves_at(maps.spectra, axes, points) / norms, best.shifts, upsampling, unit)
+
+
+def type_of(operands: tuple[Operand, Operand], settings: RegisterSettings, is_masked: bool) -> np.dtype[Any]:
+    """The type that sums are taken in."""
+    if settings.is_circular and not is_masked:
+        return summed_type(*(one.pixels.dtype for one in operands))
+    return np.dtype(np.float64)
+
+
+def bytes_of_pair(
+    axes: tuple[Along, ...],
+    sizes: Any,
+    channels: int,
+    dtype: np.dtype[Any],
+    settings: RegisterSettings,
+    is_masked: bool,
+) -> int:
+    """Bytes that one pair of images of two sizes needs at most."""
+    points, shifts = prod(axis.length for axis in axes), prod(len(axis.shifts) for axis in axes)
+    pixels, channels = sum(map(prod, sizes)), max(1, channels)
+    if is_masked:
+        values = points * (6 * channels + 3) + 8 * shifts
+    elif settings.is_circular:
+        values = points * (2 * channels + 1 + isinstance(settings.subpixel, int))
+    else:
+        values = max(points * (2 * channels + 1), 2 * pixels + 8 * shifts) + pixels * channels
+    return int(dtype.itemsize * values)
 
 
 class Registration:
@@ -103,24 +133,8 @@ class Registration:
         self.is_masked = weighted or references.mask is not None or moving.mask is not None
         a, b = references.sizes, moving.sizes
         self.axes: tuple[Along, ...] = axes_of(settings, a, b, (0,) * len(a), self.is_masked)
-        narrow = settings.is_circular and not self.is_masked
-        self.dtype = summed_type(*(one.pixels.dtype for one in self.operands)) if narrow else np.dtype(np.float64)
+        self.dtype = type_of(self.operands, settings, self.is_masked)
         self.kept: list[Side | None] = [None, None]
-
-    @property
-    def bytes_of_pair(self) -> int:
-        """Bytes that one pair needs at most."""
-        item, points = self.dtype.itemsize, int(np.prod([axis.length for axis in self.axes]))
-        shifts = int(np.prod([len(axis.shifts) for axis in self.axes]))
-        channels = max(1, self.operands[0].pixels.shape[1])
-        pixels = sum(int(np.prod(one.sizes)) for one in self.operands)
-        if self.is_masked:
-            values = points * (6 * channels + 3) + 8 * shifts
-        elif self.settings.is_circular:
-            values = points * (2 * channels + 1 + isinstance(self.settings.subpixel, int))
-        else:
-            values = max(points * (2 * channels + 1), 2 * pixels + 8 * shifts) + pixels * channels
-        return int(item * values)
 
     def side(self, which: int, first: int, end: int, n_workers: int) -> Side:
         """Some images of an operand, transformed; of one for all, once."""
@@ -138,7 +152,9 @@ class Registration:
 
     def run(self) -> Found:
         """All pairs, a worker some of them; where they are large, one after the other by all workers."""
-        n_axes, n_bytes = len(self.axes), self.bytes_of_pair
+        n_axes, (references, moving) = len(self.axes), self.operands
+        sizes, n_channels = (references.sizes, moving.sizes), references.pixels.shape[1]
+        n_bytes = bytes_of_pair(self.axes, sizes, n_channels, self.dtype, self.settings, self.is_masked)
         _workers.refuse_too_large("moving", "spectra and scores of one pair", n_bytes)
         found = Found(np.zeros((self.n_pairs, n_axes)), np.zeros(self.n_pairs), np.zeros(self.n_pairs))
         at_once = max(1, AT_ONCE // n_bytes)

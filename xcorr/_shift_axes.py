@@ -80,3 +80,17 @@ def line(a: int, b: int, most: float, least_overlap: float, margin: int, offset:
     kept = shifts[first:end]
     length = fast_length(max(a - int(kept[0]), b + int(kept[-1]), a, b), True)
     return Along((a, b), length, kept, np.flatnonzero(fits[first:end]), False, offset, most)
+
+
+def surroundings(scores: npt.NDArray[Any], axes: tuple[Along, ...], shifts: Indices, reach: int) -> Doubles:
+    """The scores (pairs, 2 reach + 1 along each axis) around shifts (pairs, axes) of maps, nan where there are none."""
+    n_axes, steps = len(axes), np.arange(-reach, reach + 1)
+    index: list[Any] = [np.arange(len(scores)).reshape(-1, *[1] * n_axes)]
+    is_there: Any = np.ones((), np.bool_)
+    for number, axis in enumerate(axes):
+        places = axis.places_of(shifts[:, number, np.newaxis] + steps)
+        places = places.reshape(len(places), *[-1 if own == number else 1 for own in range(n_axes)])
+        index.append(np.maximum(places, 0))
+        is_there = is_there & (places >= 0)
+    found = scores[tuple(index)].astype(np.float64)
+    return np.where(is_there & (found > -np.inf), found, np.nan)

@@ -96,23 +96,12 @@ def waves_of(length: int, points: Doubles, is_half: bool) -> Array:
 # --- sincs ------------------------------------------------------------------------------------------------------------
 
 
-def surroundings(scores: Array, axes: tuple[Along, ...], shifts: Array) -> Doubles:
-    """The scores around whole shifts (pairs, axes), 0 where there is none, (pairs, scores along each axis)."""
-    n_axes, steps = len(axes), np.arange(-SINCS, SINCS + 1)
-    index: list[Any] = [np.arange(len(scores)).reshape(-1, *[1] * n_axes)]
-    is_there: Any = np.ones(())
-    for number, axis in enumerate(axes):
-        places = axis.places_of(shifts[:, number, np.newaxis] + steps)
-        places = places.reshape(len(places), *[-1 if own == number else 1 for own in range(n_axes)])
-        index.append(np.maximum(places, 0))
-        is_there = is_there * (places >= 0)
-    found = scores[tuple(index)].astype(np.float64)
-    return np.where((is_there > 0) & (found > -np.inf), found, 0.0)
-
-
 def sincs_at(around: Doubles, shifts: Array, points: Doubles) -> Doubles:
-    """Scores (pairs, points along each axis) at points (pairs, axes, points), from those around whole shifts."""
-    values, steps = around, np.arange(-SINCS, SINCS + 1)
+    """Scores (pairs, points along each axis) at points (pairs, axes, points), from those around whole shifts.
+
+    Scores that there are none of are taken for 0.
+    """
+    values, steps = np.nan_to_num(around), np.arange(-SINCS, SINCS + 1)
     n_pairs, n_axes, n_points = points.shape
     for number in range(n_axes):
         far = (points[:, number] - shifts[:, number, np.newaxis])[..., np.newaxis] - steps

@@ -1,0 +1,156 @@
+"""One call of `register` window by window: a grid of windows, and around each what is searched of the other image.
+
+Some windows of one pair of images are done at once, as pairs of images of their size.
+"""
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _workers
+from xcorr._engine import go_on
+from xcorr._masks import shares_of
+from xcorr._register_settings import RegisterSettings
+from xcorr._registering import Found, Operand, axes_of, bytes_of_pair, compare, type_of
+from xcorr._shift_axes import Along
+from xcorr._shift_maps import Side, transformed
+from xcorr._staged_planes import stage
+
+Array = npt.NDArray[Any]
+Indices = npt.NDArray[np.intp]
+
+AT_ONCE = 2**22
+"""Bytes of workspace of the windows that one worker does at once, if one does not need more."""
+
+INDICES = 16
+"""Bytes of the places of one window's pixel, and whether it is there."""
+
+
+class Part(NamedTuple):
+    """Some windows of one pair of images."""
+
+    pair: int
+    windows: Indices  # in the order of the grid
+    is_masked: bool
+
+
+def grid_of(sizes: tuple[int, ...], settings: RegisterSettings) -> tuple[int, ...]:
+    """How many windows there are along each axis."""
+    assert settings.window is not None
+    return tuple(
+        (size - window) // step + 1 for size, window, step in zip(sizes, settings.window, settings.step, strict=True)
+    )
+
+
+class Windows:
+    """The windows of a call: pairs of images, of which one of either may go with all of the others."""
+
+    def __init__(self, references: Operand, moving: Operand, settings: RegisterSettings, n_workers: int) -> None:
+        assert settings.window is not None
+        self.operands, self.settings, self.n_workers = (references, moving), settings, n_workers
+        self.n_pairs = max(len(references), len(moving)) if len(references) and len(moving) else 0
+        self.grid = grid_of(references.sizes, settings)
+        self.sizes = settings.window, settings.search
+        self.before = tuple((search - window) // 2 for window, search in zip(*self.sizes, strict=True))
+        weighted = settings.taper is not None and settings.score == "zncc"
+        self.is_masked = weighted or references.mask is not None or moving.mask is not None
+        self.dtype = type_of(self.operands, settings, self.is_masked)
+
+    def axes(self, is_masked: bool) -> tuple[Along, ...]:
+        """The shifts along each axis."""
+        return axes_of(self.settings, *self.sizes, self.before, is_masked)
+
+    def firsts(self, windows: Indices, is_moving: bool) -> list[Indices]:
+        """The first place of each window along each axis; of what is searched it may be before the image."""
+        places = np.unravel_index(windows, self.grid)
+        before = self.before if is_moving else (0,) * len(self.grid)
+        return [own * step - less for own, step, less in zip(places, self.settings.step, before, strict=True)]
+
+    def lies_inside(self, windows: Indices) -> npt.NDArray[np.bool_]:
+        """Whether all that is searched is in moving."""
+        inside = np.ones(len(windows), np.bool_)
+        for first, search, size in zip(
+            self.firsts(windows, True), self.settings.search, self.operands[1].sizes, strict=True
+        ):
+            inside &= (first >= 0) & (first + search <= size)
+        return inside
+
+    def parts(self) -> Iterator[Part]:
+        """All windows of all pairs, as many at once as fit."""
+        windows = np.arange(prod(self.grid))
+        kinds = [(windows, True)] if self.is_masked else []
+        if not self.is_masked:
+            inside = self.lies_inside(windows)
+            kinds = [(windows[inside], False), (windows[~inside], True)]
+        for own, is_masked in kinds:
+            at_once = max(1, AT_ONCE // self.bytes_of_window(is_masked))
+            for pair in range(self.n_pairs):
+                yield from (
+                    Part(pair, own[first : first + at_once], is_masked) for first in range(0, len(own), at_once)
+                )
+
+    def bytes_of_window(self, is_masked: bool) -> int:
+        """Bytes that one window needs at most."""
+        n_channels = self.operands[0].pixels.shape[1]
+        n_bytes = bytes_of_pair(self.axes(is_masked), self.sizes, n_channels, self.dtype, self.settings, is_masked)
+        return n_bytes + INDICES * sum(map(prod, self.sizes))
+
+    def side(self, part: Part, is_moving: bool, axes: tuple[Along, ...]) -> Side:
+        """Some windows of an operand, transformed."""
+        operand, settings = self.operands[is_moving], self.settings
+        places, inside = self.places(part.windows, is_moving)
+        pixels = gathered(operand.pixels[min(part.pair, len(operand) - 1)], places)
+        mask: Any = None
+        if part.is_masked:
+            mask = inside
+            if isinstance(operand.mask, str):
+                mask = mask * np.isfinite(pixels)
+            elif operand.mask is not None:
+                own = operand.mask[min(part.pair, len(operand.mask) - 1)]
+                mask = mask * shares_of(gathered(own, places))
+            mask = np.asarray(mask, np.float64)
+        planes = stage(pixels, mask, settings.taper_of(self.sizes[is_moving]), self.dtype, settings.score == "zncc")
+        return transformed(planes, axes, part.is_masked, 1)
+
+    def places(self, windows: Indices, is_moving: bool) -> tuple[list[Indices], Array]:
+        """Places of windows' pixels in the image along each axis, as they are broadcast, and which are there."""
+        n_axes, places, inside = len(self.grid), [], np.ones((1,) * (len(self.grid) + 2), np.bool_)
+        for axis, first in enumerate(self.firsts(windows, is_moving)):
+            size = self.operands[is_moving].sizes[axis]
+            own = (first[:, np.newaxis] + np.arange(self.sizes[is_moving][axis])).reshape(
+                len(first), *[-1 if other == axis else 1 for other in range(n_axes)]
+            )
+            inside = inside & ((own >= 0) & (own < size))[:, np.newaxis]
+            places.append(np.clip(own, 0, size - 1))
+        return places, inside
+
+    def run(self) -> Found:
+        """All windows, a worker some of them."""
+        n_axes, n_windows = len(self.grid), prod(self.grid)
+        _workers.refuse_too_large("window", "spectra and scores of one window", self.bytes_of_window(True))
+        shape = self.n_pairs, n_windows
+        found = Found(np.zeros((*shape, n_axes)), np.zeros(shape), np.zeros(shape))
+        parts = list(self.parts())
+        axes = [self.axes(is_masked) for is_masked in (False, True)]
+
+        def some(task: int) -> None:
+            go_on()
+            part = parts[task]
+            own_axes = axes[part.is_masked]
+            sides = [self.side(part, is_moving, own_axes) for is_moving in (False, True)]
+            own = compare(sides[0], sides[1], own_axes, self.settings, 1, False)
+            for target, numbers in zip(found, own, strict=True):
+                target[part.pair, part.windows] = numbers
+
+        n_outer = min(self.n_workers, max(1, _workers.WORKSPACE_LIMIT // self.bytes_of_window(True)))
+        _workers.prepare(some, len(parts), n_outer)
+        return found
+
+
+def gathered(image: Array, places: list[Indices]) -> Array:
+    """The pixels (windows, channels, spatial axes) of an image (channels, spatial axes) at places along each axis."""
+    index: Any = (slice(None), *places)
+    return np.moveaxis(image[index], 1, 0)
