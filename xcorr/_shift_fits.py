@@ -52,7 +52,7 @@ def vertex(line: Doubles) -> Doubles:
     return np.asarray(np.clip(np.nan_to_num(found), -MOST, MOST))
 
 
-def vertex_of_gaussian(around: Doubles) -> tuple[Doubles, Any]:
+def vertex_of_gaussian(around: Doubles) -> tuple[Array, Any]:
     """The vertices of Gaussians of any width and slant through scores (pairs, 3 along each axis); whether there are.
 
     Least squares of the logarithms, each weighted by the square of its score, as an error of a score is divided by it
