@@ -12,9 +12,11 @@ from xcorr._engine import go_on
 from xcorr._register_settings import RegisterSettings
 from xcorr._shift_axes import Along, circle, line
 from xcorr._shift_fits import between
-from xcorr._shift_maps import Maps, Side, along, circular_maps, error_of, overlap_maps, transformed
+from xcorr._shift_maps import Maps, along, circular_maps, error_of
+from xcorr._shift_overlaps import overlap_maps
 from xcorr._shift_peaks import Best, find
 from xcorr._shift_scores import scores_at
+from xcorr._shift_sides import Side
 from xcorr._shift_upsampled import SINCS, refine, sincs_at, waves_at
 from xcorr._staged_planes import stage, summed_type
 
@@ -23,6 +25,9 @@ Doubles = npt.NDArray[np.float64]
 
 AT_ONCE = 2**22
 """Bytes of workspace of the pairs that one worker does at once, if one pair does not need more."""
+
+KEPT = 2**26
+"""Bytes of transforms of a pair with masks that are kept until all sums are made."""
 
 
 class Operand(NamedTuple):
@@ -62,23 +67,22 @@ def axes_of(
     return tuple(found)
 
 
-def compare(
-    reference: Side, moving: Side, axes: tuple[Along, ...], settings: RegisterSettings, n_workers: int, exact: bool
-) -> Found:
+def compare(reference: Side, moving: Side, axes: tuple[Along, ...], settings: RegisterSettings, exact: bool) -> Found:
     """The shifts of some pairs; `exact` scores are summed once more where they are the best."""
     upsampling = settings.subpixel if isinstance(settings.subpixel, int) else 1
-    if settings.is_circular and len(reference.spectra) == 1:
-        maps = circular_maps(reference, moving, axes, settings.score == "phase", upsampling > 1, n_workers)
+    if settings.is_circular and not reference.is_masked:
+        maps = circular_maps(reference, moving, axes, settings.score == "phase", upsampling > 1)
     else:
-        maps = overlap_maps(reference, moving, axes, settings.min_overlap, n_workers)
+        maps = overlap_maps(reference, moving, axes, settings.min_overlap)
     best = find(maps.scores, axes, error_of(axes, maps.scores.dtype), 1 if upsampling == 1 else SINCS)
+    unit, maps = float(np.finfo(maps.scores.dtype).eps), maps._replace(scores=best.around)
     shifts, scores, known = best.shifts.astype(np.float64), best.scores.copy(), best.scores > -inf
     if exact and settings.score != "phase":
         scores = scores_at(reference.planes, moving.planes, best.shifts, known, settings.is_circular)
     if isinstance(settings.subpixel, str):
         shifts += between(best.around, settings.subpixel)
     elif upsampling > 1:
-        parts, own = fractions_of(maps, axes, best, upsampling)
+        parts, own = fractions_of(maps, axes, best, upsampling, unit)
         shifts += parts / upsampling
         scores = np.where(parts.any(axis=1), own, scores)
     for number, axis in enumerate(axes):
@@ -87,9 +91,8 @@ def compare(
     return Found(shifts, np.clip(scores, -1, 1), np.where(known, best.ratios, 0))
 
 
-def fractions_of(maps: Maps, axes: tuple[Along, ...], best: Best, upsampling: int) -> Any:
-    """The best fractions in parts of a pixel, and their scores."""
-    unit = float(np.finfo(maps.scores.dtype).eps)
+def fractions_of(maps: Maps, axes: tuple[Along, ...], best: Best, upsampling: int, unit: float) -> Any:
+    """The best fractions in parts of a pixel, and their scores, which are rounded to a unit."""
     if maps.spectra is None:
         return refine(partial(sincs_at, best.around, best.shifts), best.shifts, upsampling, unit)
     norms = along(maps.norms, len(axes))
@@ -103,6 +106,11 @@ def type_of(operands: tuple[Operand, Operand], settings: RegisterSettings, is_ma
     return np.dtype(np.float64)
 
 
+def is_large(axes: tuple[Along, ...], channels: int) -> bool:
+    """Whether transforms of what counts, pixels and squares are made anew for each sum that they are in."""
+    return 48 * channels * prod(axis.length for axis in axes) > KEPT
+
+
 def bytes_of_pair(
     axes: tuple[Along, ...],
     sizes: Any,
@@ -110,17 +118,31 @@ def bytes_of_pair(
     dtype: np.dtype[Any],
     settings: RegisterSettings,
     is_masked: bool,
+    has_shares: bool,
 ) -> int:
-    """Bytes that one pair of images of two sizes needs at most."""
+    """Bytes that one pair of images of two sizes needs at most, `has_shares` where pixels may count in part."""
     points, shifts = prod(axis.length for axis in axes), prod(len(axis.shifts) for axis in axes)
     pixels, channels = sum(map(prod, sizes)), max(1, channels)
+    keeps = isinstance(settings.subpixel, int)
+    values: float
+    spectra: float
     if is_masked:
-        values = points * (6 * channels + 3) + 8 * shifts
+        spectra = 3 if is_large(axes, channels) else 7 * channels
+        values = (3 if has_shares else 1.8) * pixels * channels + spectra * points + 5.2 * shifts
     elif settings.is_circular:
-        values = points * (2 * channels + 1 + isinstance(settings.subpixel, int))
+        values = pixels * channels + (1.4 if channels == 1 else 3) * points + keeps * points
     else:
-        values = max(points * (2 * channels + 1), 2 * pixels + 8 * shifts) + pixels * channels
+        spectra = 2.8 if channels == 1 else 4.8
+        values = max(pixels * channels + spectra * points, 3 * pixels * channels + 1.3 * shifts, 3.3 * shifts)
     return int(dtype.itemsize * values)
+
+
+def masks_of(operands: tuple[Operand, Operand], settings: RegisterSettings) -> tuple[bool, bool]:
+    """Whether there are masks, which a taper of what counts is, and whether pixels may count in part."""
+    weighted = settings.taper is not None and settings.score == "zncc"
+    masks = [one.mask for one in operands if one.mask is not None]
+    has_shares = weighted or any(isinstance(mask, np.ndarray) and mask.dtype.kind == "f" for mask in masks)
+    return weighted or bool(masks), has_shares
 
 
 class Registration:
@@ -129,8 +151,7 @@ class Registration:
     def __init__(self, references: Operand, moving: Operand, settings: RegisterSettings, n_workers: int) -> None:
         self.operands, self.settings, self.n_workers = (references, moving), settings, n_workers
         self.n_pairs = max(len(references), len(moving)) if len(references) and len(moving) else 0
-        weighted = settings.taper is not None and settings.score == "zncc"
-        self.is_masked = weighted or references.mask is not None or moving.mask is not None
+        self.is_masked, self.has_shares = masks_of(self.operands, settings)
         a, b = references.sizes, moving.sizes
         self.axes: tuple[Along, ...] = axes_of(settings, a, b, (0,) * len(a), self.is_masked)
         self.dtype = type_of(self.operands, settings, self.is_masked)
@@ -148,18 +169,24 @@ class Registration:
             mask = mask[some]
         weights = settings.taper_of(operand.sizes)
         planes = stage(operand.pixels[some], mask, weights, self.dtype, settings.score == "zncc")
-        return transformed(planes, self.axes, self.is_masked, n_workers)
+        is_kept = len(operand) == 1 and self.n_pairs > 1
+        is_kept |= self.is_masked and not is_large(self.axes, planes.values.shape[1])
+        return Side(planes, self.axes, self.is_masked, n_workers, is_kept)
 
     def run(self) -> Found:
         """All pairs, a worker some of them; where they are large, one after the other by all workers."""
         n_axes, (references, moving) = len(self.axes), self.operands
         sizes, n_channels = (references.sizes, moving.sizes), references.pixels.shape[1]
-        n_bytes = bytes_of_pair(self.axes, sizes, n_channels, self.dtype, self.settings, self.is_masked)
+        n_bytes = bytes_of_pair(
+            self.axes, sizes, n_channels, self.dtype, self.settings, self.is_masked, self.has_shares
+        )
         _workers.refuse_too_large("moving", "spectra and scores of one pair", n_bytes)
         found = Found(np.zeros((self.n_pairs, n_axes)), np.zeros(self.n_pairs), np.zeros(self.n_pairs))
         at_once = max(1, AT_ONCE // n_bytes)
         n_tasks = -(-self.n_pairs // at_once)
-        n_outer = min(self.n_workers, n_tasks, max(1, _workers.WORKSPACE_LIMIT // n_bytes))
+        n_kept = sum(len(operand) == 1 and self.n_pairs > 1 for operand in self.operands)
+        at_same_time = _workers.WORKSPACE_LIMIT // n_bytes - n_kept
+        n_outer = min(self.n_workers, n_tasks, max(1, at_same_time))
         inner = 1 if n_outer > 1 else self.n_workers
         for which, operand in enumerate(self.operands):
             if len(operand) == 1 and self.n_pairs > 1:
@@ -169,7 +196,7 @@ class Registration:
             go_on()
             first, end = task * at_once, min((task + 1) * at_once, self.n_pairs)
             sides = [self.side(which, first, end, inner) for which in range(2)]
-            own = compare(sides[0], sides[1], self.axes, self.settings, inner, True)
+            own = compare(sides[0], sides[1], self.axes, self.settings, True)
             for target, part in zip(found, own, strict=True):
                 target[first:end] = part
 

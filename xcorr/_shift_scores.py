@@ -1,5 +1,7 @@
 """The score of one shift of each pair, summed over the pixels that both images see, in float64."""
 
+from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,18 +16,18 @@ Doubles = npt.NDArray[np.float64]
 LARGEST_EXPONENT = 400
 """Binary digits of pixels whose squares are summed as they are."""
 
+PIECE = 2**17
+"""Pixels that are summed at one go, if a row of the first axis is not more."""
+
 
 def scores_at(reference: Planes, moving: Planes, shifts: Array, known: Array, circular: bool) -> Doubles:
     """The scores of shifts (pairs, axes) where they are known: of equal pixels exactly 1."""
     scores = np.zeros(len(shifts))
     for pair in np.flatnonzero(known).tolist():
-        go_on()
         a, b = of_pair(reference, pair), of_pair(moving, pair)
-        if circular:
-            b = [rolled(plane, shifts[pair]) for plane in b]
-        else:
+        if not circular:
             a, b = common(a, b, shifts[pair])
-        scores[pair] = score_of(a, b)
+        scores[pair] = score_of(a, b, tuple(shifts[pair].tolist()) if circular else (0,) * shifts.shape[1])
     return scores
 
 
@@ -33,11 +35,6 @@ def of_pair(planes: Planes, pair: int) -> list[Array]:
     """A pair's pixels (channels, spatial axes), and what counts of them."""
     operands = [planes.pixels] if planes.shares is None else [planes.pixels, planes.shares]
     return [operand[min(pair, len(operand) - 1)] for operand in operands]
-
-
-def rolled(plane: Array, shift: Array) -> Array:
-    """The pixels of a circle, shifted."""
-    return np.roll(plane, tuple(shift), tuple(range(1, plane.ndim))) if shift.any() else plane
 
 
 def common(a: list[Array], b: list[Array], shift: Array) -> tuple[list[Array], list[Array]]:
@@ -50,32 +47,54 @@ def common(a: list[Array], b: list[Array], shift: Array) -> tuple[list[Array], l
     return [plane[tuple(of_a)] for plane in a], [plane[tuple(of_b)] for plane in b]
 
 
-def score_of(a: list[Array], b: list[Array]) -> float:
-    """The score of pixels that lie on each other, each with what counts of them, if that is not all."""
-    shares: Any = None
-    for one in (*a[1:], *b[1:]):
-        shares = one if shares is None else shares * one
+def score_of(a: list[Array], b: list[Array], roll: tuple[int, ...]) -> float:
+    """The score of pixels that lie on each other, each with what counts of them, if that is not all.
+
+    The second image is rolled first.
+    """
     sums = np.zeros(3)
     for channel in range(len(a[0])):
-        own = None if shares is None else shares[min(channel, len(shares) - 1)].reshape(-1)
-        one, other = (centred(planes[0][channel].astype(np.float64).reshape(-1), own) for planes in (a, b))
-        for index, (first, second) in enumerate(((one, other), (one, one), (other, other))):
-            products = first * second
-            sums[index] += products.sum() if own is None else (own * products).sum()
+        means, exponents = np.zeros(3), [0, 0]
+        for shares, *planes in pieces_of(a, b, channel, roll):
+            means += [shares.sum(), *((shares * plane).sum() for plane in planes)]
+        means[1:] /= max(means[0], np.finfo(np.float64).tiny)
+        for shares, *planes in pieces_of(a, b, channel, roll):
+            for side, plane in enumerate(planes):
+                far = np.abs(np.where(shares > 0, plane - means[1 + side], 0)).max(initial=0)
+                exponents[side] = max(exponents[side], int(np.frexp(far)[1]))
+        scales = [np.ldexp(1.0, -exponent if abs(exponent) > LARGEST_EXPONENT else 0) for exponent in exponents]
+        for shares, *planes in pieces_of(a, b, channel, roll):
+            one, other = (
+                np.where(shares > 0, (plane - mean) * scale, 0)
+                for plane, mean, scale in zip(planes, means[1:], scales, strict=True)
+            )
+            sums += [(shares * one * other).sum(), (shares * one * one).sum(), (shares * other * other).sum()]
     norm = sums[1] if sums[1] == sums[2] else np.sqrt(sums[1]) * np.sqrt(sums[2])
     return float(sums[0] / norm) if norm > 0 else 0.0
 
 
-def centred(plane: Array, shares: Any) -> Array:
-    """Pixels about the mean of what counts; 0 where nothing does."""
-    if shares is None:
-        return scaled(plane - plane.mean())
-    plane, total = np.where(shares > 0, plane, 0), shares.sum()
-    mean = (shares * plane).sum() / total if total > 0 else 0.0
-    return scaled(np.where(shares > 0, plane - mean, 0))
-
-
-def scaled(plane: Array) -> Array:
-    """Pixels times a power of two, so that their squares are numbers like others, unless all are 0."""
-    exponent = int(np.frexp(np.abs(plane).max(initial=0))[1])
-    return plane if abs(exponent) < LARGEST_EXPONENT else np.ldexp(plane, -exponent)
+def pieces_of(a: list[Array], b: list[Array], channel: int, roll: tuple[int, ...]) -> Iterator[list[Array]]:
+    """What counts, and the pixels of both images as float64, some rows of the first axis after the other."""
+    length, *others = a[0].shape[1:]
+    n_rows = max(1, PIECE // max(1, prod(others)))
+    for first in range(0, length, n_rows):
+        go_on()
+        rows = np.arange(first, min(first + n_rows, length))
+        shares: Any = np.ones((1,) * len(roll))
+        found = []
+        for is_moving, operands in enumerate((a, b)):
+            for number, operand in enumerate(operands):
+                plane = operand[min(channel, len(operand) - 1)]
+                if is_moving and any(roll):
+                    own = plane.take((rows - roll[0]) % length, axis=0)
+                    own = np.roll(own, roll[1:], tuple(range(1, own.ndim)))
+                else:
+                    own = plane[first : first + len(rows)]
+                own = own.astype(np.float64, order="C")  # as sums go along memory
+                if number:
+                    shares = shares * own
+                else:
+                    found.append(own)
+        for plane in found:
+            plane[np.broadcast_to(shares == 0, plane.shape)] = 0
+        yield [np.broadcast_to(shares, found[0].shape), *found]

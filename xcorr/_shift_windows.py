@@ -12,12 +12,11 @@ import numpy.typing as npt
 
 from xcorr import _workers
 from xcorr._engine import go_on
-from xcorr._masks import shares_of
 from xcorr._register_settings import RegisterSettings
-from xcorr._registering import Found, Operand, axes_of, bytes_of_pair, compare, type_of
+from xcorr._registering import Found, Operand, axes_of, bytes_of_pair, compare, masks_of, type_of
 from xcorr._shift_axes import Along
-from xcorr._shift_maps import Side, transformed
-from xcorr._staged_planes import stage
+from xcorr._shift_sides import Side
+from xcorr._staged_planes import stage, what_counts
 
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.intp]
@@ -55,8 +54,7 @@ class Windows:
         self.grid = grid_of(references.sizes, settings)
         self.sizes = settings.window, settings.search
         self.before = tuple((search - window) // 2 for window, search in zip(*self.sizes, strict=True))
-        weighted = settings.taper is not None and settings.score == "zncc"
-        self.is_masked = weighted or references.mask is not None or moving.mask is not None
+        self.is_masked, self.has_shares = masks_of(self.operands, settings)
         self.dtype = type_of(self.operands, settings, self.is_masked)
 
     def axes(self, is_masked: bool) -> tuple[Along, ...]:
@@ -95,7 +93,8 @@ class Windows:
     def bytes_of_window(self, is_masked: bool) -> int:
         """Bytes that one window needs at most."""
         n_channels = self.operands[0].pixels.shape[1]
-        n_bytes = bytes_of_pair(self.axes(is_masked), self.sizes, n_channels, self.dtype, self.settings, is_masked)
+        words = self.dtype, self.settings, is_masked, self.has_shares
+        n_bytes = bytes_of_pair(self.axes(is_masked), self.sizes, n_channels, *words)
         return n_bytes + INDICES * sum(map(prod, self.sizes))
 
     def side(self, part: Part, is_moving: bool, axes: tuple[Along, ...]) -> Side:
@@ -110,10 +109,9 @@ class Windows:
                 mask = mask * np.isfinite(pixels)
             elif operand.mask is not None:
                 own = operand.mask[min(part.pair, len(operand.mask) - 1)]
-                mask = mask * shares_of(gathered(own, places))
-            mask = np.asarray(mask, np.float64)
+                mask = mask * what_counts(gathered(own, places))
         planes = stage(pixels, mask, settings.taper_of(self.sizes[is_moving]), self.dtype, settings.score == "zncc")
-        return transformed(planes, axes, part.is_masked, 1)
+        return Side(planes, axes, part.is_masked, 1, part.is_masked)
 
     def places(self, windows: Indices, is_moving: bool) -> tuple[list[Indices], Array]:
         """Places of windows' pixels in the image along each axis, as they are broadcast, and which are there."""
@@ -141,7 +139,7 @@ class Windows:
             part = parts[task]
             own_axes = axes[part.is_masked]
             sides = [self.side(part, is_moving, own_axes) for is_moving in (False, True)]
-            own = compare(sides[0], sides[1], own_axes, self.settings, 1, False)
+            own = compare(sides[0], sides[1], own_axes, self.settings, False)
             for target, numbers in zip(found, own, strict=True):
                 target[part.pair, part.windows] = numbers
 

@@ -11,6 +11,9 @@ Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
 
 LARGEST_EXPONENT = 1000
+PIECE = 2**16
+"""Pixels whose squares are summed at one go."""
+
 SAFE = {4: 16, 8: 128}
 """Binary digits of the largest pixel within which products of spectra have room, by the bytes of a float."""
 
@@ -22,7 +25,7 @@ class Planes(NamedTuple):
     """Pixels (images, channels, spatial axes) about the means of what counts, 0 where nothing does."""
 
     values: Array
-    shares: Array | None  # what counts, (images, 1 or channels, spatial axes), float64; None for all
+    shares: Array | None  # what counts, (images, 1 or channels, spatial axes), float64 or bool; None for all
     known: Bools  # (images,): whether they can be compared, being finite and not flat
     pixels: Array  # as they are given, unless these are not what is compared or floats do not hold them
 
@@ -47,10 +50,10 @@ def stage(pixels: Array, mask: Any, weights: list[Array] | None, dtype: np.dtype
     """
     shares = None
     if mask is not None:
-        shares = np.isfinite(pixels).astype(np.float64) if isinstance(mask, str) else shares_of(mask)
+        shares = np.isfinite(pixels) if isinstance(mask, str) else what_counts(mask)
         pixels = np.where(shares > 0, pixels, np.zeros((), pixels.dtype))
     if weights is not None and seen_only:
-        shares = weighted(np.ones((1, 1, *pixels.shape[2:])) if shares is None else shares, weights)
+        shares = weighted(np.ones((1, 1, *pixels.shape[2:])) if shares is None else shares.astype(np.float64), weights)
     values, scale = floats_of(pixels, dtype)
     counted = None if shares is None else np.broadcast_to(shares > 0, values.shape)
     known = centre(values, scale, counted, pixels.dtype)
@@ -58,6 +61,20 @@ def stage(pixels: Array, mask: Any, weights: list[Array] | None, dtype: np.dtype
         values = weighted(values, weights)
     is_plain = (weights is None or seen_only) and (pixels.dtype.itemsize < 8 or pixels.dtype.kind == "f")
     return Planes(values, shares, known, pixels if is_plain else values)
+
+
+def what_counts(mask: Array) -> Array:
+    """The shares of a mask, bools where it says whether a pixel counts."""
+    return shares_of(mask) if mask.dtype.kind == "f" else mask != 0
+
+
+def square_sums(rows: Array) -> npt.NDArray[np.float64]:
+    """The sums of squares of rows (images, channels, pixels), some pixels after the other."""
+    total = np.zeros(rows.shape[:2])
+    for first in range(0, rows.shape[2], PIECE):
+        piece = rows[:, :, first : first + PIECE]
+        total += (piece * piece).sum(axis=2)
+    return total
 
 
 def weighted(planes: Array, weights: list[Array]) -> Array:
@@ -111,7 +128,7 @@ def centre(values: Array, largest: npt.NDArray[np.float64], counted: Any, elemen
         rows[~seen] = 0
     varies = ends[0] < ends[1]
     if element.kind == "f":
-        deviations = np.sqrt(np.square(rows).sum(axis=2, dtype=rows.dtype) / counts)
+        deviations = np.sqrt(square_sums(rows) / counts)
         varies &= deviations > FLAT[4 if element.itemsize < 8 else 8] * largest[:, np.newaxis]
     for image, channel in np.argwhere(~varies):
         rows[image, channel] = 0

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from xcorr import _workers
 from xcorr._engine import go_on
-from xcorr._memory import empty
 
 Array = npt.NDArray[Any]
 
@@ -45,7 +44,7 @@ def by_all(source: Array, target_shape: Any, axis: int, do: Callable[[Array], Ar
     if len(pieces) == 1:
         return do(source)
     shape, dtype = target_shape
-    target = source if source.shape == shape and source.dtype == dtype else empty(shape, dtype)
+    target = source if source.shape == shape and source.dtype == dtype else np.empty(shape, dtype)
 
     def piece(index: int) -> None:
         go_on()

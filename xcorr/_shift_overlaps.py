@@ -1,0 +1,186 @@
+"""Scores of all shifts over what both images see, each about its mean there.
+
+They are made of six sums over that (Padfield, IEEE Trans. Image Process. 21, 2012): of the pixels' products, of both
+images' pixels and squares, and of what counts. All are correlations; where no mask says otherwise, all but the first
+are sums of boxes.
+"""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr._engine import go_on
+from xcorr._shift_axes import SLACK, Along
+from xcorr._shift_maps import Maps, along, error_of, product
+from xcorr._shift_sides import Side
+from xcorr._staged_planes import Planes
+from xcorr._transforms import backward
+
+Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
+Axes = tuple[Along, ...]
+
+CERTAIN = 64
+"""How many times what rounding may make of it a variance is that a score is divided by."""
+
+BAND = 2**17
+"""Shifts whose sums of boxes are there at once, if those along the other axes are not more."""
+
+
+def overlap_maps(reference: Side, moving: Side, axes: Axes, min_overlap: float) -> Maps:
+    """The scores, with or without masks."""
+    make = masked_scores if reference.is_masked else boxed_scores
+    scores = make(reference, moving, axes, min_overlap)
+    return Maps(scores, None, np.ones(len(scores)))
+
+
+def correlation(reference: Side, moving: Side, axes: Axes, what: tuple[str, str], channel: int) -> Array:
+    """The sums of products of two planes, (pairs, shifts along each axis)."""
+    lengths = [axis.length for axis in axes]
+    spectra = product(reference, moving, what, channel)
+    sums = backward(spectra, lengths, [axis.wanted() for axis in axes], reference.n_workers)
+    sums *= 1 / prod(lengths)
+    return sums
+
+
+def to_scores(numerator: Array, a: Any, b: Any, seen: Array) -> None:
+    """Turns numerators into scores, in place: divided by the roots of both variances, -inf where nothing is seen."""
+    a = np.multiply(a, b, out=a if a.shape == numerator.shape else None)
+    np.sqrt(a, out=a, where=seen)
+    np.divide(numerator, a, out=numerator, where=seen)
+    np.clip(numerator, -1, 1, out=numerator, where=seen)
+    np.copyto(numerator, -np.inf, where=~seen)
+
+
+# --- all pixels count -------------------------------------------------------------------------------------------------
+
+
+def boxed_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float) -> Array:
+    """The scores where all pixels count, a band of the first axis at a time."""
+    n_axes, known = len(axes), reference.known & moving.known
+    least = [
+        along(CERTAIN * error_of(axes, np.dtype(np.float64)) * side.energy(), n_axes) for side in (reference, moving)
+    ]
+    scores: Any = None
+    for channel in range(reference.n_channels):
+        own = correlation(reference, moving, axes, ("pixels", "pixels"), channel)
+        scores = own if scores is None else np.add(scores, own, out=scores)
+        del own
+    sums = [summed_up(side, channel) for channel in range(reference.n_channels) for side in (reference, moving)]
+    reference.let_go()
+    moving.let_go()
+    most = float(prod(min(axis.sizes) for axis in axes))
+    others: Any = np.ones(())
+    for axis in axes[1:]:
+        others = others[..., np.newaxis] * axis.counts()
+    n_rows = max(1, BAND // max(1, len(scores) * others.size))
+    for first in range(0, len(axes[0].shifts), n_rows):
+        go_on()
+        rows = slice(first, first + n_rows)
+        counts = axes[0].counts()[rows].reshape(-1, *[1] * others.ndim) * others
+        seen = (counts >= min_overlap * most * (1 - SLACK)) & (counts > 0)
+        counts = np.maximum(counts, 1)
+        numerator = scores[:, rows]
+        variances: list[Any] = [0.0, 0.0]
+        for channel in range(reference.n_channels):
+            boxes = [in_boxes(sums[2 * channel + side], axes, bool(side), rows) for side in (0, 1)]
+            numerator -= boxes[0][0] * boxes[1][0] / counts
+            for side, (plain, squares) in enumerate(boxes):
+                variances[side] = variances[side] + (squares - plain * plain / counts)
+        certain = (variances[0] > least[0]) & (variances[1] > least[1]) & along(known, n_axes)
+        to_scores(numerator, variances[0], variances[1], seen & certain)
+    return np.asarray(scores)
+
+
+def summed_up(side: Side, channel: int) -> list[Array]:
+    """Sums of the pixels, and of their squares, up to each place of the first axis."""
+    plane = side.plane("pixels", channel)
+    found = []
+    for power in (1, 2):
+        sums = np.empty((len(plane), plane.shape[1] + 1, *plane.shape[2:]))
+        sums[:, 0] = 0
+        own = sums[:, 1:]
+        own[...] = plane
+        if power == 2:
+            own *= own
+        np.cumsum(own, axis=1, out=own)
+        found.append(sums)
+    return found
+
+
+def in_boxes(sums: list[Array], axes: Axes, of_moving: bool, rows: slice) -> list[Array]:
+    """The sums over what an image has in common with the other one, for some shifts of the first axis."""
+    found = []
+    for planes in sums:
+        first, end = (own[rows] for own in axes[0].bounds(of_moving))
+        planes = planes.take(end, axis=1) - planes.take(first, axis=1)
+        for number, axis in enumerate(axes[1:], 2):
+            first, end = axis.bounds(of_moving)
+            shape = list(planes.shape)
+            shape[number] += 1
+            up_to = np.empty(shape)
+            up_to[(slice(None),) * number + (0,)] = 0
+            np.cumsum(planes, axis=number, out=up_to[(slice(None),) * number + (slice(1, None),)])
+            planes = up_to.take(end, axis=number)
+            planes -= up_to.take(first, axis=number)
+        found.append(planes)
+    return found
+
+
+# --- masks ------------------------------------------------------------------------------------------------------------
+
+
+def masked_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float) -> Array:
+    """The scores where masks say what counts."""
+    n_axes, known = len(axes), reference.known & moving.known
+    share = CERTAIN * error_of(axes, np.dtype(np.float64))
+    least = [
+        along(share * one.norm("squares") * other.norm("shares"), n_axes)
+        for one, other in ((reference, moving), (moving, reference))
+    ]
+    are_whole = along(are_binary(reference.planes) & are_binary(moving.planes), n_axes)
+    n_masks = max(reference.n_masks, moving.n_masks)
+    totals: list[Any] = [None, None, None, None]  # what counts, numerators, variances
+    counts: Any = None
+    for channel in range(reference.n_channels):
+        go_on()
+        if channel < n_masks:
+            counts = correlation(reference, moving, axes, ("shares", "shares"), channel)
+            np.copyto(counts, np.rint(counts), where=are_whole)
+            np.maximum(counts, SLACK, out=counts)
+            add(totals, 0, counts.copy() if n_masks > 1 else counts)
+        add(totals, 1, correlation(reference, moving, axes, ("seen", "seen"), channel))
+        of_reference = correlation(reference, moving, axes, ("seen", "shares"), channel)
+        of_moving = correlation(reference, moving, axes, ("shares", "seen"), channel)
+        both = of_reference * of_moving
+        both /= counts
+        totals[1] -= both
+        del both
+        for place, sums, what in ((2, of_reference, ("squares", "shares")), (3, of_moving, ("shares", "squares"))):
+            sums *= sums
+            sums = np.divide(sums, counts, out=sums if sums.shape == counts.shape else None)
+            np.negative(sums, out=sums)
+            sums += correlation(reference, moving, axes, what, channel)
+            add(totals, place, sums)
+        del of_reference, of_moving, sums
+    total, numerator, a, b = totals
+    most = total.max(axis=tuple(range(1, n_axes + 1)), keepdims=True)
+    seen = (total >= min_overlap * most * (1 - SLACK)) & (total > 2 * SLACK * np.maximum(most, 1))
+    seen = seen & along(known, n_axes) & (a > least[0]) & (b > least[1])
+    to_scores(numerator, a, b, seen)
+    return np.asarray(numerator)
+
+
+def add(totals: list[Any], place: int, own: Array) -> None:
+    """Adds to a total, which may be None before."""
+    totals[place] = own if totals[place] is None else np.add(totals[place], own, out=totals[place])
+
+
+def are_binary(planes: Planes) -> npt.NDArray[np.bool_]:
+    """Whether each pixel of an image counts or does not, by the image."""
+    if planes.shares is None or planes.shares.dtype.kind == "b":
+        return np.ones(1, np.bool_)
+    rows = planes.shares.reshape(len(planes.shares), -1)
+    return np.asarray(((rows == 0) | (rows == 1)).all(axis=1))
