@@ -133,7 +133,9 @@ def bytes_of_pair(
         values = pixels * channels + (1.4 if channels == 1 else 3) * points + keeps * points
     else:
         spectra = 2.8 if channels == 1 else 4.8
-        values = max(pixels * channels + spectra * points, 3 * pixels * channels + 1.3 * shifts, 3.3 * shifts)
+        others = prod(len(axis.shifts) for axis in axes[1:])
+        sums = 2 * channels * others * sum(size[0] for size in sizes)
+        values = max(pixels * channels + spectra * points, pixels * (channels + 2) + sums + 1.3 * shifts, 3.3 * shifts)
     return int(dtype.itemsize * values)
 
 

@@ -15,6 +15,7 @@ from xcorr._engine import go_on
 from xcorr._shift_axes import SLACK, Along
 from xcorr._shift_maps import Maps, along, error_of, product
 from xcorr._shift_sides import Side
+from xcorr._staged import pieces_of
 from xcorr._staged_planes import Planes
 from xcorr._transforms import backward
 
@@ -68,7 +69,10 @@ def boxed_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float) 
         own = correlation(reference, moving, axes, ("pixels", "pixels"), channel)
         scores = own if scores is None else np.add(scores, own, out=scores)
         del own
-    sums = [summed_up(side, channel) for channel in range(reference.n_channels) for side in (reference, moving)]
+    sums = [
+        [summed_up(side, channel, axes, bool(of_moving)) for of_moving, side in enumerate((reference, moving))]
+        for channel in range(reference.n_channels)
+    ]
     reference.let_go()
     moving.let_go()
     most = float(prod(min(axis.sizes) for axis in axes))
@@ -81,52 +85,63 @@ def boxed_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float) 
         rows = slice(first, first + n_rows)
         counts = axes[0].counts()[rows].reshape(-1, *[1] * others.ndim) * others
         seen = (counts >= min_overlap * most * (1 - SLACK)) & (counts > 0)
-        counts = np.maximum(counts, 1)
+        per_count = 1 / np.maximum(counts, 1)
         numerator = scores[:, rows]
-        variances: list[Any] = [0.0, 0.0]
-        for channel in range(reference.n_channels):
-            boxes = [in_boxes(sums[2 * channel + side], axes, bool(side), rows) for side in (0, 1)]
-            numerator -= boxes[0][0] * boxes[1][0] / counts
+        variances: list[Any] = [None, None]
+        for own in sums:
+            boxes: Any = [in_boxes(own[side], axes[0], bool(side), rows) for side in (0, 1)]
+            numerator -= boxes[0][0] * boxes[1][0] * per_count
             for side, (plain, squares) in enumerate(boxes):
-                variances[side] = variances[side] + (squares - plain * plain / counts)
-        certain = (variances[0] > least[0]) & (variances[1] > least[1]) & along(known, n_axes)
-        to_scores(numerator, variances[0], variances[1], seen & certain)
+                plain *= plain
+                plain *= per_count
+                squares -= plain
+                add(variances, side, squares)
+        a, b = variances
+        to_scores(numerator, a, b, seen & (a > least[0]) & (b > least[1]) & along(known, n_axes))
     return np.asarray(scores)
 
 
-def summed_up(side: Side, channel: int) -> list[Array]:
-    """Sums of the pixels, and of their squares, up to each place of the first axis."""
+def summed_up(side: Side, channel: int, axes: Axes, of_moving: bool) -> Array:
+    """Sums of pixels, and of their squares, (2, images, ...): in boxes along the other axes, up to places of the first."""
     plane = side.plane("pixels", channel)
-    found = []
-    for power in (1, 2):
-        sums = np.empty((len(plane), plane.shape[1] + 1, *plane.shape[2:]))
-        sums[:, 0] = 0
-        own = sums[:, 1:]
-        own[...] = plane
-        if power == 2:
-            own *= own
-        np.cumsum(own, axis=1, out=own)
-        found.append(sums)
+    planes = np.stack([plane, plane * plane])
+    for number in range(len(axes) - 1, 0, -1):
+        planes = differences(up_to(planes, number + 2), axes[number].bounds(of_moving), number + 2)
+    return up_to(planes, 2)
+
+
+def up_to(planes: Array, axis: int) -> Array:
+    """The sums of all that is before each place of an axis."""
+    shape = list(planes.shape)
+    shape[axis] += 1
+    sums = np.empty(shape)
+    whole: Any = (slice(None),) * axis
+    sums[(*whole, 0)] = 0
+    if axis == planes.ndim - 1:
+        np.cumsum(planes, axis=axis, out=sums[..., 1:])
+        return sums
+    for place in range(planes.shape[axis]):
+        np.add(sums[(*whole, place)], planes[(*whole, place)], out=sums[(*whole, place + 1)])
+    return sums
+
+
+def differences(sums: Array, bounds: tuple[Array, Array], axis: int) -> Array:
+    """The sums in boxes, from a first place to an end, of sums up to each place."""
+    first, end = bounds
+    found = np.empty((*sums.shape[:axis], len(first), *sums.shape[axis + 1 :]))
+    whole = (slice(None),) * axis
+    for to, own in pieces_of(end, 0):
+        found[(*whole, to)] = sums[(*whole, own)]
+    for to, own in pieces_of(first, 0):
+        if own != slice(0, 1, 1):
+            found[(*whole, to)] -= sums[(*whole, own)]
     return found
 
 
-def in_boxes(sums: list[Array], axes: Axes, of_moving: bool, rows: slice) -> list[Array]:
+def in_boxes(sums: Array, axis: Along, of_moving: bool, rows: slice) -> Array:
     """The sums over what an image has in common with the other one, for some shifts of the first axis."""
-    found = []
-    for planes in sums:
-        first, end = (own[rows] for own in axes[0].bounds(of_moving))
-        planes = planes.take(end, axis=1) - planes.take(first, axis=1)
-        for number, axis in enumerate(axes[1:], 2):
-            first, end = axis.bounds(of_moving)
-            shape = list(planes.shape)
-            shape[number] += 1
-            up_to = np.empty(shape)
-            up_to[(slice(None),) * number + (0,)] = 0
-            np.cumsum(planes, axis=number, out=up_to[(slice(None),) * number + (slice(1, None),)])
-            planes = up_to.take(end, axis=number)
-            planes -= up_to.take(first, axis=number)
-        found.append(planes)
-    return found
+    first, end = axis.bounds(of_moving)
+    return differences(sums, (first[rows], end[rows]), 2)
 
 
 # --- masks ------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xcorr._engine import go_on
 from xcorr._shift_axes import Along
 
 Array = npt.NDArray[Any]
@@ -19,6 +20,9 @@ FINER = 8
 
 COARSEST = 1 / 6
 """Pixels that the first grid's points are apart at most, so that its best one is beside the best of all."""
+
+ONE_THREAD = 2**18
+"""Multiply-adds up to which OpenBLAS keeps to one thread (interface/gemm.c)."""
 
 ROUNDING = 64
 """Units of rounding that scores between pixels are taken to err by."""
@@ -72,11 +76,24 @@ def waves_at(spectra: Array, axes: tuple[Along, ...], points: Doubles) -> Double
     values, done = spectra, 1
     for number, axis in enumerate(axes[:-1]):
         waves = waves_of(axis.length, points[:, number], False).astype(spectra.dtype)
-        values = np.matmul(waves[:, np.newaxis], values.reshape(n_pairs, done, axis.length, -1))
+        values = multiplied(waves[:, np.newaxis], values.reshape(n_pairs, done, axis.length, -1))
         done *= n_points
     waves = waves_of(axes[-1].length, points[:, -1], True).astype(spectra.dtype)
-    sums = np.matmul(values.reshape(n_pairs, done, -1), waves.transpose(0, 2, 1))
+    sums = multiplied(values.reshape(n_pairs, done, -1), waves.transpose(0, 2, 1))
     return np.asarray(sums.real.astype(np.float64).reshape(n_pairs, *[n_points] * len(axes)))
+
+
+def multiplied(one: Array, other: Array) -> Array:
+    """``one @ other`` in parts that a BLAS leaves to the thread that asks: of several at once its own would wait."""
+    go_on()
+    n_rows, n_terms, n_columns = one.shape[-2], one.shape[-1], other.shape[-1]
+    if n_rows * n_terms * n_columns <= ONE_THREAD:
+        return np.asarray(np.matmul(one, other))
+    if n_columns > 8:
+        half = n_columns // 2
+        return np.concatenate([multiplied(one, other[..., :half]), multiplied(one, other[..., half:])], axis=-1)
+    half = n_terms // 2
+    return multiplied(one[..., :half], other[..., :half, :]) + multiplied(one[..., half:], other[..., half:, :])
 
 
 def waves_of(length: int, points: Doubles, is_half: bool) -> Array:
