@@ -88,8 +88,8 @@ def boxed_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float) 
         per_count = 1 / np.maximum(counts, 1)
         numerator = scores[:, rows]
         variances: list[Any] = [None, None]
-        for own in sums:
-            boxes: Any = [in_boxes(own[side], axes[0], bool(side), rows) for side in (0, 1)]
+        for of_channel in sums:
+            boxes: Any = [in_boxes(of_channel[side], axes[0], bool(side), rows) for side in (0, 1)]
             numerator -= boxes[0][0] * boxes[1][0] * per_count
             for side, (plain, squares) in enumerate(boxes):
                 plain *= plain
@@ -102,7 +102,7 @@ def boxed_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float) 
 
 
 def summed_up(side: Side, channel: int, axes: Axes, of_moving: bool) -> Array:
-    """Sums of pixels, and of their squares, (2, images, ...): in boxes along the other axes, up to places of the first."""
+    """Sums of pixels, and of squares, (2, images, ...): in boxes along the other axes, up to places of the first."""
     plane = side.plane("pixels", channel)
     planes = np.stack([plane, plane * plane])
     for number in range(len(axes) - 1, 0, -1):
