@@ -41,7 +41,7 @@ class Shifts(NamedTuple):
     @property
     def displacement(self) -> Doubles:
         """How far the content has moved from the references to moving: ``-shift``."""
-        return -self.shift
+        return np.asarray(0 - self.shift)  # without negative zeros
 
 
 def register(
