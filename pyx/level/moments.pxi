@@ -50,23 +50,23 @@ cdef inline void slide_windows(const double* sums, const double* squares, Py_ssi
     Runs are kept until they leave. Rows may be read for two vectors beyond their end.
     """
     cdef Py_ssize_t lanes = sizeof(f64v) // sizeof(double), x = 0, tap
-    cdef f64v total = run_of(sums, runs), square = run_of(squares, square_runs), last, last_square
+    cdef f64v total = run_of(sums, lanes, runs), square = run_of(squares, lanes, square_runs), last, last_square
     x = lanes
     while x + lanes <= taps:
-        total = total + run_of(sums + x, runs + x)
-        square = square + run_of(squares + x, square_runs + x)
+        total = total + run_of(sums + x, lanes, runs + x)
+        square = square + run_of(squares + x, lanes, square_runs + x)
         x += lanes
     for tap in range(x, taps):
         total = total + (<const f64v*> (sums + tap))[0]
         square = square + (<const f64v*> (squares + tap))[0]
-    run_of(sums + x, runs + x)  # of which taps that are left over are a part
-    run_of(squares + x, square_runs + x)
+    run_of(sums + x, lanes, runs + x)  # of which taps that are left over are a part
+    run_of(squares + x, lanes, square_runs + x)
     x = 0
     while x < n_windows:
         if x > 0:
-            total = total + (run_of(sums + x + taps - lanes, runs + x + taps - lanes)
+            total = total + (run_of(sums + x + taps - lanes, lanes, runs + x + taps - lanes)
                              - (<const f64v*> (runs + x - lanes))[0])
-            square = square + (run_of(squares + x + taps - lanes, square_runs + x + taps - lanes)
+            square = square + (run_of(squares + x + taps - lanes, lanes, square_runs + x + taps - lanes)
                                - (<const f64v*> (square_runs + x - lanes))[0])
         if x + lanes <= n_windows:
             (<f64v*> (to_sums + x))[0] = total
@@ -78,11 +78,11 @@ cdef inline void slide_windows(const double* sums, const double* squares, Py_ssi
         x += lanes
 
 
-cdef inline f64v run_of(const double* columns, double* runs) noexcept nogil:
+cdef inline f64v run_of(const double* columns, Py_ssize_t lanes, double* runs) noexcept nogil:
     """The sums of as many columns as a vector has lanes, from each of as many on."""
     cdef f64v total = (<const f64v*> columns)[0]
     cdef Py_ssize_t lane
-    for lane in range(1, <Py_ssize_t> (sizeof(f64v) // sizeof(double))):
+    for lane in range(1, lanes):
         total = total + (<const f64v*> (columns + lane))[0]
     (<f64v*> runs)[0] = total
     return total
