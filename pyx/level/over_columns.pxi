@@ -90,7 +90,7 @@ cdef inline void add_taps(const Sum* sum, const real* pixels, Py_ssize_t overlap
     if SHIFTS and n_vectors == TILE_VECTORS and (size == 5 or (size == 3 and n_kernels == 1)):
         add_shifted_taps(pixels, panel, sums, size, first_row, n_rows, n_kernels, like)
         return
-    while size >= 0 and tap + 4 <= end:
+    while REGISTERS == 32 and size >= 0 and tap + 4 <= end:
         for place in range(4):
             add_tap(pixels + tap + place, overlap, panel + (tap + place) * n_kernels, sums, run, first_row, n_rows,
                     n_kernels, n_vectors, like)
