@@ -7,6 +7,7 @@ from types cimport MOST_BESIDE, Geometry, Loops, ceiling, effective
 
 cdef Py_ssize_t TILE_VECTORS = 3      # across a tile over columns
 cdef Py_ssize_t PIECE_BYTES = cache_bytes(2) // 4  # of pixels, that all panels are multiplied with
+cdef Py_ssize_t LEAST_INSIDE = 8 * MOST_LANES  # columns of windows, for whose sake the others are done by themselves
 cdef Py_ssize_t JOINED_TAPS = 6  # that take the time of a response's way through a strip
 
 
@@ -22,13 +23,15 @@ cdef class OverColumns(Call):
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t size = self.engine.routines.item_bytes
         cdef Py_ssize_t lanes = self.engine.routines.lanes, kernel, first
+        cdef bint readable
         self.consume_panels()
-        loops.in_place = (
-            self.images_as_summed and not self.padded() and geometry.across.stride == 1
-            and (self.least_columns >= lanes or self.rows_follow_on())
+        readable = (
+            self.images_as_summed and geometry.across.stride == 1
             and self.column_bytes == size and self.images.itemsize == size
             and self.channel_pitch_bytes % size == 0 and loops.source.row_bytes % size == 0
             and loops.source.image_bytes % size == 0)
+        loops.in_place = (readable and not self.padded() and (self.least_columns >= lanes or self.rows_follow_on()))
+        loops.sides_staged = readable and self.padded() and self.lies_inside()
         loops.source.staging.n_phases = 1
         if loops.in_place:
             loops.row_pitch = loops.source.row_bytes // size
@@ -37,6 +40,8 @@ cdef class OverColumns(Call):
             loops.source.staging.n_phases = min(geometry.across.stride, self.reached_columns)
             loops.source.staging.phase_pitch = ceiling(self.reached_columns, loops.source.staging.n_phases)
             loops.row_pitch = loops.source.staging.phase_pitch * loops.source.staging.n_phases
+        if loops.sides_staged:
+            loops.row_pitch = loops.source.row_bytes // size
         loops.direct_store = (self.out_as_summed and self.out_column_bytes == size and self.out.itemsize == size
                               and self.out_kernel_bytes % size == 0 and loops.consumer.row_bytes % size == 0
                               and loops.consumer.response_bytes % size == 0 and stores_all(&loops.consumer))
@@ -66,6 +71,16 @@ cdef class OverColumns(Call):
         loops.correlate_group = correlate_panels
         loops.do_task = do_strip
         self.planes = geometry.depth
+
+    cdef bint lies_inside(self):
+        """Whether so many windows lie inside of a padded image that only the others are worth a strip."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t pitch = self.loops.source.row_bytes // self.engine.routines.item_bytes
+        cdef Py_ssize_t half = geometry.across.outputs // 2 + effective(&geometry.across)
+        cdef Py_ssize_t inside = end_within(&geometry.across) - first_within(&geometry.across)
+        return (geometry.depth == 1 and geometry.n_kernels <= 2 and self.whole_columns and not self.loops.by_panel
+                and half <= pitch <= 2 * self.reached_columns and inside >= LEAST_INSIDE
+                and end_within(&geometry.down) > first_within(&geometry.down))
 
     cdef bint of_pixels(self):
         """Whether kernels are of one pixel."""

@@ -80,6 +80,7 @@ cdef int do_strip(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* co
     cdef const Geometry* geometry = loops.geometry
     cdef Area area = area_of(loops, task)
     cdef char* after_images = workspace + loops.strip_elements * loops.item_bytes
+    cdef char* memory = after_images + loops.response_elements * loops.item_bytes
     cdef const char* windows
     cdef Finished strip
     cdef Py_ssize_t group, first_kernel = 0
@@ -90,16 +91,18 @@ cdef int do_strip(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* co
     strip.row_pitch, strip.column_pitch = loops.rows.row_pitch, loops.rows.column_pitch
     strip.kernel_pitch = loops.rows.kernel_pitch
     for group in range(area.first_group, area.end_group):
-        windows = windows_of(loops, &area, group, workspace, counted)
         strip.first_kernel, strip.n_kernels = group * geometry.n_kernels, geometry.n_kernels
         strip.responses = after_images
         if loops.direct_store:
             strip.responses = place_of(&loops.consumer, &strip)
         elif loops.by_part:
             strip.responses -= loops.panels[area.first_panel].first * loops.rows.kernel_pitch * loops.item_bytes
-        status = loops.correlate_group(loops, group, &area, windows, strip.responses,
-                                       after_images + loops.response_elements * loops.item_bytes, counted,
-                                       watch_signals)
+        if loops.sides_staged:
+            status = correlate_sides(loops, group, &area, workspace, strip.responses, memory, counted, watch_signals)
+        else:
+            windows = windows_of(loops, &area, group, workspace, counted)
+            status = loops.correlate_group(loops, group, &area, windows, strip.responses, memory, counted,
+                                           watch_signals)
         if status != DONE:
             return status
         if loops.panel_parts > 1:
@@ -141,17 +144,29 @@ cdef inline void consume_images(Loops* loops, Finished strip) noexcept nogil:
 cdef inline const char* windows_of(const Loops* loops, const Area* area, Py_ssize_t group, char* workspace,
                                    Py_ssize_t* counted) noexcept nogil:
     """The first window of a group in an area: in the image itself, or in a strip that is laid into the workspace."""
+    if loops.in_place:
+        return windows_in_image(loops, area, group)
+    return windows_in_strip(loops, area, group, workspace, counted)
+
+
+cdef inline const char* windows_in_image(const Loops* loops, const Area* area, Py_ssize_t group) noexcept nogil:
     cdef const Geometry* geometry = loops.geometry
     cdef const Source* source = &loops.source
-    cdef Py_ssize_t n_rows, n_columns, n_images = 1, padding = 0, index
-    if loops.in_place and loops.skips_columns:
+    cdef Py_ssize_t padding = 0
+    if loops.skips_columns or loops.sides_staged:
         padding = (geometry.down.before * source.row_bytes
                    + geometry.across.before * source.staging.column_bytes)
-    if loops.in_place:
-        return (source.images - padding + area.image * source.image_bytes
-                + area.first_row * geometry.down.stride * source.row_bytes
-                + area.first_column * geometry.across.stride * source.staging.column_bytes
-                + source.channel_bytes[group * geometry.depth])
+    return (source.images - padding + area.image * source.image_bytes
+            + area.first_row * geometry.down.stride * source.row_bytes
+            + area.first_column * geometry.across.stride * source.staging.column_bytes
+            + source.channel_bytes[group * geometry.depth])
+
+
+cdef inline const char* windows_in_strip(const Loops* loops, const Area* area, Py_ssize_t group, char* workspace,
+                                         Py_ssize_t* counted) noexcept nogil:
+    cdef const Geometry* geometry = loops.geometry
+    cdef const Source* source = &loops.source
+    cdef Py_ssize_t n_rows, n_columns, n_images = 1, index
     if loops.images_at_once > 1:
         n_images = area.n_rows // geometry.down.outputs
     n_rows, n_columns = reach(&geometry.down, area.n_rows // n_images), reach(&geometry.across, area.n_columns)

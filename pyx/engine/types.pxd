@@ -212,6 +212,7 @@ cdef struct Loops:
     Py_ssize_t n_panels
     Py_ssize_t padded_kernels         # widths of a group's panels together
     bint in_place                     # windows are read from the image itself, without a strip
+    bint sides_staged                 # those that lie inside are, and the others from a strip
     bint runs_down                    # tiles lie along columns of windows, not along rows
     bint direct_store                 # responses are written to `out` without a strip
     Py_ssize_t piece_rows, piece_columns  # of a strip, whose pixels all panels are multiplied with, one after the other

@@ -25,6 +25,11 @@ CASES = [
     *(Case(f"many-kernels-{n_kernels}", (1, 3, 17, 3), (n_kernels, 2, 3, 3)) for n_kernels in (8, 9, 15, 17, 33)),
     *(Case(f"many-kernels-of-{depth}", (1, 3, 9, depth), (17, 2, 3, depth)) for depth in (1, 2, 4, 8)),
     *(Case(f"pixels-{rows}x{columns}", (1, rows, columns, 5), (4, 1, 1, 5)) for rows, columns in PIXELS),
+    *(
+        Case(f"sides-{columns}-{n_kernels}", (1, 9, columns, 1), (n_kernels, 3, 5, 1), padding="same")
+        for columns in (131, 150, 165)
+        for n_kernels in (1, 2)
+    ),
     Case("pixels-of-three-workers", (1, 133, 15, 610), (3, 1, 1, 610)),  # strips of 12 rows would leave one row
     *(
         Case(f"depthwise-{depth}", (1, 4, 5, depth), (depth, 3, 3, 1), groups=depth, padding="same")
