@@ -14,6 +14,9 @@
 # 0.61, with 11x11 (in fours, the rest by loads) from 2.7 to 3.3 and so left alone. 1080p with 3x3 moves its bytes as
 # fast as a copy does, with 11x11 it reaches 60 to 70 % of the FMA peak, bound by loads. 2026-11-25, AMD EPYC (Zen 5),
 # 1 worker, benchmarks/bench.py --only fhd_3 fhd_5 fhd_11.
+#
+# With 16 registers taps are added one after the other: of four at once compilers kept some sums on the stack. 480x640
+# with 5x5 from 0.30 to 0.26 ms, with 7x7 from 0.56 to 0.53. 2026-11-27, AMD EPYC (Zen 3), level v3, 1 worker.
 
 from microkernels cimport Rows, Sum, real
 from simd cimport REGISTERS, SHIFTS, TILE_ACCUMULATORS, TILE_VECTORS, a_zero, opaque
