@@ -5,6 +5,7 @@ from collections import Counter
 from typing import NamedTuple
 
 import browsing
+import looping
 import numpy as np
 import pytest
 
@@ -272,8 +273,7 @@ Plotly.newPlot(place, data, layout, {displayModeBar: false}).then(() => done());
 """
 
 
-@pytest.mark.parametrize("width", [960, 440])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "width"), looping.drawn(2, CASES, [960, 440]))
 def test_figure_is_drawn_with_square_pixels_and_readable_texts(driver, blank, name, width):
     function, operands, keywords, n_pictures = CASES[name]
     figure = function(*operands, **keywords, width=width)

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from checks import FLOATS, INTEGERS, random_generator, whole_numbers
-from looping import for_each
+from looping import drawn, for_each
 from memory_orders import MEMORY
 from peaks import check, places, same, selected
 
 import xcorr
 from xcorr import _reference, _tops
 
-SIZES = ((1, 1), (1, 2), (2, 1), (1, 9), (9, 1), (2, 2), (3, 3), (5, 8), (13, 4), (24, 31))
+SIZES = ((1, 1), (1, 2), (2, 1), (1, 9), (9, 1), (2, 2), (3, 3), (5, 8), (13, 4), (14, 19))
 
 
 def maps(rng, shape, dtype):
@@ -48,7 +48,7 @@ def test_peaks_of_every_dtype_are_those_of_the_definition(dtype, size):
 @for_each(("distance", "border"), [(1, 0), (2, 0), (3, 1), (5, 2), (9, 0), (40, 3), (2**62, 0), (1, 12), (2, 2**62)])
 def test_distances_and_borders(k, distance, border):
     rng = random_generator("distances", k, distance, border)
-    for responses in maps(rng, (2, 25, 33, 2), "float32"):
+    for responses in maps(rng, (2, 17, 23, 2), "float32"):
         for per in ("kernel", "image"):
             check(responses, k, min_distance=min(distance, 100), border=min(border, 100), per=per)
             found = xcorr.Peaks(k, min_distance=distance, border=border, per=per)(responses)
@@ -306,7 +306,7 @@ def test_rows_longer_than_are_kept_at_once():
         plane = rng.standard_normal(shape)
         for k, distance in ((7, 3), (9_000, 5)):
             assert places(xcorr.Peaks(k, min_distance=distance)(plane)) == selected(plane, k, distance)
-    check(rng.integers(0, 9, (2, 5, 70_000)).astype(np.uint8), 3, "NHWC", per="image")
+    check(rng.integers(0, 9, (1, 2, 70_000)).astype(np.uint8), 3, "NHWC", per="image")
     assert places(xcorr.Peaks(3)(np.zeros((2, 140_000), np.uint64))) == [(0, 0)]
     plane = np.zeros((2, 65_537 + 65_536))
     plane[:, 65_534:65_539] = 1
@@ -430,11 +430,11 @@ def test_records_that_are_left_over_say_so(dtype):
 
 @pytest.mark.usefixtures("level")
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64", "uint8"])
-@for_each(("k", "distance"), [(1, 4), (2, 1), (2, 2)])
+@for_each(("k", "distance"), drawn(3, [1, 2], [1, 2, 4]))
 def test_rows_of_the_largest_responses_come_first(dtype, k, distance, monkeypatch):
     monkeypatch.setattr(_tops, "LEAST_AT_ONCE", 40)
     rng = random_generator("tops", dtype, k, distance)
-    for responses in maps(rng, (2, 90, 7, 2), dtype):
+    for responses in maps(rng, (2, 70, 5, 2), dtype):
         planes = np.ascontiguousarray(np.moveaxis(responses, 3, 1))
         for largest in (True, False):
             words = {"largest": largest, "min_distance": distance, "subpixel": "parabola"}

@@ -48,12 +48,12 @@ cdef inline Py_ssize_t end_within(const Axis* axis) noexcept nogil:
 
 
 cdef inline Py_ssize_t first_column_within(const Loops* loops) noexcept nogil:
-    """From which column on windows are read from the image: whole vectors lie before."""
+    """The first column of windows that are read from the image: whole vectors lie before."""
     cdef Py_ssize_t lanes = loops.routines.lanes
     return ceiling(first_within(&loops.geometry.across), lanes) * lanes
 
 
 cdef inline Py_ssize_t end_column_within(const Loops* loops) noexcept nogil:
-    """Up to which column they are: a vector at least lies behind, or nothing."""
+    """The column behind the last of them: a vector at least follows, or nothing."""
     cdef Py_ssize_t outputs = loops.geometry.across.outputs, end = end_within(&loops.geometry.across)
     return min(end, outputs - loops.routines.lanes) if end < outputs else outputs

@@ -19,7 +19,7 @@
 # with 5x5 from 0.30 to 0.26 ms, with 7x7 from 0.56 to 0.53. 2026-11-27, AMD EPYC (Zen 3), level v3, 1 worker.
 
 from microkernels cimport Rows, Sum, real
-from simd cimport REGISTERS, SHIFTS, TILE_ACCUMULATORS, TILE_VECTORS, a_zero, opaque
+from simd cimport REGISTERS, SHIFTS, TILE_ACCUMULATORS, TILE_VECTORS, a_zero, opaque, prefetch
 from vectors cimport broadcast, close_block, n_lanes, shifted, store_lanes, times, total_of, vector
 
 
@@ -284,6 +284,9 @@ cdef inline void tiled_over_columns(const Sum* sum, const Rows* rows, const real
             return
 
 
+include "columns_of_tiles.pxi"
+
+
 cdef inline void sized_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                     const real* bias, real* response, Py_ssize_t size, vector like) noexcept nogil:
     """Tiles of as many rows and kernels as there are, where rows share pixels."""
@@ -291,7 +294,9 @@ cdef inline void sized_over_columns(const Sum* sum, const Rows* rows, const real
     if rows.window_row_pitch == sum.kernel_row_pitch:
         n_rows = min(rows.n_rows, sum.kernel_height + 1)
     cdef bint one_block = REGISTERS == 32 and size == 3
-    if rows.width == 1 and n_rows >= 4:
+    if rolls(sum, rows, size, like):
+        rolled_over_columns(sum, rows, image, panel, bias, response, size, like)
+    elif rows.width == 1 and n_rows >= 4:
         tiled_over_columns(sum, rows, image, panel, bias, response, size, 4, 1, like)
     elif rows.width == 1:
         tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 1, like)
