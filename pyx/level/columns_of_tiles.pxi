@@ -7,10 +7,10 @@
 # a loop that is not unrolled: unrolled, sums do not stay in registers.
 
 #
-# Down rows that are 4 KiB apart lines share their places in the first cache, and each row is in a page of its own: those
-# are left to tiles. Level v3, one worker, without padding: 3x3 on 480x640 from 0.15 to 0.13 ms, 5x5 from 0.27 to 0.24, on
-# 256x256 3x3 from 0.031 to 0.025 and 5x5 from 0.058 to 0.047; on 512x1024 5x5 took 1.3 times as long (2026-11-27, AMD EPYC,
-# Zen 3).
+# Down rows that are 4 KiB apart lines share their places in the first cache, and each row is in a page of its own:
+# those are left to tiles. Level v3, one worker, without padding: 3x3 on 480x640 from 0.146 to 0.126 ms, 5x5 from 0.272
+# to 0.240, at level base from 0.40 to 0.29 and from 0.95 to 0.70; on 256x256 3x3 from 0.031 to 0.025 and 5x5 from 0.058
+# to 0.047; on 512x1024 5x5 took 1.3 times as long (2026-11-27, AMD EPYC, Zen 3).
 
 cdef enum:
     LEAST_ROLLED = 32       # rows of windows, beside which those at the ends cost less than tiles do
