@@ -22,6 +22,7 @@ def build_command() -> click.Group:
     import click  # noqa: F401  (a missing library is told before any work is done)
     import rich  # noqa: F401
 
+    from xcorr._cli import register_commands  # noqa: F401  (two more commands)
     from xcorr._cli.commands import commands
 
     return commands

@@ -76,6 +76,14 @@ class MatchRun(Run):
         groups = self.job.search.groups
         return [f"{name}.npy"] if len(groups) == 1 else [f"{name}.{group.name}.npy" for group in groups]
 
+    def first_line(self) -> bytes:
+        """Return what the table begins with."""
+        return header(self.job.form, self.job.between_pixels)
+
+    def look(self, file: ImageFile) -> Content:
+        """Return what a file's results depend on."""
+        return content_of(file)
+
     # What is in the way.
 
     def refuse_table(self, same: bool) -> None:
@@ -99,7 +107,7 @@ class MatchRun(Run):
 
     def entries_in_table(self) -> list[Entry] | None:
         """Return the entries whose lines are the table; None if it is none of the journal's."""
-        first = header(self.job.form, self.job.between_pixels)
+        first = self.first_line()
         if self.table is None or self.table.read(len(first)) != first:
             return None
         by_begin: dict[int, list[Entry]] = {}
@@ -146,7 +154,7 @@ class MatchRun(Run):
 
     def make(self, file: ImageFile) -> tuple[Entry, bool]:
         """Return the entry of a file, and whether its lines and what is beside them were there before."""
-        content = content_of(file)
+        content = self.look(file)
         noted = [entry for entry in self.journal.of_output.get(file.name, []) if has_lines(entry)]
         found = [shelf.digests(file) for shelf in self.shelves]
         is_beside = all(all(digests) for digests in found)
@@ -246,7 +254,7 @@ class MatchRun(Run):
             raise JobError("no image file could be read")
         final = []
         with folder.create(TABLE) as table:
-            position = table.write(header(job.form, job.between_pixels))
+            position = table.write(self.first_line())
             for entry in entries:
                 begin, end = entry["rows"]
                 copy_between(self.lines, begin, end, table)
