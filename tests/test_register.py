@@ -258,3 +258,32 @@ def test_shifts_unpack_and_travel():
     assert ratio is found.ratio
     again = pickle.loads(pickle.dumps(found))
     np.testing.assert_array_equal(again.displacement, found.displacement)
+
+
+def test_integers_of_64_bits_keep_their_digits_beside_what_does_not_count():
+    image = np.rint(texture((20, 22))).astype(np.int64)
+    mask = texture((20, 22), "bool")
+    far = np.where(mask, image + 2**62, -5)
+    found = xcorr.register(far, moved(image, (2, 3)) + 2**61, score="zncc", mask=mask)
+    np.testing.assert_array_equal(found.displacement, [2, 3])
+    assert found.score > 0.999999
+
+
+def test_a_negative_score_has_no_ratio():
+    image = texture((12, 13))
+    for score in ("correlation", "zncc"):
+        found = xcorr.register(image, -image, score=score, max_shift=0)
+        assert found.score == pytest.approx(-1)
+        assert found.ratio == 0
+
+
+def test_a_taper_multiplies_what_is_left_of_the_mean():
+    a, b = texture((24, 31), seed="a"), texture((24, 31), seed="b") ** 3
+    weights = [np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2 for size in a.shape]
+    tapered = [(image - image.mean()) * np.outer(*weights) for image in (a, b)]
+    found = xcorr.register(a, b, score="correlation", taper="hann")
+    rolled = np.roll(tapered[1], found.shift.astype(int), (0, 1))
+    assert found.score == pytest.approx(np.corrcoef(tapered[0].ravel(), rolled.ravel())[0, 1])
+    maps = [np.corrcoef(tapered[0].ravel(), np.roll(tapered[1], place, (0, 1)).ravel())[0, 1]
+            for place in np.ndindex(a.shape)]  # fmt: skip
+    assert found.score == pytest.approx(max(maps))

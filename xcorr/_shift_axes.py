@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from xcorr._cache import remembered
 from xcorr._transforms import fast_length
 
 Indices = npt.NDArray[np.intp]
@@ -56,6 +57,7 @@ class Along(NamedTuple):
         return None if self.circular else self.shifts % self.length
 
 
+@remembered(64)
 def circle(size: int, most: float) -> Along:
     """The shifts of a circular axis, in the order of the transform; that of half the size is positive."""
     places = np.arange(size)
@@ -64,6 +66,7 @@ def circle(size: int, most: float) -> Along:
     return Along((size, size), size, shifts, allowed, True, 0, most)
 
 
+@remembered(64)
 def line(a: int, b: int, most: float, least_overlap: float, margin: int, offset: int) -> Along:
     """The shifts of an axis that ends, some more on each side, if there are, than are allowed.
 

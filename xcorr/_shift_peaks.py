@@ -1,6 +1,5 @@
 """The best shift of each map of scores: which one, how good, and how much better than others."""
 
-from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,13 +71,15 @@ def nearest_to_none(rows: Array, best: Indices, least: Doubles, places: list[Ind
 
 def second_best(inside: Array, axes: tuple[Along, ...], places: list[Indices], shifts: Indices) -> Doubles:
     """The largest score that is not near the best one, -inf if there is none; overwrites the scores that are near."""
-    pairs, columns = np.arange(len(inside)), []
+    n_axes, steps = len(axes), np.arange(-NEAR, NEAR + 1)
+    index: list[Any] = [np.arange(len(inside)).reshape(-1, *[1] * n_axes)]
     for number, (axis, own) in enumerate(zip(axes, places, strict=True)):
-        position = np.full(len(axis.shifts) + 1, -1)
-        position[own] = np.arange(len(own))
-        near = axis.places_of(shifts[:, number, np.newaxis] + np.arange(-NEAR, NEAR + 1))
-        found = position[near]
-        columns.append(np.where(found >= 0, found, position[axis.places_of(shifts[:, number])][:, np.newaxis]))
-    for steps in product(range(2 * NEAR + 1), repeat=len(axes)):
-        inside[(pairs, *(own[:, step] for own, step in zip(columns, steps, strict=True)))] = -np.inf
+        near = axis.places_of(shifts[:, number, np.newaxis] + steps)
+        if not axis.is_whole:
+            position = np.full(len(axis.shifts) + 1, -1)
+            position[own] = np.arange(len(own))
+            near = position[near]
+        near = np.where(near >= 0, near, near[:, NEAR, np.newaxis])
+        index.append(near.reshape(len(near), *[-1 if other == number else 1 for other in range(n_axes)]))
+    inside[tuple(index)] = -np.inf
     return np.asarray(inside.reshape(len(inside), -1).max(axis=1), np.float64)

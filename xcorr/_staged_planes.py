@@ -54,9 +54,9 @@ def stage(pixels: Array, mask: Any, weights: list[Array] | None, dtype: np.dtype
         pixels = np.where(shares > 0, pixels, np.zeros((), pixels.dtype))
     if weights is not None and seen_only:
         shares = weighted(np.ones((1, 1, *pixels.shape[2:])) if shares is None else shares.astype(np.float64), weights)
-    values, scale = floats_of(pixels, dtype)
-    counted = None if shares is None else np.broadcast_to(shares > 0, values.shape)
-    known = centre(values, scale, counted, pixels.dtype)
+    seen = None if shares is None else np.broadcast_to(shares > 0, pixels.shape)
+    values = floats_of(pixels, dtype, seen)
+    known = centre(values, seen, pixels.dtype)
     if weights is not None and not seen_only:
         values = weighted(values, weights)
     is_plain = (weights is None or seen_only) and (pixels.dtype.itemsize < 8 or pixels.dtype.kind == "f")
@@ -85,52 +85,64 @@ def weighted(planes: Array, weights: list[Array]) -> Array:
     return planes
 
 
-def floats_of(pixels: Array, dtype: np.dtype[Any]) -> tuple[Array, npt.NDArray[np.float64]]:
-    """A copy in floats, and the largest magnitude of each image's pixels, which may be large beside their contrast.
-
-    Integers of 64 bits are less their least one, so that no digit is lost that tells pixels apart.
-    """
+def floats_of(pixels: Array, dtype: np.dtype[Any], seen: Any) -> Array:
+    """A copy in floats; integers of 64 bits less their least one, so that no digit is lost that tells pixels apart."""
     if pixels.dtype.kind in "iu" and pixels.dtype.itemsize == 8:
-        native = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
-        axes = tuple(range(1, native.ndim))
-        least = native.min(axis=axes, keepdims=True).view(np.uint64)
-        pixels = native.astype(native.dtype, order="C").view(np.uint64) - least
-    values = np.array(pixels, dtype, order="C")
-    rows = values.reshape(len(values), -1)
-    least, most = rows.min(axis=1), rows.max(axis=1)
-    return values, np.maximum(np.abs(least), np.abs(most)).astype(np.float64)
+        native = pixels.astype(pixels.dtype.newbyteorder("="), order="C")
+        axes, most = tuple(range(1, native.ndim)), np.iinfo(native.dtype).max
+        least = native.min(axis=axes, keepdims=True, initial=most, where=True if seen is None else seen)
+        pixels = native.view(np.uint64) - least.view(np.uint64)
+    return np.array(pixels, dtype, order="C")
 
 
-def centre(values: Array, largest: npt.NDArray[np.float64], counted: Any, element: np.dtype[Any]) -> Bools:
+def centre(values: Array, counted: Any, element: np.dtype[Any]) -> Bools:
     """Takes the means of what counts off each channel, in place; whether images are finite and not flat.
 
     What is not finite is 0 afterwards. Images that are very bright or dark are scaled by powers of two.
     """
+    rows = values.reshape(*values.shape[:2], -1)
+    seen = None if counted is None else counted.reshape(rows.shape)
+    least, most = ends_of(rows, seen)
+    largest = np.maximum(np.abs(least), np.abs(most)).max(axis=1)
     known = np.isfinite(largest)
     for index in np.flatnonzero(~known):
-        values[index] = 0
+        values[index], least[index], most[index] = 0, 0, 0
     exponents = np.frexp(np.where(known, largest, 0))[1]
     for index in np.flatnonzero(np.abs(exponents) > SAFE[values.itemsize]):
         step = max(-LARGEST_EXPONENT, min(LARGEST_EXPONENT, -int(exponents[index])))
-        values[index] *= values.dtype.type(2.0 ** (step // 2))
-        values[index] *= values.dtype.type(2.0 ** (step - step // 2))
-        largest[index] = np.ldexp(largest[index], step)
-    rows = values.reshape(*values.shape[:2], -1)
-    if counted is None:
-        ends = rows.min(axis=2), rows.max(axis=2)
+        for factor in (step // 2, step - step // 2):
+            values[index] *= values.dtype.type(2.0**factor)
+        for numbers in (least, most, largest):
+            numbers[index] = np.ldexp(numbers[index], step)
+    if seen is None:
         rows -= rows.mean(axis=2, keepdims=True)
-        counts: Any = rows.shape[2]
     else:
-        seen = counted.reshape(rows.shape)
-        ends = np.where(seen, rows, np.inf).min(axis=2), np.where(seen, rows, -np.inf).max(axis=2)
         counts = np.maximum(seen.sum(axis=2), 1)
+        rows[~seen] = 0
         rows -= (rows.sum(axis=2) / counts)[:, :, np.newaxis].astype(rows.dtype)
         rows[~seen] = 0
-    varies = ends[0] < ends[1]
+    varies = least < most
     if element.kind == "f":
-        deviations = np.sqrt(square_sums(rows) / counts)
-        varies &= deviations > FLAT[4 if element.itemsize < 8 else 8] * largest[:, np.newaxis]
+        below = FLAT[4 if element.itemsize < 8 else 8] * np.where(known, largest, 0)[:, np.newaxis]
+        doubtful = varies & (
+            most - least <= below * np.sqrt(2.0 * rows.shape[2]) * 2
+        )  # of others no deviation is so small
+        for image, channel in np.argwhere(doubtful):
+            own = rows[image, channel]
+            count = len(own) if seen is None else max(1, np.count_nonzero(seen[image, channel]))
+            deviation = np.sqrt(square_sums(own.reshape(1, 1, -1))[0, 0] / count)
+            varies[image, channel] = deviation > below[image, 0]
     for image, channel in np.argwhere(~varies):
         rows[image, channel] = 0
     known &= varies.any(axis=1)
     return np.asarray(known)
+
+
+def ends_of(rows: Array, seen: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The least and the greatest of each channel's pixels that count, 0 where none does; NaN where one is."""
+    if seen is None:
+        return rows.min(axis=2).astype(np.float64), rows.max(axis=2).astype(np.float64)
+    nothing = ~seen.any(axis=2)
+    ends = np.where(seen, rows, np.inf).min(axis=2), np.where(seen, rows, -np.inf).max(axis=2)
+    least, most = (np.where(nothing, 0.0, own).astype(np.float64) for own in ends)
+    return least, most
