@@ -26,7 +26,7 @@ def pytest_configure(config):
 ALONE = {
     *("test_cli_apply_jobs", "test_cli_links", "test_fft_refused", "test_foreign", "test_image_bombs"),
     *("test_kept_memory", "test_memory", "test_peaks_calls", "test_pool", "test_preparation"),
-    *("test_processes", "test_reduce_bits", "test_repeat_shared", "test_workers"),
+    *("test_processes", "test_reduce_bits", "test_register_memory", "test_repeat_shared", "test_workers"),
 }
 """Files with tests that measure time or memory, or that wait for others' threads: none runs beside them."""
 

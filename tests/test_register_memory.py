@@ -1,0 +1,33 @@
+"""What `register` takes beside its operands: a bounded workspace, whatever the number of images or windows."""
+
+import numpy as np
+from checks import peak_of
+from looping import for_each
+
+import xcorr
+
+WORKSPACE = 256 * 2**20
+
+
+@for_each(("shape", "dtype", "words"), [
+    ((2400, 2400), "f4", {"subpixel": 20}), ((1500, 1500), "u1", {"score": "correlation"}),
+    ((1200, 1200), "f4", {"score": "zncc"}), ((600, 600), "f4", {"score": "zncc", "moving_mask": "finite"}),
+])  # fmt: skip
+def test_one_pair_keeps_to_the_workspace(shape, dtype, words):
+    image = (np.random.default_rng(5).random(shape) * 200).astype(dtype)
+    moving = np.roll(image, 3, -1)
+    peak = peak_of(lambda: xcorr.register(image, moving, workers=2, **words))
+    assert peak < WORKSPACE
+
+
+@for_each("words", [{}, {"score": "zncc", "moving_mask": "finite"}, {"window": 16}])
+def test_workspace_does_not_grow_with_the_stack(words):
+    image = np.random.default_rng(6).random((48, 50), np.float32)
+    stack = np.broadcast_to(image, (200, 48, 50))
+
+    def peak(n_images):
+        return peak_of(lambda: xcorr.register(image, stack[:n_images], layout="NHW", workers=2, **words))
+
+    few = peak(60)
+    assert few < WORKSPACE
+    assert peak(200) <= few + 2**22
