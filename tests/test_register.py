@@ -227,6 +227,15 @@ def test_inputs_are_never_changed_and_memory_order_changes_no_bit():
 
 
 @for_each("score", SCORES)
+def test_scores_do_not_follow_memory_order(score):
+    for shape in ((13, 10, 11), (5, 2, 10), (7, 13, 3)):
+        a, b = texture(shape, seed="a"), texture(shape, seed="b")
+        found = xcorr.register(a, b, layout="NDHW", score=score)
+        turned = xcorr.register(np.asfortranarray(a), np.asfortranarray(b), layout="NDHW", score=score)
+        assert found.score.tobytes() == turned.score.tobytes()
+
+
+@for_each("score", SCORES)
 @for_each("shape", [(17, 23), (64, 64), (300, 411)])
 def test_bits_do_not_depend_on_workers_or_the_place_in_the_stack(shape, score):
     n_images = 7 if shape[0] < 100 else 3

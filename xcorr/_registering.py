@@ -133,7 +133,7 @@ def bytes_of_pair(
         values = pixels * channels + (1.4 if channels == 1 else 3) * points + keeps * points
     else:
         spectra = 2.8 if channels == 1 else 4.8
-        others = prod(len(axis.shifts) for axis in axes[1:])
+        others = max(prod(len(axis.shifts) for axis in axes[1:]), *(prod(size[1:]) for size in sizes))
         sums = 2 * channels * others * sum(size[0] for size in sizes)
         values = max(pixels * channels + spectra * points, pixels * (channels + 2) + sums + 1.3 * shifts, 3.3 * shifts)
     return int(dtype.itemsize * values)

@@ -15,6 +15,7 @@ from xcorr._engine import go_on
 from xcorr._shift_axes import SLACK, Along
 from xcorr._shift_maps import Maps, along, error_of, product
 from xcorr._shift_sides import Side
+from xcorr._shifts import score_boxes
 from xcorr._staged import pieces_of
 from xcorr._staged_planes import Planes
 from xcorr._transforms import backward
@@ -61,21 +62,23 @@ def to_scores(numerator: Array, a: Any, b: Any, seen: Array) -> None:
 def boxed_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float) -> Array:
     """The scores where all pixels count, a band of the first axis at a time."""
     n_axes, known = len(axes), reference.known & moving.known
-    least = [
-        along(CERTAIN * error_of(axes, np.dtype(np.float64)) * side.energy(), n_axes) for side in (reference, moving)
-    ]
+    share = CERTAIN * error_of(axes, np.dtype(np.float64))
+    least = [along(share * side.energy(), n_axes) for side in (reference, moving)]
     scores: Any = None
     for channel in range(reference.n_channels):
         own = correlation(reference, moving, axes, ("pixels", "pixels"), channel)
         scores = own if scores is None else np.add(scores, own, out=scores)
         del own
+    most = float(prod(min(axis.sizes) for axis in axes))
+    if n_axes < 3 and reference.n_channels == 1:
+        score_planes(scores, reference, moving, axes, min_overlap * most, share)
+        return np.asarray(scores)
     sums = [
         [summed_up(side, channel, axes, bool(of_moving)) for of_moving, side in enumerate((reference, moving))]
         for channel in range(reference.n_channels)
     ]
     reference.let_go()
     moving.let_go()
-    most = float(prod(min(axis.sizes) for axis in axes))
     others: Any = np.ones(())
     for axis in axes[1:]:
         others = others[..., np.newaxis] * axis.counts()
@@ -99,6 +102,22 @@ def boxed_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float) 
         a, b = variances
         to_scores(numerator, a, b, seen & (a > least[0]) & (b > least[1]) & along(known, n_axes))
     return np.asarray(scores)
+
+
+def score_planes(scores: Array, reference: Side, moving: Side, axes: Axes, least_count: float, share: float) -> None:
+    """The same of one channel of one or two axes, by compiled loops; in place of the sums of products."""
+    planes = [side.plane("pixels", 0) for side in (reference, moving)]
+    places = [np.stack([axis.bounds(of_moving) for of_moving in (False, True)]).astype(np.intp) for axis in axes]
+    if len(axes) == 1:
+        scores, *planes = (own[:, np.newaxis] for own in (scores, *planes))
+        places.insert(0, np.broadcast_to(np.array([0, 1], np.intp)[:, np.newaxis], (2, 2, 1)))
+    known = reference.known & moving.known
+    least = np.empty((2, len(scores)))
+    for own, side in zip(least, (reference, moving), strict=True):
+        own[...] = np.where(known, share * side.energy(), np.inf)
+    workspace = np.empty(sum(2 * (plane.shape[1] + 2) * (plane.shape[2] + 1) for plane in planes))
+    a, b, rows, columns = (np.ascontiguousarray(own) for own in (*planes, *places))
+    score_boxes(scores, a, b, rows, columns, least, max(1.0, least_count * (1 - SLACK)), workspace)
 
 
 def summed_up(side: Side, channel: int, axes: Axes, of_moving: bool) -> Array:

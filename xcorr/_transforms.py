@@ -91,12 +91,25 @@ def backward(spectra: Array, lengths: Sequence[int], places: Sequence[Any], n_wo
     for axis, wanted in zip(range(-n_axes, -1), places, strict=False):
         spectra = transformed(ifft, spectra, spectra.shape, axis, n_workers)
         if wanted is not None:
-            spectra = spectra.take(wanted, axis=axis)
+            spectra = picked(spectra, wanted, axis)
     dtype = np.dtype(np.float32 if spectra.dtype == np.complex64 else np.float64)
     shape = (*spectra.shape[:-1], length if places[-1] is None else len(places[-1]))
 
     def do(part: Array) -> Array:
         found: Array = irfft(part, length, -1, norm="forward", overwrite_x=True, workers=1)
-        return found if places[-1] is None else found.take(places[-1], axis=-1)
+        return found if places[-1] is None else picked(found, places[-1], -1)
 
     return by_all(spectra, (shape, dtype), -1, do, n_workers)
+
+
+def picked(array: Array, places: Any, axis: int) -> Array:
+    """``array.take(places, axis)`` of places that follow on each other, but for the way around the end once."""
+    n_first = int(np.argmin(places)) if len(places) else 0
+    whole: tuple[Any, ...] = (slice(None),) * (axis % array.ndim)
+    shape = list(array.shape)
+    shape[axis] = len(places)
+    found = np.empty(shape, array.dtype)
+    for first, end in ((0, n_first), (n_first, len(places))):
+        if end > first:
+            found[(*whole, slice(first, end))] = array[(*whole, slice(places[first], places[end - 1] + 1))]
+    return found
