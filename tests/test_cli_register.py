@@ -115,6 +115,8 @@ def test_a_job_goes_on_where_it_stopped_and_begins_again_where_a_file_has_change
         others = register(*options, "--overwrite")
         n_done = 1 if reference == "first" else 2
         assert f"{n_done} of 4 files done" in others.output
+        register(*options[:4], "--overwrite", out="fresh.csv")
+        assert lines() == lines("fresh.csv")
     register(*options, "--subpixel", "gaussian", status=2)
     save("stack/2.png", stack[2])
 

@@ -1,6 +1,8 @@
 """`register` window by window: each as the pair of images that it is."""
 
+import runpy
 import warnings
+from pathlib import Path
 
 import numpy as np
 from checks import random_generator
@@ -11,6 +13,7 @@ import xcorr
 from xcorr import _shift_windows
 
 SCORES = ("phase", "correlation", "zncc")
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "multi_pass_flow.py"
 
 
 def texture(shape, seed=""):
@@ -143,3 +146,21 @@ def test_particles_are_measured_without_bias():
         assert (np.abs(errors.mean(axis=0)) <= 0.005).all()
         assert (scatter < 0.02).all()
         assert (found.ratio > 1.2).all()
+
+
+def test_the_multi_pass_example_finds_a_vortex():
+    def vortex(places):
+        down, right = (places - 112).T
+        return np.stack([right, -down], 1) * 0.12 * np.exp(-(down**2 + right**2) / 6000)[:, np.newaxis]
+
+    example = runpy.run_path(str(EXAMPLE))
+    first, second = particles((224, 224), vortex, density=0.05)
+    (rows, columns), displacement, is_sure = example["measure"](first, second, sizes=(64, 32, 16))
+    truth = vortex(np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2))
+    errors = np.abs(displacement - truth.reshape(displacement.shape)).max(axis=-1)
+    assert np.abs(truth).max() > 3.9
+    assert is_sure.mean() > 0.8
+    assert np.median(errors) < 0.1
+    assert (errors < 0.5).mean() > 0.9
+    alone = xcorr.register(first, second, window=16, score="zncc", subpixel="gaussian").displacement
+    assert np.median(errors) < np.nanmedian(np.abs(alone - truth.reshape(alone.shape)).max(axis=-1))

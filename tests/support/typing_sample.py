@@ -107,6 +107,9 @@ def scores_of_templates() -> None:
     )
     place: Floats = np.empty((4, 6, 7, 2), np.float32)
     assert_type(xcorr.match(images, kernels, layout="NHW", out=place, undefined=np.nan), npt.NDArray[np.float32])
+    shifts = xcorr.register(images, images, layout="NHW", score="zncc", mask="finite", subpixel=10, max_shift=(3, 4.5))
+    assert_type(shifts, xcorr.Shifts)
+    assert_type(shifts.displacement, npt.NDArray[np.float64])
     matcher = xcorr.Matcher(kernels, layout="NHW", template_mask=np.ones((3, 3), bool), min_overlap=0.3)
     assert_type(matcher, xcorr.Matcher)
     assert_type(matcher(images, mask="finite"), npt.NDArray[Any])
@@ -148,6 +151,7 @@ def data_sets() -> None:
 
 def wrong_scores() -> None:
     xcorr.match(images)  # type: ignore[call-overload]
+    xcorr.register(images, images, score="best")  # type: ignore[arg-type]
     xcorr.match(images, kernels, score="best")  # type: ignore[call-overload]
     xcorr.match(images, kernels, groups=2)  # type: ignore[call-overload]
     xcorr.match(images, kernels, reduce="most")  # type: ignore[call-overload]
