@@ -74,7 +74,8 @@ def compare(reference: Side, moving: Side, axes: tuple[Along, ...], settings: Re
         maps = circular_maps(reference, moving, axes, settings.score == "phase", upsampling > 1)
     else:
         maps = overlap_maps(reference, moving, axes, settings.min_overlap)
-    best = find(maps.scores, axes, error_of(axes, maps.scores.dtype), 1 if upsampling == 1 else SINCS)
+    reach = SINCS if upsampling > 1 else 1 if isinstance(settings.subpixel, str) else 0
+    best = find(maps.scores, axes, error_of(axes, maps.scores.dtype), reach)
     unit, maps = float(np.finfo(maps.scores.dtype).eps), maps._replace(scores=best.around)
     shifts, scores, known = best.shifts.astype(np.float64), best.scores.copy(), best.scores > -inf
     if exact and settings.score != "phase":

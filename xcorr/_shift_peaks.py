@@ -27,7 +27,7 @@ class Best(NamedTuple):
 def find(scores: Array, axes: tuple[Along, ...], error: float, reach: int) -> Best:
     """The best of the allowed shifts; of those that are as good but for rounding the one that is nearest to none.
 
-    Scores around it are kept up to a reach.
+    Scores around it are kept up to a reach, none of 0.
     """
     inside, places = allowed_of(scores, axes)
     rows = inside.reshape(len(inside), -1)
@@ -39,7 +39,7 @@ def find(scores: Array, axes: tuple[Along, ...], error: float, reach: int) -> Be
     index = np.unravel_index(best, inside.shape[1:])
     at = [own[one] if len(own) else one for own, one in zip(places, index, strict=True)]
     shifts = np.stack([axis.shifts[one] for axis, one in zip(axes, at, strict=True)], axis=1)
-    around = surroundings(scores, axes, shifts, reach)
+    around = surroundings(scores, axes, shifts, reach) if reach else np.empty(0)
     second = second_best(inside, axes, places, shifts) if rows.shape[1] else top
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(second > 0, top / second, np.inf)

@@ -105,10 +105,11 @@ def centre(values: Array, counted: Any, element: np.dtype[Any]) -> Bools:
     least, most = ends_of(rows, seen)
     largest = np.maximum(np.abs(least), np.abs(most)).max(axis=1)
     known = np.isfinite(largest)
-    for index in np.flatnonzero(~known):
+    for index in [] if known.all() else np.flatnonzero(~known):
         values[index], least[index], most[index] = 0, 0, 0
     exponents = np.frexp(np.where(known, largest, 0))[1]
-    for index in np.flatnonzero(np.abs(exponents) > SAFE[values.itemsize]):
+    is_far = np.abs(exponents) > SAFE[values.itemsize]
+    for index in np.flatnonzero(is_far) if is_far.any() else []:
         step = max(-LARGEST_EXPONENT, min(LARGEST_EXPONENT, -int(exponents[index])))
         for factor in (step // 2, step - step // 2):
             values[index] *= values.dtype.type(2.0**factor)
@@ -127,12 +128,12 @@ def centre(values: Array, counted: Any, element: np.dtype[Any]) -> Bools:
         doubtful = varies & (
             most - least <= below * np.sqrt(2.0 * rows.shape[2]) * 2
         )  # of others no deviation is so small
-        for image, channel in np.argwhere(doubtful):
+        for image, channel in np.argwhere(doubtful) if doubtful.any() else []:
             own = rows[image, channel]
             count = len(own) if seen is None else max(1, np.count_nonzero(seen[image, channel]))
             deviation = np.sqrt(square_sums(own.reshape(1, 1, -1))[0, 0] / count)
             varies[image, channel] = deviation > below[image, 0]
-    for image, channel in np.argwhere(~varies):
+    for image, channel in [] if varies.all() else np.argwhere(~varies):
         rows[image, channel] = 0
     known &= varies.any(axis=1)
     return np.asarray(known)

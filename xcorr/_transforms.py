@@ -40,8 +40,8 @@ def pieces_of(shape: Sequence[int], axis: int) -> Iterator[tuple[slice, ...]]:
 
 def by_all(source: Array, target_shape: Any, axis: int, do: Callable[[Array], Array], n_workers: int) -> Array:
     """``do(source)``, which works along one axis, a piece of it by each worker."""
-    pieces = list(pieces_of(source.shape, axis))
-    if len(pieces) == 1:
+    pieces = list(pieces_of(source.shape, axis)) if source.size > AT_ONCE else []
+    if len(pieces) < 2:
         return do(source)
     shape, dtype = target_shape
     target = source if source.shape == shape and source.dtype == dtype else np.empty(shape, dtype)
