@@ -235,7 +235,8 @@ def check_spots(names):
 
 @holds("Find the shift between two pictures")
 def check_shift(names):
-    (down, right), moved = names.shift, np.roll(names.moving, names.shift, (0, 1))
+    down, right = shift = names.found.shift.astype(int)
+    moved = np.roll(names.moving, shift, (0, 1))
     assert np.array_equal(moved[:down, right:], names.reference[:down, right:])
 
 
