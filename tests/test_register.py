@@ -296,3 +296,22 @@ def test_a_taper_multiplies_what_is_left_of_the_mean():
     maps = [np.corrcoef(tapered[0].ravel(), np.roll(tapered[1], place, (0, 1)).ravel())[0, 1]
             for place in np.ndindex(a.shape)]  # fmt: skip
     assert found.score == pytest.approx(max(maps))
+
+
+@for_each("score", SCORES)
+@for_each("dtype", ["f4", "f8", "u1"])
+def test_along_a_stripe_there_is_no_shift(dtype, score):
+    for size in (32, 127, 256):
+        stripes = np.broadcast_to(texture(size, dtype), (size, size)).copy()
+        for axis, image in enumerate((stripes.T, stripes)):
+            for shift in (0, 3):
+                found = xcorr.register(image, np.roll(image, shift, axis), score=score)
+                np.testing.assert_array_equal(found.displacement, [0, shift] if axis else [shift, 0])
+
+
+def test_a_small_lead_is_enough():
+    rows, columns = np.mgrid[:256, :256]
+    for deviation in (60, 300):
+        blob = np.exp(-((rows - 120) ** 2 + (columns - 130) ** 2) / (2 * deviation**2)).astype(np.float32)
+        found = xcorr.register(blob, np.roll(blob, (7, -9), (0, 1)), score="correlation")
+        np.testing.assert_array_equal(found.displacement, [7, -9])

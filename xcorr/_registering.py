@@ -23,6 +23,11 @@ from xcorr._staged_planes import stage, summed_type
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
+LEAST_LEAD = 8
+"""The part of what sums may err by at most within which scores in float32 are the same: the stated bound, which errors
+are seldom half of, so that what leads by twice the bound is the best. In float64 so small a lead is none, and sums of
+what is in common may be small: scores are the same within so many times what sums may err by."""
+
 AT_ONCE = 2**22
 """Bytes of workspace of the pairs that one worker does at once, if one pair does not need more."""
 
@@ -75,7 +80,9 @@ def compare(reference: Side, moving: Side, axes: tuple[Along, ...], settings: Re
     else:
         maps = overlap_maps(reference, moving, axes, settings.min_overlap)
     reach = SINCS if upsampling > 1 else 1 if isinstance(settings.subpixel, str) else 0
-    best = find(maps.scores, axes, error_of(axes, maps.scores.dtype), reach)
+    rounding = error_of(axes, maps.scores.dtype)
+    rounding *= LEAST_LEAD if maps.scores.dtype == np.float64 else 1 / LEAST_LEAD
+    best = find(maps.scores, axes, rounding, reach)
     unit, maps = float(np.finfo(maps.scores.dtype).eps), maps._replace(scores=best.around)
     shifts, scores, known = best.shifts.astype(np.float64), best.scores.copy(), best.scores > -inf
     if exact and settings.score != "phase":
