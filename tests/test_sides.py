@@ -54,6 +54,19 @@ def test_bits_are_those_of_padded_images(case, boundary, monkeypatch):
     assert_same_bits(corr(images, out=out), expected)
 
 
+@for_each("size", [3, 5])
+@for_each("dtype", ["float32", "float64"])
+def test_many_rows_have_the_bits_of_a_few(size, dtype):
+    """Down many rows at once, by tiles of a few, and what is not finite stays in its windows."""
+    rng = random_generator("many rows", size, dtype)
+    image, kernel = real_numbers(rng, (45, 61), dtype), real_numbers(rng, (size, size), dtype)
+    image[20, 30], image[43, 7] = np.nan, np.inf
+    keywords = {"method": "direct", "bias": 3}
+    whole = xcorr.correlate(image, kernel, **keywords)
+    for row in range(0, len(whole), 6):
+        assert_same_bits(xcorr.correlate(image[row : row + 5 + size], kernel, **keywords), whole[row : row + 6])
+
+
 def test_channels_in_planes():
     rng = random_generator("planes")
     images, kernels = real_numbers(rng, (2, 3, 20, 160), "f4"), real_numbers(rng, (3, 1, 3, 5), "f4")
