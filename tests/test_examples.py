@@ -41,6 +41,7 @@ def test_there_are_notebooks():
         "digits_network",
         "random_kernels",
         "texture_segmentation",
+        "vortex",
     }
 
 
