@@ -21,7 +21,7 @@ Doubles = npt.NDArray[np.float64]
 class Shifts(NamedTuple):
     """Shifts of images as `register` finds them: ``shift, score, ratio = register(...)``.
 
-    Attributes
+    Parameters
     ----------
     shift : ndarray of float64, (N, axes)
         What has to be applied to moving, in pixels along each spatial axis: ``reference(y) == moving(y - shift)``. With
