@@ -4,8 +4,9 @@ import time
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from interrupts import INTERRUPT, LONG_CALLS
 from rows import Outcome, Row
-from scripts import CALLS, FORK_INSIDE, INTERRUPT, LONG_CALLS, Ended, run_to_the_end
+from scripts import CALLS, FORK_INSIDE, Ended, run_to_the_end
 
 LONGEST_HANG = 30
 

@@ -2,8 +2,9 @@
 
 import pytest
 from checks import SEED
+from interrupts import INTERRUPT, LONG_CALLS
 from marks import linux
-from scripts import CALLS, FORK_INSIDE, INTERRUPT, LONG_CALLS, run_script
+from scripts import CALLS, FORK_INSIDE, run_script
 
 
 @linux
