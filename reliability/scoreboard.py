@@ -21,7 +21,7 @@ from rows import Row
 import xcorr
 
 MODULES = (
-    *("exactness", "channels", "scores", "maxima", "reduced", "adjoints", "bits", "dimensions"),
+    *("exactness", "channels", "scores", "maxima", "reduced", "adjoints", "bits", "dimensions", "shifts"),
     *("memory", "processes", "environment", "arguments", "files", "jobs"),
 )
 MOST_REMARKS = 20

@@ -31,3 +31,21 @@ def test_workspace_does_not_grow_with_the_stack(words):
     few = peak(60)
     assert few < WORKSPACE
     assert peak(200) <= few + 2**22
+
+
+@for_each("words", [{"score": "zncc"}, {"search": 48, "score": "zncc", "subpixel": "gaussian"}, {"subpixel": 10}])
+def test_workspace_does_not_grow_with_the_image(words):
+    image = (np.random.default_rng(7).random((1000, 900)) * 250).astype(np.uint8)
+    moving = np.roll(image, 2, 0)
+
+    def peak_beside_the_field(length):
+        fields = []
+        words_of_grid = {"layout": "NHW", "window": 32, "step": 24}
+        peak = peak_of(
+            lambda: fields.append(xcorr.register(image[:length], moving[:length], workers=2, **words_of_grid, **words))
+        )
+        return peak - sum(part.nbytes for part in fields[0])
+
+    some = peak_beside_the_field(300)
+    assert some < 2**26
+    assert peak_beside_the_field(1000) <= some + 2**21
