@@ -1,5 +1,5 @@
 # Forms of the direct method whose pixels lie channel by channel: lanes over columns, and over rows, for which an
-# image is turned. Their loops are those of strips.pxi.
+# image is turned. Their loops are those of strips.pxi and panel_sums.pxi.
 
 from cpython.pyport cimport PY_SSIZE_T_MAX
 from microkernels cimport Staging, Sum

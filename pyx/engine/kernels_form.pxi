@@ -1,5 +1,5 @@
 # Forms of the direct method whose pixels lie channel-last, in a strip or in an image that is read where it is;
-# of these, lanes over kernels. Their loops are those of strips.pxi.
+# of these, lanes over kernels. Their loops are those of strips.pxi and panel_sums.pxi.
 
 from types cimport Axis, Geometry, Loops, ceiling
 

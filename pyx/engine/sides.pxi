@@ -2,6 +2,8 @@
 # reach into the padding, at the sides, above and below, from a strip. Its rows are as far apart as the image's, so that
 # taps have the same places in both; what is wider than a row is laid into it one half after the other.
 
+from types cimport DONE, Area, Axis, Loops, ceiling, effective
+
 
 cdef int correlate_sides(Loops* loops, Py_ssize_t group, const Area* area, char* workspace, char* responses,
                          char* memory, Py_ssize_t* counted, bint watch_signals) noexcept nogil:

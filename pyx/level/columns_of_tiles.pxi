@@ -5,7 +5,6 @@
 # ones of tiles are; what a column of tiles has instead, it has once: at its ends rows of windows that do not exist are
 # summed like the others, and not stored. Totals of finished blocks wait in the responses. The taps of a kernel row are
 # a loop that is not unrolled: unrolled, sums do not stay in registers.
-
 #
 # Down rows that are 4 KiB apart lines share their places in the first cache, and each row is in a page of its own:
 # those are left to tiles. Level v3, one worker, without padding: 3x3 on 480x640 from 0.146 to 0.126 ms, 5x5 from 0.272
@@ -102,5 +101,5 @@ cdef inline void rolled_over_columns(const Sum* sum, const Rows* rows, const rea
     cdef Py_ssize_t width = vectors_across(size) * n_lanes(like), x = 0
     while x < rows.n_columns:
         x = min(x, rows.n_columns - width)
-        column_of_tiles(sum, rows, image + x, panel, bias, response + x, size, 3 if size == 3 else 2, like)
+        column_of_tiles(sum, rows, image + x, panel, bias, response + x, size, vectors_across(size), like)
         x += width
