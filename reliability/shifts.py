@@ -202,28 +202,39 @@ def check_fraction(draw: Draw) -> float:
 
 def check_windows(draw: Draw) -> None:
     """Windows are the pairs that they are, and have the same bits by any workers and in a stack."""
-    score = draw.of(("phase", "correlation", "zncc"))
+    score = draw.of(("phase", "correlation", "zncc", "zncc"))
     sizes = [20 + draw.up_to(30) for _ in range(2)]
-    window, step = [6 + draw.up_to(10) for _ in sizes], [1 + draw.up_to(12) for _ in sizes]
-    step = [max(own, size // 3) for own, size in zip(step, sizes, strict=True)]
+    window = [6 + draw.up_to(10) for _ in sizes]
+    step = [max(1 + draw.up_to(12), size // 3) for size in sizes]
     dtype = draw.of(("uint8", "float32", "float64"))
     reference = draw_pixels(draw, tuple(sizes), dtype)
     moving = np.roll(reference, [draw.up_to(4) - 2 for _ in sizes], (0, 1))
     words: dict[str, Any] = {"score": score, "subpixel": draw.of((None, "gaussian", "parabola", 10))}
     words["taper"] = draw.of((None, None, "hann")) if score == "phase" else None
-    draw.call = f"windows {window} each {step} of {dtype}{tuple(sizes)}, {words}"
-    grid = {"window": tuple(window), "step": tuple(step), "layout": "NHW"}
-    found = xcorr.register(reference, moving, workers=1, **grid, **words)
+    search, masks = window, {}
+    if score == "zncc":
+        search = draw.of((window, [size + draw.up_to(12) for size in window]))
+        if draw.one_in(3):
+            masks = {name: draw.rng.random(sizes) < 0.9 for name in ("mask", "moving_mask")}
+    draw.call = f"windows {window} in {search} each {step} of {dtype}{tuple(sizes)}, {words}, {list(masks)}"
+    grid = {"window": tuple(window), "step": tuple(step), "search": tuple(search), "layout": "NHW"}
+    found = xcorr.register(reference, moving, workers=1, **grid, **words, **masks)
     stack = np.stack([moving[::-1], moving, reference])
-    again = xcorr.register(reference, stack, workers=draw.of((2, 3)), **grid, **words)
+    again = xcorr.register(reference, stack, workers=draw.of((2, 3)), **grid, **words, **masks)
     for one, other in zip(found, again, strict=True):
         np.testing.assert_array_equal(one, other[1], "of a stack")
     shape = [(size - own) // apart + 1 for size, own, apart in zip(sizes, window, step, strict=True)]
     assert found.shift.shape == (*shape, 2), found.shift.shape
     place = tuple(draw.up_to(length - 1) for length in shape)
-    part = tuple(slice(at * apart, at * apart + own) for at, apart, own in zip(place, step, window, strict=True))
-    alone = xcorr.register(reference[part], moving[part], layout="NHW", **words)
+    firsts = [at * apart for at, apart in zip(place, step, strict=True)]
+    part = tuple(slice(first, first + own) for first, own in zip(firsts, window, strict=True))
+    before = [max(0, first - (wide - own) // 2) for first, wide, own in zip(firsts, search, window, strict=True)]
+    ends = [first - (wide - own) // 2 + wide for first, wide, own in zip(firsts, search, window, strict=True)]
+    around = tuple(slice(first, end) for first, end in zip(before, ends, strict=True))
+    own_masks = {name: mask[part if name == "mask" else around] for name, mask in masks.items()}
+    alone = xcorr.register(reference[part], moving[around], layout="NHW", **words, **own_masks)
     if alone.ratio > 1.0001:
+        alone = alone._replace(shift=alone.shift + np.subtract(firsts, before))
         for one, other in zip(found, alone, strict=True):
             np.testing.assert_allclose(one[place], other, rtol=1e-5, atol=1e-6)
 
