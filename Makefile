@@ -105,11 +105,11 @@ mutants: .venv/tools-mutants ## change the geometry and the choice of a method i
 	@touch $@
 
 # TensorFlow, JAX and dask too: about three gigabytes. Where pip's own settings give a torch for GPUs, install the CPU build first.
-PEERS ?= opencv-python-headless scikit-image torch tensorflow-cpu jax dask[array] astropy
+PEERS ?= opencv-python-headless scikit-image torch tensorflow-cpu jax dask[array] astropy openpiv
 .PHONY: equivalences
 equivalences: .venv/tools-test ## run every row of docs/from-*.md and docs/find-a-template.md, task of docs/how-do-i.md, mean of astropy's and shift of scikit-image's with its library; PEERS="scikit-image" selects
 	$(BIN)/pip install -q $(PEERS)
-	cd tests && ../$(BIN)/pytest test_equivalences.py test_how_do_i.py test_astropy.py test_skimage_registration.py $(ARGS)
+	cd tests && ../$(BIN)/pytest test_equivalences.py test_how_do_i.py test_astropy.py test_skimage_registration.py test_openpiv.py $(ARGS)
 
 .PHONY: bench
 bench: .venv/bench ## time every workload beside its peers; ARGS="--only fhd_5 --workers 1" selects
