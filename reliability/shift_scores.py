@@ -81,7 +81,7 @@ def phases(images: Any, unit: float) -> tuple[np.ndarray, float]:
     products = (spectra[0] * np.conj(spectra[1])).sum(axis=0)
     products.flat[0] = 0
     size = np.abs(products)
-    counts = size >= unit * size.max()
+    counts = (size >= unit * size.max()) & (size > 0)
     counts.flat[0] = False
     waves = np.where(counts, products / np.where(counts, size, 1), 0)
     n_waves = max(1, np.count_nonzero(counts))
@@ -92,7 +92,7 @@ def phases(images: Any, unit: float) -> tuple[np.ndarray, float]:
     rms = [np.sqrt((own**2).mean()) for own in norms]
     turned = error * (rms[0] * norms[1] + rms[1] * norms[0]) / np.where(counts, size, np.inf)
     near = np.count_nonzero((size > unit * size.max() / 4) & (size < 4 * unit * size.max()) & (size > 0))
-    bound = float(np.minimum(turned, 2).sum() / n_waves) + 2 * near / n_waves + error
+    bound = float(np.minimum(turned, 2).sum() / n_waves) + 2 * near / n_waves + error + 2 * (not counts.any())
     return np.roll(scores, [(n - 1) // 2 for n in scores.shape], tuple(range(n_axes))), bound
 
 
