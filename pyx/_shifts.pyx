@@ -1,4 +1,4 @@
-"""Scores of all shifts of two images over what both have in common, where all pixels count.
+"""Transforms of planes, and scores of all shifts of two images over what both have in common, where all pixels count.
 
 What is in common is a box in either image, whose sums are differences of sums up to its sides: along the rows of all
 pixels first, then for each shift of the rows along the columns. Arrays are plain: the caller has seen to types, shapes
@@ -6,9 +6,15 @@ and order.
 """
 
 cimport numpy as cnp
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport INFINITY, sqrt
+from microkernels cimport IN_FLOAT32, IN_FLOAT64, TABLE_NAME, Kept, PlaneTransform, Routines, Transform
 
 cnp.import_array()
+
+include "engine/radices.pxi"
+include "planes.pxi"
 
 cdef struct Image:
     const double* pixels

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from xcorr import _workers
 from xcorr._engine import go_on
+from xcorr._plane_transforms import transforms_of
 from xcorr._register_settings import RegisterSettings
 from xcorr._shift_axes import Along, circle, line
 from xcorr._shift_fits import between
@@ -17,7 +18,7 @@ from xcorr._shift_overlaps import overlap_maps
 from xcorr._shift_peaks import Best, find
 from xcorr._shift_scores import scores_at
 from xcorr._shift_sides import Side
-from xcorr._shift_upsampled import SINCS, refine, sincs_at, waves_at
+from xcorr._shift_upsampled import SINCS, refine, sincs_at
 from xcorr._staged_planes import stage, summed_type
 
 Array = npt.NDArray[Any]
@@ -90,7 +91,7 @@ def compare(reference: Side, moving: Side, axes: tuple[Along, ...], settings: Re
     if isinstance(settings.subpixel, str):
         shifts += between(best.around, settings.subpixel)
     elif upsampling > 1:
-        parts, own = fractions_of(maps, axes, best, upsampling, unit)
+        parts, own = fractions_of(reference, maps, axes, best, upsampling, unit)
         shifts += parts / upsampling
         scores = np.where(parts.any(axis=1), own, scores)
     for number, axis in enumerate(axes):
@@ -99,12 +100,13 @@ def compare(reference: Side, moving: Side, axes: tuple[Along, ...], settings: Re
     return Found(shifts, np.clip(scores, -1, 1), np.where(known, best.ratios, 0))
 
 
-def fractions_of(maps: Maps, axes: tuple[Along, ...], best: Best, upsampling: int, unit: float) -> Any:
+def fractions_of(reference: Side, maps: Maps, axes: tuple[Along, ...], best: Best, upsampling: int, unit: float) -> Any:
     """The best fractions in parts of a pixel, and their scores, which are rounded to a unit."""
     if maps.spectra is None:
         return refine(partial(sincs_at, best.around, best.shifts), best.shifts, upsampling, unit)
     norms = along(maps.norms, len(axes))
-    return refine(lambda points: waves_at(maps.spectra, axes, points) / norms, best.shifts, upsampling, unit)
+    transforms = reference.transforms
+    return refine(lambda points: transforms.waves_at(maps.spectra, points) / norms, best.shifts, upsampling, unit)
 
 
 def type_of(operands: tuple[Operand, Operand], settings: RegisterSettings, is_masked: bool) -> np.dtype[Any]:
@@ -129,7 +131,8 @@ def bytes_of_pair(
     has_shares: bool,
 ) -> int:
     """Bytes that one pair of images of two sizes needs at most, `has_shares` where pixels may count in part."""
-    points, shifts = prod(axis.length for axis in axes), prod(len(axis.shifts) for axis in axes)
+    lengths = [axis.length for axis in axes]
+    points, shifts = max(prod(lengths), transforms_of(lengths, dtype).n_values), prod(len(axis.shifts) for axis in axes)
     pixels, channels = sum(map(prod, sizes)), max(1, channels)
     keeps = isinstance(settings.subpixel, int)
     values: float

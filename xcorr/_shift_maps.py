@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from xcorr._shift_axes import Along
 from xcorr._shift_sides import Side
-from xcorr._transforms import backward
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -37,10 +36,12 @@ def along(numbers: Array, n_axes: int) -> Array:
     return numbers.reshape(-1, *[1] * n_axes)
 
 
-def product(reference: Side, moving: Side, what: tuple[str, str], channel: int, lets_go: bool = False) -> Array:
-    """The spectra (pairs, ...) of the sums of products of planes; in the place of a side's, if it may be.
+def add_product(
+    total: Any, reference: Side, moving: Side, what: tuple[str, str], channel: int, lets_go: bool = False
+) -> Array:
+    """Adds the spectra of the sums of products of planes to a total, which may be None before.
 
-    Sides may be told to let go of pixels that are transformed.
+    Without one, it takes the place of a side's, if it may. Sides may be told to let go of pixels that are transformed.
     """
     spectra = []
     for side, own in zip((reference, moving), what, strict=True):
@@ -49,53 +50,35 @@ def product(reference: Side, moving: Side, what: tuple[str, str], channel: int, 
             side.let_go()
     a, b = spectra
     del spectra
-    if moving.is_kept or len(b) < len(a):
-        b = np.conjugate(b)
-    else:
-        np.conjugate(b, out=b)
-    if len(b) < len(a):
-        return b * a if reference.is_kept else np.multiply(b, a, out=a)
-    return np.multiply(b, a, out=b)
+    if total is not None:
+        reference.transforms.add_product(a, b, total)
+        return np.asarray(total)
+    into = None
+    if not moving.is_kept and len(b) >= len(a):
+        into = b
+    elif not reference.is_kept and len(a) >= len(b):
+        into = a
+    return reference.transforms.multiply(a, b, into)
 
 
 def circular_maps(reference: Side, moving: Side, axes: Axes, is_phase: bool, keeps: bool) -> Maps:
     """Scores by phase, or by the correlation of images that go on at their other edges, where all pixels count."""
-    lengths, n_axes = [axis.length for axis in axes], len(axes)
-    norms: Any = None if is_phase else prod(lengths) * np.sqrt(reference.energy()) * np.sqrt(moving.energy())
+    transforms = reference.transforms
+    norms: Any = None
+    if not is_phase:
+        norms = prod(axis.length for axis in axes) * np.sqrt(reference.energy()) * np.sqrt(moving.energy())
     spectra: Any = None
     for channel in range(reference.n_channels):
         is_last = channel == reference.n_channels - 1
-        own = product(reference, moving, ("pixels", "pixels"), channel, is_last)
-        spectra = own if spectra is None else np.add(spectra, own, out=spectra)
-        del own
-    spectra.reshape(len(spectra), -1)[:, 0] = 0
+        spectra = add_product(spectra, reference, moving, ("pixels", "pixels"), channel, is_last)
     if norms is None:
-        norms = to_phases(spectra, lengths[-1])
+        norms = transforms.phases(spectra)
+    else:
+        transforms.drop_means(spectra)
     known = np.broadcast_to(reference.known & moving.known & (norms > 0), len(spectra))
     norms = np.where(known, norms, 1)
     kept = spectra.copy() if keeps else None
-    scores = backward(spectra, lengths, [axis.wanted() for axis in axes], reference.n_workers)
-    scores /= along(norms.astype(scores.dtype), n_axes)
-    scores[~known] = -np.inf
+    scores = transforms.backward(spectra, [axis.wanted() for axis in axes], 1 / norms, reference.n_workers)
+    if not known.all():
+        scores[~known] = -np.inf
     return Maps(scores, kept, norms)
-
-
-def to_phases(spectra: Array, length: int) -> Doubles:
-    """Turns spectra into their phases, 0 where they are faint; the number of those that are not."""
-    real, imaginary = spectra.real, spectra.imag
-    powers = real * real
-    powers += imaginary * imaginary
-    axes = tuple(range(1, powers.ndim))
-    unit = powers.dtype.type(np.finfo(powers.dtype).eps / 2)
-    kept = powers >= powers.max(axis=axes, keepdims=True) * (unit * unit)
-    kept &= powers > 0
-    np.sqrt(powers, out=powers)
-    np.divide(1, powers, out=powers, where=kept)
-    powers *= kept
-    real *= powers
-    imaginary *= powers
-    counts = 2.0 * np.count_nonzero(kept, axis=axes)
-    counts -= np.count_nonzero(kept[..., 0], axis=axes[:-1])
-    if length % 2 == 0:
-        counts -= np.count_nonzero(kept[..., -1], axis=axes[:-1])
-    return np.asarray(counts)

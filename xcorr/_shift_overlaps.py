@@ -13,12 +13,11 @@ import numpy.typing as npt
 
 from xcorr._engine import go_on
 from xcorr._shift_axes import SLACK, Along
-from xcorr._shift_maps import Maps, along, error_of, product
+from xcorr._shift_maps import Maps, add_product, along, error_of
 from xcorr._shift_sides import Side
 from xcorr._shifts import score_boxes
 from xcorr._staged import pieces_of
 from xcorr._staged_planes import Planes
-from xcorr._transforms import backward
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -40,11 +39,9 @@ def overlap_maps(reference: Side, moving: Side, axes: Axes, min_overlap: float) 
 
 def correlation(reference: Side, moving: Side, axes: Axes, what: tuple[str, str], channel: int) -> Array:
     """The sums of products of two planes, (pairs, shifts along each axis)."""
-    lengths = [axis.length for axis in axes]
-    spectra = product(reference, moving, what, channel)
-    sums = backward(spectra, lengths, [axis.wanted() for axis in axes], reference.n_workers)
-    sums *= 1 / prod(lengths)
-    return sums
+    spectra = add_product(None, reference, moving, what, channel)
+    scales = np.array([1 / prod(axis.length for axis in axes)])
+    return reference.transforms.backward(spectra, [axis.wanted() for axis in axes], scales, reference.n_workers)
 
 
 def to_scores(numerator: Array, a: Any, b: Any, seen: Array) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xcorr._plane_transforms import transforms_of
 from xcorr._shift_axes import Along
 from xcorr._staged_planes import Planes, square_sums
-from xcorr._transforms import forward
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -28,7 +28,8 @@ class Side:
     def __init__(
         self, planes: Planes, axes: tuple[Along, ...], is_masked: bool, n_workers: int, is_kept: bool = False
     ) -> None:
-        self.planes, self.lengths, self.is_masked = planes, [axis.length for axis in axes], is_masked
+        self.planes, self.is_masked = planes, is_masked
+        self.transforms = transforms_of([axis.length for axis in axes], planes.values.dtype)
         self.n_workers, self.is_kept = n_workers, is_kept
         self.known, self.n_channels = planes.known, planes.values.shape[1]
         self.spectra: dict[tuple[str, int], Array] = {}
@@ -60,7 +61,7 @@ class Side:
         key = what, min(channel, self.n_masks - 1) if what == "shares" else channel
         if key in self.spectra:
             return self.spectra[key]
-        found = forward(self.plane(what, channel), self.lengths, self.n_workers)
+        found = self.transforms.forward(self.plane(what, channel), self.n_workers)
         if self.is_kept:
             self.spectra[key] = found
         return found

@@ -1,13 +1,10 @@
-"""Shifts of a fraction of a pixel, from the scores between pixels: waves through all of a circle's, or sincs."""
+"""Shifts of a fraction of a pixel, from the scores between pixels: of waves through all of a circle's, or of sincs."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from xcorr._engine import go_on
-from xcorr._shift_axes import Along
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -20,9 +17,6 @@ FINER = 8
 
 COARSEST = 1 / 6
 """Pixels that the first grid's points are apart at most, so that its best one is beside the best of all."""
-
-ONE_THREAD = 2**18
-"""Multiply-adds up to which OpenBLAS keeps to one thread (interface/gemm.c)."""
 
 ROUNDING = 64
 """Units of rounding that scores between pixels are taken to err by."""
@@ -65,49 +59,6 @@ def refine(scores_at: Callable[[Doubles], Doubles], shifts: Array, upsampling: i
         for axis, index in enumerate(np.unravel_index(best, values.shape[1:])):
             found[:, axis] = points[pairs, axis, index]
     return found, scores
-
-
-# --- waves ------------------------------------------------------------------------------------------------------------
-
-
-def waves_at(spectra: Array, axes: tuple[Along, ...], points: Doubles) -> Doubles:
-    """The sums of waves (pairs, points along each axis) at points (pairs, axes, points), from half of their spectra."""
-    n_pairs, n_points = len(spectra), points.shape[-1]
-    values, done = spectra, 1
-    for number, axis in enumerate(axes[:-1]):
-        waves = waves_of(axis.length, points[:, number], False).astype(spectra.dtype)
-        values = multiplied(waves[:, np.newaxis], values.reshape(n_pairs, done, axis.length, -1))
-        done *= n_points
-    waves = waves_of(axes[-1].length, points[:, -1], True).astype(spectra.dtype)
-    sums = multiplied(values.reshape(n_pairs, done, -1), waves.transpose(0, 2, 1))
-    return np.asarray(sums.real.astype(np.float64).reshape(n_pairs, *[n_points] * len(axes)))
-
-
-def multiplied(one: Array, other: Array) -> Array:
-    """``one @ other`` in parts that a BLAS leaves to the thread that asks: of several at once its own would wait."""
-    go_on()
-    n_rows, n_terms, n_columns = one.shape[-2], one.shape[-1], other.shape[-1]
-    if n_rows * n_terms * n_columns <= ONE_THREAD:
-        return np.asarray(np.matmul(one, other))
-    if n_columns > 8:
-        half = n_columns // 2
-        return np.concatenate([multiplied(one, other[..., :half]), multiplied(one, other[..., half:])], axis=-1)
-    half = n_terms // 2
-    return multiplied(one[..., :half], other[..., :half, :]) + multiplied(one[..., half:], other[..., half:, :])
-
-
-def waves_of(length: int, points: Doubles, is_half: bool) -> Array:
-    """The waves of an axis (pairs, points, frequencies); of half of them both halves' sum.
-
-    The wave of two points a period goes through them, and is real between.
-    """
-    frequencies = np.arange(length // 2 + 1) if is_half else np.fft.fftfreq(length, 1 / length)
-    waves = np.exp((2j * np.pi / length) * (points[..., np.newaxis] * frequencies))
-    if length % 2 == 0:
-        waves[..., length // 2] = waves[..., length // 2].real
-    if is_half:
-        waves[..., 1 : (length + 1) // 2] *= 2
-    return np.asarray(waves)
 
 
 # --- sincs ------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Transforms of real planes of any size, in pieces so that all workers help and a signal is not kept waiting.
+"""Transforms of real planes of any size by SciPy, in pieces so that all workers help and a signal is not kept waiting.
 
 Each line is transformed by itself, so that bits depend neither on the pieces nor on the planes beside.
 """
@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 from xcorr import _workers
 from xcorr._engine import go_on
+from xcorr._waves import multiplied, waves_of
 
 Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
 
 AT_ONCE = 2**18
 """Points that are transformed at one go: some milliseconds."""
@@ -113,3 +115,76 @@ def picked(array: Array, places: Any, axis: int) -> Array:
         if end > first:
             found[(*whole, slice(first, end))] = array[(*whole, slice(places[first], places[end - 1] + 1))]
     return found
+
+
+class Lines:
+    """The transforms of real planes of these lengths; spectra have half of the last axis.
+
+    `PlaneTransforms` says the same of planes of two axes.
+    """
+
+    def __init__(self, lengths: Sequence[int], dtype: np.dtype[Any]) -> None:
+        self.lengths, self.dtype = tuple(lengths), dtype
+
+    @property
+    def n_values(self) -> int:
+        """Real numbers of one spectrum."""
+        return 2 * prod(self.lengths[:-1]) * (self.lengths[-1] // 2 + 1)
+
+    def forward(self, planes: Array, n_workers: int) -> Array:
+        """The spectra of planes, padded with zeros."""
+        return forward(planes, self.lengths, n_workers)
+
+    def multiply(self, a: Array, b: Array, into: Any) -> Array:
+        """The spectra `a` times the conjugates of `b`, in the place of one of them or in a new one."""
+        if into is b:
+            np.conjugate(b, out=b)
+            return np.asarray(np.multiply(b, a, out=b))
+        return np.asarray(np.multiply(np.conjugate(b), a, out=into))
+
+    def add_product(self, a: Array, b: Array, total: Array) -> None:
+        """Adds the spectra `a` times the conjugates of `b` to a total."""
+        total += np.conjugate(b) * a
+
+    def drop_means(self, spectra: Array) -> None:
+        """Sets the frequency 0 of each spectrum to 0."""
+        spectra.reshape(len(spectra), -1)[:, 0] = 0
+
+    def phases(self, spectra: Array) -> Doubles:
+        """Turns spectra into their phases, the mean and what is faint 0; the number of those that are not."""
+        self.drop_means(spectra)
+        real, imaginary = spectra.real, spectra.imag
+        powers = real * real
+        powers += imaginary * imaginary
+        axes = tuple(range(1, powers.ndim))
+        unit = powers.dtype.type(np.finfo(powers.dtype).eps / 2)
+        kept = powers >= powers.max(axis=axes, keepdims=True) * (unit * unit)
+        kept &= powers > 0
+        np.sqrt(powers, out=powers)
+        np.divide(1, powers, out=powers, where=kept)
+        powers *= kept
+        real *= powers
+        imaginary *= powers
+        counts = 2.0 * np.count_nonzero(kept, axis=axes)
+        counts -= np.count_nonzero(kept[..., 0], axis=axes[:-1])
+        if self.lengths[-1] % 2 == 0:
+            counts -= np.count_nonzero(kept[..., -1], axis=axes[:-1])
+        return np.asarray(counts)
+
+    def backward(self, spectra: Array, places: Sequence[Any], scales: Doubles, n_workers: int) -> Array:
+        """The sums of which the spectra are the transforms, by their scales; overwrites the spectra."""
+        sums = backward(spectra, self.lengths, places, n_workers)
+        sums *= scales.astype(sums.dtype).reshape(-1, *[1] * len(self.lengths))
+        return sums
+
+    def waves_at(self, spectra: Array, points: Doubles) -> Doubles:
+        """The sums of waves (pairs, points along each axis) at points (pairs, axes, points)."""
+        n_pairs, n_points, n_axes = len(spectra), points.shape[-1], len(self.lengths)
+        values, done = spectra, 1
+        for number, length in enumerate(self.lengths[:-1]):
+            waves = waves_of(length, points[:, number], False).astype(spectra.dtype)
+            values = multiplied(waves[:, np.newaxis], values.reshape(n_pairs, done, length, -1))
+            done *= n_points
+        waves = waves_of(self.lengths[-1], points[:, -1], True).astype(spectra.dtype)
+        sums = multiplied(values.reshape(n_pairs, done, -1), waves.transpose(0, 2, 1))
+        return np.asarray(sums.real.astype(np.float64).reshape(n_pairs, *[n_points] * n_axes))

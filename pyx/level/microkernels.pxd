@@ -252,6 +252,40 @@ ctypedef void (*Forward)(const Fourier*, const void* first, const void* second, 
 ctypedef void (*Backward)(const Fourier*, const void* spectra, const void* kernel, const Responses*, void* plane,
                           void* points) noexcept nogil
 
+# The transforms of whole planes of real numbers. A spectrum has of each group of lanes rows of frequencies, of which
+# there are half of the height and one and zeros behind, the columns in the order that the passes leave, and for each of
+# these the vector of real and that of imaginary parts.
+cdef struct PlaneTransform:
+    Transform down, across
+    Py_ssize_t groups
+    const int* places                # where the passes down leave each frequency
+
+# What is kept of a plane that is transformed back: rows and columns from the first ones on, around the ends.
+cdef struct Kept:
+    Py_ssize_t first_row, n_rows, first_column, n_columns
+    double scale
+
+# Of pairs of blocks of lanes columns, [first, end), the transforms down, into their places of the spectrum. The plane
+# has n_rows x n_columns elements, at most what is transformed. `points` holds 2 * lanes * height.
+ctypedef void (*PlaneColumns)(const PlaneTransform*, const void* plane, Py_ssize_t n_rows, Py_ssize_t n_columns,
+                              void* spectrum, void* points, Py_ssize_t first, Py_ssize_t end) noexcept nogil
+
+# The transforms across of groups [first, end) of rows of frequencies, or the way back.
+ctypedef void (*PlaneLines)(const PlaneTransform*, void* spectrum, Py_ssize_t first, Py_ssize_t end,
+                            bint backward) noexcept nogil
+
+# The way back down of pairs of blocks of columns, into the n_rows x n_columns that are kept.
+ctypedef void (*PlaneBack)(const PlaneTransform*, const void* spectrum, const Kept*, void* plane, void* points,
+                           Py_ssize_t first, Py_ssize_t end) noexcept nogil
+
+# product (+)= a * the conjugate of b, of so many vectors of points.
+ctypedef void (*MultiplySpectra)(const void* a, const void* b, void* product, Py_ssize_t n_points,
+                                 bint add) noexcept nogil
+
+# A spectrum over its magnitudes, the mean and what is below the unit roundoff times the largest of them 0; how many
+# frequencies are left.
+ctypedef double (*PlanePhases)(const PlaneTransform*, void* spectrum) noexcept nogil
+
 # The turns of a transform's passes, from twiddles on, as many as `Transform` says.
 ctypedef void (*FillTwiddles)(const Transform*, void* twiddles) noexcept nogil
 
@@ -413,6 +447,11 @@ cdef struct Routines:
     TransformKernel transform_kernel
     Examine examine
     CountZeros count_zeros
+    PlaneColumns plane_columns
+    PlaneLines plane_lines
+    PlaneBack plane_back
+    MultiplySpectra multiply_spectra
+    PlanePhases plane_phases
     Stage stage
     StagePlanes stage_planes          # NULL of bytes
     Store store

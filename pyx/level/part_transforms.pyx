@@ -1,4 +1,4 @@
-"""Winograd's transforms, Fourier's, and the ranges of sections: a part of every level."""
+"""Winograd's transforms, Fourier's of sections and of planes, and the ranges of sections: a part of every level."""
 
 from microkernels cimport IN_FLOAT32, IN_FLOAT64, Routines
 from simd cimport LARGEST_RADIX
@@ -9,6 +9,7 @@ include "passes.pxi"
 include "fft.pxi"
 include "spectra.pxi"
 include "ranges.pxi"
+include "plane_transforms.pxi"
 
 
 cdef public void xcorr_fill_transforms(Routines* table) noexcept nogil:
@@ -26,3 +27,8 @@ cdef public void xcorr_fill_transforms(Routines* table) noexcept nogil:
     f32.transform_kernel, f64.transform_kernel = transform_kernel_f32, transform_kernel_f64
     f32.examine, f64.examine = examine_f32, examine_f64
     f32.count_zeros, f64.count_zeros = count_zeros_f32, count_zeros_f64
+    f32.plane_columns, f64.plane_columns = plane_columns_f32, plane_columns_f64
+    f32.plane_lines, f64.plane_lines = plane_lines_f32, plane_lines_f64
+    f32.plane_back, f64.plane_back = plane_back_f32, plane_back_f64
+    f32.multiply_spectra, f64.multiply_spectra = multiply_spectra_f32, multiply_spectra_f64
+    f32.plane_phases, f64.plane_phases = plane_phases_f32, plane_phases_f64

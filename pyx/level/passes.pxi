@@ -4,6 +4,9 @@ from microkernels cimport Transform, real
 from simd cimport LARGEST_RADIX, opaque
 from vectors cimport n_lanes, times, vector
 
+cdef enum:
+    BLOCK_BYTES = 1 << 14  # of points whose last passes follow on each other in the first cache, beside the twiddles
+
 
 cdef inline void points_2(vector* re, vector* im, Py_ssize_t a, Py_ssize_t b) noexcept nogil:
     """The transform of points a and b, in their places; so below."""
@@ -208,12 +211,23 @@ cdef void any_pass(const Source* source, real* points, Py_ssize_t n_points, Py_s
         pass_of(source, points, n_points, n, twiddles, radix, True, MULTIPLIED, like)
 
 
+cdef inline Py_ssize_t passes_over_all(const Transform* transform, vector like) noexcept nogil:
+    """How many of the forward passes go over all points, until what is left of them are blocks that stay in a cache."""
+    cdef Py_ssize_t index = 0, n_bytes = 2 * transform.n_points * <Py_ssize_t> sizeof(vector)
+    while n_bytes > BLOCK_BYTES and index < transform.n_radices - 1:
+        n_bytes //= transform.radices[index]
+        index += 1
+    return index
+
+
 cdef inline void forward_passes(const Transform* transform, const Source* source, real* points, bint scale,
                                 vector like) noexcept nogil:
     """A line of points into its spectrum; with `scale` they come from `source`."""
-    cdef Py_ssize_t index, radix, n = transform.n_points
+    cdef Py_ssize_t index, radix, n = transform.n_points, block, n_over_all = passes_over_all(transform, like)
+    cdef Py_ssize_t n_rest, n_block
     cdef const real* twiddles = <const real*> transform.twiddles
-    for index in range(transform.n_radices):
+    cdef const real* rest
+    for index in range(n_over_all):
         radix = transform.radices[index]
         if index == 0 and scale:
             any_pass(source, points, transform.n_points, n, twiddles, radix, False, SCALED, like)
@@ -221,22 +235,51 @@ cdef inline void forward_passes(const Transform* transform, const Source* source
             any_pass(source, points, transform.n_points, n, twiddles, radix, False, IN_PLACE, like)
         twiddles += 2 * (n // radix - 1) * (radix - 1)
         n //= radix
+    n_block = n
+    for block in range(transform.n_points // n_block):
+        rest, n_rest = twiddles, n_block
+        for index in range(n_over_all, transform.n_radices):
+            radix = transform.radices[index]
+            if index == 0 and scale:
+                any_pass(source, points, n_block, n_rest, rest, radix, False, SCALED, like)
+            else:
+                any_pass(source, points, n_block, n_rest, rest, radix, False, IN_PLACE, like)
+            rest += 2 * (n_rest // radix - 1) * (radix - 1)
+            n_rest //= radix
+        points += 2 * n_block * n_lanes(like)
 
 
 cdef inline void backward_passes(const Transform* transform, const Source* source, real* points, bint multiply,
                                  vector like) noexcept nogil:
     """The way back, without division by the number of points; with `multiply` they are the product of `source`."""
-    cdef Py_ssize_t index, radix, n = 1
+    cdef Py_ssize_t index, radix, n = 1, n_block = transform.n_points, n_over_all = passes_over_all(transform, like)
+    cdef Py_ssize_t block, lanes = n_lanes(like)
     cdef const real* twiddles = <const real*> transform.twiddles
+    cdef const real* rest
+    cdef Source own = source[0]
     for index in range(transform.n_radices):
         n *= transform.radices[index]
         twiddles += 2 * (transform.n_points // n - 1) * (transform.radices[index] - 1)
-    n = 1
-    for index in range(transform.n_radices - 1, -1, -1):
+        if index < n_over_all:
+            n_block //= transform.radices[index]
+    for block in range(transform.n_points // n_block):
+        rest, n = twiddles, 1
+        for index in range(transform.n_radices - 1, n_over_all - 1, -1):
+            radix = transform.radices[index]
+            n *= radix
+            rest -= 2 * (n // radix - 1) * (radix - 1)
+            if multiply and index == transform.n_radices - 1:
+                any_pass(&own, points, n_block, n, rest, radix, True, MULTIPLIED, like)
+            else:
+                any_pass(&own, points, n_block, n, rest, radix, True, IN_PLACE, like)
+        points += 2 * n_block * lanes
+        if multiply:
+            own.re = <const real*> own.re + 2 * n_block * lanes
+            own.im = <const real*> own.im + 2 * n_block * lanes
+    points -= 2 * transform.n_points * lanes
+    twiddles, n = rest, n_block
+    for index in range(n_over_all - 1, -1, -1):
         radix = transform.radices[index]
         n *= radix
         twiddles -= 2 * (n // radix - 1) * (radix - 1)
-        if multiply and index == transform.n_radices - 1:
-            any_pass(source, points, transform.n_points, n, twiddles, radix, True, MULTIPLIED, like)
-        else:
-            any_pass(source, points, transform.n_points, n, twiddles, radix, True, IN_PLACE, like)
+        any_pass(&own, points, transform.n_points, n, twiddles, radix, True, IN_PLACE, like)

@@ -1,0 +1,149 @@
+# Transforms of planes of one size, by the loops of a level: real numbers into half of their frequencies and back.
+# Arrays are plain, as everywhere in this module, and of the transforms' type.
+
+
+cdef class PlaneTransforms:
+    """The transforms of planes of one size and type: sides are products of 2, 3 and 5.
+
+    Parameters
+    ----------
+    table : capsule of the level.
+    summed : "f4" or "f8".
+    height, width : points that are transformed.
+    """
+    cdef object table                   # whose routines are called
+    cdef const Routines* routines
+    cdef PlaneTransform plan
+    cdef char* memory
+    cdef readonly Py_ssize_t n_pairs    # of blocks of columns
+    cdef readonly Py_ssize_t n_groups   # of rows of frequencies
+    cdef readonly tuple shape           # of a spectrum
+    cdef readonly tuple sides
+
+    def __cinit__(self, table, str summed, Py_ssize_t height, Py_ssize_t width):
+        cdef Py_ssize_t of_down, of_across, lanes
+        self.table, self.sides = table, (height, width)
+        self.routines = <const Routines*> PyCapsule_GetPointer(table, TABLE_NAME)
+        self.routines += <Py_ssize_t> (IN_FLOAT32 if summed == "f4" else IN_FLOAT64)
+        plan_transform(&self.plan.down, height, False, self.routines.largest_radix)
+        plan_transform(&self.plan.across, width, False, self.routines.largest_radix)
+        lanes = self.routines.lanes
+        of_down = twiddles_of(&self.plan.down) * self.routines.item_bytes
+        of_across = twiddles_of(&self.plan.across) * self.routines.item_bytes
+        self.memory = <char*> PyMem_Calloc(1, of_down + of_across + height * sizeof(int))
+        if self.memory == NULL:
+            raise MemoryError("workspace: the twiddles of transforms cannot be allocated")
+        self.plan.down.twiddles, self.plan.across.twiddles = self.memory, self.memory + of_down
+        self.routines.fill_twiddles(&self.plan.down, self.memory)
+        self.routines.fill_twiddles(&self.plan.across, self.memory + of_down)
+        self.plan.places = <const int*> (self.memory + of_down + of_across)
+        fill_places(&self.plan.down, <int*> (self.memory + of_down + of_across))
+        self.n_groups = self.plan.groups = (height // 2 + lanes) // lanes
+        self.n_pairs = (width + 2 * lanes - 1) // (2 * lanes)
+        self.shape = (self.n_groups, width, 2, lanes)
+
+    def __dealloc__(self):
+        PyMem_Free(self.memory)
+
+    cdef void* points(self, cnp.ndarray workspace) except NULL:
+        if workspace.nbytes < 2 * self.routines.lanes * self.plan.down.n_points * self.routines.item_bytes:
+            raise ValueError("workspace: it does not hold the points of two blocks of columns")
+        return cnp.PyArray_DATA(workspace)
+
+    def places(self):
+        """Where each frequency is, of the rows and of the columns of a spectrum."""
+        cdef cnp.ndarray across = cnp.PyArray_EMPTY(1, [self.plan.across.n_points], cnp.NPY_INT32, 0)
+        fill_places(&self.plan.across, <int*> cnp.PyArray_DATA(across))
+        return across
+
+    def columns(self, cnp.ndarray plane, cnp.ndarray spectrum, cnp.ndarray workspace, Py_ssize_t first,
+                Py_ssize_t end):
+        """The transforms down some pairs of blocks of columns of a plane, at most as large as what is transformed."""
+        cdef void* points = self.points(workspace)
+        with nogil:
+            self.routines.plane_columns(&self.plan, cnp.PyArray_DATA(plane), plane.shape[0], plane.shape[1],
+                                        cnp.PyArray_DATA(spectrum), points, first, end)
+
+    def lines(self, cnp.ndarray spectrum, Py_ssize_t first, Py_ssize_t end, bint backward):
+        """The transforms across some groups of rows of frequencies, forwards or backwards."""
+        with nogil:
+            self.routines.plane_lines(&self.plan, cnp.PyArray_DATA(spectrum), first, end, backward)
+
+    def back(self, cnp.ndarray spectrum, cnp.ndarray plane, cnp.ndarray workspace, Py_ssize_t first_row,
+             Py_ssize_t first_column, double scale, Py_ssize_t first, Py_ssize_t end):
+        """The way back down of some pairs of blocks of columns, multiplied by the scale, into what is kept of a plane."""
+        cdef void* points = self.points(workspace)
+        cdef Kept kept
+        kept.first_row, kept.n_rows, kept.first_column = first_row, plane.shape[0], first_column
+        kept.n_columns, kept.scale = plane.shape[1], scale
+        with nogil:
+            self.routines.plane_back(&self.plan, cnp.PyArray_DATA(spectrum), &kept, cnp.PyArray_DATA(plane), points,
+                                     first, end)
+
+    def forward(self, cnp.ndarray planes, cnp.ndarray spectra, cnp.ndarray workspace):
+        """The transforms of planes (planes, rows, columns)."""
+        cdef void* points = self.points(workspace)
+        cdef Py_ssize_t plane, height = planes.shape[1], width = planes.shape[2]
+        cdef const char* source = cnp.PyArray_BYTES(planes)
+        cdef char* target = cnp.PyArray_BYTES(spectra)
+        with nogil:
+            for plane in range(planes.shape[0]):
+                self.routines.plane_columns(&self.plan, source, height, width, target, points, 0, self.n_pairs)
+                self.routines.plane_lines(&self.plan, target, 0, self.n_groups, False)
+                source += height * width * self.routines.item_bytes
+                target += self.spectrum_bytes()
+
+    def backward(self, cnp.ndarray spectra, cnp.ndarray planes, cnp.ndarray workspace, Py_ssize_t first_row,
+                 Py_ssize_t first_column, double[::1] scales):
+        """The way back of spectra, which are overwritten, each multiplied by its scale, or all by the only one."""
+        cdef void* points = self.points(workspace)
+        cdef Py_ssize_t plane, n_planes = planes.shape[0]
+        cdef char* source = cnp.PyArray_BYTES(spectra)
+        cdef char* target = cnp.PyArray_BYTES(planes)
+        cdef Kept kept
+        kept.first_row, kept.n_rows, kept.first_column = first_row, planes.shape[1], first_column
+        kept.n_columns = planes.shape[2]
+        with nogil:
+            for plane in range(n_planes):
+                kept.scale = scales[plane if scales.shape[0] > 1 else 0]
+                self.routines.plane_lines(&self.plan, source, 0, self.n_groups, True)
+                self.routines.plane_back(&self.plan, source, &kept, target, points, 0, self.n_pairs)
+                source += self.spectrum_bytes()
+                target += kept.n_rows * kept.n_columns * self.routines.item_bytes
+
+    cdef Py_ssize_t spectrum_bytes(self) noexcept nogil:
+        return 2 * self.routines.lanes * self.n_groups * self.plan.across.n_points * self.routines.item_bytes
+
+    def multiply(self, cnp.ndarray a, cnp.ndarray b, cnp.ndarray product, bint add):
+        """product (+)= a times the conjugate of b; one spectrum of either goes with all of the other's."""
+        cdef Py_ssize_t index, n_points = self.n_groups * self.plan.across.n_points
+        cdef Py_ssize_t n_a = a.shape[0], n_b = b.shape[0], size = self.spectrum_bytes()
+        cdef const char* one = cnp.PyArray_BYTES(a)
+        cdef const char* other = cnp.PyArray_BYTES(b)
+        cdef char* target = cnp.PyArray_BYTES(product)
+        with nogil:
+            for index in range(product.shape[0]):
+                self.routines.multiply_spectra(one + (index if n_a > 1 else 0) * size,
+                                               other + (index if n_b > 1 else 0) * size, target + index * size,
+                                               n_points, add)
+
+    def phases(self, cnp.ndarray spectra, double[::1] counts):
+        """Turns spectra into their phases, the mean and faint ones 0; how many frequencies are left of each."""
+        cdef Py_ssize_t index
+        cdef char* place = cnp.PyArray_BYTES(spectra)
+        with nogil:
+            for index in range(spectra.shape[0]):
+                counts[index] = self.routines.plane_phases(&self.plan, place)
+                place += self.spectrum_bytes()
+
+
+cdef void fill_places(const Transform* transform, int* places) noexcept:
+    """Where the forward passes leave each frequency: of each pass's remainders one after the other."""
+    cdef Py_ssize_t frequency, rest, n, index, place
+    for frequency in range(transform.n_points):
+        rest, n, place = frequency, transform.n_points, 0
+        for index in range(transform.n_radices):
+            n //= transform.radices[index]
+            place += rest % transform.radices[index] * n
+            rest //= transform.radices[index]
+        places[frequency] = <int> place
