@@ -1,4 +1,6 @@
-"""Transforms of planes, and scores of all shifts of two images over what both have in common, where all pixels count.
+"""What `register` has compiled: transforms of planes, pixels as they are compared, peaks, and scores.
+
+Scores are those of all shifts of two images over what both have in common, where all pixels count.
 
 What is in common is a box in either image, whose sums are differences of sums up to its sides: along the rows of all
 pixels first, then for each shift of the rows along the columns. Arrays are plain: the caller has seen to types, shapes
@@ -8,13 +10,16 @@ and order.
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport INFINITY, sqrt
-from microkernels cimport IN_FLOAT32, IN_FLOAT64, TABLE_NAME, Kept, PlaneTransform, Routines, Transform
+from libc.math cimport INFINITY, fabs, log, sqrt
+from libc.string cimport memcpy
+from microkernels cimport IN_FLOAT32, IN_FLOAT64, TABLE_NAME, Kept, PlaneTransform, Routines, Transform, real
 
 cnp.import_array()
 
 include "engine/radices.pxi"
 include "planes.pxi"
+include "shift_peaks.pxi"
+include "shift_staging.pxi"
 
 cdef struct Image:
     const double* pixels

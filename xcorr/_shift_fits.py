@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xcorr._shifts import vertices_of
+
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
@@ -22,6 +24,9 @@ def between(around: Doubles, how: str) -> Doubles:
     """
     n_axes = around.ndim - 1
     found = np.zeros((len(around), n_axes))
+    if n_axes == 2:
+        vertices_of(around, how == "gaussian", found)
+        return found
     lines = [lines_of(around, axis) for axis in range(n_axes)]
     for axis, line in enumerate(lines):
         found[:, axis] = vertex(line)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._shift_axes import Along, surroundings
+from xcorr._shifts import best_of_maps
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -30,6 +31,40 @@ def find(scores: Array, axes: tuple[Along, ...], error: float, reach: int) -> Be
     Scores around it are kept up to a reach, none of 0.
     """
     inside, places = allowed_of(scores, axes)
+    second: Any = None
+    if len(axes) > 2 or inside.size == 0:
+        shifts, top = found_slowly(inside, axes, places, error)
+    else:
+        shifts, top, second = found_in_planes(inside, axes, places, error)
+    around = surroundings(scores, axes, shifts, reach) if reach else np.empty(0)
+    if second is None:
+        second = second_best(inside, axes, places, shifts) if inside.size else top
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(second > 0, top / second, np.inf)
+    ratios[~(top > 0)] = 0
+    return Best(shifts, top, ratios, around)
+
+
+def found_in_planes(
+    inside: Array, axes: tuple[Along, ...], places: list[Indices], error: float
+) -> tuple[Indices, Doubles, Doubles]:
+    """The best shifts of maps of one or two axes, the largest scores, and the largest that are not near."""
+    best, tops = np.empty((len(inside), 2), np.intp), np.empty((len(inside), 2))
+    shifts = [axis.shifts[own] for axis, own in zip(axes, places, strict=True)]
+    circles, offsets = [axis.circular * axis.length for axis in axes], [axis.offset for axis in axes]
+    if len(axes) == 1:
+        shifts, circles, offsets = [np.zeros(1, np.intp), *shifts], [0, *circles], [0, *offsets]
+    planes = inside.reshape(len(inside), len(shifts[0]), len(shifts[1]))
+    words = (circles[0], circles[1]), (offsets[0], offsets[1]), error, NEAR
+    best_of_maps(planes, shifts[0], shifts[1], *words, best, tops)
+    found = [own[best[:, place]] for place, own in enumerate(shifts)]
+    return np.stack(found[-len(axes) :], axis=1), tops[:, 0], tops[:, 1]
+
+
+def found_slowly(
+    inside: Array, axes: tuple[Along, ...], places: list[Indices], error: float
+) -> tuple[Indices, Doubles]:
+    """The best shifts of maps of any axes, which may have none, and the largest scores."""
     rows = inside.reshape(len(inside), -1)
     best, top = np.zeros(len(rows), np.intp), np.full(len(rows), -np.inf)
     if rows.shape[1]:
@@ -39,12 +74,7 @@ def find(scores: Array, axes: tuple[Along, ...], error: float, reach: int) -> Be
     index = np.unravel_index(best, inside.shape[1:])
     at = [own[one] if len(own) else one for own, one in zip(places, index, strict=True)]
     shifts = np.stack([axis.shifts[one] for axis, one in zip(axes, at, strict=True)], axis=1)
-    around = surroundings(scores, axes, shifts, reach) if reach else np.empty(0)
-    second = second_best(inside, axes, places, shifts) if rows.shape[1] else top
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(second > 0, top / second, np.inf)
-    ratios[~(top > 0)] = 0
-    return Best(shifts, top, ratios, around)
+    return shifts, top
 
 
 def allowed_of(scores: Array, axes: tuple[Along, ...]) -> tuple[Array, list[Indices]]:

@@ -16,6 +16,7 @@ from xcorr._register_settings import RegisterSettings
 from xcorr._registering import Found, Operand, axes_of, bytes_of_pair, compare, masks_of, type_of
 from xcorr._shift_axes import Along
 from xcorr._shift_sides import Side
+from xcorr._shifts import gather_windows
 from xcorr._staged_planes import stage, what_counts
 
 Array = npt.NDArray[Any]
@@ -103,6 +104,11 @@ class Windows:
     def side(self, part: Part, is_moving: bool, axes: tuple[Along, ...]) -> Side:
         """Some windows of an operand, transformed."""
         operand, settings = self.operands[is_moving], self.settings
+        element, weights = operand.pixels.dtype, settings.taper_of(self.sizes[is_moving])
+        windows = self.gathered_floats(part, is_moving)
+        if windows is not None:
+            planes = stage(windows, None, weights, self.dtype, settings.score == "zncc", element)
+            return Side(planes, axes, False, 1, False)
         places, inside = self.places(part.windows, is_moving)
         pixels = gathered(operand.pixels[min(part.pair, len(operand) - 1)], places)
         mask: Any = None
@@ -113,8 +119,24 @@ class Windows:
             elif operand.mask is not None:
                 own = operand.mask[min(part.pair, len(operand.mask) - 1)]
                 mask = mask * what_counts(gathered(own, places))
-        planes = stage(pixels, mask, settings.taper_of(self.sizes[is_moving]), self.dtype, settings.score == "zncc")
+        planes = stage(pixels, mask, weights, self.dtype, settings.score == "zncc")
         return Side(planes, axes, part.is_masked, 1, part.is_masked)
+
+    def gathered_floats(self, part: Part, is_moving: bool) -> Any:
+        """Windows that lie inside of an image, in floats, copied from the part of it that they are in, if it is small."""
+        operand, (height, width) = self.operands[is_moving], self.sizes[is_moving]
+        element = operand.pixels.dtype
+        if part.is_masked or len(self.grid) != 2 or (element.kind != "f" and element.itemsize == 8):
+            return None
+        rows, columns = self.firsts(part.windows, is_moving)
+        top, left = int(rows.min()), int(columns.min())
+        image = operand.pixels[min(part.pair, len(operand) - 1)]
+        image = image[:, top : int(rows.max()) + height, left : int(columns.max()) + width]
+        found = np.empty((len(rows), len(image), height, width), self.dtype)
+        if image.size > found.size:
+            return None
+        gather_windows(np.ascontiguousarray(image, self.dtype), rows - top, columns - left, found)
+        return found
 
     def places(self, windows: Indices, is_moving: bool) -> tuple[list[Indices], Array]:
         """Places of windows' pixels in the image along each axis, as they are broadcast, and which are there."""

@@ -7,6 +7,21 @@ Array = npt.NDArray[Any]
 def score_boxes(
     scores: Array, a: Array, b: Array, rows: Array, columns: Array, least: Array, least_count: float, workspace: Array
 ) -> None: ...
+def best_of_maps(
+    scores: Array,
+    row_shifts: Array,
+    column_shifts: Array,
+    circles: tuple[int, int],
+    offsets: tuple[int, int],
+    error: float,
+    near: int,
+    best: Array,
+    tops: Array,
+) -> None: ...
+def vertices_of(around: Array, gaussian: bool, found: Array) -> None: ...
+def gather_windows(image: Array, first_rows: Array, first_columns: Array, windows: Array) -> None: ...
+def ends_and_sums(rows: Array, found: Array) -> None: ...
+def take_means_off(rows: Array, means: Array, squares: Array) -> None: ...
 
 class PlaneTransforms:
     n_pairs: int

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._masks import shares_of
+from xcorr._shifts import ends_and_sums, take_means_off
 
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
@@ -43,10 +44,18 @@ def summed_type(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if narrow else np.float64)
 
 
-def stage(pixels: Array, mask: Any, weights: list[Array] | None, dtype: np.dtype[Any], seen_only: bool) -> Planes:
+def stage(
+    pixels: Array,
+    mask: Any,
+    weights: list[Array] | None,
+    dtype: np.dtype[Any],
+    seen_only: bool,
+    element: np.dtype[Any] | None = None,
+) -> Planes:
     """Pixels (images, channels, spatial axes) and their mask as planes.
 
-    `weights` along each axis multiply what counts or, unless what is `seen_only` is weighted, the centred pixels.
+    With an `element` that they have been of, pixels are a copy in floats already. `weights` along each axis multiply what
+    counts or, unless what is `seen_only` is weighted, the centred pixels.
     """
     shares = None
     if mask is not None:
@@ -55,8 +64,8 @@ def stage(pixels: Array, mask: Any, weights: list[Array] | None, dtype: np.dtype
     if weights is not None and seen_only:
         shares = weighted(np.ones((1, 1, *pixels.shape[2:])) if shares is None else shares.astype(np.float64), weights)
     seen = None if shares is None else np.broadcast_to(shares > 0, pixels.shape)
-    values = floats_of(pixels, dtype, seen)
-    known = centre(values, seen, pixels.dtype)
+    values = floats_of(pixels, dtype, seen) if element is None else pixels
+    known = centre(values, seen, pixels.dtype if element is None else element)
     if weights is not None and not seen_only:
         values = weighted(values, weights)
     is_plain = (weights is None or seen_only) and (pixels.dtype.itemsize < 8 or pixels.dtype.kind == "f")
@@ -75,6 +84,16 @@ def square_sums(rows: Array) -> npt.NDArray[np.float64]:
         piece = rows[:, :, first : first + PIECE]
         total += (piece * piece).sum(axis=2)
     return total
+
+
+def fast_sums(rows: Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The least and greatest number of each row (images, channels, pixels), NaN where one is not finite, and means."""
+    found = np.empty((rows.shape[0] * rows.shape[1], 3))
+    ends_and_sums(rows.reshape(len(found), -1), found)
+    least, most, sums = (np.ascontiguousarray(own).reshape(rows.shape[:2]) for own in found.T)
+    if not np.isfinite(sums).all():  # or they are large
+        least, most = ends_of(rows, None)
+    return least, most, sums / rows.shape[2]
 
 
 def weighted(planes: Array, weights: list[Array]) -> Array:
@@ -102,9 +121,15 @@ def centre(values: Array, counted: Any, element: np.dtype[Any]) -> Bools:
     """
     rows = values.reshape(*values.shape[:2], -1)
     seen = None if counted is None else counted.reshape(rows.shape)
-    least, most = ends_of(rows, seen)
+    means: Any = None
+    if seen is None and rows.shape[2]:
+        least, most, means = fast_sums(rows)
+    else:
+        least, most = ends_of(rows, seen)
     largest = np.maximum(np.abs(least), np.abs(most)).max(axis=1)
     known = np.isfinite(largest)
+    if not known.all():
+        means = None
     for index in [] if known.all() else np.flatnonzero(~known):
         values[index], least[index], most[index] = 0, 0, 0
     exponents = np.frexp(np.where(known, largest, 0))[1]
@@ -115,7 +140,10 @@ def centre(values: Array, counted: Any, element: np.dtype[Any]) -> Bools:
             values[index] *= values.dtype.type(2.0**factor)
         for numbers in (least, most, largest):
             numbers[index] = np.ldexp(numbers[index], step)
-    if seen is None:
+        means = None
+    if means is not None:
+        take_means_off(rows.reshape(means.size, -1), means.reshape(-1), np.empty(means.size))
+    elif seen is None:
         rows -= rows.mean(axis=2, keepdims=True)
     else:
         counts = np.maximum(seen.sum(axis=2), 1)
