@@ -8,7 +8,7 @@ and order.
 """
 
 cimport numpy as cnp
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport INFINITY, fabs, log, sqrt
 from libc.string cimport memcpy
@@ -17,9 +17,9 @@ from microkernels cimport IN_FLOAT32, IN_FLOAT64, TABLE_NAME, Kept, PlaneTransfo
 cnp.import_array()
 
 include "engine/radices.pxi"
-include "planes.pxi"
 include "shift_peaks.pxi"
 include "shift_staging.pxi"
+include "planes.pxi"
 
 cdef struct Image:
     const double* pixels

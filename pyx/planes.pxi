@@ -56,12 +56,12 @@ cdef class PlaneTransforms:
         fill_places(&self.plan.across, <int*> cnp.PyArray_DATA(across))
         return across
 
-    def columns(self, cnp.ndarray plane, cnp.ndarray spectrum, cnp.ndarray workspace, Py_ssize_t first,
+    def columns(self, cnp.ndarray plane, double mean, cnp.ndarray spectrum, cnp.ndarray workspace, Py_ssize_t first,
                 Py_ssize_t end):
         """The transforms down some pairs of blocks of columns of a plane, at most as large as what is transformed."""
         cdef void* points = self.points(workspace)
         with nogil:
-            self.routines.plane_columns(&self.plan, cnp.PyArray_DATA(plane), plane.shape[0], plane.shape[1],
+            self.routines.plane_columns(&self.plan, cnp.PyArray_DATA(plane), plane.shape[0], plane.shape[1], mean,
                                         cnp.PyArray_DATA(spectrum), points, first, end)
 
     def lines(self, cnp.ndarray spectrum, Py_ssize_t first, Py_ssize_t end, bint backward):
@@ -80,15 +80,16 @@ cdef class PlaneTransforms:
             self.routines.plane_back(&self.plan, cnp.PyArray_DATA(spectrum), &kept, cnp.PyArray_DATA(plane), points,
                                      first, end)
 
-    def forward(self, cnp.ndarray planes, cnp.ndarray spectra, cnp.ndarray workspace):
-        """The transforms of planes (planes, rows, columns)."""
+    def forward(self, cnp.ndarray planes, double[::1] means, cnp.ndarray spectra, cnp.ndarray workspace):
+        """The transforms of planes (planes, rows, columns), each less its mean if they are as large as that."""
         cdef void* points = self.points(workspace)
         cdef Py_ssize_t plane, height = planes.shape[1], width = planes.shape[2]
         cdef const char* source = cnp.PyArray_BYTES(planes)
         cdef char* target = cnp.PyArray_BYTES(spectra)
         with nogil:
             for plane in range(planes.shape[0]):
-                self.routines.plane_columns(&self.plan, source, height, width, target, points, 0, self.n_pairs)
+                self.routines.plane_columns(&self.plan, source, height, width, means[plane], target, points, 0,
+                                            self.n_pairs)
                 self.routines.plane_lines(&self.plan, target, 0, self.n_groups, False)
                 source += height * width * self.routines.item_bytes
                 target += self.spectrum_bytes()
@@ -135,6 +136,77 @@ cdef class PlaneTransforms:
             for index in range(spectra.shape[0]):
                 counts[index] = self.routines.plane_phases(&self.plan, place)
                 place += self.spectrum_bytes()
+
+    def phase_pair(self, cnp.ndarray reference, cnp.ndarray moving, double error, Py_ssize_t near):
+        """The best shift of a plain pair by phase: (row, column, score, the largest that is not near), if it is plain.
+
+        Planes are as large as what is transformed; None where a pixel is not finite, or the range of the pixels asks
+        for a closer look. The steps, and so the bits, are those of `forward`, `multiply`, `phases` and `backward`.
+        """
+        cdef Py_ssize_t size = self.spectrum_bytes(), height = self.plan.down.n_points
+        cdef Py_ssize_t width = self.plan.across.n_points, n = height * width, index
+        cdef Py_ssize_t points_bytes = 2 * self.routines.lanes * height * self.routines.item_bytes
+        cdef const void* planes[2]
+        cdef double[2][3] found
+        cdef double[2] tops
+        cdef Py_ssize_t[2] best
+        cdef double count = 0
+        cdef bint single = self.routines.item_bytes == 4, plain = True
+        cdef Kept kept
+        cdef MapAxes axes
+        cdef char* memory = <char*> PyMem_Malloc(
+            2 * size + points_bytes + height * <Py_ssize_t> sizeof(double)
+            + (height + width) * <Py_ssize_t> sizeof(Py_ssize_t))
+        cdef char* points = memory + 2 * size
+        cdef double* highest = <double*> (points + points_bytes)
+        cdef Py_ssize_t* shifts = <Py_ssize_t*> (highest + height)
+        if memory == NULL:
+            raise MemoryError("workspace: the spectra of a pair cannot be allocated")
+        planes[0], planes[1] = cnp.PyArray_DATA(reference), cnp.PyArray_DATA(moving)
+        axes.n_rows, axes.n_columns = axes.row_circle, axes.column_circle = height, width
+        axes.row_offset = axes.column_offset = 0
+        axes.row_shifts, axes.column_shifts = shifts, shifts + height
+        kept.first_row = kept.first_column = 0
+        kept.n_rows, kept.n_columns = height, width
+        with nogil:
+            for index in range(height):
+                shifts[index] = index - height if index > height // 2 else index
+            for index in range(width):
+                shifts[height + index] = index - width if index > width // 2 else index
+            for index in range(2):
+                if single:
+                    ends_and_sum(<const float*> planes[index], n, found[index])
+                else:
+                    ends_and_sum(<const double*> planes[index], n, found[index])
+                plain = plain and is_plain(found[index], n, single)
+            if plain:
+                for index in range(2):
+                    self.routines.plane_columns(&self.plan, planes[index], height, width, found[index][2] / n,
+                                                memory + index * size, points, 0, self.n_pairs)
+                    self.routines.plane_lines(&self.plan, memory + index * size, 0, self.n_groups, False)
+                self.routines.multiply_spectra(memory, memory + size, memory + size, self.n_groups * width, False)
+                count = self.routines.plane_phases(&self.plan, memory + size)
+            if count > 0:
+                kept.scale = 1 / count
+                self.routines.plane_lines(&self.plan, memory + size, 0, self.n_groups, True)
+                self.routines.plane_back(&self.plan, memory + size, &kept, memory, points, 0, self.n_pairs)
+                if single:
+                    best_of_map(<const float*> memory, &axes, error, near, highest, best, tops)
+                else:
+                    best_of_map(<const double*> memory, &axes, error, near, highest, best, tops)
+                best[0], best[1] = shifts[best[0]], shifts[height + best[1]]
+        PyMem_Free(memory)
+        return (best[0], best[1], tops[0], tops[1]) if count > 0 else None
+
+
+cdef bint is_plain(const double* found, Py_ssize_t n, bint single) noexcept nogil:
+    """Whether pixels, whose least, greatest and sum these are, are finite, of middling size and clearly not flat."""
+    cdef double largest = max(fabs(found[0]), fabs(found[1]))
+    cdef double few = 2.0**-20 if single else 2.0**-49
+    if not fabs(found[2]) < INFINITY:
+        return False
+    return 2.0**-15 <= largest <= (2.0**15 if single else 2.0**100) and (
+        found[1] - found[0] > few * largest * sqrt(2.0 * n))
 
 
 cdef void fill_places(const Transform* transform, int* places) noexcept:

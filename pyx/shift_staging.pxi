@@ -78,32 +78,33 @@ def ends_and_sums(cnp.ndarray rows, double[:, ::1] found):
                 ends_and_sum(<const double*> place + row * n, n, &found[row, 0])
 
 
-cdef double less_mean(real* numbers, Py_ssize_t n, real mean) noexcept nogil:
-    """Takes the mean off some numbers; the sum of their squares."""
+cdef double squares_about(const real* numbers, Py_ssize_t n, real mean) noexcept nogil:
+    """The sum of squares of some numbers less a mean."""
     cdef double[8] sums
+    cdef real less
     cdef Py_ssize_t index, lane
     for lane in range(8):
         sums[lane] = 0
     for index in range(n // 8):
         for lane in range(8):
-            numbers[8 * index + lane] -= mean
-            sums[lane] += <double> numbers[8 * index + lane] * numbers[8 * index + lane]
+            less = numbers[8 * index + lane] - mean
+            sums[lane] += <double> less * less
     for index in range(n // 8 * 8, n):
-        numbers[index] -= mean
-        sums[0] += <double> numbers[index] * numbers[index]
+        less = numbers[index] - mean
+        sums[0] += <double> less * less
     for lane in range(1, 8):
         sums[0] += sums[lane]
     return sums[0]
 
 
-def take_means_off(cnp.ndarray rows, double[::1] means, double[::1] squares):
-    """Take a mean off each row of float32 or float64, in place, and write the sums of squares."""
+def sums_of_squares(cnp.ndarray rows, double[::1] means, double[::1] sums):
+    """Write the sums of squares of rows of float32 or float64, each less its mean."""
     cdef Py_ssize_t row, n = rows.shape[1]
-    cdef void* place = cnp.PyArray_DATA(rows)
+    cdef const void* place = cnp.PyArray_DATA(rows)
     cdef bint single = rows.itemsize == 4
     with nogil:
         for row in range(rows.shape[0]):
             if single:
-                squares[row] = less_mean(<float*> place + row * n, n, <float> means[row])
+                sums[row] = squares_about(<const float*> place + row * n, n, <float> means[row])
             else:
-                squares[row] = less_mean(<double*> place + row * n, n, means[row])
+                sums[row] = squares_about(<const double*> place + row * n, n, means[row])

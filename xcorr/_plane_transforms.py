@@ -51,23 +51,24 @@ class Planes:
 
         _workers.prepare(piece, n_pieces, n_workers)
 
-    def forward(self, planes: Array, n_workers: int) -> Array:
-        """The spectra of planes, padded with zeros."""
+    def forward(self, planes: Array, means: Array | None, n_workers: int) -> Array:
+        """The spectra of planes, padded with zeros, or of planes of these lengths less their means."""
         planes, own = np.ascontiguousarray(planes), self.own
+        less = np.zeros(len(planes)) if means is None else np.ascontiguousarray(means)
         spectra = np.empty((len(planes), *own.shape), self.dtype)
         if not self.is_large:
-            own.forward(planes, spectra, self.workspace())
+            own.forward(planes, less, spectra, self.workspace())
             return spectra
-        for plane, spectrum in zip(planes, spectra, strict=True):
-            self.forward_by_all(plane, spectrum, n_workers)
+        for plane, mean, spectrum in zip(planes, less, spectra, strict=True):
+            self.forward_by_all(plane, mean, spectrum, n_workers)
         return spectra
 
-    def forward_by_all(self, plane: Array, spectrum: Array, n_workers: int) -> None:
+    def forward_by_all(self, plane: Array, mean: float, spectrum: Array, n_workers: int) -> None:
         """The spectrum of one plane."""
         own = self.own
 
         def columns(first: int, end: int) -> None:
-            own.columns(plane, spectrum, self.workspace(), first, end)
+            own.columns(plane, mean, spectrum, self.workspace(), first, end)
 
         self.by_all(columns, own.n_pairs, n_workers)
         self.by_all(lambda first, end: own.lines(spectrum, first, end, False), own.n_groups, n_workers)

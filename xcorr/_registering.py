@@ -181,7 +181,14 @@ class Registration:
         if isinstance(mask, np.ndarray) and len(mask) > 1:
             mask = mask[some]
         weights = settings.taper_of(operand.sizes)
-        planes = stage(operand.pixels[some], mask, weights, self.dtype, settings.score == "zncc")
+        planes = stage(
+            operand.pixels[some],
+            mask,
+            weights,
+            self.dtype,
+            settings.score == "zncc",
+            may_wait=settings.is_circular and not self.is_masked,
+        )
         is_kept = len(operand) == 1 and self.n_pairs > 1
         is_kept |= self.is_masked and not is_large(self.axes, planes.values.shape[1])
         return Side(planes, self.axes, self.is_masked, n_workers, is_kept)

@@ -61,7 +61,8 @@ class Side:
         key = what, min(channel, self.n_masks - 1) if what == "shares" else channel
         if key in self.spectra:
             return self.spectra[key]
-        found = self.transforms.forward(self.plane(what, channel), self.n_workers)
+        means = None if self.planes.means is None else self.planes.means[:, channel]
+        found = self.transforms.forward(self.plane(what, channel), means, self.n_workers)
         if self.is_kept:
             self.spectra[key] = found
         return found
@@ -70,7 +71,7 @@ class Side:
         """The sums of squares of each image's channels together."""
         if "energy" not in self.norms:
             rows = self.planes.values.reshape(len(self.known), self.n_channels, -1)
-            self.norms["energy"] = square_sums(rows).sum(axis=1)
+            self.norms["energy"] = square_sums(rows, self.planes.means).sum(axis=1)
         return self.norms["energy"]
 
     def norm(self, what: str) -> Doubles:

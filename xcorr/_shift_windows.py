@@ -107,7 +107,7 @@ class Windows:
         element, weights = operand.pixels.dtype, settings.taper_of(self.sizes[is_moving])
         windows = self.gathered_floats(part, is_moving)
         if windows is not None:
-            planes = stage(windows, None, weights, self.dtype, settings.score == "zncc", element)
+            planes = stage(windows, None, weights, self.dtype, settings.score == "zncc", element, settings.is_circular)
             return Side(planes, axes, False, 1, False)
         places, inside = self.places(part.windows, is_moving)
         pixels = gathered(operand.pixels[min(part.pair, len(operand) - 1)], places)
@@ -123,11 +123,11 @@ class Windows:
         return Side(planes, axes, part.is_masked, 1, part.is_masked)
 
     def gathered_floats(self, part: Part, is_moving: bool) -> Any:
-        """Windows that lie inside of an image, in floats, copied from the part of it that they are in, if it is small."""
-        operand, (height, width) = self.operands[is_moving], self.sizes[is_moving]
-        element = operand.pixels.dtype
+        """Windows that lie inside of an image, in floats, from the part that they are in, if it is small; else None."""
+        operand, element = self.operands[is_moving], self.operands[is_moving].pixels.dtype
         if part.is_masked or len(self.grid) != 2 or (element.kind != "f" and element.itemsize == 8):
             return None
+        height, width = self.sizes[is_moving]
         rows, columns = self.firsts(part.windows, is_moving)
         top, left = int(rows.min()), int(columns.min())
         image = operand.pixels[min(part.pair, len(operand) - 1)]

@@ -6,15 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._masks import shares_of
-from xcorr._shifts import ends_and_sums, take_means_off
+from xcorr._shifts import ends_and_sums, sums_of_squares
 
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
 
 LARGEST_EXPONENT = 1000
-PIECE = 2**16
-"""Pixels whose squares are summed at one go."""
-
 SAFE = {4: 16, 8: 128}
 """Binary digits of the largest pixel within which products of spectra have room, by the bytes of a float."""
 
@@ -29,13 +26,15 @@ class Planes(NamedTuple):
     shares: Array | None  # what counts, (images, 1 or channels, spatial axes), float64 or bool; None for all
     known: Bools  # (images,): whether they can be compared, being finite and not flat
     pixels: Array  # as they are given, unless these are not what is compared or floats do not hold them
+    means: Array | None = None  # (images, channels), float64, if they have not been taken off
 
     def some(self, first: int, end: int) -> "Planes":
         """The planes of some images, of one image for all that one."""
         if len(self.known) == 1:
             return self
         shares = self.shares if self.shares is None or len(self.shares) == 1 else self.shares[first:end]
-        return Planes(self.values[first:end], shares, self.known[first:end], self.pixels[first:end])
+        means = None if self.means is None else self.means[first:end]
+        return Planes(self.values[first:end], shares, self.known[first:end], self.pixels[first:end], means)
 
 
 def summed_type(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
@@ -51,13 +50,19 @@ def stage(
     dtype: np.dtype[Any],
     seen_only: bool,
     element: np.dtype[Any] | None = None,
+    may_wait: bool = False,
 ) -> Planes:
     """Pixels (images, channels, spatial axes) and their mask as planes.
 
-    With an `element` that they have been of, pixels are a copy in floats already. `weights` along each axis multiply what
-    counts or, unless what is `seen_only` is weighted, the centred pixels.
+    With an `element` that they have been of, pixels are a copy in floats already. `weights` along each axis multiply
+    what counts or, unless what is `seen_only` is weighted, the centred pixels. Without either, means `may_wait` to be
+    taken off plain pixels, which are not copied then.
     """
     shares = None
+    if may_wait and mask is None and weights is None and pixels.dtype == dtype and pixels.flags.c_contiguous:
+        means = means_of_plain(pixels)
+        if means is not None:
+            return Planes(pixels, None, np.ones(len(pixels), np.bool_), pixels, means)
     if mask is not None:
         shares = np.isfinite(pixels) if isinstance(mask, str) else what_counts(mask)
         pixels = np.where(shares > 0, pixels, np.zeros((), pixels.dtype))
@@ -77,23 +82,32 @@ def what_counts(mask: Array) -> Array:
     return shares_of(mask) if mask.dtype.kind == "f" else mask != 0
 
 
-def square_sums(rows: Array) -> npt.NDArray[np.float64]:
-    """The sums of squares of rows (images, channels, pixels), some pixels after the other."""
-    total = np.zeros(rows.shape[:2])
-    for first in range(0, rows.shape[2], PIECE):
-        piece = rows[:, :, first : first + PIECE]
-        total += (piece * piece).sum(axis=2)
+def square_sums(rows: Array, means: Array | None = None) -> npt.NDArray[np.float64]:
+    """The sums of squares of rows (images, channels, pixels), less their means if these have not been taken off."""
+    total = np.empty(rows.shape[:2])
+    own = np.zeros(total.size) if means is None else np.ascontiguousarray(means).reshape(-1)
+    sums_of_squares(np.ascontiguousarray(rows).reshape(total.size, rows.shape[2]), own, total.reshape(-1))
     return total
 
 
-def fast_sums(rows: Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The least and greatest number of each row (images, channels, pixels), NaN where one is not finite, and means."""
-    found = np.empty((rows.shape[0] * rows.shape[1], 3))
-    ends_and_sums(rows.reshape(len(found), -1), found)
-    least, most, sums = (np.ascontiguousarray(own).reshape(rows.shape[:2]) for own in found.T)
-    if not np.isfinite(sums).all():  # or they are large
-        least, most = ends_of(rows, None)
-    return least, most, sums / rows.shape[2]
+def stats_of(rows: Array) -> npt.NDArray[np.float64]:
+    """The least and the greatest number of each row (images, channels, pixels) and the sum: (images, channels, 3)."""
+    found = np.empty((*rows.shape[:2], 3))
+    ends_and_sums(rows.reshape(-1, rows.shape[2]), found.reshape(-1, 3))
+    return found
+
+
+def means_of_plain(pixels: Array) -> Array | None:
+    """The means of channels, if all pixels are finite, of middling size, and none is nearly flat."""
+    rows = pixels.reshape(*pixels.shape[:2], -1)
+    if not rows.size:
+        return None
+    least, most, sums = np.moveaxis(stats_of(rows), 2, 0)
+    largest = np.maximum(np.abs(least), np.abs(most))
+    exponents = np.abs(np.frexp(largest.max(axis=1))[1])
+    few = 2 * FLAT[pixels.itemsize] * np.sqrt(2.0 * rows.shape[2])
+    is_plain = np.isfinite(sums).all() and (exponents <= SAFE[pixels.itemsize]).all()
+    return sums / rows.shape[2] if is_plain and (most - least > few * largest).all() else None
 
 
 def weighted(planes: Array, weights: list[Array]) -> Array:
@@ -121,15 +135,16 @@ def centre(values: Array, counted: Any, element: np.dtype[Any]) -> Bools:
     """
     rows = values.reshape(*values.shape[:2], -1)
     seen = None if counted is None else counted.reshape(rows.shape)
-    means: Any = None
     if seen is None and rows.shape[2]:
-        least, most, means = fast_sums(rows)
+        least, most, sums = np.moveaxis(stats_of(rows), 2, 0)
+        doubtful = ~np.isfinite(sums).all(axis=1)
+        for index in np.flatnonzero(doubtful) if doubtful.any() else []:
+            least[index], most[index] = ends_of(rows[index : index + 1], None)
     else:
         least, most = ends_of(rows, seen)
+        doubtful = np.zeros(len(rows), np.bool_)
     largest = np.maximum(np.abs(least), np.abs(most)).max(axis=1)
     known = np.isfinite(largest)
-    if not known.all():
-        means = None
     for index in [] if known.all() else np.flatnonzero(~known):
         values[index], least[index], most[index] = 0, 0, 0
     exponents = np.frexp(np.where(known, largest, 0))[1]
@@ -140,11 +155,12 @@ def centre(values: Array, counted: Any, element: np.dtype[Any]) -> Bools:
             values[index] *= values.dtype.type(2.0**factor)
         for numbers in (least, most, largest):
             numbers[index] = np.ldexp(numbers[index], step)
-        means = None
-    if means is not None:
-        take_means_off(rows.reshape(means.size, -1), means.reshape(-1), np.empty(means.size))
-    elif seen is None:
-        rows -= rows.mean(axis=2, keepdims=True)
+        doubtful[index] = True
+    if seen is None:
+        if rows.shape[2]:
+            for index in np.flatnonzero(doubtful) if doubtful.any() else []:
+                sums[index] = stats_of(rows[index : index + 1])[0, :, 2]
+            rows -= (sums / rows.shape[2]).astype(rows.dtype)[:, :, np.newaxis]
     else:
         counts = np.maximum(seen.sum(axis=2), 1)
         rows[~seen] = 0
@@ -153,10 +169,10 @@ def centre(values: Array, counted: Any, element: np.dtype[Any]) -> Bools:
     varies = least < most
     if element.kind == "f":
         below = FLAT[4 if element.itemsize < 8 else 8] * np.where(known, largest, 0)[:, np.newaxis]
-        doubtful = varies & (
+        unsure = varies & (
             most - least <= below * np.sqrt(2.0 * rows.shape[2]) * 2
         )  # of others no deviation is so small
-        for image, channel in np.argwhere(doubtful) if doubtful.any() else []:
+        for image, channel in np.argwhere(unsure) if unsure.any() else []:
             own = rows[image, channel]
             count = len(own) if seen is None else max(1, np.count_nonzero(seen[image, channel]))
             deviation = np.sqrt(square_sums(own.reshape(1, 1, -1))[0, 0] / count)

@@ -131,8 +131,10 @@ class Lines:
         """Real numbers of one spectrum."""
         return 2 * prod(self.lengths[:-1]) * (self.lengths[-1] // 2 + 1)
 
-    def forward(self, planes: Array, n_workers: int) -> Array:
-        """The spectra of planes, padded with zeros."""
+    def forward(self, planes: Array, means: Array | None, n_workers: int) -> Array:
+        """The spectra of planes, padded with zeros, or of planes of these lengths less their means."""
+        if means is not None:
+            planes = planes - means.astype(planes.dtype).reshape(-1, *[1] * len(self.lengths))
         return forward(planes, self.lengths, n_workers)
 
     def multiply(self, a: Array, b: Array, into: Any) -> Array:

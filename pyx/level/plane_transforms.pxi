@@ -24,19 +24,25 @@ cdef inline vector some_of(const real* row, Py_ssize_t n, vector like) noexcept 
 
 
 cdef inline void take_columns(const PlaneTransform* transform, const real* plane, Py_ssize_t n_rows,
-                              Py_ssize_t n_columns, Py_ssize_t column, real* points, vector like) noexcept nogil:
-    """The transform down two blocks of columns; what lies beyond the plane is zero."""
+                              Py_ssize_t n_columns, real mean, Py_ssize_t column, real* points,
+                              vector like) noexcept nogil:
+    """The transform down two blocks of columns less the mean; what lies beyond the plane is zero."""
     cdef Py_ssize_t lanes = n_lanes(like), height = transform.down.n_points, row, left = n_columns - column
+    cdef vector middle = broadcast(a_zero, like) + broadcast(mean, like)
     cdef Source source
-    if n_rows == height > 1 and left >= 2 * lanes:
-        source.re, source.im, source.pitch = plane + column, plane + column + lanes, n_columns
+    plane += column
+    if mean == 0 and n_rows == height > 1 and left >= 2 * lanes:
+        source.re, source.im, source.pitch = plane, plane + lanes, n_columns
         source.re_scale = source.im_scale = 0.5  # two of each are added where they are taken apart
         forward_passes(&transform.down, &source, points, True, like)
         return
-    plane += column
     for row in range(n_rows):
-        (<vector*> points)[2 * row] = scaled(0.5, some_of(plane, left, like))
-        (<vector*> points)[2 * row + 1] = scaled(0.5, some_of(plane + lanes, left - lanes, like))
+        if left >= 2 * lanes:
+            (<vector*> points)[2 * row] = scaled(0.5, (<const vector*> plane)[0] - middle)
+            (<vector*> points)[2 * row + 1] = scaled(0.5, (<const vector*> (plane + lanes))[0] - middle)
+        else:
+            (<vector*> points)[2 * row] = scaled(0.5, some_of(plane, left, like) - middle)
+            (<vector*> points)[2 * row + 1] = scaled(0.5, some_of(plane + lanes, left - lanes, like) - middle)
         plane += n_columns
     memset(points + 2 * n_rows * lanes, 0, 2 * (height - n_rows) * lanes * sizeof(real))
     forward_passes(&transform.down, &source, points, False, like)
@@ -73,13 +79,13 @@ cdef inline void take_apart(const PlaneTransform* transform, const real* points,
 
 
 cdef inline void plane_columns(const PlaneTransform* transform, const real* plane, Py_ssize_t n_rows,
-                               Py_ssize_t n_columns, real* spectrum, real* points, Py_ssize_t first, Py_ssize_t end,
-                               vector like) noexcept nogil:
+                               Py_ssize_t n_columns, real mean, real* spectrum, real* points, Py_ssize_t first,
+                               Py_ssize_t end, vector like) noexcept nogil:
     cdef Py_ssize_t lanes = n_lanes(like), width = transform.across.n_points, pair, group, column
     for pair in range(first, end):
         column = 2 * pair * lanes
         if column < n_columns:
-            take_columns(transform, plane, n_rows, n_columns, column, points, like)
+            take_columns(transform, plane, n_rows, n_columns, mean, column, points, like)
         else:
             memset(points, 0, 2 * transform.down.n_points * lanes * sizeof(real))
         for group in range(transform.groups):
@@ -246,15 +252,17 @@ cdef inline double plane_phases(const PlaneTransform* transform, real* spectrum,
 
 
 cdef void plane_columns_f32(const PlaneTransform* transform, const void* plane, Py_ssize_t n_rows, Py_ssize_t n_columns,
-                            void* spectrum, void* points, Py_ssize_t first, Py_ssize_t end) noexcept nogil:
-    plane_columns(transform, <const float*> plane, n_rows, n_columns, <float*> spectrum, <float*> points, first, end,
-                  f32v_broadcast(0))
+                            double mean, void* spectrum, void* points, Py_ssize_t first,
+                            Py_ssize_t end) noexcept nogil:
+    plane_columns(transform, <const float*> plane, n_rows, n_columns, <float> mean, <float*> spectrum, <float*> points,
+                  first, end, f32v_broadcast(0))
 
 
 cdef void plane_columns_f64(const PlaneTransform* transform, const void* plane, Py_ssize_t n_rows, Py_ssize_t n_columns,
-                            void* spectrum, void* points, Py_ssize_t first, Py_ssize_t end) noexcept nogil:
-    plane_columns(transform, <const double*> plane, n_rows, n_columns, <double*> spectrum, <double*> points, first,
-                  end, f64v_broadcast(0))
+                            double mean, void* spectrum, void* points, Py_ssize_t first,
+                            Py_ssize_t end) noexcept nogil:
+    plane_columns(transform, <const double*> plane, n_rows, n_columns, mean, <double*> spectrum, <double*> points,
+                  first, end, f64v_broadcast(0))
 
 
 cdef void plane_lines_f32(const PlaneTransform* transform, void* spectrum, Py_ssize_t first, Py_ssize_t end,
