@@ -11,6 +11,7 @@ from xcorr import _workers
 from xcorr._arrays import held, take_array
 from xcorr._masks import canonical, canonical_mask, read_mask
 from xcorr._register_settings import Pairs, check_sizes, read_pairs, read_register_settings
+from xcorr._register_short import register_short
 from xcorr._registering import Found, Operand, Registration
 from xcorr._shift_windows import Windows
 from xcorr._typing import Along, Array, Fraction, Layout, Mask, RegisterScore
@@ -158,10 +159,14 @@ def register(
     >>> xcorr.register(stack[0], stack, layout="NHW").shift[:, 0]
     array([ 0., -1., -2., -3.])
     """
+    words = (score, window, step, search, taper, min_overlap, max_shift, subpixel)
+    if layout is None and mask is None and moving_mask is None and is_plain(words, workers):
+        short = register_short(references, moving)
+        if short is not None:
+            return Shifts(*short)
     a, _a_held = held(take_array(references, "references"))
     b, _b_held = held(take_array(moving, "moving"))
     pairs = read_pairs(a.shape, b.shape, layout)
-    words = (score, window, step, search, taper, min_overlap, max_shift, subpixel)
     settings = read_register_settings(pairs.n_axes, *words)
     for argument, array in (("references", a), ("moving", b)):
         if array.dtype.kind == "c":
@@ -184,6 +189,16 @@ def register(
         return as_shifts(Registration(*operands, settings, n_workers).run(), (), pairs)
     windows = Windows(*operands, settings, n_workers)
     return as_shifts(windows.run(), windows.grid, pairs)
+
+
+def is_plain(words: tuple[Any, ...], workers: Any) -> bool:
+    """Whether keywords are those of the short way; they may be of any type."""
+    word, *others, least, most_shift, fraction = words
+    if any(own is not None for own in (*others, most_shift, fraction)):
+        return False
+    if workers is not None and not (type(workers) is int and workers > 0):
+        return False
+    return type(word) is str and word == "phase" and type(least) is float and 0 <= least <= 1
 
 
 def operand_of(array: Array, mask: Any, argument: str, name: str, axes: tuple[int, ...], pairs: Pairs) -> Operand:

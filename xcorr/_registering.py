@@ -1,6 +1,5 @@
 """One call of `register` of whole images: some pairs at a time, by all workers, in a bounded workspace."""
 
-from functools import partial
 from math import inf, prod
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from xcorr._plane_transforms import transforms_of
 from xcorr._register_settings import RegisterSettings
 from xcorr._shift_axes import Along, circle, line
 from xcorr._shift_fits import between
-from xcorr._shift_maps import Maps, along, circular_maps, error_of
+from xcorr._shift_maps import Maps, along, circular_maps, lead_of
 from xcorr._shift_overlaps import overlap_maps
 from xcorr._shift_peaks import Best, find
 from xcorr._shift_scores import scores_at
@@ -24,10 +23,9 @@ from xcorr._staged_planes import stage, summed_type
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
-LEAST_LEAD = 8
-"""The part of what sums may err by at most within which scores in float32 are the same: the stated bound, which errors
-are seldom half of, so that what leads by twice the bound is the best. In float64 so small a lead is none, and sums of
-what is in common may be small: scores are the same within so many times what sums may err by."""
+COARSE, FINE = 8, 64
+"""Of fewer parts of a pixel than the one, the best one need not be the nearest along each axis, by over a hundredth of a
+pixel: so many at least are looked through, and what is found is rounded."""
 
 AT_ONCE = 2**22
 """Bytes of workspace of the pairs that one worker does at once, if one pair does not need more."""
@@ -81,9 +79,8 @@ def compare(reference: Side, moving: Side, axes: tuple[Along, ...], settings: Re
     else:
         maps = overlap_maps(reference, moving, axes, settings.min_overlap)
     reach = SINCS if upsampling > 1 else 1 if isinstance(settings.subpixel, str) else 0
-    rounding = error_of(axes, maps.scores.dtype)
-    rounding *= LEAST_LEAD if maps.scores.dtype == np.float64 else 1 / LEAST_LEAD
-    best = find(maps.scores, axes, rounding, reach)
+    lead = lead_of(tuple(axis.length for axis in axes), maps.scores.dtype)
+    best = find(maps.scores, axes, lead, reach)
     unit, maps = float(np.finfo(maps.scores.dtype).eps), maps._replace(scores=best.around)
     shifts, scores, known = best.shifts.astype(np.float64), best.scores.copy(), best.scores > -inf
     if exact and settings.score != "phase":
@@ -92,7 +89,7 @@ def compare(reference: Side, moving: Side, axes: tuple[Along, ...], settings: Re
         shifts += between(best.around, settings.subpixel)
     elif upsampling > 1:
         parts, own = fractions_of(reference, maps, axes, best, upsampling, unit)
-        shifts += parts / upsampling
+        shifts += parts
         scores = np.where(parts.any(axis=1), own, scores)
     for number, axis in enumerate(axes):
         shifts[:, number] = np.clip(shifts[:, number] + axis.offset, -axis.most, axis.most)
@@ -100,13 +97,24 @@ def compare(reference: Side, moving: Side, axes: tuple[Along, ...], settings: Re
     return Found(shifts, np.clip(scores, -1, 1), np.where(known, best.ratios, 0))
 
 
-def fractions_of(reference: Side, maps: Maps, axes: tuple[Along, ...], best: Best, upsampling: int, unit: float) -> Any:
-    """The best fractions in parts of a pixel, and their scores, which are rounded to a unit."""
-    if maps.spectra is None:
-        return refine(partial(sincs_at, best.around, best.shifts), best.shifts, upsampling, unit)
-    norms = along(maps.norms, len(axes))
-    transforms = reference.transforms
-    return refine(lambda points: transforms.waves_at(maps.spectra, points) / norms, best.shifts, upsampling, unit)
+def fractions_of(
+    reference: Side, maps: Maps, axes: tuple[Along, ...], best: Best, upsampling: int, unit: float
+) -> tuple[Doubles, Doubles]:
+    """The best fractions in pixels, which are whole numbers of 1/upsampling, and their scores, rounded to a unit."""
+    finer = upsampling * -(-FINE // upsampling) if upsampling < COARSE else upsampling
+    norms, transforms = along(maps.norms, len(axes)), reference.transforms
+
+    def scores_of(points: Doubles) -> Doubles:
+        if maps.spectra is None:
+            return sincs_at(best.around, best.shifts, points)
+        return np.asarray(transforms.waves_at(maps.spectra, points) / norms)
+
+    parts, scores = refine(scores_of, best.shifts, finer, unit)
+    fractions = parts / finer
+    if finer > upsampling:
+        fractions = np.rint(fractions * upsampling) / upsampling
+        scores = scores_of((best.shifts + fractions)[..., np.newaxis]).reshape(-1)
+    return fractions, scores
 
 
 def type_of(operands: tuple[Operand, Operand], settings: RegisterSettings, is_masked: bool) -> np.dtype[Any]:
@@ -140,6 +148,8 @@ def bytes_of_pair(
     if is_masked:
         spectra = 3 if is_large(axes, channels) else 7 * channels
         values = (3 if has_shares else 1.8) * pixels * channels + spectra * points + 5.2 * shifts
+        if not all(axis.has_all for axis in axes):
+            values += 4 * prod(sum(axis.sizes) for axis in axes)
     elif settings.is_circular:
         values = pixels * channels + (1.4 if channels == 1 else 3) * points + keeps * points
     else:

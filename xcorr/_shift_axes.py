@@ -31,6 +31,11 @@ class Along(NamedTuple):
         """Whether all shifts of the map are allowed."""
         return len(self.allowed) == len(self.shifts)
 
+    @property
+    def has_all(self) -> bool:
+        """Whether the map has all shifts at which anything is in common."""
+        return self.circular or len(self.shifts) == sum(self.sizes) - 1
+
     def places_of(self, shifts: Indices) -> Indices:
         """Places of shifts in the map, -1 for those that it has not."""
         if self.circular:

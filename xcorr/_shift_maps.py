@@ -10,12 +10,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from xcorr._cache import remembered
 from xcorr._shift_axes import Along
 from xcorr._shift_sides import Side
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 Axes = tuple[Along, ...]
+
+LEAST_LEAD = 8
+"""The part of what sums may err by at most within which scores in float32 are the same: the stated bound, which errors
+are seldom half of, so that what leads by twice the bound is the best. In float64 so small a lead is none, and sums of
+what is in common may be small: scores are the same within so many times what sums may err by."""
 
 
 class Maps(NamedTuple):
@@ -26,9 +32,15 @@ class Maps(NamedTuple):
     norms: Doubles  # (pairs,), by which that is divided
 
 
-def error_of(axes: Axes, dtype: np.dtype[Any]) -> float:
-    """What a sum by transforms may err by, as a share of the norms of what is multiplied."""
-    return 2 * log2(max(2, prod(axis.length for axis in axes))) * float(np.finfo(dtype).eps)
+@remembered(64)
+def error_of(lengths: tuple[int, ...], dtype: np.dtype[Any]) -> float:
+    """What a sum by transforms of these lengths may err by, as a share of the norms of what is multiplied."""
+    return 2 * log2(max(2, prod(lengths))) * float(np.finfo(dtype).eps)
+
+
+def lead_of(lengths: tuple[int, ...], dtype: np.dtype[Any]) -> float:
+    """What the best score has to lead by so that it is not the same as others."""
+    return error_of(lengths, dtype) * (LEAST_LEAD if dtype == np.float64 else 1 / LEAST_LEAD)
 
 
 def along(numbers: Array, n_axes: int) -> Array:

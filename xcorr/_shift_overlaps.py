@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._engine import go_on
+from xcorr._plane_transforms import transforms_of
 from xcorr._shift_axes import SLACK, Along
 from xcorr._shift_maps import Maps, add_product, along, error_of
 from xcorr._shift_sides import Side
 from xcorr._shifts import score_boxes
 from xcorr._staged import pieces_of
 from xcorr._staged_planes import Planes
+from xcorr._transforms import fast_length
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -59,7 +61,7 @@ def to_scores(numerator: Array, a: Any, b: Any, seen: Array) -> None:
 def boxed_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float) -> Array:
     """The scores where all pixels count, a band of the first axis at a time."""
     n_axes, known = len(axes), reference.known & moving.known
-    share = CERTAIN * error_of(axes, np.dtype(np.float64))
+    share = CERTAIN * error_of(tuple(axis.length for axis in axes), np.dtype(np.float64))
     least = [along(share * side.energy(), n_axes) for side in (reference, moving)]
     scores: Any = None
     for channel in range(reference.n_channels):
@@ -166,7 +168,7 @@ def in_boxes(sums: Array, axis: Along, of_moving: bool, rows: slice) -> Array:
 def masked_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float) -> Array:
     """The scores where masks say what counts."""
     n_axes, known = len(axes), reference.known & moving.known
-    share = CERTAIN * error_of(axes, np.dtype(np.float64))
+    share = CERTAIN * error_of(tuple(axis.length for axis in axes), np.dtype(np.float64))
     least = [
         along(share * one.norm("squares") * other.norm("shares"), n_axes)
         for one, other in ((reference, moving), (moving, reference))
@@ -198,10 +200,30 @@ def masked_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float)
         del of_reference, of_moving, sums
     total, numerator, a, b = totals
     most = total.max(axis=tuple(range(1, n_axes + 1)), keepdims=True)
+    if not all(axis.has_all for axis in axes):
+        most = np.maximum(most, along(most_seen(reference, moving, axes), n_axes))
     seen = (total >= min_overlap * most * (1 - SLACK)) & (total > 2 * SLACK * np.maximum(most, 1))
     seen = seen & along(known, n_axes) & (a > least[0]) & (b > least[1])
     to_scores(numerator, a, b, seen)
     return np.asarray(numerator)
+
+
+def most_seen(reference: Side, moving: Side, axes: Axes) -> Doubles:
+    """The most that the images of pairs have in common at any shift, also at those that are not looked at."""
+    lengths = [fast_length(sum(axis.sizes) - 1, True) for axis in axes]
+    transforms = transforms_of(lengths, np.dtype(np.float64))
+    total: Any = None
+    for channel in range(max(reference.n_masks, moving.n_masks)):
+        go_on()
+        spectra = [
+            transforms.forward(side.plane("shares", channel), None, reference.n_workers) for side in (reference, moving)
+        ]
+        if total is None:
+            total = transforms.multiply(spectra[0], spectra[1], None)
+        else:
+            transforms.add_product(spectra[0], spectra[1], total)
+    counts = transforms.backward(total, [None] * len(axes), np.array([1 / prod(lengths)]), reference.n_workers)
+    return np.asarray(counts.reshape(len(counts), -1).max(axis=1))
 
 
 def add(totals: list[Any], place: int, own: Array) -> None:

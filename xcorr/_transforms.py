@@ -124,6 +124,8 @@ class Lines:
     """
 
     def __init__(self, lengths: Sequence[int], dtype: np.dtype[Any]) -> None:
+        import scipy.fft  # noqa: F401, now, as workers that import it would keep a signal waiting
+
         self.lengths, self.dtype = tuple(lengths), dtype
 
     @property
