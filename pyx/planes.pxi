@@ -71,7 +71,7 @@ cdef class PlaneTransforms:
 
     def back(self, cnp.ndarray spectrum, cnp.ndarray plane, cnp.ndarray workspace, Py_ssize_t first_row,
              Py_ssize_t first_column, double scale, Py_ssize_t first, Py_ssize_t end):
-        """The way back down of some pairs of blocks of columns, multiplied by the scale, into what is kept of a plane."""
+        """The way back down of some pairs of blocks of columns, times the scale, into what is kept of a plane."""
         cdef void* points = self.points(workspace)
         cdef Kept kept
         kept.first_row, kept.n_rows, kept.first_column = first_row, plane.shape[0], first_column

@@ -1,4 +1,4 @@
-"""Transforms of planes beside NumPy's, whole and in parts, at every level; the short way of `register` beside the long."""
+"""Transforms of planes beside NumPy's, whole and in parts; the short way of `register` beside the long."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,8 @@ def test_planes_are_transformed_as_numpy_does(level, sides, dtype, part):
 def test_parts_by_workers_have_the_bits_of_all_at_once(level, dtype):
     lengths = 600, 500
     transforms = transforms_of(lengths, np.dtype(dtype))
-    assert isinstance(transforms, Planes) and transforms.is_large
+    assert isinstance(transforms, Planes)
+    assert transforms.is_large
     planes = random_generator("parts").random((1, *lengths)).astype(dtype)
     spectra = [transforms.forward(planes, np.ones(1), n_workers) for n_workers in (1, 3)]
     whole = np.empty_like(spectra[0])
@@ -59,7 +60,8 @@ def test_parts_by_workers_have_the_bits_of_all_at_once(level, dtype):
     sums = [transforms.backward(own, [None, None], np.ones(1), n) for own, n in zip(spectra, (1, 3), strict=True)]
     back = np.empty_like(sums[0])
     transforms.own.backward(whole, back, transforms.workspace(), 0, 0, np.ones(1))
-    assert np.array_equal(sums[0], sums[1]) and np.array_equal(sums[0], back)
+    assert np.array_equal(sums[0], sums[1])
+    assert np.array_equal(sums[0], back)
 
 
 @for_each(("dtype",), (("f4",), ("f8",)))
@@ -101,7 +103,9 @@ def test_the_short_way_has_the_bits_of_the_long(level, shape, dtype, offset):
     b = (np.roll(a, (3, -7), (0, 1)) + rng.standard_normal(shape) / 4).astype(dtype)
     short, long = xcorr.register(a, b), xcorr.register(a[np.newaxis], b, layout="NHW")
     for own, other in zip(short, long, strict=True):
-        assert own.dtype == other.dtype and own.shape == other.shape[1:] and np.array_equal(own, other[0])
+        assert own.dtype == other.dtype
+        assert own.shape == other.shape[1:]
+        assert np.array_equal(own, other[0])
 
 
 def test_pairs_that_are_not_plain_take_the_long_way():

@@ -269,7 +269,8 @@ cdef struct Kept:
 # has n_rows x n_columns elements, as many as are transformed, or fewer where no mean is taken off. `points` holds
 # 2 * lanes * height.
 ctypedef void (*PlaneColumns)(const PlaneTransform*, const void* plane, Py_ssize_t n_rows, Py_ssize_t n_columns,
-                              double mean, void* spectrum, void* points, Py_ssize_t first, Py_ssize_t end) noexcept nogil
+                              double mean, void* spectrum, void* points, Py_ssize_t first,
+                              Py_ssize_t end) noexcept nogil
 
 # The transforms across of groups [first, end) of rows of frequencies, or the way back.
 ctypedef void (*PlaneLines)(const PlaneTransform*, void* spectrum, Py_ssize_t first, Py_ssize_t end,

@@ -1,4 +1,4 @@
-# Transforms of whole planes of real numbers, of which half of the frequencies say all, and what is made of their spectra.
+# Transforms of whole planes of real numbers, of which half of the frequencies say all, and products of their spectra.
 #
 # Lanes run over neighbouring columns first. Two blocks of columns are the real and the imaginary part of one transform
 # down the columns, and are taken apart by its frequencies k and -k: rows of frequencies beyond half the height are not
