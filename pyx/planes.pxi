@@ -51,7 +51,7 @@ cdef class PlaneTransforms:
         return cnp.PyArray_DATA(workspace)
 
     def places(self):
-        """Where each frequency is, of the rows and of the columns of a spectrum."""
+        """The places of frequencies along the columns of a spectrum."""
         cdef cnp.ndarray across = cnp.PyArray_EMPTY(1, [self.plan.across.n_points], cnp.NPY_INT32, 0)
         fill_places(&self.plan.across, <int*> cnp.PyArray_DATA(across))
         return across
@@ -149,7 +149,7 @@ cdef class PlaneTransforms:
         cdef const void* planes[2]
         cdef double[2][3] found
         cdef double[2] tops
-        cdef Py_ssize_t[2] best
+        cdef Py_ssize_t[2] best = [0, 0]
         cdef double count = 0
         cdef bint single = self.routines.item_bytes == 4, plain = True
         cdef Kept kept
@@ -210,7 +210,7 @@ cdef bint is_plain(const double* found, Py_ssize_t n, bint single) noexcept nogi
 
 
 cdef void fill_places(const Transform* transform, int* places) noexcept:
-    """Where the forward passes leave each frequency: of each pass's remainders one after the other."""
+    """The places that forward passes leave frequencies at: the remainders of each pass one after the other."""
     cdef Py_ssize_t frequency, rest, n, index, place
     for frequency in range(transform.n_points):
         rest, n, place = frequency, transform.n_points, 0

@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
 LEAST_ROWS = 16
-"""Of fewer rows vectors hold too little: half of the rows of frequencies are in the lanes."""
+"""Rows from which on vectors hold enough: half of the rows of frequencies are in the lanes."""
 
 
 class Planes:

@@ -24,8 +24,8 @@ Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
 COARSE, FINE = 8, 64
-"""Of fewer parts of a pixel than the one, the best one need not be the nearest along each axis, by over a hundredth of
-a pixel: so many at least are looked through, and what is found is rounded."""
+"""Parts of a pixel: where fewer than the first are asked for, the best one need not be the nearest along each axis, so
+the best of at least as many as the second is rounded."""
 
 AT_ONCE = 2**22
 """Bytes of workspace of the pairs that one worker does at once, if one pair does not need more."""
