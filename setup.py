@@ -6,7 +6,9 @@ made twice, and nothing that was made otherwise is used.
 
 ``XCORR_LEVELS=all`` makes all levels that the compiler knows, ``XCORR_LEVELS=runnable`` those that this machine runs;
 else there are ``base`` and the best of these. ``XCORR_DEBUG=1`` builds with Cython's run-time checks and debug symbols,
-``XCORR_SANITIZE=1`` with the compiler's sanitizers of addresses and of undefined behaviour.
+``XCORR_SANITIZE=1`` with the compiler's sanitizers of addresses and of undefined behaviour. ``XCORR_TRANSLATED`` names the
+folder that keeps Cython's C, ``build/cython`` without: builds of other folders, as pip makes of an sdist, share what is
+there where it is an absolute path. Within it, what has run-time checks lies in ``debug``.
 On Windows clang-cl compiles, which knows what MSVC does not: vector types, and atomic operations on plain integers.
 Everything else (metadata, extras, tools) stands in pyproject.toml.
 """
@@ -51,20 +53,20 @@ if not X86_64:
 
 # A level is linked from its table and these parts. What takes longest stands first, so that no core waits in the end.
 PARTS = (
+    "part_staging",
+    "part_channels",
     "part_columns_f64",
     "part_columns_f32",
-    "part_staging",
-    "part_rows",
-    "part_kernels",
-    "part_planes",
-    "part_bank",
-    "part_channels",
-    "part_bytes_vnni",
-    "part_bytes",
     "part_transforms",
-    "part_products",
-    "part_scores",
+    "part_planes",
+    "part_kernels",
+    "part_rows",
+    "part_bytes",
+    "part_bytes_vnni",
     "part_reducing",
+    "part_scores",
+    "part_bank",
+    "part_products",
 )
 
 # Of one part, what a level's processors may have beside it; where the compiler does not know it, the part is empty.
@@ -116,7 +118,7 @@ PART_MACROS = [("CYTHON_NO_PYINIT_EXPORT", None)]
 SOURCES = Path("pyx")
 DECLARED = SOURCES, SOURCES / "engine", SOURCES / "level"  # where declarations and C headers are found by name
 PLACES = {path.stem: path for path in sorted(SOURCES.rglob("*.pyx"))}
-TRANSLATED = Path("build", "cython")
+TRANSLATED = Path(os.environ.get("XCORR_TRANSLATED") or "build/cython", "debug" if DEBUG else "")
 
 
 def extension_of(*names):
@@ -167,6 +169,14 @@ def read_by(source):
     return sorted(found)
 
 
+def numpys(source):
+    """NumPy's own declarations, where a module takes them: the same for every Python, whatever NumPy it has."""
+    import numpy
+
+    taken = re.search(r"^cimport numpy\b", source.read_text("utf-8"), re.M)
+    return sorted(Path(numpy.__file__).parent.glob("__init__*.pxd")) if taken else []
+
+
 def run(command, what):
     """Runs a command that is silent when it succeeds."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -200,10 +210,9 @@ def translated(name):
 def translate(name):
     """Has Cython write a module's C, unless what it would read is what it has read."""
     import Cython
-    import numpy
 
     source, target = PLACES[name], translated(name)
-    digest = digest_of(Cython.__version__, numpy.__version__, cython_command(source, target)[1:], *read_by(source))
+    digest = digest_of(Cython.__version__, cython_command(source, "")[1:], *read_by(source), *numpys(source))
     if not is_made(target, digest):
         made = target.with_name(f"{name}.part.c")
         run(cython_command(source, made), f"translating {source}")
@@ -255,7 +264,7 @@ class BuildCore(build_ext):
     def make(self, extensions, tell):
         """Translates, compiles and links."""
         units = [unit for extension in extensions for unit in self.units_of(extension)]
-        units.sort(key=lambda unit: (*PARTS, *MODULES, unit.name).index(unit.name))
+        units.sort(key=lambda unit: (*MODULES[:1], *PARTS, *MODULES, unit.name).index(unit.name))
         with concurrent.futures.ThreadPoolExecutor(self.parallel) as pool:
             try:
                 list(pool.map(translate, dict.fromkeys(unit.name for unit in units)))

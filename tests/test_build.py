@@ -154,6 +154,44 @@ def test_a_module_is_translated_again_where_anything_is_other_that_cython_reads(
     assert is_translated_again()
     (places / "level" / "fft.pxi").write_text("nobody reads it")
     assert not is_translated_again()
+    (places / "numpy").mkdir()
+    (places / "numpy" / "__init__.pxd").write_text("one")
+    monkeypatch.setattr("numpy.__file__", str(places / "numpy" / "__init__.py"))
+    assert not is_translated_again(), "nobody takes it"
+    with (places / "level" / "part_staging.pyx").open("a") as file:
+        file.write("\ncimport numpy as cnp\n")
+    assert is_translated_again()
+    (places / "numpy" / "__init__.pxd").write_text("two")
+    assert is_translated_again()
+    assert not is_translated_again()
+
+
+@pytest.mark.parametrize(("variable", "folder"), [(None, "build/cython"), ("", "build/cython"), ("/kept", "/kept")])
+def test_translations_lie_where_they_are_to_be_kept_and_those_with_checks_beside(
+    run_setup, variable, folder, monkeypatch
+):
+    monkeypatch.delenv("XCORR_TRANSLATED", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("XCORR_TRANSLATED", variable)
+    monkeypatch.setenv("XCORR_DEBUG", "0")
+    assert run_setup("build_ext")["TRANSLATED"] == Path(folder)
+    monkeypatch.setenv("XCORR_DEBUG", "1")
+    assert run_setup("build_ext")["TRANSLATED"] == Path(folder, "debug")
+
+
+def test_another_spelling_of_the_folder_is_no_reason_to_translate_again(built, places, monkeypatch):
+    variables, commands = built["translate"].__globals__, []
+
+    def run(command, what):
+        commands.append(command)
+        Path(command[-1]).write_text("C")
+
+    monkeypatch.setitem(variables, "run", run)
+    (places / "level" / "part_staging.pyx").write_text("one")
+    built["translate"]("part_staging")
+    monkeypatch.setitem(variables, "TRANSLATED", places / "level" / ".." / "build")
+    built["translate"]("part_staging")
+    assert len(commands) == 1
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="no compiler")
