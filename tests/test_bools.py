@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cases import FEW
 from checks import assert_same_bits, random_generator, whole_numbers
-from looping import for_each
+from looping import drawn, for_each
 
 import xcorr
 
@@ -34,8 +34,7 @@ OTHERS = ("bool", "int8", "uint8", "int64", "float16", "float32", "float64", "co
 
 
 @for_each("other", OTHERS)
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("method", ["direct", "matmul", "fft"])
+@pytest.mark.parametrize(("form", "method"), drawn(2, FORMS, ["direct", "matmul", "fft"]))
 def test_bools_count_once_whatever_their_bytes(form, other, method):
     images_shape, kernels_shape, keywords = FORMS[form]
     rng = random_generator(form, other)

@@ -8,6 +8,7 @@ from checks import BOUNDARIES, COMPLEXES, FLOATS, INTEGERS, SEED, assert_same_bi
 from gradient_calls import ALL_LAYOUTS, LENGTHS, STEPS, in_layout, n_axes_of, one_or_each, paddings
 from hypothesis import given, seed
 from hypothesis import strategies as st
+from looping import drawn
 
 import xcorr
 from xcorr import _reference_gradients as reference
@@ -124,9 +125,10 @@ def test_fold_and_windows_are_torch_s(layout):
 # --- bits, memory, arrays ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "float16"])
-@pytest.mark.parametrize("kernel", [(3, 3), (5, 7)])
-@pytest.mark.parametrize("boundary", ["constant", "reflect"])
+@pytest.mark.parametrize(
+    ("dtype", "kernel", "boundary"),
+    drawn(2, ["float32", "float64", "complex64", "float16"], [(3, 3), (5, 7)], ["constant", "reflect"]),
+)
 def test_bits_of_fold_depend_on_windows_alone(dtype, kernel, boundary, monkeypatch):
     rng = np.random.default_rng(SEED)
     words = {"layout": "NHWC", "padding": 2, "boundary": boundary}

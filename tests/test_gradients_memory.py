@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from checks import peak_of
+from looping import drawn
 
 import xcorr
 
@@ -18,8 +19,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["float32", "uint8", "float16"])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "dtype"), drawn(2, CASES, ["float32", "uint8", "float16"]))
 def test_workspace_does_not_grow_with_the_batch(name, dtype):
     image, kernels, words = CASES[name]
     kernels = np.ones(kernels, dtype)

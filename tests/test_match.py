@@ -12,7 +12,7 @@ import xcorr
 from xcorr import _areas, _reference
 
 METHODS = ("auto", "direct", "matmul", "fft")
-CASES = 24
+CASES = 16
 APART = _areas.APART
 
 

@@ -68,7 +68,7 @@ def test_peaks_are_those_of_the_scores(score, dtypes, case, cuts):
 
 @for_each(
     ("method", "dtype", "score", "masked"),
-    drawn(3, ["auto", "fft"], ["float32", "uint8"], ["zncc", "ssd"], [False, True]),
+    drawn(6, ["auto", "fft"], ["float32", "uint8"], ["zncc", "ssd"], [False, True]),
 )
 @pytest.mark.parametrize("cuts", [2**26, 20_000], ids=str, indirect=True)  # single rows of so many scores take long
 def test_areas_and_some_templates_at_a_time_change_no_bit(method, dtype, score, masked, cuts, monkeypatch):

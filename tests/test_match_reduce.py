@@ -39,7 +39,7 @@ def fits(scores):
 
 @for_each(
     ("method", "dtype", "score", "masked"),
-    drawn(3, ["auto", "fft"], ["float32", "uint8"], ["zncc", "ssd"], [False, True]),
+    drawn(5, ["auto", "fft"], ["float32", "uint8"], ["zncc", "ssd"], [False, True]),
 )
 def test_areas_and_some_templates_at_a_time_change_no_bit(method, dtype, score, masked):
     rng = random_generator(method, dtype, score)

@@ -167,9 +167,9 @@ images, kernels = numbers((16, 80, 80, 3), "f4"), numbers((16, 5, 5, 3), "f4")
 calls = [(images, kernels), (images[:3].astype("i8") << 20, kernels.astype("i8") << 16), (images.astype("f8"), kernels)]
 expected = [xcorr.correlate(*call, padding="same", workers=2) for call in calls]
 outcomes = []
-for index in range(3 * 60):
+for index in range(3 * 30):
     call, response, step = calls[index % 3], expected[index % 3], index // 3
-    limit = int((mebibytes("VmSize") + 0.05 * 1.2**step) * 2**20)
+    limit = int((mebibytes("VmSize") + 0.05 * 1.44**step) * 2**20)
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
     try:
         outcomes.append(np.array_equal(xcorr.correlate(*call, padding="same", workers=1 + step % 3), response))
@@ -178,7 +178,7 @@ for index in range(3 * 60):
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert np.array_equal(xcorr.correlate(*call, padding="same", workers=2), response)
-print(outcomes.count(None) > 9, outcomes.count(True) > 9, outcomes.count(False))
+print(outcomes.count(None) > 5, outcomes.count(True) > 5, outcomes.count(False))
 """
     assert run_script(STATUS + text) == "True True 0\n"
 
@@ -210,7 +210,7 @@ def refusing(tmp_path_factory):
 def test_each_allocation_may_be_refused(refusing, kind, mode, state):
     if mode not in SURVIVABLE:
         pytest.skip("CPython itself crashes where it is refused small objects")
-    arguments = [(0, kind, mode, state)], 1, 20, SEED  # seconds, of which all refusals take less on most machines
+    arguments = [(0, kind, mode, state)], 1, 6, SEED  # seconds, of which all refusals of most kinds take less
     n_refused, grown, kinds = run_script(REFUSE, *arguments, timeout=90, **refusing).splitlines()[-1].split("|")
     assert int(n_refused) >= 3
     assert int(grown) <= most_left(int(n_refused))
@@ -237,9 +237,9 @@ def test_other_libraries_errors_for_want_of_memory_are_none_of_a_call(monkeypatc
 
 @linux
 def test_no_memory_is_kept_by_many_calls_and_errors():
-    lines = [line.split("|") for line in run_script(STATUS + KEPT, 20_000, 4, timeout=240).splitlines()]
+    lines = [line.split("|") for line in run_script(STATUS + KEPT, 6_000, 1.2, timeout=240).splitlines()]
     assert len(lines) == 20
-    assert {name: growth for name, n_calls, growth in lines if float(growth) >= 4} == {}
+    assert {name: growth for name, n_calls, growth in lines if float(growth) >= 1} == {}
 
 
 @linux

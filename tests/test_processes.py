@@ -3,6 +3,7 @@
 import pytest
 from checks import SEED
 from interrupts import INTERRUPT, LONG_CALLS
+from looping import drawn
 from marks import linux
 from scripts import CALLS, FORK_INSIDE, run_script
 
@@ -13,7 +14,7 @@ def test_a_forked_child_computes_the_same_after_and_during_use(beside):
     text = """
 if sys.argv[1] != "nothing":
     threading.Thread(target=keep_calling, args=(sys.argv[1], 2), daemon=True).start()
-for workers in range(1, 9):
+for workers in (1, 3, 6, 8):
     time.sleep(0.002 * workers)
     child = os.fork()
     if child == 0:
@@ -21,7 +22,7 @@ for workers in range(1, 9):
         os._exit(0 if all(right(name, workers) for name in expected) else 1)
     print(os.waitpid(child, 0)[1], right("direct", 2))
 """
-    assert run_script(CALLS + text, beside) == "0 True\n" * 8
+    assert run_script(CALLS + text, beside) == "0 True\n" * 4
 
 
 @linux
@@ -75,18 +76,21 @@ time.sleep(0.2)
     assert run_script(CALLS + text, name, workers) == "True\n"
 
 
+OFTEN = drawn(2, LONG_CALLS, [1, 2])
+
+
 @linux
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_interrupt_is_answered_at_once(workers):
-    answers = {}
-    for line in run_script(CALLS + INTERRUPT, (LONG_CALLS, workers, 0.15), timeout=240).splitlines():
+    answers, calls = {}, {name: LONG_CALLS[name] for name, n_workers in OFTEN if n_workers == workers}
+    for line in run_script(CALLS + INTERRUPT, (calls, workers, 0.15), timeout=240).splitlines():
         name, *numbers, right = line.split()
         answers[name] = seconds, computed = tuple(map(float, numbers))
         print(f"{name}: answered within {seconds:.3f} s")
         assert 0 <= seconds <= 0.5, name  # 0.25 s are promised; the rest is for a busy machine
         assert computed < 0.05, f"{name}: a thread went on computing"
         assert right == "True", f"{name}: the next call was wrong"
-    assert set(answers) == set(LONG_CALLS)
+    assert set(answers) == set(calls)
 
 
 # --- signals' handlers ------------------------------------------------------------------------------------------------
@@ -122,7 +126,7 @@ from xcorr import _workers
 start, _workers.start_new_thread = _workers.start_new_thread, start_slowly
 right("direct", 6)
 storm(0.005)
-while len(handled) < 100:
+while len(handled) < 40:
     assert all(right(name, 4) for name in expected)
 storm(0)
 print(all(handled))

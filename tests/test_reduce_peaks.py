@@ -82,7 +82,7 @@ def test_parts(case, dtype, cuts):
     for way in {method, "auto"} if dtype == "float32" else {method}:
         words = {"layout": "NHWC", "method": way, **keywords}
         shape = xcorr.correlate(images, bank, **words).shape
-        for shares in PARTS[1:3]:
+        for shares in PARTS[1 : 2 if cuts[0] == 1 else 3]:  # single rows take long
             assert_peaks(images, bank, ("several", "of all kernels"), roi=part_of(shape[1:3], shares), **words)
 
 

@@ -176,10 +176,10 @@ def peaks(
         found.sort(key=lambda peak: (-peak[0] if largest else peak[0], *peak[1:]))
         accepted = found[:1]
         for peak in found[1:]:
-            near = [
+            near = (
                 max(abs(one - own) for own, one in zip(peak[1:-1], other[1:-1], strict=True)) < min_distance
                 for other in accepted
-            ]
+            )
             if not any(near):
                 accepted.append(peak)
         for place, (value, *at, kernel) in enumerate(accepted[:k]):
@@ -200,14 +200,11 @@ def _candidates(values, threshold, border, largest):
     inner = [range(border, length - border) for length in values.shape]
     for at in itertools.product(*inner):
         number = numbers[at]
-        steps = itertools.product((-1, 0, 1), repeat=values.ndim)
-        around = [tuple(own + step for own, step in zip(at, by, strict=True)) for by in steps]
-        around = [other for other in around if other in numbers]
-        before = all(number > numbers[other] for other in around if other < at)
-        behind = all(number >= numbers[other] for other in around if other > at)
         is_number = values[at] == values[at]
         reaches = threshold is None or number >= sign * threshold
-        if before and behind and is_number and reaches:
+        around = (other for other in itertools.product(*((own - 1, own, own + 1) for own in at)) if other in numbers)
+        over = (number > numbers[other] if other < at else number >= numbers[other] for other in around)
+        if is_number and reaches and all(over):
             yield at
 
 
