@@ -6,9 +6,9 @@ made twice, and nothing that was made otherwise is used.
 
 ``XCORR_LEVELS=all`` makes all levels that the compiler knows, ``XCORR_LEVELS=runnable`` those that this machine runs;
 else there are ``base`` and the best of these. ``XCORR_DEBUG=1`` builds with Cython's run-time checks and debug symbols,
-``XCORR_SANITIZE=1`` with the compiler's sanitizers of addresses and of undefined behaviour. ``XCORR_TRANSLATED`` names the
-folder that keeps Cython's C, ``build/cython`` without: builds of other folders, as pip makes of an sdist, share what is
-there where it is an absolute path. Within it, what has run-time checks lies in ``debug``.
+``XCORR_SANITIZE=1`` with the compiler's sanitizers of addresses and of undefined behaviour.
+``XCORR_TRANSLATED`` names the folder that keeps Cython's C, ``build/cython`` without: where it is an absolute path,
+builds of other folders, as pip makes of an sdist, share what is there. What has run-time checks lies in its ``debug``.
 On Windows clang-cl compiles, which knows what MSVC does not: vector types, and atomic operations on plain integers.
 Everything else (metadata, extras, tools) stands in pyproject.toml.
 """
