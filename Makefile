@@ -40,7 +40,7 @@ INSTALL = $(BIN)/python setup.py -q build_ext && $(BIN)/pip install -q --no-buil
 demo: .venv/package ## correlate sample images, compare every response with SciPy, time both; draws report.html
 	$(BIN)/xcorr demo
 
-# Two at a time, and then alone those that measure time or memory; pytest's status is NONE where none was selected.
+# Two at a time, and then alone those that measure time; pytest's status is NONE where none was selected.
 TEST = ../$(BIN)/pytest -n 2 --dist worksteal -m "not alone"
 NONE := 5
 

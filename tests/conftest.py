@@ -18,17 +18,20 @@ settings.load_profile("xcorr")
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "alone: measures time or memory, so that no other test may run beside it")
+    config.addinivalue_line("markers", "alone: measures time, so that no other test may run beside it")
     # Hypothesis imports libcst, where there is one, to report a failure; that import may warn.
     config.addinivalue_line("filterwarnings", "ignore:mypy_extensions.TypedDict:DeprecationWarning")
 
 
 ALONE = {
-    *("test_cli_apply_jobs", "test_cli_links", "test_fft_refused", "test_foreign", "test_image_bombs"),
-    *("test_kept_memory", "test_memory", "test_peaks_calls", "test_pool", "test_preparation"),
-    *("test_processes", "test_reduce_bits", "test_register_memory", "test_repeat_shared", "test_workers"),
+    *("test_cli_apply_jobs", "test_cli_links", "test_fft_refused", "test_foreign", "test_kept_memory"),
+    *("test_peaks_calls", "test_pool", "test_preparation", "test_processes", "test_reduce_bits"),
+    *("test_repeat_shared", "test_workers"),
 }
-"""Files with tests that measure time or memory, or that wait for others' threads: none runs beside them."""
+"""Files with tests that measure time, or that wait for others' threads or the system: none runs beside them.
+
+Memory is measured of a process, of which each runs one test at a time.
+"""
 
 
 def pytest_collection_modifyitems(items):
