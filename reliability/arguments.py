@@ -11,7 +11,7 @@ from typing import Any
 import arrays
 import children
 import numpy as np
-from rows import Outcome, Row
+from rows import SHORT, Outcome, Row
 from support import malformed, malformed_others, malformed_scores, memory_orders
 
 import xcorr
@@ -84,7 +84,7 @@ def run_arrays(seconds: float, seed: int) -> Outcome:
     return children.outcome(
         [
             children.counted(arrays.of_any_kind, seconds / 4, seed),
-            children.counted(arrays.overlaps, seconds / 2, seed, 10_000),
+            children.counted(arrays.overlaps, seconds / 2, seed, 0 if seconds <= SHORT else 10_000),
             children.counted(arrays.resized, seconds / 4, seed),
         ],
         "differences",

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rows import Outcome
+from rows import SHORT, Outcome
 
 Tell = Callable[..., None]
 
@@ -61,6 +61,7 @@ class Clock:
     """Whether the seconds that a row may take are over."""
 
     def __init__(self, seconds: float) -> None:
+        self.is_short = seconds <= SHORT
         self.end = time.monotonic() + seconds
 
     def __bool__(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from interrupts import INTERRUPT, LONG_CALLS
-from rows import Outcome, Row
+from rows import SHORT, Outcome, Row
 from scripts import CALLS, FORK_INSIDE, Ended, run_to_the_end
 
 LONGEST_HANG = 30
@@ -86,8 +86,8 @@ def forks(seconds: float, seed: int) -> Outcome:
     kinds = [("fork beside", FORK, beside) for beside in FORKED_BESIDE]
     kinds += [("fork inside, the handler", FORK_INSIDE, then) for then in ("goes on", "raises")]
     kinds += [("multiprocessing", MULTIPROCESSING, start) for start in ("fork", "spawn", "forkserver")]
-    for index in until(deadline, len(kinds)):
-        what, text, kind = kinds[index % len(kinds)]
+    for index in until(deadline, 4 if seconds <= SHORT else len(kinds)):
+        what, text, kind = kinds[(seed + index) % len(kinds)]
         ended = run_to_the_end(CALLS + text, kind, seed + index, timeout=LONGEST_HANG)
         n_processes += {FORK: 10, FORK_INSIDE: 1, MULTIPROCESSING: 2}[text]
         if ended.status != 0:

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+SHORT = 2.0
+"""Seconds of a row up to which it does a seeded part of what takes long and is done whole else."""
+
 
 class Outcome(NamedTuple):
     """Of one run of a row."""

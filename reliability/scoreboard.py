@@ -1,7 +1,7 @@
 """The reliability scoreboard: runs its rows and prints each one's target, figure, cases and seed.
 
-A row is run for some seconds with a seed; cases that failed are printed so that they can be done again. The status is 1
-if a target was not met. XCORR_LEVEL chooses the level.
+A row is run for some seconds with a seed; in at most two it does a part of what it does whole else. Failed cases are
+printed so that they can be done again. The status is 1 if a target was not met. XCORR_LEVEL chooses the level.
 
     python reliability/scoreboard.py [--seconds 10] [--cases N] [--seed N] [--only R1 R14 ...] [--json FILE]
 """
