@@ -10,8 +10,8 @@ and order.
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport INFINITY, fabs, log, sqrt
-from libc.string cimport memcpy
+from libc.math cimport INFINITY, NAN, fabs, log, sqrt
+from libc.string cimport memcpy, memset
 from microkernels cimport IN_FLOAT32, IN_FLOAT64, TABLE_NAME, Kept, PlaneTransform, Routines, Transform, real
 
 cnp.import_array()

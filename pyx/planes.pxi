@@ -137,6 +137,53 @@ cdef class PlaneTransforms:
                 counts[index] = self.routines.plane_phases(&self.plan, place)
                 place += self.spectrum_bytes()
 
+    def score_pairs(self, cnp.ndarray references, double[::1] means, cnp.ndarray moving, double[::1] other_means,
+                    double[::1] norms, bint by_phase, cnp.ndarray maps, cnp.ndarray workspace):
+        """The scores of pairs of planes, as large as what is transformed, one pair after the other in the workspace.
+
+        Parameters
+        ----------
+        references, moving : (pairs, rows, columns); one of either goes with all of the other's.
+        means, other_means : which are taken off.
+        norms : by which sums are divided, 0 for no scores; by phase they are written, how many frequencies are left.
+        maps : written, (pairs, rows, columns).
+        workspace : what holds two spectra and the points of two blocks of columns.
+        """
+        cdef Py_ssize_t size = self.spectrum_bytes(), height = self.plan.down.n_points
+        cdef Py_ssize_t width = self.plan.across.n_points, index, n = maps.shape[0]
+        cdef Py_ssize_t plane_bytes = height * width * self.routines.item_bytes
+        cdef Py_ssize_t n_references = references.shape[0], n_moving = moving.shape[0]
+        cdef const char* one = cnp.PyArray_BYTES(references)
+        cdef const char* other = cnp.PyArray_BYTES(moving)
+        cdef char* target = cnp.PyArray_BYTES(maps)
+        cdef char* memory = cnp.PyArray_BYTES(workspace)
+        cdef char* points = memory + 2 * size
+        cdef Kept kept
+        if workspace.nbytes < 2 * size + 2 * self.routines.lanes * height * self.routines.item_bytes:
+            raise ValueError("workspace: it does not hold two spectra and the points of two blocks of columns")
+        kept.first_row = kept.first_column = 0
+        kept.n_rows, kept.n_columns = height, width
+        with nogil:
+            for index in range(n):
+                if index == 0 or n_references > 1:
+                    self.spectrum_of(one + index * plane_bytes, means[index if n_references > 1 else 0], memory, points)
+                self.spectrum_of(other + (index if n_moving > 1 else 0) * plane_bytes,
+                                 other_means[index if n_moving > 1 else 0], memory + size, points)
+                self.routines.multiply_spectra(memory, memory + size, memory + size, self.n_groups * width, False)
+                if by_phase:
+                    norms[index] = self.routines.plane_phases(&self.plan, memory + size)
+                else:
+                    drop_mean(memory + size, self.routines.lanes, self.routines.item_bytes)
+                kept.scale = 1 / norms[index] if norms[index] > 0 else 0
+                self.routines.plane_lines(&self.plan, memory + size, 0, self.n_groups, True)
+                self.routines.plane_back(&self.plan, memory + size, &kept, target + index * plane_bytes, points, 0,
+                                         self.n_pairs)
+
+    cdef void spectrum_of(self, const void* plane, double mean, void* spectrum, void* points) noexcept nogil:
+        self.routines.plane_columns(&self.plan, plane, self.plan.down.n_points, self.plan.across.n_points, mean,
+                                    spectrum, points, 0, self.n_pairs)
+        self.routines.plane_lines(&self.plan, spectrum, 0, self.n_groups, False)
+
     def phase_pair(self, cnp.ndarray reference, cnp.ndarray moving, double error, Py_ssize_t near):
         """The best shift of a plain pair by phase: (row, column, score, the largest that is not near), if it is plain.
 
@@ -181,9 +228,7 @@ cdef class PlaneTransforms:
                 plain = plain and is_plain(found[index], n, single)
             if plain:
                 for index in range(2):
-                    self.routines.plane_columns(&self.plan, planes[index], height, width, found[index][2] / n,
-                                                memory + index * size, points, 0, self.n_pairs)
-                    self.routines.plane_lines(&self.plan, memory + index * size, 0, self.n_groups, False)
+                    self.spectrum_of(planes[index], found[index][2] / n, memory + index * size, points)
                 self.routines.multiply_spectra(memory, memory + size, memory + size, self.n_groups * width, False)
                 count = self.routines.plane_phases(&self.plan, memory + size)
             if count > 0:
@@ -197,6 +242,12 @@ cdef class PlaneTransforms:
                 best[0], best[1] = shifts[best[0]], shifts[height + best[1]]
         PyMem_Free(memory)
         return (best[0], best[1], tops[0], tops[1]) if count > 0 else None
+
+
+cdef inline void drop_mean(char* spectrum, Py_ssize_t lanes, Py_ssize_t item_bytes) noexcept nogil:
+    """Sets frequency 0 to 0, the first lane of the first point."""
+    memset(spectrum, 0, item_bytes)
+    memset(spectrum + lanes * item_bytes, 0, item_bytes)
 
 
 cdef bint is_plain(const double* found, Py_ssize_t n, bint single) noexcept nogil:

@@ -71,8 +71,29 @@ cdef void best_of_map(const real* scores, const MapAxes* axes, double error, Py_
     tops[1] = second
 
 
+cdef Py_ssize_t beside(Py_ssize_t place, Py_ssize_t size, bint is_circle) noexcept nogil:
+    """A place of an axis or beside it by one; -1 where there is none."""
+    if 0 <= place < size:
+        return place
+    return -1 if not is_circle else size - 1 if place < 0 else 0
+
+
+cdef void take_around(const real* scores, const MapAxes* axes, const Py_ssize_t* best, double* found) noexcept nogil:
+    """The nine scores around a place of a map, NaN where there is none."""
+    cdef Py_ssize_t index, row, column
+    cdef double score
+    for index in range(9):
+        row = beside(best[0] + index // 3 - 1, axes.n_rows, axes.row_circle > 0)
+        column = beside(best[1] + index % 3 - 1, axes.n_columns, axes.column_circle > 0)
+        score = -INFINITY
+        if row >= 0 and column >= 0:
+            score = scores[row * axes.n_columns + column]
+        found[index] = score if score > -INFINITY else NAN
+
+
 def best_of_maps(cnp.ndarray scores, Py_ssize_t[::1] row_shifts, Py_ssize_t[::1] column_shifts, tuple circles,
-                 tuple offsets, double error, Py_ssize_t near, Py_ssize_t[:, ::1] best, double[:, ::1] tops):
+                 tuple offsets, double error, Py_ssize_t near, Py_ssize_t[:, ::1] best, double[:, ::1] tops,
+                 double[:, :, ::1] around):
     """Find the best of the shifts of each map, and the largest score that is not near it.
 
     Parameters
@@ -85,6 +106,7 @@ def best_of_maps(cnp.ndarray scores, Py_ssize_t[::1] row_shifts, Py_ssize_t[::1]
     near : pixels on each side along each axis that are not another peak.
     best : written, (pairs, 2), the places of the best ones.
     tops : written, (pairs, 2), the largest score and the largest that is not near.
+    around : written, (pairs, 3, 3), the scores around the best ones, NaN where there are none; or of no pairs.
     """
     cdef MapAxes axes
     cdef Py_ssize_t pair, size = scores.shape[1] * scores.shape[2]
@@ -102,9 +124,13 @@ def best_of_maps(cnp.ndarray scores, Py_ssize_t[::1] row_shifts, Py_ssize_t[::1]
         for pair in range(scores.shape[0]):
             if single:
                 best_of_map(<const float*> place, &axes, error, near, highest, &best[pair, 0], &tops[pair, 0])
+                if around.shape[0] > 0:
+                    take_around(<const float*> place, &axes, &best[pair, 0], &around[pair, 0, 0])
                 place += size * <Py_ssize_t> sizeof(float)
             else:
                 best_of_map(<const double*> place, &axes, error, near, highest, &best[pair, 0], &tops[pair, 0])
+                if around.shape[0] > 0:
+                    take_around(<const double*> place, &axes, &best[pair, 0], &around[pair, 0, 0])
                 place += size * <Py_ssize_t> sizeof(double)
     PyMem_Free(highest)
 

@@ -32,11 +32,13 @@ def find(scores: Array, axes: tuple[Along, ...], error: float, reach: int) -> Be
     """
     inside, places = allowed_of(scores, axes)
     second: Any = None
+    around = np.empty((len(inside) if reach == 1 and len(axes) == 2 and inside is scores else 0, 3, 3))
     if len(axes) > 2 or inside.size == 0:
         shifts, top = found_slowly(inside, axes, places, error)
     else:
-        shifts, top, second = found_in_planes(inside, axes, places, error)
-    around = surroundings(scores, axes, shifts, reach) if reach else np.empty(0)
+        shifts, top, second = found_in_planes(inside, axes, places, error, around)
+    if reach and not around.size:
+        around = surroundings(scores, axes, shifts, reach)
     if second is None:
         second = second_best(inside, axes, places, shifts) if inside.size else top
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -46,9 +48,12 @@ def find(scores: Array, axes: tuple[Along, ...], error: float, reach: int) -> Be
 
 
 def found_in_planes(
-    inside: Array, axes: tuple[Along, ...], places: list[Indices], error: float
+    inside: Array, axes: tuple[Along, ...], places: list[Indices], error: float, around: Doubles
 ) -> tuple[Indices, Doubles, Doubles]:
-    """The best shifts of maps of one or two axes, the largest scores, and the largest that are not near."""
+    """The best shifts of maps of one or two axes, the largest scores, and the largest that are not near.
+
+    What is around the best ones is written, if it is asked for.
+    """
     best, tops = np.empty((len(inside), 2), np.intp), np.empty((len(inside), 2))
     shifts = [axis.shifts[own] for axis, own in zip(axes, places, strict=True)]
     circles, offsets = [axis.circular * axis.length for axis in axes], [axis.offset for axis in axes]
@@ -56,7 +61,7 @@ def found_in_planes(
         shifts, circles, offsets = [np.zeros(1, np.intp), *shifts], [0, *circles], [0, *offsets]
     planes = inside.reshape(len(inside), len(shifts[0]), len(shifts[1]))
     words = (circles[0], circles[1]), (offsets[0], offsets[1]), error, NEAR
-    best_of_maps(planes, shifts[0], shifts[1], *words, best, tops)
+    best_of_maps(planes, shifts[0], shifts[1], *words, best, tops, around)
     found = [own[best[:, place]] for place, own in enumerate(shifts)]
     return np.stack(found[-len(axes) :], axis=1), tops[:, 0], tops[:, 1]
 

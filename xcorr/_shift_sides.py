@@ -61,11 +61,15 @@ class Side:
         key = what, min(channel, self.n_masks - 1) if what == "shares" else channel
         if key in self.spectra:
             return self.spectra[key]
-        means = None if self.planes.means is None else self.planes.means[:, channel]
-        found = self.transforms.forward(self.plane(what, channel), means, self.n_workers)
+        found = self.transforms.forward(self.plane(what, channel), self.channel_means(channel), self.n_workers)
         if self.is_kept:
             self.spectra[key] = found
         return found
+
+    def channel_means(self, channel: int) -> Any:
+        """The means of a channel that have not been taken off, if so it is."""
+        means = self.planes.means
+        return None if means is None else np.ascontiguousarray(means[:, channel])
 
     def energy(self) -> Doubles:
         """The sums of squares of each image's channels together."""
