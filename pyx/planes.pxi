@@ -137,111 +137,117 @@ cdef class PlaneTransforms:
                 counts[index] = self.routines.plane_phases(&self.plan, place)
                 place += self.spectrum_bytes()
 
-    def score_pairs(self, cnp.ndarray references, double[::1] means, cnp.ndarray moving, double[::1] other_means,
-                    double[::1] norms, bint by_phase, cnp.ndarray maps, cnp.ndarray workspace):
-        """The scores of pairs of planes, as large as what is transformed, one pair after the other in the workspace.
+    def room(self, bint is_shared):
+        """Elements of the workspace of pairs, spectra and scores; where one of either side is shared, it stays."""
+        cdef Py_ssize_t height = self.plan.down.n_points, width = self.plan.across.n_points
+        cdef Py_ssize_t others = (2 * height + width) * 8 // self.routines.item_bytes
+        return ((4 if is_shared else 2) * (2 * self.routines.lanes * self.n_groups * width)
+                + 2 * self.routines.lanes * height + others)
+
+    def best_pairs(self, cnp.ndarray references, double[::1] means, cnp.ndarray moving, double[::1] other_means,
+                   double[::1] norms, bint by_phase, double error, Py_ssize_t near, Py_ssize_t[:, ::1] best,
+                   double[:, ::1] tops, double[:, :, ::1] around, cnp.ndarray workspace):
+        """The best shifts of pairs of planes as large as what is transformed, each in the workspace, from its pixels on.
 
         Parameters
         ----------
         references, moving : (pairs, rows, columns); one of either goes with all of the other's.
         means, other_means : which are taken off.
         norms : by which sums are divided, 0 for no scores; by phase they are written, how many frequencies are left.
-        maps : written, (pairs, rows, columns).
-        workspace : what holds two spectra and the points of two blocks of columns.
+        error, near, best, tops, around : as for `best_of_maps`; best ones are shifts.
+        workspace : as many elements as `room` says.
         """
         cdef Py_ssize_t size = self.spectrum_bytes(), height = self.plan.down.n_points
-        cdef Py_ssize_t width = self.plan.across.n_points, index, n = maps.shape[0]
+        cdef Py_ssize_t width = self.plan.across.n_points, index
         cdef Py_ssize_t plane_bytes = height * width * self.routines.item_bytes
         cdef Py_ssize_t n_references = references.shape[0], n_moving = moving.shape[0]
         cdef const char* one = cnp.PyArray_BYTES(references)
         cdef const char* other = cnp.PyArray_BYTES(moving)
-        cdef char* target = cnp.PyArray_BYTES(maps)
+        cdef bint is_shared = n_references != n_moving
         cdef char* memory = cnp.PyArray_BYTES(workspace)
-        cdef char* points = memory + 2 * size
-        cdef Kept kept
-        if workspace.nbytes < 2 * size + 2 * self.routines.lanes * height * self.routines.item_bytes:
-            raise ValueError("workspace: it does not hold two spectra and the points of two blocks of columns")
-        kept.first_row = kept.first_column = 0
-        kept.n_rows, kept.n_columns = height, width
+        cdef char* product = memory + (2 if is_shared else 1) * size
+        cdef char* scores = memory + (3 * size if is_shared else 0)
+        cdef Py_ssize_t[2] places
+        cdef Circle circle
+        if workspace.size < self.room(is_shared):
+            raise ValueError("workspace: it does not hold the spectra and the scores of a pair")
+        lay_out_circle(&circle, height, width, memory + (4 if is_shared else 2) * size)
         with nogil:
-            for index in range(n):
+            for index in range(best.shape[0]):
                 if index == 0 or n_references > 1:
-                    self.spectrum_of(one + index * plane_bytes, means[index if n_references > 1 else 0], memory, points)
-                self.spectrum_of(other + (index if n_moving > 1 else 0) * plane_bytes,
-                                 other_means[index if n_moving > 1 else 0], memory + size, points)
-                self.routines.multiply_spectra(memory, memory + size, memory + size, self.n_groups * width, False)
+                    self.spectrum_of(one + index * plane_bytes, means[index if n_references > 1 else 0], memory,
+                                     circle.points)
+                if index == 0 or n_moving > 1:
+                    self.spectrum_of(other + index * plane_bytes, other_means[index if n_moving > 1 else 0],
+                                     memory + size, circle.points)
+                self.routines.multiply_spectra(memory, memory + size, product, self.n_groups * width, False)
                 if by_phase:
-                    norms[index] = self.routines.plane_phases(&self.plan, memory + size)
+                    norms[index] = self.routines.plane_phases(&self.plan, product)
                 else:
-                    drop_mean(memory + size, self.routines.lanes, self.routines.item_bytes)
-                kept.scale = 1 / norms[index] if norms[index] > 0 else 0
-                self.routines.plane_lines(&self.plan, memory + size, 0, self.n_groups, True)
-                self.routines.plane_back(&self.plan, memory + size, &kept, target + index * plane_bytes, points, 0,
-                                         self.n_pairs)
+                    drop_mean(product, self.routines.lanes, self.routines.item_bytes)
+                self.scores_of(product, 1 / norms[index] if norms[index] > 0 else 0, scores, &circle)
+                if self.routines.item_bytes == 4:
+                    best_of_map(<const float*> scores, &circle.axes, error, near, circle.highest, places,
+                                &tops[index, 0])
+                    if around.shape[0] > 0:
+                        take_around(<const float*> scores, &circle.axes, places, &around[index, 0, 0])
+                else:
+                    best_of_map(<const double*> scores, &circle.axes, error, near, circle.highest, places,
+                                &tops[index, 0])
+                    if around.shape[0] > 0:
+                        take_around(<const double*> scores, &circle.axes, places, &around[index, 0, 0])
+                best[index, 0] = circle.axes.row_shifts[places[0]]
+                best[index, 1] = circle.axes.column_shifts[places[1]]
+
+    cdef void scores_of(self, char* spectrum, double scale, char* target, const Circle* circle) noexcept nogil:
+        """The scores of all shifts from their spectrum, which is overwritten."""
+        cdef Kept kept
+        kept.first_row = kept.first_column = 0
+        kept.n_rows, kept.n_columns, kept.scale = self.plan.down.n_points, self.plan.across.n_points, scale
+        self.routines.plane_lines(&self.plan, spectrum, 0, self.n_groups, True)
+        self.routines.plane_back(&self.plan, spectrum, &kept, target, circle.points, 0, self.n_pairs)
 
     cdef void spectrum_of(self, const void* plane, double mean, void* spectrum, void* points) noexcept nogil:
         self.routines.plane_columns(&self.plan, plane, self.plan.down.n_points, self.plan.across.n_points, mean,
                                     spectrum, points, 0, self.n_pairs)
         self.routines.plane_lines(&self.plan, spectrum, 0, self.n_groups, False)
 
-    def phase_pair(self, cnp.ndarray reference, cnp.ndarray moving, double error, Py_ssize_t near):
-        """The best shift of a plain pair by phase: (row, column, score, the largest that is not near), if it is plain.
-
-        Planes are as large as what is transformed; None where a pixel is not finite, or the range of the pixels asks
-        for a closer look. The steps, and so the bits, are those of `forward`, `multiply`, `phases` and `backward`.
-        """
-        cdef Py_ssize_t size = self.spectrum_bytes(), height = self.plan.down.n_points
-        cdef Py_ssize_t width = self.plan.across.n_points, n = height * width, index
-        cdef Py_ssize_t points_bytes = 2 * self.routines.lanes * height * self.routines.item_bytes
-        cdef const void* planes[2]
-        cdef double[2][3] found
-        cdef double[2] tops
-        cdef Py_ssize_t[2] best = [0, 0]
-        cdef double count = 0
-        cdef bint single = self.routines.item_bytes == 4, plain = True
-        cdef Kept kept
-        cdef MapAxes axes
-        cdef char* memory = <char*> PyMem_Malloc(
-            2 * size + points_bytes + height * <Py_ssize_t> sizeof(double)
-            + (height + width) * <Py_ssize_t> sizeof(Py_ssize_t))
-        cdef char* points = memory + 2 * size
-        cdef double* highest = <double*> (points + points_bytes)
-        cdef Py_ssize_t* shifts = <Py_ssize_t*> (highest + height)
-        if memory == NULL:
-            raise MemoryError("workspace: the spectra of a pair cannot be allocated")
-        planes[0], planes[1] = cnp.PyArray_DATA(reference), cnp.PyArray_DATA(moving)
-        axes.n_rows, axes.n_columns = axes.row_circle, axes.column_circle = height, width
-        axes.row_offset = axes.column_offset = 0
-        axes.row_shifts, axes.column_shifts = shifts, shifts + height
-        kept.first_row = kept.first_column = 0
-        kept.n_rows, kept.n_columns = height, width
+    def is_plain(self, cnp.ndarray plane, double[::1] mean):
+        """Whether all pixels are finite, of middling size and clearly not flat; writes their mean."""
+        cdef double[3] found
+        cdef Py_ssize_t n = plane.size
+        cdef bint single = self.routines.item_bytes == 4
         with nogil:
-            for index in range(height):
-                shifts[index] = index - height if index > height // 2 else index
-            for index in range(width):
-                shifts[height + index] = index - width if index > width // 2 else index
-            for index in range(2):
-                if single:
-                    ends_and_sum(<const float*> planes[index], n, found[index])
-                else:
-                    ends_and_sum(<const double*> planes[index], n, found[index])
-                plain = plain and is_plain(found[index], n, single)
-            if plain:
-                for index in range(2):
-                    self.spectrum_of(planes[index], found[index][2] / n, memory + index * size, points)
-                self.routines.multiply_spectra(memory, memory + size, memory + size, self.n_groups * width, False)
-                count = self.routines.plane_phases(&self.plan, memory + size)
-            if count > 0:
-                kept.scale = 1 / count
-                self.routines.plane_lines(&self.plan, memory + size, 0, self.n_groups, True)
-                self.routines.plane_back(&self.plan, memory + size, &kept, memory, points, 0, self.n_pairs)
-                if single:
-                    best_of_map(<const float*> memory, &axes, error, near, highest, best, tops)
-                else:
-                    best_of_map(<const double*> memory, &axes, error, near, highest, best, tops)
-                best[0], best[1] = shifts[best[0]], shifts[height + best[1]]
-        PyMem_Free(memory)
-        return (best[0], best[1], tops[0], tops[1]) if count > 0 else None
+            if single:
+                ends_and_sum(<const float*> cnp.PyArray_DATA(plane), n, found)
+            else:
+                ends_and_sum(<const double*> cnp.PyArray_DATA(plane), n, found)
+        mean[0] = found[2] / n
+        return is_plain(found, n, single)
+
+
+# What is known of the scores of all shifts of a circle, and room for what they take.
+cdef struct Circle:
+    MapAxes axes
+    double* highest
+    char* points
+
+
+cdef void lay_out_circle(Circle* circle, Py_ssize_t height, Py_ssize_t width, char* room) noexcept:
+    """The shifts of a circle, in the order of the transform; that of half the size is positive."""
+    cdef Py_ssize_t index
+    cdef Py_ssize_t* shifts
+    circle.highest = <double*> room
+    shifts = <Py_ssize_t*> (circle.highest + height)
+    circle.points = <char*> (shifts + height + width)
+    circle.axes.n_rows = circle.axes.row_circle = height
+    circle.axes.n_columns = circle.axes.column_circle = width
+    circle.axes.row_offset = circle.axes.column_offset = 0
+    circle.axes.row_shifts, circle.axes.column_shifts = shifts, shifts + height
+    for index in range(height):
+        shifts[index] = index - height if index > height // 2 else index
+    for index in range(width):
+        shifts[height + index] = index - width if index > width // 2 else index
 
 
 cdef inline void drop_mean(char* spectrum, Py_ssize_t lanes, Py_ssize_t item_bytes) noexcept nogil:

@@ -118,16 +118,6 @@ class Planes:
         self.by_all(lambda first, end: own.lines(spectrum, first, end, True), own.n_groups, n_workers)
         self.by_all(columns, own.n_pairs, n_workers)
 
-    def score_pairs(
-        self, references: Array, means: Doubles, moving: Array, other_means: Doubles, norms: Doubles, by_phase: bool
-    ) -> Array:
-        """The scores of pairs of planes less their means; by phase norms are written, else they are divided by."""
-        maps = np.empty((len(norms), *self.lengths), self.dtype)
-        workspace = np.empty(2 * self.n_values + 2 * self.own.shape[-1] * self.lengths[0], self.dtype)
-        operands = np.ascontiguousarray(references), means, np.ascontiguousarray(moving), other_means
-        self.own.score_pairs(*operands, norms, by_phase, maps, workspace)
-        return maps
-
     def waves_at(self, spectra: Array, points: Doubles) -> Doubles:
         """The sums of waves (pairs, points along each axis) at points (pairs, axes, points)."""
         n_pairs, n_points, lanes = len(spectra), points.shape[-1], self.own.shape[-1]

@@ -8,8 +8,7 @@ import numpy.typing as npt
 
 from xcorr import _dispatch
 from xcorr._plane_transforms import Planes, prepared
-from xcorr._shift_maps import lead_of
-from xcorr._shift_peaks import NEAR
+from xcorr._shift_at_once import NOTHING, best_of_pairs
 
 Doubles = npt.NDArray[np.float64]
 
@@ -28,9 +27,13 @@ def register_short(references: Any, moving: Any) -> tuple[Doubles, Doubles, Doub
     transforms = prepared(shape, dtype, _dispatch.current().name)
     if not isinstance(transforms, Planes) or transforms.is_large:
         return None
-    found = transforms.own.phase_pair(references, moving, lead_of(shape, dtype), NEAR)
-    if found is None:
+    means, norms = np.empty(2), np.empty(1)
+    if not (transforms.own.is_plain(references, means[:1]) and transforms.own.is_plain(moving, means[1:])):
         return None
-    row, column, top, second = found
+    operands = references[np.newaxis], means[:1], moving[np.newaxis], means[1:]
+    shifts, tops = best_of_pairs(transforms, operands, norms, True, NOTHING)
+    if not norms[0] > 0:
+        return None
+    top, second = tops[0].tolist()
     ratio = (top / second if second > 0 else math.inf) if top > 0 else 0.0
-    return np.array((row, column), np.float64), np.array(min(max(top, -1.0), 1.0)), np.array(ratio)
+    return shifts[0].astype(np.float64), np.array(min(max(top, -1.0), 1.0)), np.array(ratio)

@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from xcorr import _workers
 from xcorr._engine import go_on
-from xcorr._plane_transforms import transforms_of
+from xcorr._plane_transforms import Planes, transforms_of
 from xcorr._register_settings import RegisterSettings
+from xcorr._shift_at_once import are_done_at_once, best_at_once
 from xcorr._shift_axes import Along, circle, line
 from xcorr._shift_fits import between
 from xcorr._shift_maps import Maps, along, circular_maps, lead_of
@@ -29,6 +30,9 @@ the best of at least as many as the second is rounded."""
 
 AT_ONCE = 2**22
 """Bytes of workspace of the pairs that one worker does at once, if one pair does not need more."""
+
+PLAIN_AT_ONCE = 2**25
+"""The same of pairs that are done one after the other in the same place, of whose bytes few are touched."""
 
 KEPT = 2**26
 """Bytes of transforms of a pair with masks that are kept until all sums are made."""
@@ -74,14 +78,19 @@ def axes_of(
 def compare(reference: Side, moving: Side, axes: tuple[Along, ...], settings: RegisterSettings, exact: bool) -> Found:
     """The shifts of some pairs; `exact` scores are summed once more where they are the best."""
     upsampling = settings.subpixel if isinstance(settings.subpixel, int) else 1
-    if settings.is_circular and not reference.is_masked:
-        maps = circular_maps(reference, moving, axes, settings.score == "phase", upsampling > 1)
-    else:
-        maps = overlap_maps(reference, moving, axes, settings.min_overlap)
     reach = SINCS if upsampling > 1 else 1 if isinstance(settings.subpixel, str) else 0
-    lead = lead_of(tuple(axis.length for axis in axes), maps.scores.dtype)
-    best = find(maps.scores, axes, lead, reach)
-    unit, maps = float(np.finfo(maps.scores.dtype).eps), maps._replace(scores=best.around)
+    is_circular, by_phase = settings.is_circular and not reference.is_masked, settings.score == "phase"
+    maps: Any = None
+    if is_circular and are_done_at_once(reference, moving, axes, reach):
+        best = best_at_once(reference, moving, axes, by_phase, reach)
+    else:
+        if is_circular:
+            maps = circular_maps(reference, moving, axes, by_phase, upsampling > 1)
+        else:
+            maps = overlap_maps(reference, moving, axes, settings.min_overlap)
+        best = find(maps.scores, axes, lead_of(reference.transforms.lengths, maps.scores.dtype), reach)
+        maps = maps._replace(scores=best.around)
+    unit = float(np.finfo(reference.planes.values.dtype).eps)
     shifts, scores, known = best.shifts.astype(np.float64), best.scores.copy(), best.scores > -inf
     if exact and settings.score != "phase":
         scores = scores_at(reference.planes, moving.planes, best.shifts, known, settings.is_circular)
@@ -180,6 +189,18 @@ class Registration:
         self.dtype = type_of(self.operands, settings, self.is_masked)
         self.kept: list[Side | None] = [None, None]
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether pairs that are nothing special are done one after the other in the same place."""
+        transforms = transforms_of([axis.length for axis in self.axes], self.dtype)
+        return (
+            isinstance(transforms, Planes)
+            and not (transforms.is_large or self.is_masked or isinstance(self.settings.subpixel, int))
+            and self.settings.is_circular
+            and self.settings.taper is None
+            and self.operands[0].pixels.shape[1] == 1
+        )
+
     def side(self, which: int, first: int, end: int, n_workers: int) -> Side:
         """Some images of an operand, transformed; of one for all, once."""
         known = self.kept[which]
@@ -212,10 +233,11 @@ class Registration:
         )
         _workers.refuse_too_large("moving", "spectra and scores of one pair", n_bytes)
         found = Found(np.zeros((self.n_pairs, n_axes)), np.zeros(self.n_pairs), np.zeros(self.n_pairs))
-        at_once = max(1, AT_ONCE // n_bytes)
+        at_once = max(1, (PLAIN_AT_ONCE if self.is_plain else AT_ONCE) // n_bytes)
+        at_once = min(at_once, max(1, -(-self.n_pairs // self.n_workers)))
         n_tasks = -(-self.n_pairs // at_once)
         n_kept = sum(len(operand) == 1 and self.n_pairs > 1 for operand in self.operands)
-        at_same_time = _workers.WORKSPACE_LIMIT // n_bytes - n_kept
+        at_same_time = _workers.WORKSPACE_LIMIT // (n_bytes * at_once) - n_kept
         n_outer = min(self.n_workers, n_tasks, max(1, at_same_time))
         inner = 1 if n_outer > 1 else self.n_workers
         for which, operand in enumerate(self.operands):

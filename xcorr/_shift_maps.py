@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._cache import remembered
-from xcorr._plane_transforms import Planes as PlaneTransforms
 from xcorr._shift_axes import Along
 from xcorr._shift_sides import Side
 
@@ -74,14 +73,15 @@ def add_product(
     return reference.transforms.multiply(a, b, into)
 
 
+def norms_of(reference: Side, moving: Side, axes: Axes) -> Doubles:
+    """What sums by transforms are divided by to be coefficients of correlation."""
+    return np.asarray(prod(axis.length for axis in axes) * np.sqrt(reference.energy()) * np.sqrt(moving.energy()))
+
+
 def circular_maps(reference: Side, moving: Side, axes: Axes, is_phase: bool, keeps: bool) -> Maps:
     """Scores by phase, or by the correlation of images that go on at their other edges, where all pixels count."""
     transforms = reference.transforms
-    norms: Any = None
-    if not is_phase:
-        norms = prod(axis.length for axis in axes) * np.sqrt(reference.energy()) * np.sqrt(moving.energy())
-    if not keeps and isinstance(transforms, PlaneTransforms) and is_done_at_once(transforms, reference, moving):
-        return maps_at_once(transforms, reference, moving, norms)
+    norms = None if is_phase else norms_of(reference, moving, axes)
     spectra: Any = None
     for channel in range(reference.n_channels):
         is_last = channel == reference.n_channels - 1
@@ -97,25 +97,3 @@ def circular_maps(reference: Side, moving: Side, axes: Axes, is_phase: bool, kee
     if not known.all():
         scores[~known] = -np.inf
     return Maps(scores, kept, norms)
-
-
-def is_done_at_once(transforms: PlaneTransforms, reference: Side, moving: Side) -> bool:
-    """Whether pairs are done one after the other, from pixels to scores, while they are in a cache."""
-    return (
-        not transforms.is_large
-        and reference.n_channels == 1
-        and not any(side.is_kept or side.planes.means is None for side in (reference, moving))
-    )
-
-
-def maps_at_once(transforms: PlaneTransforms, reference: Side, moving: Side, norms: Any) -> Maps:
-    """The same scores, by phase without `norms`."""
-    n_pairs = max(len(reference.known), len(moving.known))
-    by_phase = norms is None
-    norms = np.empty(n_pairs) if by_phase else np.array(np.broadcast_to(norms, n_pairs))
-    operands = [own for side in (reference, moving) for own in (side.planes.values[:, 0], side.channel_means(0))]
-    scores = transforms.score_pairs(operands[0], operands[1], operands[2], operands[3], norms, by_phase)
-    known = norms > 0
-    if not known.all():
-        scores[~known] = -np.inf
-    return Maps(scores, None, np.where(known, norms, 1))

@@ -41,10 +41,15 @@ def find(scores: Array, axes: tuple[Along, ...], error: float, reach: int) -> Be
         around = surroundings(scores, axes, shifts, reach)
     if second is None:
         second = second_best(inside, axes, places, shifts) if inside.size else top
+    return Best(shifts, top, ratios_of(top, second), around)
+
+
+def ratios_of(top: Doubles, second: Doubles) -> Doubles:
+    """The best scores over the best ones that are not near."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(second > 0, top / second, np.inf)
     ratios[~(top > 0)] = 0
-    return Best(shifts, top, ratios, around)
+    return ratios
 
 
 def found_in_planes(

@@ -32,7 +32,7 @@ class PlaneTransforms:
     def __init__(self, table: Any, summed: str, height: int, width: int) -> None: ...
     def places(self) -> Array: ...
     def columns(self, plane: Array, mean: float, spectrum: Array, workspace: Array, first: int, end: int) -> None: ...
-    def score_pairs(
+    def best_pairs(
         self,
         references: Array,
         means: Array,
@@ -40,12 +40,15 @@ class PlaneTransforms:
         other_means: Array,
         norms: Array,
         by_phase: bool,
-        maps: Array,
+        error: float,
+        near: int,
+        best: Array,
+        tops: Array,
+        around: Array,
         workspace: Array,
     ) -> None: ...
-    def phase_pair(
-        self, reference: Array, moving: Array, error: float, near: int
-    ) -> tuple[int, int, float, float] | None: ...
+    def room(self, is_shared: bool) -> int: ...
+    def is_plain(self, plane: Array, mean: Array) -> bool: ...
     def lines(self, spectrum: Array, first: int, end: int, backward: bool) -> None: ...
     def back(
         self,
