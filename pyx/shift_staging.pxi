@@ -1,44 +1,34 @@
 # Pixels as they are compared: windows of an image, their least and greatest pixels, sums, and squares.
 
 
-cdef void gather_rows(const real* image, const Py_ssize_t* sizes, Py_ssize_t n_channels, Py_ssize_t height,
-                      Py_ssize_t width, Py_ssize_t first_row, Py_ssize_t first_column, real* target) noexcept nogil:
-    """One window of all channels of an image of (channels, rows, columns)."""
-    cdef Py_ssize_t channel, row
-    cdef const real* source
-    for channel in range(n_channels):
-        source = image + (channel * sizes[0] + first_row) * sizes[1] + first_column
-        for row in range(height):
-            memcpy(target, source, width * sizeof(real))
-            source += sizes[1]
+cdef void gather_row(const real* rows, Py_ssize_t pitch, Py_ssize_t n_rows, const Py_ssize_t* firsts,
+                     Py_ssize_t n_windows, Py_ssize_t width, real* target) noexcept nogil:
+    """Windows next to each other, of all of some rows, with channels one after the other as so many rows more."""
+    cdef Py_ssize_t window, row
+    for window in range(n_windows):
+        for row in range(n_rows):
+            memcpy(target, rows + row * pitch + firsts[window], width * sizeof(real))
             target += width
 
 
-def gather_windows(cnp.ndarray image, Py_ssize_t[::1] first_rows, Py_ssize_t[::1] first_columns, cnp.ndarray windows):
-    """Copy windows that lie inside of an image.
+def gather_windows(cnp.ndarray image, Py_ssize_t[::1] firsts, cnp.ndarray windows):
+    """Copy windows that are as high as an image.
 
     Parameters
     ----------
     image : (channels, rows, columns), float32 or float64.
-    first_rows, first_columns : where each window begins.
+    firsts : the column that each window begins at.
     windows : written, (windows, channels, rows, columns), of the image's type.
     """
-    cdef Py_ssize_t window, n_channels = windows.shape[1], height = windows.shape[2], width = windows.shape[3]
-    cdef Py_ssize_t[2] sizes
-    cdef const void* source = cnp.PyArray_DATA(image)
-    cdef char* target = cnp.PyArray_BYTES(windows)
+    cdef Py_ssize_t n_rows = image.shape[0] * image.shape[1], pitch = image.shape[2], width = windows.shape[3]
     cdef bint single = image.itemsize == 4
-    sizes[0], sizes[1] = image.shape[1], image.shape[2]
     with nogil:
-        for window in range(windows.shape[0]):
-            if single:
-                gather_rows(<const float*> source, sizes, n_channels, height, width, first_rows[window],
-                            first_columns[window], <float*> target)
-                target += n_channels * height * width * <Py_ssize_t> sizeof(float)
-            else:
-                gather_rows(<const double*> source, sizes, n_channels, height, width, first_rows[window],
-                            first_columns[window], <double*> target)
-                target += n_channels * height * width * <Py_ssize_t> sizeof(double)
+        if single:
+            gather_row(<const float*> cnp.PyArray_DATA(image), pitch, n_rows, &firsts[0], firsts.shape[0], width,
+                       <float*> cnp.PyArray_DATA(windows))
+        else:
+            gather_row(<const double*> cnp.PyArray_DATA(image), pitch, n_rows, &firsts[0], firsts.shape[0], width,
+                       <double*> cnp.PyArray_DATA(windows))
 
 
 cdef void ends_and_sum(const real* numbers, Py_ssize_t n, double* found) noexcept nogil:

@@ -105,8 +105,6 @@ def draw_call(draw: Draw) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         for name, image in (("mask", references), ("moving_mask", moving)):
             if draw.one_in(4):
                 words[name] = draw_mask(draw, image, layout)
-    if score == "zncc" and (words["taper"] or "mask" in words or "moving_mask" in words):
-        words["max_shift"] = None
     told = {name: word.shape if isinstance(word, np.ndarray) else word for name, word in words.items()}
     draw.call = f"{references.dtype}{references.shape} and {moving.dtype}{moving.shape}, {told}"
     return references, moving, words
@@ -180,7 +178,7 @@ def band_limited(draw: Draw, shape: tuple[int, ...], band: float, displacement: 
 def check_fraction(draw: Draw) -> float:
     """The fraction of a pixel by which a band-limited, periodic pair is displaced.
 
-    It is not near the middle between two of the shifts that are compared, of which the farther one may score higher.
+    Whole shifts are not near the middle between two, of which the farther one may score higher.
     """
     score, upsampling = draw.of(("phase", "correlation", "zncc")), draw.of((1, 2, 3, 5, 10, 20, 50, 100, 1000))
     n_axes = draw.of((1, 2, 2)) if score == "zncc" else draw.of((1, 2, 2, 3))
@@ -188,7 +186,8 @@ def check_fraction(draw: Draw) -> float:
     shape = tuple(least + draw.up_to(most - least) for _ in range(n_axes))
     reach = 5 if score == "zncc" else min(shape) / 2 - 2
     displacement = np.rint(draw.rng.uniform(-reach, reach, n_axes) * upsampling)
-    displacement = (displacement + draw.rng.uniform(-0.4, 0.4, n_axes)) / upsampling
+    far = 0.4 if upsampling == 1 else 0.5
+    displacement = (displacement + draw.rng.uniform(-far, far, n_axes)) / upsampling
     band, dtype = draw.of((0.2, 0.3, 0.45)), draw.of(("float32", "float64"))
     draw.call = f"{score} 1/{upsampling} of {dtype}{shape} with {band}, displaced by {displacement}"
     pair = [one.astype(dtype) for one in band_limited(draw, shape, band, displacement)]
@@ -210,7 +209,7 @@ def check_windows(draw: Draw) -> None:
     reference = draw_pixels(draw, tuple(sizes), dtype)
     moving = np.roll(reference, [draw.up_to(4) - 2 for _ in sizes], (0, 1))
     words: dict[str, Any] = {"score": score, "subpixel": draw.of((None, "gaussian", "parabola", 10))}
-    words["taper"] = draw.of((None, None, "hann")) if score == "phase" else None
+    words["taper"] = None if score == "zncc" else draw.of((None, None, "hann"))
     search, masks = window, {}
     if score == "zncc":
         search = draw.of((window, [size + draw.up_to(12) for size in window]))

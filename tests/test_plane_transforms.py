@@ -92,20 +92,29 @@ def test_a_workspace_that_is_too_small_is_refused():
         transforms.forward(planes, np.zeros(1), spectra, np.empty(32, "f4"))
 
 
-SHORT = ((48, 48), (100, 36), (64, 64), (16, 500), (47, 64))
+SHORT = ((48, 48), (100, 36), (64, 64), (16, 500), (47, 64), (120, 90))
 
 
 @for_each(("shape", "dtype", "offset"), ((shape, dtype, offset) for shape in SHORT for dtype in ("f4", "f8")
                                          for offset in (0, 300)))  # fmt: skip
-def test_the_short_way_has_the_bits_of_the_long(level, shape, dtype, offset):
+def test_all_ways_give_the_same_bits(level, shape, dtype, offset):
+    """By itself, in a stack, beside another reference, and beside an image with which no stack is plain."""
     rng = random_generator("short", shape)
     a = (rng.standard_normal(shape) + offset).astype(dtype)
     b = (np.roll(a, (3, -7), (0, 1)) + rng.standard_normal(shape) / 4).astype(dtype)
-    short, long = xcorr.register(a, b), xcorr.register(a[np.newaxis], b, layout="NHW")
-    for own, other in zip(short, long, strict=True):
-        assert own.dtype == other.dtype
-        assert own.shape == other.shape[1:]
-        assert np.array_equal(own, other[0])
+    others = np.stack([b, np.roll(b, 1, 0)])
+    for score in ("phase", "correlation"):
+        alone = xcorr.register(a, b, score=score)
+        for references, moving, n_workers in (
+            (a, b[np.newaxis], 1), (a, others, 2), (others, a, 1), (np.stack([a, b]), others, 1),
+            (np.stack([a, b]), np.stack([b, np.zeros_like(b)]), 1), (np.stack([a, b]), np.stack([b, b * np.nan]), 1),
+        ):  # fmt: skip
+            found = xcorr.register(references, moving, layout="NHW", score=score, workers=n_workers)
+            wanted = xcorr.register(b, a, score=score) if references is others else alone
+            for own, other in zip(wanted, found, strict=True):
+                assert own.dtype == other.dtype
+                assert own.shape == other.shape[1:]
+                assert np.array_equal(own, other[0])
 
 
 def test_pairs_that_are_not_plain_take_the_long_way():

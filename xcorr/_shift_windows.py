@@ -4,6 +4,7 @@ Some windows of one pair of images are done at once, as pairs of images of their
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple
 
@@ -123,19 +124,21 @@ class Windows:
         return Side(planes, axes, part.is_masked, 1, part.is_masked)
 
     def gathered_floats(self, part: Part, is_moving: bool) -> Any:
-        """Windows that lie inside of an image, in floats, from the part that they are in, if it is small; else None."""
+        """Windows that lie inside of an image, in floats, those of a row from the rows that they are in; else None."""
         operand, element = self.operands[is_moving], self.operands[is_moving].pixels.dtype
         if part.is_masked or len(self.grid) != 2 or (element.kind != "f" and element.itemsize == 8):
             return None
         height, width = self.sizes[is_moving]
         rows, columns = self.firsts(part.windows, is_moving)
-        top, left = int(rows.min()), int(columns.min())
-        image = operand.pixels[min(part.pair, len(operand) - 1)]
-        image = image[:, top : int(rows.max()) + height, left : int(columns.max()) + width]
-        found = np.empty((len(rows), len(image), height, width), self.dtype)
-        if image.size > found.size:
-            return None
-        gather_windows(np.ascontiguousarray(image, self.dtype), rows - top, columns - left, found)
+        pixels = operand.pixels[min(part.pair, len(operand) - 1)]
+        found = np.empty((len(rows), len(pixels), height, width), self.dtype)
+        edges = [0, *(np.flatnonzero(np.diff(rows)) + 1).tolist(), len(rows)]
+        for first, end in pairwise(edges):
+            row, left, right = int(rows[first]), int(columns[first]), int(columns[end - 1])
+            if right + width - left > 2 * (end - first) * width:  # far apart
+                return None
+            image = np.ascontiguousarray(pixels[:, row : row + height, left : right + width], self.dtype)
+            gather_windows(image, columns[first:end] - left, found[first:end])
         return found
 
     def places(self, windows: Indices, is_moving: bool) -> tuple[list[Indices], Array]:

@@ -73,7 +73,8 @@ def stage(
     known = centre(values, seen, pixels.dtype if element is None else element)
     if weights is not None and not seen_only:
         values = weighted(values, weights)
-        values -= values.mean(axis=tuple(range(2, values.ndim)), keepdims=True)
+        if shares is None:
+            values -= values.mean(axis=tuple(range(2, values.ndim)), keepdims=True)
     is_plain = (weights is None or seen_only) and (pixels.dtype.itemsize < 8 or pixels.dtype.kind == "f")
     return Planes(values, shares, known, pixels if is_plain else values)
 

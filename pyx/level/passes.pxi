@@ -125,6 +125,8 @@ cdef struct Source:
     double re_scale
     double im_scale
 
+cdef Source nowhere  # zeros: a part is never imported
+
 
 cdef inline void load_point(const Source* source, const real* points, Py_ssize_t place, vector* re, vector* im,
                             int origin, vector like) noexcept nogil:
@@ -255,7 +257,7 @@ cdef inline void backward_passes(const Transform* transform, const Source* sourc
     cdef Py_ssize_t index, radix, n = 1, n_block = transform.n_points, n_over_all = passes_over_all(transform, like)
     cdef Py_ssize_t block, lanes = n_lanes(like)
     cdef const real* twiddles = <const real*> transform.twiddles
-    cdef const real* rest
+    cdef const real* rest = twiddles
     cdef Source own = source[0]
     for index in range(transform.n_radices):
         n *= transform.radices[index]

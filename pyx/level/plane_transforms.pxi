@@ -26,26 +26,26 @@ cdef inline vector some_of(const real* row, Py_ssize_t n, vector like) noexcept 
 cdef inline void take_columns(const PlaneTransform* transform, const real* plane, Py_ssize_t n_rows,
                               Py_ssize_t n_columns, real mean, Py_ssize_t column, real* points,
                               vector like) noexcept nogil:
-    """The transform down two blocks of columns less the mean; what lies beyond the plane is zero."""
+    """The transform down two blocks of columns less the mean; what lies beyond the plane is zero.
+
+    Two of each are added where they are taken apart, hence the halves. There is one way for planes with and without a
+    mean: a first pass that takes them from elsewhere might contract other products.
+    """
     cdef Py_ssize_t lanes = n_lanes(like), height = transform.down.n_points, row, left = n_columns - column
     cdef vector middle = broadcast(a_zero, like) + broadcast(mean, like)
-    cdef Source source
+    cdef vector re_middle = some_of(<const real*> &middle, left, like)  # nothing is taken off what is not there
+    cdef vector im_middle = some_of(<const real*> &middle, left - lanes, like)
     plane += column
-    if mean == 0 and n_rows == height > 1 and left >= 2 * lanes:
-        source.re, source.im, source.pitch = plane, plane + lanes, n_columns
-        source.re_scale = source.im_scale = 0.5  # two of each are added where they are taken apart
-        forward_passes(&transform.down, &source, points, True, like)
-        return
     for row in range(n_rows):
         if left >= 2 * lanes:
             (<vector*> points)[2 * row] = scaled(0.5, (<const vector*> plane)[0] - middle)
             (<vector*> points)[2 * row + 1] = scaled(0.5, (<const vector*> (plane + lanes))[0] - middle)
         else:
-            (<vector*> points)[2 * row] = scaled(0.5, some_of(plane, left, like) - middle)
-            (<vector*> points)[2 * row + 1] = scaled(0.5, some_of(plane + lanes, left - lanes, like) - middle)
+            (<vector*> points)[2 * row] = scaled(0.5, some_of(plane, left, like) - re_middle)
+            (<vector*> points)[2 * row + 1] = scaled(0.5, some_of(plane + lanes, left - lanes, like) - im_middle)
         plane += n_columns
     memset(points + 2 * n_rows * lanes, 0, 2 * (height - n_rows) * lanes * sizeof(real))
-    forward_passes(&transform.down, &source, points, False, like)
+    forward_passes(&transform.down, &nowhere, points, False, like)
 
 
 cdef inline void put_block(vector* re, vector* im, real* line, Py_ssize_t n, vector like) noexcept nogil:
@@ -95,12 +95,11 @@ cdef inline void plane_columns(const PlaneTransform* transform, const real* plan
 cdef inline void plane_lines(const PlaneTransform* transform, real* spectrum, Py_ssize_t first, Py_ssize_t end,
                              bint backward, vector like) noexcept nogil:
     cdef Py_ssize_t line = 2 * n_lanes(like) * transform.across.n_points, group
-    cdef Source source
     for group in range(first, end):
         if backward:
-            backward_passes(&transform.across, &source, spectrum + group * line, False, like)
+            backward_passes(&transform.across, &nowhere, spectrum + group * line, False, like)
         else:
-            forward_passes(&transform.across, &source, spectrum + group * line, False, like)
+            forward_passes(&transform.across, &nowhere, spectrum + group * line, False, like)
 
 
 cdef inline void take_block(const real* line, Py_ssize_t n, vector* re, vector* im, vector like) noexcept nogil:
@@ -140,14 +139,13 @@ cdef inline void put_together(const PlaneTransform* transform, const real* line,
 cdef inline void plane_back(const PlaneTransform* transform, const real* spectrum, const Kept* kept, real* plane,
                             real* points, Py_ssize_t first, Py_ssize_t end, vector like) noexcept nogil:
     cdef Py_ssize_t lanes = n_lanes(like), width = transform.across.n_points, pair, group, column
-    cdef Source source
     for pair in range(first, end):
         column = 2 * pair * lanes
         if is_kept(kept, column, 2 * lanes, width):
             for group in range(transform.groups):
                 put_together(transform, spectrum + 2 * lanes * (group * width + column), width - column, group, points,
                              like)
-            backward_passes(&transform.down, &source, points, False, like)
+            backward_passes(&transform.down, &nowhere, points, False, like)
             put_kept(transform, kept, points, column, plane, like)
 
 
