@@ -147,7 +147,7 @@ cdef class PlaneTransforms:
     def best_pairs(self, cnp.ndarray references, double[::1] means, cnp.ndarray moving, double[::1] other_means,
                    double[::1] norms, bint by_phase, double error, Py_ssize_t near, Py_ssize_t[:, ::1] best,
                    double[:, ::1] tops, double[:, :, ::1] around, cnp.ndarray workspace):
-        """The best shifts of pairs of planes as large as what is transformed, each in the workspace, from its pixels on.
+        """The best shifts of pairs of planes as large as what is transformed, each from its pixels on in the workspace.
 
         Parameters
         ----------
