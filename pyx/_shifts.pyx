@@ -16,6 +16,21 @@ from microkernels cimport IN_FLOAT32, IN_FLOAT64, TABLE_NAME, Kept, PlaneTransfo
 
 cnp.import_array()
 
+
+cdef double* doubles_of(cnp.ndarray numbers) except? NULL:
+    """The numbers of a plain array; typed views of arrays would make this module five times as large."""
+    if cnp.PyArray_TYPE(numbers) != cnp.NPY_DOUBLE or not cnp.PyArray_IS_C_CONTIGUOUS(numbers):
+        raise ValueError("numbers: they are not float64 that follow on each other")
+    return <double*> cnp.PyArray_DATA(numbers)
+
+
+cdef Py_ssize_t* indices_of(cnp.ndarray numbers) except? NULL:
+    """The same of indices."""
+    if cnp.PyArray_TYPE(numbers) != cnp.NPY_INTP or not cnp.PyArray_IS_C_CONTIGUOUS(numbers):
+        raise ValueError("numbers: they are not indices that follow on each other")
+    return <Py_ssize_t*> cnp.PyArray_DATA(numbers)
+
+
 include "engine/radices.pxi"
 include "shift_peaks.pxi"
 include "shift_staging.pxi"

@@ -80,33 +80,36 @@ cdef class PlaneTransforms:
             self.routines.plane_back(&self.plan, cnp.PyArray_DATA(spectrum), &kept, cnp.PyArray_DATA(plane), points,
                                      first, end)
 
-    def forward(self, cnp.ndarray planes, double[::1] means, cnp.ndarray spectra, cnp.ndarray workspace):
+    def forward(self, cnp.ndarray planes, cnp.ndarray means, cnp.ndarray spectra, cnp.ndarray workspace):
         """The transforms of planes (planes, rows, columns), each less its mean if they are as large as that."""
         cdef void* points = self.points(workspace)
         cdef Py_ssize_t plane, height = planes.shape[1], width = planes.shape[2]
         cdef const char* source = cnp.PyArray_BYTES(planes)
         cdef char* target = cnp.PyArray_BYTES(spectra)
+        cdef const double* less = doubles_of(means)
         with nogil:
             for plane in range(planes.shape[0]):
-                self.routines.plane_columns(&self.plan, source, height, width, means[plane], target, points, 0,
+                self.routines.plane_columns(&self.plan, source, height, width, less[plane], target, points, 0,
                                             self.n_pairs)
                 self.routines.plane_lines(&self.plan, target, 0, self.n_groups, False)
                 source += height * width * self.routines.item_bytes
                 target += self.spectrum_bytes()
 
     def backward(self, cnp.ndarray spectra, cnp.ndarray planes, cnp.ndarray workspace, Py_ssize_t first_row,
-                 Py_ssize_t first_column, double[::1] scales):
+                 Py_ssize_t first_column, cnp.ndarray scales):
         """The way back of spectra, which are overwritten, each multiplied by its scale, or all by the only one."""
         cdef void* points = self.points(workspace)
         cdef Py_ssize_t plane, n_planes = planes.shape[0]
         cdef char* source = cnp.PyArray_BYTES(spectra)
         cdef char* target = cnp.PyArray_BYTES(planes)
+        cdef const double* by = doubles_of(scales)
+        cdef bint is_one = scales.shape[0] == 1
         cdef Kept kept
         kept.first_row, kept.n_rows, kept.first_column = first_row, planes.shape[1], first_column
         kept.n_columns = planes.shape[2]
         with nogil:
             for plane in range(n_planes):
-                kept.scale = scales[plane if scales.shape[0] > 1 else 0]
+                kept.scale = by[0 if is_one else plane]
                 self.routines.plane_lines(&self.plan, source, 0, self.n_groups, True)
                 self.routines.plane_back(&self.plan, source, &kept, target, points, 0, self.n_pairs)
                 source += self.spectrum_bytes()
@@ -128,13 +131,14 @@ cdef class PlaneTransforms:
                                                other + (index if n_b > 1 else 0) * size, target + index * size,
                                                n_points, add)
 
-    def phases(self, cnp.ndarray spectra, double[::1] counts):
+    def phases(self, cnp.ndarray spectra, cnp.ndarray counts):
         """Turns spectra into their phases, the mean and faint ones 0; how many frequencies are left of each."""
         cdef Py_ssize_t index
         cdef char* place = cnp.PyArray_BYTES(spectra)
+        cdef double* found = doubles_of(counts)
         with nogil:
             for index in range(spectra.shape[0]):
-                counts[index] = self.routines.plane_phases(&self.plan, place)
+                found[index] = self.routines.plane_phases(&self.plan, place)
                 place += self.spectrum_bytes()
 
     def room(self, bint is_shared):
@@ -144,9 +148,9 @@ cdef class PlaneTransforms:
         return ((4 if is_shared else 2) * (2 * self.routines.lanes * self.n_groups * width)
                 + 2 * self.routines.lanes * height + others)
 
-    def best_pairs(self, cnp.ndarray references, double[::1] means, cnp.ndarray moving, double[::1] other_means,
-                   double[::1] norms, bint by_phase, double error, Py_ssize_t near, Py_ssize_t[:, ::1] best,
-                   double[:, ::1] tops, double[:, :, ::1] around, cnp.ndarray workspace):
+    def best_pairs(self, cnp.ndarray references, cnp.ndarray means, cnp.ndarray moving, cnp.ndarray other_means,
+                   cnp.ndarray norms, bint by_phase, double error, Py_ssize_t near, cnp.ndarray best,
+                   cnp.ndarray tops, cnp.ndarray around, cnp.ndarray workspace):
         """The best shifts of pairs of planes as large as what is transformed, each from its pixels on in the workspace.
 
         Parameters
@@ -167,6 +171,13 @@ cdef class PlaneTransforms:
         cdef char* memory = cnp.PyArray_BYTES(workspace)
         cdef char* product = memory + (2 if is_shared else 1) * size
         cdef char* scores = memory + (3 * size if is_shared else 0)
+        cdef const double* of_references = doubles_of(means)
+        cdef const double* of_moving = doubles_of(other_means)
+        cdef double* by = doubles_of(norms)
+        cdef double* found = doubles_of(tops)
+        cdef double* near_best = doubles_of(around)
+        cdef Py_ssize_t* shifts = indices_of(best)
+        cdef Py_ssize_t n_around = 9 if around.shape[0] > 0 else 0
         cdef Py_ssize_t[2] places
         cdef Circle circle
         if workspace.size < self.room(is_shared):
@@ -175,29 +186,29 @@ cdef class PlaneTransforms:
         with nogil:
             for index in range(best.shape[0]):
                 if index == 0 or n_references > 1:
-                    self.spectrum_of(one + index * plane_bytes, means[index if n_references > 1 else 0], memory,
+                    self.spectrum_of(one + index * plane_bytes, of_references[index], memory,
                                      circle.points)
                 if index == 0 or n_moving > 1:
-                    self.spectrum_of(other + index * plane_bytes, other_means[index if n_moving > 1 else 0],
+                    self.spectrum_of(other + index * plane_bytes, of_moving[index],
                                      memory + size, circle.points)
                 self.routines.multiply_spectra(memory, memory + size, product, self.n_groups * width, False)
                 if by_phase:
-                    norms[index] = self.routines.plane_phases(&self.plan, product)
+                    by[index] = self.routines.plane_phases(&self.plan, product)
                 else:
                     drop_mean(product, self.routines.lanes, self.routines.item_bytes)
-                self.scores_of(product, 1 / norms[index] if norms[index] > 0 else 0, scores, &circle)
+                self.scores_of(product, 1 / by[index] if by[index] > 0 else 0, scores, &circle)
                 if self.routines.item_bytes == 4:
                     best_of_map(<const float*> scores, &circle.axes, error, near, circle.highest, places,
-                                &tops[index, 0])
-                    if around.shape[0] > 0:
-                        take_around(<const float*> scores, &circle.axes, places, &around[index, 0, 0])
+                                found + 2 * index)
+                    if n_around > 0:
+                        take_around(<const float*> scores, &circle.axes, places, near_best + 9 * index)
                 else:
                     best_of_map(<const double*> scores, &circle.axes, error, near, circle.highest, places,
-                                &tops[index, 0])
-                    if around.shape[0] > 0:
-                        take_around(<const double*> scores, &circle.axes, places, &around[index, 0, 0])
-                best[index, 0] = circle.axes.row_shifts[places[0]]
-                best[index, 1] = circle.axes.column_shifts[places[1]]
+                                found + 2 * index)
+                    if n_around > 0:
+                        take_around(<const double*> scores, &circle.axes, places, near_best + 9 * index)
+                shifts[2 * index] = circle.axes.row_shifts[places[0]]
+                shifts[2 * index + 1] = circle.axes.column_shifts[places[1]]
 
     cdef void scores_of(self, char* spectrum, double scale, char* target, const Circle* circle) noexcept nogil:
         """The scores of all shifts from their spectrum, which is overwritten."""
@@ -212,17 +223,18 @@ cdef class PlaneTransforms:
                                     spectrum, points, 0, self.n_pairs)
         self.routines.plane_lines(&self.plan, spectrum, 0, self.n_groups, False)
 
-    def is_plain(self, cnp.ndarray plane, double[::1] mean):
+    def is_plain(self, cnp.ndarray plane, cnp.ndarray mean):
         """Whether all pixels are finite, of middling size and clearly not flat; writes their mean."""
         cdef double[3] found
         cdef Py_ssize_t n = plane.size
         cdef bint single = self.routines.item_bytes == 4
+        cdef double* middle = doubles_of(mean)
         with nogil:
             if single:
                 ends_and_sum(<const float*> cnp.PyArray_DATA(plane), n, found)
             else:
                 ends_and_sum(<const double*> cnp.PyArray_DATA(plane), n, found)
-        mean[0] = found[2] / n
+        middle[0] = found[2] / n
         return is_plain(found, n, single)
 
 

@@ -91,9 +91,9 @@ cdef void take_around(const real* scores, const MapAxes* axes, const Py_ssize_t*
         found[index] = score if score > -INFINITY else NAN
 
 
-def best_of_maps(cnp.ndarray scores, Py_ssize_t[::1] row_shifts, Py_ssize_t[::1] column_shifts, tuple circles,
-                 tuple offsets, double error, Py_ssize_t near, Py_ssize_t[:, ::1] best, double[:, ::1] tops,
-                 double[:, :, ::1] around):
+def best_of_maps(cnp.ndarray scores, cnp.ndarray row_shifts, cnp.ndarray column_shifts, tuple circles,
+                 tuple offsets, double error, Py_ssize_t near, cnp.ndarray best, cnp.ndarray tops,
+                 cnp.ndarray around):
     """Find the best of the shifts of each map, and the largest score that is not near it.
 
     Parameters
@@ -111,26 +111,29 @@ def best_of_maps(cnp.ndarray scores, Py_ssize_t[::1] row_shifts, Py_ssize_t[::1]
     cdef MapAxes axes
     cdef Py_ssize_t pair, size = scores.shape[1] * scores.shape[2]
     cdef const char* place = cnp.PyArray_BYTES(scores)
+    cdef Py_ssize_t* at = indices_of(best)
+    cdef double* found = doubles_of(tops)
+    cdef double* near_best = doubles_of(around)
     cdef double* highest
-    cdef bint single = scores.itemsize == 4
+    cdef bint single = scores.itemsize == 4, keeps = around.shape[0] > 0
     axes.n_rows, axes.n_columns = scores.shape[1], scores.shape[2]
     axes.row_circle, axes.column_circle = circles
     axes.row_offset, axes.column_offset = offsets
-    axes.row_shifts, axes.column_shifts = &row_shifts[0], &column_shifts[0]
+    axes.row_shifts, axes.column_shifts = indices_of(row_shifts), indices_of(column_shifts)
     highest = <double*> PyMem_Calloc(axes.n_rows, sizeof(double))
     if highest == NULL:
         raise MemoryError("workspace: the largest scores of rows cannot be allocated")
     with nogil:
         for pair in range(scores.shape[0]):
             if single:
-                best_of_map(<const float*> place, &axes, error, near, highest, &best[pair, 0], &tops[pair, 0])
-                if around.shape[0] > 0:
-                    take_around(<const float*> place, &axes, &best[pair, 0], &around[pair, 0, 0])
+                best_of_map(<const float*> place, &axes, error, near, highest, at + 2 * pair, found + 2 * pair)
+                if keeps:
+                    take_around(<const float*> place, &axes, at + 2 * pair, near_best + 9 * pair)
                 place += size * <Py_ssize_t> sizeof(float)
             else:
-                best_of_map(<const double*> place, &axes, error, near, highest, &best[pair, 0], &tops[pair, 0])
-                if around.shape[0] > 0:
-                    take_around(<const double*> place, &axes, &best[pair, 0], &around[pair, 0, 0])
+                best_of_map(<const double*> place, &axes, error, near, highest, at + 2 * pair, found + 2 * pair)
+                if keeps:
+                    take_around(<const double*> place, &axes, at + 2 * pair, near_best + 9 * pair)
                 place += size * <Py_ssize_t> sizeof(double)
     PyMem_Free(highest)
 
@@ -211,7 +214,7 @@ cdef void vertex_of_gaussian(const double* around, double* found) noexcept nogil
         found[1] = within((rows[4][6] * rows[1][6] - 2 * rows[3][6] * rows[2][6]) / determinant)
 
 
-def vertices_of(double[:, :, ::1] around, bint gaussian, double[:, ::1] found):
+def vertices_of(cnp.ndarray around, bint gaussian, cnp.ndarray found):
     """Find how far beside the best scores vertices lie, of parabolas or of Gaussians.
 
     Parameters
@@ -221,16 +224,19 @@ def vertices_of(double[:, :, ::1] around, bint gaussian, double[:, ::1] found):
     found : written, (pairs, 2), at most half a pixel; along an axis where a neighbour is missing 0.
     """
     cdef Py_ssize_t pair, axis, known
-    cdef const double* own
+    cdef const double* own = doubles_of(around)
+    cdef double* fractions = doubles_of(found)
     cdef double before, middle, behind
     with nogil:
         for pair in range(around.shape[0]):
-            own, known = &around[pair, 0, 0], 0
+            known = 0
             for axis in range(2):
                 before, middle, behind = own[1 if axis == 0 else 3], own[4], own[7 if axis == 0 else 5]
                 if gaussian and before > 0 and middle > 0 and behind > 0:
                     known += 1
                     before, middle, behind = log(before), log(middle), log(behind)
-                found[pair, axis] = vertex(before, middle, behind)
+                fractions[axis] = vertex(before, middle, behind)
             if known == 2:
-                vertex_of_gaussian(own, &found[pair, 0])
+                vertex_of_gaussian(own, fractions)
+            own += 9
+            fractions += 2

@@ -11,7 +11,7 @@ cdef void gather_row(const real* rows, Py_ssize_t pitch, Py_ssize_t n_rows, cons
             target += width
 
 
-def gather_windows(cnp.ndarray image, Py_ssize_t[::1] firsts, cnp.ndarray windows):
+def gather_windows(cnp.ndarray image, cnp.ndarray firsts, cnp.ndarray windows):
     """Copy windows that are as high as an image.
 
     Parameters
@@ -22,12 +22,13 @@ def gather_windows(cnp.ndarray image, Py_ssize_t[::1] firsts, cnp.ndarray window
     """
     cdef Py_ssize_t n_rows = image.shape[0] * image.shape[1], pitch = image.shape[2], width = windows.shape[3]
     cdef bint single = image.itemsize == 4
+    cdef const Py_ssize_t* begins = indices_of(firsts)
     with nogil:
         if single:
-            gather_row(<const float*> cnp.PyArray_DATA(image), pitch, n_rows, &firsts[0], firsts.shape[0], width,
+            gather_row(<const float*> cnp.PyArray_DATA(image), pitch, n_rows, begins, firsts.shape[0], width,
                        <float*> cnp.PyArray_DATA(windows))
         else:
-            gather_row(<const double*> cnp.PyArray_DATA(image), pitch, n_rows, &firsts[0], firsts.shape[0], width,
+            gather_row(<const double*> cnp.PyArray_DATA(image), pitch, n_rows, begins, firsts.shape[0], width,
                        <double*> cnp.PyArray_DATA(windows))
 
 
@@ -55,17 +56,18 @@ cdef void ends_and_sum(const real* numbers, Py_ssize_t n, double* found) noexcep
     found[0], found[1], found[2] = least[0], most[0], sums[0]
 
 
-def ends_and_sums(cnp.ndarray rows, double[:, ::1] found):
+def ends_and_sums(cnp.ndarray rows, cnp.ndarray found):
     """Write the least and the greatest number and the sum of each row, of float32 or float64."""
     cdef Py_ssize_t row, n = rows.shape[1]
     cdef const void* place = cnp.PyArray_DATA(rows)
+    cdef double* numbers = doubles_of(found)
     cdef bint single = rows.itemsize == 4
     with nogil:
         for row in range(rows.shape[0]):
             if single:
-                ends_and_sum(<const float*> place + row * n, n, &found[row, 0])
+                ends_and_sum(<const float*> place + row * n, n, numbers + 3 * row)
             else:
-                ends_and_sum(<const double*> place + row * n, n, &found[row, 0])
+                ends_and_sum(<const double*> place + row * n, n, numbers + 3 * row)
 
 
 cdef double squares_about(const real* numbers, Py_ssize_t n, real mean) noexcept nogil:
@@ -87,14 +89,16 @@ cdef double squares_about(const real* numbers, Py_ssize_t n, real mean) noexcept
     return sums[0]
 
 
-def sums_of_squares(cnp.ndarray rows, double[::1] means, double[::1] sums):
+def sums_of_squares(cnp.ndarray rows, cnp.ndarray means, cnp.ndarray sums):
     """Write the sums of squares of rows of float32 or float64, each less its mean."""
     cdef Py_ssize_t row, n = rows.shape[1]
     cdef const void* place = cnp.PyArray_DATA(rows)
+    cdef const double* less = doubles_of(means)
+    cdef double* found = doubles_of(sums)
     cdef bint single = rows.itemsize == 4
     with nogil:
         for row in range(rows.shape[0]):
             if single:
-                sums[row] = squares_about(<const float*> place + row * n, n, <float> means[row])
+                found[row] = squares_about(<const float*> place + row * n, n, <float> less[row])
             else:
-                sums[row] = squares_about(<const double*> place + row * n, n, means[row])
+                found[row] = squares_about(<const double*> place + row * n, n, less[row])
