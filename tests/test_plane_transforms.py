@@ -85,6 +85,13 @@ def test_products_and_phases_are_those_of_lines(level, dtype):
     assert (wanted[0] == 30 * 24 - 1).all()
 
 
+def test_others_are_done_line_by_line():
+    for lengths in ((14, 64), (8, 64), (4096, 64), (64,), (16, 16, 16)):
+        assert isinstance(transforms_of(lengths, np.dtype("f4")), Lines)
+    for lengths in ((16, 1), (16, 100_000), (2048, 128)):
+        assert isinstance(transforms_of(lengths, np.dtype("f4")), Planes)
+
+
 def test_a_workspace_that_is_too_small_is_refused():
     transforms = PlaneTransforms(_dispatch.current().table, "f4", 32, 32)
     planes, spectra = np.zeros((1, 32, 32), "f4"), np.zeros((1, *transforms.shape), "f4")

@@ -20,6 +20,9 @@ Doubles = npt.NDArray[np.float64]
 LEAST_ROWS = 16
 """Rows from which on vectors hold enough: half of the rows of frequencies are in the lanes."""
 
+TALLEST = 16
+"""Rows for each column up to which a worker's columns of points are few beside a plane."""
+
 
 class Planes:
     """The transforms of real planes of two axes; what the methods do is said by `Lines`.
@@ -154,6 +157,8 @@ def transforms_of(lengths: Sequence[int], dtype: np.dtype[Any]) -> Lines | Plane
 @remembered(32)
 def prepared(lengths: tuple[int, ...], dtype: np.dtype[Any], level: str) -> Lines | Planes:
     """The same, remembered by the level."""
-    if len(lengths) == 2 and lengths[0] >= LEAST_ROWS and all(map(is_smooth, lengths)):
-        return Planes((lengths[0], lengths[1]), dtype)
+    if len(lengths) == 2 and all(map(is_smooth, lengths)):
+        height, width = lengths
+        if LEAST_ROWS <= height <= TALLEST * width:
+            return Planes((height, width), dtype)
     return Lines(lengths, dtype)
