@@ -228,7 +228,10 @@ def test_windows_of_zeros_give_exactly_zero(dtype, taps, dilation, bias):
         seen = np.abs(images).sum(axis=3, keepdims=True).real.astype(np.float64)
         reached = xcorr.correlate(seen, ones, dilation=dilation)[..., 0] > 0
         assert np.all(response[~reached] == (bias or 0))
-        assert np.mean(response[reached] == (bias or 0)) < 0.02  # a sum in thousands is 0 by chance
+        zero = reached[..., np.newaxis] & (response == (bias or 0))
+        if zero.any():  # as one random sum in some millions is, but for the roundings
+            allowed = allowed_error(images, kernels, {"dilation": dilation})
+            assert np.all(np.abs(fast_correlate(images, kernels, dilation=dilation))[zero] <= allowed[zero])
 
 
 @pytest.mark.parametrize("power", [0, 3, 20, 30])
