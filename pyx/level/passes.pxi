@@ -222,8 +222,8 @@ cdef inline Py_ssize_t passes_over_all(const Transform* transform, vector like) 
     return index
 
 
-cdef inline void forward_passes(const Transform* transform, const Source* source, real* points, bint scale,
-                                vector like) noexcept nogil:
+cdef void forward_passes(const Transform* transform, const Source* source, real* points, bint scale,
+                         vector like) noexcept nogil:
     """A line of points into its spectrum; with `scale` they come from `source`."""
     cdef Py_ssize_t index, radix, n = transform.n_points, block, n_over_all = passes_over_all(transform, like)
     cdef Py_ssize_t n_rest, n_block
@@ -251,8 +251,8 @@ cdef inline void forward_passes(const Transform* transform, const Source* source
         points += 2 * n_block * n_lanes(like)
 
 
-cdef inline void backward_passes(const Transform* transform, const Source* source, real* points, bint multiply,
-                                 vector like) noexcept nogil:
+cdef void backward_passes(const Transform* transform, const Source* source, real* points, bint multiply,
+                          vector like) noexcept nogil:
     """The way back, without division by the number of points; with `multiply` they are the product of `source`."""
     cdef Py_ssize_t index, radix, n = 1, n_block = transform.n_points, n_over_all = passes_over_all(transform, like)
     cdef Py_ssize_t block, lanes = n_lanes(like)
