@@ -77,10 +77,10 @@ MODULES = ("_engine", "_peaks", "_scores", "_shifts", "_integers", "_indices", "
 # feeds one fused multiply-add wherever the level has it, so that all forms round alike; a tile is a loop of literal
 # length that has to unroll into registers. What is not declared inline stays a function of its own, as the compiler's
 # time grows faster than the length of a function.
-COMMON_FLAGS = ["-g", "-O1"] if DEBUG or SANITIZE else ["-O3", "-g0"]
+COMMON_FLAGS = ["-g1", "-O1"] if DEBUG or SANITIZE else ["-O3", "-g0"]
 
 # Of modules whose loops are the levels' or wait for memory: a fifth smaller.
-GLUE, GLUE_FLAGS = ("_scores", "_memory", "_cpu"), [] if DEBUG or SANITIZE else ["-O2"]
+GLUE, GLUE_FLAGS = ("_scores", "_shifts", "_indices", "_memory", "_cpu"), [] if DEBUG or SANITIZE else ["-O2"]
 
 LEVEL_FLAGS = [
     "-ffp-contract=fast",
