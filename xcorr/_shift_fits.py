@@ -22,11 +22,17 @@ def between(around: Doubles, how: str) -> Doubles:
 
     Along an axis where a neighbour is missing it is 0.
     """
+    if around.ndim != 3:
+        return fitted_slowly(around, how)
+    found = np.zeros((len(around), 2))
+    vertices_of(around, how == "gaussian", found)
+    return found
+
+
+def fitted_slowly(around: Doubles, how: str) -> Doubles:
+    """The same of any number of axes."""
     n_axes = around.ndim - 1
     found = np.zeros((len(around), n_axes))
-    if n_axes == 2:
-        vertices_of(around, how == "gaussian", found)
-        return found
     lines = [lines_of(around, axis) for axis in range(n_axes)]
     for axis, line in enumerate(lines):
         found[:, axis] = vertex(line)
