@@ -10,7 +10,7 @@ and order.
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport INFINITY, NAN, fabs, log, sqrt
+from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp, log, sqrt
 from libc.string cimport memcpy, memset
 from microkernels cimport IN_FLOAT32, IN_FLOAT64, TABLE_NAME, Kept, PlaneTransform, Routines, Transform, real
 
@@ -35,6 +35,7 @@ include "engine/radices.pxi"
 include "shift_peaks.pxi"
 include "shift_staging.pxi"
 include "planes.pxi"
+include "window_pairs.pxi"
 
 cdef struct Image:
     const double* pixels

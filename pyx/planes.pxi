@@ -174,15 +174,12 @@ cdef class PlaneTransforms:
         cdef const double* of_references = doubles_of(means)
         cdef const double* of_moving = doubles_of(other_means)
         cdef double* by = doubles_of(norms)
-        cdef double* found = doubles_of(tops)
-        cdef double* near_best = doubles_of(around)
-        cdef Py_ssize_t* shifts = indices_of(best)
-        cdef Py_ssize_t n_around = 9 if around.shape[0] > 0 else 0
-        cdef Py_ssize_t[2] places
+        cdef Found found
         cdef Circle circle
         if workspace.size < self.room(is_shared):
             raise ValueError("workspace: it does not hold the spectra and the scores of a pair")
         lay_out_circle(&circle, height, width, memory + (4 if is_shared else 2) * size)
+        lay_out_found(&found, best, tops, around)
         with nogil:
             for index in range(best.shape[0]):
                 if index == 0 or n_references > 1:
@@ -197,18 +194,7 @@ cdef class PlaneTransforms:
                 else:
                     drop_mean(product, self.routines.lanes, self.routines.item_bytes)
                 self.scores_of(product, 1 / by[index] if by[index] > 0 else 0, scores, &circle)
-                if self.routines.item_bytes == 4:
-                    best_of_map(<const float*> scores, &circle.axes, error, near, circle.highest, places,
-                                found + 2 * index)
-                    if n_around > 0:
-                        take_around(<const float*> scores, &circle.axes, places, near_best + 9 * index)
-                else:
-                    best_of_map(<const double*> scores, &circle.axes, error, near, circle.highest, places,
-                                found + 2 * index)
-                    if n_around > 0:
-                        take_around(<const double*> scores, &circle.axes, places, near_best + 9 * index)
-                shifts[2 * index] = circle.axes.row_shifts[places[0]]
-                shifts[2 * index + 1] = circle.axes.column_shifts[places[1]]
+                find_in_circle(scores, self.routines.item_bytes == 4, &circle, error, near, &found, index)
 
     cdef void scores_of(self, char* spectrum, double scale, char* target, const Circle* circle) noexcept nogil:
         """The scores of all shifts from their spectrum, which is overwritten."""
@@ -235,7 +221,7 @@ cdef class PlaneTransforms:
             else:
                 ends_and_sum(<const double*> cnp.PyArray_DATA(plane), n, found)
         middle[0] = found[2] / n
-        return is_plain(found, n, single)
+        return are_plain(found[0], found[1], middle[0], n, single)
 
 
 # What is known of the scores of all shifts of a circle, and room for what they take.
@@ -262,20 +248,50 @@ cdef void lay_out_circle(Circle* circle, Py_ssize_t height, Py_ssize_t width, ch
         shifts[height + index] = index - width if index > width // 2 else index
 
 
+# Where the best shifts of pairs are written, their scores, and what is around these, if that is asked for.
+cdef struct Found:
+    Py_ssize_t* shifts
+    double* tops
+    double* around
+
+
+cdef int lay_out_found(Found* found, cnp.ndarray best, cnp.ndarray tops, cnp.ndarray around) except -1:
+    found.shifts, found.tops, found.around = indices_of(best), doubles_of(tops), NULL
+    if around.shape[0] > 0:
+        found.around = doubles_of(around)
+    return 0
+
+
+cdef void find_in_circle(const char* scores, bint single, const Circle* circle, double error, Py_ssize_t near,
+                         const Found* found, Py_ssize_t pair) noexcept nogil:
+    """The best shift of one pair."""
+    cdef Py_ssize_t[2] places
+    if single:
+        best_of_map(<const float*> scores, &circle.axes, error, near, circle.highest, places, found.tops + 2 * pair)
+        if found.around != NULL:
+            take_around(<const float*> scores, &circle.axes, places, found.around + 9 * pair)
+    else:
+        best_of_map(<const double*> scores, &circle.axes, error, near, circle.highest, places, found.tops + 2 * pair)
+        if found.around != NULL:
+            take_around(<const double*> scores, &circle.axes, places, found.around + 9 * pair)
+    found.shifts[2 * pair] = circle.axes.row_shifts[places[0]]
+    found.shifts[2 * pair + 1] = circle.axes.column_shifts[places[1]]
+
+
 cdef inline void drop_mean(char* spectrum, Py_ssize_t lanes, Py_ssize_t item_bytes) noexcept nogil:
     """Sets frequency 0 to 0, the first lane of the first point."""
     memset(spectrum, 0, item_bytes)
     memset(spectrum + lanes * item_bytes, 0, item_bytes)
 
 
-cdef bint is_plain(const double* found, Py_ssize_t n, bint single) noexcept nogil:
-    """Whether pixels, whose least, greatest and sum these are, are finite, of middling size and clearly not flat."""
-    cdef double largest = max(fabs(found[0]), fabs(found[1]))
+cdef bint are_plain(double least, double greatest, double mean, Py_ssize_t n, bint single) noexcept nogil:
+    """Whether pixels are finite, as their mean then is, of middling size and clearly not flat."""
+    cdef double largest = max(fabs(least), fabs(greatest))
     cdef double few = 2.0**-20 if single else 2.0**-49
-    if not fabs(found[2]) < INFINITY:
+    if not fabs(mean) < INFINITY:
         return False
     return 2.0**-15 <= largest <= (2.0**15 if single else 2.0**100) and (
-        found[1] - found[0] > few * largest * sqrt(2.0 * n))
+        greatest - least > few * largest * sqrt(2.0 * n))
 
 
 cdef void fill_places(const Transform* transform, int* places) noexcept:

@@ -156,6 +156,21 @@ def test_max_shift_bounds_each_axis(score):
             assert found.score < 0.9
 
 
+IDENTICAL = (
+    {},
+    {"taper": "hann"},
+    {"score": "correlation", "taper": 0.5},
+    {"window": 24},
+    {"window": 24, "score": "correlation"},
+)
+
+
+@for_each(("dtype", "words"), [(dtype, words) for dtype in ("f4", "f8") for words in IDENTICAL])
+def test_identical_images_score_1(dtype, words):
+    for image in random_generator("identical", dtype).standard_normal((25, 48, 48)).astype(dtype):
+        assert (xcorr.register(image, image, **words).score == 1).all()
+
+
 def test_the_shift_may_be_wrong_under_phase_where_edges_do_not_meet_and_a_taper_helps():
     scene = ndimage.gaussian_filter(random_generator("register taper").standard_normal((300, 300)), 4)
     a, b = scene[60:188, 60:188], scene[65:193, 63:191]

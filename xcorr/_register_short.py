@@ -9,6 +9,7 @@ import numpy.typing as npt
 from xcorr import _dispatch
 from xcorr._plane_transforms import Planes, prepared
 from xcorr._shift_at_once import NOTHING, best_of_pairs
+from xcorr._shift_maps import error_of
 
 Doubles = npt.NDArray[np.float64]
 
@@ -36,4 +37,5 @@ def register_short(references: Any, moving: Any) -> tuple[Doubles, Doubles, Doub
         return None
     top, second = tops[0].tolist()
     ratio = (top / second if second > 0 else math.inf) if top > 0 else 0.0
-    return shifts[0].astype(np.float64), np.array(min(max(top, -1.0), 1.0)), np.array(ratio)
+    score = 1.0 if top >= 1 - error_of(shape, dtype) else max(top, -1.0)
+    return shifts[0].astype(np.float64), np.array(score), np.array(ratio)

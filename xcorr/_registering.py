@@ -13,7 +13,7 @@ from xcorr._register_settings import RegisterSettings
 from xcorr._shift_at_once import are_done_at_once, best_at_once
 from xcorr._shift_axes import Along, circle, line
 from xcorr._shift_fits import between
-from xcorr._shift_maps import Maps, along, circular_maps, lead_of
+from xcorr._shift_maps import Maps, along, circular_maps, error_of, lead_of
 from xcorr._shift_overlaps import overlap_maps
 from xcorr._shift_peaks import Best, find
 from xcorr._shift_scores import scores_at
@@ -90,20 +90,35 @@ def compare(reference: Side, moving: Side, axes: tuple[Along, ...], settings: Re
             maps = overlap_maps(reference, moving, axes, settings.min_overlap)
         best = find(maps.scores, axes, lead_of(reference.transforms.lengths, maps.scores.dtype), reach)
         maps = maps._replace(scores=best.around)
-    unit = float(np.finfo(reference.planes.values.dtype).eps)
-    shifts, scores, known = best.shifts.astype(np.float64), best.scores.copy(), best.scores > -inf
-    if exact and settings.score != "phase":
+    if exact and not by_phase:
+        known = best.scores > -inf
         scores = scores_at(reference.planes, moving.planes, best.shifts, known, settings.is_circular)
+    else:
+        scores = whole_if_near(best.scores, axes, reference.planes.values.dtype)
+    parts: Any = 0.0
     if isinstance(settings.subpixel, str):
-        shifts += between(best.around, settings.subpixel)
+        parts = between(best.around, settings.subpixel)
     elif upsampling > 1:
+        unit = float(np.finfo(reference.planes.values.dtype).eps)
         parts, own = fractions_of(reference, maps, axes, best, upsampling, unit)
-        shifts += parts
         scores = np.where(parts.any(axis=1), own, scores)
+    return settled(best, axes, scores, parts)
+
+
+def settled(best: Best, axes: tuple[Along, ...], scores: Doubles, parts: Any) -> Found:
+    """What is found from the best whole shifts, their scores, and fractions of a pixel."""
+    known = best.scores > -inf
+    shifts = best.shifts + parts
     for number, axis in enumerate(axes):
         shifts[:, number] = np.clip(shifts[:, number] + axis.offset, -axis.most, axis.most)
     shifts[~known], scores[~known] = np.nan, 0
     return Found(shifts, np.clip(scores, -1, 1), np.where(known, best.ratios, 0))
+
+
+def whole_if_near(scores: Doubles, axes: tuple[Along, ...], dtype: np.dtype[Any]) -> Doubles:
+    """Scores, 1 where only rounding tells them from it: those of identical images are."""
+    error = error_of(tuple(axis.length for axis in axes), dtype)
+    return np.where(scores >= 1 - error, 1.0, scores)
 
 
 def fractions_of(

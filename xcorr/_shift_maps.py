@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from xcorr._cache import remembered
 from xcorr._shift_axes import Along
+from xcorr._shift_lanes import Pairs
 from xcorr._shift_sides import Side
 
 Array = npt.NDArray[Any]
@@ -84,6 +85,8 @@ def norms_of(reference: Side, moving: Side, axes: Axes) -> Doubles:
 def circular_maps(reference: Side, moving: Side, axes: Axes, is_phase: bool, keeps: bool) -> Maps:
     """Scores by phase, or by the correlation of images that go on at their other edges, where all pixels count."""
     transforms = reference.transforms
+    if reference.in_lanes is not None and not keeps:
+        return window_maps(reference, moving, axes, is_phase)
     norms = None if is_phase else norms_of(reference, moving, axes)
     spectra: Any = None
     for channel in range(reference.n_channels):
@@ -100,3 +103,12 @@ def circular_maps(reference: Side, moving: Side, axes: Axes, is_phase: bool, kee
     if not known.all():
         scores[~known] = -np.inf
     return Maps(scores, kept, norms)
+
+
+def window_maps(reference: Side, moving: Side, axes: Axes, is_phase: bool) -> Maps:
+    """The same of pairs of windows."""
+    assert reference.in_lanes is not None
+    pairs = Pairs(reference.in_lanes, reference.windowed(), moving.windowed())
+    scores = pairs.scores(axes, is_phase)
+    scores[~(reference.known & moving.known & (pairs.norms > 0))] = -np.inf
+    return Maps(scores, None, pairs.norms)

@@ -1,5 +1,6 @@
 """One of both operands, some images of it, and their transforms, which are made when they are asked for."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy.typing as npt
 
 from xcorr._plane_transforms import transforms_of
 from xcorr._shift_axes import Along
+from xcorr._shift_lanes import Windowed, windows_in_lanes
 from xcorr._staged_planes import Planes, square_sums
 
 Array = npt.NDArray[Any]
@@ -23,14 +25,22 @@ class Side:
     is_masked : whether one of both operands has a mask.
     n_workers : by which transforms are made.
     is_kept : whether it is used again, so that it may not be overwritten.
+    are_windows : whether there is one of either side for each pair, of one size.
     """
 
     def __init__(
-        self, planes: Planes, axes: tuple[Along, ...], is_masked: bool, n_workers: int, is_kept: bool = False
+        self,
+        planes: Planes,
+        axes: tuple[Along, ...],
+        is_masked: bool,
+        n_workers: int,
+        is_kept: bool = False,
+        are_windows: bool = False,
     ) -> None:
         self.planes, self.is_masked = planes, is_masked
         self.transforms = transforms_of([axis.length for axis in axes], planes.values.dtype)
         self.n_workers, self.is_kept = n_workers, is_kept
+        self.in_lanes = windows_in_lanes(axes, planes.values.dtype) if are_windows and not is_masked else None
         self.known, self.n_channels = planes.known, planes.values.shape[1]
         self.spectra: dict[tuple[str, int], Array] = {}
         self.norms: dict[str, Doubles] = {}
@@ -70,6 +80,11 @@ class Side:
         """The means of a channel that have not been taken off, if so it is."""
         means = self.planes.means
         return None if means is None else np.ascontiguousarray(means[:, channel])
+
+    def windowed(self) -> Windowed:
+        """The images as windows that follow on each other."""
+        values = self.planes.values
+        return Windowed(values, np.arange(len(values)) * prod(values.shape[1:]))
 
     def energy(self) -> Doubles:
         """The sums of squares of each image's channels together."""

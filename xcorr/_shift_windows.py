@@ -14,10 +14,23 @@ import numpy.typing as npt
 from xcorr import _workers
 from xcorr._engine import go_on
 from xcorr._register_settings import RegisterSettings
-from xcorr._registering import Found, Operand, axes_of, bytes_of_pair, compare, masks_of, type_of
+from xcorr._registering import (
+    Found,
+    Operand,
+    axes_of,
+    bytes_of_pair,
+    compare,
+    masks_of,
+    settled,
+    type_of,
+    whole_if_near,
+)
+from xcorr._shift_at_once import best_in_lanes
 from xcorr._shift_axes import Along
+from xcorr._shift_fits import between
+from xcorr._shift_lanes import MOST_BYTES, Pairs, Windowed, windows_in_lanes
 from xcorr._shift_sides import Side
-from xcorr._shifts import gather_windows
+from xcorr._shifts import WindowTransforms, gather_windows
 from xcorr._staged_planes import stage, what_counts
 
 Array = npt.NDArray[Any]
@@ -28,6 +41,9 @@ AT_ONCE = 2**23
 
 32x32 windows by "zncc" take 1.5 times as long with 2**21. 2026-11-27, AMD EPYC (Zen 3).
 """
+
+IN_PLACE = 2**21
+"""Bytes of the windows that one worker does at once where they lie in their images."""
 
 INDICES = 16
 """Bytes of the places of one window's pixel, and whether it is there."""
@@ -61,6 +77,7 @@ class Windows:
         self.before = tuple((search - window) // 2 for window, search in zip(*self.sizes, strict=True))
         self.is_masked, self.has_shares = masks_of(self.operands, settings)
         self.dtype = type_of(self.operands, settings, self.is_masked)
+        self.in_place = self.transforms_in_place()
 
     def axes(self, is_masked: bool) -> tuple[Along, ...]:
         """The shifts along each axis."""
@@ -82,18 +99,25 @@ class Windows:
         return inside
 
     def parts(self) -> Iterator[Part]:
-        """All windows of all pairs, as many at once as fit."""
+        """All windows of all pairs, as many at once as fit: whole rows of the grid, or parts of one row."""
         windows = np.arange(prod(self.grid))
         kinds = [(windows, True)] if self.is_masked else []
         if not self.is_masked:
             inside = self.lies_inside(windows)
             kinds = [(windows[inside], False), (windows[~inside], True)]
         for own, is_masked in kinds:
-            at_once = max(1, AT_ONCE // self.bytes_of_window(is_masked))
+            at_once, lines = max(1, AT_ONCE // self.bytes_of_window(is_masked)), [own]
+            if self.in_place is not None and not is_masked:
+                at_once = max(1, IN_PLACE // (self.dtype.itemsize * prod(self.sizes[0])))
+            if len(own) == len(windows) and at_once < self.grid[-1]:
+                lines = np.split(own, len(own) // self.grid[-1])
+            elif len(own) == len(windows):
+                at_once -= at_once % self.grid[-1]
             for pair in range(self.n_pairs):
-                yield from (
-                    Part(pair, own[first : first + at_once], is_masked) for first in range(0, len(own), at_once)
-                )
+                for line in lines:
+                    yield from (
+                        Part(pair, line[first : first + at_once], is_masked) for first in range(0, len(line), at_once)
+                    )
 
     def bytes_of_window(self, is_masked: bool) -> int:
         """Bytes that one window needs at most."""
@@ -109,7 +133,7 @@ class Windows:
         windows = self.gathered_floats(part, is_moving)
         if windows is not None:
             planes = stage(windows, None, weights, self.dtype, settings.score == "zncc", element, settings.is_circular)
-            return Side(planes, axes, False, 1, False)
+            return Side(planes, axes, False, 1, are_windows=True)
         places, inside = self.places(part.windows, is_moving)
         pixels = gathered(operand.pixels[min(part.pair, len(operand) - 1)], places)
         mask: Any = None
@@ -121,7 +145,7 @@ class Windows:
                 own = operand.mask[min(part.pair, len(operand.mask) - 1)]
                 mask = mask * what_counts(gathered(own, places))
         planes = stage(pixels, mask, weights, self.dtype, settings.score == "zncc")
-        return Side(planes, axes, part.is_masked, 1, part.is_masked)
+        return Side(planes, axes, part.is_masked, 1, part.is_masked, are_windows=True)
 
     def gathered_floats(self, part: Part, is_moving: bool) -> Any:
         """Windows that lie inside of an image, in floats, those of a row from the rows that they are in; else None."""
@@ -153,6 +177,35 @@ class Windows:
             places.append(np.clip(own, 0, size - 1))
         return places, inside
 
+    def transforms_in_place(self) -> WindowTransforms | None:
+        """The transforms of windows that lie in their images, where nothing else is asked for than the best shift."""
+        settings, axes = self.settings, self.axes(False)
+        upsamples, is_weighted = isinstance(settings.subpixel, int), settings.taper is not None
+        if not settings.is_circular or upsamples or is_weighted or not all(axis.is_whole for axis in axes):
+            return None
+        return windows_in_lanes(axes, self.dtype)
+
+    def find_where_they_lie(
+        self, part: Part, axes: tuple[Along, ...], transforms: WindowTransforms, found: Found
+    ) -> Indices:
+        """Finds the shifts of plain windows in the part of their images that they lie in; which ones are left."""
+        settings = self.settings
+        pairs = Pairs(transforms, self.windowed(part, False), self.windowed(part, True))
+        best = best_in_lanes(pairs, axes, True, settings.score == "phase", int(settings.subpixel is not None))
+        parts = 0.0 if settings.subpixel is None else between(best.around, str(settings.subpixel))
+        put(found, part, settled(best, axes, whole_if_near(best.scores, axes, self.dtype), parts))
+        return part.windows[~pairs.are_plain]
+
+    def windowed(self, part: Part, is_moving: bool) -> Windowed:
+        """Windows of one side in the part of the image that they lie in, as floats."""
+        operand, (height, width) = self.operands[is_moving], self.sizes[is_moving]
+        rows, columns = self.firsts(part.windows, is_moving)
+        pixels = operand.pixels[min(part.pair, len(operand) - 1)]
+        top, left = int(rows[0]), int(columns.min())
+        band = pixels[np.newaxis, :, top : int(rows[-1]) + height, left : int(columns.max()) + width]
+        band = np.ascontiguousarray(band, self.dtype)
+        return Windowed(band, (rows - top) * band.shape[3] + (columns - left))
+
     def run(self) -> Found:
         """All windows, a worker some of them."""
         n_axes, n_windows = len(self.grid), prod(self.grid)
@@ -166,14 +219,24 @@ class Windows:
             go_on()
             part = parts[task]
             own_axes = axes[part.is_masked]
-            sides = [self.side(part, is_moving, own_axes) for is_moving in (False, True)]
-            own = compare(sides[0], sides[1], own_axes, self.settings, False)
-            for target, numbers in zip(found, own, strict=True):
-                target[part.pair, part.windows] = numbers
+            left = part.windows
+            if self.in_place is not None and not part.is_masked:
+                left = self.find_where_they_lie(part, own_axes, self.in_place, found)
+            if len(left):
+                part = part._replace(windows=left)
+                sides = [self.side(part, is_moving, own_axes) for is_moving in (False, True)]
+                put(found, part, compare(sides[0], sides[1], own_axes, self.settings, False))
 
-        n_outer = min(self.n_workers, max(1, _workers.WORKSPACE_LIMIT // self.bytes_of_window(True)))
+        most = max(self.bytes_of_window(True), AT_ONCE) + MOST_BYTES
+        n_outer = min(self.n_workers, max(1, _workers.WORKSPACE_LIMIT // most))
         _workers.prepare(some, len(parts), n_outer)
         return found
+
+
+def put(found: Found, part: Part, own: Found) -> None:
+    """Puts what has been found of some windows into its place."""
+    for target, numbers in zip(found, own, strict=True):
+        target[part.pair, part.windows] = numbers
 
 
 def gathered(image: Array, places: list[Indices]) -> Array:

@@ -67,3 +67,35 @@ class PlaneTransforms:
     ) -> None: ...
     def multiply(self, a: Array, b: Array, product: Array, add: bool) -> None: ...
     def phases(self, spectra: Array, counts: Array) -> None: ...
+
+class WindowTransforms:
+    def __init__(self, table: Any, summed: str, height: int, width: int) -> None: ...
+    def room(self) -> int: ...
+    def scores(
+        self,
+        by_phase: bool,
+        a: Array,
+        a_firsts: Array,
+        b: Array,
+        b_firsts: Array,
+        scores: Array,
+        norms: Array,
+        plain: Array,
+        workspace: Array,
+    ) -> None: ...
+    def best_pairs(
+        self,
+        by_phase: bool,
+        a: Array,
+        a_firsts: Array,
+        b: Array,
+        b_firsts: Array,
+        error: float,
+        near: int,
+        best: Array,
+        tops: Array,
+        around: Array,
+        norms: Array,
+        plain: Array,
+        workspace: Array,
+    ) -> None: ...

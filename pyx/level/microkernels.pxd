@@ -288,6 +288,45 @@ ctypedef void (*MultiplySpectra)(const void* a, const void* b, void* product, Py
 # frequencies are left.
 ctypedef double (*PlanePhases)(const PlaneTransform*, void* spectrum) noexcept nogil
 
+# The transforms of pairs of small windows, the lanes over pairs. A spectrum has half of the columns of frequencies and
+# one, in order, and of each the rows in the order that the passes leave: vectors of real and of imaginary parts.
+cdef struct WindowTransform:
+    Transform down, across
+    const int* row_places            # where the passes leave each frequency
+    const int* column_places
+
+cdef struct WindowPairs:
+    Py_ssize_t n_pairs               # at most the lanes
+    const void* a                    # the pixels that the first windows lie in
+    const void* b
+    const Py_ssize_t* a_firsts       # elements before the window of each pair
+    const Py_ssize_t* b_firsts
+    Py_ssize_t a_pitch, b_pitch      # elements from a row to the next
+    const double* a_means            # of each pair, which are taken off
+    const double* b_means
+    const double* b_scales           # of each pair, powers of two: both windows are then about as bright
+
+# The least and the greatest of so many rows and columns, the mean, and the sum of squares about it. What is not finite
+# shows in the mean.
+cdef struct Moments:
+    double least, greatest, mean, squares
+
+ctypedef void (*WindowMoments)(const void* pixels, Py_ssize_t pitch, Py_ssize_t n_rows, Py_ssize_t n_columns,
+                               Moments*) noexcept nogil
+
+# spectrum (+)= the transforms of the first windows times the conjugates of those of the second ones, scaled. `points`
+# holds 2 * lanes * height * (width + 2).
+ctypedef void (*WindowProducts)(const WindowTransform*, const WindowPairs*, bint add, void* spectrum,
+                                void* points) noexcept nogil
+
+# A spectrum as by `PlanePhases`, and its counts for each lane.
+ctypedef void (*WindowPhases)(const WindowTransform*, void* spectrum, double* counts) noexcept nogil
+
+# The way back of a spectrum, which is overwritten, times a scale for each pair, into (rows, columns) of each, `pitch`
+# elements apart.
+ctypedef void (*WindowSums)(const WindowTransform*, void* spectrum, const double* scales, Py_ssize_t n_pairs,
+                            void* sums, Py_ssize_t pitch, void* points) noexcept nogil
+
 # The turns of a transform's passes, from twiddles on, as many as `Transform` says.
 ctypedef void (*FillTwiddles)(const Transform*, void* twiddles) noexcept nogil
 
@@ -454,6 +493,10 @@ cdef struct Routines:
     PlaneBack plane_back
     MultiplySpectra multiply_spectra
     PlanePhases plane_phases
+    WindowMoments window_moments
+    WindowProducts window_products
+    WindowPhases window_phases
+    WindowSums window_sums
     Stage stage
     StagePlanes stage_planes          # NULL of bytes
     Store store

@@ -10,6 +10,7 @@ include "fft.pxi"
 include "spectra.pxi"
 include "ranges.pxi"
 include "plane_transforms.pxi"
+include "window_transforms.pxi"
 
 
 cdef public void xcorr_fill_transforms(Routines* table) noexcept nogil:
@@ -32,3 +33,7 @@ cdef public void xcorr_fill_transforms(Routines* table) noexcept nogil:
     f32.plane_back, f64.plane_back = plane_back_f32, plane_back_f64
     f32.multiply_spectra, f64.multiply_spectra = multiply_spectra_f32, multiply_spectra_f64
     f32.plane_phases, f64.plane_phases = plane_phases_f32, plane_phases_f64
+    f32.window_moments, f64.window_moments = window_moments_f32, window_moments_f64
+    f32.window_products, f64.window_products = window_products_f32, window_products_f64
+    f32.window_phases, f64.window_phases = window_phases_f32, window_phases_f64
+    f32.window_sums, f64.window_sums = window_sums_f32, window_sums_f64

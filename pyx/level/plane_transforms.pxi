@@ -48,7 +48,7 @@ cdef inline void take_columns(const PlaneTransform* transform, const real* plane
     forward_passes(&transform.down, &nowhere, points, False, like)
 
 
-cdef inline void put_block(vector* re, vector* im, real* line, Py_ssize_t n, vector like) noexcept nogil:
+cdef void put_block(vector* re, vector* im, real* line, Py_ssize_t n, vector like) noexcept nogil:
     """Rows of frequencies turned: as many columns of them as are wanted."""
     cdef Py_ssize_t index
     transpose_vectors(re, like)
@@ -102,7 +102,7 @@ cdef inline void plane_lines(const PlaneTransform* transform, real* spectrum, Py
             forward_passes(&transform.across, &nowhere, spectrum + group * line, False, like)
 
 
-cdef inline void take_block(const real* line, Py_ssize_t n, vector* re, vector* im, vector like) noexcept nogil:
+cdef void take_block(const real* line, Py_ssize_t n, vector* re, vector* im, vector like) noexcept nogil:
     """Rows of frequencies from columns of them."""
     cdef Py_ssize_t index
     for index in range(n_lanes(like)):
