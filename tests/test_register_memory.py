@@ -48,3 +48,11 @@ def test_workspace_does_not_grow_with_the_image(words):
     assert more <= some + 2**21
     assert peak_beside_the_field(1000, 2) <= 2 * some + 2**21  # at most: both may take the most at one time
     assert some < 2**25
+
+
+@for_each("step", [500, (20, 1400)])
+def test_what_lies_between_windows_is_not_taken(step):
+    image = (np.random.default_rng(8).random((3000, 3000)) * 250).astype(np.uint8)
+    moving = np.roll(image, 2, 0)
+    words = {"window": 8, "step": step, "score": "correlation", "workers": 1}
+    assert peak_of(lambda: xcorr.register(image, moving, **words)) < 2**24

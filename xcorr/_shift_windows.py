@@ -43,7 +43,7 @@ AT_ONCE = 2**23
 """
 
 IN_PLACE = 2**21
-"""Bytes of the windows that one worker does at once where they lie in their images."""
+"""Bytes of the parts of images that one worker looks at at once."""
 
 INDICES = 16
 """Bytes of the places of one window's pixel, and whether it is there."""
@@ -108,7 +108,7 @@ class Windows:
         for own, is_masked in kinds:
             at_once, lines = max(1, AT_ONCE // self.bytes_of_window(is_masked)), [own]
             if self.in_place is not None and not is_masked:
-                at_once = max(1, IN_PLACE // (self.dtype.itemsize * prod(self.sizes[0])))
+                at_once = max(1, IN_PLACE // self.bytes_in_place())
             if len(own) == len(windows) and at_once < self.grid[-1]:
                 lines = np.split(own, len(own) // self.grid[-1])
             elif len(own) == len(windows):
@@ -125,6 +125,11 @@ class Windows:
         words = self.dtype, self.settings, is_masked, self.has_shares
         n_bytes = bytes_of_pair(self.axes(is_masked), self.sizes, n_channels, *words)
         return n_bytes + INDICES * sum(map(prod, self.sizes))
+
+    def bytes_in_place(self) -> int:
+        """Bytes of the part of an image that one window more takes, which lies a step from the one before."""
+        sizes = map(max, self.sizes[0], self.settings.step)
+        return self.dtype.itemsize * self.operands[0].pixels.shape[1] * prod(sizes)
 
     def side(self, part: Part, is_moving: bool, axes: tuple[Along, ...]) -> Side:
         """Some windows of an operand, transformed."""
