@@ -85,7 +85,7 @@ cdef void take_row(const real* row, const Py_ssize_t* firsts, Py_ssize_t n_pairs
                    vector mean, vector scale, real* line, vector like) noexcept nogil:
     """A row of the windows less their means, by their scales, into one part of a line.
 
-    Lanes behind the last pair repeat it.
+    Lanes behind the last pair repeat it. Not inline, as its turns are long and it is called twice; so below.
     """
     cdef Py_ssize_t lanes = n_lanes(like), column = 0, lane
     cdef vector[16] own
