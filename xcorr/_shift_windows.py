@@ -129,7 +129,7 @@ class Windows:
     def bytes_in_place(self) -> int:
         """Bytes of the part of an image that one window more takes, which lies a step from the one before."""
         sizes = map(max, self.sizes[0], self.settings.step)
-        return self.dtype.itemsize * self.operands[0].pixels.shape[1] * prod(sizes)
+        return int(self.dtype.itemsize * self.operands[0].pixels.shape[1] * prod(sizes))
 
     def side(self, part: Part, is_moving: bool, axes: tuple[Along, ...]) -> Side:
         """Some windows of an operand, transformed."""

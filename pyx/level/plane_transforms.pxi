@@ -49,7 +49,7 @@ cdef inline void take_columns(const PlaneTransform* transform, const real* plane
 
 
 cdef void put_block(vector* re, vector* im, real* line, Py_ssize_t n, vector like) noexcept nogil:
-    """Rows of frequencies turned: as many columns of them as are wanted. Not inline, as its turns are long; so below."""
+    """Rows of frequencies turned: as many columns of them as are wanted. Not inline: its turns are long; so below."""
     cdef Py_ssize_t index
     transpose_vectors(re, like)
     transpose_vectors(im, like)
