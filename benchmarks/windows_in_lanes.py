@@ -1,7 +1,7 @@
 """Pairs of windows with the lanes over pairs, beside pair after pair with the lanes over columns.
 
-A cell has microseconds a pair, from its pixels to the best shift; `MOST_POINTS` (xcorr/_shift_lanes.py) is where the
-first way no longer wins.
+A cell has microseconds a pair, from its pixels to the best shift; `MOST_BYTES` (xcorr/_shift_lanes.py) is the
+workspace up to which the first way is taken.
 
     python benchmarks/windows_in_lanes.py [--seconds 0.3] [--sides 16 32 64 128 256]
 """

@@ -55,6 +55,7 @@ def test_the_largest_magnitude_is_that_of_the_pixels_in_windows(layout):
         words = {"stride": stride, "dilation": dilation}
         reached = xcorr.windows(np.pad(np.arange(1, image.size + 1).reshape(image.shape), pads), (2, 3), **words)
         image[~np.isin(np.arange(1, image.size + 1), reached).reshape(image.shape)] = 0  # of these few are looked at
+        image.reshape(-1)[rng.choice(reached[reached > 0]) - 1] = 1000  # there alone
         seen = xcorr.windows(np.pad(image, pads), (2, 3), **words)
         plan = plan_of(image, (1, 2, 3, 3), stride=stride, dilation=dilation, padding=9 if padding == "same" else 0)
         assert _reach.largest_pixel(image, plan.geometry, ("constant", "constant")) == np.abs(seen).max()
