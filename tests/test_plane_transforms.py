@@ -70,14 +70,13 @@ def test_products_and_phases_are_those_of_lines(level, dtype):
     rng = random_generator("phases")
     a, b = (rng.standard_normal((n, *lengths)).astype(dtype) for n in (1, 3))
     a -= a.mean()
-    wanted = points = None
+    wanted, shifts, parts = None, rng.integers(-9, 9, (3, 2)), rng.uniform(-1, 1, 4)
     for transforms in (Lines(lengths, np.dtype(dtype)), transforms_of(lengths, np.dtype(dtype))):
         spectra = [transforms.forward(own, None, 1) for own in (a, b)]
         product = transforms.multiply(*spectra, None)
         transforms.add_product(*spectra, product)
         counts = transforms.phases(product)
-        points = rng.uniform(-9, 9, (3, 2, 4)) if points is None else points
-        found = [counts, transforms.waves_at(product.copy(), points),
+        found = [counts, transforms.waves_at(product.copy(), shifts, parts),
                  transforms.backward(product, [None, np.arange(20, 27) % 24], 1 / counts, 1)]  # fmt: skip
         wanted = found if wanted is None else wanted
         for own, other in zip(found, wanted, strict=True):

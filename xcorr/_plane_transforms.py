@@ -121,22 +121,22 @@ class Planes:
         self.by_all(lambda first, end: own.lines(spectrum, first, end, True), own.n_groups, n_workers)
         self.by_all(columns, own.n_pairs, n_workers)
 
-    def waves_at(self, spectra: Array, points: Doubles) -> Doubles:
-        """The sums of waves (pairs, points along each axis) at points (pairs, axes, points)."""
-        n_pairs, n_points, lanes = len(spectra), points.shape[-1], self.own.shape[-1]
+    def waves_at(self, spectra: Array, shifts: Array, parts: Doubles) -> Doubles:
+        """The sums of waves (pairs, parts along each axis) at parts of a pixel from shifts (pairs, axes)."""
+        n_pairs, n_parts, lanes = len(spectra), len(parts), self.own.shape[-1]
         height, width = self.lengths
-        waves = np.empty((n_pairs, 1, 2 * n_points, width), self.dtype)  # real parts, and then imaginary ones
-        across = waves_of(width, points[:, 1], False)
-        waves[:, 0, :n_points, self.own.places()] = across.real.transpose(2, 0, 1)
-        waves[:, 0, n_points:, self.own.places()] = across.imag.transpose(2, 0, 1)
+        waves = np.empty((n_pairs, 1, 2 * n_parts, width), self.dtype)  # real parts, and then imaginary ones
+        across = waves_of(width, shifts[:, 1], parts, False)
+        waves[:, 0, :n_parts, self.own.places()] = across.real.transpose(2, 0, 1)
+        waves[:, 0, n_parts:, self.own.places()] = across.imag.transpose(2, 0, 1)
         values = multiplied(waves, spectra.reshape(n_pairs, -1, width, 2 * lanes))
-        values = values.reshape(n_pairs, -1, 2, n_points, 2, lanes)
+        values = values.reshape(n_pairs, -1, 2, n_parts, 2, lanes)
         real = values[:, :, 0, :, 0] - values[:, :, 1, :, 1]
         imaginary = values[:, :, 0, :, 1] + values[:, :, 1, :, 0]
-        down = waves_of(height, points[:, 0], True)
+        down = waves_of(height, shifts[:, 0], parts, True)
         sums: Any = 0
         for part, wave in ((real, down.real), (imaginary, -down.imag)):
-            rows = part.transpose(0, 1, 3, 2).reshape(n_pairs, -1, n_points)[:, : height // 2 + 1]
+            rows = part.transpose(0, 1, 3, 2).reshape(n_pairs, -1, n_parts)[:, : height // 2 + 1]
             sums = sums + multiplied(wave.astype(self.dtype), rows)
         return np.asarray(sums, np.float64)
 

@@ -126,16 +126,16 @@ def places(lengths, taps, padding, boundary, stride, dilation):
     strides, dilations = _each(stride, n_axes), _each(dilation, n_axes)
     pads = _pads(lengths, taps, padding, strides, dilations)
     outputs = _outputs(lengths, taps, padding, stride, dilation)
-    for position in np.ndindex(*outputs):
-        for tap in product(*map(range, taps)):
-            place = [
-                inside(y * stride + i * dilation - before, length, word)
-                for y, i, stride, dilation, (before, _), length, word in zip(
-                    position, tap, strides, dilations, pads, lengths, boundaries, strict=True
-                )
-            ]
-            if all(index < length for index, length in zip(place, lengths, strict=True)):
-                yield position, tap, tuple(place)
+    along = []
+    for n_outputs, k, stride, dilation, (before, _), length, word in zip(
+        outputs, taps, strides, dilations, pads, lengths, boundaries, strict=True
+    ):
+        pairs = product(range(n_outputs), range(k))
+        seen = [(y, i, inside(y * stride + i * dilation - before, length, word)) for y, i in pairs]
+        along.append([(y, i, place) for y, i, place in seen if place < length])
+    for each in product(*along):
+        position, tap, place = zip(*each, strict=True)
+        yield position, tap, place
 
 
 def _outputs(lengths, taps, padding, stride, dilation):

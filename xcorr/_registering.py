@@ -1,5 +1,6 @@
 """One call of `register` of whole images: some pairs at a time, by all workers, in a bounded workspace."""
 
+from functools import partial
 from math import inf, prod
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from xcorr._shift_overlaps import overlap_maps
 from xcorr._shift_peaks import Best, find
 from xcorr._shift_scores import scores_at
 from xcorr._shift_sides import Side
-from xcorr._shift_upsampled import SINCS, refine, sincs_at
+from xcorr._shift_upsampled import NODES, SINCS, nodes_of, polynomials_at, refine, sincs_at
 from xcorr._staged_planes import stage, summed_type
 
 Array = npt.NDArray[Any]
@@ -78,14 +79,15 @@ def axes_of(
 def compare(reference: Side, moving: Side, axes: tuple[Along, ...], settings: RegisterSettings, exact: bool) -> Found:
     """The shifts of some pairs; `exact` scores are summed once more where they are the best."""
     upsampling = settings.subpixel if isinstance(settings.subpixel, int) else 1
-    reach = SINCS if upsampling > 1 else 1 if isinstance(settings.subpixel, str) else 0
     is_circular, by_phase = settings.is_circular and not reference.is_masked, settings.score == "phase"
+    keeps = is_circular and upsampling > 1
+    reach = 1 if isinstance(settings.subpixel, str) else SINCS if upsampling > 1 and not is_circular else 0
     maps: Any = None
-    if is_circular and are_done_at_once(reference, moving, axes, reach):
+    if is_circular and not keeps and are_done_at_once(reference, moving, axes):
         best = best_at_once(reference, moving, axes, by_phase, reach)
     else:
         if is_circular:
-            maps = circular_maps(reference, moving, axes, by_phase, upsampling > 1)
+            maps = circular_maps(reference, moving, axes, by_phase, keeps)
         else:
             maps = overlap_maps(reference, moving, axes, settings.min_overlap)
         best = find(maps.scores, axes, lead_of(reference.transforms.lengths, maps.scores.dtype), reach)
@@ -126,18 +128,17 @@ def fractions_of(
 ) -> tuple[Doubles, Doubles]:
     """The best fractions in pixels, which are whole numbers of 1/upsampling, and their scores, rounded to a unit."""
     finer = upsampling * -(-FINE // upsampling) if upsampling < COARSE else upsampling
-    norms, transforms = along(maps.norms, len(axes)), reference.transforms
-
-    def scores_of(points: Doubles) -> Doubles:
-        if maps.spectra is None:
-            return sincs_at(best.around, best.shifts, points)
-        return np.asarray(transforms.waves_at(maps.spectra, points) / norms)
-
-    parts, scores = refine(scores_of, best.shifts, finer, unit)
+    if maps.spectra is None:
+        scores_of = partial(sincs_at, best.around)
+    else:
+        nodes = nodes_of(NODES[reference.transforms.dtype.itemsize])
+        values = reference.transforms.waves_at(maps.spectra, best.shifts, nodes) / along(maps.norms, len(axes))
+        scores_of = partial(polynomials_at, values)
+    parts, scores = refine(scores_of, len(best.shifts), len(axes), finer, unit)
     fractions = parts / finer
     if finer > upsampling:
         fractions = np.rint(fractions * upsampling) / upsampling
-        scores = scores_of((best.shifts + fractions)[..., np.newaxis]).reshape(-1)
+        scores = scores_of(fractions[..., np.newaxis]).reshape(-1)
     return fractions, scores
 
 

@@ -19,10 +19,10 @@ NOTHING = np.empty((0, 3, 3))
 """What is kept around the best scores where nothing is asked for."""
 
 
-def are_done_at_once(reference: Side, moving: Side, axes: tuple[Along, ...], reach: int) -> bool:
+def are_done_at_once(reference: Side, moving: Side, axes: tuple[Along, ...]) -> bool:
     """Whether pairs are, by scores of circles: small ones, of all of whose shifts little around the best is kept."""
     transforms = reference.transforms
-    if reach > 1 or not all(axis.is_whole for axis in axes):
+    if not all(axis.is_whole for axis in axes):
         return False
     return reference.in_lanes is not None or (
         isinstance(transforms, Planes)

@@ -181,14 +181,14 @@ class Lines:
         sums *= scales.astype(sums.dtype).reshape(-1, *[1] * len(self.lengths))
         return sums
 
-    def waves_at(self, spectra: Array, points: Doubles) -> Doubles:
-        """The sums of waves (pairs, points along each axis) at points (pairs, axes, points)."""
-        n_pairs, n_points, n_axes = len(spectra), points.shape[-1], len(self.lengths)
+    def waves_at(self, spectra: Array, shifts: Array, parts: Doubles) -> Doubles:
+        """The sums of waves (pairs, parts along each axis) at parts of a pixel from shifts (pairs, axes)."""
+        n_pairs, n_parts, n_axes = len(spectra), len(parts), len(self.lengths)
         values, done = spectra, 1
         for number, length in enumerate(self.lengths[:-1]):
-            waves = waves_of(length, points[:, number], False).astype(spectra.dtype)
+            waves = waves_of(length, shifts[:, number], parts, False).astype(spectra.dtype)
             values = multiplied(waves[:, np.newaxis], values.reshape(n_pairs, done, length, -1))
-            done *= n_points
-        waves = waves_of(self.lengths[-1], points[:, -1], True).astype(spectra.dtype)
+            done *= n_parts
+        waves = waves_of(self.lengths[-1], shifts[:, -1], parts, True).astype(spectra.dtype)
         sums = multiplied(values.reshape(n_pairs, done, -1), waves.transpose(0, 2, 1))
-        return np.asarray(sums.real.astype(np.float64).reshape(n_pairs, *[n_points] * n_axes))
+        return np.asarray(sums.real.astype(np.float64).reshape(n_pairs, *[n_parts] * n_axes))
