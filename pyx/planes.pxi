@@ -2,6 +2,15 @@
 # Arrays are plain, as everywhere in this module, and of the transforms' type.
 
 
+cdef enum:
+    LINE = 64  # bytes of a line of the cache
+
+
+cdef inline char* from_a_line(void* memory) noexcept nogil:
+    """The first place from here on at which a line of the cache begins: of vectors from there, none lies across two."""
+    return <char*> memory + (LINE - <size_t> memory % LINE) % LINE
+
+
 cdef class PlaneTransforms:
     """The transforms of planes of one size and type: sides are products of 2, 3 and 5.
 
@@ -10,6 +19,7 @@ cdef class PlaneTransforms:
     table : capsule of the level.
     summed : "f4" or "f8".
     height, width : points that are transformed.
+    cache : bytes that the points of columns beside each other may take, unless those of one pair of blocks take more.
     """
     cdef object table                   # whose routines are called
     cdef const Routines* routines
@@ -17,10 +27,11 @@ cdef class PlaneTransforms:
     cdef char* memory
     cdef readonly Py_ssize_t n_pairs    # of blocks of columns
     cdef readonly Py_ssize_t n_groups   # of rows of frequencies
+    cdef readonly Py_ssize_t n_points   # numbers that a workspace of columns holds
     cdef readonly tuple shape           # of a spectrum
     cdef readonly tuple sides
 
-    def __cinit__(self, table, str summed, Py_ssize_t height, Py_ssize_t width):
+    def __cinit__(self, table, str summed, Py_ssize_t height, Py_ssize_t width, Py_ssize_t cache):
         cdef Py_ssize_t of_down, of_across, lanes
         self.table, self.sides = table, (height, width)
         self.routines = <const Routines*> PyCapsule_GetPointer(table, TABLE_NAME)
@@ -40,15 +51,18 @@ cdef class PlaneTransforms:
         fill_places(&self.plan.down, <int*> (self.memory + of_down + of_across))
         self.n_groups = self.plan.groups = (height // 2 + lanes) // lanes
         self.n_pairs = (width + 2 * lanes - 1) // (2 * lanes)
+        self.plan.at_once = cache // (2 * lanes * height * self.routines.item_bytes)
+        self.plan.at_once = max(1, min(self.plan.at_once, self.n_pairs, MOST_PAIRS))
+        self.n_points = 2 * lanes * height * self.plan.at_once + LINE // self.routines.item_bytes
         self.shape = (self.n_groups, width, 2, lanes)
 
     def __dealloc__(self):
         PyMem_Free(self.memory)
 
     cdef void* points(self, cnp.ndarray workspace) except NULL:
-        if workspace.nbytes < 2 * self.routines.lanes * self.plan.down.n_points * self.routines.item_bytes:
-            raise ValueError("workspace: it does not hold the points of two blocks of columns")
-        return cnp.PyArray_DATA(workspace)
+        if workspace.size < self.n_points:
+            raise ValueError("workspace: it does not hold the points of columns beside each other")
+        return from_a_line(cnp.PyArray_DATA(workspace))
 
     def places(self):
         """The places of frequencies along the columns of a spectrum."""
@@ -144,9 +158,9 @@ cdef class PlaneTransforms:
     def room(self, bint is_shared):
         """Elements of the workspace of pairs, spectra and scores; where one of either side is shared, it stays."""
         cdef Py_ssize_t height = self.plan.down.n_points, width = self.plan.across.n_points
-        cdef Py_ssize_t others = (2 * height + width) * 8 // self.routines.item_bytes
+        cdef Py_ssize_t others = ((2 * height + width) * 8 + LINE) // self.routines.item_bytes
         return ((4 if is_shared else 2) * (2 * self.routines.lanes * self.n_groups * width)
-                + 2 * self.routines.lanes * height + others)
+                + self.n_points + others)
 
     def best_pairs(self, cnp.ndarray references, cnp.ndarray means, cnp.ndarray moving, cnp.ndarray other_means,
                    cnp.ndarray norms, bint by_phase, double error, Py_ssize_t near, cnp.ndarray best,
@@ -168,7 +182,7 @@ cdef class PlaneTransforms:
         cdef const char* one = cnp.PyArray_BYTES(references)
         cdef const char* other = cnp.PyArray_BYTES(moving)
         cdef bint is_shared = n_references != n_moving
-        cdef char* memory = cnp.PyArray_BYTES(workspace)
+        cdef char* memory = from_a_line(cnp.PyArray_DATA(workspace))
         cdef char* product = memory + (2 if is_shared else 1) * size
         cdef char* scores = memory + (3 * size if is_shared else 0)
         cdef const double* of_references = doubles_of(means)
@@ -237,7 +251,7 @@ cdef void lay_out_circle(Circle* circle, Py_ssize_t height, Py_ssize_t width, ch
     cdef Py_ssize_t* shifts
     circle.highest = <double*> room
     shifts = <Py_ssize_t*> (circle.highest + height)
-    circle.points = <char*> (shifts + height + width)
+    circle.points = from_a_line(shifts + height + width)
     circle.axes.n_rows = circle.axes.row_circle = height
     circle.axes.n_columns = circle.axes.column_circle = width
     circle.axes.row_offset = circle.axes.column_offset = 0

@@ -74,7 +74,7 @@ cdef class WindowTransforms:
         """Elements of the workspace."""
         cdef Py_ssize_t height = self.plan.down.n_points, width = self.plan.across.n_points
         return (self.n_points() + self.n_values() + self.routines.lanes * (height * width + APART)
-                + (2 * height + width) * 8 // self.routines.item_bytes)
+                + ((2 * height + width) * 8 + LINE) // self.routines.item_bytes)
 
     cdef bint look_at(self, Windows* own, Py_ssize_t n_channels, Py_ssize_t window, Py_ssize_t lane,
                       double* squares) noexcept nogil:
@@ -168,7 +168,8 @@ cdef class WindowTransforms:
         cdef Py_ssize_t group, first, pair, height = self.plan.down.n_points, width = self.plan.across.n_points
         cdef Py_ssize_t n_pairs = best.shape[0], lanes = self.routines.lanes, n_groups = (n_pairs + lanes - 1) // lanes
         cdef Py_ssize_t pitch = height * width + APART, map_bytes = pitch * self.routines.item_bytes
-        cdef char* maps = cnp.PyArray_BYTES(workspace) + (self.n_points() + self.n_values()) * self.routines.item_bytes
+        cdef char* points = from_a_line(cnp.PyArray_DATA(workspace))
+        cdef char* maps = points + (self.n_points() + self.n_values()) * self.routines.item_bytes
         cdef cnp.ndarray means = cnp.PyArray_EMPTY(1, [2 * lanes * a.shape[1]], cnp.NPY_DOUBLE, 0)
         cdef Scoring how
         cdef Circle circle
@@ -188,7 +189,7 @@ cdef class WindowTransforms:
                       cnp.ndarray b_firsts, cnp.ndarray norms, cnp.ndarray plain, cnp.ndarray workspace,
                       cnp.ndarray means) except -1:
         how.by_phase, how.n_channels, how.norms = by_phase, a.shape[1], doubles_of(norms)
-        how.are_plain, how.points = cnp.PyArray_BYTES(plain), cnp.PyArray_BYTES(workspace)
+        how.are_plain, how.points = cnp.PyArray_BYTES(plain), from_a_line(cnp.PyArray_DATA(workspace))
         how.a.pixels, how.a.firsts, how.a.pitch = cnp.PyArray_BYTES(a), indices_of(a_firsts), a.shape[3]
         how.b.pixels, how.b.firsts, how.b.pitch = cnp.PyArray_BYTES(b), indices_of(b_firsts), b.shape[3]
         how.a.channel_bytes = a.shape[2] * a.shape[3] * self.routines.item_bytes

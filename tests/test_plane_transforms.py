@@ -26,11 +26,11 @@ def spectrum_of(transforms, spectra):
 @for_each(("sides", "dtype", "part"), ((sides, dtype, part) for sides in SIDES for dtype in ("f4", "f8")
                                        for part in (1, 2)))  # fmt: skip
 def test_planes_are_transformed_as_numpy_does(level, sides, dtype, part):
-    transforms = PlaneTransforms(_dispatch.current().table, dtype, *sides)
+    transforms = PlaneTransforms(_dispatch.current().table, dtype, *sides, 2**18)
     shape = (2, *(max(1, side // part) for side in sides))
     planes = random_generator("planes", sides, part).standard_normal(shape).astype(dtype)
     means = np.array([0.25, -0.5]) if part == 1 else np.zeros(2)
-    workspace = np.full(2 * transforms.shape[-1] * sides[0], np.nan, dtype)
+    workspace = np.full(transforms.n_points, np.nan, dtype)
     spectra = np.full((2, *transforms.shape), np.nan, dtype)
     transforms.forward(planes, means, spectra, workspace)
     wanted = np.fft.fft2(planes - means.reshape(2, 1, 1), sides)
@@ -92,7 +92,7 @@ def test_others_are_done_line_by_line():
 
 
 def test_a_workspace_that_is_too_small_is_refused():
-    transforms = PlaneTransforms(_dispatch.current().table, "f4", 32, 32)
+    transforms = PlaneTransforms(_dispatch.current().table, "f4", 32, 32, 2**18)
     planes, spectra = np.zeros((1, 32, 32), "f4"), np.zeros((1, *transforms.shape), "f4")
     with pytest.raises(ValueError, match="workspace"):
         transforms.forward(planes, np.zeros(1), spectra, np.empty(32, "f4"))

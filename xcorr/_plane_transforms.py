@@ -10,6 +10,7 @@ import numpy.typing as npt
 from xcorr import _dispatch, _workers
 from xcorr._cache import remembered
 from xcorr._engine import go_on
+from xcorr._machine import cache_bytes
 from xcorr._shifts import PlaneTransforms
 from xcorr._transforms import AT_ONCE, Lines
 from xcorr._waves import multiplied, waves_of
@@ -19,6 +20,9 @@ Doubles = npt.NDArray[np.float64]
 
 LEAST_ROWS = 16
 """Rows from which on vectors hold enough: half of the rows of frequencies are in the lanes."""
+
+LINE = 64
+"""Bytes of a line of the cache."""
 
 TALLEST = 16
 """Rows for each column up to which a worker's columns of points are few beside a plane."""
@@ -32,7 +36,7 @@ class Planes:
 
     def __init__(self, lengths: tuple[int, int], dtype: np.dtype[Any]) -> None:
         self.lengths, self.dtype = lengths, dtype
-        self.own = PlaneTransforms(_dispatch.current().table, dtype.str[1:], *lengths)
+        self.own = PlaneTransforms(_dispatch.current().table, dtype.str[1:], *lengths, cache_bytes(2) // 2)
         self.is_large = prod(lengths) > AT_ONCE
 
     @property
@@ -41,8 +45,15 @@ class Planes:
         return prod(self.own.shape)
 
     def workspace(self) -> Array:
-        """Room for the points of two blocks of columns."""
-        return np.empty(2 * self.own.shape[-1] * self.lengths[0], self.dtype)
+        """Room for the points of columns beside each other."""
+        return np.empty(self.own.n_points, self.dtype)
+
+    def new_spectra(self, n: int) -> Array:
+        """Room for spectra, from where a line of the cache begins: of their vectors none lies across two."""
+        shape = (n, *self.own.shape)
+        memory = np.empty(prod(shape) + LINE // self.dtype.itemsize, self.dtype)
+        first = -memory.__array_interface__["data"][0] % LINE // self.dtype.itemsize
+        return memory[first : first + prod(shape)].reshape(shape)
 
     def by_all(self, do: Any, n_parts: int, n_workers: int) -> None:
         """``do(first, end)`` of parts that take some milliseconds."""
@@ -58,7 +69,7 @@ class Planes:
         """The spectra of planes, padded with zeros, or of planes of these lengths less their means."""
         planes, own = np.ascontiguousarray(planes), self.own
         less = np.zeros(len(planes)) if means is None else np.ascontiguousarray(means)
-        spectra = np.empty((len(planes), *own.shape), self.dtype)
+        spectra = self.new_spectra(len(planes))
         if not self.is_large:
             own.forward(planes, less, spectra, self.workspace())
             return spectra
@@ -79,7 +90,7 @@ class Planes:
     def multiply(self, a: Array, b: Array, into: Any) -> Array:
         """The spectra `a` times the conjugates of `b`, in the place of one of them or in a new one."""
         if into is None:
-            into = np.empty((max(len(a), len(b)), *self.own.shape), self.dtype)
+            into = self.new_spectra(max(len(a), len(b)))
         self.own.multiply(a, b, into, False)
         return np.asarray(into)
 

@@ -36,6 +36,11 @@ cdef enum:
 cdef enum:
     MOST_LANES = 16  # of a vector, at any level
 
+# Pairs of blocks of a plane's columns that are transformed beside each other. In memory a row of one pair is a line of
+# the cache, in another page than the next row: a column after the other, each line waits for its page.
+cdef enum:
+    MOST_PAIRS = 8
+
 # Taps of a block below which half a tile with its totals in registers beats a whole one whose totals are in memory.
 cdef enum:
     SHORT_BLOCK = 96
@@ -258,6 +263,7 @@ ctypedef void (*Backward)(const Fourier*, const void* spectra, const void* kerne
 cdef struct PlaneTransform:
     Transform down, across
     Py_ssize_t groups
+    Py_ssize_t at_once               # pairs of blocks of columns beside each other, at most MOST_PAIRS
     const int* places                # where the passes down leave each frequency
 
 # What is kept of a plane that is transformed back: rows and columns from the first ones on, around the ends.
@@ -267,7 +273,7 @@ cdef struct Kept:
 
 # Of pairs of blocks of lanes columns, [first, end), the transforms down, into their places of the spectrum. The plane
 # has n_rows x n_columns elements, as many as are transformed, or fewer where no mean is taken off. `points` holds
-# 2 * lanes * height.
+# at_once * 2 * lanes * height.
 ctypedef void (*PlaneColumns)(const PlaneTransform*, const void* plane, Py_ssize_t n_rows, Py_ssize_t n_columns,
                               double mean, void* spectrum, void* points, Py_ssize_t first,
                               Py_ssize_t end) noexcept nogil

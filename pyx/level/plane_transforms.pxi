@@ -8,7 +8,7 @@
 from libc.math cimport sqrt, sqrtf
 from libc.string cimport memset
 
-from microkernels cimport Kept, PlaneTransform, real
+from microkernels cimport Kept, MOST_PAIRS, PlaneTransform, real
 from simd cimport f32v_broadcast, f64v_broadcast
 from vectors cimport broadcast, n_lanes, scaled, transpose_vectors, vector
 
@@ -24,38 +24,47 @@ cdef inline vector some_of(const real* row, Py_ssize_t n, vector like) noexcept 
 
 
 cdef inline void take_columns(const PlaneTransform* transform, const real* plane, Py_ssize_t n_rows,
-                              Py_ssize_t n_columns, real mean, Py_ssize_t column, real* points,
+                              Py_ssize_t n_columns, real mean, Py_ssize_t first, Py_ssize_t n, real* points,
                               vector like) noexcept nogil:
-    """The transform down two blocks of columns less the mean; what lies beyond the plane is zero.
+    """Some pairs of blocks of columns less the mean, halved; what lies beyond the plane is zero.
 
     Two of each are added where they are taken apart, hence the halves. There is one way for planes with and without a
     mean: a first pass that takes them from elsewhere might contract other products.
     """
-    cdef Py_ssize_t lanes = n_lanes(like), height = transform.down.n_points, row, left = n_columns - column
+    cdef Py_ssize_t lanes = n_lanes(like), height = transform.down.n_points, row, pair, left
     cdef vector middle = broadcast(a_zero, like) + broadcast(mean, like)
-    cdef vector re_middle = some_of(<const real*> &middle, left, like)  # nothing is taken off what is not there
-    cdef vector im_middle = some_of(<const real*> &middle, left - lanes, like)
-    plane += column
+    cdef const vector* source
+    cdef vector* target
     for row in range(n_rows):
-        if left >= 2 * lanes:
-            (<vector*> points)[2 * row] = scaled(0.5, (<const vector*> plane)[0] - middle)
-            (<vector*> points)[2 * row + 1] = scaled(0.5, (<const vector*> (plane + lanes))[0] - middle)
-        else:
-            (<vector*> points)[2 * row] = scaled(0.5, some_of(plane, left, like) - re_middle)
-            (<vector*> points)[2 * row + 1] = scaled(0.5, some_of(plane + lanes, left - lanes, like) - im_middle)
+        for pair in range(n):
+            left = n_columns - 2 * (first + pair) * lanes
+            source = <const vector*> (plane + 2 * (first + pair) * lanes)
+            target = <vector*> (points + 2 * (pair * height + row) * lanes)
+            if left >= 2 * lanes:
+                target[0] = scaled(0.5, source[0] - middle)
+                target[1] = scaled(0.5, source[1] - middle)
+            elif left > 0:  # nothing is taken off what is not there
+                target[0] = some_of(<const real*> source, left, like) - some_of(<const real*> &middle, left, like)
+                target[1] = some_of(<const real*> (source + 1), left - lanes, like) - some_of(
+                    <const real*> &middle, left - lanes, like)
+                target[0], target[1] = scaled(0.5, target[0]), scaled(0.5, target[1])
         plane += n_columns
-    memset(points + 2 * n_rows * lanes, 0, 2 * (height - n_rows) * lanes * sizeof(real))
-    forward_passes(&transform.down, &nowhere, points, False, like)
+    for pair in range(n):
+        row = n_rows if n_columns > 2 * (first + pair) * lanes else 0
+        memset(points + 2 * (pair * height + row) * lanes, 0, 2 * (height - row) * lanes * sizeof(real))
 
 
 cdef void put_block(vector* re, vector* im, real* line, Py_ssize_t n, vector like) noexcept nogil:
     """Rows of frequencies turned: as many columns of them as are wanted. Not inline: its turns are long; so below."""
-    cdef Py_ssize_t index
+    cdef Py_ssize_t index, lanes = n_lanes(like)
     transpose_vectors(re, like)
     transpose_vectors(im, like)
-    for index in range(min(n, n_lanes(like))):
-        (<vector*> line)[2 * index] = re[index]
-        (<vector*> line)[2 * index + 1] = im[index]
+    if n >= lanes:
+        for index in range(lanes):
+            (<vector*> line)[2 * index], (<vector*> line)[2 * index + 1] = re[index], im[index]
+        return
+    for index in range(n):
+        (<vector*> line)[2 * index], (<vector*> line)[2 * index + 1] = re[index], im[index]
 
 
 cdef inline void take_apart(const PlaneTransform* transform, const real* points, Py_ssize_t group, real* line,
@@ -81,15 +90,20 @@ cdef inline void take_apart(const PlaneTransform* transform, const real* points,
 cdef inline void plane_columns(const PlaneTransform* transform, const real* plane, Py_ssize_t n_rows,
                                Py_ssize_t n_columns, real mean, real* spectrum, real* points, Py_ssize_t first,
                                Py_ssize_t end, vector like) noexcept nogil:
-    cdef Py_ssize_t lanes = n_lanes(like), width = transform.across.n_points, pair, group, column
-    for pair in range(first, end):
-        column = 2 * pair * lanes
-        if column < n_columns:
-            take_columns(transform, plane, n_rows, n_columns, mean, column, points, like)
-        else:
-            memset(points, 0, 2 * transform.down.n_points * lanes * sizeof(real))
+    cdef Py_ssize_t lanes = n_lanes(like), width = transform.across.n_points, n, pair, group, column
+    cdef Py_ssize_t size = 2 * lanes * transform.down.n_points
+    while first < end:
+        n = min(transform.at_once, end - first)
+        take_columns(transform, plane, n_rows, n_columns, mean, first, n, points, like)
+        for pair in range(n):
+            if 2 * (first + pair) * lanes < n_columns:
+                forward_passes(&transform.down, &nowhere, points + pair * size, False, like)
         for group in range(transform.groups):
-            take_apart(transform, points, group, spectrum + 2 * lanes * (group * width + column), width - column, like)
+            for pair in range(n):
+                column = 2 * (first + pair) * lanes
+                take_apart(transform, points + pair * size, group, spectrum + 2 * lanes * (group * width + column),
+                           width - column, like)
+        first += n
 
 
 cdef inline void plane_lines(const PlaneTransform* transform, real* spectrum, Py_ssize_t first, Py_ssize_t end,
@@ -104,12 +118,15 @@ cdef inline void plane_lines(const PlaneTransform* transform, real* spectrum, Py
 
 cdef void take_block(const real* line, Py_ssize_t n, vector* re, vector* im, vector like) noexcept nogil:
     """Rows of frequencies from columns of them."""
-    cdef Py_ssize_t index
-    for index in range(n_lanes(like)):
-        re[index] = im[index] = broadcast(a_zero, like)
-        if index < n:
-            re[index] = (<const vector*> line)[2 * index]
-            im[index] = (<const vector*> line)[2 * index + 1]
+    cdef Py_ssize_t index, lanes = n_lanes(like)
+    if n >= lanes:
+        for index in range(lanes):
+            re[index], im[index] = (<const vector*> line)[2 * index], (<const vector*> line)[2 * index + 1]
+    else:
+        for index in range(lanes):
+            re[index] = im[index] = broadcast(a_zero, like)
+        for index in range(n):
+            re[index], im[index] = (<const vector*> line)[2 * index], (<const vector*> line)[2 * index + 1]
     transpose_vectors(re, like)
     transpose_vectors(im, like)
 
@@ -138,15 +155,24 @@ cdef inline void put_together(const PlaneTransform* transform, const real* line,
 
 cdef inline void plane_back(const PlaneTransform* transform, const real* spectrum, const Kept* kept, real* plane,
                             real* points, Py_ssize_t first, Py_ssize_t end, vector like) noexcept nogil:
-    cdef Py_ssize_t lanes = n_lanes(like), width = transform.across.n_points, pair, group, column
-    for pair in range(first, end):
-        column = 2 * pair * lanes
-        if is_kept(kept, column, 2 * lanes, width):
-            for group in range(transform.groups):
-                put_together(transform, spectrum + 2 * lanes * (group * width + column), width - column, group, points,
-                             like)
-            backward_passes(&transform.down, &nowhere, points, False, like)
-            put_kept(transform, kept, points, column, plane, like)
+    cdef Py_ssize_t lanes = n_lanes(like), width = transform.across.n_points, n, pair, group, column
+    cdef Py_ssize_t size = 2 * lanes * transform.down.n_points
+    cdef bint[MOST_PAIRS] wanted
+    while first < end:
+        n = min(transform.at_once, end - first)
+        for pair in range(n):
+            wanted[pair] = is_kept(kept, 2 * (first + pair) * lanes, 2 * lanes, width)
+        for group in range(transform.groups):
+            for pair in range(n):
+                if wanted[pair]:
+                    column = 2 * (first + pair) * lanes
+                    put_together(transform, spectrum + 2 * lanes * (group * width + column), width - column, group,
+                                 points + pair * size, like)
+        for pair in range(n):
+            if wanted[pair]:
+                backward_passes(&transform.down, &nowhere, points + pair * size, False, like)
+        put_kept(transform, kept, points, first, n, wanted, plane, like)
+        first += n
 
 
 cdef inline Py_ssize_t around(Py_ssize_t place, Py_ssize_t size) noexcept nogil:
@@ -163,24 +189,27 @@ cdef inline bint is_kept(const Kept* kept, Py_ssize_t column, Py_ssize_t n, Py_s
     return False
 
 
-cdef inline void put_kept(const PlaneTransform* transform, const Kept* kept, const real* points, Py_ssize_t column,
-                          real* plane, vector like) noexcept nogil:
-    """Two blocks of columns of responses into the plane of those that are kept, multiplied by the scale."""
-    cdef Py_ssize_t lanes = n_lanes(like), width = transform.across.n_points, row, block, first, target, lane
-    cdef const vector* source
+cdef inline void put_kept(const PlaneTransform* transform, const Kept* kept, const real* points, Py_ssize_t first,
+                          Py_ssize_t n, const bint* wanted, real* plane, vector like) noexcept nogil:
+    """The wanted of some pairs of blocks into the plane of columns that are kept, multiplied by the scale."""
+    cdef Py_ssize_t lanes = n_lanes(like), height = transform.down.n_points, width = transform.across.n_points
+    cdef Py_ssize_t row, place, pair, block, column, target, lane
     cdef vector value
     for row in range(kept.n_rows):
-        source = <const vector*> points + 2 * around(kept.first_row + row, transform.down.n_points)
-        for block in range(2):
-            first = column + block * lanes
-            target = around(first - kept.first_column, width)
-            value = scaled(kept.scale, source[block])
-            if target + lanes <= kept.n_columns and first + lanes <= width:
-                (<vector*> (plane + target))[0] = value
+        place = around(kept.first_row + row, height)
+        for pair in range(n):
+            if not wanted[pair]:
                 continue
-            for lane in range(min(lanes, width - first)):
-                if around(target + lane, width) < kept.n_columns:
-                    plane[around(target + lane, width)] = (<const real*> &value)[lane]
+            for block in range(2):
+                column = (2 * (first + pair) + block) * lanes
+                target = around(column - kept.first_column, width)
+                value = scaled(kept.scale, (<const vector*> points)[2 * (pair * height + place) + block])
+                if target + lanes <= kept.n_columns and column + lanes <= width:
+                    (<vector*> (plane + target))[0] = value
+                    continue
+                for lane in range(min(lanes, width - column)):
+                    if around(target + lane, width) < kept.n_columns:
+                        plane[around(target + lane, width)] = (<const real*> &value)[lane]
         plane += kept.n_columns
 
 

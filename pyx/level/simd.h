@@ -298,6 +298,67 @@ static inline xcorr_f32v xcorr_f32v_zip_high(xcorr_f32v a, xcorr_f32v b) { (void
 static inline xcorr_f64v xcorr_f64v_zip_high(xcorr_f64v a, xcorr_f64v b) { (void)a; return b; }
 #endif
 
+/* Transposes as many vectors as each has lanes. Blocks off the diagonal change places with each other (Eklundh, IEEE
+ * Trans. Comput. 21, 1972), those of 1 and 2 floats within 16 bytes in an order in which each vector is one shuffle. */
+#if defined(XCORR_VECTOR_BYTES)
+#define XCORR_FIRST(i, w, n) ((i) & (w) ? (n) + (i) - (w) : (i))
+#define XCORR_SECOND(i, w, n) ((i) & (w) ? (n) + (i) : (i) + (w))
+#define XCORR_LOW_PAIR(i, w, n) ((i) - (i) % 4 + (i) % 4 / 2 + (i) % 2 * (n) + (w))
+#define XCORR_EACH_2(which, w, n) which(0, w, n), which(1, w, n)
+#define XCORR_EACH_4(which, w, n) XCORR_EACH_2(which, w, n), which(2, w, n), which(3, w, n)
+#define XCORR_EACH_8(which, w, n)                                                                                      \
+    XCORR_EACH_4(which, w, n), which(4, w, n), which(5, w, n), which(6, w, n), which(7, w, n)
+#define XCORR_EACH_16(which, w, n)                                                                                     \
+    XCORR_EACH_8(which, w, n), which(8, w, n), which(9, w, n), which(10, w, n), which(11, w, n), which(12, w, n),      \
+        which(13, w, n), which(14, w, n), which(15, w, n)
+#define XCORR_EXCHANGE(vector, integers, lanes, w)                                                                     \
+    for (int row = 0; row < lanes; row++) {                                                                            \
+        if (row & w) continue;                                                                                         \
+        vector a = rows[row], b = rows[row + w];                                                                       \
+        rows[row] = XCORR_SHUFFLED(integers, a, b, XCORR_EACH_##lanes(XCORR_FIRST, w, lanes));                         \
+        rows[row + w] = XCORR_SHUFFLED(integers, a, b, XCORR_EACH_##lanes(XCORR_SECOND, w, lanes));                    \
+    }
+#define XCORR_EXCHANGE_FLOATS(lanes)                                                                                   \
+    for (int row = 0; row < lanes; row += 4) {                                                                         \
+        xcorr_f32v a = rows[row], b = rows[row + 1], c = rows[row + 2], d = rows[row + 3];                             \
+        xcorr_f32v ab = XCORR_SHUFFLED(xcorr_i32v, a, b, XCORR_EACH_##lanes(XCORR_LOW_PAIR, 0, lanes));                \
+        xcorr_f32v cd = XCORR_SHUFFLED(xcorr_i32v, c, d, XCORR_EACH_##lanes(XCORR_LOW_PAIR, 0, lanes));                \
+        xcorr_f32v ba = XCORR_SHUFFLED(xcorr_i32v, a, b, XCORR_EACH_##lanes(XCORR_LOW_PAIR, 2, lanes));                \
+        xcorr_f32v dc = XCORR_SHUFFLED(xcorr_i32v, c, d, XCORR_EACH_##lanes(XCORR_LOW_PAIR, 2, lanes));                \
+        rows[row] = XCORR_SHUFFLED(xcorr_i32v, ab, cd, XCORR_EACH_##lanes(XCORR_FIRST, 2, lanes));                     \
+        rows[row + 1] = XCORR_SHUFFLED(xcorr_i32v, ab, cd, XCORR_EACH_##lanes(XCORR_SECOND, 2, lanes));                \
+        rows[row + 2] = XCORR_SHUFFLED(xcorr_i32v, ba, dc, XCORR_EACH_##lanes(XCORR_FIRST, 2, lanes));                 \
+        rows[row + 3] = XCORR_SHUFFLED(xcorr_i32v, ba, dc, XCORR_EACH_##lanes(XCORR_SECOND, 2, lanes));                \
+    }
+static inline void xcorr_f32v_transpose(xcorr_f32v *rows) {
+#if XCORR_VECTOR_BYTES == 64
+    XCORR_EXCHANGE_FLOATS(16)
+    XCORR_EXCHANGE(xcorr_f32v, xcorr_i32v, 16, 4)
+    XCORR_EXCHANGE(xcorr_f32v, xcorr_i32v, 16, 8)
+#elif XCORR_VECTOR_BYTES == 32
+    XCORR_EXCHANGE_FLOATS(8)
+    XCORR_EXCHANGE(xcorr_f32v, xcorr_i32v, 8, 4)
+#else
+    XCORR_EXCHANGE_FLOATS(4)
+#endif
+}
+static inline void xcorr_f64v_transpose(xcorr_f64v *rows) {
+#if XCORR_VECTOR_BYTES == 64
+    XCORR_EXCHANGE(xcorr_f64v, xcorr_i64v, 8, 1)
+    XCORR_EXCHANGE(xcorr_f64v, xcorr_i64v, 8, 2)
+    XCORR_EXCHANGE(xcorr_f64v, xcorr_i64v, 8, 4)
+#elif XCORR_VECTOR_BYTES == 32
+    XCORR_EXCHANGE(xcorr_f64v, xcorr_i64v, 4, 1)
+    XCORR_EXCHANGE(xcorr_f64v, xcorr_i64v, 4, 2)
+#else
+    XCORR_EXCHANGE(xcorr_f64v, xcorr_i64v, 2, 1)
+#endif
+}
+#else
+static inline void xcorr_f32v_transpose(xcorr_f32v *rows) { (void)rows; }
+static inline void xcorr_f64v_transpose(xcorr_f64v *rows) { (void)rows; }
+#endif
+
 /* Every second element of two vectors one after the other, from the first or from the second on. */
 #if defined(XCORR_VECTOR_BYTES)
 #define XCORR_EVENS_2 0, 2

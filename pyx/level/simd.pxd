@@ -29,6 +29,8 @@ cdef extern from "simd.h" nogil:
     f32v f32v_zip_high "xcorr_f32v_zip_high"(f32v, f32v)
     f64v f64v_zip_low "xcorr_f64v_zip_low"(f64v, f64v)
     f64v f64v_zip_high "xcorr_f64v_zip_high"(f64v, f64v)
+    void f32v_transpose "xcorr_f32v_transpose"(f32v*)
+    void f64v_transpose "xcorr_f64v_transpose"(f64v*)
     f32v f32v_evens "xcorr_f32v_evens"(f32v, f32v)
     f32v f32v_odds "xcorr_f32v_odds"(f32v, f32v)
     lanes_mask f32v_lanes "xcorr_f32v_lanes"(Py_ssize_t, Py_ssize_t)

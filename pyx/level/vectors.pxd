@@ -4,8 +4,8 @@
 from microkernels cimport real
 from simd cimport (
     F32_LANES, F64_LANES, a_zero, copy_part, f32v, f32v_broadcast, f32v_in_register, f32v_multiply_add, f32v_number,
-    f32v_shifted, f32v_zip_high, f32v_zip_low, f64v, f64v_broadcast, f64v_in_register, f64v_multiply_add, f64v_number,
-    f64v_shifted, f64v_zip_high, f64v_zip_low, in_memory
+    f32v_shifted, f32v_transpose, f64v, f64v_broadcast, f64v_in_register, f64v_multiply_add, f64v_number,
+    f64v_shifted, f64v_transpose, in_memory
 )
 
 cdef extern from "extremes.h" nogil:
@@ -139,32 +139,12 @@ cdef inline vector total_of(const vector* totals, const vector* errors, Py_ssize
     return totals[index]
 
 
-cdef inline void zip_halves(const vector* source, vector* target, Py_ssize_t n, vector like) noexcept nogil:
-    cdef Py_ssize_t index
-    for index in range(n // 2):
-        if vector is f32v:
-            target[2 * index] = f32v_zip_low(source[index], source[index + n // 2])
-            target[2 * index + 1] = f32v_zip_high(source[index], source[index + n // 2])
-        else:
-            target[2 * index] = f64v_zip_low(source[index], source[index + n // 2])
-            target[2 * index + 1] = f64v_zip_high(source[index], source[index + n // 2])
-
-
 cdef inline void transpose_vectors(vector* rows, vector like) noexcept nogil:
-    """Transpose as many vectors as each has lanes, by a perfect shuffle for each bit of a lane's number."""
-    cdef vector[16] turned
-    cdef Py_ssize_t index, lanes = n_lanes(like)
-    if lanes >= 2:
-        zip_halves(rows, turned, lanes, like)
-    if lanes >= 4:
-        zip_halves(turned, rows, lanes, like)
-    if lanes >= 8:
-        zip_halves(rows, turned, lanes, like)
-    if lanes >= 16:
-        zip_halves(turned, rows, lanes, like)
-    if lanes == 2 or lanes == 8:
-        for index in range(lanes):
-            rows[index] = turned[index]
+    """Transpose as many vectors as each has lanes."""
+    if vector is f32v:
+        f32v_transpose(rows)
+    else:
+        f64v_transpose(rows)
 
 
 cdef inline void store_lanes(real* response, vector value, Py_ssize_t first, Py_ssize_t n_kept) noexcept nogil:
