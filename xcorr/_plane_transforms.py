@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import xcorr._memory as _memory
 from xcorr import _dispatch, _workers
 from xcorr._cache import remembered
 from xcorr._engine import go_on
@@ -20,9 +21,6 @@ Doubles = npt.NDArray[np.float64]
 
 LEAST_ROWS = 16
 """Rows from which on vectors hold enough: half of the rows of frequencies are in the lanes."""
-
-LINE = 64
-"""Bytes of a line of the cache."""
 
 TALLEST = 16
 """Rows for each column up to which a worker's columns of points are few beside a plane."""
@@ -50,10 +48,7 @@ class Planes:
 
     def new_spectra(self, n: int) -> Array:
         """Room for spectra, from where a line of the cache begins: of their vectors none lies across two."""
-        shape = (n, *self.own.shape)
-        memory = np.empty(prod(shape) + LINE // self.dtype.itemsize, self.dtype)
-        first = -memory.__array_interface__["data"][0] % LINE // self.dtype.itemsize
-        return memory[first : first + prod(shape)].reshape(shape)
+        return _memory.empty((n, *self.own.shape), self.dtype)
 
     def by_all(self, do: Any, n_parts: int, n_workers: int) -> None:
         """``do(first, end)`` of parts that take some milliseconds."""
@@ -111,7 +106,7 @@ class Planes:
     def backward(self, spectra: Array, places: Sequence[Any], scales: Doubles, n_workers: int) -> Array:
         """The sums of which the spectra are the transforms, by their scales; overwrites the spectra."""
         rows, columns = (range(size) if own is None else own for size, own in zip(self.lengths, places, strict=True))
-        sums = np.empty((len(spectra), len(rows), len(columns)), self.dtype)
+        sums = _memory.empty((len(spectra), len(rows), len(columns)), self.dtype)
         first = int(rows[0]), int(columns[0])
         if not self.is_large:
             self.own.backward(spectra, sums, self.workspace(), first[0], first[1], np.ascontiguousarray(scales))

@@ -19,6 +19,9 @@ LARGEST_EXPONENT = 400
 PIECE = 2**17
 """Pixels that are summed at one go, if a row of the first axis is not more."""
 
+AT_ONCE = 2**18
+"""Pixels whose pieces stay until all sums are made."""
+
 
 def scores_at(reference: Planes, moving: Planes, shifts: Array, known: Array, circular: bool) -> Doubles:
     """The scores of shifts (pairs, axes) where they are known: of equal pixels exactly 1."""
@@ -55,15 +58,16 @@ def score_of(a: list[Array], b: list[Array], roll: tuple[int, ...]) -> float:
     sums = np.zeros(3)
     for channel in range(len(a[0])):
         means, exponents = np.zeros(3), [0, 0]
-        for shares, *planes in pieces_of(a, b, channel, roll):
+        kept = list(pieces_of(a, b, channel, roll)) if a[0][channel].size <= AT_ONCE else None
+        for shares, *planes in kept or pieces_of(a, b, channel, roll):
             means += [shares.sum(), *((shares * plane).sum() for plane in planes)]
         means[1:] /= max(means[0], np.finfo(np.float64).tiny)
-        for shares, *planes in pieces_of(a, b, channel, roll):
+        for shares, *planes in kept or pieces_of(a, b, channel, roll):
             for side, plane in enumerate(planes):
                 far = np.abs(np.where(shares > 0, plane - means[1 + side], 0)).max(initial=0)
                 exponents[side] = max(exponents[side], int(np.frexp(far)[1]))
         scales = [np.ldexp(1.0, -exponent if abs(exponent) > LARGEST_EXPONENT else 0) for exponent in exponents]
-        for shares, *planes in pieces_of(a, b, channel, roll):
+        for shares, *planes in kept or pieces_of(a, b, channel, roll):
             one, other = (
                 np.where(shares > 0, (plane - mean) * scale, 0)
                 for plane, mean, scale in zip(planes, means[1:], scales, strict=True)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import xcorr._memory as _memory
 from xcorr._plane_transforms import transforms_of
 from xcorr._shift_axes import Along
 from xcorr._shift_lanes import Windowed, windows_in_lanes
@@ -60,11 +61,11 @@ class Side:
         else:
             counts = shares[:, min(channel, shares.shape[1] - 1)]
         if what == "shares":
-            return counts.astype(np.float64)
+            return product(counts, np.ones((), np.float64))
         seen = values[:, channel]
         if counts.dtype.kind != "b":  # else it is 0 where nothing counts
-            seen = seen * counts
-        return seen if what == "seen" else seen * values[:, channel]
+            seen = product(seen, counts)
+        return seen if what == "seen" else product(seen, values[:, channel])
 
     def spectrum(self, what: str, channel: int) -> Array:
         """The transform of a plane; it may be overwritten unless the side is kept."""
@@ -107,3 +108,9 @@ class Side:
         """Lets go of pixels that are transformed, unless they are used again."""
         if not self.is_kept:
             self.planes = self.planes._replace(values=self.planes.values[:, :0].copy())
+
+
+def product(one: Array, other: Array) -> Array:
+    """The products of numbers, in memory that was used before."""
+    shape = np.broadcast_shapes(one.shape, other.shape)
+    return np.multiply(one, other, out=_memory.empty(shape, np.result_type(one, other)))
