@@ -84,6 +84,23 @@ def test_products_and_phases_are_those_of_lines(level, dtype):
     assert (wanted[0] == 30 * 24 - 1).all()
 
 
+@for_each(("sides", "dtype"), ((sides, dtype) for sides in SIDES for dtype in ("f4", "f8")))
+def test_columns_beside_each_other_change_no_bit(level, sides, dtype):
+    planes = random_generator("beside", sides).standard_normal((1, *sides)).astype(dtype)
+    found = []
+    for cache in (0, 3 * 2**12, 2**30):
+        transforms = PlaneTransforms(_dispatch.current().table, dtype, *sides, cache)
+        workspace = np.full(transforms.n_points, np.nan, dtype)
+        spectra, back = np.full((1, *transforms.shape), np.nan, dtype), np.full((1, *sides), np.nan, dtype)
+        transforms.forward(planes, np.ones(1), spectra, workspace)
+        whole = spectra.copy()
+        transforms.backward(spectra, back, workspace, 0, 0, np.ones(1))
+        found.append((whole, back))
+    for whole, back in found[1:]:
+        assert np.array_equal(whole, found[0][0])
+        assert np.array_equal(back, found[0][1])
+
+
 def test_others_are_done_line_by_line():
     for lengths in ((14, 64), (8, 64), (4096, 64), (64,), (16, 16, 16)):
         assert isinstance(transforms_of(lengths, np.dtype("f4")), Lines)

@@ -99,6 +99,23 @@ def test_masks_leave_out_what_does_not_count(score, kind):
     assert found.ratio == pytest.approx(ratio, rel=1e-8)
 
 
+@for_each("min_overlap", (0.1, 0.3, 0.8, 1.0))
+def test_masks_of_all_pairs_allow_what_masks_of_each_allow(min_overlap):
+    # Only of the former the overlap at no shift is known before; it bounds the shifts that are looked at.
+    a, b = texture((24, 30)), texture((20, 33), seed="other")
+    rows, columns = np.ogrid[:24, :30]
+    corner = rows + columns < 20
+    for shift in ((0, 0), (9, -8), (-11, 9), (14, 17)):
+        other = np.roll(~corner, shift, (0, 1))[:20]
+        other = np.concatenate([other, other[:, :3]], axis=1)
+        words = {"layout": "NHW", "score": "zncc", "min_overlap": min_overlap}
+        found = xcorr.register(np.stack([a, a]), b, mask=corner, moving_mask=other, **words)
+        wanted = xcorr.register(np.stack([a, a]), b, mask=np.stack([corner, corner]), moving_mask=other, **words)
+        np.testing.assert_array_equal(found.shift, wanted.shift)
+        np.testing.assert_array_equal(found.score, wanted.score)
+        np.testing.assert_allclose(found.ratio, wanted.ratio, rtol=1e-9)
+
+
 def test_masks_of_a_stack_and_of_channels():
     image = texture((20, 22, 3))
     stack = np.stack([moved(image, (n, -n), "NHWC") for n in range(3)])

@@ -221,9 +221,7 @@ class Registration:
         self.n_pairs = max(len(references), len(moving)) if len(references) and len(moving) else 0
         self.is_masked, self.has_shares = masks_of(self.operands, settings)
         a, b = references.sizes, moving.sizes
-        self.axes: tuple[Along, ...] = axes_of(
-            settings, a, b, (0,) * len(a), least_overlap_of(self.operands, settings)
-        )
+        self.axes: tuple[Along, ...] = axes_of(settings, a, b, (0,) * len(a), least_overlap_of(self.operands, settings))
         self.dtype = type_of(self.operands, settings, self.is_masked)
         self.kept: list[Side | None] = [None, None]
 

@@ -182,7 +182,7 @@ def masked_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float)
         go_on()
         if channel < n_masks:
             counts = correlation(reference, moving, axes, ("shares", "shares"), channel)
-            np.copyto(counts, np.rint(counts), where=are_whole)
+            np.rint(counts, out=counts, where=are_whole)
             np.maximum(counts, SLACK, out=counts)
             add(totals, 0, counts.copy() if n_masks > 1 else counts)
         add(totals, 1, correlation(reference, moving, axes, ("seen", "seen"), channel))

@@ -62,17 +62,15 @@ def score_of(a: list[Array], b: list[Array], roll: tuple[int, ...]) -> float:
         for shares, *planes in kept or pieces_of(a, b, channel, roll):
             means += [shares.sum(), *((shares * plane).sum() for plane in planes)]
         means[1:] /= max(means[0], np.finfo(np.float64).tiny)
-        for shares, *planes in kept or pieces_of(a, b, channel, roll):
+        for _, *planes in kept or pieces_of(a, b, channel, roll):
             for side, plane in enumerate(planes):
-                far = np.abs(np.where(shares > 0, plane - means[1 + side], 0)).max(initial=0)
+                far = np.abs(plane - means[1 + side]).max(initial=0)
                 exponents[side] = max(exponents[side], int(np.frexp(far)[1]))
         scales = [np.ldexp(1.0, -exponent if abs(exponent) > LARGEST_EXPONENT else 0) for exponent in exponents]
         for shares, *planes in kept or pieces_of(a, b, channel, roll):
-            one, other = (
-                np.where(shares > 0, (plane - mean) * scale, 0)
-                for plane, mean, scale in zip(planes, means[1:], scales, strict=True)
-            )
-            sums += [(shares * one * other).sum(), (shares * one * one).sum(), (shares * other * other).sum()]
+            one, other = ((plane - mean) * scale for plane, mean, scale in zip(planes, means[1:], scales, strict=True))
+            counted = shares * one
+            sums += [(counted * other).sum(), (counted * one).sum(), (shares * other * other).sum()]
     norm = sums[1] if sums[1] == sums[2] else np.sqrt(sums[1]) * np.sqrt(sums[2])
     return float(sums[0] / norm) if norm > 0 else 0.0
 

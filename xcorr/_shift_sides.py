@@ -113,4 +113,4 @@ class Side:
 def product(one: Array, other: Array) -> Array:
     """The products of numbers, in memory that was used before."""
     shape = np.broadcast_shapes(one.shape, other.shape)
-    return np.multiply(one, other, out=_memory.empty(shape, np.result_type(one, other)))
+    return np.asarray(np.multiply(one, other, out=_memory.empty(shape, np.result_type(one, other))))

@@ -77,11 +77,11 @@ def refine(
 @remembered(2)
 def nodes_of(n: int) -> Doubles:
     """The zeros of Chebyshev's polynomial of degree n."""
-    return np.cos(np.pi / n * (np.arange(n) + 0.5))
+    return np.asarray(np.cos(np.pi / n * (np.arange(n) + 0.5)))
 
 
 @remembered(2)
-def coefficients_at_nodes(n: int) -> Doubles:
+def series_from_nodes(n: int) -> Doubles:
     """The matrix (coefficients, nodes) that makes a polynomial's coefficients of its values at the nodes.
 
     Mason and Handscomb, Chebyshev Polynomials (2003), 6.3.
@@ -95,7 +95,7 @@ def polynomials_at(values: Doubles, parts: Doubles) -> Doubles:
     """Scores (pairs, points along each axis) so far from whole shifts (pairs, axes, points), from those at nodes."""
     n = values.shape[-1]
     polynomials = np.cos(np.arange(n) * np.arccos(parts)[..., np.newaxis])
-    return along_each(values, polynomials @ coefficients_at_nodes(n))
+    return along_each(values, polynomials @ series_from_nodes(n))
 
 
 def along_each(values: Doubles, weights: Doubles) -> Doubles:
