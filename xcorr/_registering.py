@@ -35,6 +35,9 @@ AT_ONCE = 2**22
 PLAIN_AT_ONCE = 2**25
 """The same of pairs that are done one after the other in the same place, of whose bytes few are touched."""
 
+COUNTED = 2**17
+"""Pixels of masks that are counted at one go, if a row is not more."""
+
 KEPT = 2**26
 """Bytes of transforms of a pair with masks that are kept until all sums are made."""
 
@@ -206,11 +209,19 @@ def least_overlap_of(operands: tuple[Operand, Operand], settings: RegisterSettin
     masks = [one.mask for one in operands if one.mask is not None]
     if settings.taper is not None or not all(isinstance(mask, np.ndarray) and len(mask) == 1 for mask in masks):
         return 0.0
-    common = tuple(slice(min(both)) for both in zip(*(one.sizes for one in operands), strict=True))
-    shares: Any = np.ones(())
-    for mask in masks:
-        shares = shares * mask[(slice(None), slice(None), *common)]
-    return settings.min_overlap * float(shares.mean()) if shares.size else 0.0
+    sizes = [min(both) for both in zip(*(one.sizes for one in operands), strict=True)]
+    channels = max(mask.shape[1] for mask in masks)
+    if not prod(sizes) * channels:
+        return 0.0
+    n_rows, total = max(1, COUNTED * sizes[0] // (prod(sizes) * channels)), 0.0
+    for first in range(0, sizes[0], n_rows):
+        rows = slice(first, min(first + n_rows, sizes[0]))
+        part = (slice(None), slice(None), rows, *map(slice, sizes[1:]))
+        shares: Any = np.ones((1, channels, *[1] * len(sizes)))
+        for mask in masks:
+            shares = shares * mask[part]
+        total += float(shares.sum())
+    return float(settings.min_overlap * total / (prod(sizes) * channels))
 
 
 class Registration:
