@@ -35,9 +35,6 @@ AT_ONCE = 2**22
 PLAIN_AT_ONCE = 2**25
 """The same of pairs that are done one after the other in the same place, of whose bytes few are touched."""
 
-COUNTED = 2**17
-"""Pixels of masks that are counted at one go, if a row is not more."""
-
 KEPT = 2**26
 """Bytes of transforms of a pair with masks that are kept until all sums are made."""
 
@@ -66,19 +63,16 @@ class Found(NamedTuple):
 
 
 def axes_of(
-    settings: RegisterSettings, a: tuple[int, ...], b: tuple[int, ...], offset: Any, least_overlap: float
+    settings: RegisterSettings, a: tuple[int, ...], b: tuple[int, ...], offset: Any, is_masked: bool
 ) -> tuple[Along, ...]:
-    """The shifts along each axis of images of two sizes, moving's beginning so many pixels before the reference's.
-
-    None is of them that alone makes the overlap less than such a share of the largest.
-    """
+    """The shifts along each axis of images of two sizes, moving's beginning so many pixels before the reference's."""
     found, margin = [], SINCS if isinstance(settings.subpixel, int) else 1
     for number, (one, other) in enumerate(zip(a, b, strict=True)):
         most = inf if settings.max_shift is None else settings.max_shift[number]
         if settings.is_circular:
             found.append(circle(one, most))
         else:
-            found.append(line(one, other, most, least_overlap, margin, offset[number]))
+            found.append(line(one, other, most, 0 if is_masked else settings.min_overlap, margin, offset[number]))
     return tuple(found)
 
 
@@ -179,7 +173,7 @@ def bytes_of_pair(
     if is_masked:
         spectra = 3 if is_large(axes, channels) else 7 * channels
         values = (3 if has_shares else 1.8) * pixels * channels + spectra * points + 5.2 * shifts
-        if any(axis.may_miss for axis in axes):
+        if not all(axis.has_all for axis in axes):
             values += 4 * prod(sum(axis.sizes) for axis in axes)
     elif settings.is_circular:
         values = pixels * channels + (1.4 if channels == 1 else 3) * points + keeps * points
@@ -199,31 +193,6 @@ def masks_of(operands: tuple[Operand, Operand], settings: RegisterSettings) -> t
     return weighted or bool(masks), has_shares
 
 
-def least_overlap_of(operands: tuple[Operand, Operand], settings: RegisterSettings) -> float:
-    """The share of the largest overlap, by their sizes, below which no shift of any pair can be allowed.
-
-    Where both masks are those of all pairs, what counts of both at no shift is known, and that much counts at the best.
-    """
-    if not masks_of(operands, settings)[0]:
-        return settings.min_overlap
-    masks = [one.mask for one in operands if one.mask is not None]
-    if settings.taper is not None or not all(isinstance(mask, np.ndarray) and len(mask) == 1 for mask in masks):
-        return 0.0
-    sizes = [min(both) for both in zip(*(one.sizes for one in operands), strict=True)]
-    channels = max(mask.shape[1] for mask in masks)
-    if not prod(sizes) * channels:
-        return 0.0
-    n_rows, total = max(1, COUNTED * sizes[0] // (prod(sizes) * channels)), 0.0
-    for first in range(0, sizes[0], n_rows):
-        rows = slice(first, min(first + n_rows, sizes[0]))
-        part = (slice(None), slice(None), rows, *map(slice, sizes[1:]))
-        shares: Any = np.ones((1, channels, *[1] * len(sizes)))
-        for mask in masks:
-            shares = shares * mask[part]
-        total += float(shares.sum())
-    return float(settings.min_overlap * total / (prod(sizes) * channels))
-
-
 class Registration:
     """The pairs of a call: whole images, of which one of either may go with all of the others."""
 
@@ -232,7 +201,7 @@ class Registration:
         self.n_pairs = max(len(references), len(moving)) if len(references) and len(moving) else 0
         self.is_masked, self.has_shares = masks_of(self.operands, settings)
         a, b = references.sizes, moving.sizes
-        self.axes: tuple[Along, ...] = axes_of(settings, a, b, (0,) * len(a), least_overlap_of(self.operands, settings))
+        self.axes: tuple[Along, ...] = axes_of(settings, a, b, (0,) * len(a), self.is_masked)
         self.dtype = type_of(self.operands, settings, self.is_masked)
         self.kept: list[Side | None] = [None, None]
 

@@ -1,6 +1,5 @@
 """Shifts along one axis: which there are, which are allowed, and what both images have in common there."""
 
-from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,11 +35,6 @@ class Along(NamedTuple):
     def has_all(self) -> bool:
         """Whether the map has all shifts at which anything is in common."""
         return self.circular or len(self.shifts) == sum(self.sizes) - 1
-
-    @property
-    def may_miss(self) -> bool:
-        """Whether at a shift that the map has not more may be in common than at all that it has."""
-        return not self.has_all and self.most < inf
 
     def places_of(self, shifts: Indices) -> Indices:
         """Places of shifts in the map, -1 for those that it has not."""

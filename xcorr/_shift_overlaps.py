@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import xcorr._memory as _memory
 from xcorr._engine import go_on
 from xcorr._plane_transforms import transforms_of
 from xcorr._shift_axes import SLACK, Along
 from xcorr._shift_maps import Maps, add_product, along, error_of
-from xcorr._shift_sides import Side
+from xcorr._shift_sides import Side, product
 from xcorr._shifts import score_boxes
 from xcorr._staged import pieces_of
 from xcorr._staged_planes import Planes
@@ -188,7 +187,7 @@ def masked_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float)
         add(totals, 1, correlation(reference, moving, axes, ("seen", "seen"), channel))
         of_reference = correlation(reference, moving, axes, ("seen", "shares"), channel)
         of_moving = correlation(reference, moving, axes, ("shares", "seen"), channel)
-        both = np.multiply(of_reference, of_moving, out=_memory.empty(of_moving.shape, of_moving.dtype))
+        both = product(of_reference, of_moving)
         both /= counts
         totals[1] -= both
         del both
@@ -201,7 +200,7 @@ def masked_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float)
         del of_reference, of_moving, sums
     total, numerator, a, b = totals
     most = total.max(axis=tuple(range(1, n_axes + 1)), keepdims=True)
-    if any(axis.may_miss for axis in axes):
+    if not all(axis.has_all for axis in axes):
         most = np.maximum(most, along(most_seen(reference, moving, axes), n_axes))
     seen = (total >= min_overlap * most * (1 - SLACK)) & (total > 2 * SLACK * np.maximum(most, 1))
     seen = seen & along(known, n_axes) & (a > least[0]) & (b > least[1])

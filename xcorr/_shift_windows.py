@@ -81,7 +81,7 @@ class Windows:
 
     def axes(self, is_masked: bool) -> tuple[Along, ...]:
         """The shifts along each axis."""
-        return axes_of(self.settings, *self.sizes, self.before, 0 if is_masked else self.settings.min_overlap)
+        return axes_of(self.settings, *self.sizes, self.before, is_masked)
 
     def firsts(self, windows: Indices, is_moving: bool) -> list[Indices]:
         """The first place of each window along each axis; of what is searched it may be before the image."""
