@@ -79,8 +79,9 @@ MODULES = ("_engine", "_peaks", "_scores", "_shifts", "_integers", "_indices", "
 # time grows faster than the length of a function.
 COMMON_FLAGS = ["-g1", "-O1"] if DEBUG or SANITIZE else ["-O3", "-g0"]
 
-# Of modules whose loops are the levels' or wait for memory: a fifth smaller.
-GLUE, GLUE_FLAGS = ("_scores", "_shifts", "_indices", "_memory", "_cpu"), [] if DEBUG or SANITIZE else ["-O2"]
+# Of modules whose loops are the levels', wait for memory or have no vectors: a tenth to a fifth smaller.
+GLUE = ("_engine", "_scores", "_shifts", "_integers", "_indices", "_memory", "_cpu")
+GLUE_FLAGS = [] if DEBUG or SANITIZE else ["-O2"]
 
 LEVEL_FLAGS = [
     "-ffp-contract=fast",
