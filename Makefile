@@ -111,6 +111,12 @@ equivalences: .venv/tools-test ## run every row of docs/from-*.md and docs/find-
 	$(BIN)/pip install -q $(PEERS)
 	cd tests && ../$(BIN)/pytest test_equivalences.py test_how_do_i.py test_astropy.py test_skimage_registration.py test_openpiv.py $(ARGS)
 
+# Pinned, as the counts are told with versions. Where pip's own settings give a torch for GPUs, install the CPU build first.
+.PHONY: compat
+compat: .venv/tools-test ## run peers' own tests against xcorr.compat; ARGS="scipy.signal" selects
+	$(BIN)/pip install -q -r suites/requirements.txt
+	cd suites && ../$(BIN)/python run.py $(ARGS)
+
 .PHONY: bench
 bench: .venv/bench ## time every workload beside its peers; ARGS="--only fhd_5 --workers 1" selects
 	mkdir -p build

@@ -20,6 +20,7 @@ The edges of 500 digits, along the columns and along the rows:
 - `gradient_images` and `gradient_kernels` are the adjoints of a correlation: what its operands contributed.
 - `response_shape`, `windows`, `fold`, `window_index`, `correlation_indices` and `choose_method` say what a call is
   made of.
+- `compat` has drop-ins for functions of SciPy, scikit-image, OpenCV, torch and ONNX.
 - `set_workers` and `get_workers` are about the number of threads, `info` tells of this installation and this machine,
   `clear_caches` forgets what calls have left behind.
 """
@@ -51,7 +52,7 @@ from xcorr.gradients import gradient_images, gradient_kernels
 from xcorr.peaks import Peaks
 
 if _TYPE_CHECKING:
-    from xcorr import plot
+    from xcorr import compat, plot
 
 __version__: str
 
@@ -65,6 +66,7 @@ __all__ = [
     "banks",
     "choose_method",
     "clear_caches",
+    "compat",
     "convolve",
     "correlate",
     "correlation_indices",
@@ -86,9 +88,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _Any:
-    """`xcorr.plot` is imported when it is asked for, and what the version takes to find."""
-    if name == "plot":
-        return _import_module("xcorr.plot")
+    """`xcorr.plot` and `xcorr.compat` are imported when they are asked for, and what the version takes to find."""
+    if name in ("compat", "plot"):
+        return _import_module(f"xcorr.{name}")
     if name == "__version__":
         return _installed_version()
     raise AttributeError(f"module 'xcorr' has no attribute {name!r}")

@@ -12,7 +12,7 @@ import numpy as np
 
 from xcorr._correlate import correlate
 from xcorr._correlator import Correlator
-from xcorr._typing import Array
+from xcorr._typing import Array, BoundaryWord
 
 Sides = Sequence[tuple[int, int]]
 LAYOUTS: dict[int, Any] = {1: "NW", 2: "NHW", 3: "NDHW"}
@@ -23,10 +23,9 @@ def correlate_axes(
     kernel: Array,
     sides: Sides,
     *,
-    boundary: Sequence[str] | str = "constant",
+    boundary: Sequence[BoundaryWord] | BoundaryWord = "constant",
     fill_value: Any = 0,
-    dtype: Any = None,
-    conjugate: bool = True,
+    **keywords: Any,
 ) -> Array:
     """Correlation of an array with a kernel of as many axes, whose sides are padded by (before, behind) along each.
 
@@ -36,17 +35,17 @@ def correlate_axes(
         Arrays of the same number of axes, at least one, no axis empty.
     sides
         Elements of padding before and behind, >= 0, for each axis.
-    boundary, fill_value, dtype, conjugate
+    boundary, fill_value, **keywords
         As in `xcorr.correlate`; `boundary` may be a word for each axis.
     """
-    words = [boundary] * array.ndim if isinstance(boundary, str) else list(boundary)
+    words: list[BoundaryWord] = [boundary] * array.ndim if isinstance(boundary, str) else list(boundary)
     groups = joined_axes(kernel.shape, sides)
     shape = [int(np.prod(array.shape[first:end])) for first, end in groups]
     image = array.reshape(shape)
     taps = kernel.reshape([int(np.prod(kernel.shape[first:end])) for first, end in groups])
     around = [(sum(sides[a][0] for a in range(*g)), sum(sides[a][1] for a in range(*g))) for g in groups]
     borders = [words[first] for first, _ in groups]
-    keywords = {"fill_value": fill_value, "dtype": dtype, "conjugate": conjugate}
+    keywords["fill_value"] = fill_value
     has_batch = taps.shape[0] == 1 and around[0] == (0, 0) and len(groups) > 1
     n_axes = len(groups) - has_batch
     if n_axes > 3:
@@ -79,7 +78,7 @@ def joined_axes(taps: Sequence[int], sides: Sides) -> list[tuple[int, int]]:
 
 
 def over_many_axes(
-    image: Array, taps: Array, around: Sides, borders: Sequence[str], keywords: dict[str, Any]
+    image: Array, taps: Array, around: Sides, borders: Sequence[BoundaryWord], keywords: dict[str, Any]
 ) -> Array:
     """Correlation over more than three axes: all but the last two are channels, for one place along them at a time."""
     leading = image.ndim - 2
@@ -87,7 +86,7 @@ def over_many_axes(
         if tuple(around[axis]) != (0, 0):
             fill = {"constant_values": keywords["fill_value"]} if borders[axis] == "constant" else {}
             sides = [around[axis] if other == axis else (0, 0) for other in range(image.ndim)]
-            image = np.pad(image, sides, mode=borders[axis], **fill)  # type: ignore[call-overload]
+            image = np.pad(image, sides, mode=borders[axis], **fill)
     prepared: Any = Correlator(
         taps.reshape(-1, *taps.shape[leading:]),
         layout="NCHW",
@@ -95,9 +94,9 @@ def over_many_axes(
         boundary=tuple(borders[leading:]),
         **keywords,
     )
-    places = [image.shape[axis] - taps.shape[axis] + 1 for axis in range(leading)]
-    responses = [
-        prepared(image[tuple(map(slice, place, np.add(place, taps.shape[:leading])))].reshape(-1, *image.shape[leading:]))
-        for place in product(*map(range, places))
-    ]
+    counts = [image.shape[axis] - taps.shape[axis] + 1 for axis in range(leading)]
+    responses = []
+    for place in product(*map(range, counts)):
+        window = image[tuple(slice(start, start + tap) for start, tap in zip(place, taps.shape, strict=False))]
+        responses.append(prepared(window.reshape(-1, *image.shape[leading:])))
     return np.array(responses)
