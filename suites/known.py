@@ -3,7 +3,7 @@
 from importlib import import_module
 from importlib.util import find_spec
 
-MODULES = {"scipy.signal": "of_scipy_signal", "scipy.ndimage": "of_scipy_ndimage"}
+MODULES = {"numpy": "of_numpy", "scipy.signal": "of_scipy_signal", "scipy.ndimage": "of_scipy_ndimage"}
 
 
 def found_suites():
