@@ -3,7 +3,12 @@
 from importlib import import_module
 from importlib.util import find_spec
 
-MODULES = {"numpy": "of_numpy", "scipy.signal": "of_scipy_signal", "scipy.ndimage": "of_scipy_ndimage"}
+MODULES = {
+    "astropy": "of_astropy",
+    "numpy": "of_numpy",
+    "scipy.signal": "of_scipy_signal",
+    "scipy.ndimage": "of_scipy_ndimage",
+}
 
 
 def found_suites():
