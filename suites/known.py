@@ -4,10 +4,11 @@ from importlib import import_module
 from importlib.util import find_spec
 
 MODULES = {
+    "aeon": "of_aeon",
     "astropy": "of_astropy",
     "numpy": "of_numpy",
-    "scipy.signal": "of_scipy_signal",
     "scipy.ndimage": "of_scipy_ndimage",
+    "scipy.signal": "of_scipy_signal",
 }
 
 
