@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 from checks import assert_same_bits
-from repeats import afresh, counting, operands
+from repeats import afresh, counting, operands, remembered
 
 import xcorr
 from xcorr import _cache, _workers
@@ -22,23 +22,53 @@ def test_forgetting_changes_no_response_and_gives_memory_back():
         xcorr.correlate(large, kernels[0, :, :, 0], layout="NHW")
         assert_same_bits(xcorr.correlate(images, kernels, **keywords), expected)
     assert xcorr.info()["kept_bytes"] > 0
-    assert _cache.recent_calls
+    assert remembered()
     assert _cache.plans.values
     xcorr.clear_caches()
     assert xcorr.info()["kept_bytes"] == 0
-    assert not _cache.recent_calls
+    assert not remembered()
     assert not _cache.plans.values
     assert not _cache.banks.values
     assert_same_bits(xcorr.correlate(images, kernels, **keywords), expected)
 
 
-def test_caches_are_bounded():
-    for size in range(1, 300):
+def test_caches_are_bounded(monkeypatch):
+    for cache in (_cache.plans, _cache.banks, _cache.recent_calls):
+        monkeypatch.setattr(cache, "most", 100)
+    for size in range(1, 150):
         xcorr.correlate(np.ones((size, 3)), np.ones((1, 1)))
         xcorr.correlate(np.ones((size, 3)), np.ones((1, 1)))
-    assert len(_cache.plans.values) <= _cache.PLANS
-    assert len(_cache.banks.values) <= _cache.BANKS
-    assert len(_cache.recent_calls) <= _cache.RECENT_CALLS
+    for cache in (_cache.plans, _cache.banks, _cache.recent_calls):
+        assert len(cache.values) == 100
+        assert cache.sizes.keys() == cache.values.keys()
+
+
+def test_calls_of_many_shapes_are_repeated_and_of_one_shape_the_last_few():
+    kernels, shapes = np.ones((2, 2)), [(rows, columns) for rows in range(3, 25) for columns in range(3, 25)]
+    images = [np.ones(shape) for shape in shapes]
+    for _ in range(2):
+        for image in images:
+            xcorr.correlate(image, kernels)
+    with counting() as planned:
+        for image in images:
+            assert (xcorr.correlate(image, kernels) == 4).all()
+    assert not planned
+    _cache.recent_calls.clear()
+    for padding in range(20):
+        for _ in range(2):
+            xcorr.correlate(images[0], kernels, padding=padding)
+    assert len(remembered()) == _cache.RECENT_CALLS
+
+
+def test_bytes_of_remembered_calls_are_bounded():
+    image = np.ones((4, 4, 256), np.float32)
+    for n_kernels in range(650, 720):  # nearly 1.5 MiB each, packed and not
+        for _ in range(2):
+            xcorr.correlate(image[None], np.ones((n_kernels, 1, 1, 256), np.float32), method="direct")
+    n_bytes = [call.n_bytes for call in remembered()]
+    assert len(n_bytes) > 3
+    assert max(n_bytes) > 2**20
+    assert sum(n_bytes) <= _cache.RECENT_BYTES
 
 
 def test_bytes_of_kept_banks_are_bounded():
@@ -83,7 +113,7 @@ def test_a_remembered_call_keeps_no_workspace(monkeypatch):
     images, kernels, _ = operands("plain")
     for _ in range(2):
         xcorr.correlate(images, kernels, padding=1)
-    assert len(_cache.recent_calls) >= 1
+    assert len(remembered()) >= 1
     assert len(workspaces) == 2
     assert [workspace() for workspace in workspaces] == [None, None]
 
@@ -96,7 +126,7 @@ def test_a_call_takes_the_place_of_one_like_it_that_did_not_serve():
         for _ in range(3):
             assert (xcorr.correlate(images, kernels) == 9 * pixel).all()
             assert (correlator(images) == 9 * pixel).all()
-    assert len(_cache.recent_calls) == 1
+    assert len(remembered()) == 1
     assert [len(repeats) for repeats in correlator._repeats.values()] == [1]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from checks import assert_same_bits, random_generator, whole_numbers
-from repeats import afresh, counting
+from repeats import afresh, counting, remembered
 
 import xcorr
 from xcorr import _cache
@@ -37,7 +37,7 @@ def test_integers_are_repeated_and_stay_exact(dtype, into):
                 else:
                     with pytest.raises(OverflowError, match="int64"):
                         call()
-    assert _cache.recent_calls
+    assert remembered()
 
 
 def test_checked_and_saturated_integers_are_repeated_and_refused_as_before():
@@ -47,7 +47,7 @@ def test_checked_and_saturated_integers_are_repeated_and_refused_as_before():
         keywords = {"dtype": np.uint8, "overflow": overflow}
         for _ in range(4):
             assert (xcorr.correlate(images, kernels, **keywords) == 180).all()
-        assert len(_cache.recent_calls) == 1
+        assert len(remembered()) == 1
         bright = images.copy()
         bright[4, 4] = 255
         if overflow == "saturate":

@@ -5,7 +5,7 @@ import gc
 import numpy as np
 import pytest
 from checks import assert_same_bits, random_generator, real_numbers, whole_numbers
-from repeats import afresh, operands, over_calls
+from repeats import afresh, operands, over_calls, remembered
 
 import xcorr
 from xcorr import _cache, _run
@@ -42,7 +42,7 @@ def test_kernels_that_change_in_place_are_packed_anew(name, dtype, verb):
             own = kernels if verb == "correlate" else turned(kernels, keywords.get("layout"))
             assert_same_bits(call(images, kernels, **keywords, **more), afresh(images, own, **keywords, **more))
         as_summed = name != "planes" and kernels.nbytes <= direct.LARGEST_KEPT_BANK - 100
-        assert len(_cache.recent_calls) == as_summed
+        assert len(remembered()) == as_summed
 
 
 def turned(kernels, layout):
@@ -120,7 +120,7 @@ def test_operands_that_another_thread_changes_meanwhile_are_remembered_as_they_w
     with monkeypatch.context() as patch:
         patch.setattr(_run, "respond", changing)
         assert_same_bits(xcorr.correlate(images, kernels, bias=bias, layout="NHW"), expected)
-    assert len(_cache.recent_calls) == 1
+    assert len(remembered()) == 1
     changed_response = afresh(images, kernels.copy(), bias=bias.copy(), layout="NHW")
     assert_same_bits(xcorr.correlate(images, kernels, bias=bias, layout="NHW"), changed_response)
     given[...] = before

@@ -14,12 +14,16 @@ from xcorr._threads import RLock
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-PLANS = 256
-BANKS, BANK_BYTES = 64, 2**25
+PLANS = 1024
+BANKS, BANK_BYTES = 1024, 2**25
 """Small banks that are kept packed, and the bytes of all of them, of which the largest takes some 2 MiB."""
 
 RECENT_CALLS = 8
-"""Small calls that can be repeated. Each that is looked at in vain costs 40 ns (2026-11-26, AMD EPYC (Zen 5))."""
+"""Small calls with operands of the same shapes that can be repeated. Each that is looked at in vain costs 40 ns
+(2026-11-26, AMD EPYC (Zen 5))."""
+
+RECENT_SHAPES, RECENT_BYTES = 1024, 2**25
+"""Shapes of operands with such calls, and the bytes of all that these keep."""
 
 
 class Cache:
@@ -43,11 +47,17 @@ class Cache:
         """Remember a value, at the cost of those that were kept first."""
         with self.lock:
             self.values[key], self.sizes[key] = value, n_bytes
+            if self.has_room():
+                return
             for first in list(self.values):  # a copy: a handler of signals may keep others meanwhile
-                if len(self.values) <= self.most and sum(self.sizes.values()) <= self.most_bytes:
-                    break
                 self.values.pop(first, None)
                 self.sizes.pop(first, None)
+                if self.has_room():
+                    break
+
+    def has_room(self) -> bool:
+        """Whether what is kept is within the limits."""
+        return len(self.values) <= self.most and sum(self.sizes.values()) <= self.most_bytes
 
     def clear(self) -> None:
         """Forget every value."""
@@ -78,13 +88,14 @@ _answers: list[Any] = []
 
 plans = Cache(PLANS)
 banks = Cache(BANKS, BANK_BYTES)
-recent_calls: list[Any] = []
+recent_calls = Cache(RECENT_SHAPES, RECENT_BYTES)
 
 
-def remember_call(call: Any, is_replaced: Callable[[Any], bool]) -> None:
-    """Put a call before the recent ones, in the place of those that are replaced by it."""
-    others = [old for old in recent_calls if not is_replaced(old)]
-    recent_calls[:] = [call, *others[: RECENT_CALLS - 1]]
+def remember_call(shapes: int, call: Any, is_replaced: Callable[[Any], bool]) -> None:
+    """Put a call before the recent ones with operands of these shapes, in the place of those that it replaces."""
+    others = [old for old in recent_calls.find(shapes) or () if not is_replaced(old)]
+    calls = [call, *others[: RECENT_CALLS - 1]]
+    recent_calls.keep(shapes, calls, sum(one.n_bytes for one in calls))
 
 
 def clear_caches() -> None:
@@ -107,14 +118,12 @@ def clear_caches() -> None:
         cache.clear()
     for answers in _answers:
         answers.cache_clear()
-    recent_calls.clear()
     _memory.free_kept_memory()
 
 
 def _forked() -> None:
     for cache in _caches:
         cache.renew()
-    recent_calls.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from xcorr import _cache, _dispatch
 from xcorr._arrays import held, take_array
-from xcorr._engine import Recent, Repeat, can_be_told, repeated
+from xcorr._engine import Recent, Repeat, can_be_told, repeated, shapes_of
 from xcorr._masks import read_mask
 from xcorr._pairs import Pairs
 from xcorr._plan import plan_for
@@ -445,7 +445,7 @@ def convolve(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) -> 
 def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any]) -> Any:
     """Repeat one of the last small calls if this is one again; else plan the call, and remember a small one."""
     level = _dispatch.current()
-    response: Array | None = repeated(_cache.recent_calls, function, level, images, kernels, keywords)
+    response: Array | None = repeated(_cache.recent_calls.values, function, level, images, kernels, keywords)
     if response is not None:
         return response
     words, operands = split(function, keywords)
@@ -485,6 +485,8 @@ def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any])
             call = Recent(function, level, told, small.kernels, repeat, packs)
         else:
             return
-        _cache.remember_call(call, lambda old: old.is_replaced(function, level, images, kernels, keywords))
+        _cache.remember_call(
+            shapes_of(images, kernels), call, lambda old: old.is_replaced(function, level, images, kernels, keywords)
+        )
 
     return run(plan, bank, image_array, **operands, remember=remember if before or reads else None)

@@ -35,12 +35,20 @@ def operands(name, dtype="float32"):
 
 def afresh(images, kernels, **keywords):
     """The response of a call that repeats none."""
-    recent = _cache.recent_calls[:]
-    _cache.recent_calls.clear()
+    recent = _cache.recent_calls
+    values, sizes = dict(recent.values), dict(recent.sizes)
+    recent.clear()
     try:
         return xcorr.correlate(images, kernels, **keywords)
     finally:
-        _cache.recent_calls[:] = recent
+        recent.clear()
+        recent.values.update(values)
+        recent.sizes.update(sizes)
+
+
+def remembered():
+    """The calls that can be repeated."""
+    return [call for calls in _cache.recent_calls.values.values() for call in calls]
 
 
 @contextlib.contextmanager
@@ -59,4 +67,4 @@ def counting():
 def n_repeated(call, times=4):
     """The responses of a call done some times, and how many calls are remembered after."""
     _cache.recent_calls.clear()
-    return [call() for _ in range(times)], len(_cache.recent_calls)
+    return [call() for _ in range(times)], len(remembered())
