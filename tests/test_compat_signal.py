@@ -40,6 +40,9 @@ def assert_same(name, *arguments, **keywords):
     theirs = outcome(getattr(signal, name), *arguments, **keywords)
     ours = outcome(getattr(scipy_signal, name), *arguments, **keywords)
     said = f"{name}{[(one.shape, one.dtype) if hasattr(one, 'shape') else one for one in arguments]} {keywords}"
+    if isinstance(theirs, ValueError) and "Unsupported type" in str(theirs):
+        assert not isinstance(ours, Exception), said
+        return
     if isinstance(theirs, Exception):
         assert type(ours) is type(theirs), said
         return
@@ -67,8 +70,6 @@ def test_convolve_and_correlate_are_those_of_scipy():
         dtypes = two_types(rng)
         first, second = (numbers(rng, shape, dtype) for shape, dtype in zip(shapes, dtypes))
         common = np.result_type(first, second)
-        if common.kind == "b" and first.ndim > 1:
-            continue  # refused there
         method = "direct" if common.kind in "biu" else str(rng.choice(["auto", "direct", "fft"]))
         for name in ("convolve", "correlate"):
             assert_same(name, first, second, str(rng.choice(MODES)), method)

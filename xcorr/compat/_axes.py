@@ -6,25 +6,39 @@ images, the others are rows, columns or planes. So a filter along one axis of ma
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from xcorr._correlate import correlate
+from xcorr._cache import remembered
+from xcorr._correlate import convolve, correlate
 from xcorr._correlator import Correlator
 from xcorr._typing import Array, BoundaryWord
 
-Sides = Sequence[tuple[int, int]]
+Shape = tuple[int, ...]
+Sides = tuple[tuple[int, int], ...]
 LAYOUTS: dict[int, Any] = {1: "NW", 2: "NHW", 3: "NDHW"}
+
+
+class Way(NamedTuple):
+    """How a correlation over many axes is one over few."""
+
+    image: Shape
+    taps: Shape
+    response: Shape
+    keywords: dict[str, Any]
+    leading: int
+    """Axes of the joined image that come before what the core takes: more than three are correlated."""
 
 
 def correlate_axes(
     array: Array,
     kernel: Array,
-    sides: Sides,
+    sides: Sequence[tuple[int, int]],
     *,
     boundary: Sequence[BoundaryWord] | BoundaryWord = "constant",
-    fill_value: Any = 0,
+    flip: bool = False,
     **keywords: Any,
 ) -> Array:
     """Correlation of an array with a kernel of as many axes, whose sides are padded by (before, behind) along each.
@@ -35,35 +49,54 @@ def correlate_axes(
         Arrays of the same number of axes, at least one, no axis empty.
     sides
         Elements of padding before and behind, >= 0, for each axis.
-    boundary, fill_value, **keywords
-        As in `xcorr.correlate`; `boundary` may be a word for each axis.
+    boundary
+        A word of `xcorr.correlate`, or one for each axis.
+    flip
+        Whether the kernel is turned around along all axes, and never conjugated, as in a convolution.
+    **keywords
+        As those of `xcorr.correlate`.
     """
-    words: list[BoundaryWord] = [boundary] * array.ndim if isinstance(boundary, str) else list(boundary)
-    groups = joined_axes(kernel.shape, sides)
-    shape = [int(np.prod(array.shape[first:end])) for first, end in groups]
-    image = array.reshape(shape)
-    taps = kernel.reshape([int(np.prod(kernel.shape[first:end])) for first, end in groups])
-    around = [(sum(sides[a][0] for a in range(*g)), sum(sides[a][1] for a in range(*g))) for g in groups]
-    borders = [words[first] for first, _ in groups]
-    keywords["fill_value"] = fill_value
-    has_batch = taps.shape[0] == 1 and around[0] == (0, 0) and len(groups) > 1
-    n_axes = len(groups) - has_batch
-    if n_axes > 3:
-        response = over_many_axes(image, taps, around, borders, keywords)
+    words = boundary if isinstance(boundary, str) else tuple(boundary)
+    way = way_of(array.shape, kernel.shape, tuple(sides), words)
+    return by_way(way, array, kernel, flip, keywords)
+
+
+def by_way(way: Way, array: Array, kernel: Array, flip: bool, keywords: dict[str, Any]) -> Array:
+    """The correlation, or the convolution where kernels are to `flip`, by what is known of its geometry."""
+    image = array if array.shape == way.image else array.reshape(way.image)
+    taps = np.ascontiguousarray(kernel)  # small, and such are remembered
+    if taps.shape != way.taps:
+        taps = taps.reshape(way.taps)
+    if way.leading:
+        response = over_many_axes(way, image, taps, flip, keywords)
     else:
-        response = correlate(
-            image,
-            taps[0] if has_batch else taps,
-            layout=LAYOUTS[n_axes],
-            padding=tuple(around[has_batch:]),
-            boundary=tuple(borders[has_batch:]),
-            **keywords,
-        )
-    lengths = zip(array.shape, kernel.shape, sides, strict=True)
-    return response.reshape([length + before + behind - tap + 1 for length, tap, (before, behind) in lengths])
+        response = (convolve if flip else correlate)(image, taps, **way.keywords, **keywords)
+    return response if response.shape == way.response else response.reshape(way.response)
 
 
-def joined_axes(taps: Sequence[int], sides: Sides) -> list[tuple[int, int]]:
+@remembered(1024)
+def way_of(shape: Shape, kernel: Shape, sides: Sides, boundary: str | tuple[str, ...]) -> Way:
+    """The way of these shapes and this padding."""
+    words = (boundary,) * len(shape) if isinstance(boundary, str) else boundary
+    groups = joined_axes(kernel, sides)
+    image, taps = (tuple(prod(sizes[first:end]) for first, end in groups) for sizes in (shape, kernel))
+    around = tuple(sides[first] if end - first == 1 else (0, 0) for first, end in groups)
+    borders = tuple(words[first] for first, _ in groups)
+    has_batch = taps[0] == 1 and around[0] == (0, 0) and len(groups) > 1
+    n_axes = len(groups) - has_batch
+    leading = len(groups) - 2 if n_axes > 3 else 0
+    first = leading or int(has_batch)
+    keywords: dict[str, Any] = {"layout": "NCHW" if leading else LAYOUTS[n_axes], "padding": around[first:]}
+    if set(borders[first:]) != {"constant"}:
+        keywords["boundary"] = borders[first:]
+    if leading:
+        keywords["leading"] = around[:leading], borders[:leading]
+    lengths = zip(shape, kernel, sides, strict=True)
+    response = tuple(length + before + behind - tap + 1 for length, tap, (before, behind) in lengths)
+    return Way(image, taps[has_batch:] if not leading else taps, response, keywords, leading)
+
+
+def joined_axes(taps: Shape, sides: Sides) -> list[tuple[int, int]]:
     """Ranges of axes [first, end) that are one axis to the kernel."""
     groups: list[tuple[int, int]] = []
     was_plain = False
@@ -77,26 +110,20 @@ def joined_axes(taps: Sequence[int], sides: Sides) -> list[tuple[int, int]]:
     return groups
 
 
-def over_many_axes(
-    image: Array, taps: Array, around: Sides, borders: Sequence[BoundaryWord], keywords: dict[str, Any]
-) -> Array:
+def over_many_axes(way: Way, image: Array, taps: Array, flip: bool, keywords: dict[str, Any]) -> Array:
     """Correlation over more than three axes: all but the last two are channels, for one place along them at a time."""
-    leading = image.ndim - 2
-    for axis in range(leading):
-        if tuple(around[axis]) != (0, 0):
-            fill = {"constant_values": keywords["fill_value"]} if borders[axis] == "constant" else {}
-            sides = [around[axis] if other == axis else (0, 0) for other in range(image.ndim)]
-            image = np.pad(image, sides, mode=borders[axis], **fill)
-    prepared: Any = Correlator(
-        taps.reshape(-1, *taps.shape[leading:]),
-        layout="NCHW",
-        padding=tuple(around[leading:]),
-        boundary=tuple(borders[leading:]),
-        **keywords,
-    )
-    counts = [image.shape[axis] - taps.shape[axis] + 1 for axis in range(leading)]
+    words = {**way.keywords, **keywords}
+    for axis, (side, border) in enumerate(zip(*words.pop("leading"), strict=True)):
+        if side != (0, 0):
+            fill = {"constant_values": words.get("fill_value", 0)} if border == "constant" else {}
+            sides = [side if other == axis else (0, 0) for other in range(image.ndim)]
+            image = np.pad(image, sides, mode=border, **fill)
+    if flip:
+        taps, words["conjugate"] = np.flip(taps), False
+    prepared: Any = Correlator(taps.reshape(-1, *taps.shape[way.leading :]), **words)
+    counts = [image.shape[axis] - taps.shape[axis] + 1 for axis in range(way.leading)]
     responses = []
     for place in product(*map(range, counts)):
         window = image[tuple(slice(start, start + tap) for start, tap in zip(place, taps.shape, strict=False))]
-        responses.append(prepared(window.reshape(-1, *image.shape[leading:])))
+        responses.append(prepared(window.reshape(-1, *image.shape[way.leading :])))
     return np.array(responses)

@@ -6,10 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from xcorr._cache import remembered
 from xcorr._foreign import shown
 from xcorr._typing import Array
+from xcorr.compat._axes import Shape
+from xcorr.compat._full_ranges import Geometry, geometry_of
 
 MODES = ("valid", "same", "full")
+CHARACTERS = "?bBhHiIlLqQefdFD"
+"""What NumPy calls the types of xcorr's operands: all of numbers but those of longdouble."""
+
+ZERO = np.zeros((), np.int64)
 
 
 def sides_of(mode: str, length: int, correlates: bool) -> tuple[int, int]:
@@ -43,34 +50,45 @@ def read_fill(fillvalue: Any, dtype: np.dtype[Any]) -> Array:
     return value.reshape(()).astype(dtype)
 
 
+@remembered(1024)
+def geometry_for(mode: str, first: Shape, second: Shape, axes: Shape) -> Geometry:
+    """What a mode keeps of the full convolution along `axes`; ValueError for another mode or where nothing fits."""
+    check_mode(mode)
+    ranges = []
+    for axis, (length, other) in enumerate(zip(first, second, strict=True)):
+        whole = length + other - 1 if axis in axes else max(length, other)
+        count = length if mode == "same" else whole
+        if mode == "valid" and axis in axes:
+            count = abs(length - other) + 1
+        ranges.append(((whole - count) // 2, count))
+    if mode == "valid":
+        is_exchanged(first, second, axes)
+    return geometry_of(first, second, axes, tuple(ranges))
+
+
+@remembered(1024)
+def geometry_of_planes(mode: str, first: Shape, second: Shape, correlates: bool) -> Geometry:
+    """The same of two axes, where correlations have another middle of even lengths in mode "same"."""
+    geometry = geometry_for(mode, first, second, (0, 1))
+    if mode != "same" or not correlates:
+        return geometry
+    ranges = tuple((other // 2, length) for length, other in zip(first, second, strict=True))
+    return geometry_of(first, second, (0, 1), ranges)
+
+
 def check_mode(mode: Any) -> None:
     """Refuse what is no mode."""
     if mode not in MODES:
         raise ValueError(f"mode: got {shown(mode)}; acceptable mode flags are 'valid', 'same', or 'full'")
 
 
-def is_exchanged(mode: str, first: Array, second: Array, axes: Sequence[int]) -> bool:
-    """Whether mode "valid" puts the second operand first, which is the larger one then."""
-    if mode != "valid":
+def is_exchanged(first: Sequence[int], second: Sequence[int], axes: Sequence[int]) -> bool:
+    """Whether mode "valid" puts the second operand first, which is the larger one; ValueError if neither is."""
+    if all(first[axis] >= second[axis] for axis in axes):
         return False
-    is_larger = [first.shape[axis] >= second.shape[axis] for axis in axes]
-    is_smaller = [first.shape[axis] <= second.shape[axis] for axis in axes]
-    if not (all(is_larger) or all(is_smaller)):
-        raise ValueError("For 'valid' mode, one must be at least as large as the other in every dimension")
-    return not all(is_larger)
-
-
-def ranges_of(mode: str, first: Array, second: Array, axes: Sequence[int]) -> list[tuple[int, int]]:
-    """The first element and their number: of the full convolution along `axes`, else of what is broadcast."""
-    ranges = []
-    for axis, (length, other) in enumerate(zip(first.shape, second.shape, strict=True)):
-        whole = length + other - 1 if axis in axes else max(length, other)
-        if mode == "full" or (mode == "valid" and axis not in axes):
-            count = whole
-        else:
-            count = length if mode == "same" else length - other + 1
-        ranges.append(((whole - count) // 2, count))
-    return ranges
+    if all(first[axis] <= second[axis] for axis in axes):
+        return True
+    raise ValueError("For 'valid' mode, one must be at least as large as the other in every dimension")
 
 
 def read_axes(axes: Any, n_axes: int) -> list[int]:
@@ -105,8 +123,10 @@ def as_transformed(array: Array) -> Array:
 
 def in_common_type(first: Array, second: Array) -> tuple[Array, Array]:
     """Both operands in their common type, which is one that xcorr has."""
+    if first.dtype is second.dtype and first.dtype.char in CHARACTERS:
+        return first, second
     for name, array in (("in1", first), ("in2", second)):
-        if array.dtype.kind not in "biufc" or array.dtype.itemsize > 8 * (1 + (array.dtype.kind == "c")):
+        if array.dtype.char not in CHARACTERS:
             raise TypeError(f"{name}: got dtype {array.dtype}; allowed are bool, integers, floats and complex numbers")
     dtype = np.result_type(first, second)
     return first.astype(dtype, copy=False), second.astype(dtype, copy=False)

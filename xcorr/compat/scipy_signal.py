@@ -29,13 +29,15 @@ from xcorr.compat._axes import correlate_axes
 from xcorr.compat._full_ranges import convolved
 from xcorr.compat._signal_arguments import (
     MODES,
+    ZERO,
     as_transformed,
     check_mode,
     conjugate,
     filled_shape,
+    geometry_for,
+    geometry_of_planes,
     in_common_type,
     is_exchanged,
-    ranges_of,
     read_axes,
     read_fill,
     sides_of,
@@ -97,7 +99,7 @@ def correlate(in1: npt.ArrayLike, in2: npt.ArrayLike, mode: Mode = "full", metho
         return first * conjugate(second)
     if first.ndim != second.ndim:
         raise ValueError("in1 and in2 should have the same dimensionality")
-    return convolve(first, np.flip(conjugate(second)), mode, method)
+    return over_all_axes(first, second, mode, method, turns=True)
 
 
 def convolve(in1: npt.ArrayLike, in2: npt.ArrayLike, mode: Mode = "full", method: Method = "auto") -> Any:
@@ -129,16 +131,7 @@ def convolve(in1: npt.ArrayLike, in2: npt.ArrayLike, mode: Mode = "full", method
         return first * second
     if first.ndim != second.ndim:
         raise ValueError("volume and kernel should have the same dimensionality")
-    check_mode(mode)
-    if method not in METHODS:
-        raise ValueError(f"method: got {shown(method)}; acceptable method flags are 'auto', 'direct', or 'fft'")
-    first, second = in_common_type(first, second)
-    if first.size == 0 or second.size == 0:
-        raise ValueError(f"in1 and in2: got shapes {first.shape} and {second.shape}; they cannot be empty")
-    axes = range(first.ndim)
-    if is_exchanged(mode, first, second, axes):
-        first, second = second, first
-    return convolved(first, second, axes, ranges_of(mode, first, second, axes), METHODS[method])
+    return over_all_axes(first, second, mode, method, turns=False)
 
 
 def fftconvolve(
@@ -190,12 +183,10 @@ def fftconvolve(
     for axis, (length, other) in enumerate(zip(*shapes, strict=True)):
         if axis not in along and length != other and 1 not in (length, other):
             raise ValueError(f"incompatible shapes for in1 and in2: {shapes[0]} and {shapes[1]}")
-    if is_exchanged(mode, first, second, along):
-        first, second = second, first
-    check_mode(mode)
+    geometry = geometry_for(mode, *shapes, tuple(along))
     if along:
         first, second = in_common_type(*map(as_transformed, (first, second)))
-    return convolved(first, second, along, ranges_of(mode, first, second, along), {})
+    return convolved(geometry, first, second, False, {})
 
 
 def oaconvolve(
@@ -337,35 +328,57 @@ def correlation_lags(in1_len: int, in2_len: int, mode: Mode = "full") -> npt.NDA
     return np.arange(in1_len - in2_len + 1) if in1_len >= in2_len else np.arange(in1_len - in2_len, 1)
 
 
+def over_all_axes(first: Array, second: Array, mode: str, method: str, turns: bool) -> Array:
+    """`convolve`, and `correlate`, which turns the second operand around."""
+    if method not in METHODS:
+        check_mode(mode)
+        raise ValueError(f"method: got {shown(method)}; acceptable method flags are 'auto', 'direct', or 'fft'")
+    geometry = geometry_for(mode, first.shape, second.shape, tuple(range(first.ndim)))
+    first, second = in_common_type(first, second)
+    if first.size == 0 or second.size == 0:
+        raise ValueError(f"in1 and in2: got shapes {first.shape} and {second.shape}; they cannot be empty")
+    return convolved(geometry, first, second, turns, METHODS[method])
+
+
 def two_axes(name: str, in1: Any, in2: Any, mode: str, boundary: str, fillvalue: Any) -> Array:
     """`convolve2d` and `correlate2d`, which differ in where the middle of an even length is."""
     first, second = np.asarray(in1), np.asarray(in2)
     if not first.ndim == second.ndim == 2:
         raise ValueError(f"{name} inputs must both be 2-D arrays")
     correlates = name == "correlate2d"
-    exchanged = is_exchanged(mode, first, second, (0, 1))
+    exchanged = mode == "valid" and is_exchanged(first.shape, second.shape, (0, 1))
     if exchanged:
         first, second = second, first
-    check_mode(mode)
     if boundary not in BOUNDARIES:
+        check_mode(mode)
         words = "'fill', 'circular' (or 'wrap'), and 'symmetric' (or 'symm')"
         raise ValueError(f"boundary: got {shown(boundary)}; acceptable boundary flags are {words}")
-    first, second = in_common_type(first, conjugate(second) if correlates else second)
     if first.size == 0 or second.size == 0:
-        return np.zeros(filled_shape(mode, first.shape, second.shape), first.dtype)
-    kernel = second if correlates else np.flip(second)
-    fill = read_fill(fillvalue, first.dtype)
-    border = BOUNDARIES[boundary]
+        check_mode(mode)
+        return np.zeros(filled_shape(mode, first.shape, second.shape), np.result_type(first, second))
+    geometry = geometry_of_planes(mode, first.shape, second.shape, correlates)
+    first, second = in_common_type(first, second)
+    border = "constant" if mode == "valid" else BOUNDARIES[boundary]
+    fill = ZERO if type(fillvalue) is int and fillvalue == 0 else read_fill(fillvalue, first.dtype)
+    if border == "constant" and (mode == "valid" or not fill):
+        response = convolved(geometry, first, second, correlates, {})
+    else:
+        response = beside_borders(first, second, mode, border, fill, correlates)
+    return np.flip(response) if exchanged and correlates else response
+
+
+def beside_borders(
+    image: Array, kernel: Array, mode: str, border: BoundaryWord, fill: Array, correlates: bool
+) -> Array:
+    """What `two_axes` gives where something else than zeros is beside the image."""
     sides = [sides_of(mode, length, correlates) for length in kernel.shape]
 
-    def sums(image: Array, taps: Array, filling: Array) -> Array:
-        filled = filling.item() if border == "constant" else 0
-        return correlate_axes(image, taps, sides, boundary=border, fill_value=filled, conjugate=False)
+    def sums(one: Array, other: Array, filling: Array) -> Array:
+        filled = {"fill_value": filling.item()} if border == "constant" else {}
+        return correlate_axes(one, other, sides, boundary=border, flip=not correlates, **filled)
 
-    if first.dtype.kind == "b":
-        response = sums(first, kernel, fill) > 0
-    elif first.dtype.kind in "iu":
-        response = wrapped_sums(first.dtype, first, kernel, fill, sums=sums)
-    else:
-        response = sums(first, kernel, fill)
-    return np.flip(response) if exchanged and correlates else response
+    if image.dtype.kind == "b":
+        return sums(image, kernel, fill) > 0
+    if image.dtype.kind in "iu":
+        return wrapped_sums(image.dtype, image, kernel, fill, sums=sums)
+    return sums(image, kernel, fill)
