@@ -22,6 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from dropins import DROPINS, DropIn
 from limits import copy_bandwidth, fma_peak
 from outputs import headless_pyplot, new_parser, write_outputs, write_plain_numbers
 from peers import PREPARED, contenders_for
@@ -29,14 +30,15 @@ from searches import SEARCHES, Search
 from turns import processor, turn
 from workloads import WORKLOADS, Workload
 
-WORKS = (*WORKLOADS, *SEARCHES)
+WORKS = (*WORKLOADS, *SEARCHES, *DROPINS)
 CLASSES = list(dict.fromkeys(work.kind for work in WORKS))
+GROUPS = list(dict.fromkeys(kind.partition(".")[0] for kind in CLASSES))
 
 HOPELESS, SLOWEST = 1.0, 20
 """A peer whose first call took more seconds than the first, and so many times the quickest's, is called only once."""
 
 
-def measure(work: Workload | Search, seconds: float) -> dict[str, Any]:
+def measure(work: Workload | Search | DropIn, seconds: float) -> dict[str, Any]:
     """Milliseconds of each contender: its first call, best and median of interleaved turns."""
     contenders, first = contenders_for(work)
     enough = max(HOPELESS, SLOWEST * min(first.values()))
@@ -89,6 +91,7 @@ def ratio_of(row: dict[str, Any], prepared: bool) -> tuple[float, str, float]:
 def own_best(row: dict[str, Any], prepared: bool) -> float:
     """Milliseconds of this package's call, or of what was prepared for many."""
     names = ("xcorr.Correlator", "xcorr.Matcher") if prepared else ("xcorr.correlate", "xcorr.match")
+    names = (*names, "xcorr.compat")
     best: float = next(row["ms"][name]["best"] for name in names if name in row["ms"])
     return best
 
@@ -171,11 +174,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     names = [work.name for work in WORKS]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help="not whole classes")
-    parser.add_argument("--class", nargs="+", default=CLASSES, choices=CLASSES, metavar="CLASS", dest="classes")
+    parser.add_argument(
+        "--class", nargs="+", default=GROUPS, choices=[*GROUPS, *CLASSES], metavar="CLASS", dest="classes"
+    )
     parser.add_argument("--seconds", type=float, default=1.0, help="for each row")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    wanted = arguments.only or [work.name for work in WORKS if work.kind in arguments.classes]
+    wanted = arguments.only or [
+        work.name for work in WORKS if {work.kind, work.kind.partition(".")[0]} & set(arguments.classes)
+    ]
     if arguments.inside:
         json.dump(run_inside(wanted, arguments.seconds), sys.stdout)
         return

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from dropins import TOLERANCE as TOLERANCE_OF_DROPINS
+from dropins import DropIn, dropin_contenders
 from searches import TOLERANCE, Search, search_contenders
 from workloads import Workload
 
@@ -420,8 +422,10 @@ def forget_plans() -> None:
     _cache.clear_caches()
 
 
-def contenders_for(work: Workload | Search) -> tuple[dict[str, Contender], dict[str, float]]:
+def contenders_for(work: Workload | Search | DropIn) -> tuple[dict[str, Contender], dict[str, float]]:
     """Those installed that can do the work and the seconds of their first calls, each response checked."""
+    if isinstance(work, DropIn):
+        return first_calls(dropin_contenders(work, n_workers()), TOLERANCE_OF_DROPINS)
     if isinstance(work, Search):
         return first_calls(search_contenders(work, n_workers()), TOLERANCE)
     images, kernels = work.arrays()
