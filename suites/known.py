@@ -3,7 +3,12 @@
 from importlib import import_module
 from importlib.util import find_spec
 
-MODULES = {"scipy.signal": "of_scipy_signal", "scipy.ndimage": "of_scipy_ndimage"}
+MODULES = {
+    "scipy.signal": "of_scipy_signal",
+    "scipy.ndimage": "of_scipy_ndimage",
+    "torch": "of_torch",
+    "onnx": "of_onnx",
+}
 
 
 def found_suites():
