@@ -41,12 +41,27 @@ def is_refused(name, words):
     return name in WHOLE or bool({part.lower() for part in parts} & words)
 
 
+def names_of_peers(path):
+    """The public names of a drop-in, which are its peer's, and of the files that it has them from."""
+    if path.parent.name != "compat":
+        return set()
+    return {
+        constant.value
+        for module in path.parent.glob("[a-z]*.py")
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]
+        for constant in ast.walk(node.value)
+        if isinstance(constant, ast.Constant)
+    }
+
+
 def found():
     """Name and file of everything that is called otherwise than the glossary says."""
     words = refused_words()
     for path in sorted(PACKAGE.rglob("*.py")):
+        peers = names_of_peers(path)
         for name in names_of_python(path.read_text(encoding="utf-8")):
-            if is_refused(name, words):
+            if name not in peers and is_refused(name, words):
                 yield name, path.name
     for path in sorted((pages.ROOT / "pyx").rglob("*.p[yx][xdi]")):
         for name in names_of_cython(path.read_text(encoding="utf-8")):
