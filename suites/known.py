@@ -6,15 +6,19 @@ from importlib.util import find_spec
 MODULES = {
     "astropy": "of_astropy",
     "numpy": "of_numpy",
+    "opencv": "of_opencv",
     "scipy.signal": "of_scipy_signal",
     "scipy.ndimage": "of_scipy_ndimage",
 }
+WITHOUT_PEER = {"opencv"}
+"""Suites that hold by themselves, and ask their peer where it is installed."""
 
 
 def found_suites():
     """Each suite whose module is there and whose peer can be imported."""
     for name, module in MODULES.items():
-        if find_spec(module) is not None and find_spec(name.partition(".")[0]) is not None:
+        is_there = name in WITHOUT_PEER or find_spec(name.partition(".")[0]) is not None
+        if find_spec(module) is not None and is_there:
             yield name, import_module(module).SUITE
 
 
