@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import known
@@ -45,12 +45,20 @@ def problems_of(suite, told, is_whole):
         )
 
 
+def version_of(peer):
+    """What is installed."""
+    try:
+        return version(peer)
+    except PackageNotFoundError:
+        return "is not installed"
+
+
 def show(name, suite, told):
     """Print the counts."""
     outcomes = told.get("outcomes", {})
     n_left_out = sum(told.get("left_out", {}).values())
     counts = ", ".join(f"{outcomes.get(kind, 0)} {kind}" for kind in ("passed", "failed", "skipped", "xfailed"))
-    print(f"\n{name} ({suite.peer} {version(suite.peer)}): {counts}, {n_left_out} deselected")
+    print(f"\n{name} ({suite.peer} {version_of(suite.peer)}): {counts}, {n_left_out} deselected")
     for pattern, reason in suite.left_out.items():
         print(f"  deselected {told.get('left_out', {}).get(pattern, 0)}: {reason} ({pattern})")
     reached = (f"{swapped.rpartition('.')[2]} {told.get('calls', {}).get(swapped, 0)}" for swapped in suite.swaps)

@@ -12,8 +12,8 @@ PACKAGE = Path(xcorr.__file__).parent
 WHOLE = ("pairs", "place", "process", "handle")
 """Names that say nothing by themselves."""
 
-OTHER_THINGS = {"begin_frame", "check_frame"}
-"""Of a pickle, whose parts are called so."""
+OTHER_THINGS = {"begin_frame", "check_frame"} | {"boxFilter"}
+"""Of a pickle, whose parts are called so; and a peer's name."""
 
 
 def refused_words():
