@@ -21,7 +21,9 @@ extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosumma
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 nitpicky = True
-nitpick_ignore_regex = [(r"py:.*", r"(numpy|scipy)\..*")]  # their pages are not looked up
+nitpick_ignore_regex = [  # others' pages are not looked up
+    (r"py:.*", r"(numpy|scipy|cv2|skimage|torch|onnx|astropy)\..*")
+]
 
 default_role = "autolink"
 autodoc_typehints = "none"  # the docstrings say more
@@ -29,7 +31,10 @@ autodoc_member_order = "bysource"
 autosummary_generate = False
 numpydoc_show_class_members = False
 numpydoc_validation_checks = {"all", "ES01", "SA01", "EX01", "PR04", "PR07", "RT03", "SS05"}  # all but these
-numpydoc_validation_exclude = {r"\.BANKS$"}  # a mapping, whose docstring stands below it
+numpydoc_validation_exclude = {
+    r"\.BANKS$",  # a mapping, whose docstring stands below it
+    r"^xcorr\.compat\.",  # the peers' order of parameters, not that of what belongs together
+}
 maximum_signature_line_length = 88
 
 html_theme = "furo"

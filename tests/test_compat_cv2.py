@@ -193,7 +193,8 @@ def test_phase_correlation_gives_the_motion_of_the_content(shape, dtype):
     scene = rng.random((60, 90)).astype(dtype)
     first, second = (scene[y : y + shape[0], x : x + shape[1]] for y, x in ((10, 10), (7, 14)))
     (x, y), response = cv2.phaseCorrelate(first, second)
-    assert (round(x), round(y)) == (-4, 3)
+    assert abs(x + 4) < 1  # the centroid of five by five bins
+    assert abs(y - 3) < 1
     assert 0 < response < 1
     (x, y), response = cv2.phaseCorrelate(first * dtype_of(dtype, 1e-12), first * dtype_of(dtype, 1e-12))
     assert np.abs([x, y]).max() < 1e-3
