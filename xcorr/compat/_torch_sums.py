@@ -26,6 +26,7 @@ from xcorr.compat._torch_sizes import (
     read_sides,
     read_steps,
 )
+from xcorr.compat._transposed import laid_kernels
 from xcorr.compat._wrapping import wrapped_sums
 from xcorr.gradients import gradient_images, gradient_kernels
 
@@ -93,12 +94,13 @@ def transposed(
     n_channels = w.shape[1] * steps.groups
     check_bias(b, n_channels)
     check_types({"input": x, "weight": w} | ({} if b is None else {"bias": b}))
-    outputs = steps.transposed(x.shape[-n_axes:], w.shape[2:], behind)
-    if x.size == 0 and x.ndim > n_axes + 1 and len(x) == 0:
-        return give(np.empty((0, n_channels, *outputs), x.dtype.newbyteorder("=")))
-    check_least(x.shape[-n_axes:], 1, "input: spatial size")
-    words = steps.keywords | {"conjugate": True, "output_padding": behind, "dtype": summed_dtype(x.dtype, b)}
-    response = summed(partial(gradient_images, **words), x, w)
+    sides = steps.left_out(behind)
+    outputs = steps.transposed(x.shape[-n_axes:], w.shape[2:], sides)
+    if x.ndim == n_axes + 1 or len(x):
+        check_least(x.shape[-n_axes:], 1, "input: spatial size")
+    words = {"stride": steps.stride, "dilation": steps.dilation, "groups": steps.groups}
+    sums = partial(laid_kernels, lengths=outputs, sides=sides, steps=words, dtype=summed_dtype(x.dtype, b))
+    response = summed(sums, x, w)
     return give(response if b is None else with_bias(response, b, n_axes))
 
 

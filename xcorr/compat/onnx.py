@@ -16,7 +16,7 @@ Differences, and why:
 - `output_padding` is less than the larger one of stride and dilation, what `output_shape` adds too: of the standard's
   "stride/dilation" the reading with which every size that a Conv can have come from is reached.
 - Col2Im adds up integers, which wrap around, complex numbers and bools (`or`), as the standard's types say; strings
-  have no sums.
+  have no sums. With three and more axes and dilations sums are those of onnx' reference; onnxruntime 1.32 has others.
 
 >>> import numpy as np
 >>> from xcorr.compat import onnx
@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._typing import Array
+from xcorr.compat._biases import summed_dtype, with_bias
 from xcorr.compat._onnx_sizes import (
     check_columns,
     check_same_type,
@@ -44,8 +45,9 @@ from xcorr.compat._onnx_sizes import (
     take_typed,
     whole_numbers,
 )
-from xcorr.compat._onnx_sums import convolved, transposed
+from xcorr.compat._onnx_sums import convolved
 from xcorr.compat._planes import folded_columns
+from xcorr.compat._transposed import laid_kernels
 
 __all__ = ["Col2Im", "Conv", "ConvInteger", "ConvTranspose", "QLinearConv"]
 
@@ -301,7 +303,11 @@ def ConvTranspose(
     check_shapes(images.shape, kernels.shape, kernel_shape, steps, ("X", "W"), 0)
     bias = None if B is None else take_bias(B, kernels.shape[1] * steps.groups, images)
     lengths, sides = sizes_of_transposed(steps, images.shape[2:], kernels.shape[2:], output_padding, output_shape)
-    return transposed(images, kernels, steps, lengths, sides, bias)
+    words = {"stride": steps.stride, "dilation": steps.dilation, "groups": steps.groups}
+    dtype = summed_dtype(images.dtype, images if images.ndim > 5 else bias)
+    made = laid_kernels(images, kernels, lengths, sides, words, dtype)
+    made = made if bias is None else with_bias(made, bias, images.ndim - 2)
+    return made.astype(images.dtype.newbyteorder("="), copy=False)
 
 
 def Col2Im(
