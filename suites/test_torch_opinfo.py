@@ -30,18 +30,22 @@ def samples_of(name, dtype):
 
 def cases(names, dtypes=None):
     """Each sample of each type: its operator, type and number."""
-    for name in names:
-        for dtype in sorted(dtypes or OPS[name].dtypes, key=str):
-            for index in range(len(samples_of(name, dtype))):
-                yield pytest.param(name, dtype, index, id=f"{name}-{str(dtype).partition('.')[2]}-{index}")
+    return [
+        pytest.param(name, dtype, index, id=f"{name}-{str(dtype).partition('.')[2]}-{index}")
+        for name in names
+        for dtype in sorted(dtypes or OPS[name].dtypes, key=str)
+        for index in range(len(samples_of(name, dtype)))
+    ]
 
 
 def errors():
     """Each call that an operator must refuse."""
-    for name in NAMES:
-        if OPS[name].error_inputs_func is not None:
-            for index, _ in enumerate(OPS[name].error_inputs("cpu")):
-                yield pytest.param(name, index, id=f"{name}-{index}")
+    return [
+        pytest.param(name, index, id=f"{name}-{index}")
+        for name in NAMES
+        if OPS[name].error_inputs_func is not None
+        for index, _ in enumerate(OPS[name].error_inputs("cpu"))
+    ]
 
 
 def as_arrays(operands):

@@ -115,6 +115,13 @@ def test_padding_may_leave_out_what_a_kernel_lays_beyond_every_place():
     np.testing.assert_array_equal(found, [[[6]]])
 
 
+def test_output_padding_may_be_all_that_is_left():
+    found = own.conv_transpose1d(np.array([[[3.0]]]), np.array([[[1.0, 10.0]]]), stride=2, padding=1, output_padding=1)
+    np.testing.assert_array_equal(found, [[[30]]])
+    found = own.conv_transpose1d(np.array([[[3]]]), np.array([[[1, 10]]]), stride=4, padding=2, output_padding=3)
+    np.testing.assert_array_equal(found, [[[0]]])
+
+
 @pytest.mark.parametrize("dtype", INTEGERS)
 def test_integers_wrap_around_in_their_own_width(dtype):
     greatest = np.iinfo(dtype).max
@@ -307,6 +314,15 @@ def test_tensors_give_tensors_of_their_library(library):
     assert type(found) is Tensor
     np.testing.assert_array_equal(found.array, own.conv2d(X, W, B))
     assert type(own.unfold(Tensor(X), 2)) is type(own.conv2d_weight(Tensor(X), W.shape, Tensor(G))) is Tensor
+
+
+def test_tensors_whose_type_comes_from_another_module_are_made_by_their_namespace(library, monkeypatch):
+    del library.from_numpy
+    with pytest.raises(TypeError, match="makes no tensors"):
+        own.conv2d(Tensor(X), Tensor(W))
+    namespace = types.SimpleNamespace(asarray=Tensor)
+    monkeypatch.setattr(Tensor, "__array_namespace__", lambda self: namespace, raising=False)
+    np.testing.assert_array_equal(own.conv2d(Tensor(X), Tensor(W)).array, own.conv2d(X, W))
 
 
 def test_arrays_and_tensors_are_not_mixed(library):

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xcorr._foreign import shown
+from xcorr.compat._transposed import LAYOUTS
 
 Ints = tuple[int, ...]
-IMAGES_OF: dict[int, Any] = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
-"""Layouts by the number of spatial axes."""
 
 
 class Steps(NamedTuple):
@@ -32,7 +31,7 @@ class Steps(NamedTuple):
         """What xcorr calls them."""
         sides = self.padding if isinstance(self.padding, str) else tuple((pad, pad) for pad in self.padding)
         words = {"padding": sides, "stride": self.stride, "dilation": self.dilation, "groups": self.groups}
-        return words | {"layout": IMAGES_OF[self.n_axes], "conjugate": False}
+        return words | {"layout": LAYOUTS[self.n_axes], "conjugate": False}
 
     def effective(self, taps: Sequence[int]) -> Ints:
         """Pixels from the first to the last tap along each axis."""
@@ -56,17 +55,21 @@ class Steps(NamedTuple):
             )
         return outputs
 
-    def transposed(self, lengths: Sequence[int], taps: Sequence[int], behind: Ints) -> Ints:
+    def transposed(self, lengths: Sequence[int], taps: Sequence[int], sides: Sequence[tuple[int, int]]) -> Ints:
         """The pixels along each axis of a transposed convolution; RuntimeError if there are none."""
-        pads = (0,) * self.n_axes if isinstance(self.padding, str) else self.padding
-        each = zip(lengths, self.stride, pads, self.effective(taps), behind, strict=True)
-        outputs = tuple((length - 1) * stride - 2 * pad + span + more for length, stride, pad, span, more in each)
+        each = zip(lengths, self.stride, self.effective(taps), sides, strict=True)
+        outputs = tuple((length - 1) * stride + span - sum(pair) for length, stride, span, pair in each)
         if min(taps) < 1 or min(outputs) < 1:
             raise RuntimeError(
                 f"input: spatial size {tuple(lengths)}, weight: {tuple(taps)}; the output would be {outputs}, allowed "
                 "is at least 1"
             )
         return outputs
+
+    def left_out(self, more: Ints) -> list[tuple[int, int]]:
+        """What a transposed convolution leaves out before and behind each axis, with so many pixels more behind."""
+        pads = (0,) * self.n_axes if isinstance(self.padding, str) else self.padding
+        return [(pad, pad - added) for pad, added in zip(pads, more, strict=True)]
 
 
 def whole(value: Any) -> int | None:

@@ -11,7 +11,9 @@ import numpy as np
 from xcorr._correlate import correlate
 from xcorr._foreign import shown
 from xcorr._typing import Array
-from xcorr._windows import fold, windows
+from xcorr._windows import windows
+from xcorr.compat._biases import summed_dtype, with_bias
+from xcorr.compat._planes import folded_columns
 from xcorr.compat._tensors import Operand, take_operands
 from xcorr.compat._torch_sizes import (
     Steps,
@@ -24,6 +26,7 @@ from xcorr.compat._torch_sizes import (
     read_sides,
     read_steps,
 )
+from xcorr.compat._transposed import laid_kernels
 from xcorr.compat._wrapping import wrapped_sums
 from xcorr.gradients import gradient_images, gradient_kernels
 
@@ -91,20 +94,14 @@ def transposed(
     n_channels = w.shape[1] * steps.groups
     check_bias(b, n_channels)
     check_types({"input": x, "weight": w} | ({} if b is None else {"bias": b}))
-    outputs = steps.transposed(x.shape[-n_axes:], w.shape[2:], behind)
-    if x.size == 0 and x.ndim > n_axes + 1 and len(x) == 0:
-        return give(np.empty((0, n_channels, *outputs), x.dtype.newbyteorder("=")))
-    check_least(x.shape[-n_axes:], 1, "input: spatial size")
-    halves = x.dtype.kind == "f" and x.dtype.itemsize == 2 and b is not None  # rounded once, with the bias
-    words = steps.keywords | {"conjugate": True, "output_padding": behind, "dtype": np.float32 if halves else None}
-    response = summed(partial(gradient_images, **words), x, w)
+    sides = steps.left_out(behind)
+    outputs = steps.transposed(x.shape[-n_axes:], w.shape[2:], sides)
+    if x.ndim == n_axes + 1 or len(x):
+        check_least(x.shape[-n_axes:], 1, "input: spatial size")
+    words = {"stride": steps.stride, "dilation": steps.dilation, "groups": steps.groups}
+    sums = partial(laid_kernels, lengths=outputs, sides=sides, steps=words, dtype=summed_dtype(x.dtype, b))
+    response = summed(sums, x, w)
     return give(response if b is None else with_bias(response, b, n_axes))
-
-
-def with_bias(response: Array, bias: Array, n_axes: int) -> Array:
-    """The response of the bias' type with a number added for each kernel; integers wrap around."""
-    response += bias.reshape(-1, *(1,) * n_axes)
-    return response.astype(bias.dtype.newbyteorder("="), copy=False)
 
 
 def unfolded(input: Operand, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Operand:
@@ -131,18 +128,9 @@ def folded(input: Operand, output_size: Any, kernel_size: Any, dilation: Any, pa
     taps = along(kernel_size, 2, "kernel_size", one=False)
     positions = read_sides(steps, size, taps, "output_size")
     check_folded(x.shape, positions, taps)
-    n_channels = x.shape[-2] // prod(taps)
-    n_planes = prod(x.shape[:-2]) * n_channels
-    columns = x.reshape(n_planes, prod(taps), prod(positions)).transpose(0, 2, 1)
-    columns = columns.reshape(n_planes, *positions, prod(taps))
     words = {name: steps.keywords[name] for name in ("padding", "stride", "dilation")}
-    sums: Any = partial(fold, image_shape=size, kernel_shape=taps, layout="NHW", **words)
-    if x.dtype.kind in "iu":
-        images = summed(lambda held, one: sums(held * one), columns, np.ones((), columns.dtype))
-    else:
-        with errors_of_torch():
-            images = sums(columns).astype(x.dtype.newbyteorder("="), copy=False)
-    return give(images.reshape(*x.shape[:-2], n_channels, *size))
+    with errors_of_torch():
+        return give(folded_columns(x, size, taps, positions, words))
 
 
 def steps_of_planes(stride: Any, padding: Any, dilation: Any) -> Steps:

@@ -18,6 +18,8 @@ Differences, and why:
 - Complex gradients are there, those of autograd. torch.nn.grad refuses complex numbers as not implemented.
 - An input without channels is a RuntimeError. torch gives a response without kernels, whatever the weight has.
 - An `unfold` of too few axes is a RuntimeError as of too many. torch looks for the missing axis: IndexError.
+- Sizes that torch takes for some types only (an output without pixels), or only in an empty batch (an image without
+  pixels, an `output_padding` as large as the stride) are a RuntimeError throughout.
 - The output lies in memory in the order of its axes. torch's is channels last if an operand is.
 
 >>> import numpy as np
