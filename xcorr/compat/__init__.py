@@ -12,7 +12,7 @@ array([0.5, 2. , 3.5, 3. , 0. ])
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
-__all__ = ["cv2", "scipy_signal"]
+__all__ = ["cv2", "scipy_signal", "skimage"]
 
 
 def __getattr__(name: str) -> _Any:
