@@ -27,6 +27,7 @@ def correlate_axes(
     fill_value: Any = 0,
     dtype: Any = None,
     conjugate: bool = True,
+    precision: str = "standard",
 ) -> Array:
     """Correlation of an array with a kernel of as many axes, whose sides are padded by (before, behind) along each.
 
@@ -36,17 +37,18 @@ def correlate_axes(
         Arrays of the same number of axes, at least one, no axis empty.
     sides
         Elements of padding before and behind, >= 0, for each axis.
-    boundary, fill_value, dtype, conjugate
+    boundary, fill_value, dtype, conjugate, precision
         As in `xcorr.correlate`; `boundary` may be a word for each axis.
     """
-    words = [boundary] * array.ndim if isinstance(boundary, str) else list(boundary)
+    words: list[Any] = [boundary] * array.ndim if isinstance(boundary, str) else list(boundary)
     groups = joined_axes(kernel.shape, sides)
     shape = [int(np.prod(array.shape[first:end])) for first, end in groups]
     image = array.reshape(shape)
     taps = kernel.reshape([int(np.prod(kernel.shape[first:end])) for first, end in groups])
     around = [(sum(sides[a][0] for a in range(*g)), sum(sides[a][1] for a in range(*g))) for g in groups]
     borders = [words[first] for first, _ in groups]
-    keywords = {"fill_value": fill_value, "dtype": dtype, "conjugate": conjugate}
+    keywords: dict[str, Any] = {"dtype": dtype, "conjugate": conjugate, "precision": precision}
+    keywords["fill_value"] = fill_value
     has_batch = taps.shape[0] == 1 and around[0] == (0, 0) and len(groups) > 1
     n_axes = len(groups) - has_batch
     if n_axes > 3:
@@ -78,16 +80,14 @@ def joined_axes(taps: Sequence[int], sides: Sides) -> list[tuple[int, int]]:
     return groups
 
 
-def over_many_axes(
-    image: Array, taps: Array, around: Sides, borders: Sequence[str], keywords: dict[str, Any]
-) -> Array:
+def over_many_axes(image: Array, taps: Array, around: Sides, borders: Sequence[Any], keywords: dict[str, Any]) -> Array:
     """Correlation over more than three axes: all but the last two are channels, for one place along them at a time."""
     leading = image.ndim - 2
     for axis in range(leading):
         if tuple(around[axis]) != (0, 0):
             fill = {"constant_values": keywords["fill_value"]} if borders[axis] == "constant" else {}
             sides = [around[axis] if other == axis else (0, 0) for other in range(image.ndim)]
-            image = np.pad(image, sides, mode=borders[axis], **fill)  # type: ignore[call-overload]
+            image = np.pad(image, sides, mode=borders[axis], **fill)
     prepared: Any = Correlator(
         taps.reshape(-1, *taps.shape[leading:]),
         layout="NCHW",
@@ -96,8 +96,6 @@ def over_many_axes(
         **keywords,
     )
     places = [image.shape[axis] - taps.shape[axis] + 1 for axis in range(leading)]
-    responses = [
-        prepared(image[tuple(map(slice, place, np.add(place, taps.shape[:leading])))].reshape(-1, *image.shape[leading:]))
-        for place in product(*map(range, places))
-    ]
-    return np.array(responses)
+    ends = taps.shape[:leading]
+    windows = (tuple(map(slice, place, np.add(place, ends))) for place in product(*map(range, places)))
+    return np.array([prepared(image[window].reshape(-1, *image.shape[leading:])) for window in windows])
