@@ -50,12 +50,10 @@ class Run:
     def pytest_collection_modifyitems(self, config, items):
         kept, dropped = [], []
         for item in items:
-            reason = next((why for pattern, why in self.suite.left_out.items() if re.search(pattern, item.nodeid)), None)
-            for pattern in self.suite.left_out:
-                if re.search(pattern, item.nodeid):
-                    self.left_out[pattern] += 1
-                    break
-            (kept if reason is None else dropped).append(item)
+            pattern = next((pattern for pattern in self.suite.left_out if re.search(pattern, item.nodeid)), None)
+            if pattern is not None:
+                self.left_out[pattern] += 1
+            (kept if pattern is None else dropped).append(item)
         items[:] = kept
         config.hook.pytest_deselected(items=dropped)
 

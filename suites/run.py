@@ -1,6 +1,6 @@
 """Run peers' own tests against `xcorr.compat`; tell what passed, failed, was left out and why, and what was reached.
 
-    python run.py [SUITE ...] [--processes 2] [-- pytest's arguments]
+python run.py [SUITE ...] [--processes 2] [-- pytest's arguments]
 """
 
 import argparse
@@ -40,7 +40,7 @@ def problems_of(suite, told, is_whole):
         yield f"{outcomes['failed']} failed"
     if is_whole:
         yield from (f"{name} was never reached" for name in suite.swaps if not told.get("calls", {}).get(name))
-        yield from (f"{pattern!r} leaves nothing out" for pattern in suite.left_out if not told["left_out"].get(pattern))
+        yield from (f"{pattern!r} leaves nothing out" for pattern in suite.left_out if pattern not in told["left_out"])
 
 
 def show(name, suite, told):
