@@ -3,7 +3,11 @@
 from importlib import import_module
 from importlib.util import find_spec
 
-MODULES = {"scipy.signal": "of_scipy_signal", "scipy.ndimage": "of_scipy_ndimage"}
+MODULES = {
+    "scipy.signal": "of_scipy_signal",
+    "scipy.ndimage": "of_scipy_ndimage",
+    "scipy.ndimage._filters": "of_scipy_ndimage_within",
+}
 
 
 def found_suites():

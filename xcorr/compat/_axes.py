@@ -6,6 +6,7 @@ images, the others are rows, columns or planes. So a filter along one axis of ma
 
 from collections.abc import Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,9 @@ def correlate_axes(
     """
     words: list[Any] = [boundary] * array.ndim if isinstance(boundary, str) else list(boundary)
     groups = joined_axes(kernel.shape, sides)
-    shape = [int(np.prod(array.shape[first:end])) for first, end in groups]
+    shape = [prod(array.shape[first:end]) for first, end in groups]
     image = array.reshape(shape)
-    taps = kernel.reshape([int(np.prod(kernel.shape[first:end])) for first, end in groups])
+    taps = kernel.reshape([prod(kernel.shape[first:end]) for first, end in groups])
     around = [(sum(sides[a][0] for a in range(*g)), sum(sides[a][1] for a in range(*g))) for g in groups]
     borders = [words[first] for first, _ in groups]
     keywords: dict[str, Any] = {"dtype": dtype, "conjugate": conjugate, "precision": precision}
