@@ -10,6 +10,7 @@ MODULES = {
     "onnx": "of_onnx",
     "opencv": "of_opencv",
     "scipy.ndimage": "of_scipy_ndimage",
+    "scipy.ndimage._filters": "of_scipy_ndimage_within",
     "scipy.signal": "of_scipy_signal",
     "skimage": "of_skimage",
     "torch": "of_torch",
