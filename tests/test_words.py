@@ -1,7 +1,6 @@
 """Names of functions and classes keep to the glossary in docs/design.md: one word for each thing."""
 
 import ast
-import importlib
 import re
 from pathlib import Path
 
@@ -13,15 +12,8 @@ PACKAGE = Path(xcorr.__file__).parent
 WHOLE = ("pairs", "place", "process", "handle")
 """Names that say nothing by themselves."""
 
-OTHER_THINGS = {"begin_frame", "check_frame"} | {"boxFilter"}
-"""Of a pickle, whose parts are called so; and a peer's name."""
-
-PEERS = {
-    name
-    for path in (PACKAGE / "compat").glob("[a-z]*.py")
-    for name in getattr(importlib.import_module(f"xcorr.compat.{path.stem}"), "__all__", ())
-}
-"""What other libraries call what the drop-ins for them do."""
+OTHER_THINGS = {"begin_frame", "check_frame"}
+"""Of a pickle, whose parts are called so."""
 
 
 def refused_words():
@@ -78,7 +70,7 @@ def found():
 
 
 def test_names_keep_to_the_glossary():
-    assert not [(name, place) for name, place in found() if name not in OTHER_THINGS | PEERS]
+    assert not [(name, place) for name, place in found() if name not in OTHER_THINGS]
 
 
 def test_the_glossary_is_read_and_names_are_found():

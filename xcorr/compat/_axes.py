@@ -14,10 +14,10 @@ import numpy as np
 from xcorr._cache import remembered
 from xcorr._correlate import convolve, correlate
 from xcorr._correlator import Correlator
-from xcorr._typing import Array, BoundaryWord
+from xcorr._typing import Array
 
 Shape = tuple[int, ...]
-Sides = tuple[tuple[int, int], ...]
+Sides = Sequence[tuple[int, int]]
 LAYOUTS: dict[int, Any] = {1: "NW", 2: "NHW", 3: "NDHW"}
 
 
@@ -35,9 +35,9 @@ class Way(NamedTuple):
 def correlate_axes(
     array: Array,
     kernel: Array,
-    sides: Sequence[tuple[int, int]],
+    sides: Sides,
     *,
-    boundary: Sequence[BoundaryWord] | BoundaryWord = "constant",
+    boundary: Sequence[str] | str = "constant",
     flip: bool = False,
     **keywords: Any,
 ) -> Array:

@@ -172,7 +172,7 @@ def pairs_of_banks(images: Array, bank: Array, kept: Ranges, flip: bool, keyword
         images.reshape(n_pairs * n_images, *inside),
         kernels,
         layout=LAYOUTS[len(space)],
-        padding=padding,
+        padding=tuple(padding),
         pairwise=n_pairs > 1,
         **keywords,
     )

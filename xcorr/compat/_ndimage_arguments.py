@@ -39,8 +39,6 @@ class Target(NamedTuple):
 
     def take(self, response: Array) -> Array:
         """The caller's array with the response in it, or the response in the type that is asked for."""
-        if self.dtype.kind == "b":
-            response = response != 0
         if self.array is None:
             return np.asarray(response, self.dtype)
         self.array[...] = response

@@ -56,6 +56,11 @@ def correlate(
     axes : int or sequence of ints, optional
         The axes of `input` that the weights lie along; all without it.
 
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
+
     Raises
     ------
     ValueError
@@ -92,6 +97,11 @@ def convolve(
     origin : int or sequence of ints
         How far responses move towards the beginning, for each of `axes`.
 
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
+
     Examples
     --------
     >>> from xcorr.compat import scipy_ndimage as ndimage
@@ -124,6 +134,11 @@ def correlate1d(
     origin : int
         How far responses move towards the end, in ``-(n // 2) .. (n - 1) // 2``.
 
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
+
     Examples
     --------
     >>> from xcorr.compat import scipy_ndimage as ndimage
@@ -152,6 +167,11 @@ def convolve1d(
         At least one; not conjugated.
     origin : int
         How far responses move towards the beginning.
+
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
 
     Examples
     --------

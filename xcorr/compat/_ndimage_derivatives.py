@@ -40,6 +40,11 @@ def sobel(
     mode : str or sequence of str
         As that of `correlate`, for each axis of `input`.
 
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
+
     Examples
     --------
     >>> from xcorr.compat import scipy_ndimage as ndimage
@@ -59,6 +64,11 @@ def prewitt(
     ----------
     input, axis, output, mode, cval
         As those of `sobel`.
+
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
 
     Examples
     --------
@@ -124,6 +134,11 @@ def laplace(
     axes : int or sequence of ints, optional
         The axes of the differences; all without it.
 
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
+
     Examples
     --------
     >>> from xcorr.compat import scipy_ndimage as ndimage
@@ -177,6 +192,11 @@ def generic_laplace(
     extra_keywords : mapping, optional
         And keywords.
 
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
+
     Examples
     --------
     >>> from xcorr.compat import scipy_ndimage as ndimage
@@ -215,6 +235,11 @@ def generic_gradient_magnitude(
         As those of `generic_laplace`.
     derivative : callable
         Called as `generic_laplace` calls its function; what it returns is squared in place.
+
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
 
     Examples
     --------
@@ -276,6 +301,11 @@ def gaussian_laplace(
     **kwargs
         Keywords of `gaussian_filter`: `truncate`, `radius`.
 
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
+
     Examples
     --------
     >>> from xcorr.compat import scipy_ndimage as ndimage
@@ -310,6 +340,11 @@ def gaussian_gradient_magnitude(
         The standard deviations for each axis of `input`, in elements.
     **kwargs
         Keywords of `gaussian_filter`: `truncate`, `radius`.
+
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
 
     Examples
     --------

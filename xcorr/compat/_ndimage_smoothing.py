@@ -69,6 +69,11 @@ def gaussian_filter1d(
     radius : int, optional
         Where it ends, in elements: it has ``2 * radius + 1`` taps.
 
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
+
     Raises
     ------
     ValueError
@@ -110,6 +115,11 @@ def gaussian_filter(
         As those of `gaussian_filter1d`, for each of `axes`. Axes of a `sigma` of 0 are left as they are.
     axes : int or sequence of ints, optional
         The axes that are smoothed; all without it.
+
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
 
     Examples
     --------
@@ -155,6 +165,11 @@ def uniform_filter1d(
         How many neighbours, at least 1.
     origin : int
         How far responses move towards the end, in ``-(size // 2) .. (size - 1) // 2``.
+
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
 
     Raises
     ------
@@ -214,6 +229,11 @@ def uniform_filter(
         As those of `uniform_filter1d`, for each of `axes`. Axes of a `size` of 1 or less are left as they are.
     axes : int or sequence of ints, optional
         The axes that are smoothed; all without it.
+
+    Returns
+    -------
+    ndarray
+        The response: `output` if that is an array, else a new one; of the shape of `input`.
 
     Examples
     --------

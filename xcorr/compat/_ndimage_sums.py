@@ -60,7 +60,7 @@ def sums_of(
     taps = whole_taps(image, kernel, fill_value)
     if taps is not None:
         return correlate_axes(image, taps, sides, boundary=boundary, fill_value=int(fill_value))
-    if has_holes and image.dtype.kind in "fc" and kernel.dtype.kind == "f" and not np.all(kernel):
+    if has_holes and image.dtype.kind in "fc" and kernel.dtype.kind == "f" and not kernel.all():
         return sums_beside_holes(image, kernel, sides, boundary, fill_value, dtype)
     return sums_of_floats(image, kernel, sides, boundary, fill_value, dtype, conjugate)
 
@@ -68,19 +68,17 @@ def sums_of(
 def sums_of_floats(
     image: Array, kernel: Array, sides: Sides, boundary: Sequence[str], fill_value: Any, dtype: Any, conjugate: bool
 ) -> Array:
-    """Sums in float64, or in float32 where that costs no digits; what is cut off later is summed tap by tap."""
+    """Sums in float64, or in float32 where that costs no digits; sums to be cut off do not end just below whole."""
     if fill_value != 0 and not holds(image.dtype, fill_value):
         image = image.astype(np.result_type(image, np.float64))
     is_short = image.dtype == dtype == np.float32 and kernel.dtype.kind == "f"
-    if is_short and (np.all(kernel >= 0) or np.all(kernel <= 0)) and holds(np.dtype(np.float32), kernel):
+    if is_short and (kernel.min() >= 0 or kernel.max() <= 0) and holds(np.dtype(np.float32), kernel):
         kernel = kernel.astype(np.float32)
     is_whole = dtype.kind in "biu"
-    keywords: dict[str, Any] = {"precision": "strict"} if is_whole else {"dtype": dtype.type}
-    sums = correlate_axes(
-        image, kernel, sides, boundary=boundary, fill_value=fill_value, conjugate=conjugate, **keywords
-    )
+    keywords: dict[str, Any] = {"fill_value": fill_value, "conjugate": conjugate}
+    sums = correlate_axes(image, kernel, sides, boundary=boundary, dtype=None if is_whole else dtype.type, **keywords)
     if is_whole and (slack := slack_of(image, kernel, fill_value)) > 0:
-        is_positive = image.dtype.kind in "bu" and fill_value >= 0 and np.all(kernel >= 0)
+        is_positive = image.dtype.kind in "bu" and fill_value >= 0 and kernel.min() >= 0
         sums += slack if is_positive else np.copysign(slack, sums)
     return sums
 
@@ -88,10 +86,13 @@ def sums_of_floats(
 def slack_of(image: Array, kernel: Array, fill_value: Any) -> float:
     """How far off rounding may leave a sum that is whole, to be added before it is cut off; 0 where that is too far.
 
-    The bound of summation tap by tap, and as much for the taps' own rounding.
+    The bounds of summation tap by tap and through the frequency domain, there for sections of 512x512, and as much as
+    the former for the taps' own rounding.
     """
-    largest_sum = float(np.sum(np.abs(kernel))) * largest_of(image, fill_value)
-    slack = float((6 + 2 * kernel.size**0.5) * np.finfo(np.float64).eps * largest_sum)
+    by_taps = (4 + 2 * kernel.size**0.5) * np.sum(np.abs(kernel))
+    by_frequencies = 0.5 * 18 * 512 * np.linalg.norm(kernel)
+    roundoff = np.finfo(np.float64).eps / 2
+    slack = float(roundoff * largest_of(image, fill_value) * (2 * by_taps + by_frequencies))
     return slack if slack < NEGLIGIBLE else 0.0
 
 
@@ -116,7 +117,7 @@ def holds(dtype: np.dtype[Any], numbers: Any) -> bool:
 
 def whole_taps(image: Array, kernel: Array, fill_value: Any) -> Array | None:
     """The taps in the smallest type of integers if no sum of the integers leaves float64's exact ones, else None."""
-    if image.dtype.kind not in "biu" or kernel.dtype.kind != "f" or np.any(kernel != np.rint(kernel)):
+    if image.dtype.kind not in "biu" or kernel.dtype.kind != "f" or (kernel != np.rint(kernel)).any():
         return None
     magnitudes = np.abs(kernel)
     if fill_value != 0 and not holds(image.dtype, fill_value):
