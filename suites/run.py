@@ -78,6 +78,9 @@ def main():
     problems = []
     for name in options.suites or known.SUITES:
         suite = known.SUITES[name]
+        if suite.lacks:
+            print(f"\n{name} is left out: {suite.lacks}", flush=True)
+            continue
         told = run_suite(name, suite, options.processes, arguments)
         show(name, suite, told)
         problems += [f"{name}: {problem}" for problem in problems_of(suite, told, is_whole=not arguments)]

@@ -19,5 +19,7 @@ class Suite:
     """pytest's ``-k``: the tests of these functions."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Reasons by regular expressions of the ids of tests that cannot apply; each matches at least one."""
+    lacks: str = ""
+    """What has to be there before it can run, as a sentence; it is then left out and the sentence told."""
     prepare: Callable[[], None] = lambda: None
     """Called before the tests are imported, after the functions are replaced."""

@@ -134,6 +134,15 @@ def test_col2im_of_integers_wraps_around():
     np.testing.assert_array_equal(found, np.array([[[[100, -56, 100]]]], np.int8), strict=True)
 
 
+def test_sums_of_float16_are_rounded_once_on_many_axes():
+    columns = np.zeros((1, 4, 4), np.float16)  # the pixel in the middle is in four windows
+    columns[0, [3, 2, 1], [0, 1, 2]] = 1024, 1025, 1
+    assert own.Col2Im(columns, [3, 1, 1, 3], [2, 1, 1, 2])[0, 0, 1, 0, 0, 1] == 2050
+    x, w = np.array([[1024, 1025], [1, 0]], np.float16), np.ones((2, 2), np.float16)
+    made = own.ConvTranspose(x.reshape(1, 1, 2, 1, 1, 2), w.reshape(1, 1, 2, 1, 1, 2))
+    assert made[0, 0, 1, 0, 0, 1] == 2050
+
+
 def test_padding_by_the_sizes_has_its_larger_half_behind_or_before():
     x, w = np.array([[[1.0, 2.0, 3.0]]]), np.array([[[1.0, 10.0]]])
     np.testing.assert_array_equal(own.Conv(x, w, auto_pad="SAME_UPPER"), [[[21, 32, 3]]])

@@ -115,6 +115,27 @@ def test_padding_may_leave_out_what_a_kernel_lays_beyond_every_place():
     np.testing.assert_array_equal(found, [[[6]]])
 
 
+def test_output_padding_may_be_as_large_as_the_stride_if_the_dilation_is_larger():
+    found = own.conv_transpose1d(np.array([[[1.0, 2.0]]]), np.array([[[1.0, 10.0]]]), dilation=2, output_padding=1)
+    np.testing.assert_array_equal(found, [[[1, 2, 10, 20, 0]]])
+
+
+def test_a_transposed_convolution_of_float16_is_rounded_once_with_its_bias():
+    x, kernel, bias = (np.array(numbers, np.float16) for numbers in ([[[1, 1]]], [[[1024, 1025]]], [1]))
+    assert own.conv_transpose1d(x, kernel)[0, 0, 1] == 2048  # 2049 is between two numbers
+    assert own.conv_transpose1d(x, kernel, bias)[0, 0, 1] == 2050
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_what_is_too_large_is_infinite_without_a_warning(dtype):
+    most = np.full((1, 1, 1), np.finfo(dtype).max, dtype)
+    ones, bias = np.ones((1, 1, 1), dtype), most[0, 0]
+    for found in (own.conv1d(most, ones, bias), own.conv_transpose1d(most, ones, bias)):
+        np.testing.assert_array_equal(found, [[[np.inf]]])
+    twice = np.full((1, 2, 2), np.finfo(dtype).max, dtype)
+    np.testing.assert_array_equal(own.fold(twice, (1, 3), (1, 2))[0, 0, 0], [most.item(), np.inf, most.item()])
+
+
 def test_output_padding_may_be_all_that_is_left():
     found = own.conv_transpose1d(np.array([[[3.0]]]), np.array([[[1.0, 10.0]]]), stride=2, padding=1, output_padding=1)
     np.testing.assert_array_equal(found, [[[30]]])
@@ -236,6 +257,7 @@ REFUSED = {
     "a gradient of another batch": lambda: own.conv2d_input((3, 4, 5, 6), W, G),
     "a gradient of other kernels": lambda: own.conv2d_weight(X, (5, 4, 3, 3), G),
     "a gradient of another type": lambda: own.conv2d_weight(X.astype("f4"), (6, 4, 3, 3), G),
+    "a gradient with kernels of another type": lambda: own.conv2d_input((2, 4, 5, 6), W.astype("f4"), G),
     "a gradient with a word as padding": lambda: own.conv2d_input((2, 4, 5, 6), W, G, padding="valid"),
     "a gradient with a fraction as stride": lambda: own.conv2d_input((2, 4, 5, 6), W, G, stride=1.5),
 }

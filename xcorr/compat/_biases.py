@@ -14,5 +14,12 @@ def summed_dtype(dtype: np.dtype[Any], bias: Array | None) -> Any:
 
 def with_bias(response: Array, bias: Array, n_axes: int) -> Array:
     """The response, of the bias' type, with a number added for each kernel; integers wrap around."""
-    response += bias.reshape(-1, *(1,) * n_axes)
-    return response.astype(bias.dtype.newbyteorder("="), copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):  # as in the sums before
+        response += bias.reshape(-1, *(1,) * n_axes)
+    return in_type(response, bias.dtype)
+
+
+def in_type(response: Array, dtype: np.dtype[Any]) -> Array:
+    """The response in a type in native byte order; what is too large for it is infinite."""
+    with np.errstate(over="ignore"):
+        return response.astype(dtype.newbyteorder("="), copy=False)

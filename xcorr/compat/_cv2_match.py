@@ -7,7 +7,7 @@ import numpy as np
 from xcorr._correlate import correlate
 from xcorr._match import match
 from xcorr._typing import Array
-from xcorr.compat._cv2_arrays import destination, error, read_array, read_integer, written
+from xcorr.compat._cv2_arrays import error, read_array, read_integer, written
 
 TM_SQDIFF, TM_SQDIFF_NORMED, TM_CCORR, TM_CCORR_NORMED, TM_CCOEFF, TM_CCOEFF_NORMED = range(6)
 
@@ -67,12 +67,9 @@ def matchTemplate(image: Array, templ: Array, method: int, result: Any = None, m
     if np.any(np.less(whole.shape, template.shape)):
         raise error(f"templ: got the shape {template.shape} for an image of {whole.shape}; allowed are smaller ones")
     if has_mask:
-        shares = read_mask(mask, template)
-        scores = masked_scores(whole, template, number, shares)
+        scores = masked_scores(whole, template, number, read_mask(mask, template))
     else:
-        place = destination(result, scores_shape(whole, template), np.dtype(np.float32), "result")
         scores = plain_scores(whole, template, number)
-        result = place
     return written(scores, result, "result")
 
 

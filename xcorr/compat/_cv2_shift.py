@@ -6,6 +6,7 @@ import numpy as np
 from scipy.fft import irfft2, next_fast_len, rfft2
 
 from xcorr._typing import Array
+from xcorr._workers import get_workers
 from xcorr.compat._cv2_arrays import error, read_plane
 
 REACH = 2
@@ -71,9 +72,9 @@ def whitened_correlation(first: Array, second: Array) -> Array:
     """The correlation whose spectrum has the magnitude 1; bins that are the rounding of the largest one are 0."""
     shape = [next_fast_len(length, real=True) for length in first.shape]
     scaled = (np.ldexp(image, -np.frexp(np.abs(image).max())[1]) for image in (first, second))
-    spectra = [rfft2(image, shape) for image in scaled]
+    spectra = [rfft2(image, shape, workers=get_workers()) for image in scaled]
     spectrum = spectra[0] * np.conj(spectra[1])
     magnitudes = np.abs(spectrum)
     rounding = (ROUNDINGS * np.finfo(first.dtype).eps) ** 2 * magnitudes.max()
     whitened = np.where(magnitudes > rounding, spectrum / np.where(magnitudes > rounding, magnitudes, 1), 0)
-    return np.asarray(irfft2(whitened, shape))
+    return np.asarray(irfft2(whitened, shape, workers=get_workers()))

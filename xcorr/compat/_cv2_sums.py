@@ -6,7 +6,7 @@ import numpy as np
 
 from xcorr._correlate import correlate
 from xcorr._typing import Array
-from xcorr.compat._cv2_arrays import destination, error
+from xcorr.compat._cv2_arrays import destination, error, written
 
 ONE_PASS = 4
 """Two kernels are one as long as that has at most so many times their taps: the image is read and written once less."""
@@ -43,6 +43,10 @@ def filtered(
     dtype, delta, dst
         The response's type, what is added to it, where it is written if it fits.
     """
+    if source.ndim == 3 and kernel.shape[1] == 1:  # to a kernel of one column channels are columns
+        plane = source.reshape(len(source), -1)
+        response = filtered(plane, kernel, place, boundary, dtype, delta=delta, precision=precision)
+        return written(response.reshape(source.shape), dst)
     sides = tuple((before, taps - 1 - before) for before, taps in zip(place, kernel.shape, strict=True))
     layout: Any = "NHW" if source.ndim == 2 else "NHWC"
     overflow: Any = "saturate" if dtype.kind in "iu" else "raise"

@@ -8,6 +8,7 @@ import numpy as np
 
 from xcorr._typing import Array
 from xcorr._windows import fold
+from xcorr.compat._biases import in_type
 from xcorr.compat._wrapping import wrapped_sums
 
 PLANES: dict[int, Any] = {1: "NW", 2: "NHW", 3: "NDHW"}
@@ -34,7 +35,7 @@ def folded_columns(
     if dtype.kind in "iu":
         images = wrapped_sums(dtype, windows, np.ones((), dtype), sums=sums)
     elif dtype == np.float16:  # rounded once
-        images = sums(windows.astype(np.float32)).astype(dtype)
+        images = in_type(sums(windows.astype(np.float32)), dtype)
     else:
         images = sums(windows).astype(dtype, copy=False)
     return images.reshape(*columns.shape[:-2], n_channels, *lengths)

@@ -63,7 +63,12 @@ def convolved(image: Array, kernel: Array, mode: Any = "reflect", cval: float = 
         return np.zeros(image.shape, dtype)
     sides = [((taps - 1) // 2, taps // 2) for taps in kernel.shape]
     taps = np.ascontiguousarray(np.flip(kernel)).astype(dtype)
-    return correlate_axes(image, taps, sides, boundary=boundary, fill_value=image.dtype.type(cval))
+    return correlate_axes(image, taps, sides, boundary=boundary, fill_value=fill_of(boundary, image, cval))
+
+
+def fill_of(boundary: Any, image: Array, cval: float) -> Any:
+    """The value of a constant border; other borders have none, whatever is told."""
+    return image.dtype.type(cval if boundary == "constant" else 0)
 
 
 def within(result: Array, mask: Any) -> Array:
@@ -76,7 +81,7 @@ def within(result: Array, mask: Any) -> Array:
 
 
 def eroded(seen: Array, neighbours: Array) -> Array:
-    """Where a mask is true with all neighbours, of which those beyond the edges are false."""
+    """Whether a mask is true with all neighbours, of which those beyond the edges are false."""
     return np.asarray(n_seen(seen, neighbours) == np.count_nonzero(neighbours))
 
 

@@ -110,7 +110,7 @@ def phase_cross_correlation(
         warnings.warn(
             f"{text}{powers[1]!r}. Either the reference or moving image may be empty.", UserWarning, stacklevel=2
         )
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         error = np.sqrt(np.abs(1.0 - peak * peak.conj() / power))
     return shift, error, np.arctan2(peak.imag, peak.real)
 
@@ -121,7 +121,8 @@ def peak_of_spectra(first: Array, second: Array, factor: float, normalization: A
     if normalization == "phase":
         magnitudes = np.abs(spectrum)
         rounding = (ROUNDINGS * np.finfo(magnitudes.dtype).eps) ** 2 * magnitudes.max()
-        spectrum = spectrum / np.maximum(magnitudes, rounding if rounding > 0 else 1)
+        with np.errstate(invalid="ignore"):
+            spectrum = spectrum / np.maximum(magnitudes, rounding if rounding > 0 else 1)
     correlation = ifftn(spectrum, workers=get_workers())
     place = np.unravel_index(np.argmax(np.abs(correlation)), correlation.shape)
     lengths = np.array(spectrum.shape)

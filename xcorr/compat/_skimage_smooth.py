@@ -7,7 +7,7 @@ import numpy as np
 
 from xcorr._typing import Array
 from xcorr.compat._axes import correlate_axes
-from xcorr.compat._skimage_arrays import boundary_of, check_axes, convolved, float_type, unit_floats
+from xcorr.compat._skimage_arrays import boundary_of, check_axes, convolved, fill_of, float_type, unit_floats
 
 NO_SMOOTHING = 1e-15
 """Standard deviations up to here leave an axis as it is."""
@@ -96,7 +96,7 @@ def smoothed_along(image: Array, axis: int, sigma: float, truncate: float, bound
     kernel = of_sum_one(taps / taps.sum(), np.promote_types(image.dtype, np.float32))
     kernel = kernel.reshape([-1 if each == axis else 1 for each in range(image.ndim)])
     sides = [(reach, reach) if each == axis else (0, 0) for each in range(image.ndim)]
-    return correlate_axes(image, kernel, sides, boundary=boundary, fill_value=image.dtype.type(cval))
+    return correlate_axes(image, kernel, sides, boundary=boundary, fill_value=fill_of(boundary, image, cval))
 
 
 def of_sum_one(taps: Array, dtype: np.dtype[Any]) -> Array:
@@ -143,7 +143,7 @@ def difference_of_gaussians(
     >>> import numpy as np
     >>> from xcorr.compat import skimage
     >>> skimage.difference_of_gaussians(np.array([0.0, 0, 1, 0, 0]), 0.5, 1).round(3)
-    array([-0.058, -0.136,  0.388, -0.136, -0.058])
+    array([-0.054, -0.136,  0.388, -0.136, -0.054])
     """
     image = unit_floats(np.asarray(image))
     n_axes = image.ndim - (channel_axis is not None)
@@ -257,9 +257,9 @@ def gabor(
     --------
     >>> import numpy as np
     >>> from xcorr.compat import skimage
-    >>> real, imaginary = skimage.gabor(np.full((3, 3), 100), 0.25)
-    >>> real[0, 0], imaginary[0, 0]
-    (np.int64(0), np.int64(0))
+    >>> real, _ = skimage.gabor(np.array([[0, 900, 0]]), 0.25, mode="constant")
+    >>> real
+    array([[ 0, 28,  0]])
     """
     image = np.asarray(image)
     check_axes(image, [2])

@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._typing import Array
-from xcorr.compat._biases import summed_dtype, with_bias
+from xcorr.compat._biases import in_type, summed_dtype, with_bias
 from xcorr.compat._onnx_sizes import (
     check_columns,
     check_same_type,
@@ -307,7 +307,7 @@ def ConvTranspose(
     dtype = summed_dtype(images.dtype, images if images.ndim > 5 else bias)
     made = laid_kernels(images, kernels, lengths, sides, words, dtype)
     made = made if bias is None else with_bias(made, bias, images.ndim - 2)
-    return made.astype(images.dtype.newbyteorder("="), copy=False)
+    return in_type(made, images.dtype)
 
 
 def Col2Im(
