@@ -2,7 +2,7 @@
 
 Those of OpenCV 5.0: ``from xcorr.compat import cv2`` in the place of ``import cv2``. Images are (rows, columns) or
 (rows, columns, channels), each channel is filtered by itself, and integers are rounded, ties to even, and saturated. A
-destination is written and returned where its shape and type fit; else a new array is. `error` takes the place of
+destination is written and returned where its shape and type fit; else a new array is. ``error`` takes the place of
 `cv2.error`.
 
 What is otherwise than in OpenCV, and why:
@@ -11,11 +11,11 @@ What is otherwise than in OpenCV, and why:
   OpenCV's fixed-point sums round in other places: boxes of uint8 may differ by 1, Gaussians of uint8, whose taps have
   eight bits there, by 2.
 - What is beyond int32 saturates, where OpenCV's conversion gives the other end of the range, and sums of int32 in a box
-  do so too, where OpenCV's wrap around. NaN in an integer response is an `error`: OpenCV makes some integer of it.
+  do so too, where OpenCV's wrap around. NaN in an integer response is an ``error``: OpenCV makes some integer of it.
 - NaN and infinity reach the responses whose windows contain them, in each function; in OpenCV whole maps are NaN or 0.
 - Which types go together is the same for kernels of all sizes. OpenCV takes others for large kernels of `filter2D`,
   whose sums are made in the frequency domain, and from which size on depends on the machine.
-- An anchor outside of a box is an `error`; OpenCV then reads beside its sums. Negative sums of int16 saturate to 0 in
+- An anchor outside of a box is an ``error``; OpenCV then reads beside its sums. Negative sums of int16 saturate to 0 in
   unsigned types, where OpenCV's vectors give the largest number, and an isolated constant border has its zeros beside a
   single row or column, too.
 - `getGaussianKernel` of an even size has the two taps that its formula has in the middle; OpenCV 5.0.0 has those of
