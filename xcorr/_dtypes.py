@@ -81,6 +81,11 @@ def check_element(argument: str, dtype: np.dtype[Any]) -> None:
         raise TypeError(f"{argument}: got dtype {dtype}; allowed are {ALLOWED}")
 
 
+def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type in the machine's byte order: NumPy's own object for it, by which short calls are known again."""
+    return dtype if dtype.isbuiltin == 1 else np.dtype(dtype.newbyteorder("=").str)
+
+
 def choose_types(images: np.dtype[Any], kernels: np.dtype[Any], dtype: Any, overflow: str | None = "raise") -> Types:
     """The table of the types: what the response is and in what its sums are taken.
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import xcorr._indices as _indices
 from xcorr._arrays import check_out, copy_in_pieces, held, in_order, take_array, take_fill
 from xcorr._axes import make_geometry
+from xcorr._dtypes import native
 from xcorr._gradient_sizes import Keywords, of_one, with_windows
 from xcorr._layouts import arranged, check_not_empty, counted, either, layout_of_images, read_layout, sizes_of
 from xcorr._memory import empty
@@ -200,7 +201,7 @@ def windows(
     fill = take_fill(fill_value, array.dtype, strips.boundary[-axes_in(word) :], channels)
     shape = (n_images, *(axis.outputs for axis in strips.axes), strips.n_taps)
     checked(prod(shape) * array.itemsize, "images", "the windows' bytes")
-    gathered = empty(shape, array.dtype.newbyteorder("="))
+    gathered = empty(shape, native(array.dtype))
     if gathered.size:
         gather(strips, in_order(array, places), gathered, np.array(fill, gathered.dtype))
     gathered = gathered.reshape(n_images, *shape[-axes_in(word) - 1 :])
@@ -302,7 +303,7 @@ def fold(
             f"windows: shape {array.shape}; those of images {image} with kernel_shape {tuple(kernel_shape)} are "
             f"{'(N, ' if places[0] >= 0 else '('}{', '.join(map(str, shape))}), layout {word!r}"
         )
-    dtype = np.dtype(np.int64) if array.dtype.kind in "biu" else array.dtype.newbyteorder("=")
+    dtype = np.dtype(np.int64) if array.dtype.kind in "biu" else native(array.dtype)
     wanted = arranged((len(own), *lengths, channels), places)
     checked(prod(wanted) * dtype.itemsize, "image_shape", "the images' bytes")
     target, _target_held = (None, []) if out is None else check_out(out, wanted, dtype)

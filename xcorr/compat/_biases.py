@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from xcorr._dtypes import native
 from xcorr._typing import Array
 
 
@@ -22,4 +23,4 @@ def with_bias(response: Array, bias: Array, n_axes: int) -> Array:
 def in_type(response: Array, dtype: np.dtype[Any]) -> Array:
     """The response in a type in native byte order; what is too large for it is infinite."""
     with np.errstate(over="ignore"):
-        return response.astype(dtype.newbyteorder("="), copy=False)
+        return response.astype(native(dtype), copy=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from xcorr._dtypes import native
 from xcorr._typing import Array
 
 DTYPES = {0: "u1", 1: "i1", 2: "u2", 3: "i2", 4: "i4", 5: "f4", 6: "f8"}
@@ -46,8 +47,8 @@ def read_array(array: Any, name: str) -> Array:
     if array.size == 0 or not 1 <= array.ndim <= 3:
         raise error(f"{name}: got the shape {array.shape}; allowed are rows and columns, with or without channels")
     dtype = np.dtype(np.int32) if array.dtype.kind in "iu" and array.dtype.itemsize == 8 else array.dtype
-    native: Array = np.asarray(array, dtype.newbyteorder("="))
-    return native[None] if native.ndim == 1 else native[..., 0] if native.shape[2:] == (1,) else native
+    own: Array = np.asarray(array, native(dtype))
+    return own[None] if own.ndim == 1 else own[..., 0] if own.shape[2:] == (1,) else own
 
 
 def read_plane(array: Any, name: str) -> Array:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from xcorr._dtypes import native
 from xcorr._typing import Array
 from xcorr.compat._axes import Sides, correlate_axes
 from xcorr.compat._ndimage_arguments import part_of
@@ -164,7 +165,7 @@ def cast(sums: Array, dtype: np.dtype[Any]) -> Array:
     """
     if sums.dtype == dtype:
         return sums
-    dtype = dtype.newbyteorder("=")
+    dtype = native(dtype)
     with np.errstate(invalid="ignore", over="ignore"):
         if dtype.kind in "fc":
             return sums.astype(dtype, copy=False)

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from xcorr._dtypes import native
 from xcorr._typing import Array
 from xcorr._windows import fold
 from xcorr.compat._biases import in_type
 from xcorr.compat._wrapping import wrapped_sums
 
+CHANNELS_FIRST: dict[int, Any] = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
 PLANES: dict[int, Any] = {1: "NW", 2: "NHW", 3: "NDHW"}
 """Layouts of what has no channels, by the number of spatial axes."""
 
@@ -24,13 +26,22 @@ def folded_columns(
     bools one that is true is enough.
     """
     n_channels = columns.shape[-2] // prod(taps)
-    n_planes = prod(columns.shape[:-2]) * n_channels
-    apart = columns.reshape(n_planes, prod(taps), prod(outputs)).transpose(0, 2, 1)
-    windows = apart.reshape(n_planes, *outputs, prod(taps))
-    dtype = columns.dtype.newbyteorder("=")
+    n_images = prod(columns.shape[:-2])
+    apart = columns.reshape(n_images, n_channels, prod(taps), prod(outputs))
+    if len(lengths) > 3:
+        windows = apart.transpose(0, 1, 3, 2).reshape(n_images * n_channels, *outputs, prod(taps))
+    else:
+        windows = np.ascontiguousarray(
+            apart.reshape(n_images, n_channels * prod(taps), prod(outputs)).transpose(0, 2, 1)
+        )
+        windows = windows.reshape(n_images, *outputs, n_channels * prod(taps))
+    dtype = native(columns.dtype)
 
     def sums(held: Array, one: Any = None) -> Array:
-        return folded(held if one is None else held * one, tuple(lengths), tuple(taps), steps)
+        values = held if one is None else held * one
+        if len(lengths) > 3:
+            return folded(values, tuple(lengths), tuple(taps), steps)
+        return fold(values, (n_channels, *lengths), tuple(taps), layout=CHANNELS_FIRST[len(lengths)], **steps)
 
     if dtype.kind in "iu":
         images = wrapped_sums(dtype, windows, np.ones((), dtype), sums=sums)

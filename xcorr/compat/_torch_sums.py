@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from xcorr._correlate import correlate
+from xcorr._dtypes import native
 from xcorr._foreign import shown
+from xcorr._memory import empty
 from xcorr._typing import Array
-from xcorr._windows import windows
 from xcorr.compat._biases import summed_dtype, with_bias
 from xcorr.compat._planes import folded_columns
 from xcorr.compat._tensors import Operand, take_operands
@@ -44,7 +45,7 @@ def summed(sums: Any, first: Array, second: Array) -> Array:
     """`sums` of two operands of one type, in that type; integers wrap around."""
     with errors_of_torch():
         if first.dtype.kind in "iu":
-            return wrapped_sums(first.dtype.newbyteorder("="), first, second, sums=sums)
+            return wrapped_sums(native(first.dtype), first, second, sums=sums)
         result: Array = sums(first, second)
         return result
 
@@ -112,11 +113,12 @@ def unfolded(input: Operand, kernel_size: Any, dilation: Any, padding: Any, stri
     if x.ndim not in (3, 4) or 0 in x.shape[-3:]:
         raise RuntimeError(f"input: got shape {x.shape}; allowed are 3 axes, or 4 of a batch, of which only N may be 0")
     positions = read_sides(steps, x.shape[-2:], taps, "input")
-    n_planes = prod(x.shape[:-2])
-    words = {name: steps.keywords[name] for name in ("padding", "stride", "dilation")}
-    with errors_of_torch():
-        seen = windows(x.reshape(n_planes, *x.shape[-2:]), taps, layout="NHW", **words)
-    columns = seen.reshape(len(seen), prod(positions), prod(taps)).transpose(0, 2, 1)
+    padded = np.pad(x, [(0, 0)] * (x.ndim - 2) + list(steps.keywords["padding"]))
+    spread = tuple((tap - 1) * step + 1 for tap, step in zip(taps, steps.dilation, strict=True))
+    seen = np.lib.stride_tricks.sliding_window_view(padded, spread, (-2, -1))
+    seen = seen[..., :: steps.stride[0], :: steps.stride[1], :: steps.dilation[0], :: steps.dilation[1]]
+    columns = empty((*x.shape[:-2], *taps, *positions), native(x.dtype))
+    columns[...] = np.moveaxis(seen, (-2, -1), (-4, -3))
     return give(columns.reshape(*x.shape[:-3], x.shape[-3] * prod(taps), prod(positions)))
 
 
@@ -159,7 +161,7 @@ def images_gradient(
     steps = checked_steps(n_axes, size, w.shape, g, stride, padding, dilation, groups)
     check_types({"grad_output": g, "weight": w})
     if g.shape[0] == 0:
-        return give(np.empty(size, g.dtype.newbyteorder("=")))
+        return give(np.empty(size, native(g.dtype)))
     return give(summed(partial(gradient_images, image_shape=size[1:], **steps.keywords), g, w))
 
 

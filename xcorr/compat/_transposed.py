@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from xcorr._dtypes import native
 from xcorr._typing import Array
 from xcorr._windows import fold
 from xcorr.gradients import gradient_images
@@ -39,7 +40,7 @@ def laid_kernels(
     beyond = [(0, max(0, -behind)) for _, behind in sides]
     inner = [length - zeros for length, (_, zeros) in zip(lengths, beyond, strict=True)]
     if min(inner) < 1 or numbers.size == 0:
-        own = np.int64 if numbers.dtype.kind in "iu" else numbers.dtype.newbyteorder("=")
+        own = np.int64 if numbers.dtype.kind in "iu" else native(numbers.dtype)
         n_channels = kernels.shape[1] * steps["groups"]
         return np.zeros((*numbers.shape[: -len(inner) - 1], n_channels, *lengths), dtype or own)
     images = laid(numbers, kernels, inner, within, steps, dtype)
