@@ -31,10 +31,7 @@ def folded_columns(
     if len(lengths) > 3:
         windows = apart.transpose(0, 1, 3, 2).reshape(n_images * n_channels, *outputs, prod(taps))
     else:
-        windows = np.ascontiguousarray(
-            apart.reshape(n_images, n_channels * prod(taps), prod(outputs)).transpose(0, 2, 1)
-        )
-        windows = windows.reshape(n_images, *outputs, n_channels * prod(taps))
+        windows = np.ascontiguousarray(apart.transpose(0, 3, 2, 1)).reshape(n_images, *outputs, -1)
     dtype = native(columns.dtype)
 
     def sums(held: Array, one: Any = None) -> Array:
