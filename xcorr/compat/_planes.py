@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xcorr._dtypes import native
+from xcorr._memory import empty
 from xcorr._typing import Array
 from xcorr._windows import fold
 from xcorr.compat._biases import in_type
@@ -31,7 +32,9 @@ def folded_columns(
     if len(lengths) > 3:
         windows = apart.transpose(0, 1, 3, 2).reshape(n_images * n_channels, *outputs, prod(taps))
     else:
-        windows = np.ascontiguousarray(apart.transpose(0, 3, 2, 1)).reshape(n_images, *outputs, -1)
+        turned = empty((n_images, prod(outputs), prod(taps), n_channels), native(columns.dtype))  # used before, mostly
+        turned[...] = apart.transpose(0, 3, 2, 1)
+        windows = turned.reshape(n_images, *outputs, prod(taps) * n_channels)
     dtype = native(columns.dtype)
 
     def sums(held: Array, one: Any = None) -> Array:

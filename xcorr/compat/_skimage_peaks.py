@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
-from scipy.spatial.distance import cdist
 
 from xcorr._typing import Array
 from xcorr.compat._skimage_arrays import eroded, n_seen
@@ -203,17 +202,19 @@ def highest(image: Array, candidates: Array, n_peaks: float, spacing: float, p_n
 
 
 def spaced(places: Array, spacing: float, p_norm: float, n_wanted: int) -> list[int]:
-    """Which places are kept: each in its turn rejects those that are closer."""
-    tree = cKDTree(places)
+    """Which places are kept: each in its turn rejects those behind it that are closer."""
+    pairs = cKDTree(places).query_pairs(spacing, p=p_norm, output_type="ndarray")
+    apart = np.abs(places[pairs[:, 0]] - places[pairs[:, 1]]).astype(float)
+    distances = apart.max(axis=1) if np.isinf(p_norm) else (apart**p_norm).sum(axis=1) ** (1 / p_norm)
+    pairs = pairs[distances < spacing]
+    pairs = pairs[np.argsort(pairs[:, 0])]
+    ends = np.searchsorted(pairs[:, 0], np.arange(len(places) + 1)).tolist()
     rejected = np.zeros(len(places), bool)
     kept: list[int] = []
-    for index, place in enumerate(places):
-        if rejected[index]:
-            continue
+    for index in range(len(places)):
         if len(kept) >= n_wanted:
             break
-        kept.append(index)
-        near = np.array(tree.query_ball_point(place, r=spacing, p=p_norm))
-        distances = cdist(place[None], places[near], "minkowski", p=p_norm)[0]
-        rejected[near[distances < spacing]] = True
+        if not rejected[index]:
+            kept.append(index)
+            rejected[pairs[ends[index] : ends[index + 1], 1]] = True
     return kept
