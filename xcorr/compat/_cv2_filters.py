@@ -163,7 +163,7 @@ def GaussianBlur(
     Returns
     -------
     ndarray
-        The smoothed image; integers are rounded from sums in float64.
+        The smoothed image; bytes are rounded from sums in float32, other integers from sums in float64.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def GaussianBlur(
             sizes[axis] = round(sigma * (3 if dtype == np.uint8 else 4) * 2 + 1) | 1
         if sizes[axis] <= 0 or sizes[axis] % 2 == 0:
             raise error(f"ksize: got {ksize} with sigma {sigma}; allowed are odd numbers, or 0 with a positive sigma")
-    summed = np.float32 if dtype == np.float32 else np.float64
+    summed = np.float32 if dtype in (np.float32, np.uint8) else np.float64
     columns, rows = (gaussian_taps(size, sigma).astype(summed) for size, sigma in zip(sizes, sigmas, strict=True))
     return filtered_twice(source, (columns, rows), (sizes[1] // 2, sizes[0] // 2), boundary, dtype, dst=dst)
 

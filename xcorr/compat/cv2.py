@@ -7,9 +7,9 @@ destination is written and returned where its shape and type fit; else a new arr
 
 What is otherwise than in OpenCV, and why:
 
-- Integers are rounded from sums in float32 (`filter2D`, derivatives) or float64 (`GaussianBlur`, `boxFilter`, `blur`).
-  OpenCV's fixed-point sums round in other places: boxes of uint8 may differ by 1, Gaussians of uint8, whose taps have
-  eight bits there, by 2.
+- Integers are rounded from sums in float32 (`filter2D`, derivatives, Gaussians of uint8) or float64 (other Gaussians),
+  those of boxes as exact ones are. OpenCV's fixed-point sums round in other places: boxes of uint8 may differ by 1,
+  Gaussians of uint8, whose taps have eight bits there, by 2.
 - What is beyond int32 saturates, where OpenCV's conversion gives the other end of the range, and sums of int32 in a box
   do so too, where OpenCV's wrap around. NaN in an integer response is an ``error``: OpenCV makes some integer of it.
 - NaN and infinity reach the responses whose windows contain them, in each function; in OpenCV whole maps are NaN or 0.
