@@ -76,8 +76,8 @@ MODULES = ("_engine", "_peaks", "_scores", "_shifts", "_integers", "_indices", "
 # Wanted of every compiler, each probed alone and left out where unknown. Contraction makes a product and the sum it
 # feeds one fused multiply-add wherever the level has it, so that all forms round alike; a tile is a loop of literal
 # length that has to unroll into registers. What is not declared inline stays a function of its own, as the compiler's
-# time grows faster than the length of a function. Nothing unwinds C's frames, as no exceptions pass through them: tables
-# for it would be a fiftieth of a wheel.
+# time grows faster than the length of a function. Nothing unwinds C's frames, as no exceptions pass through: tables for
+# it would be a fiftieth of a wheel.
 COMMON_FLAGS = ["-g1", "-O1"] if DEBUG or SANITIZE else ["-O3", "-g0", "-fno-asynchronous-unwind-tables"]
 
 # Of modules whose loops are the levels', wait for memory or have no vectors: a tenth to a fifth smaller.
