@@ -190,7 +190,7 @@ def test_identical_images_score_1(dtype, words):
 
 
 def test_the_shift_may_be_wrong_under_phase_where_edges_do_not_meet_and_a_taper_helps():
-    scene = ndimage.gaussian_filter(random_generator("register taper").standard_normal((300, 300)), 4)
+    scene = ndimage.gaussian_filter(np.random.default_rng(5).standard_normal((300, 300)), 4)  # phase errs here
     a, b = scene[60:188, 60:188], scene[65:193, 63:191]
     for words in ({"taper": "hann"}, {"taper": 0.9}, {"score": "zncc"}, {"score": "zncc", "taper": "hann"}):
         np.testing.assert_array_equal(xcorr.register(a, b, **words).shift, [5, 3])
