@@ -1,6 +1,6 @@
 """Run peers' own tests against `xcorr.compat`; tell what passed, failed, was left out and why, and what was reached.
 
-python run.py [SUITE ...] [--processes 2] [-- pytest's arguments]
+python run.py [SUITE ...] [--without WORD] [--processes 2] [-- pytest's arguments]
 """
 
 import argparse
@@ -17,14 +17,14 @@ import known
 HERE = Path(__file__).parent
 
 
-def run_suite(name, suite, processes, arguments):
+def run_suite(name, suite, only, processes, arguments):
     """The counts of one suite."""
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "told.json"
         tests = [str(HERE / test) if test.endswith(".py") else test for test in suite.tests]
         command = [sys.executable, "-m", "pytest", "-q", "-p", "plugin", "--suite", name, "--told", str(told)]
         command += ["-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", folder, "-W", "default", "--tb=short"]
-        command += ["-n", str(processes), "--disable-warnings", *(["-k", suite.only] if suite.only else []), *arguments]
+        command += ["-n", str(processes), "--disable-warnings", *(["-k", only] if only else []), *arguments]
         paths = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         subprocess.run([*command, "--pyargs", *tests], cwd=folder, env=environment, check=False)
@@ -69,6 +69,7 @@ def main():
     """Run the suites that are asked for, or all; the status is 1 if one of them has a problem."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(known.SUITES))
+    parser.add_argument("--without", metavar="WORD", help="leave out tests of this name")
     parser.add_argument("--processes", type=int, default=2)
     own = sys.argv[1:]
     cut = own.index("--") if "--" in own else len(own)
@@ -81,9 +82,12 @@ def main():
         if suite.lacks:
             print(f"\n{name} is left out: {suite.lacks}", flush=True)
             continue
-        told = run_suite(name, suite, options.processes, arguments)
+        only = suite.only
+        if options.without:
+            only = f"({only}) and not {options.without}" if only else f"not {options.without}"
+        told = run_suite(name, suite, only, options.processes, arguments)
         show(name, suite, told)
-        problems += [f"{name}: {problem}" for problem in problems_of(suite, told, is_whole=not arguments)]
+        problems += [f"{name}: {problem}" for problem in problems_of(suite, told, is_whole=not (arguments or options.without))]
     print(*problems, sep="\n")
     sys.exit(bool(problems))
 
