@@ -87,7 +87,8 @@ def main():
             only = f"({only}) and not {options.without}" if only else f"not {options.without}"
         told = run_suite(name, suite, only, options.processes, arguments)
         show(name, suite, told)
-        problems += [f"{name}: {problem}" for problem in problems_of(suite, told, is_whole=not (arguments or options.without))]
+        is_whole = not (arguments or options.without)
+        problems += [f"{name}: {problem}" for problem in problems_of(suite, told, is_whole)]
     print(*problems, sep="\n")
     sys.exit(bool(problems))
 
