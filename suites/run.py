@@ -40,9 +40,8 @@ def problems_of(suite, told, is_whole):
         yield f"{outcomes['failed']} failed"
     if is_whole:
         yield from (f"{name} was never reached" for name in suite.swaps if not told.get("calls", {}).get(name))
-        yield from (
-            f"{pattern!r} leaves nothing out" for pattern in suite.left_out if not told["left_out"].get(pattern)
-        )
+        left_out = told.get("left_out", {})
+        yield from (f"{pattern!r} leaves nothing out" for pattern in suite.left_out if not left_out.get(pattern))
 
 
 def version_of(peer):
