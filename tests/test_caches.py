@@ -159,3 +159,11 @@ def test_a_handler_may_use_a_cache_at_any_point_of_its_use(act):
         assert len(cache.values) <= 3
         n_acted += seen[0] == point
     assert n_acted > 20
+
+
+def test_what_is_made_has_numpys_own_type_by_which_short_calls_are_known_again():
+    image = np.ones((6, 7), np.float32)
+    windows = xcorr.windows(image, (2, 2))
+    assert windows.dtype.isbuiltin == 1
+    assert xcorr.fold(windows, image.shape, (2, 2)).dtype.isbuiltin == 1
+    assert xcorr.windows(image.astype(image.dtype.newbyteorder()), (2, 2)).dtype.isbuiltin == 1

@@ -1,5 +1,7 @@
 """`xcorr.compat.cv2`: values by the formulas, types, borders, destinations, errors; what it decides otherwise."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from checks import random_generator
@@ -348,3 +350,12 @@ def test_types_that_go_together_are_those_of_opencv(dtype, out):
 def test_nothing_of_the_peer_is_imported():
     code = "import sys; from xcorr.compat import cv2; print([m for m in sys.modules if m.startswith('cv2')])"
     assert run_script(code) == "[]\n"
+
+
+def test_means_of_bytes_are_rounded_as_exact_ones_also_at_ties():
+    image = random_generator("ties").integers(0, 7, (12, 20), dtype=np.uint8)
+    for columns, rows in ((6, 1), (2, 3), (3, 5), (12, 1)):
+        windows = np.lib.stride_tricks.sliding_window_view(image.astype(int), (rows, columns)).sum((-1, -2))
+        exact = [[round(Fraction(int(total), rows * columns)) for total in line] for line in windows]
+        inside = cv2.blur(image, (columns, rows), anchor=(0, 0))[: len(exact), : len(exact[0])]
+        assert inside.tolist() == exact, (columns, rows)

@@ -5,11 +5,13 @@ import warnings
 import numpy as np
 import pytest
 from checks import random_generator
+from drop_ins import result
 from looping import drawn
 from scipy import signal
 from scripts import run_script
 
 from xcorr.compat import scipy_signal
+from xcorr.compat._axes import correlate_axes
 
 TYPES = ("bool", "int8", "uint8", "int16", "int32", "uint64", "int64", "float32", "float64", "complex64", "complex128")
 MODES = ("full", "same", "valid")
@@ -25,20 +27,17 @@ def numbers(rng, shape, dtype):
     return (values + 1j * rng.integers(-9, 10, shape) if kind == "c" else values).astype(dtype)
 
 
-def outcome(function, *arguments, **keywords):
+def outcome(library, name, *arguments, **keywords):
     """What comes back or is raised; SciPy's warnings are of its rounding."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            return function(*arguments, **keywords)
-        except Exception as error:
-            return error
+        return result(library, name, *arguments, **keywords)
 
 
 def assert_same(name, *arguments, **keywords):
     """Equal shapes and types; equal integers, floats within the rounding of the lesser operand's type."""
-    theirs = outcome(getattr(signal, name), *arguments, **keywords)
-    ours = outcome(getattr(scipy_signal, name), *arguments, **keywords)
+    theirs = outcome(signal, name, *arguments, **keywords)
+    ours = outcome(scipy_signal, name, *arguments, **keywords)
     said = f"{name}{[(one.shape, one.dtype) if hasattr(one, 'shape') else one for one in arguments]} {keywords}"
     if isinstance(theirs, ValueError) and "Unsupported type" in str(theirs):
         assert not isinstance(ours, Exception), said
@@ -132,9 +131,9 @@ WRONG = [
 
 @pytest.mark.parametrize(("name", "arguments"), WRONG, ids=lambda value: value if isinstance(value, str) else "")
 def test_what_scipy_refuses_is_refused_by_the_same_kind_of_error(name, arguments):
-    theirs = outcome(getattr(signal, name), *arguments)
+    theirs = outcome(signal, name, *arguments)
     assert isinstance(theirs, Exception)
-    assert type(outcome(getattr(scipy_signal, name), *arguments)) is type(theirs)
+    assert type(outcome(scipy_signal, name, *arguments)) is type(theirs)
 
 
 def test_sums_of_nothing_and_scalars():
@@ -161,3 +160,9 @@ def test_elements_that_xcorr_has_no_sums_of_are_refused(dtype):
 def test_nothing_of_the_peer_is_imported():
     code = "import sys; from xcorr.compat import scipy_signal; print([m for m in sys.modules if m.startswith('scipy')])"
     assert run_script(code) == "[]\n"
+
+
+def test_axes_of_one_tap_that_are_padded_are_not_joined():
+    image = np.arange(6.0).reshape(2, 3)
+    padded = correlate_axes(image, np.ones((1, 1)), [(1, 0), (0, 2)])
+    assert np.array_equal(padded, np.pad(image, [(1, 0), (0, 2)]))

@@ -7,18 +7,7 @@ import numpy as np
 
 from xcorr._typing import Array
 from xcorr.compat._axes import correlate_axes
-
-BOUNDARIES: dict[str, Any] = {
-    "reflect": "symmetric",
-    "grid-mirror": "symmetric",
-    "constant": "constant",
-    "grid-constant": "constant",
-    "nearest": "edge",
-    "mirror": "reflect",
-    "wrap": "wrap",
-    "grid-wrap": "wrap",
-}
-"""Names of borders as `scipy.ndimage` has them."""
+from xcorr.compat._ndimage_arguments import BOUNDARIES
 
 
 def float_type(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from xcorr._typing import Array
 from xcorr.compat._axes import correlate_axes
+from xcorr.compat._ndimage_smoothing import gaussian_taps
 from xcorr.compat._skimage_arrays import boundary_of, check_axes, convolved, fill_of, float_type, unit_floats
 
 NO_SMOOTHING = 1e-15
@@ -92,8 +93,7 @@ def gaussian(
 def smoothed_along(image: Array, axis: int, sigma: float, truncate: float, boundary: Any, cval: float) -> Array:
     """Correlation with a Gaussian along one axis."""
     reach = int(truncate * float(sigma) + 0.5)
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / float(sigma)) ** 2)
-    kernel = of_sum_one(taps / taps.sum(), np.promote_types(image.dtype, np.float32))
+    kernel = of_sum_one(gaussian_taps(float(sigma), 0, reach), np.promote_types(image.dtype, np.float32))
     kernel = kernel.reshape([-1 if each == axis else 1 for each in range(image.ndim)])
     sides = [(reach, reach) if each == axis else (0, 0) for each in range(image.ndim)]
     return correlate_axes(image, kernel, sides, boundary=boundary, fill_value=fill_of(boundary, image, cval))
