@@ -10,6 +10,7 @@ from xcorr import _workers
 from xcorr._arrays import some_images
 from xcorr._bank import PREPARED_PER_WORKER, Bank, panel_bytes, panels_key
 from xcorr._engine import Engine, Reducer
+from xcorr._methods import faint_pixels
 from xcorr._methods.asked import Array, Done, Limits, Part, Scaling
 from xcorr._methods.choice import METHODS
 from xcorr._methods.direct import NO_PANELS
@@ -68,6 +69,8 @@ class Job:
         self.most_magnitude: int | None = None  # of integer pixels, for which that is exact; None for any
         self.beside = plan.table_bytes  # bytes that are there beside the workspaces
         self.spare = 0  # bytes of what may be packed while the call runs; 0 once it is known that they do not fit
+        self.looks_at_pixels = False  # for subnormal ones, while calls run
+        self.has_faint_pixels = False  # found, so that responses are missing
         self.kept_bytes = 0  # of what is kept of responses that are reduced
         self.left_out: Array | None = None  # (groups, kernels): those whose responses others give to a reducer
         self.scaling: Scaling | None = None  # what makes scores of the responses
@@ -129,6 +132,11 @@ class Job:
     def share_out(self, call: Any) -> None:
         """Runs a call by as many workers as it is worth and there is workspace for."""
         self.check_room(call)
+        if self.looks_at_pixels and not call.look_at_pixels() and faint_pixels.any_faint_pixel(self):
+            self.has_faint_pixels = True
+        if self.has_faint_pixels:
+            call.close()
+            return
         limit = min(
             _workers.WORKSPACE_LIMIT - self.beside - self.spare - self.kept_bytes,
             METHODS[self.plan.method].WORKERS_LIMIT,
@@ -139,6 +147,7 @@ class Job:
         own_bytes = 0 if self.packed_as is not None else self.beside - self.plan.table_bytes
         self.bank.make_room(self.plan.table_bytes + own_bytes + call.workspace_bytes * n_workers, self.packed_as)
         _workers.run(call, n_workers)
+        self.has_faint_pixels = self.looks_at_pixels and call.has_faint_pixels
 
     def call(
         self,

@@ -54,7 +54,15 @@ def respond_scaled(job: Job, target: Array) -> None:
 
 def correlate_floats(job: Job, result: Array, limits: Limits | None) -> bool:
     """All responses of floats; false if one is outside of the limits, or no number."""
-    faint = faint_pixels.faint_images(job) if faint_pixels.looks(job) else None
+    if not faint_pixels.looks(job):
+        return correlate_normal_pixels(job, result, limits)
+    if faint_pixels.looks_in_passing(job, result):
+        job.looks_at_pixels = True
+        fits = correlate_normal_pixels(job, result, limits)
+        found, job.looks_at_pixels, job.has_faint_pixels = job.has_faint_pixels, False, False
+        if not found:
+            return fits
+    faint = faint_pixels.faint_images(job)
     if faint is None:
         return correlate_normal_pixels(job, result, limits)
     return faint_pixels.run(job, result, limits, faint, correlate_normal_pixels)

@@ -20,6 +20,28 @@ cdef class Call(Layout):
         """Whether a response lay outside of the limits."""
         return read_flag(&self.loops.consumer.overflowed) != 0
 
+    @property
+    def has_faint_pixels(self):
+        """Whether a subnormal pixel was found, and responses are missing."""
+        return read_flag(&self.loops.has_faint_pixels) != 0
+
+    def look_at_pixels(self):
+        """Look for subnormal pixels in passing; false where that has to be done before.
+
+        What is handed back by another call has been looked at by that.
+        """
+        cdef Loops* loops = &self.loops
+        if self.areas != NULL or not self.fits:
+            return True
+        if not (self.images_as_summed and loops.item_bytes == sizeof(float) and (loops.do_task == do_strip or
+                                                                               loops.do_task == do_planes)):
+            return False
+        if not lie_in_runs(&loops.pixel_runs, loops, self.column_bytes):
+            loops.pixel_runs.channels = 0
+            return False
+        lay_out_looks(loops, self.images.len)
+        return True
+
     def cancel(self):
         """Makes every thread in `run` return soon."""
         write_flag(&self.loops.cancelled, 1)

@@ -4,6 +4,7 @@
 # Where the level has tiles of the kernel's size, windows are read from the image itself even where they reach into the
 # padding: tables say where each padded row and column lies. Otherwise padded rows are laid into a strip.
 
+from atomics cimport read_flag
 from microkernels cimport PADDING, Pixels
 from types cimport DONE, STORE, Area, Finished, Geometry, Loops, ceiling
 
@@ -167,7 +168,8 @@ cdef int do_planes(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* c
     """Whole planes of some vectors' channels of one image: a part of them for each of its tasks."""
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t part = task % loops.n_strips, lanes = loops.routines.lanes
-    cdef Py_ssize_t n_vectors = geometry.n_kernels // lanes, first, end
+    cdef Py_ssize_t n_vectors = geometry.n_kernels // lanes, first, end, some
+    cdef int status
     cdef Area area
     cdef Finished planes
     first = n_vectors * part // loops.n_strips * lanes
@@ -175,8 +177,20 @@ cdef int do_planes(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* c
     area.image = planes.image = task // loops.n_strips
     area.first_row = area.first_column = planes.first_row = planes.first_column = planes.first_kernel = 0
     area.n_rows, area.n_columns = geometry.down.outputs, geometry.across.outputs
-    return correlate_some_channels(loops, first, end, &area, NULL, place_of(&loops.consumer, &planes), counted,
-                                   watch_signals)
+    if not loops.pixel_runs.channels:
+        return correlate_some_channels(loops, first, end, &area, NULL, place_of(&loops.consumer, &planes), counted,
+                                       watch_signals)
+    while first < end and not read_flag(&loops.has_faint_pixels):  # no more planes at once than a cache holds
+        some = first + loops.pixel_runs.vectors_at_once * lanes
+        some = some if some + lanes <= end else end
+        if not loops.pixel_runs.after and finds_subnormal_in(loops, &area, first, some):
+            return DONE
+        status = correlate_some_channels(loops, first, some, &area, NULL, place_of(&loops.consumer, &planes), counted,
+                                         watch_signals)
+        if status != DONE:
+            return status
+        first = some
+    return DONE
 
 
 cdef int correlate_some_channels(Loops* loops, Py_ssize_t first, Py_ssize_t end, const Area* area, const char* windows,
@@ -189,8 +203,12 @@ cdef int correlate_some_channels(Loops* loops, Py_ssize_t first, Py_ssize_t end,
     cdef Py_ssize_t columns_at_once = max(8, SIGNAL_MULTIPLY_ADDS // of_window // 4)
     cdef Py_ssize_t y = 0, x, size = loops.item_bytes
     cdef int status
+    cdef bint by_planes = loops.correlate_pixels == loops.routines.over_planes
+    cdef Area done
     cdef Rows rows = loops.rows
     cdef Pixels pixels = loops.pixels
+    if loops.pixel_runs.after:
+        rows_at_once = min(rows_at_once, loops.pixel_runs.rows_at_once)
     rows.n_kernels = end - first
     pixels.origin = windows
     pixels.fill = <const char*> pixels.fill + first * size
@@ -216,6 +234,12 @@ cdef int correlate_some_channels(Loops* loops, Py_ssize_t first, Py_ssize_t end,
                 return status
         move_right(&pixels, -area.n_columns)
         pixels.rows += rows.n_rows * geometry.down.stride
+        if loops.pixel_runs.after:
+            done = area[0]
+            done.first_row, done.n_rows = area.first_row + y, rows.n_rows
+            if finds_subnormal_in(loops, &done, first if by_planes else 0,
+                                  end if by_planes else loops.pixel_runs.n_blocks):
+                return DONE
         y += rows.n_rows
     return DONE
 

@@ -70,7 +70,7 @@ cdef class Repeat:
     cdef Py_ssize_t workspace_bytes, response_bytes
     cdef uint64_t magnitudes                         # a power of two that none may exceed, or 0 if any may be
     cdef bint is_fresh, may_refuse                   # a new response lies so; responses may be outside of their limits
-    cdef bint looks                                  # for subnormal pixels, which are done another way
+    cdef bint looks                                  # for subnormal pixels before, and not in passing
     cdef bint is_short                               # so that the GIL is kept, and with it everybody off the arrays
     cdef readonly bint reads_kernels                 # where they lie, so that nothing is packed
 
@@ -89,7 +89,7 @@ cdef class Repeat:
             self.response_sizes[axis] = response.shape[axis]
         self.response_bytes = response.nbytes
         self.is_fresh = cnp.PyArray_IS_C_CONTIGUOUS(response)
-        self.may_refuse, self.looks = may_refuse, looks
+        self.may_refuse, self.looks = may_refuse, looks and not call.look_at_pixels()
         self.magnitudes = 0 if most_magnitude is None else 1 << int(most_magnitude).bit_length() - 1
         self.workspace_bytes = call.workspace_of(call.loops.strip_rows)
         self.is_short = HAS_GIL and share is None and call.multiply_adds() <= SHORT_CALL
@@ -159,7 +159,7 @@ cdef class Repeat:
             return None
         loops.source.images = cnp.PyArray_BYTES(images)
         loops.consumer.out = cnp.PyArray_BYTES(response)
-        loops.next_task = 0
+        loops.next_task = loops.has_faint_pixels = 0
         if kernels is not None and self.reads_kernels:
             loops.packed = cnp.PyArray_BYTES(kernels)
         elif kernels is not None:
@@ -177,7 +177,7 @@ cdef class Repeat:
                     return None
             finally:
                 free(memory)
-            return None if shared.loops.consumer.overflowed else response
+            return None if shared.loops.consumer.overflowed or shared.loops.has_faint_pixels else response
         if self.is_short:
             failed = self.run(&loops, memory)
         else:
@@ -186,7 +186,7 @@ cdef class Repeat:
         free(memory)
         if failed:
             propagate()
-        return None if loops.consumer.overflowed else response
+        return None if loops.consumer.overflowed or loops.has_faint_pixels else response
 
     cdef int run(self, Loops* loops, char* memory) noexcept nogil:
         return run_tasks(loops, memory + ALIGNMENT - <Py_ssize_t> memory % ALIGNMENT, True)

@@ -32,6 +32,8 @@ cdef int run_tasks(Loops* loops, char* workspace, bint watch_signals) noexcept n
             status = loops.do_task(loops, task, workspace, &counted, watch_signals)
             if status:
                 return status == RAISED
+            if read_flag(&loops.has_faint_pixels):
+                return 0
             task += 1
     return 0
 
@@ -77,6 +79,8 @@ cdef int do_strip(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* co
     cdef Finished strip
     cdef Py_ssize_t group, first_kernel = 0
     cdef int status
+    if loops.pixel_runs.channels and not loops.pixel_runs.after and finds_subnormal(loops, &area):
+        return DONE
     strip.image = area.image
     strip.first_row, strip.n_rows = area.first_row, area.n_rows
     strip.first_column, strip.n_columns = area.first_column, area.n_columns
@@ -105,6 +109,8 @@ cdef int do_strip(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* co
         if not loops.by_panel and (not loops.direct_store or loops.consumer.scaling.passes != NULL
                                    or loops.consumer.tops != NULL):
             consume_images(loops, strip)
+    if loops.pixel_runs.channels and loops.pixel_runs.after and not loops.pixel_runs.rows_at_once:
+        finds_subnormal(loops, &area)
     return DONE
 
 

@@ -85,6 +85,16 @@ cdef struct Source:
     const Py_ssize_t* beside          # where rows lie element by element next to each other: of each, some at once
     Staging staging                   # of all padded columns
 
+# How pixels lie that subnormal ones are looked for among (faint_pixels.pxi): runs of as many channels as lie together.
+cdef struct PixelRuns:
+    Py_ssize_t channels               # 0: none are looked for
+    Py_ssize_t n_blocks               # of so many channels
+    Py_ssize_t run_bytes, row_bytes   # from a pixel of a run to the next, and from run to run
+    bint along_columns                # a run goes down a column of the image
+    bint joined                       # all of an image's follow each other without a gap
+    bint after                        # they are looked at after their sums, which took them from memory
+    Py_ssize_t vectors_at_once, rows_at_once  # over channels, whose pixels are looked at at once
+
 # What takes a strip that is done (consumers.pxi).
 cdef enum ConsumerKind:
     STORE              # into the array, whatever they are
@@ -227,6 +237,7 @@ cdef struct Loops:
     const char* packed                # panels
     const char* bias
     Source source
+    PixelRuns pixel_runs
     Consumer consumer
     Sum sum
     Rows rows
@@ -264,6 +275,7 @@ cdef struct Loops:
     Py_ssize_t next_task              # from here on what all workers read and write
     int cancelled, has_direct, too_large  # too_large: there is no room for the direct method's panels
     int has_faint                     # a subnormal tap was seen
+    int has_faint_pixels              # a subnormal pixel was seen, and tasks are left undone
 
 
 cdef inline Py_ssize_t effective(const Axis* axis) noexcept nogil:

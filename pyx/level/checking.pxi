@@ -2,7 +2,7 @@
 # within limits.
 
 from libc.math cimport rint, rintf
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from microkernels cimport INT64, UINT64, Storing, real
@@ -146,14 +146,14 @@ cdef void replace_infinite_f64(const Storing* storing, const void* strip, char* 
 
 
 cdef bint any_subnormal_f32(const void* numbers, Py_ssize_t count) noexcept nogil:
-    """Whether one is neither zero nor normal: their magnitudes are the first bits after zero's."""
-    cdef const bits32* own = <const bits32*> numbers
+    """Whether one is neither zero nor normal: without the sign, its bits are the first after zero's."""
+    cdef const uint32_t* own = <const uint32_t*> numbers
     cdef Py_ssize_t index
-    cdef bits32 before, n_subnormal = 0
+    cdef uint32_t before, least = 0xffffffff
     for index in range(count):
-        before = (own[index] & <bits32> 0x7fffffff) - 1
-        n_subnormal |= (before >= 0) & (before < <bits32> 0x7fffff)
-    return n_subnormal != 0
+        before = own[index] + own[index] - 1  # the sign is lost, and zero is the largest of all
+        least = before if before < least else least
+    return least < 0xffffff - 1
 
 
 cdef bint any_subnormal_f64(const void* numbers, Py_ssize_t count) noexcept nogil:

@@ -153,8 +153,11 @@ class Job(Protocol):
     beside: int
     spare: int
     left_out: Array | None
+    tops: Any
     scaling: Scaling | None
     kept_bytes: int
+    looks_at_pixels: bool
+    has_faint_pixels: bool
     packed_as: Any
     call_done: Done | None
 

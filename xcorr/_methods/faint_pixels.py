@@ -6,6 +6,7 @@ bits. On other processors nothing is looked for.
 
 from collections.abc import Callable
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
@@ -33,13 +34,29 @@ def looks(job: Job) -> bool:
     return by_pixels and _dispatch.subnormals_are_slow()
 
 
+def looks_in_passing(job: Job, result: Any) -> bool:
+    """Whether the loops look for them: responses that are missing then are made anew, but cannot be reduced anew."""
+    loops = job.plan.method in ("direct", "winograd")
+    return loops and isinstance(result, np.ndarray) and job.tops is None and not has_faint_fill(job)
+
+
+def has_faint_fill(job: Job) -> bool:
+    """Whether what the padding holds is subnormal."""
+    return any(0 < abs(part) < SMALLEST for number in job.fill for part in (number.real, number.imag))
+
+
+def any_faint_pixel(job: Job) -> bool:
+    """Whether any image has a subnormal pixel."""
+    n_pieces = max(1, min(job.most_workers, job.images.nbytes // LOOKED_AT_PER_WORKER))
+    return any_faint(job.images, job.plan.level.table, n_pieces)
+
+
 def faint_images(job: Job) -> list[bool] | None:
     """Whether each image has a subnormal pixel, or padding of such numbers; None where none has."""
     table, images, axis = job.plan.level.table, job.images, job.plan.layout.images[0]
-    if any(0 < abs(part) < SMALLEST for number in job.fill for part in (number.real, number.imag)):
+    if has_faint_fill(job):
         return [True] * job.n_images
-    n_pieces = max(1, min(job.most_workers, images.nbytes // LOOKED_AT_PER_WORKER))
-    if not any_faint(images, table, n_pieces):
+    if not any_faint_pixel(job):
         return None
     return [any_faint(some_images(images, axis, index, index + 1), table, 1) for index in range(job.n_images)]
 
