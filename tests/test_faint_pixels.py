@@ -135,6 +135,37 @@ def test_images_of_subnormal_pixels_are_neither_zeros_nor_refused():
     assert not whole.any()
 
 
+@pytest.mark.usefixtures("always_slow")
+@for_each("case", [*CASES])
+def test_images_are_the_same_with_pixels_that_no_window_reaches(case):
+    """What is found follows from all of an image, however its tasks look at it."""
+    shape, kernel_shape, keywords = CASES[case]
+    images, kernels = operands((2, *shape[1:]) if len(shape) > 2 else (2, *shape), kernel_shape)
+    keywords = {**keywords, "stride": 5, "padding": "valid", "layout": keywords.get("layout", "NHWC"[: images.ndim])}
+    keywords.pop("method", None)
+    faint = images.copy()
+    faint[1, ..., -1] = faint[1].flat[-1] = SMALLEST / 8
+    faint[0, ..., -1] = SMALLEST / 8
+    response = xcorr.correlate(faint, kernels, **keywords)
+    for index in range(2):
+        assert_same_bits(xcorr.correlate(faint[index : index + 1], kernels, **keywords), response[index : index + 1])
+
+
+@pytest.mark.usefixtures("always_slow")
+@for_each("boundary", ["wrap", "edge", "reflect"])
+@for_each("layout", ["NHWC", "NCHW"])
+@for_each("place", [0, 1, 20, 98, 99])
+def test_a_pixel_is_found_wherever_it_lies_in_images_of_many_tasks(boundary, layout, place):
+    images, kernels = operands((2, 300, 256, 4), (3, 3, 3, 4))
+    if layout == "NCHW":
+        images, kernels = np.ascontiguousarray(images.transpose(0, 3, 1, 2)), kernels.transpose(0, 3, 1, 2)
+    images[1].flat[(images[1].size - 1) * place // 99] = SMALLEST / 8
+    keywords = {"layout": layout, "padding": 2, "boundary": boundary}
+    expected = in_float64(images[1:], kernels, **keywords)
+    for workers in (1, 2):
+        assert_same_bits(xcorr.correlate(images, kernels, workers=workers, **keywords)[1:], expected)
+
+
 def test_info_says_whether_they_are_looked_for():
     for slow, said in ((True, "looked for"), (False, "as others")):
         with _dispatch.with_subnormals(slow):

@@ -77,6 +77,8 @@ class Bank:
         self.looked_for_faint = False
         self.kept_faint: Array | None = None
         self.kept_without: Bank | None = None
+        self.kept_faint_parts: tuple[Any, ...] | None = None
+        self.kept_exponents: Array | None = None  # of the factors of those with subnormal taps of float64
         self.packs: dict[Hashable, tuple[Array, Array]] = {}
         self.kept_bytes = 0
         self.is_kept = False  # for calls to come
@@ -271,6 +273,15 @@ class Bank:
             bank.kernels[left_out.reshape(len(self.kernels), -1).any(axis=1)] = 0
             self.kept_without = bank
         return self.kept_without
+
+    def times(self, exponents: Array, without_bias: Array) -> "Bank":
+        """The bank of real kernels of float64 times powers of two (groups, kernels), some without their bias."""
+        kernels = np.array(self.kernels, dtype=np.float64)
+        for kernel, exponent in zip(kernels, exponents.flat, strict=True):
+            half = int(exponent) // 2
+            kernel *= 2.0**half
+            kernel *= 2.0 ** (int(exponent) - half)
+        return Bank(kernels, np.where(without_bias, 0, self.bias), self.parts, self.components, self.conjugate)
 
     def rows(self, summed: np.dtype[Any], channels_first: bool, n_workers: int = 1) -> tuple[Array, Array]:
         """Kernels as rows of taps (groups, kernels, taps), where they lie if they are that; and the bias."""

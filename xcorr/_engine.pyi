@@ -169,6 +169,7 @@ class Repeat:
         may_refuse: bool,
         looks: bool = False,
         share: Callable[[SharedRepeat, int | None], bool] | None = None,
+        looks_at_taps: bool = False,
     ) -> None: ...
     @property
     def is_worth(self) -> bool: ...

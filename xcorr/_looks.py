@@ -43,35 +43,36 @@ def own_finite(taps: Array, table: Any) -> bool:
     return all(bool(np.isfinite(piece).all()) for (piece,) in in_pieces(taps))
 
 
-def any_faint(numbers: Array, table: Any, n_pieces: int) -> bool:
-    """Whether a number is subnormal in float32, as a look at all of them in the level's vectors shows.
+def any_faint(numbers: Array, table: Any, n_pieces: int, item_bytes: int = 4) -> bool:
+    """Whether a number is subnormal in the float type of its size, as a look in the level's vectors shows.
 
     Each piece is looked at by a worker, where there are no gaps.
     """
     part = numbers.real.dtype
-    if part.kind != "f" or part.itemsize != 4:
+    if part.kind != "f" or part.itemsize != item_bytes:
         return False
+    summed = part.str[1:]
     if not (part.isnative and numbers.flags.aligned):
         return any(map(is_faint, in_pieces(numbers)))
     numbers = as_it_lies(numbers)
     if not numbers.flags.forc:
-        return any(any_subnormal(table, "f4", piece) for (piece,) in in_pieces(numbers))
+        return any(any_subnormal(table, summed, piece) for (piece,) in in_pieces(numbers))
     numbers = numbers.ravel("K")
     found: list[bool] = []
 
     def look(task: int) -> None:
         piece = numbers[len(numbers) * task // n_pieces : len(numbers) * (task + 1) // n_pieces]
-        found.append(any_subnormal(table, "f4", piece))
+        found.append(any_subnormal(table, summed, piece))
 
     _workers.prepare(look, n_pieces, n_pieces)
     return any(found)
 
 
 def is_faint(pieces: tuple[Array, ...]) -> bool:
-    """Whether a piece of numbers has one that is subnormal in float32."""
+    """Whether a piece of numbers has one that is subnormal in their type."""
     taps = np.ascontiguousarray(pieces[0], pieces[0].dtype.newbyteorder("="))
     magnitudes = np.abs(taps.view(taps.real.dtype))
-    return bool(((magnitudes > 0) & (magnitudes < np.finfo(np.float32).smallest_normal)).any())
+    return bool(((magnitudes > 0) & (magnitudes < np.finfo(magnitudes.dtype).smallest_normal)).any())
 
 
 def largest_tap(kernel: Array) -> float:

@@ -12,7 +12,7 @@ from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, EXACT_INT32, integer_ran
 from xcorr._foreign import refuses
 from xcorr._job import Job
 from xcorr._memory import empty
-from xcorr._methods import exact, faint_pixels, faint_taps, fresh_kernels
+from xcorr._methods import exact, faint_doubles, faint_pixels, faint_taps, fresh_kernels
 from xcorr._methods.asked import Limits
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan
@@ -54,18 +54,15 @@ def respond_scaled(job: Job, target: Array) -> None:
 
 def correlate_floats(job: Job, result: Array, limits: Limits | None) -> bool:
     """All responses of floats; false if one is outside of the limits, or no number."""
-    if not faint_pixels.looks(job):
+    if faint_doubles.may_run(job, result, limits):
+        return faint_doubles.run(job, result, correlate_normal_pixels)
+    if job.plan.types.summed != "f4" or not faint_pixels.looks(job):
         return correlate_normal_pixels(job, result, limits)
-    if faint_pixels.looks_in_passing(job, result):
-        job.looks_at_pixels = True
-        fits = correlate_normal_pixels(job, result, limits)
-        found, job.looks_at_pixels, job.has_faint_pixels = job.has_faint_pixels, False, False
-        if not found:
+    if not faint_pixels.has_faint_fill(job):
+        fits = faint_pixels.found_none(job, result, limits, correlate_normal_pixels)
+        if fits is not None:
             return fits
-    faint = faint_pixels.faint_images(job)
-    if faint is None:
-        return correlate_normal_pixels(job, result, limits)
-    return faint_pixels.run(job, result, limits, faint, correlate_normal_pixels)
+    return faint_pixels.run(job, result, limits, faint_pixels.faint_images(job), correlate_normal_pixels)
 
 
 def correlate_normal_pixels(job: Any, result: Array, limits: Limits | None) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _cache, _workers
+from xcorr import _cache, _dispatch, _workers
 from xcorr._arrays import check_out, take_fill
 from xcorr._bank import Bank, make_bank
 from xcorr._engine import Repeat, SharedRepeat, is_plain
@@ -98,7 +98,8 @@ def repeat_of(job: Job, done: Done, result: Array) -> Repeat | None:
         return True
 
     call = done.call if n_workers == 1 else job.lay_out(done.engine, result, limits=done.limits)
-    repeat = Repeat(call, images, result, job.most_magnitude, job.may_refuse, looks, None if job.is_small else share)
+    told = job.most_magnitude, job.may_refuse, looks, None if job.is_small else share
+    repeat = Repeat(call, images, result, *told, looks_at_taps=_dispatch.subnormals_are_slow())
     return repeat if job.is_small or repeat.is_worth else None
 
 

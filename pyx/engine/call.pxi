@@ -33,8 +33,7 @@ cdef class Call(Layout):
         cdef Loops* loops = &self.loops
         if self.areas != NULL or not self.fits:
             return True
-        if not (self.images_as_summed and loops.item_bytes == sizeof(float) and (loops.do_task == do_strip or
-                                                                               loops.do_task == do_planes)):
+        if not self.images_as_summed or (loops.do_task != do_strip and loops.do_task != do_planes):
             return False
         if not lie_in_runs(&loops.pixel_runs, loops, self.column_bytes):
             loops.pixel_runs.channels = 0

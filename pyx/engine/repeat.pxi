@@ -59,6 +59,7 @@ cdef class Repeat:
     most_magnitude : the largest magnitude of integer pixels, at least 1, for which the call is exact; None for any.
     may_refuse : whether a response may turn out to be refused when others are stored already.
     looks : whether images with subnormal pixels, of the summed type and aligned, are done another way.
+    looks_at_taps : whether kernels that are read where they lie are looked through for subnormal taps.
     share : has a `SharedRepeat` run by as many workers as the call, told how many are asked for; false if these are
         others. None for a small call, which has one worker.
     """
@@ -71,13 +72,14 @@ cdef class Repeat:
     cdef uint64_t magnitudes                         # a power of two that none may exceed, or 0 if any may be
     cdef bint is_fresh, may_refuse                   # a new response lies so; responses may be outside of their limits
     cdef bint looks                                  # for subnormal pixels before, and not in passing
+    cdef bint looks_at_taps                          # that are read where they lie
     cdef bint is_short                               # so that the GIL is kept, and with it everybody off the arrays
     cdef readonly bint reads_kernels                 # where they lie, so that nothing is packed
 
     def __cinit__(self, Call call, cnp.ndarray images, cnp.ndarray response, most_magnitude, bint may_refuse,
-                  bint looks=False, share=None):
+                  bint looks=False, share=None, bint looks_at_taps=False):
         cdef Py_ssize_t axis
-        self.share = share
+        self.share, self.looks_at_taps = share, looks_at_taps
         if call.engine.lanes_over == WINOGRAD or call.engine.lanes_over == FOURIER:
             raise ValueError("call: one that is neither by the direct method nor of products is not repeated")
         self.reads_kernels = call.engine.lanes_over == OVER_TAPS
@@ -125,7 +127,7 @@ cdef class Repeat:
         cdef const char* taps = cnp.PyArray_BYTES(kernels)
         if not as_before.fits(kernels):
             return False
-        if self.reads_kernels:
+        if self.reads_kernels and (not apart(kernels, response) or not self.looks_at_taps):
             return apart(kernels, response)
         return not (routines.any_subnormal(taps, kernels.size)
                     or (self.call.loops.skips and not routines.all_finite(taps, kernels.size)))

@@ -24,14 +24,22 @@ METHODS = ("direct", "winograd", "matmul")
 LOOKED_AT_PER_WORKER = 2**22
 """Bytes of images that are worth another worker."""
 
-SMALLEST = float(np.finfo(np.float32).smallest_normal)
-
 
 def looks(job: Job) -> bool:
     """Whether subnormal pixels are looked for."""
     part, plan = job.images.real.dtype, job.plan
-    by_pixels = plan.method in METHODS and plan.types.summed == "f4" and (part.kind, part.itemsize) == ("f", 4)
-    return by_pixels and _dispatch.subnormals_are_slow()
+    as_summed = plan.types.summed in ("f4", "f8") and part.newbyteorder("=") == np.dtype(plan.types.summed)
+    return plan.method in METHODS and as_summed and _dispatch.subnormals_are_slow()
+
+
+def found_none(job: Job, result: Any, limits: Limits | None, usual: Way) -> bool | None:
+    """What `usual` says, if no image has a subnormal pixel; else None, and responses are missing."""
+    if not looks_in_passing(job, result):
+        return None if any_faint_pixel(job) else usual(job, result, limits)
+    job.looks_at_pixels = True
+    fits = usual(job, result, limits)
+    found, job.looks_at_pixels, job.has_faint_pixels = job.has_faint_pixels, False, False
+    return None if found else fits
 
 
 def looks_in_passing(job: Job, result: Any) -> bool:
@@ -42,22 +50,23 @@ def looks_in_passing(job: Job, result: Any) -> bool:
 
 def has_faint_fill(job: Job) -> bool:
     """Whether what the padding holds is subnormal."""
-    return any(0 < abs(part) < SMALLEST for number in job.fill for part in (number.real, number.imag))
+    smallest = float(np.finfo(job.plan.types.sums).smallest_normal)
+    return any(0 < abs(part) < smallest for number in job.fill for part in (number.real, number.imag))
 
 
 def any_faint_pixel(job: Job) -> bool:
     """Whether any image has a subnormal pixel."""
     n_pieces = max(1, min(job.most_workers, job.images.nbytes // LOOKED_AT_PER_WORKER))
+    if job.plan.types.summed == "f8":
+        return any_faint(job.images, job.plan.level.table, n_pieces, 8)
     return any_faint(job.images, job.plan.level.table, n_pieces)
 
 
-def faint_images(job: Job) -> list[bool] | None:
-    """Whether each image has a subnormal pixel, or padding of such numbers; None where none has."""
+def faint_images(job: Job) -> list[bool]:
+    """Whether each image has a subnormal pixel, or padding of such numbers."""
     table, images, axis = job.plan.level.table, job.images, job.plan.layout.images[0]
     if has_faint_fill(job):
         return [True] * job.n_images
-    if not any_faint_pixel(job):
-        return None
     return [any_faint(some_images(images, axis, index, index + 1), table, 1) for index in range(job.n_images)]
 
 

@@ -4,16 +4,21 @@ Processors of some makes take a hundred times as long for a product with a subno
 are done so follows from each kernel's own taps, so that nothing else in a bank or a batch changes its responses' bits.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from xcorr import _dispatch
 from xcorr._methods import direct
-from xcorr._methods.asked import Array, Job, Limits, Part
+from xcorr._methods.asked import Array, Box, Job, Limits, Part
 from xcorr._workers import WORKSPACE_LIMIT
 
 METHODS = ("direct", "winograd")
-"""Methods whose products have taps as they are; the frequency domain's have scaled sums of them."""
+"""Methods whose products have taps as they are; the frequency domain's have scaled sums of them.
+
+So has "matmul", whose banks are large and read but once: they are looked through where processors are slow alone.
+"""
 
 
 def faint_kernels(job: Job, method: str, summed: str) -> Array | None:
@@ -28,11 +33,15 @@ def faint_kernels(job: Job, method: str, summed: str) -> Array | None:
 def looks(job: Job, method: str, summed: str) -> bool:
     """Whether subnormal taps are looked for: sums are in float32, and there is room for those in float64."""
     of_float64 = 8 * job.bank.n_groups * job.bank.n_kernels * job.bank.n_taps
-    return method in METHODS and summed == "f4" and 2 * of_float64 <= WORKSPACE_LIMIT
+    asked = method in METHODS or (method == "matmul" and _dispatch.subnormals_are_slow())
+    return asked and summed == "f4" and 2 * of_float64 <= WORKSPACE_LIMIT
 
 
 SMALL_BANK = 2**20
 """Bytes of kernels below which one worker looks at them."""
+
+LARGEST_KEPT = 2**16
+"""Bytes of kernels in float64 up to which faint ones are kept, and what is packed of them, as calls are short."""
 
 
 def run(job: Job, result: Array, method: Any, limits: Limits | None, faint: Array) -> bool:
@@ -46,12 +55,23 @@ def run(job: Job, result: Array, method: Any, limits: Limits | None, faint: Arra
         job.bank, job.left_out = bank, None
         height, width = job.plan.geometry.kernel_shape
         box = slice(0, height), slice(0, width)
-        at_once = max(1, direct.TAPS_AT_ONCE // bank.n_taps)
-        for group in range(bank.n_groups):
-            kernels = np.flatnonzero(faint[group]).tolist()
-            for first in range(0, len(kernels), at_once):
-                some = tuple(kernels[first : first + at_once])
-                part = Part(bank.some(group, some, "f8", box), group, some)
-                fits &= direct.do_kernels(job, result, part, limits, "f8", box, None)
+        parts: Iterable[Part] | None = bank.kept_faint_parts
+        if parts is None:
+            parts = parts_of(bank, faint, box)
+            if 8 * bank.kernels.size <= LARGEST_KEPT:
+                bank.kept_faint_parts = tuple(parts)
+                parts = bank.kept_faint_parts
+        for part in parts:
+            fits &= direct.do_kernels(job, result, part, limits, "f8", box, None)
         job.call_done = None  # the last one's, which are some of the kernels
     return fits
+
+
+def parts_of(bank: Any, faint: Array, box: Box) -> Iterator[Part]:
+    """Faint kernels in float64, some of a group at once."""
+    at_once = max(1, direct.TAPS_AT_ONCE // bank.n_taps)
+    for group in range(bank.n_groups):
+        kernels = np.flatnonzero(faint[group]).tolist()
+        for first in range(0, len(kernels), at_once):
+            some = tuple(kernels[first : first + at_once])
+            yield Part(bank.some(group, some, "f8", box), group, some)
