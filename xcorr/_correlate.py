@@ -467,7 +467,7 @@ def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any])
             return lambda images, **more: _respond(function, images, kernels, {**words, **more})
 
         return Pairs(plan, kernel_array, bias, fill_value, call).run(image_array, **operands)
-    reads, bias = plan.method == "matmul", operands.pop("bias")
+    reads, bias = plan.method == "matmul" and not plan.is_by_tiles, operands.pop("bias")
     if reads and type(bias) is np.ndarray:
         bias = bias.copy()  # as it was told, whatever other threads do with it
     bank, small, before = bank_for(plan, kernel_array, bias)

@@ -48,7 +48,7 @@ LARGE_PANELS = 2**20
 def useful_workers(plan: Plan, n_images: int) -> int:
     """The workers that a call is worth; 0 for less than one."""
     effort = plan.effort * n_images
-    repeated = min(effort // OF_REPEATED, MOST_USEFUL) if plan.method == "direct" else 0
+    repeated = min(effort // OF_REPEATED, MOST_USEFUL) if plan.method == "direct" or plan.is_by_tiles else 0
     return max(repeated, effort // MULTIPLY_ADDS_PER_WORKER)
 
 

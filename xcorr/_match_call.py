@@ -143,7 +143,7 @@ class Call(NamedTuple):
         if word == "NHWC":
             image, bank = (image[0], *image[2:], image[1]), (bank[0], *bank[2:], bank[1])
         plan = plan_for(inner, image, planes.dtype, (n_chosen, *bank[1:]), summed)
-        if plan.method == "matmul" and word == "NHWC":  # it adds up taps in the layout's order
+        if plan.method == "matmul" and not plan.is_by_tiles and word == "NHWC":  # it adds up taps in the layout's order
             return self.new_plan(planes, kernels, summed, stored, "NCHW", bounds, n_chosen)
         if bounds is None and n_chosen == len(kernels):
             return plan

@@ -14,7 +14,7 @@ from xcorr._bank import Reading
 from xcorr._dtypes import choose_types, signs_of
 from xcorr._engine import Engine, lanes_of
 from xcorr._layouts import Layout, arranged, groups_of, of_one_image, operand_sizes, read_layout, reading_of
-from xcorr._methods import direct, sections
+from xcorr._methods import direct, matmul, sections
 from xcorr._methods.choice import METHODS, choose
 from xcorr._reading import checked, places_of
 from xcorr._reduction import peaks_of, reduction_of
@@ -97,6 +97,11 @@ class Plan:
         """The time of one image, as a number of multiply-adds of the direct method at its best."""
         effort: int = METHODS[self.method].effort(self)
         return effort
+
+    @functools.cached_property
+    def is_by_tiles(self) -> bool:
+        """Whether "matmul" is done by the direct method's loops."""
+        return self.method == "matmul" and matmul.by_tiles(self.geometry, self.types)
 
     @functools.cached_property
     def blocks(self) -> tuple[int, int, bool]:

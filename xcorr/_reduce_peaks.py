@@ -125,7 +125,7 @@ def kernels_at_once(plan: Plan) -> int:
     In the frequency domain as many as have room for whole maps, as some rows would cut its sections.
     """
     n_kernels, (n_rows, n_columns) = plan.geometry.n_kernels, plan.geometry.outputs
-    if plan.geometry.groups > 1 or plan.method == "matmul":
+    if plan.geometry.groups > 1 or (plan.method == "matmul" and not plan.is_by_tiles):
         return n_kernels
     whole = BYTES_AT_ONCE // (n_rows * n_columns * plan.types.response.itemsize)
     return min(n_kernels, max(1 if plan.method == "fft" else LEAST_KERNELS, whole))

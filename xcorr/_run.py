@@ -40,7 +40,7 @@ def bank_for(plan: Plan, kernels: Array, bias: Any) -> tuple[Bank, SmallBank | N
     The two are the same if the operands were; None stands for a large bank, or for one that there was not.
     """
     copied = copy_of_bias(bias)
-    most = METHODS[plan.method].LARGEST_KEPT_BANK
+    most = METHODS["direct" if plan.is_by_tiles else plan.method].LARGEST_KEPT_BANK
     if copied is None or not 0 < kernels.nbytes + copied[2] <= most:
         return bank_of(plan, kernels, bias), None, None
     own_bias, told, _ = copied

@@ -108,6 +108,10 @@ class Plan(Protocol):
         """What sums of 8-bit products take, as a share of the multiply-adds."""
 
     @property
+    def is_by_tiles(self) -> bool:
+        """Whether "matmul" is done by the direct method's loops."""
+
+    @property
     def blocks(self) -> tuple[int, int, bool]:
         """How the sum over taps is cut."""
 

@@ -8,7 +8,7 @@ import numpy as np
 from xcorr._axes import LONG_SUM, Geometry
 from xcorr._bank import panel_bytes
 from xcorr._dtypes import Types
-from xcorr._engine import Reducer, lanes_of, taps_at_once
+from xcorr._engine import Engine, Reducer, lanes_of, taps_at_once
 from xcorr._methods.asked import Area, Array, Box, Done, Job, Limits, Part, Plan
 from xcorr._methods.lines import line_of
 from xcorr._workers import WORKSPACE_LIMIT, refuse_too_large
@@ -309,8 +309,12 @@ def share_by_sizes(plan: Plan) -> float:
 
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number."""
+    return run_engine(job, job.plan.engine(summed, job.plan.form(summed)), result, limits)
+
+
+def run_engine(job: Job, engine: Engine, result: Array, limits: Limits | None) -> bool:
+    """The same by an engine of its own blocks."""
     plan = job.plan
-    engine = plan.engine(summed, plan.form(summed))
     call = job.run(engine, result, limits=limits)
     if plan.types.stored == plan.types.response:
         job.call_done = Done(call, engine, limits)

@@ -44,7 +44,7 @@ def found_none(job: Job, result: Any, limits: Limits | None, usual: Way) -> bool
 
 def looks_in_passing(job: Job, result: Any) -> bool:
     """Whether the loops look for them: responses that are missing then are made anew, but cannot be reduced anew."""
-    loops = job.plan.method in ("direct", "winograd")
+    loops = job.plan.method in ("direct", "winograd") or job.plan.is_by_tiles
     return loops and isinstance(result, np.ndarray) and job.tops is None and not has_faint_fill(job)
 
 

@@ -1,4 +1,7 @@
-"""The matmul method: windows times the bank as it lies in memory, for large banks with few windows.
+"""The matmul method: kernels of one pixel, and windows times a large bank as it lies in memory.
+
+Kernels of one pixel are a product of matrices. The direct method's loops do it, with longer blocks than its own, which
+are as short as its bound wants them: to end one every 16 taps, of 64, is a twentieth to a fifth of the time.
 
 Kernels are not packed: a product reads each once for all windows, which are gathered where they are no view, of several
 images together. A window's sums have the same bits wherever it stands in a product, and so whatever the batch, the bank
@@ -43,6 +46,12 @@ SHORTEST_SUM = 64
 MOST_WINDOWS = 4
 """Windows of an image that a large bank is multiplied with; images of one pixel or window have one."""
 
+FEWEST_TAPS, LONGEST_OF_PIXEL = 10, 2**14
+"""Taps of kernels of one pixel from which on the direct method's blocks are several, and up to which tiles do them."""
+
+LONG_BLOCK = 256
+"""Taps of their blocks: of one block of 64 or 256 taps they take 0.8 to 0.95 of the time of the direct method's."""
+
 KERNELS_AT_ONCE = 128
 """Kernels of which the responses of gathered windows are there at once."""
 
@@ -56,7 +65,9 @@ def obstacle(geometry: Geometry, types: Types) -> str:
 
 
 def doubt(geometry: Geometry, types: Types) -> str:
-    """Small banks, many windows, or windows that have to be gathered."""
+    """Small banks, many windows, or windows that have to be gathered; but for kernels of one pixel."""
+    if by_tiles(geometry, types):
+        return ""
     if gathers(geometry, types):
         return "windows would have to be gathered, or converted"
     if prod(geometry.outputs) > MOST_WINDOWS:
@@ -64,6 +75,16 @@ def doubt(geometry: Geometry, types: Types) -> str:
     if geometry.n_taps < SHORTEST_SUM or geometry.n_taps * geometry.n_kernels < LARGE_BANK:
         return f"it is for banks of {LARGE_BANK} taps and more, {SHORTEST_SUM} in a sum"
     return ""
+
+
+def by_tiles(geometry: Geometry, types: Types) -> bool:
+    """Whether the direct method's loops do it: kernels of one pixel, but for the few windows of fully connected layers.
+
+    The bank does not decide, so that a kernel's responses have the same bits in any.
+    """
+    of_pixel = geometry.kernel_shape == (1, 1) and not types.exact
+    several_blocks = FEWEST_TAPS <= geometry.depth * types.parts <= LONGEST_OF_PIXEL
+    return of_pixel and several_blocks and prod(geometry.outputs) > MOST_WINDOWS
 
 
 def gathers(geometry: Geometry, types: Types) -> bool:
@@ -87,16 +108,22 @@ def is_pointwise(axis: Axis) -> bool:
 def cost(geometry: Geometry, types: Types) -> int:
     """The multiply-adds of one image's responses; half of them where it is looked at, as nothing is packed."""
     multiply_adds = geometry.multiply_adds * types.parts
+    if by_tiles(geometry, types):
+        return multiply_adds
     return multiply_adds if doubt(geometry, types) else multiply_adds // 2
 
 
 def effort(plan: Plan) -> int:
     """Twice the multiply-adds: few windows wait for their taps from memory."""
+    if plan.is_by_tiles:
+        return direct.effort(plan)
     return 2 * plan.multiply_adds
 
 
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
-    """Loops that only lay pixels into strips and store responses."""
+    """Tiles with long blocks; or loops that only lay pixels into strips and store responses."""
+    if plan.is_by_tiles:
+        return {"form": plan.form(summed), "blocks": (1, -(-plan.depth // LONG_BLOCK), False)}
     return direct.loops(plan, summed) if is_long(plan) else {"form": "kernels", "blocks": plan.blocks}
 
 
@@ -107,14 +134,16 @@ def is_long(plan: Plan) -> bool:
 
 def check(plan: Plan, packed: int) -> None:
     """The rows of a strip, where images are not read in place."""
-    if gathers(plan.geometry, plan.types):
+    if plan.is_by_tiles:
+        direct.check(plan, packed)
+    elif gathers(plan.geometry, plan.types):
         direct.check_rows(plan, packed)
 
 
 def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, int]:
     """The bytes of kernels that have to be converted, and of the workspaces of gathered windows, at most."""
     plan, item_bytes = job.plan, np.dtype(summed).itemsize
-    if is_long(plan):
+    if is_long(plan) or plan.is_by_tiles:
         return direct.n_bytes(job, result, summed, n_workers)
     if not gathers(plan.geometry, plan.types):
         return 0, 0
@@ -125,6 +154,8 @@ def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, 
 
 def reasons(plan: Plan) -> list[str]:
     """How it goes."""
+    if plan.is_by_tiles:
+        return [f"kernels of one pixel, in blocks of {LONG_BLOCK} taps", *direct.reasons(plan)]
     if is_long(plan):
         return [f"sums of more than {LONGEST_SUM} taps are done directly"]
     gathered = "gathered and " if gathers(plan.geometry, plan.types) else ""
@@ -201,6 +232,8 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number."""
     if is_long(job.plan):
         return direct.run(job, result, summed, limits)
+    if job.plan.is_by_tiles:
+        return direct.run_engine(job, job.plan.engine(summed), result, limits)
     dtype = np.dtype(summed)
     first = channels_first(job.plan)
     alone = limits is None and job.scaling is None and not isinstance(result, Reducer)
