@@ -23,6 +23,7 @@ from vectors cimport (
 )
 
 cdef enum:
+    MOST_SPREAD = 96   # taps of a sum whose responses' lines are fetched one after the other, not all at the beginning
     PLANES_AHEAD = 10  # taps after which their pixels, each in a plane of its own, are read that are fetched now
 
 
@@ -78,11 +79,21 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
     cdef bint carried = sum.carried if not compensated else False
     cdef bint continues = sum.continues if not compensated else False
     cdef bint begins = True
-    begin_totals(rows, bias, response, totals, n_columns, n_vectors, continues, like)
+    cdef bint is_one_block = not in_registers and not compensated and not carried and segment == last
+    cdef const real* begun = response if continues else <real*> bias  # what a single block is added to
+    cdef Py_ssize_t begun_pitch = rows.column_pitch if continues else 0
+    cdef bint spreads = (REGISTERS == 32 and n_vectors > 1 and not compensated and segment == last
+                         and segment.n_taps <= MOST_SPREAD)
+    cdef const real* fetched = response
+    cdef Py_ssize_t n_fetched = 0
+    if not is_one_block:
+        begin_totals(rows, bias, response, totals, n_columns, n_vectors, continues, like)
+        begun, begun_pitch = <const real*> &memory, n_vectors * lanes
     for column in range(n_columns):
         for part in range(n_vectors):
             sums[column * n_vectors + part] = zero
-            prefetch_to_write(response + column * rows.column_pitch + part * lanes)
+            if not spreads:
+                prefetch_to_write(response + column * rows.column_pitch + part * lanes)
     if compensated or carried:
         for part in range(n_columns * n_vectors):
             errors[part] = zero
@@ -96,6 +107,16 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
             next_tap(thirds, n_columns, tap_bytes)
             panel += n_vectors * lanes
             n_taps -= 1
+        if REGISTERS == 32 and n_vectors > 1 and not compensated and spreads:
+            while n_taps > 0:
+                for part in range(n_vectors):
+                    prefetch_to_write(fetched + part * lanes)
+                n_fetched += 1
+                fetched = fetched + rows.column_pitch if n_fetched < n_columns else <const real*> &memory
+                add_tap(thirds, pitch_bytes, panel, sums, n_columns, n_vectors, False, like)
+                next_tap(thirds, n_columns, tap_bytes)
+                panel += n_vectors * lanes
+                n_taps -= 1
         while n_taps > 0:
             add_tap(thirds, pitch_bytes, panel, sums, n_columns, n_vectors, False, like)
             if in_planes:
@@ -121,14 +142,18 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
             for part in range(n_vectors):
                 (<vector*> (response + part * lanes))[0] = (
                     total_of(totals, errors, column * n_vectors + part, True) if compensated
-                    else totals[column * n_vectors + part] + sums[column * n_vectors + part])
+                    else totals[column * n_vectors + part] + sums[column * n_vectors + part] if in_registers
+                    else (<const vector*> (begun + part * lanes))[0] + sums[column * n_vectors + part])
+            begun += begun_pitch
             response += rows.column_pitch
         return
     for column in range(n_columns):
         for part in range(n_vectors):
             values[column * n_vectors + part] = (
                 total_of(totals, errors, column * n_vectors + part, True) if compensated
-                else totals[column * n_vectors + part] + sums[column * n_vectors + part])
+                else totals[column * n_vectors + part] + sums[column * n_vectors + part] if in_registers
+                else (<const vector*> (begun + part * lanes))[0] + sums[column * n_vectors + part])
+        begun += begun_pitch
     store_in_part(rows, <const vector*> values, response, n_columns, n_vectors)
 
 
