@@ -6,7 +6,7 @@ from checks import assert_same_bits, random_generator, real_numbers
 from looping import for_each
 
 import xcorr
-from xcorr import _cache
+from xcorr import _cache, _dispatch
 from xcorr._methods import direct
 
 CASES = {  # images, kernels, keywords
@@ -124,3 +124,24 @@ def test_whole_numbers_of_a_response_are_saturated_as_others(method):
     expected = np.clip(np.rint(xcorr.correlate(images, kernels.astype("f8"))), -128, 127)
     assert np.abs(response - expected).max() <= 1
     assert (response[..., 3] == expected[..., 3]).mean() > 0.99
+
+
+@for_each("shape", [(5, 1, 1, 2048), (3, 7, 7, 32), (200, 1, 1, 512)])
+@for_each("place", [0, 3, 99])
+def test_taps_that_are_read_where_they_lie_are_found(shape, place):
+    """By products, which look at each kernel when they have read it."""
+    _cache.clear_caches()
+    with _dispatch.with_subnormals(True):
+        images, kernels = operands(shape, (100, *shape[1:]))
+        usual = xcorr.correlate(images, kernels, method="matmul")
+        faint = kernels.copy()
+        faint[place].flat[7] = SMALLEST / 8
+        for _ in range(2):
+            for workers in (1, 2):
+                response = xcorr.correlate(images, faint, method="matmul", workers=workers)
+                assert_same_bits(np.delete(response, place, 3), np.delete(usual, place, 3))
+                wide = xcorr.correlate(images.astype("f8"), faint, method="direct")
+                assert_same_bits(response[..., place], wide[..., place].astype("f4"))
+            assert_same_bits(xcorr.correlate(images, kernels, method="matmul"), usual)
+        assert_same_bits(xcorr.Correlator(faint, method="matmul")(images), response)
+    _cache.clear_caches()

@@ -71,6 +71,7 @@ class Job:
         self.spare = 0  # bytes of what may be packed while the call runs; 0 once it is known that they do not fit
         self.looks_at_pixels = False  # for subnormal ones, while calls run
         self.has_faint_pixels = False  # found, so that responses are missing
+        self.looks_at_taps, self.has_faint_taps = False, False  # the same of taps, by products
         self.kept_bytes = 0  # of what is kept of responses that are reduced
         self.left_out: Array | None = None  # (groups, kernels): those whose responses others give to a reducer
         self.scaling: Scaling | None = None  # what makes scores of the responses
@@ -134,6 +135,8 @@ class Job:
         self.check_room(call)
         if self.looks_at_pixels and not call.look_at_pixels() and faint_pixels.any_faint_pixel(self):
             self.has_faint_pixels = True
+        if self.looks_at_taps:
+            call.look_at_taps()
         if self.has_faint_pixels:
             call.close()
             return
@@ -148,6 +151,7 @@ class Job:
         self.bank.make_room(self.plan.table_bytes + own_bytes + call.workspace_bytes * n_workers, self.packed_as)
         _workers.run(call, n_workers)
         self.has_faint_pixels = self.looks_at_pixels and call.has_faint_pixels
+        self.has_faint_taps = self.looks_at_taps and call.has_faint
 
     def call(
         self,

@@ -71,10 +71,17 @@ def correlate_normal_pixels(job: Any, result: Array, limits: Limits | None) -> b
     method: Any = METHODS[name]
     if name == "winograd" and fresh_kernels.run(job, result, summed):
         return True
+    if faint_taps.looks_in_passing(job, result):
+        job.looks_at_taps = True
+        fits = bool(method.run(job, result, summed, limits))
+        job.looks_at_taps = False
+        if not job.has_faint_taps:
+            job.bank.looked_for_faint = True
+            return fits
+        job.has_faint_taps = False
     faint = faint_taps.faint_kernels(job, name, summed)
     if faint is None:
-        fits: bool = method.run(job, result, summed, limits)
-        return fits
+        return bool(method.run(job, result, summed, limits))
     return faint_taps.run(job, result, method, limits, faint)
 
 

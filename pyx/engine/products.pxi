@@ -1,13 +1,15 @@
 # Products of windows with the kernels of a bank, in pieces that stay in a cache and between which signals are answered.
 
+from atomics cimport read_flag, write_flag
 from libc.math cimport sqrt
 from microkernels cimport Product, Routines
-from types cimport DONE, Geometry, Loops, ceiling
+from types cimport CANCELLED, DONE, Geometry, Loops, ceiling
 
 cdef Py_ssize_t MOST_TAPS = 4096  # of a sum that are added at once: a few windows of them stay in the first cache
 cdef double TAPS_PER_ROOT = 1.5   # and for each lane and root of the taps: as many roundings has a lane's sum
 cdef Py_ssize_t FEW_WINDOWS = 16, FEW_KERNELS = 16  # so few stay in a cache while those are read from end to end
 cdef Py_ssize_t PRODUCT_MULTIPLY_ADDS = 1 << 24  # between two looks for a signal
+cdef Py_ssize_t LOOKED_AT_MULTIPLY_ADDS = 1 << 20, TAPS_BYTES = cache_bytes(1)  # with taps that are looked at
 cdef Py_ssize_t WINDOWS_BYTES = 1 << 19  # of a task, at most: they stay in the second-level cache while kernels pass by
 # multiply-adds of a task: far more than a claim takes, and not more than milliseconds of them
 cdef Py_ssize_t LEAST_OF_PRODUCT = 1 << 18, MOST_OF_PRODUCT = 1 << 26
@@ -34,12 +36,21 @@ cdef int do_product(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* 
     cdef int status
     product.n_windows = min(loops.windows_at_once, product.n_windows - window)
     at_once = kernels_between_signals(&product)
+    if loops.looks:  # kernels are in a cache, and few are multiplied before a subnormal tap is found
+        at_once = min(at_once, 8 * max(1, min(
+            LOOKED_AT_MULTIPLY_ADDS // (product.n_windows * product.n_taps), TAPS_BYTES // (product.n_taps * size)) // 8))
     while kernel < end:
         some = min(at_once, end - kernel)
         multiply_some(loops.routines, &product, loops.source.images + window * product.window_pitch * size,
                       loops.packed + kernel * product.kernel_pitch * size, loops.bias + kernel * size,
                       loops.consumer.out + (window * product.row_pitch + kernel * product.column_pitch) * size, some,
                       loops.product.n_taps)
+        if (loops.looks and window == 0
+                and loops.routines.any_subnormal(loops.packed + kernel * product.kernel_pitch * size,
+                                                 some * product.kernel_pitch)):
+            write_flag(&loops.has_faint, 1)
+            write_flag(&loops.cancelled, 1)
+            return CANCELLED
         kernel += some
         counted[0] += product.n_windows * some * loops.product.n_taps
         status = looked_for_signals(loops, counted, watch_signals)
@@ -72,6 +83,15 @@ cdef class Products(Call):
         product.row_pitch = loops.consumer.response_bytes // size if of_image == 1 else product.n_kernels
         product.column_pitch = self.out_kernel_bytes // size
         self.deal_products(n_workers)
+
+    def look_at_taps(self):
+        """Look for subnormal taps in passing: of each kernel when its windows have just been multiplied with it."""
+        self.loops.looks = True
+
+    @property
+    def has_faint(self):
+        """Whether a subnormal tap was found, and responses are missing."""
+        return read_flag(&self.loops.has_faint) != 0
 
     cdef deal_products(self, Py_ssize_t n_workers):
         """Tasks of some windows and some kernels each, that neither the windows nor the kernels are read anew for."""

@@ -127,7 +127,7 @@ cdef class Repeat:
         cdef const char* taps = cnp.PyArray_BYTES(kernels)
         if not as_before.fits(kernels):
             return False
-        if self.reads_kernels and (not apart(kernels, response) or not self.looks_at_taps):
+        if self.reads_kernels:
             return apart(kernels, response)
         return not (routines.any_subnormal(taps, kernels.size)
                     or (self.call.loops.skips and not routines.all_finite(taps, kernels.size)))
@@ -161,7 +161,8 @@ cdef class Repeat:
             return None
         loops.source.images = cnp.PyArray_BYTES(images)
         loops.consumer.out = cnp.PyArray_BYTES(response)
-        loops.next_task = loops.has_faint_pixels = 0
+        loops.next_task = loops.has_faint_pixels = loops.has_faint = 0
+        loops.looks = self.looks_at_taps and self.reads_kernels and kernels is not None
         if kernels is not None and self.reads_kernels:
             loops.packed = cnp.PyArray_BYTES(kernels)
         elif kernels is not None:
@@ -179,7 +180,7 @@ cdef class Repeat:
                     return None
             finally:
                 free(memory)
-            return None if shared.loops.consumer.overflowed or shared.loops.has_faint_pixels else response
+            return None if is_incomplete(&shared.loops) else response
         if self.is_short:
             failed = self.run(&loops, memory)
         else:
@@ -188,7 +189,7 @@ cdef class Repeat:
         free(memory)
         if failed:
             propagate()
-        return None if loops.consumer.overflowed or loops.has_faint_pixels else response
+        return None if is_incomplete(&loops) else response
 
     cdef int run(self, Loops* loops, char* memory) noexcept nogil:
         return run_tasks(loops, memory + ALIGNMENT - <Py_ssize_t> memory % ALIGNMENT, True)
@@ -255,6 +256,11 @@ cdef class SharedRepeat:
         self.workspaces = []
         if error is not None:
             raise error
+
+
+cdef inline bint is_incomplete(const Loops* loops) noexcept:
+    """Whether responses are missing, or not as they have to be."""
+    return loops.consumer.overflowed or loops.has_faint_pixels or loops.has_faint
 
 
 cdef void turn_around(const char* kernels, char* turned, Py_ssize_t n_bytes, Py_ssize_t n_pixels,

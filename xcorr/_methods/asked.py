@@ -162,6 +162,8 @@ class Job(Protocol):
     kept_bytes: int
     looks_at_pixels: bool
     has_faint_pixels: bool
+    looks_at_taps: bool
+    has_faint_taps: bool
     packed_as: Any
     call_done: Done | None
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from xcorr import _dispatch
-from xcorr._methods import direct
+from xcorr._methods import direct, matmul
 from xcorr._methods.asked import Array, Box, Job, Limits, Part
 from xcorr._workers import WORKSPACE_LIMIT
 
@@ -35,6 +35,15 @@ def looks(job: Job, method: str, summed: str) -> bool:
     of_float64 = 8 * job.bank.n_groups * job.bank.n_kernels * job.bank.n_taps
     asked = method in METHODS or (method == "matmul" and _dispatch.subnormals_are_slow())
     return asked and summed == "f4" and 2 * of_float64 <= WORKSPACE_LIMIT
+
+
+def looks_in_passing(job: Job, result: Any) -> bool:
+    """Whether products, which read each kernel once, look at it then: that makes their responses anew if need be."""
+    summed = job.plan.types.summed
+    return (
+        job.plan.method == "matmul" and summed == "f4" and looks(job, "matmul", summed)
+        and not job.bank.looked_for_faint and job.tops is None and matmul.by_products(job, result, None, summed)
+    )  # fmt: skip
 
 
 SMALL_BANK = 2**20

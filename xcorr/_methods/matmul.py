@@ -236,8 +236,7 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
         return direct.run_engine(job, job.plan.engine(summed), result, limits)
     dtype = np.dtype(summed)
     first = channels_first(job.plan)
-    alone = limits is None and job.scaling is None and not isinstance(result, Reducer)
-    if alone and multiplies_in_place(job, result, dtype):
+    if by_products(job, result, limits, summed):
         engine = job.plan.engine(summed, "products")
         call = job.run(engine, result)
         if not job.bank.row_bytes(dtype, first):
@@ -268,6 +267,13 @@ def channels_first(plan: Plan) -> bool:
 def workers_for(slabs: Slabs, kernels: int, n_workers: int) -> int:
     """The workers that there is workspace for, beside so many bytes of kernels."""
     return max(1, min(n_workers, (_workers.WORKSPACE_LIMIT - kernels) // slabs.workspace_bytes))
+
+
+def by_products(job: Job, result: Any, limits: Limits | None, summed: str) -> bool:
+    """Whether nothing is gathered, and responses go nowhere but to the result."""
+    alone = limits is None and job.scaling is None and not isinstance(result, Reducer)
+    plan = job.plan
+    return alone and not is_long(plan) and not plan.is_by_tiles and multiplies_in_place(job, result, np.dtype(summed))
 
 
 def multiplies_in_place(job: Job, result: Array, summed: np.dtype[Any]) -> bool:
