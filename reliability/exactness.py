@@ -122,7 +122,10 @@ def check_direct_error(draw: Draw) -> float:
     expected, sums = naive_sums(operands, wide), magnitude_sums(operands, wide)
     n_taps = (operands.windows.shape[2] + ("bias" in keywords)) * (2 if dtype.kind == "c" else 1)
     unit = np.finfo(dtype).eps / 2
-    allowed = (4 + 2 * sqrt(n_taps)) * unit * sums + 64 * np.finfo(wide).eps * sums
+    most_roundings = 4 + 2 * sqrt(n_taps)
+    if method == "matmul" and shapes.kernels[1:3] == (1, 1):
+        most_roundings = max(most_roundings, min(n_taps, 256) + n_taps / 256 + 1)
+    allowed = most_roundings * unit * sums + 64 * np.finfo(wide).eps * sums
     errors = np.abs(call.run() - call.arranged(expected))
     allowed = call.arranged(allowed)
     share = float(np.max(errors[errors > 0] / allowed[errors > 0], initial=0))
@@ -353,7 +356,7 @@ ROWS = [
     drawn_row(
         "R2",
         "error of direct and matmul, float32 and float64, up to 1e6 taps",
-        "<= (4 + 2 sqrt n) u S, 0 violations",
+        "<= (4 + 2 sqrt n) u S, matmul of 1x1 (256 + n/256) u S, 0 violations",
         check_direct_error,
         "violations",
         bounded=True,

@@ -151,3 +151,30 @@ def test_wrong_arrays_are_refused_by_the_gate():
     ):
         with pytest.raises(ValueError, match="they are not"):
             _engine.multiply(table, "f4", *wrong)
+
+
+@pytest.mark.usefixtures("level")
+@for_each("layout", ["NHWC", "NCHW"])
+@for_each("depth", [9, 10, 64, 300, 2048])
+def test_kernels_of_one_pixel_are_its_own(layout, depth):
+    shape, bank = ((2, 5, 6, depth), (7, 1, 1, depth)) if layout == "NHWC" else ((2, depth, 5, 6), (7, depth, 1, 1))
+    images, kernels = operands(shape, bank)
+    several = depth >= matmul.FEWEST_TAPS
+    assert xcorr.choose_method(shape, bank, layout=layout) == ("matmul" if several else "direct")
+    assert xcorr.choose_method(shape, bank, layout=layout, precision="strict") == "direct"
+    response = xcorr.correlate(images, kernels, layout=layout)
+    strict = xcorr.correlate(images, kernels, layout=layout, precision="strict")
+    assert_same_bits(strict, xcorr.correlate(images, kernels, layout=layout, method="direct"))
+    if several:
+        asked = {"layout": layout, "method": "matmul"}
+        assert_same_bits(strict, xcorr.correlate(images, kernels, precision="strict", **asked))
+        assert_same_bits(response, xcorr.correlate(images, kernels, **asked))
+    exact = xcorr.correlate(images.astype("f8"), kernels, layout=layout, method="direct")
+    sums = xcorr.correlate(np.abs(images).astype("f8"), np.abs(kernels), layout=layout, method="direct")
+    unit = np.finfo(np.float32).eps / 2
+    assert (np.abs(response - exact) <= (min(depth, 256) + depth / 256) * unit * sums).all()
+    assert_same_bits(xcorr.correlate(images[1:], kernels[2:4], layout=layout), some(response[1:], layout))
+
+
+def some(response, layout):
+    return response[..., 2:4] if layout == "NHWC" else response[:, 2:4]

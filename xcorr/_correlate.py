@@ -143,7 +143,8 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     method : {"auto", "direct", "matmul", "fft", "winograd"}
         How it is computed. "auto" chooses by the sizes of one image and of the bank. "fft" goes through the frequency
         domain, for large kernels. "winograd" is for 3x3 and 5x5 kernels without stride, in floats and complex
-        numbers whose sums have the response's precision. "matmul" reads a large bank where it lies, for few windows.
+        numbers whose sums have the response's precision. "matmul" is for kernels of one pixel, and reads a large bank
+        where it lies for few windows.
     precision : {"standard", "strict"}
         "strict" takes only methods with the componentwise error bound of direct summation.
     overflow : {"raise", "saturate"}

@@ -53,6 +53,8 @@ class Alike(NamedTuple):
             return 0.5 * log2(section.height * section.width) * unit * norms + unit * np.abs(self.exact)
         n_taps = count * self.kernels[0].size
         sums = self.repeats * few_sums(np.abs(self.few_images), np.abs(self.few_kernels), self.groups)
+        if method == "matmul" and self.kernels.shape[1:3] == (1, 1):
+            return max(4 + 2 * sqrt(n_taps), min(n_taps, 256) + n_taps / 256) * unit * sums
         return (4 + 2 * sqrt(n_taps)) * unit * sums
 
     def few_norms(self):

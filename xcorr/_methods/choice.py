@@ -30,6 +30,8 @@ def objection(name: str, geometry: Geometry, types: Types, precision: str) -> st
     module = METHODS[name]
     if precision == "strict" and module.BOUND == "normwise":
         return STRICT
+    if precision == "strict" and name == "matmul" and matmul.by_tiles(geometry, types):
+        return "precision 'strict': its bound is n u S"
     against: str = module.obstacle(geometry, types) or module.doubt(geometry, types)
     return against
 

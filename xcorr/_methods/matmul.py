@@ -123,7 +123,11 @@ def effort(plan: Plan) -> int:
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
     """Tiles with long blocks; or loops that only lay pixels into strips and store responses."""
     if plan.is_by_tiles:
-        return {"form": plan.form(summed), "blocks": (1, -(-plan.depth // LONG_BLOCK), False)}
+        strict = plan.settings.precision == "strict"  # and asked for by name
+        return {
+            "form": plan.form(summed),
+            "blocks": plan.blocks if strict else (1, -(-plan.depth // LONG_BLOCK), False),
+        }
     return direct.loops(plan, summed) if is_long(plan) else {"form": "kernels", "blocks": plan.blocks}
 
 
