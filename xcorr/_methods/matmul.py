@@ -80,11 +80,11 @@ def doubt(geometry: Geometry, types: Types) -> str:
 def by_tiles(geometry: Geometry, types: Types) -> bool:
     """Whether the direct method's loops do it: kernels of one pixel, but for the few windows of fully connected layers.
 
-    The bank does not decide, so that a kernel's responses have the same bits in any.
+    Neither the bank nor the part of an image that is asked for decides, so that a response has the same bits in any.
     """
     of_pixel = geometry.kernel_shape == (1, 1) and not types.exact
     several_blocks = FEWEST_TAPS <= geometry.depth * types.parts <= LONGEST_OF_PIXEL
-    return of_pixel and several_blocks and prod(geometry.outputs) > MOST_WINDOWS
+    return of_pixel and several_blocks and prod(axis.length for axis in geometry.axes) > MOST_WINDOWS
 
 
 def gathers(geometry: Geometry, types: Types) -> bool:
