@@ -1,6 +1,6 @@
-# Subnormal pixels are looked for by each task among those that it is about to read, which the look brings into a cache:
-# to go through all images before would be one more pass over memory. Once a task finds one, the others do nothing, and
-# the caller does the images anew in another way. Together the tasks of an image look at all of its pixels, whatever
+# Subnormal pixels are looked for by each task among those that it reads, while they are in a cache: to go through all
+# images before would be one more pass over memory. Once a task finds one, the others do nothing, and the caller does
+# the images anew in another way. Together the tasks of an image look at all of its pixels, whatever
 # windows reach and however strips are cut, so that what is found follows from the image alone.
 
 from atomics cimport write_flag
@@ -13,7 +13,7 @@ cdef Py_ssize_t LEAST_PIECES = 32, LEAST_PIECES_OF_CHANNELS = 16  # of all image
 
 
 cdef bint lie_in_runs(PixelRuns* runs, const Loops* loops, Py_ssize_t column_bytes):
-    """Whether pixels of float32 lie in runs along rows, or else along columns, of as many channels as lie together."""
+    """Whether pixels lie in runs along rows, or else along columns, of as many channels as lie together."""
     cdef Py_ssize_t n_channels = loops.geometry.groups * loops.source.staging.depth, size = loops.item_bytes
     cdef Py_ssize_t along, place
     for place in range(2):

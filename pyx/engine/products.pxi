@@ -37,8 +37,8 @@ cdef int do_product(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* 
     product.n_windows = min(loops.windows_at_once, product.n_windows - window)
     at_once = kernels_between_signals(&product)
     if loops.looks:  # kernels are in a cache, and few are multiplied before a subnormal tap is found
-        at_once = min(at_once, 8 * max(1, min(
-            LOOKED_AT_MULTIPLY_ADDS // (product.n_windows * product.n_taps), TAPS_BYTES // (product.n_taps * size)) // 8))
+        some = min(LOOKED_AT_MULTIPLY_ADDS // product.n_windows, TAPS_BYTES // size) // product.n_taps
+        at_once = min(at_once, 8 * max(1, some // 8))
     while kernel < end:
         some = min(at_once, end - kernel)
         multiply_some(loops.routines, &product, loops.source.images + window * product.window_pitch * size,

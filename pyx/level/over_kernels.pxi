@@ -25,8 +25,8 @@ from vectors cimport (
 cdef enum:
     # Lines of the responses of a tile of so many vectors are fetched one after the other where its sum is one block of
     # so few taps: all at once are more than can be on their way. 64 channels of 1x1 and 256 kernels take 0.92 of the
-    # time, 24 and 144 kernels 0.84; of longer sums 1.0 to 1.06 times. 2026-11-28, Intel Xeon (Emerald Rapids), level v4,
-    # 1 worker, both builds in turn.
+    # time, 24 and 144 kernels 0.84; of longer sums 1.0 to 1.06 times. 2026-11-28, Intel Xeon (Emerald Rapids), level
+    # v4, 1 worker, both builds in turn.
     FULL_TILE = 24
     MOST_SPREAD = 96
     PLANES_AHEAD = 10  # taps after which their pixels, each in a plane of its own, are read that are fetched now
