@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from checks import assert_same_bits, random_generator, real_numbers
+from guarded import Guarded
 from looping import for_each
 
 import xcorr
@@ -124,6 +125,21 @@ def test_whole_numbers_of_a_response_are_saturated_as_others(method):
     expected = np.clip(np.rint(xcorr.correlate(images, kernels.astype("f8"))), -128, 127)
     assert np.abs(response - expected).max() <= 1
     assert (response[..., 3] == expected[..., 3]).mean() > 0.99
+
+
+@pytest.mark.usefixtures("level")
+def test_repeated_calls_read_no_pixel_that_is_not_theirs():
+    """Kernels that are summed in float64, of images of float32 where those are looked at."""
+    _cache.clear_caches()
+    with _dispatch.with_subnormals(True):
+        images, kernels = operands((2, 30, 31, 1), (2, 5, 5, 1))
+        kernels *= SMALLEST / 8
+        expected = xcorr.correlate(images.astype("f8"), kernels, method="direct").astype("f4")
+        prepared, guarded = xcorr.Correlator(kernels), Guarded(at_end=True)
+        for _ in range(3):
+            assert_same_bits(xcorr.correlate(guarded(images), kernels), expected)
+            assert_same_bits(prepared(guarded(images)), expected)
+    _cache.clear_caches()
 
 
 @for_each("shape", [(5, 1, 1, 2048), (3, 7, 7, 32), (200, 1, 1, 512)])

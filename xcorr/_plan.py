@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from collections.abc import Hashable
 from math import prod
 from typing import Any
 
@@ -23,6 +24,9 @@ from xcorr._workers import refuse_too_large
 
 LARGEST_CACHED = 2**16
 """Padded columns outside of the image that a cached plan has: its tables take that many numbers."""
+
+MOST_ENGINES = 8
+"""Engines of a plan up to which those of some of its kernels are kept."""
 
 LINES = 8
 """Plans of stretches of a long line that are kept."""
@@ -72,7 +76,7 @@ class Plan:
         self.depth = self.geometry.channels // self.geometry.groups * (2 if self.types.images.kind == "c" else 1)
         self.n_kernels = self.geometry.n_kernels // self.geometry.groups * self.parts
         self.take_response_sizes()
-        self.engines: dict[tuple[str, str], Engine] = {}
+        self.engines: dict[Hashable, Engine] = {}
         self.lines: dict[tuple[int, int, int, str], Plan] = {}
         self.surely_fits = False
         self.forms: dict[str, str] = {}
@@ -219,8 +223,14 @@ class Plan:
         """The engine of some kernels of one group, and of some rows and columns of their taps."""
         if form == "winograd":
             return self.make_engine(summed, 1, n_kernels, box, **METHODS[form].loops(self, summed))
-        height, width = (part.stop - part.start for part in box)
-        return self.make_engine(summed, 1, n_kernels, box, form, sum_blocks(height, width * self.depth))
+        key = summed, form, n_kernels, *((part.start, part.stop) for part in box)
+        engine = self.engines.get(key)
+        if engine is None:
+            height, width = (part.stop - part.start for part in box)
+            engine = self.make_engine(summed, 1, n_kernels, box, form, sum_blocks(height, width * self.depth))
+            if len(self.engines) < MOST_ENGINES:
+                self.engines[key] = engine
+        return engine
 
     def make_engine(
         self,

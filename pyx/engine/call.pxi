@@ -28,10 +28,10 @@ cdef class Call(Layout):
     def look_at_pixels(self):
         """Look for subnormal pixels in passing; false where that has to be done before.
 
-        What is handed back by another call has been looked at by that.
+        What is handed back by another call has been looked at by that, and in a wider type such pixels are normal ones.
         """
         cdef Loops* loops = &self.loops
-        if self.areas != NULL or not self.fits:
+        if self.areas != NULL or not self.fits or loops.source.staging.element != self.engine.routines.element:
             return True
         if not self.images_as_summed or (loops.do_task != do_strip and loops.do_task != do_planes):
             return False
