@@ -51,7 +51,10 @@ def assert_same(name, *arguments, **keywords):
         assert np.array_equal(ours, theirs), said
     elif theirs.size:
         digits = min(N_DIGITS.get(operand.dtype.name, 13) for operand in arguments[:2])
-        assert np.abs(ours - theirs).max() <= 10.0**-digits * max(1, np.abs(theirs).max()), said
+        size = max(1, np.abs(theirs).max())
+        if name in ("fftconvolve", "oaconvolve"):  # what SciPy's transforms round, wherever "same" looks
+            size = max(size, np.prod([np.linalg.norm(operand.ravel().astype(complex)) for operand in arguments[:2]]))
+        assert np.abs(ours - theirs).max() <= 10.0**-digits * size, said
 
 
 def two_types(rng):
