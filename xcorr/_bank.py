@@ -274,15 +274,6 @@ class Bank:
             self.kept_without = bank
         return self.kept_without
 
-    def times(self, exponents: Array, without_bias: Array) -> "Bank":
-        """The bank of real kernels of float64 times powers of two (groups, kernels), some without their bias."""
-        kernels = np.array(self.kernels, dtype=np.float64)
-        for kernel, exponent in zip(kernels, exponents.flat, strict=True):
-            half = int(exponent) // 2
-            kernel *= 2.0**half
-            kernel *= 2.0 ** (int(exponent) - half)
-        return Bank(kernels, np.where(without_bias, 0, self.bias), self.parts, self.components, self.conjugate)
-
     def rows(self, summed: np.dtype[Any], channels_first: bool, n_workers: int = 1) -> tuple[Array, Array]:
         """Kernels as rows of taps (groups, kernels, taps), where they lie if they are that; and the bias."""
         key = self.rows_key(summed, channels_first)

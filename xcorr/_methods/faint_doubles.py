@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from xcorr import _dispatch
-from xcorr._arrays import in_pieces, some_images
-from xcorr._engine import any_subnormal
-from xcorr._looks import as_it_lies, largest_tap
+from xcorr._arrays import some_images
+from xcorr._bank import Bank
+from xcorr._looks import any_faint, largest_tap
 from xcorr._methods import direct, faint_pixels
 from xcorr._methods.asked import Array, Job, Limits, Part
 from xcorr._workers import WORKSPACE_LIMIT
@@ -52,7 +52,7 @@ def run(job: Job, result: Array, usual: Way) -> bool:
     """All responses; true."""
     bank, of_kernels = job.bank, exponents_of_kernels(job)
     if of_kernels is not None:
-        job.bank = bank.times(of_kernels, of_kernels != 0)
+        job.bank = bank_times(bank, of_kernels, of_kernels != 0)
     try:
         of_images = exponents_of_images(job, result, usual)
     finally:
@@ -79,8 +79,8 @@ def exponents_of_kernels(job: Job) -> Array | None:
     bank, table = job.bank, job.plan.level.table
     if bank.kept_exponents is None:
         found = np.zeros(bank.bias.shape, dtype=np.intp)
-        if bank.kernels.nbytes <= COPIED and is_faint(bank.original, table):
-            own = [exponent_of(kernel) if is_faint(kernel, table) else 0 for kernel in bank.kernels]
+        if bank.kernels.nbytes <= COPIED and any_faint(bank.original, table, 1, 8):
+            own = [exponent_of(kernel) if any_faint(kernel, table, 1, 8) else 0 for kernel in bank.kernels]
             found = np.array(own, dtype=np.intp).reshape(found.shape)
         bank.kept_exponents = found
     return bank.kept_exponents if bank.kept_exponents.any() else None
@@ -98,19 +98,9 @@ def exponents_of_images(job: Job, result: Array, usual: Way) -> list[int] | None
     found = []
     for index in range(job.n_images):
         image = some_images(images, axis, index, index + 1)
-        faint = faint_pixels.has_faint_fill(job) or is_faint(image, table)
+        faint = faint_pixels.has_faint_fill(job) or any_faint(image, table, 1, 8)
         found.append(exponent_of(image, job.fill) if faint and 8 * image.size <= COPIED else 0)
     return found
-
-
-def is_faint(numbers: Array, table: Any) -> bool:
-    """Whether a number of float64 is subnormal."""
-    if numbers.dtype.kind != "f" or numbers.itemsize != 8:
-        return False
-    numbers = as_it_lies(numbers)
-    if numbers.dtype.isnative and numbers.flags.aligned:
-        return any(any_subnormal(table, "f8", piece) for (piece,) in in_pieces(numbers))
-    return any(any_subnormal(table, "f8", piece.astype(np.float64)) for (piece,) in in_pieces(numbers))
 
 
 def exponent_of(numbers: Array, fill: tuple[complex, ...] = ()) -> int:
@@ -125,12 +115,18 @@ def exponent_of(numbers: Array, fill: tuple[complex, ...] = ()) -> int:
 def correlate_times(job: Job, part: Array, exponent: int, of_kernels: Array, usual: Way) -> None:
     """Sums of one image, or of several with the exponent 0, with the kernels, times their factors."""
     job = copy(job)
-    job.bank = job.bank.times(of_kernels, (of_kernels != 0) | (exponent != 0))
+    job.bank = bank_times(job.bank, of_kernels, (of_kernels != 0) | (exponent != 0))
     if exponent:
         job.images = times(np.array(job.images, dtype=np.float64), exponent)
         job.fill = tuple(complex(times(np.array([float(number.real)]), exponent)[0]) for number in job.fill)
         job.kept_bytes += job.images.nbytes
     usual(job, part, None)
+
+
+def bank_times(bank: Bank, exponents: Array, without_bias: Array) -> Bank:
+    """The bank of real kernels times powers of two (groups, kernels), some without their bias."""
+    kernels = times(np.array(bank.kernels, dtype=np.float64), exponents.reshape(-1, 1, 1, 1))
+    return Bank(kernels, np.where(without_bias, 0, bank.bias), bank.parts, bank.components, bank.conjugate)
 
 
 def divide(job: Job, part: Array, exponents: Array) -> None:
