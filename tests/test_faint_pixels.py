@@ -152,6 +152,18 @@ def test_images_are_the_same_with_pixels_that_no_window_reaches(case):
 
 
 @pytest.mark.usefixtures("always_slow")
+@for_each("layout", ["NHWC", "NCHW"])
+def test_a_pixel_behind_the_last_window_counts_in_any_batch(layout):
+    images, kernels = operands((2, 8, 8, 4), (3, 5, 5, 4))
+    if layout == "NCHW":
+        images, kernels = images.transpose(0, 3, 1, 2).copy(), kernels.transpose(0, 3, 1, 2).copy()
+    images[0].flat[-1] = images[1].flat[0] = SMALLEST / 8  # the first image's is in no window
+    alone = xcorr.correlate(images[:1], kernels, layout=layout, stride=2)
+    assert_same_bits(alone, xcorr.correlate(images, kernels, layout=layout, stride=2)[:1])
+    assert_same_bits(alone, in_float64(images[:1], kernels, layout=layout, stride=2))
+
+
+@pytest.mark.usefixtures("always_slow")
 @for_each("boundary", ["wrap", "edge", "reflect"])
 @for_each("layout", ["NHWC", "NCHW"])
 @for_each("place", [0, 1, 20, 98, 99])
