@@ -12,8 +12,8 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp, log, sqrt
 from libc.string cimport memcpy, memset
-from microkernels cimport (
-    IN_FLOAT32, IN_FLOAT64, MOST_PAIRS, TABLE_NAME, Kept, PlaneTransform, Routines, Transform, real)
+from microkernels cimport IN_FLOAT32, IN_FLOAT64, TABLE_NAME, Routines, real
+from transforms cimport MOST_PAIRS, Kept, PlaneTransform, Transform
 
 cnp.import_array()
 

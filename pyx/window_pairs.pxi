@@ -1,6 +1,7 @@
 # Scores of pairs of small windows by the loops of a level, the lanes of which are over pairs.
 
-from microkernels cimport MOST_LANES, Moments, WindowPairs, WindowTransform
+from microkernels cimport MOST_LANES
+from transforms cimport Moments, WindowPairs, WindowTransform
 
 cdef enum:
     APART = 16  # elements between maps, whose rows would fall to the same places of a cache otherwise

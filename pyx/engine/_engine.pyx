@@ -14,8 +14,9 @@ from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 from microkernels cimport (
     BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, IN_FLOAT32, IN_FLOAT64, IN_INT32, MOST_LANES,
-    TABLE_NAME, UINT16, UINT32, UINT64, UINT8, Fourier, Routines, Taps
+    TABLE_NAME, UINT16, UINT32, UINT64, UINT8, Routines, Taps
 )
+from transforms cimport Fourier
 from types cimport (
     CONSTANT, FOURIER, OVER_BYTES, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, OVER_TAPS, REDUCE,
     STORE_CHECKED, STORE_SATURATED, WINOGRAD, Axis, Geometry, Panel, ceiling, reach, span

@@ -3,7 +3,8 @@
 from libc.limits cimport INT_MAX
 from libc.math cimport ldexp
 
-from microkernels cimport MOST_LANES, Fourier, Range, Responses, ZeroSpan
+from microkernels cimport MOST_LANES
+from transforms cimport Fourier, Range, Responses, ZeroSpan
 from types cimport DONE, REDUCE, Finished, Geometry, Loops, Scaling, ceiling
 
 cdef enum:

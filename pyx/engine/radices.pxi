@@ -1,6 +1,6 @@
 # The passes of a transform along one axis: their radices, and the elements of their twiddles.
 
-from microkernels cimport Transform
+from transforms cimport Transform
 
 
 cdef void plan_transform(Transform* transform, Py_ssize_t n_points, bint left_alone, Py_ssize_t largest_radix) noexcept:

@@ -1,6 +1,7 @@
 # What an engine of the frequency domain prepares: its sections, the passes of their transforms and the twiddles.
 
-from microkernels cimport Fourier, Routines, Transform
+from microkernels cimport Routines
+from transforms cimport Fourier, Transform
 from types cimport Geometry, ceiling, span
 
 include "radices.pxi"

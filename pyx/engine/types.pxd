@@ -2,9 +2,10 @@
 
 from libc.stdint cimport int32_t, int64_t
 from microkernels cimport (
-    CorrelatePixels, CorrelateRows, Fourier, Pixels, Product, Quads, Routines, Rows, Sliced, Staging, Storing, Sum
+    CorrelatePixels, CorrelateRows, Pixels, Product, Quads, Routines, Rows, Sliced, Staging, Storing, Sum
 )
 from scoring cimport Passes
+from transforms cimport Fourier
 
 cdef struct Loops
 

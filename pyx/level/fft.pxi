@@ -12,8 +12,9 @@
 
 from libc.string cimport memcpy, memset
 
-from microkernels cimport Fourier, Responses, ZeroSpan, real
+from microkernels cimport real
 from simd cimport a_zero, f32v_broadcast, f64v_broadcast
+from transforms cimport Fourier, Responses, ZeroSpan
 from vectors cimport (
     broadcast, larger_lanes, n_lanes, scaled, smaller_lanes, store_lanes, times, transpose_vectors, vector
 )

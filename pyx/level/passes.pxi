@@ -1,7 +1,8 @@
 # The passes of a transform along one axis: radices 2, 3, 4, 5 and 8, forwards and backwards, with the lanes over lines.
 
-from microkernels cimport Transform, real
+from microkernels cimport real
 from simd cimport LARGEST_RADIX, opaque
+from transforms cimport Transform
 from vectors cimport n_lanes, times, vector
 
 cdef enum:

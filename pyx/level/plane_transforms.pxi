@@ -8,8 +8,9 @@
 from libc.math cimport sqrt, sqrtf
 from libc.string cimport memset
 
-from microkernels cimport Kept, MOST_PAIRS, PlaneTransform, real
+from microkernels cimport real
 from simd cimport f32v_broadcast, f64v_broadcast
+from transforms cimport Kept, MOST_PAIRS, PlaneTransform
 from vectors cimport broadcast, n_lanes, scaled, transpose_vectors, vector
 
 

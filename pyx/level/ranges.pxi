@@ -6,8 +6,9 @@
 from libc.math cimport frexp, ldexp, sqrt
 from libc.string cimport memcpy
 
-from microkernels cimport Fourier, Range, real
+from microkernels cimport real
 from simd cimport a_zero, bits32, bits64, f32v_broadcast, f64v_broadcast
+from transforms cimport Fourier, Range
 from vectors cimport broadcast, n_lanes, scaled, vector
 
 ctypedef fused bits:

@@ -3,7 +3,8 @@
 from libc.math cimport cos, frexp, ldexp, sin
 from libc.string cimport memset
 
-from microkernels cimport Fourier, Transform, real
+from microkernels cimport real
+from transforms cimport Fourier, Transform
 
 
 cdef void fill_twiddles(const Transform* transform, real* twiddles) noexcept nogil:

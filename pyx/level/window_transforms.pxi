@@ -5,8 +5,9 @@
 # back; two rows of sums are then the two parts of what is transformed back along the rows. No lane knows of another
 # one: the sums of a pair are free of what is beside it.
 
-from microkernels cimport Moments, WindowPairs, WindowTransform, real
+from microkernels cimport real
 from simd cimport F64_LANES, f32v, f32v_broadcast, f64v, f64v_broadcast, f64v_of_f32
+from transforms cimport Moments, WindowPairs, WindowTransform
 from vectors cimport (
     broadcast, larger_lanes, n_lanes, scaled, smaller_lanes, store_lanes, transpose_vectors, vector
 )
