@@ -66,6 +66,7 @@ PARTS = (
     "part_reducing",
     "part_scores",
     "part_bank",
+    "part_factors",
     "part_products",
 )
 

@@ -76,7 +76,8 @@ class Bank:
         self.finite: bool | None = None
         self.looked_for_faint = False
         self.kept_faint: Array | None = None
-        self.kept_without: Bank | None = None
+        self.kept_without: dict[bytes, Bank] = {}
+        self.factors: dict[Hashable, Array] = {}  # of kernels that are products of columns and rows
         self.kept_faint_parts: tuple[Any, ...] | None = None
         self.kept_exponents: Array | None = None  # of the factors of those with subnormal taps of float64
         self.packs: dict[Hashable, tuple[Array, Array]] = {}
@@ -268,11 +269,12 @@ class Bank:
 
     def without(self, left_out: Array) -> "Bank":
         """The bank with zeros in the place of some kernels."""
-        if self.kept_without is None:
+        bank = self.kept_without.get(left_out.tobytes())
+        if bank is None:
             bank = Bank(self.kernels.copy(), self.bias, self.parts, self.components, self.conjugate)
             bank.kernels[left_out.reshape(len(self.kernels), -1).any(axis=1)] = 0
-            self.kept_without = bank
-        return self.kept_without
+            self.kept_without[left_out.tobytes()] = bank
+        return bank
 
     def rows(self, summed: np.dtype[Any], channels_first: bool, n_workers: int = 1) -> tuple[Array, Array]:
         """Kernels as rows of taps (groups, kernels, taps), where they lie if they are that; and the bias."""

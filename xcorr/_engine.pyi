@@ -7,6 +7,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 HANDED_BACK: int
+LONGEST_COLUMNS: int
 BOUNDARIES: dict[str, int]
 
 class Engine:

@@ -15,8 +15,8 @@ from xcorr._bank import Reading
 from xcorr._dtypes import choose_types, signs_of
 from xcorr._engine import Engine, lanes_of
 from xcorr._layouts import Layout, arranged, groups_of, of_one_image, operand_sizes, read_layout, reading_of
-from xcorr._methods import direct, matmul, sections
-from xcorr._methods.choice import METHODS, choose
+from xcorr._methods import direct, matmul, sections, separable
+from xcorr._methods.choice import METHODS, choose, cost
 from xcorr._reading import checked, places_of
 from xcorr._reduction import peaks_of, reduction_of
 from xcorr._settings import Settings
@@ -103,6 +103,11 @@ class Plan:
         return effort
 
     @functools.cached_property
+    def most_rank(self) -> int:
+        """The largest rank of kernels that are done by their factors although the method is another."""
+        return separable.most_rank(self, cost)
+
+    @functools.cached_property
     def is_by_tiles(self) -> bool:
         """Whether "matmul" is done by the direct method's loops."""
         return self.method == "matmul" and matmul.by_tiles(self.geometry, self.types)
@@ -158,6 +163,7 @@ class Plan:
         if rows != (0, geometry.outputs[0]):
             geometry = geometry.part(area, True)._replace(whole=geometry.whole or geometry.axes)
         plan.area, plan.method = area, self.method
+        plan.most_rank = self.most_rank
         plan.take_geometry(geometry)
         return plan
 

@@ -12,7 +12,7 @@ from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, EXACT_INT32, integer_ran
 from xcorr._foreign import refuses
 from xcorr._job import Job
 from xcorr._memory import empty
-from xcorr._methods import exact, faint_doubles, faint_pixels, faint_taps, fresh_kernels
+from xcorr._methods import exact, faint_doubles, faint_pixels, faint_taps, fresh_kernels, separable
 from xcorr._methods.asked import Limits
 from xcorr._methods.choice import METHODS
 from xcorr._plan import Plan
@@ -67,6 +67,14 @@ def correlate_floats(job: Job, result: Array, limits: Limits | None) -> bool:
 
 def correlate_normal_pixels(job: Any, result: Array, limits: Limits | None) -> bool:
     """All responses of floats of images whose pixels need no care; as `correlate_floats`."""
+    factors = separable.chosen_factors(job, result)
+    if factors is not None:
+        return separable.run_chosen(job, result, limits, factors, correlate_by_taps)
+    return correlate_by_taps(job, result, limits)
+
+
+def correlate_by_taps(job: Any, result: Array, limits: Limits | None) -> bool:
+    """The same by the plan's method, whatever kernels are products of."""
     name, summed = job.plan.method, job.plan.types.summed
     method: Any = METHODS[name]
     if name == "winograd" and fresh_kernels.run(job, result, summed):

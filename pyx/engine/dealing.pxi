@@ -1,7 +1,7 @@
 # How the kernels of a group are dealt out to panels, whose widths are those that the tiles of a form know.
 
 from microkernels cimport SHORT_BLOCK, Routines
-from types cimport OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, Geometry, ceiling
+from types cimport BY_FACTORS, OVER_CHANNELS, OVER_COLUMNS, OVER_KERNELS, OVER_ROWS, Geometry, ceiling
 
 
 cdef enum:
@@ -14,6 +14,8 @@ cdef Py_ssize_t width_of_panel(int form, const Routines* routines, const Geometr
     cdef Py_ssize_t lanes = routines.lanes
     if form == OVER_CHANNELS:
         return lanes
+    if form == BY_FACTORS:
+        return 1
     if form == OVER_KERNELS and 2 * lanes < left <= 3 * lanes:
         return 3 * lanes  # one vector by itself would wait for a load at each multiply-add
     if form == OVER_KERNELS and left > 4 * lanes and fills_wide_tiles(routines, geometry):

@@ -33,11 +33,13 @@ cdef class Engine:
     blocks : how the sum is cut: kernel rows in a block, pieces of a kernel row, whether totals are compensated.
     summed : the type that sums are kept in, "f4" or "f8"; "i4" for the form "bytes".
     form : where lanes run: over "kernels", "columns", "rows" or "channels"; "bytes", over kernels; or "winograd 2x2" or
-        "winograd 4x4", by the responses of a quad, whose sum is one over channels, or "fft"; over taps in "products" of
+        "winograd 4x4", by the responses of a quad, whose sum is one over channels, or "fft"; over columns by "factors" of
+        the kernels, each behind its factors; over taps in "products" of
         windows with kernels as they lie. Over rows an engine is that of the image turned, but for the order of the sum.
     boundary : names of the padding's boundary above and below, and on the sides.
     section : of "fft": its height and width, the points of its transforms down and across (1: none along that axis),
-        and how many rows and columns of windows it gives.
+        and how many rows and columns of windows it gives. Of "factors": the kernels' rank, and the taps of a block of a
+        row and of a column.
     rounded : of "fft": whether responses are whole numbers.
     signed : of "bytes": whether pixels have a sign (None: they are bools), and whether taps have one.
     clip : of winograd and "fft": the first and the number of rows, and of columns, that arrays of responses have.
@@ -67,6 +69,7 @@ cdef class Engine:
     cdef Py_ssize_t* outside                         # source of each column outside of the image, -1 for the fill value
     cdef Py_ssize_t first_inside, end_inside, first_source
     cdef Fourier fourier                             # of "fft" alone
+    cdef Factors factors                             # of "factors" alone
     cdef char* twiddles
     cdef int row_boundary
 
@@ -106,6 +109,8 @@ cdef class Engine:
             geometry.groups = 1
         if self.lanes_over == OVER_BYTES:
             self._plan_steps(signed)
+        if self.lanes_over == BY_FACTORS:
+            self._take_factors(section)
         self.groups = geometry.groups
         self.reached_rows = reach(&geometry.down, geometry.down.outputs)
         self.reached_columns = reach(&geometry.across, geometry.across.outputs)
@@ -148,6 +153,14 @@ cdef class Engine:
             self.n_panels += 1
             self.padded_kernels += width
             first += width
+
+    def _take_factors(self, tuple sizes):
+        """Factors before the taps of each kernel."""
+        cdef Factors* factors = &self.factors
+        factors.rank, factors.row_block, factors.column_block = sizes
+        if not 0 < factors.rank * self.geometry.down.kernel <= MOST_OF_COLUMNS or min(sizes) < 1:
+            raise ValueError(f"section: {sizes} are not the sizes of factors of {self.geometry.down.kernel} rows")
+        self.n_taps += factors.rank * (self.geometry.down.kernel + self.geometry.across.kernel * self.geometry.depth)
 
     def _plan_steps(self, tuple signed):
         """The steps of a sum of bytes; what makes a signed factor of one operand and an unsigned one of the other."""

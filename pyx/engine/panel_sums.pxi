@@ -128,6 +128,8 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
     cdef Py_ssize_t at_once = loops.chunk_taps // panel.width
     cdef Sum chunk = part.sum
     cdef int status
+    if loops.factors.rank > 0:
+        return correlate_by_factors(loops, group, panel, part, counted, watch_signals)
     if loops.skips_columns:
         return correlate_columns(loops, panel, part, packed, loops.bias + first * size, counted, watch_signals)
     if panel.n_kernels < panel.width or part.n_rows * part.n_columns < CHUNKED_WINDOWS:

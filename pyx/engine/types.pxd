@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t
 from microkernels cimport (
-    CorrelatePixels, CorrelateRows, Pixels, Product, Quads, Routines, Rows, Sliced, Staging, Storing, Sum
+    CorrelatePixels, CorrelateRows, Factors, Pixels, Product, Quads, Routines, Rows, Sliced, Staging, Storing, Sum
 )
 from scoring cimport Passes
 from transforms cimport Fourier
@@ -15,6 +15,7 @@ cdef enum Form:  # where the lanes go
     OVER_BYTES                       # over kernels, of 8-bit operands
     WINOGRAD                         # over channels and over kernels, between its transforms
     FOURIER                          # over columns and rows of sections, in its transforms
+    BY_FACTORS                       # over columns, of what rows of taps sum up to
     OVER_TAPS                        # of windows and kernels where they lie, in products
 
 cdef enum:
@@ -241,6 +242,7 @@ cdef struct Loops:
     PixelRuns pixel_runs
     Consumer consumer
     Sum sum
+    Factors factors                   # of all kernels
     Rows rows
     Pixels pixels                     # over channels
     Product product                   # over taps: of all windows and kernels

@@ -44,6 +44,10 @@ cdef enum:
 cdef enum:
     SHORT_BLOCK = 96
 
+# Taps of all columns of a kernel's factors: sums of as many rows are kept for a window.
+cdef enum:
+    MOST_OF_COLUMNS = 256
+
 # A run of taps that lie next to each other in memory and belong to one block of the sum.
 cdef struct Segment:
     Py_ssize_t offset        # of the first tap from the window's origin, in elements; over columns of the kernel row
@@ -99,6 +103,16 @@ cdef struct Rows:
 #     compensated.
 ctypedef void (*CorrelateRows)(const Sum*, const Rows*, const void* image, const void* panel, const void* bias,
                                void* response) noexcept nogil
+
+# A kernel that is the sum over `rank` of a column of taps times a row of them, a row being all taps of a kernel row.
+# Its factors are the rows of each rank, one after the other, and then the columns. Either are cut into blocks.
+cdef struct Factors:
+    Py_ssize_t rank                  # times the kernel's height at most MOST_OF_COLUMNS; 0: kernels are taps
+    Py_ssize_t row_block, column_block  # taps in a block
+
+# As over columns, for a panel of one kernel. Rows of windows are a whole number of kernel rows apart.
+ctypedef void (*CorrelateByFactors)(const Sum*, const Rows*, const Factors*, const void* image, const void* factors,
+                                    const void* bias, void* response) noexcept nogil
 
 # Pixels where they lie, of windows that may reach into the padding.
 cdef struct Pixels:
@@ -320,6 +334,7 @@ cdef struct Routines:
     CorrelateRows over_columns
     CorrelateRows over_rows
     CorrelateRows bank_over_columns  # lanes over columns, too, for panels of 4 kernels and the most, not compensated
+    CorrelateByFactors by_factors
     CorrelateRows over_channels
     CorrelatePixels over_pixels
     CorrelatePixels over_planes

@@ -12,6 +12,7 @@ from simd cimport F32_LANES, F64_LANES, TILE_COLUMNS, TILE_KERNELS
 
 cdef extern void xcorr_fill_columns_f32(Routines*) noexcept nogil
 cdef extern void xcorr_fill_columns_f64(Routines*) noexcept nogil
+cdef extern void xcorr_fill_factors(Routines*) noexcept nogil
 cdef extern void xcorr_fill_rows(Routines*) noexcept nogil
 cdef extern void xcorr_fill_bank(Routines*) noexcept nogil
 cdef extern void xcorr_fill_kernels(Routines*) noexcept nogil
@@ -38,6 +39,7 @@ exported[IN_FLOAT32].tile_columns = exported[IN_FLOAT64].tile_columns = TILE_COL
 exported[IN_INT32].item_bytes, exported[IN_INT32].lanes = sizeof(int), F32_LANES
 xcorr_fill_columns_f32(exported)
 xcorr_fill_columns_f64(exported)
+xcorr_fill_factors(exported)
 xcorr_fill_rows(exported)
 xcorr_fill_bank(exported)
 xcorr_fill_kernels(exported)

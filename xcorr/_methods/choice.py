@@ -4,11 +4,17 @@ from types import ModuleType
 
 from xcorr._axes import Geometry
 from xcorr._dtypes import Types
-from xcorr._methods import direct, fft, matmul, winograd
+from xcorr._methods import direct, fft, matmul, separable, winograd
 from xcorr._methods.asked import Plan
 from xcorr._units import count_word
 
-METHODS: dict[str, ModuleType] = {"direct": direct, "matmul": matmul, "fft": fft, "winograd": winograd}
+METHODS: dict[str, ModuleType] = {
+    "direct": direct,
+    "matmul": matmul,
+    "fft": fft,
+    "winograd": winograd,
+    "separable": separable,
+}
 STRICT = "precision 'strict': its bound is normwise"
 
 

@@ -1,0 +1,263 @@
+"""Separable kernels: sums of up to three products of a column and a row of taps, over rows first, then over columns.
+
+Which kernels are such is found by looking at their taps, so that "auto", which chooses by sizes, takes another method
+for the plan, and this one for the kernels that are.
+"""
+
+from collections.abc import Callable
+from copy import copy
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from xcorr._axes import LONG_SUM, Geometry, sum_blocks
+from xcorr._bank import Bank
+from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, Types
+from xcorr._engine import LONGEST_COLUMNS, Engine
+from xcorr._factors import MOST_RANK, Factors, factors_of
+from xcorr._methods import direct
+from xcorr._methods.asked import Array, Job, Limits, Part, Plan
+from xcorr._reach import largest_of
+
+BOUND = "normwise"
+LARGEST_KEPT_BANK, WORKERS_LIMIT = direct.LARGEST_KEPT_BANK, direct.WORKERS_LIMIT
+
+ROW_TAP, COLUMN_TAP, WINDOW = 1.6, 1.0, 10.0
+"""What a window costs, in multiply-adds of the direct method at its best: a tap of a row, one of a column, itself."""
+
+LOOK = 5_000_000
+"""Multiply-adds in the time of which a kernel is looked at, and its factors are found: some 0.1 ms."""
+
+SAVED = 1.25
+"""How many times as long the plan's method takes as is reckoned, for a kernel to be done by its factors."""
+
+
+def obstacle(geometry: Geometry, types: Types) -> str:
+    """Long rows and columns of taps."""
+    height, width = geometry.kernel_shape
+    if height > LONGEST_COLUMNS:
+        return f"kernels of {height} rows: it is for {LONGEST_COLUMNS} and fewer"
+    if width * geometry.depth * types.parts > LONG_SUM:
+        return f"kernel rows of {width * geometry.depth} taps: it is for {LONG_SUM // types.parts} and fewer"
+    return ""
+
+
+def doubt(geometry: Geometry, types: Types) -> str:
+    """Sizes do not tell."""
+    return "which kernels are products of columns and rows is seen from their taps, when a call is made"
+
+
+def cost(geometry: Geometry, types: Types) -> float:
+    """The multiply-adds of both passes, of kernels that are one product."""
+    return cost_of_rank(geometry, types, 1)
+
+
+def cost_of_rank(geometry: Geometry, types: Types, rank: int) -> float:
+    """The same of kernels that are several products."""
+    height, width = geometry.kernel_shape
+    down, across = geometry.axes
+    pixel_rows = min(down.stride / down.dilation, height) if height > 1 else 1
+    of_window = ROW_TAP * width * geometry.depth * types.parts * pixel_rows + COLUMN_TAP * height
+    return prod(geometry.outputs) * geometry.n_kernels * types.parts * (rank * of_window + WINDOW)
+
+
+def effort(plan: Plan) -> int:
+    """The cost."""
+    return int(cost(plan.geometry, plan.types))
+
+
+def loops(plan: Plan, summed: str) -> dict[str, Any]:
+    """The direct method's, for what is not done by factors."""
+    return direct.loops(plan, summed)
+
+
+def check(plan: Plan, packed: int) -> None:
+    """As for the direct method."""
+    direct.check(plan, packed)
+
+
+def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, int]:
+    """The bytes of the factors and taps, and of the workspaces."""
+    engine = engine_for(job.plan, summed, job.plan.geometry.groups, job.plan.n_kernels, 1)
+    n_bytes = engine.groups * engine.padded_kernels * engine.n_taps * np.dtype(summed).itemsize
+    if not result.size:
+        return n_bytes, 0
+    job.beside += n_bytes
+    call = job.call(engine, result, direct.NO_PANELS, n_workers=n_workers)
+    try:
+        return n_bytes, int(call.workspace_bytes) * n_workers
+    finally:
+        call.close()
+
+
+def reasons(plan: Plan) -> list[str]:
+    """The taps of both passes."""
+    height, width = plan.geometry.kernel_shape
+    return [
+        f"kernels are products of columns and rows: {height} and {width * plan.depth} taps of a window, up to "
+        f"{MOST_RANK} times, instead of {height * width * plan.depth}"
+    ]
+
+
+# --- the run ----------------------------------------------------------------------------------------------------------
+
+
+def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
+    """All responses; false if one is outside of the limits, or no number. ValueError for a kernel without factors."""
+    found = all_factors(job.bank, summed, False)
+    check_all(job, found)
+    return run_kernels(job, result, summed, limits, found)
+
+
+def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bound: int) -> bool:
+    """The same of whole numbers; where sums of rows are not exact in the type, all kernels are done directly."""
+    found = all_factors(job.bank, summed, True)
+    check_all(job, found)
+    largest, most = largest_of(job), EXACT_FLOAT32 if summed == "f4" else EXACT_FLOAT64
+    _, bias = job.bank.reach
+    if any(factors is not None and factors.reach * largest + bias > most for factors in found.flat):
+        return direct.run(job, result, summed, limits)
+    return run_kernels(job, result, summed, limits, found)
+
+
+def all_factors(bank: Bank, summed: str, whole: bool) -> Array:
+    """(groups, kernels) of `Factors`, or None, of all real kernels; kept with the bank."""
+    key = summed, whole
+    found = bank.factors.get(key)
+    if found is None:
+        known: dict[bytes, Factors | None] = {}
+        found = np.empty((bank.n_groups, bank.n_kernels), object)
+        height = bank.kernels.shape[1]
+        of_type = np.int64 if whole and bank.kernels.dtype.kind in "bi" else np.uint64 if whole else summed
+        for group, kernel in np.ndindex(*found.shape):
+            taps = bank.real_kernels(group, kernel, kernel + 1, of_type).reshape(height, -1)
+            content = taps.tobytes()
+            if content not in known:
+                factors = factors_of(taps, summed, whole)
+                fits = factors is not None and factors.rank * height <= LONGEST_COLUMNS
+                known[content] = factors if fits else None
+            found[group, kernel] = known[content]
+        bank.factors[key] = found
+    return found
+
+
+def check_all(job: Job, found: Array) -> None:
+    """ValueError if a kernel is no sum of a few products."""
+    for group, kernel in np.ndindex(*found.shape):
+        if found[group, kernel] is None:
+            number = (group * job.bank.n_kernels + kernel) // job.plan.types.parts
+            raise ValueError(
+                f"method: 'separable' cannot do this job, whose kernel {number} of {job.plan.geometry.n_kernels} is no "
+                f"sum of {MOST_RANK} products of a column and a row of taps; allowed is 'auto'"
+            )
+
+
+def run_kernels(job: Job, result: Any, summed: str, limits: Limits | None, found: Array) -> bool:
+    """The responses of kernels that have factors, those of a rank together; as `run`.
+
+    Fewer products than the engine has are filled up with zeros: these change no bit, as what is not finite is done
+    from all taps.
+    """
+    n_groups, n_kernels = found.shape
+    ranks = sorted({factors.rank for factors in found.flat if factors is not None})
+    chosen = [(group, kernel) for group, kernel in np.ndindex(*found.shape) if found[group, kernel] is not None]
+    if len(chosen) == found.size and (n_groups > 1 or len(ranks) == 1):
+        return run_part(job, result, summed, limits, found, None)
+    fits = True
+    for group in range(n_groups):
+        for rank in ranks:
+            own = tuple(k for g, k in chosen if g == group and found[g, k].rank == rank)
+            if own:
+                fits &= run_part(job, result, summed, limits, found, Part(job.bank, group, own))
+    return fits
+
+
+def run_part(job: Job, result: Any, summed: str, limits: Limits | None, found: Array, part: Part | None) -> bool:
+    """The responses of all kernels, or a part's; as `run`."""
+    plan = job.plan
+    n_groups, n_kernels = found.shape if part is None else (1, len(part.kernels))
+    places = list(np.ndindex(*found.shape)) if part is None else [(part.group, kernel) for kernel in part.kernels]
+    rank = max(found[place].rank for place in places)
+    engine = engine_for(plan, summed, n_groups, n_kernels, rank)
+    key = "factors", summed, rank, part and (part.group, *part.kernels)
+    packed = job.bank.packs.get(key)
+    if packed is None:
+        packed = job.bank.keep(key, pack(job.bank, summed, found, places, rank))
+    job.beside, job.packed_as = plan.table_bytes + packed[0].nbytes, key
+    call = job.call(engine, result, packed, part=part, limits=limits)
+    job.share_out(call)
+    return not call.overflowed
+
+
+def pack(bank: Bank, summed: str, found: Array, places: list[tuple[int, int]], rank: int) -> tuple[Array, Array]:
+    """The rows and columns of each kernel, and all of its taps behind them; and the biases."""
+    height = bank.kernels.shape[1]
+    run = bank.n_taps // height
+    packed = np.zeros((len(places), rank * (run + height) + bank.n_taps), summed)
+    for own, place in zip(packed, places, strict=True):
+        factors = found[place]
+        own[: factors.rank * run] = factors.rows.ravel()
+        own[rank * run :][: factors.rank * height] = factors.columns.ravel()
+        own[rank * (run + height) :] = bank.real_kernels(place[0], place[1], place[1] + 1, summed)[0]
+    return packed, np.array([bank.bias[place] for place in places]).astype(summed) + 0  # a sum begins with no -0
+
+
+def engine_for(plan: Any, summed: str, n_groups: int, n_kernels: int, rank: int) -> Engine:
+    """The engine of so many kernels, each of so many products."""
+    height, width = plan.geometry.kernel_shape
+    key = summed, "factors", n_groups, n_kernels, rank
+    engine = plan.engines.get(key)
+    if engine is None:
+        run = width * plan.depth
+        sizes = rank, -(-run // sum_blocks(1, run)[1]), sum_blocks(height, 1)[0]
+        box = slice(0, height), slice(0, width)
+        engine = plan.engines[key] = plan.make_engine(summed, n_groups, n_kernels, box, "factors", plan.blocks, sizes)
+    return engine
+
+
+# --- kernels that "auto" takes it for ---------------------------------------------------------------------------------
+
+
+def most_rank(plan: Any, other_cost: Callable[[str, Geometry, Types], float]) -> int:
+    """The largest rank with which kernels are done by their factors although the plan's method is another; 0 for none.
+
+    It follows from the sizes of the whole image, and of the bank.
+    """
+    settings, geometry, types = plan.settings, plan.geometry.grid, plan.types
+    asked = settings.method != "auto" or settings.precision == "strict" or types.exact
+    if asked or not geometry.n_kernels or min(geometry.kernel_shape) < 2 or obstacle(geometry, types):
+        return 0
+    own = other_cost(plan.method, geometry, types)
+    n_kernels = geometry.n_kernels * types.parts
+    ranks = [
+        rank for rank in range(1, MOST_RANK + 1)
+        if own > SAVED * cost_of_rank(geometry, types, rank) + LOOK * n_kernels
+    ]  # fmt: skip
+    return max(ranks, default=0)
+
+
+def chosen_factors(job: Job, result: Any) -> Array | None:
+    """(groups, kernels) of the `Factors` of kernels that are done by them; None where there is none."""
+    rank = job.plan.most_rank
+    if not rank or not isinstance(result, np.ndarray) or job.scaling is not None or job.tops is not None:
+        return None
+    found = all_factors(job.bank, job.plan.types.summed, False)
+    fits = np.reshape([factors is not None and factors.rank <= rank for factors in found.flat], (-1, job.bank.parts))
+    fits = fits.all(axis=1).repeat(job.bank.parts).reshape(found.shape)  # a complex kernel's parts go one way
+    return np.where(fits, found, None) if fits.any() else None
+
+
+def run_chosen(job: Any, result: Array, limits: Limits | None, chosen: Array, run_others: Callable[..., bool]) -> bool:
+    """All responses: of kernels with factors by these, of the others as `run_others` does them; as `run`."""
+    summed, done = job.plan.types.summed, np.vectorize(lambda factors: factors is not None, otypes=[bool])(chosen)
+    fits = True
+    if not done.all():
+        others = copy(job)
+        others.bank, others.left_out = job.bank.without(done), done
+        fits = run_others(others, result, limits)
+        job.has_faint_pixels = others.has_faint_pixels
+    if not job.has_faint_pixels:
+        fits &= run_kernels(job, result, summed, limits, chosen)
+    job.call_done = None
+    return fits
