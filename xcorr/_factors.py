@@ -109,10 +109,8 @@ def singular_factors(taps: Array, wide: Array, summed: str) -> Factors | None:
             rows += columns.T @ (exact - columns @ rows)
         with np.errstate(over="ignore"):
             rounded = rows.astype(summed)
-        if (
-            np.isfinite(rounded).all()
-            and float(np.sqrt(((exact - columns @ rounded.astype(exact.dtype)) ** 2).sum())) <= most
-        ):
+        missed = exact - columns @ rounded.astype(exact.dtype)
+        if np.isfinite(rounded).all() and float(np.sqrt((missed**2).sum())) <= most:
             return Factors(np.ascontiguousarray(columns.T), rounded)
     return None
 

@@ -1,7 +1,7 @@
 # Kernels by their factors, lanes over columns: rows of taps are summed first, for a stripe of columns and some rows of
 # pixels, into vectors that stay in the first cache, and columns of taps over these. What the next rows of windows have
-# in common with the last ones is moved, not summed again. The pixels of the next stripe are fetched meanwhile: their rows
-# lie in more pages than processors look ahead in.
+# in common with the last ones is moved, not summed again. The pixels of the next stripe are fetched meanwhile: their
+# rows lie in more pages than processors look ahead in.
 #
 # A tile is 4 rows, or 2 where registers are few, x 3 vectors, of either pass: each vector that is loaded feeds one
 # multiply-add. Sums are cut into blocks as sums over columns are.

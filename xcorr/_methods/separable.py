@@ -56,7 +56,7 @@ def cost(geometry: Geometry, types: Types) -> float:
 def cost_of_rank(geometry: Geometry, types: Types, rank: int) -> float:
     """The same of kernels that are several products."""
     height, width = geometry.kernel_shape
-    down, across = geometry.axes
+    down = geometry.axes[0]
     pixel_rows = min(down.stride / down.dilation, height) if height > 1 else 1
     of_window = ROW_TAP * width * geometry.depth * types.parts * pixel_rows + COLUMN_TAP * height
     return prod(geometry.outputs) * geometry.n_kernels * types.parts * (rank * of_window + WINDOW)
@@ -159,7 +159,7 @@ def run_kernels(job: Job, result: Any, summed: str, limits: Limits | None, found
     Fewer products than the engine has are filled up with zeros: these change no bit, as what is not finite is done
     from all taps.
     """
-    n_groups, n_kernels = found.shape
+    n_groups = len(found)
     ranks = sorted({factors.rank for factors in found.flat if factors is not None})
     chosen = [(group, kernel) for group, kernel in np.ndindex(*found.shape) if found[group, kernel] is not None]
     if len(chosen) == found.size and (n_groups > 1 or len(ranks) == 1):
@@ -245,7 +245,9 @@ def chosen_factors(job: Job, result: Any) -> Array | None:
     found = all_factors(job.bank, job.plan.types.summed, False)
     fits = np.reshape([factors is not None and factors.rank <= rank for factors in found.flat], (-1, job.bank.parts))
     fits = fits.all(axis=1).repeat(job.bank.parts).reshape(found.shape)  # a complex kernel's parts go one way
-    return np.where(fits, found, None) if fits.any() else None
+    chosen = found.copy()
+    chosen[~fits] = None
+    return chosen if fits.any() else None
 
 
 def run_chosen(job: Any, result: Array, limits: Limits | None, chosen: Array, run_others: Callable[..., bool]) -> bool:
