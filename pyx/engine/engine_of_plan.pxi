@@ -34,7 +34,8 @@ cdef class Engine:
     summed : the type that sums are kept in, "f4" or "f8"; "i4" for the form "bytes".
     form : where lanes run: over "kernels", "columns", "rows" or "channels"; "bytes", over kernels; or "winograd 2x2" or
         "winograd 4x4", by the responses of a quad, whose sum is one over channels, or "fft"; over columns by
-        "factors", which lie before each kernel's taps; over taps in "products" of windows with kernels as they lie. Over rows an engine is that of the image turned, but for the order of the sum.
+        "factors", which lie before each kernel's taps; over taps in "products" of windows with kernels as they lie.
+        Over rows an engine is that of the image turned, but for the order of the sum.
     boundary : names of the padding's boundary above and below, and on the sides.
     section : of "fft": its height and width, the points of its transforms down and across (1: none along that axis),
         and how many rows and columns of windows it gives. Of "factors": the kernels' rank, and the taps of a block of a

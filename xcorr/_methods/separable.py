@@ -20,6 +20,9 @@ from xcorr._methods import direct
 from xcorr._methods.asked import Array, Job, Limits, Part, Plan
 from xcorr._reach import largest_of
 
+Found = Any
+"""(groups, kernels) of the `Factors` of each kernel, None where it has none."""
+
 BOUND = "normwise"
 LARGEST_KEPT_BANK, WORKERS_LIMIT = direct.LARGEST_KEPT_BANK, direct.WORKERS_LIMIT
 
@@ -121,7 +124,7 @@ def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bou
     return run_kernels(job, result, summed, limits, found)
 
 
-def all_factors(bank: Bank, summed: str, whole: bool) -> Array:
+def all_factors(bank: Bank, summed: str, whole: bool) -> Found:
     """(groups, kernels) of `Factors`, or None, of all real kernels; kept with the bank."""
     key = summed, whole
     found = bank.factors.get(key)
@@ -142,7 +145,7 @@ def all_factors(bank: Bank, summed: str, whole: bool) -> Array:
     return found
 
 
-def check_all(job: Job, found: Array) -> None:
+def check_all(job: Job, found: Found) -> None:
     """ValueError if a kernel is no sum of a few products."""
     for group, kernel in np.ndindex(*found.shape):
         if found[group, kernel] is None:
@@ -153,7 +156,7 @@ def check_all(job: Job, found: Array) -> None:
             )
 
 
-def run_kernels(job: Job, result: Any, summed: str, limits: Limits | None, found: Array) -> bool:
+def run_kernels(job: Job, result: Any, summed: str, limits: Limits | None, found: Found) -> bool:
     """The responses of kernels that have factors, those of a rank together; as `run`.
 
     Fewer products than the engine has are filled up with zeros: these change no bit, as what is not finite is done
@@ -173,7 +176,7 @@ def run_kernels(job: Job, result: Any, summed: str, limits: Limits | None, found
     return fits
 
 
-def run_part(job: Job, result: Any, summed: str, limits: Limits | None, found: Array, part: Part | None) -> bool:
+def run_part(job: Job, result: Any, summed: str, limits: Limits | None, found: Found, part: Part | None) -> bool:
     """The responses of all kernels, or a part's; as `run`."""
     plan = job.plan
     n_groups, n_kernels = found.shape if part is None else (1, len(part.kernels))
@@ -190,7 +193,7 @@ def run_part(job: Job, result: Any, summed: str, limits: Limits | None, found: A
     return not call.overflowed
 
 
-def pack(bank: Bank, summed: str, found: Array, places: list[tuple[int, int]], rank: int) -> tuple[Array, Array]:
+def pack(bank: Bank, summed: str, found: Found, places: list[tuple[int, int]], rank: int) -> tuple[Array, Array]:
     """The rows and columns of each kernel, and all of its taps behind them; and the biases."""
     height = bank.kernels.shape[1]
     run = bank.n_taps // height
@@ -207,7 +210,7 @@ def engine_for(plan: Any, summed: str, n_groups: int, n_kernels: int, rank: int)
     """The engine of so many kernels, each of so many products."""
     height, width = plan.geometry.kernel_shape
     key = summed, "factors", n_groups, n_kernels, rank
-    engine = plan.engines.get(key)
+    engine: Engine | None = plan.engines.get(key)
     if engine is None:
         run = width * plan.depth
         sizes = rank, -(-run // sum_blocks(1, run)[1]), sum_blocks(height, 1)[0]
@@ -237,7 +240,7 @@ def most_rank(plan: Any, other_cost: Callable[[str, Geometry, Types], float]) ->
     return max(ranks, default=0)
 
 
-def chosen_factors(job: Job, result: Any) -> Array | None:
+def chosen_factors(job: Job, result: Any) -> Found | None:
     """(groups, kernels) of the `Factors` of kernels that are done by them; None where there is none."""
     rank = job.plan.most_rank
     if not rank or not isinstance(result, np.ndarray) or job.scaling is not None or job.tops is not None:
@@ -250,7 +253,7 @@ def chosen_factors(job: Job, result: Any) -> Array | None:
     return chosen if fits.any() else None
 
 
-def run_chosen(job: Any, result: Array, limits: Limits | None, chosen: Array, run_others: Callable[..., bool]) -> bool:
+def run_chosen(job: Any, result: Array, limits: Limits | None, chosen: Found, run_others: Callable[..., bool]) -> bool:
     """All responses: of kernels with factors by these, of the others as `run_others` does them; as `run`."""
     summed, done = job.plan.types.summed, np.vectorize(lambda factors: factors is not None, otypes=[bool])(chosen)
     fits = True
