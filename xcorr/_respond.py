@@ -121,7 +121,10 @@ def correlate_integers(job: Job, result: Array, bound: int) -> None:
     checked = None if surely_fits(bound, limits) else limits
     if bound <= EXACT_FLOAT64:
         summed, most = summed_for(plan, bound)
-        fits = METHODS[plan.method].run_exactly(job, result, summed, checked, bound)
+        by_factors = separable.run_integers(job, result, bound, checked)
+        fits = (
+            METHODS[plan.method].run_exactly(job, result, summed, checked, bound) if by_factors is None else by_factors
+        )
         job.most_magnitude = largest_magnitude_of(job, most if checked else min(most, limits.greatest))
         job.may_refuse = checked is not None and not limits.saturate
         if job.most_magnitude == 0 or (checked is None and limits.least == 0):

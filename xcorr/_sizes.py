@@ -164,7 +164,7 @@ def choose_method(
     Returns
     -------
     str
-        ``"direct"``, ``"matmul"``, ``"fft"`` or ``"winograd"``.
+        ``"direct"``, ``"matmul"``, ``"fft"`` or ``"winograd"``. Which kernels are separable is seen from their taps.
 
     Raises
     ------

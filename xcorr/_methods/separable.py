@@ -13,7 +13,7 @@ import numpy as np
 
 from xcorr._axes import LONG_SUM, Geometry, sum_blocks
 from xcorr._bank import Bank
-from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, Types
+from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, Types, largest_magnitude
 from xcorr._engine import LONGEST_COLUMNS, Engine
 from xcorr._factors import MOST_RANK, Factors, factors_of
 from xcorr._methods import direct
@@ -117,11 +117,18 @@ def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bou
     """The same of whole numbers; where sums of rows are not exact in the type, all kernels are done directly."""
     found = all_factors(job.bank, summed, True)
     check_all(job, found)
-    largest, most = largest_of(job), EXACT_FLOAT32 if summed == "f4" else EXACT_FLOAT64
-    _, bias = job.bank.reach
-    if any(factors is not None and factors.reach * largest + bias > most for factors in found.flat):
+    if not are_exact(job, summed, found):
         return direct.run(job, result, summed, limits)
     return run_kernels(job, result, summed, limits, found)
+
+
+def are_exact(job: Job, summed: str, found: Found) -> bool:
+    """Whether sums of the type hold all sums of whole numbers on the way."""
+    most, bias = EXACT_FLOAT32 if summed == "f4" else EXACT_FLOAT64, job.bank.reach[1]
+    reach = max((factors.reach for factors in found.flat), default=0)
+    return bool(
+        reach * largest_magnitude(job.plan.types.images) + bias <= most or reach * largest_of(job) + bias <= most
+    )
 
 
 def all_factors(bank: Bank, summed: str, whole: bool) -> Found:
@@ -228,10 +235,10 @@ def most_rank(plan: Any, other_cost: Callable[[str, Geometry, Types], float]) ->
     It follows from the sizes of the whole image, and of the bank.
     """
     settings, geometry, types = plan.settings, plan.geometry.grid, plan.types
-    asked = settings.method != "auto" or settings.precision == "strict" or types.exact
+    asked = settings.method != "auto" or (settings.precision == "strict" and not types.exact)
     if asked or not geometry.n_kernels or min(geometry.kernel_shape) < 2 or obstacle(geometry, types):
         return 0
-    own = other_cost(plan.method, geometry, types)
+    own = other_cost(plan.method, geometry, types) * min(1, plan.share_of_bytes)
     n_kernels = geometry.n_kernels * types.parts
     ranks = [
         rank for rank in range(1, MOST_RANK + 1)
@@ -251,6 +258,19 @@ def chosen_factors(job: Job, result: Any) -> Found | None:
     chosen = found.copy()
     chosen[~fits] = None
     return chosen if fits.any() else None
+
+
+def run_integers(job: Any, result: Any, bound: int, limits: Limits | None) -> bool | None:
+    """As `run_exactly`, under "auto"; None where not all kernels have factors that are worth it, or sums not exact."""
+    rank, summed = job.plan.most_rank, "f4" if bound <= EXACT_FLOAT32 else "f8"
+    if not rank or not isinstance(result, np.ndarray) or job.scaling is not None or job.tops is not None:
+        return None
+    found = all_factors(job.bank, summed, True)
+    if any(factors is None or factors.rank > rank for factors in found.flat) or not are_exact(job, summed, found):
+        return None
+    fits = run_kernels(job, result, summed, limits, found)
+    job.call_done = None
+    return fits
 
 
 def run_chosen(job: Any, result: Array, limits: Limits | None, chosen: Found, run_others: Callable[..., bool]) -> bool:
