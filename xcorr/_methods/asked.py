@@ -112,6 +112,10 @@ class Plan(Protocol):
         """Whether "matmul" is done by the direct method's loops."""
 
     @property
+    def most_rank(self) -> int:
+        """The largest rank of kernels that are done by their factors although the method is another."""
+
+    @property
     def blocks(self) -> tuple[int, int, bool]:
         """How the sum over taps is cut."""
 

@@ -58,6 +58,9 @@ def reasons(plan: Plan) -> list[str]:
     objections = {name: objection(name, *sizes, "standard") for name in METHODS}
     costs = {name: cost(name, *sizes) for name, against in objections.items() if not against}
     others = [f"not {name}: {against}" for name, against in objections.items() if against]
+    if plan.most_rank:
+        products = "are one product" if plan.most_rank == 1 else f"are up to {plan.most_rank} products"
+        others = [f"but for kernels that {products} of a column and a row, which are separable", *others]
     if len(costs) == 1:
         return [*others, *own]
     (first, least), *dearer = sorted(costs.items(), key=lambda item: item[1])

@@ -27,10 +27,19 @@ BOUND = "normwise"
 LARGEST_KEPT_BANK, WORKERS_LIMIT = direct.LARGEST_KEPT_BANK, direct.WORKERS_LIMIT
 
 ROW_TAP, COLUMN_TAP, WINDOW = 1.6, 1.0, 10.0
-"""What a window costs, in multiply-adds of the direct method at its best: a tap of a row, one of a column, itself."""
+"""What a window costs, in multiply-adds of the direct method at its best: a tap of a row, one of a column, itself.
+
+These are less than they are measured to be (2.5, 1.7 and 20), as what the frequency domain costs is by sections.py on
+the same machine: one kernel breaks even with it at 45x45 on 1080p. With them "auto" takes 0.95 to 1.3 times the time of
+the best method there, of 256x256 and less up to 1.7 times, where the difference is some 0.1 ms. 2026-11-28, Intel Xeon
+(Emerald Rapids), level v4, 1 worker, benchmarks/separable.py.
+"""
 
 LOOK = 5_000_000
-"""Multiply-adds in the time of which a kernel is looked at, and its factors are found: some 0.1 ms."""
+"""Multiply-adds in the time of which a kernel is looked at, and its factors are found: 0.03 and 0.1 to 0.25 ms.
+
+Measured with the ones above, 7x7 to 25x25; looking alone is for kernels that are new, as is finding.
+"""
 
 SAVED = 1.25
 """How many times as long the plan's method takes as is reckoned, for a kernel to be done by its factors."""
