@@ -15,6 +15,7 @@ from xcorr._dtypes import check_element, named_dtype
 from xcorr._engine import Repeat, repeated_images, repeats_others
 from xcorr._layouts import counted
 from xcorr._masks import read_mask
+from xcorr._methods import separable
 from xcorr._methods.choice import METHODS
 from xcorr._pairs import Pairs
 from xcorr._plan import Plan, plan_for
@@ -261,7 +262,11 @@ class Correlator:
             call, _ = self._seen_bank(_dispatch.current()).plan(Operand(shape, images), self._mask)
             return explained(call.sums, shape, call)
         plan = plan_for(self._settings, shape, images, self._kernels.shape, self._kernels.dtype)
-        return explained(plan, shape, plan)
+        text = explained(plan, shape, plan)
+        if plan.most_rank:
+            n_done = separable.count_chosen(plan, make_bank(self._kernels, self._bias, plan.reading))
+            text += f"\nof {plan.geometry.n_kernels} kernels {n_done} by their factors, as method 'separable' does"
+        return text
 
     def __repr__(self) -> str:
         n_axes, settings = axes_in(self._settings.layout), {}

@@ -258,15 +258,25 @@ def most_rank(plan: Any, other_cost: Callable[[str, Geometry, Types], float]) ->
 
 def chosen_factors(job: Job, result: Any) -> Found | None:
     """(groups, kernels) of the `Factors` of kernels that are done by them; None where there is none."""
-    rank = job.plan.most_rank
-    if not rank or not isinstance(result, np.ndarray) or job.scaling is not None or job.tops is not None:
+    if not job.plan.most_rank or not isinstance(result, np.ndarray) or job.scaling is not None or job.tops is not None:
         return None
-    found = all_factors(job.bank, job.plan.types.summed, False)
-    fits = np.reshape([factors is not None and factors.rank <= rank for factors in found.flat], (-1, job.bank.parts))
-    fits = fits.all(axis=1).repeat(job.bank.parts).reshape(found.shape)  # a complex kernel's parts go one way
-    chosen = found.copy()
-    chosen[~fits] = None
-    return chosen if fits.any() else None
+    chosen = chosen_of(job.plan, job.bank)
+    return chosen if any(factors is not None for factors in chosen.flat) else None
+
+
+def chosen_of(plan: Any, bank: Bank) -> Found:
+    """(groups, kernels) of the `Factors` that the plan is worth it for; of integers all kernels are, or none."""
+    found = all_factors(bank, "f8" if plan.types.exact else plan.types.summed, plan.types.exact).copy()
+    ranks = [MOST_RANK + 1 if factors is None else factors.rank for factors in found.flat]
+    fits = (np.reshape(ranks, (-1, bank.parts)) <= plan.most_rank).all(axis=1)  # a complex kernel's parts go one way
+    fits &= fits.all() or not plan.types.exact
+    found[~fits.repeat(bank.parts).reshape(found.shape)] = None
+    return found
+
+
+def count_chosen(plan: Any, bank: Bank) -> int:
+    """How many kernels these are."""
+    return sum(factors is not None for factors in chosen_of(plan, bank).flat) // bank.parts
 
 
 def run_integers(job: Any, result: Any, bound: int, limits: Limits | None) -> bool | None:
