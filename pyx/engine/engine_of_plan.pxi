@@ -347,7 +347,8 @@ cdef class Engine:
 
     def call(self, tuple images, tuple out, tuple panels, double[::1] fill, *, Py_ssize_t n_workers,
              Py_ssize_t workspace_limit, tuple limits=None, tuple spectra_of=None, Py_ssize_t[::1] kernels=None,
-             list areas=None, bint finite=False, ask=None, fresh=None, tuple scaling=None, tuple tops=None):
+             list areas=None, bint finite=False, ask=None, fresh=None, tuple scaling=None, tuple tops=None,
+             again=None):
         """A `Call` of these arrays.
 
         Parameters
@@ -371,6 +372,8 @@ cdef class Engine:
         fresh : of "winograd": None, or whether to look for subnormal taps. The panels are kernels as they lie, which
             are transformed while the call runs.
         scaling : what makes scores of responses: see `take_scaling`.
+        again : of "fft": a call of the same images and sections in another type, of which the sections are done that it
+            handed back.
         tops : where the largest response of each row is noted, with how many were: see `take_tops`.
         """
         cdef Call call = FreshWinograd() if fresh is not None else CALLS[self.form]()
@@ -386,6 +389,8 @@ cdef class Engine:
             call.take_scaling(kernels, scaling)
         if spectra_of is not None:
             (<FourierPairs?> call).choose_kernels(spectra_of[0], spectra_of[1])
+        if again is not None:
+            (<FourierPairs?> call).take_redone(again)
         if ask is not None:
             (<Winograd?> call).ask = ask
         if fresh is not None:

@@ -26,7 +26,7 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize
     cdef Py_ssize_t index = task % loops.n_strips // loops.n_parts, part = task % loops.n_parts
     cdef Py_ssize_t pair = index if loops.pairs == NULL else loops.pairs[index]
     cdef Py_ssize_t first = loops.n_chosen * part // loops.n_parts, end = loops.n_chosen * (part + 1) // loops.n_parts
-    cdef Py_ssize_t n_sections = fourier.sections_down * fourier.sections_across, group
+    cdef Py_ssize_t n_sections = fourier.sections_down * fourier.sections_across, group, place
     cdef Py_ssize_t staged_elements = fourier.depth * fourier.height * fourier.pitch
     cdef Py_ssize_t staged_bytes = staged_elements * loops.item_bytes
     cdef Py_ssize_t half_plane = fourier.height * fourier.width * loops.item_bytes
@@ -40,13 +40,14 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize
     for group in range(loops.geometry.groups):
         for side in range(2):
             wanted[side] = has_zeros[side] = False
-            if 2 * pair + side < n_sections:
+            place = (image * loops.geometry.groups + group) * n_sections + 2 * pair + side
+            if 2 * pair + side < n_sections and (loops.redone == NULL or loops.redone[place]):
                 stage_section(loops, image, group, 2 * pair + side, workspace + side * staged_bytes, &found)
                 wanted[side] = examined(loops, workspace + side * staged_bytes, plane, &found)
                 exponents[side] = found.exponent
                 has_zeros[side] = found.n_zeros >= fourier.kernel_height * fourier.kernel_width
                 if not wanted[side]:
-                    loops.handed_back[(image * loops.geometry.groups + group) * n_sections + 2 * pair + side] = 1
+                    loops.handed_back[place] = 1
         for side in range(2):
             responses.n_rows[side] = responses.n_columns[side] = responses.n_zero_spans[side] = 0
             if wanted[side]:
@@ -302,6 +303,7 @@ cdef class FourierPairs(Call):
     cdef char* handed_back               # of each image's groups' sections, whether the direct method has to do them
     cdef Py_ssize_t* pairs               # that have a response which is asked for, where not all are
     cdef int[::1] exponents
+    cdef FourierPairs before             # in another type, whose sections that it handed back are done
 
     def __dealloc__(self):
         PyMem_Free(self.handed_back)
@@ -324,6 +326,14 @@ cdef class FourierPairs(Call):
             raise ValueError("first_kernel: these kernels are not in the bank")
         self.exponents = exponents
         loops.kernel_exponents = &self.exponents[0]
+
+    cdef take_redone(self, FourierPairs before):
+        """Do those sections that another call of the same images and sections handed back."""
+        if (before.loops.n_images != self.loops.n_images or before.engine.section != self.engine.section
+                or before.engine.geometry.groups != self.engine.geometry.groups):
+            raise ValueError("again: its sections are others")
+        self.before = before
+        self.loops.redone = before.loops.handed_back
 
     cdef lay_out_strips(self):
         """Sections channel by channel, responses kernel by kernel."""
@@ -376,22 +386,33 @@ cdef class FourierPairs(Call):
         loops.n_tasks = product(loops.n_images, loops.n_strips)
 
     cdef Py_ssize_t choose_pairs(self, Py_ssize_t n_pairs) except -1:
-        """The pairs of sections of which a response is asked for; how many they are."""
+        """The pairs of sections of which a response is asked for, and which are done; how many they are."""
         cdef Loops* loops = &self.loops
         cdef Py_ssize_t section, count = 0
         cdef Finished responses
-        if not loops.consumer.clips:
+        if not loops.consumer.clips and loops.redone == NULL:
             return n_pairs
         self.pairs = <Py_ssize_t*> allocated(n_pairs, sizeof(Py_ssize_t))
         loops.pairs = self.pairs
         for section in range(loops.fourier.sections_down * loops.fourier.sections_across):
             responses = section_of(loops, 0, section)
-            clip(loops.routines, &loops.consumer, &responses)
-            if responses.n_rows > 0 and responses.n_columns > 0 and (
+            if loops.consumer.clips:
+                clip(loops.routines, &loops.consumer, &responses)
+            if responses.n_rows > 0 and responses.n_columns > 0 and self.is_done(section) and (
                     count == 0 or self.pairs[count - 1] != section // 2):
                 self.pairs[count] = section // 2
                 count += 1
         return count
+
+    cdef bint is_done(self, Py_ssize_t section):
+        """Whether a section is, of any image and group."""
+        cdef Py_ssize_t n_sections = self.loops.fourier.sections_down * self.loops.fourier.sections_across, plane
+        if self.loops.redone == NULL:
+            return True
+        for plane in range(self.loops.n_images * self.engine.geometry.groups):
+            if self.loops.redone[plane * n_sections + section]:
+                return True
+        return False
 
     cdef lay_out_rest(self):
         cdef Loops* loops = &self.loops

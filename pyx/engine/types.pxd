@@ -267,6 +267,7 @@ cdef struct Loops:
     double over_points                # 1 over the points of a transform
     const Py_ssize_t* pairs           # of sections that are done; NULL: all of an image's
     char* handed_back                 # of each image's sections and groups, whether the direct method has to do them
+    const char* redone                # the same of a call before, whose sections these are; NULL: all are
     Py_ssize_t row_pitch              # of the strip (or of the image in place), in elements
     Py_ssize_t strip_elements         # an image strip's size
     Py_ssize_t response_elements      # a response strip's size

@@ -30,7 +30,16 @@ from xcorr._methods.lines import (
     line_of,
     with_rows,
 )
-from xcorr._methods.sections import cheapest, chunk, fold_of, rounds_right, sizes_of, spectrum_bytes, workspace
+from xcorr._methods.sections import (
+    cheapest,
+    chunk,
+    fold_of,
+    rounds_right,
+    section_cost,
+    sizes_of,
+    spectrum_bytes,
+    workspace,
+)
 from xcorr._reach import largest_of
 from xcorr._units import count_word
 from xcorr._workers import refuse_too_large
@@ -47,6 +56,9 @@ OF_LINE = 8_000_000
 0.2 ms prepared, 0.4 ms else. 2026-11-27, AMD EPYC (Zen 3), level v3, 1 worker: one kernel of 64 to 2000 taps along
 3,000 to 1,000,000 pixels, both ways forced."""
 
+
+WIDER = 3
+"""How many times as long as in float32 transforms in float64 are taken to be, where these are new; not tuned."""
 
 OF_DIGITS = 0.7
 """Share of the direct method's time that products of digits may take, as both are reckoned; not tuned."""
@@ -135,6 +147,7 @@ class Sections(NamedTuple):
     handed_back: list[Area]
     done: list[Area] | None
     ends: list[Area]  # of lines, which are not transformed
+    call: Any = None  # which handed them back
 
 
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
@@ -155,6 +168,9 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     left_out = job.bank.handed_back(job.plan.engine(summed).largest_exponent)
     leaves_out = bool(left_out.any())
     fits, sections = transform(job, result, summed, limits, leaves_out)
+    if sections.handed_back and summed == "f4" and not leaves_out and widens(plan, fold):
+        fits_too, sections = transform(job, result, "f8", limits, False, sections.call)
+        fits &= fits_too
     if sections.handed_back:
         fits &= direct.do_handed_back(job, result, summed, limits, sections.handed_back)
     if sections.ends:
@@ -215,12 +231,28 @@ def run_whole_line(job: Job, result: Any, summed: str, limits: Limits | None) ->
     return True
 
 
-def transform(job: Job, result: Any, summed: str, limits: Limits | None, all_areas: bool) -> tuple[bool, Sections]:
-    """Correlates in the frequency domain, as many kernels at once as may be; and what it handed back."""
+def widens(plan: Plan, fold: Fold | None) -> bool:
+    """Whether sections of float32 that span too much are worth transforms in float64, and there is room for these.
+
+    It is asked for one kernel of the whole image: a response has the same bits in any bank and part.
+    """
+    section, sizes = plan.section[0], plan.sizes._replace(item=8)
+    fits = workspace(section, sizes) <= WORKERS_LIMIT and chunk(section, sizes) >= 1
+    directly = plan.geometry.grid.multiply_adds * plan.types.parts // plan.n_kernels
+    return fold is None and bool(fits and WIDER * section_cost(section, plan.sizes._replace(n_kernels=1)) < directly)
+
+
+def transform(
+    job: Job, result: Any, summed: str, limits: Limits | None, all_areas: bool, before: Any = None
+) -> tuple[bool, Sections]:
+    """Correlates in the frequency domain, as many kernels at once as may be; and what it handed back.
+
+    Of a call before, in another type, only what that handed back.
+    """
     plan, bank = job.plan, job.bank
     engine = plan.engine(summed)
     bias = np.ascontiguousarray(bank.bias, summed)
-    n_chunks = -(-bank.n_kernels // int(chunk(plan.section[0], plan.sizes)))
+    n_chunks = -(-bank.n_kernels // int(chunk(plan.section[0], plan.sizes._replace(item=int(engine.summed[1:])))))
     at_once = -(-bank.n_kernels // n_chunks)
     fold = fold_of_plan(plan)
     fits, sections = True, Sections([], None, [])
@@ -235,14 +267,15 @@ def transform(job: Job, result: Any, summed: str, limits: Limits | None, all_are
         spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once, job.most_workers)
         job.beside = plan.table_bytes + spectra.nbytes
         job.packed_as = spectra_key(engine, plan.level.name)
-        call = job.call(engine, responses, (spectra, bias), limits=limits, spectra_of=(first, exponents))
+        call = job.call(engine, responses, (spectra, bias), limits=limits, spectra_of=(first, exponents), again=before)
         job.share_out(call)
         fits &= not call.overflowed
         if end == bank.n_kernels and fold is not None:
             done = along_line(call.areas(False), fold) if all_areas else None
             sections = Sections(along_line(call.areas(True), fold), done, ends(whole, fold, job.n_images))
         elif end == bank.n_kernels and (handed_back := inside(call.areas(True), engine.clip)):
-            sections = Sections(handed_back, inside(call.areas(False), engine.clip) if all_areas else None, [])
+            done = inside(call.areas(False), engine.clip) if all_areas else None
+            sections = Sections(handed_back, done, [], call)
         del spectra, call  # before the next ones are made
     if fold is not None and has_last_taps(line, fold):
         add_last_taps(line, result, fold, summed)
