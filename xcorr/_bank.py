@@ -11,7 +11,7 @@ import numpy.typing as npt
 from xcorr import _workers
 from xcorr._arrays import in_pieces, take_bias
 from xcorr._dtypes import EXACT_FLOAT64, Types
-from xcorr._engine import HANDED_BACK, Engine
+from xcorr._engine import HANDED_BACK, KINDS, Engine
 from xcorr._layouts import sizes_of
 from xcorr._looks import any_faint, is_faint, largest_tap, own_finite, sums_of_magnitudes
 from xcorr._memory import empty_lines
@@ -250,6 +250,15 @@ class Bank:
             self.untransformable = too_large.repeat(self.parts).reshape(self.n_groups, self.n_kernels)
         return self.untransformable
 
+    @functools.cached_property
+    def kinds(self) -> Array | None:
+        """(groups, kernels) of kinds that all taps of a kernel are of, real ones; None where no kernel is of any."""
+        if self.kernels.dtype.kind == "c":
+            return None
+        found = [kinds_of(kernel) for kernel in self.different]
+        kinds = np.broadcast_to(np.array(found, np.intc), len(self.kernels)).repeat(self.parts)
+        return kinds.reshape(self.n_groups, self.n_kernels) if kinds.any() else None
+
     def is_finite(self, table: Any) -> bool:
         """Whether all taps are finite numbers."""
         if self.finite is None:
@@ -319,6 +328,15 @@ class Bank:
             biases = np.abs(self.bias.astype(np.float64))
         largest = float(np.max(sums, initial=0.0)) + float(np.max(biases, initial=0.0))  # of NaN: NaN
         return largest * (1 + 1e-6)
+
+
+def kinds_of(kernel: Array) -> int:
+    """What all taps of a kernel are."""
+    whole, not_negative = KINDS
+    for (piece,) in in_pieces(kernel):
+        whole = whole if whole and bool((piece == np.rint(piece)).all()) else 0
+        not_negative = not_negative if not_negative and bool((piece >= 0).all()) else 0
+    return whole | not_negative
 
 
 class Piece(NamedTuple):

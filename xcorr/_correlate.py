@@ -223,9 +223,10 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     the method "fft" it is at most ``0.5 log2(points) u`` times the 2-norm of a section of `points` pixels around the
     window, at most 2048 by 2048, times that of the kernel; integers are transformed in float64 and rounded, where a
     bound proves that this is exact, and sections that are not finite are done directly, and those where some window's
-    largest pixel is less than about a thousandth of the section's in float32 are, too, or in float64. By the method
-    "separable" it is at most ``(8 + 2 sqrt(h) + 2 sqrt(w)) u`` times the 2-norm of the window times the sum of the
-    kernel's singular values, as a matrix of h rows and all w taps of a row.
+    largest pixel is less than about a thousandth of the section's in float32 are, too, or in float64. Sums of whole
+    numbers in floats are whole, where the bound proves it. By the method "separable" it is at most
+    ``(8 + 2 sqrt(h) + 2 sqrt(w)) u`` times the 2-norm of the window times the sum of the kernel's singular values, as
+    a matrix of h rows and all w taps of a row.
     The bits of a response depend neither on the batch nor on the workers.
 
     With shares w from 0 to 1 of pixels, which are 0 for what is unseen, a mask and `normalize` make of the sums

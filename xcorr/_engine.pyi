@@ -7,6 +7,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 HANDED_BACK: int
+KINDS: tuple[int, int]
 LONGEST_COLUMNS: int
 BOUNDARIES: dict[str, int]
 
@@ -68,7 +69,7 @@ class Engine:
         n_workers: int,
         workspace_limit: int,
         limits: tuple[int, ...] | None = None,
-        spectra_of: tuple[int, npt.NDArray[np.intc]] | None = None,
+        spectra_of: tuple[int, npt.NDArray[np.intc], npt.NDArray[np.intc] | None] | None = None,
         kernels: npt.NDArray[np.intp] | None = None,
         areas: list[tuple[int, ...]] | None = None,
         finite: bool = False,

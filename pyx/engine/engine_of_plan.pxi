@@ -361,8 +361,9 @@ cdef class Engine:
         fill : value of each channel of the padding.
         limits : (least, greatest, saturate). Responses outside of them set `overflowed`, or are rounded and brought
             inside, and set it only where they are no numbers.
-        spectra_of : of "fft": (first, exponents). The panels are spectra, divided by 2**exponent, of as many kernels of
-            each group from the first on; those with the exponent `HANDED_BACK` are left out.
+        spectra_of : of "fft": (first, exponents, kinds). The panels are spectra, divided by 2**exponent, of as many
+            kernels of each group from the first on; those with the exponent `HANDED_BACK` are left out. The kinds of
+            their taps, `WHOLE` and `NOT_NEGATIVE`, are None where neither is.
         kernels : where each of the engine's kernels lies in `out`, among all groups'; None: in order. -1: a reducer
             leaves its responses out.
         areas : of the direct method, what is done: (image, group, first row, rows, first column, columns) each.
@@ -388,7 +389,7 @@ cdef class Engine:
         if scaling is not None:
             call.take_scaling(kernels, scaling)
         if spectra_of is not None:
-            (<FourierPairs?> call).choose_kernels(spectra_of[0], spectra_of[1])
+            (<FourierPairs?> call).choose_kernels(spectra_of[0], spectra_of[1], spectra_of[2])
         if again is not None:
             (<FourierPairs?> call).take_redone(again)
         if ask is not None:

@@ -83,7 +83,7 @@ cdef Py_ssize_t common_divisor(Py_ssize_t one, Py_ssize_t other) noexcept:
 
 
 cdef class ByFactors(OverColumns):
-    """As over columns, without rows that are joined: each kernel sums rows of taps first, and columns over these."""
+    """Lanes over columns without rows that are joined: each kernel sums rows of taps first, and columns over these."""
 
     cdef lay_out_strips(self):
         OverColumns.lay_out_strips(self)

@@ -1,10 +1,10 @@
 # The loops of the frequency domain: a task is a pair of sections of one image and a part of the bank.
 
 from libc.limits cimport INT_MAX
-from libc.math cimport ldexp
+from libc.math cimport ldexp, log2
 
 from microkernels cimport MOST_LANES
-from transforms cimport Fourier, Range, Responses, ZeroSpan
+from transforms cimport AT_KINDS, AT_RANGE, AT_WINDOWS, NOT_NEGATIVE, WHOLE, Fourier, Range, Responses, ZeroSpan
 from types cimport DONE, REDUCE, Finished, Geometry, Loops, Scaling, ceiling
 
 cdef enum:
@@ -16,6 +16,7 @@ cdef Py_ssize_t FRESH_BYTES = 32 << 20    # of the array that rows of responses 
 cdef Py_ssize_t KERNELS_PER_PART = 8      # for which the image's sections are transformed again
 
 HANDED_BACK = INT_MAX  # in the place of a kernel's exponent: the direct method does it
+KINDS = WHOLE, NOT_NEGATIVE
 
 
 cdef int correlate_pair(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* counted,
@@ -35,6 +36,7 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize
     cdef Range found
     cdef int status, side
     cdef int[2] exponents
+    cdef int[2] kinds  # of the sections' numbers
     cdef bint[2] wanted, has_zeros
     cdef Responses responses
     for group in range(loops.geometry.groups):
@@ -45,6 +47,10 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize
                 stage_section(loops, image, group, 2 * pair + side, workspace + side * staged_bytes, &found)
                 wanted[side] = examined(loops, workspace + side * staged_bytes, plane, &found)
                 exponents[side] = found.exponent
+                kinds[side] = 0
+                if wanted[side] and loops.kernel_kinds != NULL:
+                    loops.routines.examine(fourier, workspace + side * staged_bytes, plane, AT_KINDS, &found)
+                    kinds[side] = found.kinds
                 has_zeros[side] = found.n_zeros >= fourier.kernel_height * fourier.kernel_width
                 if not wanted[side]:
                     loops.handed_back[place] = 1
@@ -68,8 +74,8 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize
                 responses.n_zero_spans[side] = find_zero_spans(
                     fourier, <const int*> plane + side * fourier.height * fourier.width, responses.n_rows[side],
                     responses.n_columns[side], responses.zero_spans[side])
-        status = correlate_spectra(loops, image, group, pair, first, end, wanted, exponents, &responses, spectra, plane,
-                                   counted, watch_signals)
+        status = correlate_spectra(loops, image, group, pair, first, end, wanted, exponents, kinds, &responses,
+                                   spectra, plane, counted, watch_signals)
         if status != DONE:
             return status
     return DONE
@@ -105,11 +111,11 @@ cdef bint examined(Loops* loops, const char* staged, char* plane, Range* found) 
     found.n_zeros = 0
     if fourier.rounded:  # whole numbers whose sums are exact
         return True
-    loops.routines.examine(fourier, staged, plane, False, found)
+    loops.routines.examine(fourier, staged, plane, AT_RANGE, found)
     if not found.finite or found.exponent > loops.routines.largest_exponent:
         return False
     if found.largest - found.least > loops.routines.most_exponents:
-        loops.routines.examine(fourier, staged, plane, True, found)
+        loops.routines.examine(fourier, staged, plane, AT_WINDOWS, found)
     return found.largest - found.least <= loops.routines.most_exponents
 
 
@@ -131,8 +137,9 @@ cdef void transform_pair(Loops* loops, const char* staged, const bint* wanted, c
 
 
 cdef int correlate_spectra(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t pair, Py_ssize_t first,
-                           Py_ssize_t end, const bint* wanted, const int* exponents, Responses* responses,
-                           const char* spectra, char* plane, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
+                           Py_ssize_t end, const bint* wanted, const int* exponents, const int* kinds,
+                           Responses* responses, const char* spectra, char* plane, Py_ssize_t* counted,
+                           bint watch_signals) noexcept nogil:
     """The responses of kernels [first, end) among the chosen ones, consumed some at once; not those handed back."""
     cdef const Fourier* fourier = &loops.fourier
     cdef Py_ssize_t spectrum = 2 * fourier.height * fourier.width
@@ -142,9 +149,16 @@ cdef int correlate_spectra(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
     cdef const int* kernel_exponents = loops.kernel_exponents + group * loops.n_chosen
     cdef Py_ssize_t before = group * loops.geometry.n_kernels + loops.first_chosen  # kernels of the bank
     cdef Py_ssize_t kernel, slot = 0, status
+    cdef int side
     for kernel in range(first, end):
         if kernel_exponents[kernel] != INT_MAX:
             responses.bias = loops.bias + (before + kernel) * size
+            for side in range(2):
+                responses.kinds[side] = 0
+                if wanted[side] and loops.kernel_kinds != NULL:
+                    responses.kinds[side] = kinds_of_sums(
+                        loops, exponents[side] + kernel_exponents[kernel],
+                        kinds[side] & loops.kernel_kinds[group * loops.n_chosen + kernel])
             aim(loops, image, pair, before + kernel, slot, wanted, exponents, kernel_exponents[kernel], responses,
                 slots)
             loops.routines.backward(fourier, spectra, loops.packed + ((group * loops.n_chosen + kernel) * fourier.depth
@@ -165,6 +179,17 @@ cdef int correlate_spectra(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_
         if status != DONE:
             return <int> status
     return DONE
+
+
+cdef inline int kinds_of_sums(const Loops* loops, int exponent, int kinds) noexcept nogil:
+    """What sums of products are if both numbers are, given the exponent of the norms' product: whole within a quarter.
+
+    A norm is less than twice the power of two of its exponent.
+    """
+    cdef const Fourier* fourier = &loops.fourier
+    cdef double unit = ldexp(1, -24 if loops.item_bytes == sizeof(float) else -53)
+    cdef double bound = 0.5 * log2(<double> (fourier.height * fourier.width)) * unit * ldexp(1, exponent + 2)
+    return kinds if bound <= 0.25 else kinds & ~WHOLE
 
 
 cdef inline void aim(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t kernel, Py_ssize_t slot,
@@ -302,7 +327,7 @@ cdef class FourierPairs(Call):
     """A call in the frequency domain."""
     cdef char* handed_back               # of each image's groups' sections, whether the direct method has to do them
     cdef Py_ssize_t* pairs               # that have a response which is asked for, where not all are
-    cdef int[::1] exponents
+    cdef int[::1] exponents, kinds
     cdef FourierPairs before             # in another type, whose sections that it handed back are done
 
     def __dealloc__(self):
@@ -311,9 +336,9 @@ cdef class FourierPairs(Call):
 
     cdef let_panels_go(self):
         Call.let_panels_go(self)
-        self.exponents = None
+        self.exponents = self.kinds = None
 
-    cdef choose_kernels(self, Py_ssize_t first, int[::1] exponents):
+    cdef choose_kernels(self, Py_ssize_t first, int[::1] exponents, int[::1] kinds):
         """Take kernels from `first` on for the frequency domain, of each group as many as it has exponents for."""
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Loops* loops = &self.loops
@@ -326,6 +351,9 @@ cdef class FourierPairs(Call):
             raise ValueError("first_kernel: these kernels are not in the bank")
         self.exponents = exponents
         loops.kernel_exponents = &self.exponents[0]
+        if kinds is not None and kinds.shape[0] == exponents.shape[0]:
+            self.kinds = kinds
+            loops.kernel_kinds = &self.kinds[0]
 
     cdef take_redone(self, FourierPairs before):
         """Do those sections that another call of the same images and sections handed back."""

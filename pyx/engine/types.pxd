@@ -259,7 +259,8 @@ cdef struct Loops:
     Py_ssize_t lowest_tap             # in memory, of a channel: counted from its first tap
     Fourier fourier                   # from here on of the frequency domain alone
     Py_ssize_t first_chosen, n_chosen  # the kernels of each group that this call does
-    const int* kernel_exponents       # groups * n_chosen
+    const int* kernel_exponents       # groups * n_chosen, as the next ones
+    const int* kernel_kinds           # of their taps, NULL: of no use
     Py_ssize_t n_parts                # of the chosen kernels: a task does one part of them in a pair of sections
     Py_ssize_t n_positions_down, n_positions_across  # windows without stride
     Py_ssize_t reached_rows

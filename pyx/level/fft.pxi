@@ -14,7 +14,7 @@ from libc.string cimport memcpy, memset
 
 from microkernels cimport real
 from simd cimport a_zero, f32v_broadcast, f64v_broadcast
-from transforms cimport Fourier, Responses, ZeroSpan
+from transforms cimport NOT_NEGATIVE, WHOLE, Fourier, Responses, ZeroSpan
 from vectors cimport (
     broadcast, larger_lanes, n_lanes, scaled, smaller_lanes, store_lanes, times, transpose_vectors, vector
 )
@@ -179,11 +179,12 @@ cdef inline void put_columns(const Fourier* fourier, const Responses* responses,
     cdef vector value, bias = broadcast((<const real*> responses.bias)[0], like), zero = broadcast(a_zero, like)
     cdef vector scale = zero + broadcast(<real> responses.scaled[part], like)
     cdef vector further = zero + broadcast(<real> responses.further[part], like)
-    cdef vector whole = broadcast(<real> 6755399441055744.0, like)  # 3 * 2**51, whose last bit counts ones
+    cdef vector whole = broadcast(<real> (12582912.0 if real is float else 6755399441055744.0), like)
     cdef real* target = <real*> responses.targets[part]
     cdef Py_ssize_t n_columns = responses.n_columns[part]
     cdef Py_ssize_t end_whole = min(end_column, n_columns) // lanes * lanes
-    cdef bint rounded = fourier.rounded
+    cdef bint rounded = fourier.rounded or responses.kinds[part] & WHOLE
+    cdef bint from_zero = responses.kinds[part] & NOT_NEGATIVE
     cdef const real* roots = <const real*> responses.roots[part]
     cdef vector root, rest = zero, factor = broadcast(<real> responses.factor, like)
     cdef vector most = broadcast(<real> responses.most, like), least = broadcast(<real> -responses.most, like)
@@ -194,6 +195,8 @@ cdef inline void put_columns(const Fourier* fourier, const Responses* responses,
             value = (<const vector*> (plane + column * line + 2 * row * lanes))[0] * scale * further
             if rounded:
                 value = (value + whole) - whole
+            if from_zero:
+                value = larger_lanes(value, zero)
             value = value + bias
             if roots != NULL:
                 if column < end_whole:

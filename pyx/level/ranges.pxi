@@ -8,8 +8,8 @@ from libc.string cimport memcpy
 
 from microkernels cimport real
 from simd cimport a_zero, bits32, bits64, f32v_broadcast, f64v_broadcast
-from transforms cimport Fourier, Range
-from vectors cimport broadcast, n_lanes, scaled, vector
+from transforms cimport AT_KINDS, AT_WINDOWS, NOT_NEGATIVE, WHOLE, Fourier, Range
+from vectors cimport broadcast, larger_lanes, n_lanes, scaled, smaller_lanes, vector
 
 ctypedef fused bits:
     bits32
@@ -171,17 +171,43 @@ cdef inline int exponent_of_norm(const Fourier* fourier, const real* section, ve
     return max(min(exponent - 1 + down, bias - 1), 1 - bias)
 
 
-cdef void examine_f32(const Fourier* fourier, const void* section, void* plane, bint windows,
-                      Range* found) noexcept nogil:
-    if windows:
+cdef inline void examine_kinds(const Fourier* fourier, const real* section, double most, Range* found,
+                               vector like) noexcept nogil:
+    """Kinds of finite numbers; `most` and more are whole, and the sum of less with it counts ones."""
+    cdef Py_ssize_t row, index, lanes = n_lanes(like), n_vectors = fourier.width // lanes
+    cdef vector zero = broadcast(a_zero, like), counting = broadcast(<real> most, like), one, parts, least
+    cdef real lowest = 0
+    cdef bint whole = True
+    least = zero
+    for row in range(fourier.height * fourier.depth):
+        parts = zero
+        for index in range(n_vectors):
+            one = (<const vector*> (section + row * fourier.pitch))[index]
+            least = smaller_lanes(least, one)
+            one = larger_lanes(one, zero - one)
+            one = smaller_lanes(one, counting)
+            parts = larger_lanes(parts, one - ((one + counting) - counting))
+            parts = larger_lanes(parts, ((one + counting) - counting) - one)
+        for index in range(lanes):
+            whole = whole and (<real*> &parts)[index] == 0
+    for index in range(lanes):
+        lowest = min(lowest, (<real*> &least)[index])
+    found.kinds = (WHOLE if whole else 0) | (NOT_NEGATIVE if lowest == 0 else 0)
+
+
+cdef void examine_f32(const Fourier* fourier, const void* section, void* plane, int look, Range* found) noexcept nogil:
+    if look == AT_KINDS:
+        examine_kinds(fourier, <const float*> section, 8388608.0, found, f32v_broadcast(0))  # 2**23
+    elif look == AT_WINDOWS:
         examine_windows(fourier, <const float*> section, <bits32*> plane, <bits32> 0x7fffffff, 23, found)
     else:
         examine(fourier, <const float*> section, <bits32*> plane, <bits32> 0x7fffffff, 23, found, f32v_broadcast(0))
 
 
-cdef void examine_f64(const Fourier* fourier, const void* section, void* plane, bint windows,
-                      Range* found) noexcept nogil:
-    if windows:
+cdef void examine_f64(const Fourier* fourier, const void* section, void* plane, int look, Range* found) noexcept nogil:
+    if look == AT_KINDS:
+        examine_kinds(fourier, <const double*> section, 4503599627370496.0, found, f64v_broadcast(0))  # 2**52
+    elif look == AT_WINDOWS:
         examine_windows(fourier, <const double*> section, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found)
     else:
         examine(fourier, <const double*> section, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found,

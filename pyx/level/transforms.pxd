@@ -30,6 +30,11 @@ cdef struct Fourier:
     Py_ssize_t block_height, block_width  # of a block such that every window contains one that is aligned; 0: none
     bint rounded                     # responses to whole numbers
 
+# Numbers whose sums are such numbers, too, as the taps of a kernel may be and the pixels of a section.
+cdef enum Kind:
+    WHOLE = 1
+    NOT_NEGATIVE = 2
+
 # What has to be known of a section before it may be transformed.
 cdef struct Range:
     Py_ssize_t n_rows, n_columns     # of the section that windows reach: given
@@ -38,6 +43,7 @@ cdef struct Range:
     int largest                      # exponent of the section's largest magnitude
     int least                        # the smallest, over all blocks, of the exponent of a block's largest magnitude
     Py_ssize_t n_zeros               # pixels of zeros in all channels
+    int kinds                        # of all its numbers, a Kind each
 
 # Windows of zeros alone, next to each other.
 cdef struct ZeroSpan:
@@ -52,6 +58,7 @@ cdef struct Responses:
     Py_ssize_t pitch
     double[2] scaled, further
     const void* bias                 # the element
+    int[2] kinds                     # of the responses without bias: rounded if WHOLE, 0 at least if NOT_NEGATIVE
     const char* roots[2]             # NULL: none
     Py_ssize_t roots_pitch
     double factor, most
@@ -153,9 +160,12 @@ ctypedef void (*FillTwiddles)(const Transform*, void* twiddles) noexcept nogil
 ctypedef void (*TransformKernel)(const Fourier*, const void* taps, void* section, void* points, void* spectra,
                                  int* exponent) noexcept nogil
 
-# The range of a staged section; `plane` as above, overwritten. With `windows` only `least` is found, of the windows'
-# own largest magnitudes, those of windows of zeros left out.
-ctypedef void (*Examine)(const Fourier*, const void* section, void* plane, bint windows, Range*) noexcept nogil
+cdef enum Look:
+    AT_RANGE, AT_WINDOWS, AT_KINDS
+
+# The range of a staged section; `plane` as above, overwritten. At windows only `least` is found, of the windows' own
+# largest magnitudes, those of windows of zeros left out; at kinds only these.
+ctypedef void (*Examine)(const Fourier*, const void* section, void* plane, int look, Range*) noexcept nogil
 
 # counts[y, x] = how many rows of taps from pixel (y, x) of a staged section downwards are zeros in all channels, each
 # as many taps as a kernel's row has.

@@ -256,6 +256,7 @@ def transform(
     at_once = -(-bank.n_kernels // n_chunks)
     fold = fold_of_plan(plan)
     fits, sections = True, Sections([], None, [])
+    kinds = None if plan.types.exact else bank.kinds
     whole = line = job
     if fold is not None:
         line = from_first_window(job, fold.line)
@@ -267,7 +268,9 @@ def transform(
         spectra, exponents = bank.spectra(engine, plan.level.name, first, end, at_once, job.most_workers)
         job.beside = plan.table_bytes + spectra.nbytes
         job.packed_as = spectra_key(engine, plan.level.name)
-        call = job.call(engine, responses, (spectra, bias), limits=limits, spectra_of=(first, exponents), again=before)
+        own_kinds = None if kinds is None else np.ascontiguousarray(kinds[:, first:end]).reshape(-1)
+        spectra_of = first, exponents, own_kinds
+        call = job.call(engine, responses, (spectra, bias), limits=limits, spectra_of=spectra_of, again=before)
         job.share_out(call)
         fits &= not call.overflowed
         if end == bank.n_kernels and fold is not None:

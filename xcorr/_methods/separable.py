@@ -85,7 +85,7 @@ def loops(plan: Plan, summed: str) -> dict[str, Any]:
 
 
 def check(plan: Plan, packed: int) -> None:
-    """As for the direct method."""
+    """What the direct method needs."""
     direct.check(plan, packed)
 
 
@@ -280,7 +280,10 @@ def count_chosen(plan: Any, bank: Bank) -> int:
 
 
 def run_integers(job: Any, result: Any, bound: int, limits: Limits | None) -> bool | None:
-    """As `run_exactly`, under "auto"; None where not all kernels have factors that are worth it, or sums not exact."""
+    """The responses of `run_exactly`, under "auto"; None where not all kernels have factors that are worth it.
+
+    Or where sums of rows of the type are not exact.
+    """
     rank, summed = job.plan.most_rank, "f4" if bound <= EXACT_FLOAT32 else "f8"
     if not rank or not isinstance(result, np.ndarray) or job.scaling is not None or job.tops is not None:
         return None
