@@ -62,8 +62,8 @@ cdef int correlate_pair(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize
                 responses.n_columns[side] = min(fourier.valid_columns, loops.n_positions_across
                                                 - (2 * pair + side) % fourier.sections_across * fourier.valid_columns)
             if wanted[side] and has_zeros[side]:
-                loops.routines.count_zeros(fourier, workspace + side * staged_bytes,
-                                           <int*> plane + side * fourier.height * fourier.width)
+                loops.routines.find_zeros(fourier, workspace + side * staged_bytes,
+                                          <int*> plane + side * fourier.height * fourier.width)
         counted[0] += 2 * staged_elements * STAGING_MULTIPLY_ADDS
         if not (wanted[0] or wanted[1]):
             continue
@@ -107,11 +107,14 @@ cdef bint examined(Loops* loops, const char* staged, char* plane, Range* found) 
     Blocks are looked at first, and windows themselves only where a block is too faint.
     """
     cdef const Fourier* fourier = &loops.fourier
+    cdef int of_zero = -23 if loops.item_bytes == sizeof(float) else -52
     found.exponent = 0
     found.n_zeros = 0
     if fourier.rounded:  # whole numbers whose sums are exact
         return True
     loops.routines.examine(fourier, staged, plane, AT_RANGE, found)
+    if found.least > of_zero:  # in no block are zeros alone, and so in no window
+        found.n_zeros = 0
     if not found.finite or found.exponent > loops.routines.largest_exponent:
         return False
     if found.largest - found.least > loops.routines.most_exponents:
@@ -301,7 +304,7 @@ cdef int consume_rows(Loops* loops, const Finished* finished, Py_ssize_t* counte
 # --- windows of zeros -------------------------------------------------------------------------------------------------
 
 
-cdef Py_ssize_t find_zero_spans(const Fourier* fourier, const int* counts, Py_ssize_t n_rows, Py_ssize_t n_columns,
+cdef Py_ssize_t find_zero_spans(const Fourier* fourier, const int* occupied, Py_ssize_t n_rows, Py_ssize_t n_columns,
                                 ZeroSpan* zero_spans) noexcept nogil:
     """Finds them among the first rows and columns of windows; how many they are."""
     cdef Py_ssize_t n_zero_spans = 0, row, column, first
@@ -310,7 +313,7 @@ cdef Py_ssize_t find_zero_spans(const Fourier* fourier, const int* counts, Py_ss
         column = 0
         while column < n_columns:
             first = column
-            while column < n_columns and counts[row * fourier.width + column] >= fourier.kernel_height:
+            while column < n_columns and occupied[row * fourier.width + column] == 0:
                 column += 1
             if column > first:
                 span = &zero_spans[n_zero_spans]

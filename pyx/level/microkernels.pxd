@@ -12,7 +12,7 @@ The order and the blocks follow from the kernel's shape alone, so every form giv
 from libc.stdint cimport int32_t, int64_t
 
 from transforms cimport (
-    Backward, CountZeros, Examine, FillTwiddles, Forward, MultiplySpectra, PlaneBack, PlaneColumns, PlaneLines,
+    Backward, Examine, FillTwiddles, FindZeros, Forward, MultiplySpectra, PlaneBack, PlaneColumns, PlaneLines,
     PlanePhases, TransformKernel, WindowMoments, WindowPhases, WindowProducts, WindowSums)
 
 cdef extern from *:
@@ -354,7 +354,7 @@ cdef struct Routines:
     FillTwiddles fill_twiddles
     TransformKernel transform_kernel
     Examine examine
-    CountZeros count_zeros
+    FindZeros find_zeros
     PlaneColumns plane_columns
     PlaneLines plane_lines
     PlaneBack plane_back

@@ -27,7 +27,7 @@ cdef public void xcorr_fill_transforms(Routines* table) noexcept nogil:
     f32.fill_twiddles, f64.fill_twiddles = fill_twiddles_f32, fill_twiddles_f64
     f32.transform_kernel, f64.transform_kernel = transform_kernel_f32, transform_kernel_f64
     f32.examine, f64.examine = examine_f32, examine_f64
-    f32.count_zeros, f64.count_zeros = count_zeros_f32, count_zeros_f64
+    f32.find_zeros, f64.find_zeros = find_zeros_f32, find_zeros_f64
     f32.plane_columns, f64.plane_columns = plane_columns_f32, plane_columns_f64
     f32.plane_lines, f64.plane_lines = plane_lines_f32, plane_lines_f64
     f32.plane_back, f64.plane_back = plane_back_f32, plane_back_f64

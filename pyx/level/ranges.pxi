@@ -214,33 +214,34 @@ cdef void examine_f64(const Fourier* fourier, const void* section, void* plane, 
                 f64v_broadcast(0))
 
 
-cdef void count_zeros(const Fourier* fourier, const real* section, int* counts) noexcept nogil:
-    """counts[y, x] = how many rows of taps from pixel (y, x) downwards are zeros, as many as a kernel has in each."""
-    cdef Py_ssize_t width = fourier.width, row, column, channel
-    cdef Py_ssize_t plane = fourier.height * fourier.pitch
+cdef inline void spread(int* found, Py_ssize_t n, Py_ssize_t reach, Py_ssize_t step, Py_ssize_t pitch) noexcept nogil:
+    """What is found in any of `reach` from i on, as `largest_in_reach`, in place: only those ahead are looked at."""
+    cdef Py_ssize_t covered = 1, further, index
+    while covered < reach:
+        further = min(covered, reach - covered) * step * pitch
+        covered = min(2 * covered, reach)
+        for index in range((n - (covered - 1) * step) * pitch):
+            found[index] |= found[index + further]
+
+
+cdef void find_zeros(const Fourier* fourier, const real* section, int* occupied) noexcept nogil:
+    """Marks pixels, then rows of windows, then windows."""
+    cdef Py_ssize_t width = fourier.width, row, column, channel, plane = fourier.height * fourier.pitch
     cdef int* own
     cdef const real* pixels
-    for row in range(fourier.height - 1, -1, -1):
-        own = counts + row * width
+    for row in range(fourier.height):
+        own = occupied + row * width
         for channel in range(fourier.depth):
             pixels = section + channel * plane + row * fourier.pitch
             for column in range(width):
-                own[column] = pixels[column] == 0 and (channel == 0 or own[column])
-        for column in range(width - fourier.column_dilation - 1, -1, -1):
-            if own[column]:
-                own[column] += own[column + fourier.column_dilation]
-        for column in range(width):
-            if own[column] < fourier.kernel_width:
-                own[column] = 0
-            elif row + fourier.row_dilation < fourier.height:
-                own[column] = 1 + own[column + fourier.row_dilation * width]
-            else:
-                own[column] = 1
+                own[column] = (own[column] if channel > 0 else 0) | (pixels[column] != 0)
+        spread(own, width, fourier.kernel_width, fourier.column_dilation, 1)
+    spread(occupied, fourier.height, fourier.kernel_height, fourier.row_dilation, width)
 
 
-cdef void count_zeros_f32(const Fourier* fourier, const void* section, int* counts) noexcept nogil:
-    count_zeros(fourier, <const float*> section, counts)
+cdef void find_zeros_f32(const Fourier* fourier, const void* section, int* occupied) noexcept nogil:
+    find_zeros(fourier, <const float*> section, occupied)
 
 
-cdef void count_zeros_f64(const Fourier* fourier, const void* section, int* counts) noexcept nogil:
-    count_zeros(fourier, <const double*> section, counts)
+cdef void find_zeros_f64(const Fourier* fourier, const void* section, int* occupied) noexcept nogil:
+    find_zeros(fourier, <const double*> section, occupied)

@@ -167,6 +167,6 @@ cdef enum Look:
 # largest magnitudes, those of windows of zeros left out; at kinds only these.
 ctypedef void (*Examine)(const Fourier*, const void* section, void* plane, int look, Range*) noexcept nogil
 
-# counts[y, x] = how many rows of taps from pixel (y, x) of a staged section downwards are zeros in all channels, each
-# as many taps as a kernel's row has.
-ctypedef void (*CountZeros)(const Fourier*, const void* section, int* counts) noexcept nogil
+# occupied[y, x] = 0 where all pixels of the window from pixel (y, x) of a staged section on are zeros in all channels,
+# for windows that lie inside.
+ctypedef void (*FindZeros)(const Fourier*, const void* section, int* occupied) noexcept nogil
