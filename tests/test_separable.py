@@ -21,6 +21,7 @@ from factor_cases import (
     over_geometries,
     over_some,
     problem,
+    products,
 )
 from looping import drawn, for_each
 from memory_orders import MEMORY
@@ -47,6 +48,15 @@ def test_error_is_within_its_bound_for_equal_numbers(rows, columns, depth):
     """Every rounding of such a sum goes the same way."""
     images = np.full((1, rows + 3, columns + 4, depth), 0.1, np.float32)
     kernels = np.full((2, rows, columns, depth), 0.1, np.float32)
+    assert_within_bound(by_factors(images, kernels), exact(images, kernels), allowed_error(images, kernels))
+
+
+@for_each(("dtype", "share"), [("float32", 1e-2), ("float32", 1e-5), ("float64", 1e-7), ("float64", 1e-13)])
+def test_a_small_product_counts(dtype, share):
+    rng = random_generator("small", dtype, share)
+    images = real_numbers(rng, (2, 20, 31, 2), dtype)
+    large, small = (products(rng, (3, 9, 7, 2), dtype) for _ in range(2))
+    kernels = large + np.array(share, dtype) * small
     assert_within_bound(by_factors(images, kernels), exact(images, kernels), allowed_error(images, kernels))
 
 
@@ -125,6 +135,21 @@ def test_large_integers_are_exact_or_overflow(dtype):
             assert (out == 77).all()
         else:
             assert_same_bits(by_factors(**words), xcorr.correlate(method="direct", **words))
+
+
+def test_a_prepared_bank_serves_integers_and_floats():
+    rng = random_generator("prepared")
+    kernels = products(rng, (3, 5, 4, 2), "int16", 3)
+    prepared = xcorr.Correlator(kernels, method="separable")
+    for dtype in ("float32", "uint8", "float64", "complex64", "int64", "float32"):
+        images = whole_numbers(rng, (2, 12, 19, 2), dtype)
+        response = prepared(images)
+        assert_same_bits(response, by_factors(images, kernels))
+        wide = kernels.astype(response.dtype)
+        if response.dtype.kind == "i":
+            assert_same_bits(response, xcorr.correlate(images, kernels, method="direct"))
+        else:
+            assert_within_bound(response, exact(images, wide), allowed_error(images, wide))
 
 
 # --- the same bits ----------------------------------------------------------------------------------------------------

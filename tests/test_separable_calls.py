@@ -158,6 +158,54 @@ def test_auto_does_the_same_whatever_was_called_before(size):
         assert_same_bits(xcorr.correlate(image, kernels[1:]), first)
 
 
+def test_auto_does_the_same_for_any_batch_and_workers():
+    image, kernels = mixed_bank(13, 2)
+    alone = xcorr.correlate(image, kernels, workers=1)
+    batch = np.concatenate([image[:, ::-1], image, image])
+    for workers in (1, 2, 4):
+        response = xcorr.correlate(batch, kernels, workers=workers)
+        assert_same_bits(response[1:], np.concatenate([alone, alone]))
+    planes = np.asfortranarray(batch)
+    out = np.zeros((3, 2, *alone.shape[1:3]), "f4").transpose(0, 2, 3, 1)
+    assert_same_bits(xcorr.correlate(planes, kernels, out=out), response)
+
+
+def test_auto_reduces_the_responses_that_it_gives():
+    image, kernels = mixed_bank(13, 2)
+    response = assert_reduced(image, kernels, workers=2)
+    peaks = xcorr.Peaks(4, min_distance=3)
+    np.testing.assert_array_equal(xcorr.correlate(image, kernels, reduce=peaks), peaks(response, layout="NHWC"))
+
+
+@for_each(
+    "kind", ["shares", "normalize", "saturate", "pairwise", "roi", "stride", "bias", "padding", "groups", "complex"]
+)
+def test_auto_combines_it_with_all_else(kind):
+    rng = random_generator("combines", kind)
+    image, kernels = mixed_bank(13, 2)
+    words = {
+        "shares": {"mask": rng.random(image.shape)},
+        "normalize": {"normalize": True, "padding": "same"},
+        "saturate": {"dtype": np.int16, "overflow": "saturate"},
+        "pairwise": {"pairwise": True},
+        "roi": {"roi": (slice(40, 480), slice(7, 650))},
+        "stride": {"stride": (1, 2), "dilation": (2, 1)},
+        "bias": {"bias": np.float32([3, -4])},
+        "padding": {"padding": "full", "boundary": "reflect"},
+        "groups": {"groups": 2},
+    }.get(kind, {})
+    if kind == "pairwise":
+        image = np.concatenate([image, image[:, ::-1]])
+    elif kind == "groups":
+        image = np.concatenate([image, image[:, ::-1]], axis=3)
+    elif kind == "complex":
+        image, kernels = image + 1j * image[:, ::-1], kernels * np.complex64(1 + 2j)
+    direct, response = (xcorr.correlate(image, kernels, method=method, **words) for method in ("direct", "auto"))
+    assert response.dtype == direct.dtype
+    limits = np.linalg.norm(kernels) * np.linalg.norm(image) / 1e7
+    np.testing.assert_allclose(response, direct, rtol=0, atol=1 if kind == "saturate" else limits)
+
+
 def test_auto_has_the_same_meaning_where_it_takes_it():
     image, kernel = real_numbers(random_generator("meaning"), (1, 700, 900, 1), "f4"), gaussian(25)[None, ..., None]
     image[0, [100, 400, 650], [3, 500, 899]] = [[NAN], [INF], [1e38]]
@@ -211,6 +259,21 @@ def test_refusals_say_why(kernels, keywords, named):
     with pytest.raises(ValueError, match=rf"^method: 'separable' cannot.*{named}"):
         by_factors(images, kernels, out=out, **keywords)
     assert (out == 5).all()
+
+
+@for_each(("dtype", "share"), [("float32", 1), ("float32", 1e-4), ("float64", 1e-9)])
+def test_a_small_fourth_product_is_refused(dtype, share):
+    rng = random_generator("fourth", dtype, share)
+    kernel = products(rng, (1, 9, 8, 1), dtype, 3) + np.array(share, dtype) * products(rng, (1, 9, 8, 1), dtype)
+    with pytest.raises(ValueError, match="kernel 0 of 1"):
+        by_factors(np.ones((1, 20, 21, 1), dtype), kernel)
+
+
+def test_the_complex_kernel_that_is_refused_is_told():
+    kernels = mixed_products(random_generator("complex"), (5, 6, 7, 1), "complex64")
+    kernels[3] = np.exp(1j * np.outer(range(6), range(7)))[..., np.newaxis]
+    with pytest.raises(ValueError, match="kernel 3 of 5"):
+        by_factors(np.ones((1, 20, 21, 1), "c8"), kernels)
 
 
 def test_most_rows_are_taken():
