@@ -206,6 +206,16 @@ def test_auto_combines_it_with_all_else(kind):
     np.testing.assert_allclose(response, direct, rtol=0, atol=1 if kind == "saturate" else limits)
 
 
+@for_each("value", [NAN, INF, -INF, 1e-42])
+def test_auto_does_special_pixels_as_direct_for_every_kernel_of_a_bank(value):
+    image, kernels = mixed_bank(13, 2)
+    image[0, [0, 250, 499], [0, 300, 699]] = value
+    direct, response = (xcorr.correlate(image, kernels, method=method) for method in ("direct", "auto"))
+    finite = np.isfinite(direct)
+    np.testing.assert_array_equal(response[~finite], direct[~finite])
+    np.testing.assert_allclose(response[finite], direct[finite], rtol=0, atol=1e-2)
+
+
 def test_auto_has_the_same_meaning_where_it_takes_it():
     image, kernel = real_numbers(random_generator("meaning"), (1, 700, 900, 1), "f4"), gaussian(25)[None, ..., None]
     image[0, [100, 400, 650], [3, 500, 899]] = [[NAN], [INF], [1e38]]

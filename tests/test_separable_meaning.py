@@ -164,3 +164,9 @@ def test_kernels_of_zeros_give_zero():
     response = by_factors(images, kernels)
     assert not response[..., 1].any()
     assert_same_bits(response[..., ::2], by_factors(images, kernels[::2]))
+
+
+def test_a_bias_of_minus_zero_gives_the_bits_of_direct_for_zeros():
+    images, kernels, bias = np.zeros((1, 9, 40, 1), "f4"), np.ones((1, 3, 3, 1), "f4"), np.float32([-0.0])
+    expected = xcorr.correlate(images, kernels, bias=bias, method="direct")
+    assert_same_bits(by_factors(images, kernels, bias=bias), expected)
