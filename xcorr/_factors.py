@@ -4,6 +4,7 @@ A kernel (rows, columns, channels) is a matrix of its rows and all taps of a row
 vectors (Eckart and Young, 1936), of whole numbers others that are whole.
 """
 
+from math import frexp
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,13 +49,22 @@ def factors_of(taps: Array, summed: str, whole: bool) -> Factors | None:
     """
     wide = taps.astype(np.float64)
     largest = float(np.abs(wide).max(initial=0))
-    if not np.isfinite(largest) or not is_likely(wide, largest, LIKELY[summed]):
+    if not np.isfinite(largest):
         return None
-    if whole or (largest < EXACT[summed] and bool((wide == np.rint(wide)).all())):
-        found = whole_factors(taps, summed, MOST_RANK if whole else 1)
-        if whole or found is not None:
-            return found
-    return singular_factors(taps, wide, summed)
+    exponent = frexp(largest)[1]
+    with np.errstate(all="ignore"):
+        scaled = np.ldexp(wide, -exponent)
+        if not is_likely(scaled, 1.0, LIKELY[summed]):
+            return None
+        if whole or (largest < EXACT[summed] and bool((wide == np.rint(wide)).all())):
+            found = whole_factors(taps, summed, MOST_RANK if whole else 1)
+            if whole or found is not None:
+                return found
+        found = singular_factors(scaled, summed)
+    if found is None:
+        return None
+    half = exponent // 2  # either part of a product is in range
+    return Factors(np.ldexp(found.columns, half), np.ldexp(found.rows, exponent - half))
 
 
 def is_likely(taps: Array, largest: float, share: float) -> bool:
@@ -93,13 +103,13 @@ def leaves_nothing(left: Array, tolerance: float) -> bool:
     return bool(np.abs(left).max() <= tolerance)
 
 
-def singular_factors(taps: Array, wide: Array, summed: str) -> Factors | None:
-    """The fewest singular vectors that meet a matrix, each rounded to the type.
+def singular_factors(wide: Array, summed: str) -> Factors | None:
+    """The fewest singular vectors that meet a matrix of taps up to 1, each rounded to the type.
 
     Those of a matrix of float64 err by some of its units; least squares from what they miss make up for it.
     """
     left, values, right = np.linalg.svd(wide, full_matrices=False)
-    exact = taps.astype(np.longdouble if summed == "f8" else np.float64)
+    exact = wide.astype(np.longdouble if summed == "f8" else np.float64)
     most = np.finfo(summed).eps * float(np.sqrt((exact**2).sum()))
     for rank in range(1, min(MOST_RANK, len(values)) + 1):
         columns, rows = left[:, :rank].astype(exact.dtype), values[:rank, np.newaxis] * right[:rank].astype(exact.dtype)
@@ -107,10 +117,9 @@ def singular_factors(taps: Array, wide: Array, summed: str) -> Factors | None:
         columns = columns.astype(summed)
         for _ in range(2):
             rows += columns.T @ (exact - columns @ rows)
-        with np.errstate(over="ignore"):
-            rounded = rows.astype(summed)
+        rounded = rows.astype(summed)
         missed = exact - columns @ rounded.astype(exact.dtype)
-        if np.isfinite(rounded).all() and float(np.sqrt((missed**2).sum())) <= most:
+        if float(np.sqrt((missed**2).sum())) <= most:
             return Factors(np.ascontiguousarray(columns.T), rounded)
     return None
 

@@ -67,7 +67,7 @@ def correlate_floats(job: Job, result: Array, limits: Limits | None) -> bool:
 
 def correlate_normal_pixels(job: Any, result: Array, limits: Limits | None) -> bool:
     """All responses of floats of images whose pixels need no care; as `correlate_floats`."""
-    factors = separable.chosen_factors(job, result)
+    factors = separable.chosen_factors(job)
     if factors is not None:
         return separable.run_chosen(job, result, limits, factors, correlate_by_taps)
     return correlate_by_taps(job, result, limits)

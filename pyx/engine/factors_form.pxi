@@ -94,6 +94,9 @@ cdef class ByFactors(OverColumns):
         cdef const Axis* down = &self.engine.geometry.down
         return max(1, SPANS_OF_STRIP * effective(down) // down.stride)
 
+    cdef bint rows_follow_on(self):
+        return False
+
     cdef bint flattens(self):
         return False
 

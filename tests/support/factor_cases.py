@@ -122,10 +122,14 @@ def allowed_error(images, kernels, *, layout="NHWC", bias=None, dtype=None, conj
     """(8 + 2 sqrt(rows) + 2 sqrt(columns)) u |window| (sum of singular values) of each part, a bias as one more tap."""
     dtype = np.dtype(dtype or np.result_type(images, kernels))
     summed = np.promote_types(dtype, np.float32)
-    squares = np.abs(images.astype(np.complex128)) ** 2
-    words = {"layout": layout, "fill_value": abs(fill_value) ** 2, "method": "direct", **geometry}
-    norms = np.sqrt(xcorr.correlate(squares, np.ones(kernels.shape), **words))
-    sums, n_rows, n_columns = sums_of_singular_values(kernels, layout)
+    magnitudes, largest = np.abs(images.astype(np.complex128)), np.abs(kernels).max(initial=0).astype("f8") or 1
+    known = np.append(magnitudes, abs(fill_value))
+    brightest = known[np.isfinite(known)].max(initial=0) or 1  # whose square may be out of range
+    words = {"layout": layout, "fill_value": (abs(fill_value) / brightest) ** 2, "method": "direct", **geometry}
+    norms = np.sqrt(xcorr.correlate((magnitudes / brightest) ** 2, np.ones(kernels.shape), **words)) * brightest
+    sums, n_rows, n_columns = sums_of_singular_values(kernels / largest, layout)
+    with np.errstate(over="ignore"):
+        sums = sums * largest
     bias = np.abs(0 if bias is None else np.asarray(bias, np.complex128))
     if np.ndim(sums) and layout[1] == "C":
         sums, bias = (np.reshape(one, (*np.shape(one), *[1] * (len(layout) - 2))) for one in (sums, bias))

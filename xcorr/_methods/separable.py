@@ -168,7 +168,8 @@ def check_all(job: Job, found: Found) -> None:
             number = (group * job.bank.n_kernels + kernel) // job.plan.types.parts
             raise ValueError(
                 f"method: 'separable' cannot do this job, whose kernel {number} of {job.plan.geometry.n_kernels} is no "
-                f"sum of {MOST_RANK} products of a column and a row of taps; allowed is 'auto'"
+                f"sum of {MOST_RANK} products of a column and a row of taps, with {LONGEST_COLUMNS} taps in its columns; "
+                "allowed is 'auto'"
             )
 
 
@@ -256,9 +257,9 @@ def most_rank(plan: Any, other_cost: Callable[[str, Geometry, Types], float]) ->
     return max(ranks, default=0)
 
 
-def chosen_factors(job: Job, result: Any) -> Found | None:
+def chosen_factors(job: Job) -> Found | None:
     """(groups, kernels) of the `Factors` of kernels that are done by them; None where there is none."""
-    if not job.plan.most_rank or not isinstance(result, np.ndarray) or job.scaling is not None or job.tops is not None:
+    if not job.plan.most_rank or job.scaling is not None:
         return None
     chosen = chosen_of(job.plan, job.bank)
     return chosen if any(factors is not None for factors in chosen.flat) else None
@@ -285,7 +286,7 @@ def run_integers(job: Any, result: Any, bound: int, limits: Limits | None) -> bo
     Or where sums of rows of the type are not exact.
     """
     rank, summed = job.plan.most_rank, "f4" if bound <= EXACT_FLOAT32 else "f8"
-    if not rank or not isinstance(result, np.ndarray) or job.scaling is not None or job.tops is not None:
+    if not rank or job.scaling is not None:
         return None
     found = all_factors(job.bank, summed, True)
     if any(factors is None or factors.rank > rank for factors in found.flat) or not are_exact(job, summed, found):
