@@ -1,0 +1,530 @@
+"""Pieces: parts of a response, each made of the pixels that it reaches, with the bits of one call in memory.
+
+A part's plan is that of the whole image: its method, its quads, sections and areas lie where they do in one call. It is
+only told which pixels are at hand. All of this follows from sizes; nothing is read or written here.
+"""
+
+import copy
+from collections.abc import Callable
+from math import prod
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _dispatch, _peaks
+from xcorr._areas import Area, areas_of, reached
+from xcorr._arrays import in_order
+from xcorr._axes import Axis, Span
+from xcorr._bank import Bank
+from xcorr._correlator import KEPT, Correlator
+from xcorr._dtypes import EXACT_FLOAT64, check_element, largest_magnitude
+from xcorr._engine import fill_source_indices
+from xcorr._layouts import Layout, arranged
+from xcorr._masks import canonical, canonical_mask
+from xcorr._match import Matcher
+from xcorr._match_reduce import Taker, converted, largest_distance, taker_of
+from xcorr._matching import MatchPlan
+from xcorr._memory import empty
+from xcorr._methods import faint_doubles, faint_pixels, winograd
+from xcorr._methods.fft import fold_of_plan
+from xcorr._plan import Plan
+from xcorr._reading import axes_in
+from xcorr._reduce import reducer_at, results_of
+from xcorr._reduce_peaks import in_whole, shape_of_peaks
+from xcorr._reduction import Reduction
+from xcorr._run import run
+from xcorr._score import calls_of, score_call
+from xcorr._seen import Operand
+from xcorr._whole_numbers import WholeNumbers
+from xcorr.peaks import Peaks, no_peaks, record_type, search_words
+
+Array = npt.NDArray[Any]
+
+GAP = 64
+"""Pixels along an axis between two that are wanted, up to which those between are read with them; not tuned."""
+
+
+class Reads(NamedTuple):
+    """Pixels along one axis: those at some slices of an image, one after the other."""
+
+    slices: tuple[slice, ...]
+    places: npt.NDArray[np.intp] | None  # of each pixel of a piece among these; None where they are the piece
+    first: int  # pixel of the piece, counted from the image's; below 0 it is one of the boundary
+    length: int
+
+    @property
+    def n_read(self) -> int:
+        """Pixels that are read."""
+        return sum(part.stop - part.start for part in self.slices)
+
+
+class Result(NamedTuple):
+    """One array that is given back: its shape and type, and which of its axes is which."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    images: int  # -1 where there is no such axis
+    axes: tuple[int, ...]  # of rows and columns, -1 for one that it lacks; empty where it has neither
+
+
+def reads_along(length: int, begin: int, end: int, boundary: str) -> Reads:
+    """What is read of an axis for the pixels [begin, end), some of which may lie in the padding.
+
+    That of a constant stays padding. Other boundaries are looked up, and padding becomes pixels.
+    """
+    if boundary == "constant" or (begin >= 0 and end <= length):
+        first = min(max(begin, 0), length - 1)
+        last = max(min(end, length), first + 1)
+        return Reads((slice(first, last),), None, first, last - first)
+    sources = np.empty(end - begin, np.intp)
+    fill_source_indices(sources, begin, length, boundary)
+    wanted = np.unique(sources)
+    cuts = np.flatnonzero(np.diff(wanted) > GAP)
+    slices, places, before = [], np.empty_like(sources), 0
+    for first, last in zip(wanted[[0, *(cuts + 1)]].tolist(), wanted[[*cuts, -1]].tolist(), strict=True):
+        own = (sources >= first) & (sources <= last)
+        places[own] = sources[own] - first + before
+        slices.append(slice(first, last + 1))
+        before += last + 1 - first
+    return Reads(tuple(slices), places, begin, end - begin)
+
+
+def gathered(read: Callable[[tuple[slice, ...]], Array], reads: tuple[Reads, ...], axes: tuple[int, ...]) -> Array:
+    """A piece, of what `read` gives of slices along rows and columns, which lie at `axes` of it."""
+    down, across = reads
+    rows = [
+        np.concatenate(found, axis=axes[1]) if len(found) > 1 else found[0]
+        for found in ([read((row, column)) for column in across.slices] for row in down.slices)
+    ]
+    piece = np.concatenate(rows, axis=axes[0]) if len(rows) > 1 else rows[0]
+    for own, axis in zip(reads, axes, strict=True):
+        if own.places is not None:
+            piece = np.take(piece, own.places, axis=axis)
+    return piece
+
+
+def results_of_call(
+    layout: Layout, n_images: int, n_kernels: int, outputs: tuple[int, ...], dtype: Any, reduction: Any, peaks: Any
+) -> tuple[Result, ...]:
+    """The arrays that a call gives."""
+    images = 0 if layout.response[0] >= 0 else -1
+    if peaks is not None:
+        shape = shape_of_peaks(layout, n_kernels, peaks, n_images)
+        return (Result(shape, record_type(dtype, layout.n_axes), images, ()),)
+    if reduction is None:
+        shape = arranged((n_images, *outputs, n_kernels), layout.response)
+        return (Result(shape, dtype, layout.response[0], layout.response[1:-1]),)
+    axes = tuple(range(images + 1, images + 1 + layout.n_axes)) if reduction.over_kernels else ()
+    axes = (-1, *axes) if len(axes) == 1 else axes
+    return tuple(
+        Result(reduction.shape(name, n_images), reduction.dtype(name), images, axes) for name in reduction.names
+    )
+
+
+class Pieces:
+    """The way of one prepared object with images of one shape and type, piece by piece.
+
+    Parameters
+    ----------
+    prepared : a Correlator or a Matcher.
+    shape, dtype : of all images.
+    """
+
+    obstacle = ""
+    """What keeps an image from being cut, in words."""
+
+    axes_cut: tuple[Axis, ...]
+    reduction: Reduction | None
+    peaks: Peaks | None
+
+    def __init__(self, prepared: Any, shape: tuple[int, ...], layout: Layout, n_kernels: int, plan: Any) -> None:
+        self.prepared, self.shape, self.layout, self.n_kernels = prepared, shape, layout, n_kernels
+        self.outputs, self.response, self.reduction, self.peaks = plan
+        self.images_axis, self.axes = layout.images[0], layout.images[1:-1]
+        self.n_images = shape[self.images_axis] if self.images_axis >= 0 else 1
+        self.results = results_of_call(
+            layout, self.n_images, n_kernels, self.outputs, self.response, self.reduction, self.peaks
+        )
+        self.alone = self.reduction is None or self.reduction.alone
+
+    # --- whole images -------------------------------------------------------------------------------------------------
+
+    def respond_images(self, images: Array, first: int, workers: Any) -> list[Array]:
+        """What images from `first` on give."""
+        found = some_of(self.prepared, self.shape, self.layout, first, first + self.counted(images))(
+            images, workers=workers
+        )
+        return [found] if self.alone else list(found)
+
+    def counted(self, images: Array) -> int:
+        """How many images an array has."""
+        return int(images.shape[self.images_axis]) if self.images_axis >= 0 else 1
+
+    # --- parts of images ----------------------------------------------------------------------------------------------
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of responses that cost least to be cut at multiples of."""
+        return 1, 1
+
+    def ends(self, area: Span) -> tuple[tuple[int, int], ...]:
+        """The first padded pixel that a part reaches along each axis, and the end of them."""
+        raise NotImplementedError
+
+    def boundary(self) -> tuple[str, ...]:
+        """The word of each axis."""
+        raise NotImplementedError
+
+    def reads(self, area: Span) -> tuple[Reads, ...]:
+        """What is read for the part of the response at an area, counted from the first response that is wanted."""
+        return tuple(
+            reads_along(axis.length, *ends, word)
+            for axis, ends, word in zip(self.axes_cut, self.ends(area), self.boundary(), strict=True)
+        )
+
+    def respond(self, pixels: Array, area: Span, workers: Any, largest: float | None = None) -> Array:
+        """The responses (images, rows, columns, kernels) at an area, of a piece of some images."""
+        raise NotImplementedError
+
+    def taker(self, n_images: int, reduction: Reduction) -> Taker:
+        """What takes responses and reduces them."""
+        raise NotImplementedError
+
+    def reduce_kernels(self, responses: Array, area: Span) -> list[Array]:
+        """What responses (images, rows, columns, kernels) at an area are reduced to, over kernels."""
+        assert self.reduction is not None
+        outputs = area[0][1], area[1][1]
+        taker = self.taker(len(responses), self.reduction._replace(outputs=outputs))
+        taker.take(np.moveaxis(responses, 3, 1), 0, 0, 0, 0)
+        return [
+            np.asarray(found).reshape(len(responses), *outputs) for found in results_of(taker.kept, taker.reduction)
+        ]
+
+    def looks(self) -> tuple[bool, bool]:
+        """Whether bits depend on any subnormal pixel of an image, and on its largest magnitude then."""
+        return False, False
+
+
+def some_of(prepared: Any, shape: tuple[int, ...], layout: Layout, first: int, end: int) -> Any:
+    """The prepared object for images [first, end) alone, where each has its own kernels or mask."""
+    is_matcher = isinstance(prepared, Matcher)
+    settings = prepared._scoring.settings if is_matcher else prepared._settings
+    own, several = {}, layout.images[0] >= 0 and (first, end) != (0, shape[0])
+    names = ("_templates", "_template_mask") if is_matcher else ("_kernels",)
+    for name in names if several and settings.pairwise else ():
+        operand = getattr(prepared, name)
+        if operand is not None and len(operand) == shape[0] and not is_shared(operand, prepared, name, layout):
+            own[name] = operand[first:end]
+    mask: Any = None if is_matcher else prepared._mask
+    seen = canonical_mask(mask, "mask", shape, layout.images, "images") if isinstance(mask, np.ndarray) else ()
+    if several and len(seen) > 1:
+        own["_mask"] = mask[first:end]
+    if not own:
+        return prepared
+    found = copy.copy(prepared)
+    found.__dict__.update(own)
+    if is_matcher:
+        found._forget()
+    else:
+        found.__dict__.update({name: {} for name in KEPT})
+    return found
+
+
+def is_shared(operand: Array, prepared: Any, name: str, layout: Layout) -> bool:
+    """Whether a template mask is that of all images, as `Banks.read` has it."""
+    if name != "_template_mask":
+        return False
+    own = operand.ndim > 2 and operand.ndim >= prepared._templates.ndim - ("C" in layout.word)
+    return not own
+
+
+class Whole(Pieces):
+    """Images that are not cut."""
+
+
+class OfPlan(Pieces):
+    """Responses of a bank to images with one or two spatial axes, of which all is seen."""
+
+    def __init__(self, prepared: Correlator, shape: tuple[int, ...], plan: Plan, bank: Bank) -> None:
+        self.plan, self.bank = plan, bank
+        outputs = tuple(count for _, count in plan.area)
+        super().__init__(
+            prepared,
+            shape,
+            plan.layout,
+            plan.geometry.n_kernels,
+            (outputs, plan.types.response, plan.reduction, plan.peaks),
+        )
+        self.axes_cut = plan.geometry.axes
+        if 0 in outputs or plan.method != "fft":
+            return
+        if fold_of_plan(plan) is not None or plan.sizes.n_stretches:
+            self.obstacle = "its lines are folded as a whole by method 'fft'"
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        if self.plan.method == "winograd":
+            side = winograd.quad_side(self.plan.geometry)
+            down, across = self.plan.geometry.axes
+            return side * down.dilation, side * across.dilation
+        if self.plan.method == "fft":
+            (rows, columns), (_, n_across) = self.valid(), self.n_sections()
+            if n_across % 2:
+                return 2 * rows, self.plan.geometry.outputs[1]
+            return rows, 2 * columns
+        return 1, 1
+
+    def valid(self) -> tuple[int, int]:
+        """Rows and columns of the responses of a section, which are a stride apart."""
+        section, (down, across) = self.plan.section[0], self.plan.geometry.axes
+        return max(1, section.valid_rows // down.stride), max(1, section.valid_columns // across.stride)
+
+    def n_sections(self) -> tuple[int, int]:
+        """Sections down and across an image."""
+        section, (down, across) = self.plan.section[0], self.plan.geometry.grid.axes
+        return -(-down.span // section.valid_rows), -(-across.span // section.valid_columns)
+
+    def ends(self, area: Span) -> tuple[tuple[int, int], ...]:
+        plan = self.plan.part(area, None)
+        if plan.method == "fft":
+            return self.ends_of_sections(plan)
+        axes = plan.geometry.axes
+        if plan.method == "winograd":
+            side = winograd.quad_side(plan.geometry)
+            axes, _ = plan.geometry.within((side * axes[0].dilation, side * axes[1].dilation))
+        return tuple((-axis.before, -axis.before + axis.reached) for axis in axes)
+
+    def ends_of_sections(self, plan: Plan) -> tuple[tuple[int, int], ...]:
+        """The ends of the pairs of sections that have a response of a part: both sections of a pair decide its bits."""
+        section, (n_down, n_across) = plan.section[0], self.n_sections()
+        wanted = []
+        for own, whole, valid in zip(
+            plan.geometry.axes, plan.geometry.whole, (section.valid_rows, section.valid_columns), strict=True
+        ):
+            first = whole.before - own.before
+            wanted.append((first // valid, (first + own.span - 1) // valid))
+        (top, bottom), (left, right) = wanted
+        chosen: set[tuple[int, int]] = set()
+        for row in range(top, bottom + 1):
+            begin, end = (row * n_across + left) // 2 * 2, (row * n_across + right) | 1
+            chosen.update(divmod(index, n_across) for index in (begin, begin + 1, end - 1, end))
+        found = []
+        for number, (length, valid, count) in enumerate(
+            ((section.height, section.valid_rows, n_down), (section.width, section.valid_columns, n_across))
+        ):
+            indices = [place[number] for place in chosen if place[0] < n_down]
+            axis = plan.geometry.whole[number]
+            first, last = min(indices) * valid, min(max(indices), count - 1) * valid + length
+            found.append((first - axis.before, min(last, axis.reached) - axis.before))
+        return tuple(found)
+
+    def boundary(self) -> tuple[str, ...]:
+        return self.plan.settings.boundary
+
+    def respond(self, pixels: Array, area: Span, workers: Any, largest: float | None = None) -> Array:
+        down, across = self.reads(area)
+        plan = self.plan.part(area, ((down.first, down.length), (across.first, across.length)), largest)
+        found = run(plan, self.bank, pixels, self.prepared._fill_value, None, workers)
+        return in_order(found, plan.layout.response)
+
+    def taker(self, n_images: int, reduction: Reduction) -> Taker:
+        level, types = _dispatch.current(), self.plan.types
+        kept: Any = None
+        if types.exact:
+            reach, bias = self.bank.reach
+            if largest_magnitude(types.images) * reach + bias > EXACT_FLOAT64:
+                kept = WholeNumbers(reduction, n_images)
+        return Taker(reduction, kept or reducer_at(level, reduction, n_images), Lock(), level)
+
+    def looks(self) -> tuple[bool, bool]:
+        plan = self.plan
+        as_summed = plan.types.images.newbyteorder("=") == np.dtype(plan.types.summed) if plan.types.summed else False
+        if plan.method not in faint_pixels.METHODS or not as_summed or not _dispatch.subnormals_are_slow():
+            return False, False
+        of_doubles = plan.types.summed == "f8"
+        return not of_doubles or faint_doubles.is_copied(plan), of_doubles
+
+
+class OfMatch(Pieces):
+    """Scores of templates in images with one or two spatial axes."""
+
+    def __init__(self, prepared: Matcher, shape: tuple[int, ...], plan: MatchPlan, dtype: np.dtype[Any]) -> None:
+        self.plan, self.dtype = plan, dtype
+        super().__init__(
+            prepared, shape, plan.layout, plan.n_responses, (plan.roi.counts, plan.response, plan.reduction, plan.peaks)
+        )
+        self.axes_cut, self.areas = plan.geometry.axes, areas_of(plan.geometry, plan.unseen_padding)
+        self.banks = prepared._bank_of(plan)
+        self.fill = plan.fill_of(dtype)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        first = self.areas[0].counts
+        return first if self.plan.roi.first == (0, 0) else (1, 1)
+
+    def ends(self, area: Span) -> tuple[tuple[int, int], ...]:
+        roi, boundary = self.plan.roi, self.plan.settings.boundary
+        (top, n_rows), (left, n_columns) = area
+        wanted = Area((roi.first[0] + top, roi.first[1] + left), (n_rows, n_columns))
+        boxes = [reached(self.axes_cut, own, boundary).box for own in self.areas if min(own.within(wanted).counts) > 0]
+        return tuple((min(box[axis].start for box in boxes), max(box[axis].stop for box in boxes)) for axis in range(2))
+
+    def boundary(self) -> tuple[str, ...]:
+        return "constant", "constant"  # areas have boxes of pixels, which are looked up there
+
+    def respond(self, pixels: Array, area: Span, workers: Any, largest: float | None = None) -> Array:
+        plan, n_images = copy.copy(self.plan), self.counted(pixels)
+        (top, n_rows), (left, n_columns) = area
+        plan.roi = Area((plan.roi.first[0] + top, plan.roi.first[1] + left), (n_rows, n_columns))
+        plan.sizes = (1, n_rows, n_columns, plan.n_responses)
+        scores: Array = empty(plan.response_shape(n_images), plan.scored)
+        origin = tuple(own.first for own in self.reads(area))
+        for some, own, call in calls_of(plan, self.banks, pixels, None, self.fill, workers):
+            place = canonical(scores, plan.layout.response)[some, own]
+            at_hand: Any = AtHand(call.pixels, origin)
+            score_call(call._replace(pixels=at_hand, out=place))
+        return in_order(converted(scores, plan.response), plan.layout.response)
+
+    def taker(self, n_images: int, reduction: Reduction) -> Taker:
+        largest = largest_distance(self.plan, self.dtype, self.banks.operands[0].dtype)
+        return taker_of(self.plan, reduction, _dispatch.current(), n_images, largest)
+
+
+class AtHand:
+    """The pixels (images, channels, rows, columns) at hand, taken by their places in the whole image."""
+
+    def __init__(self, pixels: Array, origin: tuple[int, ...]) -> None:
+        self.pixels, self.origin = pixels, origin
+        self.shape, self.dtype = pixels.shape, pixels.dtype
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, index: Any) -> Any:
+        if not isinstance(index, tuple):
+            return AtHand(self.pixels[index], self.origin)
+        rows, columns = (
+            slice(own.start - first, own.stop - first) for own, first in zip(index[2:], self.origin, strict=True)
+        )
+        return self.pixels[(*index[:2], rows, columns)]
+
+
+def pieces_of(prepared: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pieces:
+    """The way of a prepared object with images of this shape and type; all errors that a call would raise for them."""
+    check_element("images", dtype)
+    images: Any = Operand(shape, dtype)
+    if isinstance(prepared, Matcher):
+        return pieces_of_matcher(prepared, images)
+    if not isinstance(prepared, Correlator):
+        raise TypeError(f"prepared: got {type(prepared).__name__}; allowed are a Correlator and a Matcher")
+    settings, level = prepared._settings, _dispatch.current()
+    if axes_in(settings.layout) == 3:
+        volumes = prepared._volume_bank(level).plan(images, prepared._mask)
+        return of_volumes(prepared, shape, volumes, volumes.types.response)
+    if prepared._mask is not None or settings.normalize:
+        seen, _ = prepared._seen_bank(level).plan(images, prepared._mask)
+        found: Pieces = Whole(prepared, shape, seen.sums.layout, seen.sums.geometry.n_kernels, (
+            tuple(count for _, count in seen.sums.area),
+            seen.types.response, seen.reduction, seen.peaks,
+        ))  # fmt: skip
+        found.obstacle = "it has a mask, or is normalized"
+        return found
+    if settings.pairwise:
+        plan = prepared._pairs_of((level, shape, dtype), images).plan
+        found = Whole(prepared, shape, plan.layout, plan.geometry.n_kernels, (
+            tuple(count for _, count in plan.area),
+            plan.types.response, plan.reduction, plan.peaks,
+        ))  # fmt: skip
+        found.obstacle = "each image has its own kernels"
+        return found
+    return OfPlan(prepared, shape, *prepared._prepare(images))
+
+
+def pieces_of_matcher(prepared: Matcher, images: Any) -> Pieces:
+    """The same of templates."""
+    if axes_in(prepared._scoring.settings.layout) == 3:
+        volumes = prepared._volume_match().plan(images, None)
+        return of_volumes(prepared, images.shape, volumes, volumes.plan.response)
+    plan = prepared._plan(images)
+    plain = prepared._plain(plan)
+    if plain is not None:
+        return pieces_of(plain, images.shape, images.dtype)
+    found = OfMatch(prepared, images.shape, plan, images.dtype)
+    if prepared._scoring.settings.pairwise:
+        found.obstacle = "each image has its own templates"
+    return found
+
+
+def of_volumes(prepared: Any, shape: tuple[int, ...], volumes: Any, response: np.dtype[Any]) -> Pieces:
+    """Volumes, which are not cut."""
+    sizes = volumes.sizes
+    found = Whole(prepared, shape, sizes.layout, sizes.geometry.n_kernels, (
+        sizes.outputs, response, volumes.reduction, volumes.peaks,
+    ))  # fmt: skip
+    found.obstacle = "it is a volume"
+    return found
+
+
+class Keeper:
+    """What is kept of some images' responses over positions, part by part, until all of them are there."""
+
+    def __init__(self, pieces: Pieces, n_images: int) -> None:
+        self.pieces, self.n_images = pieces, n_images
+        counts = pieces.outputs
+        if pieces.peaks is None:
+            assert pieces.reduction is not None
+            self.taker = pieces.taker(n_images, pieces.reduction)
+            return
+        peaks, n_kernels = pieces.peaks, pieces.n_kernels
+        n_axes = pieces.layout.n_axes
+        self.is_possible, words = search_words(peaks, pieces.response, max(counts), n_axes)
+        size = 1, *counts, n_kernels
+        self.finders = [_peaks.Finder(size, pieces.response, peaks.k, *words) for _ in range(n_images)]
+
+    def take(self, responses: Array, area: Span, first: int, end: int) -> None:
+        """Takes responses (images, rows, columns, kernels) at an area; of peaks rows [first, end), whole ones."""
+        (top, _), (left, _) = area
+        if self.pieces.peaks is None:
+            self.taker.take(np.moveaxis(responses, 3, 1), 0, 0, top, left)
+            return
+        for finder, own in zip(self.finders, responses, strict=True):
+            finder.take(own[np.newaxis], top, first, end)
+
+    def results(self) -> list[Array]:
+        """What the responses are reduced to, of each image."""
+        pieces = self.pieces
+        shapes = [self.own_shape(result) for result in pieces.results]
+        if pieces.peaks is None:
+            assert pieces.reduction is not None
+            found = results_of(self.taker.kept, pieces.reduction)
+            return [np.asarray(own).reshape(shape) for own, shape in zip(found, shapes, strict=True)]
+        found_peaks = no_peaks(shapes[0], pieces.response, pieces.layout.n_axes)
+        if self.is_possible:
+            records = found_peaks.reshape(self.n_images, -1, pieces.peaks.k)
+            for finder, own in zip(self.finders, records, strict=True):
+                finder.write(own)
+            in_whole(found_peaks, self.wanted())
+        return [found_peaks]
+
+    def own_shape(self, result: Result) -> tuple[int, ...]:
+        """The shape of so many images' result."""
+        return result.shape if result.images < 0 else (self.n_images, *result.shape[1:])
+
+    def wanted(self) -> list[tuple[int, int]]:
+        """The rows and columns of the whole response that are wanted."""
+        plan: Any = self.pieces.plan  # type: ignore[attr-defined] # images are cut, so that there is one
+        return list(plan.area) if isinstance(plan, Plan) else list(zip(*plan.roi, strict=True))
+
+
+def bytes_of(pieces: Pieces, area: Span, itemsize: int) -> tuple[int, int]:
+    """The bytes of one image's pixels that are there for a part, read and gathered, and of its responses."""
+    reads = pieces.reads(area)
+    channels = prod(pieces.shape[axis] for axis in range(len(pieces.shape))
+                    if axis not in (pieces.images_axis, *pieces.axes))  # fmt: skip
+    pixels = prod(own.n_read for own in reads)
+    if any(own.places is not None for own in reads):
+        pixels += prod(own.length for own in reads)
+    responses = area[0][1] * area[1][1] * pieces.n_kernels * pieces.response.itemsize
+    return pixels * channels * itemsize, responses
