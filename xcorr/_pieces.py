@@ -197,7 +197,7 @@ class Pieces:
         assert self.reduction is not None
         outputs = area[0][1], area[1][1]
         taker = self.taker(len(responses), self.reduction._replace(outputs=outputs))
-        taker.take(np.moveaxis(responses, 3, 1), 0, 0, 0, 0)
+        taker.take(taken(responses), 0, 0, 0, 0)
         return [
             np.asarray(found).reshape(len(responses), *outputs) for found in results_of(taker.kept, taker.reduction)
         ]
@@ -205,6 +205,13 @@ class Pieces:
     def looks(self) -> tuple[bool, bool]:
         """Whether bits depend on any subnormal pixel of an image, and on its largest magnitude then."""
         return False, False
+
+
+def taken(responses: Array) -> Array:
+    """Responses (images, rows, columns, kernels) as a taker has them, of a type that sums are in."""
+    found = responses.astype(np.float32) if responses.dtype.char == "e" else responses
+    found = np.moveaxis(found, 3, 1)
+    return np.array(found, order="C") if found.shape[3] == 1 else found  # a lone column's pitch is that of a run
 
 
 def some_of(prepared: Any, shape: tuple[int, ...], layout: Layout, first: int, end: int) -> Any:
@@ -487,7 +494,7 @@ class Keeper:
         """Takes responses (images, rows, columns, kernels) at an area; of peaks rows [first, end), whole ones."""
         (top, _), (left, _) = area
         if self.pieces.peaks is None:
-            self.taker.take(np.moveaxis(responses, 3, 1), 0, 0, top, left)
+            self.taker.take(taken(responses), 0, 0, top, left)
             return
         for finder, own in zip(self.finders, responses, strict=True):
             finder.take(own[np.newaxis], top, first, end)
