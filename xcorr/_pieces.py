@@ -225,9 +225,9 @@ def some_of(prepared: Any, shape: tuple[int, ...], layout: Layout, first: int, e
         if operand is not None and len(operand) == shape[0] and not is_shared(operand, prepared, name, layout):
             own[name] = operand[first:end]
     mask: Any = None if is_matcher else prepared._mask
-    seen = canonical_mask(mask, "mask", shape, layout.images, "images") if isinstance(mask, np.ndarray) else ()
-    if several and len(seen) > 1:
-        own["_mask"] = mask[first:end]
+    if several and isinstance(mask, np.ndarray):
+        seen = canonical_mask(mask, "mask", shape, layout.images, "images")
+        own["_mask"] = mask[first:end] if len(seen) > 1 else of_any(mask, shape, layout)
     if not own:
         return prepared
     found = copy.copy(prepared)
@@ -237,6 +237,15 @@ def some_of(prepared: Any, shape: tuple[int, ...], layout: Layout, first: int, e
     else:
         found.__dict__.update({name: {} for name in KEPT})
     return found
+
+
+def of_any(mask: Array, shape: tuple[int, ...], layout: Layout) -> Array:
+    """A mask of all images with an axis for them, so that no other of its axes is taken for it."""
+    try:
+        canonical_mask(mask[np.newaxis], "mask", shape, layout.images, "images")
+    except ValueError:
+        return mask  # it has one
+    return mask[np.newaxis]
 
 
 def is_shared(operand: Array, prepared: Any, name: str, layout: Layout) -> bool:
@@ -346,8 +355,8 @@ class OfPlan(Pieces):
         return Taker(reduction, kept or reducer_at(level, reduction, n_images), Lock(), level)
 
     def looks(self) -> tuple[bool, bool]:
-        plan = self.plan
-        as_summed = plan.types.images.newbyteorder("=") == np.dtype(plan.types.summed) if plan.types.summed else False
+        plan, part = self.plan, np.empty(0, self.plan.types.images.newbyteorder("=")).real.dtype
+        as_summed = part == np.dtype(plan.types.summed)
         if plan.method not in faint_pixels.METHODS or not as_summed or not _dispatch.subnormals_are_slow():
             return False, False
         of_doubles = plan.types.summed == "f8"
@@ -452,7 +461,7 @@ def pieces_of(prepared: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pi
 def pieces_of_matcher(prepared: Matcher, images: Any) -> Pieces:
     """The same of templates."""
     if axes_in(prepared._scoring.settings.layout) == 3:
-        volumes = prepared._volume_match().plan(images, None)
+        volumes = prepared._volume_match().plan(np.broadcast_to(np.empty((), images.dtype), images.shape), None)
         return of_volumes(prepared, images.shape, volumes, volumes.plan.response)
     plan = prepared._plan(images)
     plain = prepared._plain(plan)
