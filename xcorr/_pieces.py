@@ -151,11 +151,13 @@ class Pieces:
 
     # --- whole images -------------------------------------------------------------------------------------------------
 
-    def respond_images(self, images: Array, first: int, workers: Any) -> list[Array]:
-        """What images from `first` on give."""
-        found = some_of(self.prepared, self.shape, self.layout, first, first + self.counted(images))(
-            images, workers=workers
-        )
+    def respond_images(
+        self, images: Array, first: int, workers: Any, targets: list[Array] | None = None
+    ) -> list[Array]:
+        """What images from `first` on give, in the targets if there are any."""
+        own = some_of(self.prepared, self.shape, self.layout, first, first + self.counted(images))
+        out = None if targets is None else targets[0] if self.alone else tuple(targets)
+        found = own(images, out=out, workers=workers)
         return [found] if self.alone else list(found)
 
     def counted(self, images: Array) -> int:

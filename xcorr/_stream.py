@@ -134,7 +134,7 @@ def stream(
     if out is None:
         outs = [np.empty(result.shape, result.dtype) for result in pieces.results]
     with telling(progress) as tell:
-        Stream(prepared, pieces, images, dtype, outs, way, workers, tell).run()
+        Stream(prepared, pieces, images, dtype, outs, way, workers, tell, out is None).run()
     if out is not None:
         return out
     return outs[0] if pieces.alone else tuple(outs)
@@ -202,9 +202,10 @@ class Stream:
         way: Cut,
         workers: Any,
         tell: Progress | None,
+        owns: bool,
     ) -> None:
         self.pieces, self.images, self.dtype, self.outs = pieces, images, dtype, outs
-        self.workers, self.tell = workers, tell
+        self.workers, self.tell, self.owns = workers, tell, owns  # the results, which nobody sees before all are there
         self.entries: list[list[Block]] = []
         for block in way.blocks:
             if keeps(pieces) and block.area is not None and self.entries and self.entries[-1][0].first == block.first:
@@ -365,10 +366,11 @@ class Stream:
             if loaded is None:
                 return
             entry, block, pixels, largest = loaded
+            values: list[Array] | None
             del loaded
             try:
                 if block.area is None:
-                    values: list[Array] | None = self.pieces.respond_images(pixels, block.first, self.workers)
+                    values = self.whole(entry, block, pixels)
                 else:
                     if keeps(self.pieces) and keeper is None:
                         keeper = Keeper(self.pieces, block.end - block.first)
@@ -389,6 +391,13 @@ class Stream:
             self.check()
             with contextlib.suppress(Empty):
                 return self.loaded.get(timeout=LOOK)
+
+    def whole(self, entry: int, block: Block, pixels: Array) -> list[Array]:
+        """What whole images give; where it belongs if these are arrays of the stream's own."""
+        targets = None
+        if self.owns:
+            targets = [out[place] for out, place in zip(self.outs, self.places(entry), strict=True)]
+        return self.pieces.respond_images(pixels, block.first, self.workers, targets)
 
     def of_part(self, block: Block, pixels: Array, largest: float | None, keeper: Keeper | None) -> list[Array] | None:
         """What the responses of a part are written as; None where they are kept."""
@@ -414,8 +423,10 @@ class Stream:
                 return
             entry, values = found
             if values is not None:
+                is_there = self.owns and self.entries[entry][0].area is None
                 for index, (out, place) in enumerate(zip(self.outs, self.places(entry), strict=True)):
-                    write(out, place, values[index])
+                    if not is_there:
+                        write(out, place, values[index])
                 if self.journal is not None:
                     self.journal.note(entry, check_sum(values))
                 self.written += float(self.shares[entry])
