@@ -18,19 +18,19 @@ HALO = 2
 
 
 class Block(NamedTuple):
-    """Some whole images, or a part of the responses of some; of peaks it is looked at rows [first, end) of it."""
+    """Some whole images, or a part of the responses of some."""
 
     first: int
     end: int
     area: Span | None = None
-    rows: tuple[int, int] = (0, 0)
 
 
 class Cut(NamedTuple):
-    """All blocks, in their order, and how many of them may be there at once."""
+    """All blocks, in their order, how many of them may be there at once, and the bytes that each may have."""
 
     blocks: list[Block]
     at_once: int
+    block_bytes: int
 
 
 def cut(
@@ -56,12 +56,12 @@ def cut(
             if parts is not None:
                 step = together if fits(pieces, parts, together, itemsize, budget) else 1
                 images = [(first, min(first + step, pieces.n_images)) for first in range(0, pieces.n_images, step)]
-                return Cut([Block(*some, *part) for some in images for part in parts], at_once)
+                return Cut([Block(*some, part) for some in images for part in parts], at_once, budget)
         if count >= 1 or pieces.n_images == 0:
             several = max(-(-pieces.n_images // LEAST_BLOCKS), LEAST_BYTES // max(1, of_image), 1)
             count = aligned(min(count, max(several, unit)), unit, chunk_length(of_source, pieces.images_axis))
             ends = range(0, pieces.n_images, count)
-            return Cut([Block(first, min(first + count, pieces.n_images)) for first in ends], at_once)
+            return Cut([Block(first, min(first + count, pieces.n_images)) for first in ends], at_once, budget)
     raise too_small(pieces, itemsize, of_image, max_bytes)
 
 
@@ -95,7 +95,7 @@ def aligned(count: int, sink: int, source: int) -> int:
 
 def parts_of(
     pieces: Pieces, n_images: int, itemsize: int, budget: int, chunks: Sequence[int] | None
-) -> list[tuple[Span, tuple[int, int]]] | None:
+) -> list[Span] | None:
     """The parts of some images together, the largest ones that have room; None where none has.
 
     They are whole rows where few pixels are read twice then, and whole chunks or sections where these have room.
@@ -142,25 +142,33 @@ def most_rows(pieces: Pieces, n_images: int, itemsize: int, budget: int, unit: i
     return int(min(low * unit, n_rows))
 
 
-def samples(pieces: Pieces, parts: list[tuple[Span, tuple[int, int]]]) -> list[tuple[Span, tuple[int, int]]]:
+def samples(pieces: Pieces, parts: list[Span]) -> list[Span]:
     """Parts of which one needs most: those at edges, and some between."""
     return parts if len(parts) <= 64 else [*parts[:24], *parts[24 : -24 : len(parts) // 16], *parts[-24:]]
 
 
-def fits(pieces: Pieces, parts: list[tuple[Span, tuple[int, int]]], n_images: int, itemsize: int, budget: int) -> bool:
+def fits(pieces: Pieces, parts: list[Span], n_images: int, itemsize: int, budget: int) -> bool:
     """Whether all parts of so many images have room."""
-    return all(n_images * sum(bytes_of(pieces, area, itemsize)) <= budget for area, _ in parts)
+    return all(n_images * sum(bytes_of(pieces, area, itemsize)) <= budget for area in parts)
 
 
-def spans(pieces: Pieces, rows: int, width: int) -> list[tuple[Span, tuple[int, int]]]:
-    """Parts of so many rows and columns; of peaks with a row more on each side, which is looked at beside them."""
-    n_rows, n_columns = pieces.outputs
-    found: list[tuple[Span, tuple[int, int]]] = []
-    for row in range(0, n_rows, rows):
-        end = min(row + rows, n_rows)
-        top, bottom = (max(0, row - 1), min(end + 1, n_rows)) if pieces.peaks is not None else (row, end)
-        for column in range(0, n_columns, width):
-            found.append((((top, bottom - top), (column, min(width, n_columns - column))), (row, end)))
+def spans(pieces: Pieces, rows: int, width: int) -> list[Span]:
+    """Parts of so many rows and columns, or of fewer that end where it costs least to cut."""
+    along = [
+        stretches(count, most, edges)
+        for count, most, edges in zip(pieces.outputs, (rows, width), pieces.edges, strict=True)
+    ]
+    return [(row, column) for row in along[0] for column in along[1]]
+
+
+def stretches(count: int, most: int, edges: list[int]) -> list[tuple[int, int]]:
+    """The first and the number of responses of each part of an axis."""
+    found, first = [], 0
+    while first < count:
+        ends = [end for end in edges if first < end <= min(first + most, count)]
+        end = ends[-1] if ends else min(first + most, count)
+        found.append((first, end - first))
+        first = end
     return found
 
 
@@ -170,7 +178,7 @@ def too_small(pieces: Pieces, itemsize: int, of_image: int, max_bytes: int) -> M
     if can_be_cut(pieces):
         width = pieces.outputs[1] if pieces.peaks is not None else 1
         least, why = (
-            max(sum(bytes_of(pieces, area, itemsize)) for area, _ in samples(pieces, spans(pieces, 1, width))),
+            max(sum(bytes_of(pieces, area, itemsize)) for area in samples(pieces, spans(pieces, 1, width))),
             ("the pixels and the responses of its smallest part"),
         )
     elif not pieces.obstacle:

@@ -171,6 +171,11 @@ class Pieces:
         """Rows and columns of responses that cost least to be cut at multiples of."""
         return 1, 1
 
+    @property
+    def edges(self) -> tuple[list[int], list[int]]:
+        """Rows and columns of responses where it costs least to cut, if these are no multiples."""
+        return [], []
+
     def ends(self, area: Span) -> tuple[tuple[int, int], ...]:
         """The first padded pixel that a part reaches along each axis, and the end of them."""
         raise NotImplementedError
@@ -378,9 +383,12 @@ class OfMatch(Pieces):
         self.fill = plan.fill_of(dtype)
 
     @property
-    def grid(self) -> tuple[int, int]:
-        first = self.areas[0].counts
-        return first if self.plan.roi.first == (0, 0) else (1, 1)
+    def edges(self) -> tuple[list[int], list[int]]:
+        rows, columns = (
+            sorted({own.first[axis] + own.counts[axis] - self.plan.roi.first[axis] for own in self.areas})
+            for axis in range(2)
+        )
+        return rows, columns
 
     def ends(self, area: Span) -> tuple[tuple[int, int], ...]:
         roi, boundary = self.plan.roi, self.plan.settings.boundary
@@ -500,15 +508,22 @@ class Keeper:
         self.is_possible, words = search_words(peaks, pieces.response, max(counts), n_axes)
         size = 1, *counts, n_kernels
         self.finders = [_peaks.Finder(size, pieces.response, peaks.k, *words) for _ in range(n_images)]
+        self.looked, self.last_rows = 0, np.empty((n_images, 0, counts[1], n_kernels), pieces.response)
 
-    def take(self, responses: Array, area: Span, first: int, end: int) -> None:
-        """Takes responses (images, rows, columns, kernels) at an area; of peaks rows [first, end), whole ones."""
+    def take(self, responses: Array, area: Span) -> None:
+        """Takes responses (images, rows, columns, kernels) at an area; where peaks are wanted whole rows in order.
+
+        The last two rows stay there for the next ones: a row is looked at beside the one above and the one below.
+        """
         (top, _), (left, _) = area
         if self.pieces.peaks is None:
             self.taker.take(taken(responses), 0, 0, top, left)
             return
-        for finder, own in zip(self.finders, responses, strict=True):
-            finder.take(own[np.newaxis], top, first, end)
+        rows, n_rows, end = np.concatenate((self.last_rows, responses), axis=1), self.pieces.outputs[0], sum(area[0])
+        last = end if end == n_rows else end - 1
+        for finder, own in zip(self.finders, rows, strict=True):
+            finder.take(own[np.newaxis], top - self.last_rows.shape[1], self.looked, last)
+        self.looked, self.last_rows = last, rows[:, -2:].copy()
 
     def results(self) -> list[Array]:
         """What the responses are reduced to, of each image."""

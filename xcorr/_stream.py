@@ -42,6 +42,12 @@ Progress = Callable[[int, int], object]
 LOOK = 0.05
 """Seconds between two looks of a thread that waits for another one."""
 
+SCANNED = 2**22
+"""Bytes of an image that are looked through at once for subnormal pixels."""
+
+PATIENCE = 0.1
+"""Seconds that a reader is waited for when a signal came: a slow one ends by itself."""
+
 
 def stream(
     prepared: Correlator | Matcher,
@@ -216,7 +222,7 @@ class Stream:
         self.shares = np.array([share_of(pieces, blocks) for blocks in self.entries]) if self.entries else np.zeros(0)
         self.stopped, self.errors = Event(), SimpleQueue[BaseException]()
         self.loaded, self.values = SimpleQueue[Loaded | None](), SimpleQueue[Any]()
-        self.room = Semaphore(way.at_once)
+        self.room, self.block_bytes = Semaphore(way.at_once), way.block_bytes
         self.written, self.left = 0.0, 0
         self.journal = self.begin_journal(prepared, way)
 
@@ -251,7 +257,7 @@ class Stream:
 
     def run(self) -> None:
         """All blocks."""
-        reader, writer = Thread(target=self.guard, args=(self.read_all,), daemon=True), None
+        reader = Thread(target=self.guard, args=(self.read_all,), daemon=True)
         writer = Thread(target=self.guard, args=(self.write_all,), daemon=True)
         self.show()
         reader.start()
@@ -263,11 +269,13 @@ class Stream:
         except Exception:
             self.values.put(None)  # what is computed is written
             self.wait_for(writer, raises=False)
+            self.stop()
+            reader.join()
             raise
         finally:
-            self.stopped.set()
-            self.values.put(None)
+            self.stop()
             writer.join()
+            reader.join(PATIENCE)
         if self.journal is not None:
             for out in self.outs:
                 if isinstance(out, np.memmap):
@@ -275,13 +283,19 @@ class Stream:
             self.journal.end()
         self.show()
 
+    def stop(self) -> None:
+        """Have both threads end after what they are at."""
+        self.stopped.set()
+        self.room.release()
+        self.values.put(None)
+
     def guard(self, work: Callable[[], None]) -> None:
         """A thread's work; what it raises is raised by the caller's."""
         try:
             work()
         except BaseException as error:
             self.errors.put(error)
-            self.stopped.set()
+            self.stop()
 
     def check(self) -> None:
         """Raises what another thread did."""
@@ -342,7 +356,8 @@ class Stream:
         _, of_doubles = pieces.looks()
         largest, faint = 0.0, False
         axis = pieces.axes[-1] if pieces.axes[0] < 0 else pieces.axes[0]
-        at_once = max(1, 2**22 * pieces.shape[axis] * pieces.n_images // max(1, self.total))
+        of_all = self.total * (block.end - block.first) // pieces.n_images
+        at_once = max(1, min(SCANNED, self.block_bytes) * pieces.shape[axis] // of_all)
         for first in range(0, pieces.shape[axis], at_once):
             place = [slice(0, length) for length in pieces.shape]
             if pieces.images_axis >= 0:
@@ -405,7 +420,7 @@ class Stream:
         assert area is not None
         responses = pieces.respond(pixels, area, self.workers, largest)
         if keeper is not None:
-            keeper.take(responses, area, *block.rows)
+            keeper.take(responses, area)
             return None
         if pieces.reduction is not None:
             return [arranged_map(found, result) for found, result in
@@ -456,8 +471,7 @@ def share_of(pieces: Pieces, blocks: list[Block]) -> float:
     first, whole = blocks[0], prod(pieces.outputs)
     share = 0.0
     for block in blocks:
-        rows = block.rows[1] - block.rows[0]
-        share += rows * block.area[1][1] / whole if block.area is not None else 1.0
+        share += block.area[0][1] * block.area[1][1] / whole if block.area is not None else 1.0
     return share * (first.end - first.first) / max(1, pieces.n_images)
 
 
