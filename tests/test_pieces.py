@@ -1,5 +1,7 @@
 """Pieces: parts of a response have the bits of the whole, made of nothing but the pixels that they reach."""
 
+import time
+
 import numpy as np
 import pytest
 from checks import EXAMPLES, random_generator
@@ -11,7 +13,7 @@ from xcorr import _dispatch
 from xcorr._areas import areas_of
 from xcorr._arrays import in_order
 from xcorr._blocks import cut
-from xcorr._pieces import gathered, pieces_of, reads_along
+from xcorr._pieces import bytes_of, gathered, pieces_of, reads_along
 
 
 def random_spans(rng, outputs):
@@ -105,7 +107,7 @@ def test_what_is_read_along_an_axis_is_what_the_boundary_says(boundary):
     for _ in range(50):
         begin = int(rng.integers(-90, 100))
         end = int(rng.integers(begin + 1, 119))
-        reads = reads_along(29, begin, end, boundary)
+        reads = reads_along(29, ((begin, end),), boundary)
         assert all(0 <= own.start < own.stop <= 29 for own in reads.slices)
         found = np.concatenate([line[own] for own in reads.slices])
         found = found if reads.places is None else found[reads.places]
@@ -152,3 +154,33 @@ def test_blocks_have_room_and_are_all_of_the_response():
             rows, columns = block.area or tuple((0, count) for count in pieces.outputs)
             counts[block.first : block.end, rows[0] : sum(rows), columns[0] : sum(columns)] += 1
         assert (counts == 1).all()
+
+
+def test_a_pair_of_sections_in_two_rows_is_read_as_two_bands():
+    rng, n_apart = random_generator("bands"), 0
+    for n_columns in (1300, 1500, 1900, 2300):
+        images, kernels = numbers(rng, (1, 500, n_columns), "float32"), numbers(rng, (1, 41, 41), "float32")
+        prepared = xcorr.Correlator(kernels, layout="NHW", method="fft", padding="same", boundary="wrap")
+        pieces = pieces_of(prepared, images.shape, images.dtype)
+        whole = prepared(images)
+        for top in range(0, 500, 90):
+            for area in (((top, 50), (0, 9)), ((top, 50), (n_columns - 7, 7))):
+                (top, n_rows), (left, n_own) = area
+                piece = piece_of(images, pieces, area)
+                found = pieces.respond(piece, area, 1)[..., 0]
+                np.testing.assert_array_equal(found, whole[:, top : top + n_rows, left : left + n_own])
+                n_apart += pieces.reads(area)[1].apart
+                assert not pieces.reads(area)[1].apart or piece.strides[1] < images.strides[1]
+    assert n_apart
+
+
+@for_each("words", [{}, {"boundary": "wrap"}, {"reduce": "max"}, {"method": "direct"}, {"method": "winograd"}])
+def test_an_image_far_larger_than_memory_is_cut_at_once(words):
+    kernel = np.ones((1, 3, 3, 16) if words.get("method") == "winograd" else (1, 33, 33, 1), np.float32)
+    prepared = xcorr.Correlator(kernel, layout="NHWC", padding="same", **words)
+    pieces = pieces_of(prepared, (1, 100_000, 100_000, kernel.shape[-1]), np.dtype(np.float32))
+    began = time.monotonic()
+    blocks = cut(pieces, 4, 2**28, None, None).blocks
+    assert time.monotonic() - began < 20
+    some = blocks[:: len(blocks) // 50]
+    assert all(3 * sum(bytes_of(pieces, block.area, 4)) <= 2**28 for block in some)

@@ -1,5 +1,6 @@
 """Blocks: how a stream is cut, by images or by parts of one, into what a bounded number of bytes has room for."""
 
+import bisect
 from collections.abc import Sequence
 from math import lcm, prod
 from typing import NamedTuple
@@ -165,8 +166,9 @@ def stretches(count: int, most: int, edges: list[int]) -> list[tuple[int, int]]:
     """The first and the number of responses of each part of an axis."""
     found, first = [], 0
     while first < count:
-        ends = [end for end in edges if first < end <= min(first + most, count)]
-        end = ends[-1] if ends else min(first + most, count)
+        end = min(first + most, count)
+        place = bisect.bisect_right(edges, end) - 1
+        end = edges[place] if place >= 0 and edges[place] > first else end
         found.append((first, end - first))
         first = end
     return found

@@ -4,7 +4,10 @@ A part's plan is that of the whole image: its method, its quads, sections and ar
 only told which pixels are at hand. All of this follows from sizes; nothing is read or written here.
 """
 
+import bisect
 import copy
+import functools
+import sys
 from collections.abc import Callable
 from math import prod
 from threading import Lock
@@ -46,13 +49,18 @@ GAP = 64
 """Pixels along an axis between two that are wanted, up to which those between are read with them; not tuned."""
 
 
+Ends = tuple[tuple[int, int], ...]
+"""The first pixel of a run along an axis, counted from the image's first, and the end of it; or of two far apart."""
+
+
 class Reads(NamedTuple):
-    """Pixels along one axis: those at some slices of an image, one after the other."""
+    """Pixels along one axis: those at some slices of an image, one after the other, or far `apart`."""
 
     slices: tuple[slice, ...]
     places: npt.NDArray[np.intp] | None  # of each pixel of a piece among these; None where they are the piece
     first: int  # pixel of the piece, counted from the image's; below 0 it is one of the boundary
     length: int
+    apart: bool = False  # all of the axis, of which nothing but the slices is there
 
     @property
     def n_read(self) -> int:
@@ -69,21 +77,25 @@ class Result(NamedTuple):
     axes: tuple[int, ...]  # of rows and columns, -1 for one that it lacks; empty where it has neither
 
 
-def reads_along(length: int, begin: int, end: int, boundary: str) -> Reads:
-    """What is read of an axis for the pixels [begin, end), some of which may lie in the padding.
+def reads_along(length: int, ends: Ends, boundary: str) -> Reads:
+    """What is read of an axis for runs of pixels, some of which may lie in the padding.
 
     That of a constant stays padding. Other boundaries are looked up, and padding becomes pixels.
     """
+    (begin, end), *others = ends
+    if others:
+        sources = np.concatenate([sources_of(length, *run, boundary) for run in ends])
+        runs = runs_of(np.unique(sources[sources >= 0]), length // 4)
+        if len(runs) == 2:
+            return Reads(tuple(slice(first, last + 1) for first, last in runs), None, 0, length, True)
+        begin, end = begin, others[-1][1]
     if boundary == "constant" or (begin >= 0 and end <= length):
         first = min(max(begin, 0), length - 1)
         last = max(min(end, length), first + 1)
         return Reads((slice(first, last),), None, first, last - first)
-    sources = np.empty(end - begin, np.intp)
-    fill_source_indices(sources, begin, length, boundary)
-    wanted = np.unique(sources)
-    cuts = np.flatnonzero(np.diff(wanted) > GAP)
+    sources = sources_of(length, begin, end, boundary)
     slices, places, before = [], np.empty_like(sources), 0
-    for first, last in zip(wanted[[0, *(cuts + 1)]].tolist(), wanted[[*cuts, -1]].tolist(), strict=True):
+    for first, last in runs_of(np.unique(sources), GAP):
         own = (sources >= first) & (sources <= last)
         places[own] = sources[own] - first + before
         slices.append(slice(first, last + 1))
@@ -91,9 +103,25 @@ def reads_along(length: int, begin: int, end: int, boundary: str) -> Reads:
     return Reads(tuple(slices), places, begin, end - begin)
 
 
+def sources_of(length: int, begin: int, end: int, boundary: str) -> npt.NDArray[np.intp]:
+    """The pixels that padded ones are, -1 for the fill value."""
+    sources = np.empty(end - begin, np.intp)
+    fill_source_indices(sources, begin, length, boundary)
+    return sources
+
+
+def runs_of(places: npt.NDArray[np.intp], gap: int = 1) -> list[tuple[int, int]]:
+    """The first and the last of places in order that are no more than a gap apart."""
+    cuts = np.flatnonzero(np.diff(places) > gap)
+    return list(zip(places[[0, *(cuts + 1)]].tolist(), places[[*cuts, -1]].tolist(), strict=True))
+
+
 def gathered(read: Callable[[tuple[slice, ...]], Array], reads: tuple[Reads, ...], axes: tuple[int, ...]) -> Array:
     """A piece, of what `read` gives of slices along rows and columns, which lie at `axes` of it."""
     down, across = reads
+    if across.apart:
+        alone = [Reads((own,), None, own.start, own.stop - own.start) for own in across.slices]
+        return skewed([gathered(read, (down, own), axes) for own in alone], across, axes)
     rows = [
         np.concatenate(found, axis=axes[1]) if len(found) > 1 else found[0]
         for found in ([read((row, column)) for column in across.slices] for row in down.slices)
@@ -103,6 +131,30 @@ def gathered(read: Callable[[tuple[slice, ...]], Array], reads: tuple[Reads, ...
         if own.places is not None:
             piece = np.take(piece, own.places, axis=axis)
     return piece
+
+
+def skewed(bands: list[Array], across: Reads, axes: tuple[int, ...]) -> Array:
+    """All columns of some rows, of which two bands alone are there: rows lie so closely that the bands do not meet."""
+    row, column = axes
+    shape, pitch = list(bands[0].shape), pitch_of(across)
+    shape[column] = across.length
+    memory = np.zeros([*shape[:row], (shape[row] - 1) * pitch + across.length, *shape[column + 1 :]], bands[0].dtype)
+    step = memory.strides[row]
+    strides = (*memory.strides[:row], pitch * step, step, *memory.strides[row + 1 :])
+    found = np.lib.stride_tricks.as_strided(memory, shape, strides)
+    for band, own in zip(bands, across.slices, strict=True):
+        found[(slice(None),) * column + (own,)] = band
+    return found
+
+
+def pitch_of(across: Reads) -> int:
+    """The least distance of two rows with which two bands of columns have no place in common."""
+    left, right = across.slices
+    widths, apart = (left.stop - left.start, right.stop - right.start), int(right.start - left.start)
+    pitch = int(sum(widths))
+    while not widths[0] <= apart % pitch <= pitch - widths[1]:
+        pitch += 1
+    return pitch
 
 
 def results_of_call(
@@ -176,8 +228,8 @@ class Pieces:
         """Rows and columns of responses where it costs least to cut, if these are no multiples."""
         return [], []
 
-    def ends(self, area: Span) -> tuple[tuple[int, int], ...]:
-        """The first padded pixel that a part reaches along each axis, and the end of them."""
+    def ends(self, area: Span) -> tuple[Ends, ...]:
+        """The padded pixels that a part reaches along each axis."""
         raise NotImplementedError
 
     def boundary(self) -> tuple[str, ...]:
@@ -187,7 +239,7 @@ class Pieces:
     def reads(self, area: Span) -> tuple[Reads, ...]:
         """What is read for the part of the response at an area, counted from the first response that is wanted."""
         return tuple(
-            reads_along(axis.length, *ends, word)
+            reads_along(axis.length, ends, word)
             for axis, ends, word in zip(self.axes_cut, self.ends(area), self.boundary(), strict=True)
         )
 
@@ -293,11 +345,16 @@ class OfPlan(Pieces):
             down, across = self.plan.geometry.axes
             return side * down.dilation, side * across.dilation
         if self.plan.method == "fft":
-            (rows, columns), (_, n_across) = self.valid(), self.n_sections()
-            if n_across % 2:
-                return 2 * rows, self.plan.geometry.outputs[1]
+            rows, columns = self.valid()
             return rows, 2 * columns
         return 1, 1
+
+    @property
+    def edges(self) -> tuple[list[int], list[int]]:
+        if self.plan.method != "fft" or self.plan.geometry.whole or self.n_sections()[1] % 2 == 0:
+            return [], []
+        _, columns = self.valid()
+        return [], [columns, self.n_sections()[1] * columns - columns]  # which have a pair in another row
 
     def valid(self) -> tuple[int, int]:
         """Rows and columns of the responses of a section, which are a stride apart."""
@@ -309,7 +366,7 @@ class OfPlan(Pieces):
         section, (down, across) = self.plan.section[0], self.plan.geometry.grid.axes
         return -(-down.span // section.valid_rows), -(-across.span // section.valid_columns)
 
-    def ends(self, area: Span) -> tuple[tuple[int, int], ...]:
+    def ends(self, area: Span) -> tuple[Ends, ...]:
         plan = self.plan.part(area, None)
         if plan.method == "fft":
             return self.ends_of_sections(plan)
@@ -317,31 +374,35 @@ class OfPlan(Pieces):
         if plan.method == "winograd":
             side = winograd.quad_side(plan.geometry)
             axes, _ = plan.geometry.within((side * axes[0].dilation, side * axes[1].dilation))
-        return tuple((-axis.before, -axis.before + axis.reached) for axis in axes)
+        return tuple(((-axis.before, -axis.before + axis.reached),) for axis in axes)
 
-    def ends_of_sections(self, plan: Plan) -> tuple[tuple[int, int], ...]:
-        """The ends of the pairs of sections that have a response of a part: both sections of a pair decide its bits."""
+    def ends_of_sections(self, plan: Plan) -> tuple[Ends, ...]:
+        """The ends of the pairs of sections that have a response of a part: both sections of a pair decide its bits.
+
+        A pair may be the last section of a row and the first one of the next.
+        """
         section, (n_down, n_across) = plan.section[0], self.n_sections()
-        wanted = []
-        for own, whole, valid in zip(
-            plan.geometry.axes, plan.geometry.whole, (section.valid_rows, section.valid_columns), strict=True
-        ):
-            first = whole.before - own.before
-            wanted.append((first // valid, (first + own.span - 1) // valid))
-        (top, bottom), (left, right) = wanted
-        chosen: set[tuple[int, int]] = set()
+        sides = (section.height, section.valid_rows), (section.width, section.valid_columns)
+        (top, bottom), (left, right) = (
+            ((whole.before - own.before) // valid, (whole.before - own.before + own.span - 1) // valid)
+            for own, whole, (_, valid) in zip(plan.geometry.axes, plan.geometry.whole, sides, strict=True)
+        )
+        rows, columns = {top, bottom}, set(range(left, right + 1))
         for row in range(top, bottom + 1):
-            begin, end = (row * n_across + left) // 2 * 2, (row * n_across + right) | 1
-            chosen.update(divmod(index, n_across) for index in (begin, begin + 1, end - 1, end))
-        found = []
-        for number, (length, valid, count) in enumerate(
-            ((section.height, section.valid_rows, n_down), (section.width, section.valid_columns, n_across))
-        ):
-            indices = [place[number] for place in chosen if place[0] < n_down]
-            axis = plan.geometry.whole[number]
-            first, last = min(indices) * valid, min(max(indices), count - 1) * valid + length
-            found.append((first - axis.before, min(last, axis.reached) - axis.before))
-        return tuple(found)
+            for index in ((row * n_across + left) // 2 * 2, min((row * n_across + right) | 1, n_down * n_across - 1)):
+                rows.add(index // n_across)
+                columns.add(index % n_across)
+
+        def of_run(axis: int, first: int, last: int) -> tuple[int, int]:
+            length, valid = sides[axis]
+            whole = plan.geometry.whole[axis]
+            return first * valid - whole.before, min(last * valid + length, whole.reached) - whole.before
+
+        runs = runs_of(np.array(sorted(columns)))
+        found = tuple(of_run(1, first, last) for first, last in runs)
+        if len(found) > 1 and found[1][0] <= found[0][1]:
+            found = ((found[0][0], found[-1][1]),)
+        return (of_run(0, min(rows), max(rows)),), found
 
     def boundary(self) -> tuple[str, ...]:
         return self.plan.settings.boundary
@@ -378,24 +439,44 @@ class OfMatch(Pieces):
         super().__init__(
             prepared, shape, plan.layout, plan.n_responses, (plan.roi.counts, plan.response, plan.reduction, plan.peaks)
         )
-        self.axes_cut, self.areas = plan.geometry.axes, areas_of(plan.geometry, plan.unseen_padding)
+        self.axes_cut, areas = plan.geometry.axes, areas_of(plan.geometry, plan.unseen_padding)
+        self.along = tuple(sorted({(own.first[axis], own.counts[axis]) for own in areas}) for axis in range(2))
         self.banks = prepared._bank_of(plan)
         self.fill = plan.fill_of(dtype)
 
     @property
     def edges(self) -> tuple[list[int], list[int]]:
         rows, columns = (
-            sorted({own.first[axis] + own.counts[axis] - self.plan.roi.first[axis] for own in self.areas})
-            for axis in range(2)
+            [first + count - origin for first, count in along]
+            for along, origin in zip(self.along, self.plan.roi.first, strict=True)
         )
         return rows, columns
 
-    def ends(self, area: Span) -> tuple[tuple[int, int], ...]:
-        roi, boundary = self.plan.roi, self.plan.settings.boundary
-        (top, n_rows), (left, n_columns) = area
-        wanted = Area((roi.first[0] + top, roi.first[1] + left), (n_rows, n_columns))
-        boxes = [reached(self.axes_cut, own, boundary).box for own in self.areas if min(own.within(wanted).counts) > 0]
-        return tuple((min(box[axis].start for box in boxes), max(box[axis].stop for box in boxes)) for axis in range(2))
+    @property
+    def grid(self) -> tuple[int, int]:
+        rows, columns = (max(count for _, count in along) for along in self.along)
+        return rows, columns
+
+    @functools.cached_property
+    def boxes(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """The pixels that areas reach along each axis."""
+        (row, n_rows), (column, n_columns) = (along[0] for along in self.along)
+        boundary = self.plan.settings.boundary
+        down = [reached(self.axes_cut, Area((first, column), (count, n_columns)), boundary)
+                for first, count in self.along[0]]  # fmt: skip
+        across = [reached(self.axes_cut, Area((row, first), (n_rows, count)), boundary)
+                  for first, count in self.along[1]]  # fmt: skip
+        return [(own.box[0].start, own.box[0].stop) for own in down], [
+            (own.box[1].start, own.box[1].stop) for own in across
+        ]
+
+    def ends(self, area: Span) -> tuple[Ends, ...]:
+        found = []
+        for (first, count), origin, along, boxes in zip(area, self.plan.roi.first, self.along, self.boxes, strict=True):
+            begin = bisect.bisect_right(along, (origin + first, sys.maxsize)) - 1
+            end = bisect.bisect_left(along, (origin + first + count, 0))
+            found.append(((min(box[0] for box in boxes[begin:end]), max(box[1] for box in boxes[begin:end])),))
+        return tuple(found)
 
     def boundary(self) -> tuple[str, ...]:
         return "constant", "constant"  # areas have boxes of pixels, which are looked up there
@@ -557,6 +638,8 @@ def bytes_of(pieces: Pieces, area: Span, itemsize: int) -> tuple[int, int]:
     channels = prod(pieces.shape[axis] for axis in range(len(pieces.shape))
                     if axis not in (pieces.images_axis, *pieces.axes))  # fmt: skip
     pixels = prod(own.n_read for own in reads)
+    if reads[1].apart:
+        pixels += (reads[0].length - 1) * pitch_of(reads[1]) + reads[1].length
     if any(own.places is not None for own in reads):
         pixels += prod(own.length for own in reads)
     responses = area[0][1] * area[1][1] * pieces.n_kernels * pieces.response.itemsize
