@@ -167,7 +167,7 @@ def test_a_pair_of_sections_in_two_rows_is_read_as_two_bands():
             for area in (((top, 50), (0, 9)), ((top, 50), (n_columns - 7, 7))):
                 (top, n_rows), (left, n_own) = area
                 piece = piece_of(images, pieces, area)
-                found = pieces.respond(piece, area, 1)[..., 0]
+                found = pieces.respond(piece, area, 1)
                 np.testing.assert_array_equal(found, whole[:, top : top + n_rows, left : left + n_own])
                 n_apart += pieces.reads(area)[1].apart
                 assert not pieces.reads(area)[1].apart or piece.strides[1] < images.strides[1]

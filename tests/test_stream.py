@@ -348,11 +348,11 @@ out = np.memmap(path, np.float32, "r+" if path.exists() else "w+", shape=shape)
 def kill():
     time.sleep(after)
     os.kill(os.getpid(), signal.SIGKILL)
-if after >= 0:
-    threading.Thread(target=kill, daemon=True).start()
 began = time.monotonic()
 told = []
 def tell(done, total):
+    if after >= 0 and not told:
+        threading.Thread(target=kill, daemon=True).start()
     told.append(done)
     if after >= 0:
         time.sleep(0.002)

@@ -156,7 +156,7 @@ def fits(pieces: Pieces, parts: list[Span], n_images: int, itemsize: int, budget
 def spans(pieces: Pieces, rows: int, width: int) -> list[Span]:
     """Parts of so many rows and columns, or of fewer that end where it costs least to cut."""
     along = [
-        stretches(count, most, edges)
+        stretches(count, most, edges if most < count else [])
         for count, most, edges in zip(pieces.outputs, (rows, width), pieces.edges, strict=True)
     ]
     return [(row, column) for row in along[0] for column in along[1]]

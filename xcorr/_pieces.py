@@ -85,7 +85,8 @@ def reads_along(length: int, ends: Ends, boundary: str) -> Reads:
     (begin, end), *others = ends
     if others:
         sources = np.concatenate([sources_of(length, *run, boundary) for run in ends])
-        runs = runs_of(np.unique(sources[sources >= 0]), length // 4)
+        inside = np.unique(sources[sources >= 0])
+        runs = runs_of(inside, length // 4) if len(inside) else []
         if len(runs) == 2:
             return Reads(tuple(slice(first, last + 1) for first, last in runs), None, 0, length, True)
         begin, end = begin, others[-1][1]
