@@ -13,6 +13,7 @@ from xcorr import _dispatch
 from xcorr._areas import areas_of
 from xcorr._arrays import in_order
 from xcorr._blocks import cut
+from xcorr._methods import faint_doubles
 from xcorr._pieces import bytes_of, gathered, pieces_of, reads_along
 
 
@@ -130,6 +131,30 @@ def test_a_subnormal_pixel_far_away_changes_the_bits_that_it_changes_in_one_call
     prepared = xcorr.Correlator(kernels, layout="NHWC", method=method)
     found = xcorr.stream(prepared, images, max_bytes=images.nbytes, workers=1)
     assert found.tobytes() == prepared(images).tobytes()
+
+
+@for_each("layout", ["NHWC", "NCHW", "NHW"])
+def test_parts_of_integers_beyond_float64_are_exact(layout):
+    rng = random_generator("integers", layout)
+    sizes, of_kernels = {"N": 1, "H": 40, "W": 50, "C": 2}, {"N": 2, "H": 3, "W": 5, "C": 2}
+    images = rng.integers(-(2**52), 2**52, [sizes[letter] for letter in layout])
+    kernels = rng.integers(-9, 9, [of_kernels[letter] for letter in layout])
+    for scale in (1, 2**12):  # sums up to 2**62 are made in 128 bits; those of smaller pixels where these allow it
+        for boundary in ("constant", "wrap"):
+            words = {"layout": layout, "padding": "same", "boundary": boundary}
+            assert check_parts(xcorr.Correlator(kernels, **words), images // scale, rng, 8)
+
+
+def test_the_largest_pixel_far_away_decides_how_subnormal_ones_are_summed(monkeypatch):
+    monkeypatch.setattr(_dispatch, "subnormals_are_slow", lambda: True)
+    rng = random_generator("largest pixel")
+    images, kernels = numbers(rng, (1, 60, 40), "float64") * 2.0**-1030, numbers(rng, (1, 5, 5), "float64")
+    for largest, copied in ((2.0**-1000, 2**26), (2.0**380, 2**26), (2.0**-1000, images.nbytes // 2)):
+        monkeypatch.setattr(faint_doubles, "COPIED", copied)  # bytes of an image that is multiplied
+        images[0, -1, -1] = largest
+        prepared = xcorr.Correlator(kernels, layout="NHW", method="direct")
+        found = xcorr.stream(prepared, images, max_bytes=images.nbytes, workers=1)
+        assert found.tobytes() == prepared(images).tobytes()
 
 
 def test_blocks_have_room_and_are_all_of_the_response():
