@@ -13,6 +13,7 @@ The edges of 500 digits, along the columns and along the rows:
 - `Correlator` is a bank that is prepared once and called often.
 - `match` scores how well templates match, with masks; `Matcher` is a bank of templates prepared once.
 - `Peaks` finds the best places in responses.
+- `stream` correlates and matches images that are larger than memory, block by block.
 - `register` finds by how much images are shifted beside others, whole or window by window, as `Shifts`.
 - `explain` says what a call would do, how long it would take and why, as an `Explanation`.
 - `banks` has kernels for edges, texture and smoothing; ``banks.per_channel`` lays them out for colour images.
@@ -53,6 +54,7 @@ from xcorr.peaks import Peaks
 
 if _TYPE_CHECKING:
     from xcorr import compat, plot
+    from xcorr._stream import stream
 
 __version__: str
 
@@ -82,15 +84,20 @@ __all__ = [
     "register",
     "response_shape",
     "set_workers",
+    "stream",
     "window_index",
     "windows",
 ]
 
 
 def __getattr__(name: str) -> _Any:
-    """`xcorr.plot` and `xcorr.compat` are imported when they are asked for, and what the version takes to find."""
+    """`plot`, `compat` and `stream` are imported when they are asked for, and what the version takes to find."""
     if name in ("compat", "plot"):
         return _import_module(f"xcorr.{name}")
+    if name == "stream":
+        from xcorr._stream import stream
+
+        return stream
     if name == "__version__":
         return _installed_version()
     raise AttributeError(f"module 'xcorr' has no attribute {name!r}")

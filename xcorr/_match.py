@@ -341,22 +341,41 @@ class Matcher:
         array, _images_held = held(take_array(images, "images"))
         seen, _mask_held = read_mask(mask, "mask", True)
         if axes_in(self._scoring.settings.layout) == 3:
-            if self._volumes is None:
-                self._volumes = VolumeMatch(self._scoring, self._templates, self._template_mask)
-            return match_volumes(self._volumes, array, seen, out, workers)
-        plan = match_plan(self._scoring, array, self._templates, seen is not None or self._template_mask is not None)
-        if is_plain(plan):
-            keywords = plain_keywords(plan)
-            key = keywords["dtype"]
-            correlator = self._correlator.get(key)
-            if correlator is None:
-                correlator = self._correlator[key] = Correlator(self._templates, **keywords)
+            return match_volumes(self._volume_match(), array, seen, out, workers)
+        plan = self._plan(array, seen is not None)
+        correlator = self._plain(plan)
+        if correlator is not None:
             return correlator(array, out=out, workers=workers)
+        return scored(plan, self._bank_of(plan), array, seen, out, workers)
+
+    def _plan(self, images: Array, masked: bool = False) -> MatchPlan:
+        """The plan of a call."""
+        return match_plan(self._scoring, images, self._templates, masked or self._template_mask is not None)
+
+    def _plain(self, plan: MatchPlan) -> Correlator | None:
+        """What makes the scores where these are the sums themselves."""
+        if not is_plain(plan):
+            return None
+        keywords = plain_keywords(plan)
+        key = keywords["dtype"]
+        correlator = self._correlator.get(key)
+        if correlator is None:
+            correlator = self._correlator[key] = Correlator(self._templates, **keywords)
+        return correlator
+
+    def _bank_of(self, plan: MatchPlan) -> Banks:
+        """The templates as the plan's scores see them."""
         key = plan.layout.kernels, plan.layout.word, plan.flat
         banks = self._banks.get(key)
         if banks is None:
             banks = self._banks[key] = Banks(plan, self._templates, self._template_mask)
-        return scored(plan, banks, array, seen, out, workers)
+        return banks
+
+    def _volume_match(self) -> VolumeMatch:
+        """The templates as volumes see them."""
+        if self._volumes is None:
+            self._volumes = VolumeMatch(self._scoring, self._templates, self._template_mask)
+        return self._volumes
 
     def __repr__(self) -> str:
         scoring = self._scoring

@@ -1,5 +1,6 @@
 """Plans: everything that follows from sizes, types and keywords before the arrays come."""
 
+import copy
 import functools
 import sys
 from collections.abc import Hashable
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr import _cache, _dispatch
-from xcorr._axes import Geometry, Span, make_geometry, sum_blocks
+from xcorr._axes import Axis, Geometry, Span, make_geometry, sum_blocks
 from xcorr._bank import Reading
 from xcorr._dtypes import choose_types, signs_of
 from xcorr._engine import Engine, lanes_of
@@ -36,6 +37,12 @@ Array = npt.NDArray[Any]
 
 class Plan:
     """One geometry with its types and method; shared by threads, holds no arrays."""
+
+    at_hand: Span | None = None
+    """The rows and columns of an image that a call is given, counted from its first pixel; None for all of them."""
+
+    largest: float | None = None
+    """The largest magnitude of an image that is known to have subnormal pixels; None for others."""
 
     def __init__(
         self,
@@ -167,6 +174,31 @@ class Plan:
         plan.take_geometry(geometry)
         return plan
 
+    def part(self, area: Span, at_hand: Span | None, largest: float | None = None) -> "Plan":
+        """The plan of some rows and columns of the responses, which have these bits, of images with the pixels at hand.
+
+        These are all that the part reaches, and may lie outside of the image, where its boundary says what they are.
+        Responses are not reduced. `largest` is the largest magnitude of an image that has subnormal pixels.
+        """
+        plan, whole = copy.copy(self), self.geometry.whole or self.geometry.axes
+        for name in ("multiply_adds", "effort"):
+            plan.__dict__.pop(name, None)
+        (top, _), (left, _) = self.area
+        plan.area = ((top + area[0][0], area[0][1]), (left + area[1][0], area[1][1]))
+        plan.take_geometry(self.geometry.part(area, True)._replace(whole=whole))
+        plan.at_hand, plan.largest, plan.peaks, plan.reduction = at_hand, largest, None, None
+        return plan
+
+    @property
+    def axes_at_hand(self) -> tuple[Axis, ...]:
+        """The geometry's axes of the pixels at hand, as if these were all."""
+        if self.at_hand is None:
+            return self.geometry.axes
+        return tuple(
+            axis._replace(length=length, before=axis.before + first, behind=axis.reached - axis.before - first - length)
+            for axis, (first, length) in zip(self.geometry.axes, self.at_hand, strict=True)
+        )
+
     @functools.cached_property
     def without_roi(self) -> "Plan":
         """The plan of all responses, as they are."""
@@ -259,6 +291,11 @@ class Plan:
         axes = axes or tuple(
             axis.of_taps(part.start, part.stop) for axis, part in zip(self.geometry.axes, box, strict=True)
         )
+        if self.at_hand is not None:
+            axes = tuple(
+                (length, taps, before + first, *rest)
+                for (_, taps, before, *rest), (first, length) in zip(axes, self.at_hand, strict=True)
+            )
         counts = self.depth, groups, n_kernels
         boundary, signed = self.settings.boundary, signs_of(self.types) if form == "bytes" else None
         return Engine(self.level.table, axes, counts, blocks, summed, form, boundary, section, rounded, signed, clip)

@@ -14,7 +14,7 @@ def largest_of(job: Any) -> int:
     """The largest absolute value of a call's integer pixels, or of what its padding holds."""
     plan = job.plan
     pixels = in_order(job.images, plan.layout.images)
-    largest = largest_pixel(pixels, plan.geometry, plan.settings.boundary)
+    largest = largest_pixel(pixels, plan.geometry._replace(axes=plan.axes_at_hand), plan.settings.boundary)
     return max(largest, *(abs(int(number.real)) for number in job.fill))
 
 

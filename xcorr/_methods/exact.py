@@ -23,7 +23,8 @@ MULTIPLY_ADDS_AT_ONCE = 2**23
 
 def run(job: Job, result: Any, limits: Limits) -> bool:
     """All responses, in 128 bits; false at the first that is outside of the limits, if it is not brought inside."""
-    bank, geometry, boundary = job.bank, job.plan.geometry, job.plan.settings.boundary
+    bank, boundary = job.bank, job.plan.settings.boundary
+    geometry = job.plan.geometry._replace(axes=job.plan.axes_at_hand)
     images = in_order(job.images, job.plan.layout.images)
     out = result if isinstance(result, WholeNumbers) else in_order(result, job.plan.layout.response)
     # of lists: a tuple of a generator loses objects where it is refused memory

@@ -99,13 +99,23 @@ def exponents_of_images(job: Job, result: Array, usual: Way) -> list[int] | None
     for index in range(job.n_images):
         image = some_images(images, axis, index, index + 1)
         faint = faint_pixels.has_faint_fill(job) or any_faint(image, table, 1, 8)
-        found.append(exponent_of(image, job.fill) if faint and 8 * image.size <= COPIED else 0)
+        found.append(exponent_of(image, job.fill, job.plan.largest) if faint and is_copied(job.plan) else 0)
     return found
 
 
-def exponent_of(numbers: Array, fill: tuple[complex, ...] = ()) -> int:
-    """The exponent of the factor of such numbers; 0 where they span too much, or one is not finite."""
-    largest = max(largest_tap(numbers), *(abs(number) for number in fill), 0.0)
+def is_copied(plan: Any) -> bool:
+    """Whether an image is so small that a faint one is multiplied."""
+    pixels = math.prod(axis.length for axis in plan.geometry.axes) * plan.geometry.channels
+    return bool(8 * pixels <= COPIED)
+
+
+def exponent_of(numbers: Array, fill: tuple[complex, ...] = (), known: float | None = None) -> int:
+    """The exponent of the factor of such numbers; 0 where they span too much, or one is not finite.
+
+    `known` is the largest magnitude of others that go with them.
+    """
+    largest = largest_tap(numbers) if known is None else known
+    largest = max(largest, *(abs(number) for number in fill), 0.0)
     if not math.isfinite(largest):
         return 0
     exponent = LARGEST - math.frexp(largest)[1]

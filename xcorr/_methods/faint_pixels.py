@@ -49,7 +49,9 @@ def looks_in_passing(job: Job, result: Any) -> bool:
 
 
 def has_faint_fill(job: Job) -> bool:
-    """Whether what the padding holds is subnormal."""
+    """Whether what the padding holds is subnormal, or pixels of the image are that are not at hand."""
+    if job.plan.largest is not None:
+        return True
     smallest = float(np.finfo(job.plan.types.sums).smallest_normal)
     return any(0 < abs(part) < smallest for number in job.fill for part in (number.real, number.imag))
 

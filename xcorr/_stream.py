@@ -1,0 +1,484 @@
+"""Streams: images that are read, computed and written block by block, so that memory need not hold all of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from math import prod
+from queue import Empty, SimpleQueue
+from threading import Event, Semaphore, Thread
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+from xcorr import _dispatch, _workers
+from xcorr._blocks import Block, Cut, cut, keeps
+from xcorr._foreign import shown
+from xcorr._looks import any_faint, largest_tap
+from xcorr._pieces import Keeper, Pieces, Result, gathered, pieces_of
+from xcorr._reading import whole_number
+from xcorr._stream_ends import (
+    Journal,
+    check_sides,
+    check_sink,
+    check_source,
+    check_sum,
+    chunks_of,
+    fingerprint,
+    home_of,
+    journal_path,
+    read,
+    write,
+)
+
+if TYPE_CHECKING:
+    from xcorr._correlator import Correlator
+    from xcorr._match import Matcher
+
+Array = npt.NDArray[Any]
+Progress = Callable[[int, int], object]
+
+LOOK = 0.05
+"""Seconds between two looks of a thread that waits for another one."""
+
+SCANNED = 2**22
+"""Bytes of an image that are looked through at once for subnormal pixels."""
+
+PATIENCE = 0.1
+"""Seconds that a reader is waited for when a signal came: a slow one ends by itself."""
+
+
+def stream(
+    prepared: Correlator | Matcher,
+    images: Any,
+    out: Any = None,
+    *,
+    workers: SupportsIndex | None = None,
+    max_bytes: SupportsIndex = 2**28,
+    progress: Callable[[int, int], object] | bool | None = None,
+) -> Any:
+    """Correlate or match images that are larger than memory, block by block.
+
+    The result has the bits of ``prepared(images)``, however the images are cut: by images, and one that is too large by
+    parts, each with the pixels around it that it reaches. Blocks are read, computed and written at the same time.
+
+    Parameters
+    ----------
+    prepared : Correlator or Matcher
+        The bank, with the keywords of the call; `reduce`, `Peaks` and `roi` too.
+    images : array_like
+        What the images are read from, of the shape and dtype that a call takes: a NumPy array or memmap, an array of
+        h5py or zarr, or anything with ``shape``, ``dtype`` and slices, which are asked for with step 1. It is never
+        read as a whole.
+    out : array_like, optional
+        Where the result goes, of its shape and dtype: one of the same kinds, which takes slices. A tuple of them where
+        `reduce` is a tuple. Without it the result is an array in memory.
+    workers : int, optional
+        As for `correlate`. One thread more reads, and one writes.
+    max_bytes : int
+        Bytes of the blocks that are there at the same time: of their pixels and of their results, three blocks as long
+        as these have room, else one. Beside them are what a call needs as workspace, at most 256 MiB, the prepared
+        bank, and what is kept of an image's responses while they are reduced.
+    progress : callable or bool, optional
+        Called with the bytes of the images that are done, and those of all, in the calling thread. True shows a bar,
+        which needs the extra ``cli``.
+
+    Returns
+    -------
+    ndarray or tuple of ndarray
+        The result of the call; `out` where there is one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As a call, and if one side is not what it should be, or `out` would be written over `images`; before anything is
+        written.
+    MemoryError
+        If `max_bytes` has no room for the smallest block; it says how many are needed.
+    OverflowError
+        As a call. All blocks before the one that it names are written.
+
+    See Also
+    --------
+    Correlator, Matcher : What is prepared.
+
+    Notes
+    -----
+    Blocks are whole chunks, or shards, of `out` where these have room, so that none is written twice. An image is not
+    cut where the bank has a mask, is normalized or pairwise, where it is a volume, or where it is a long line that
+    "fft" folds: then it has to have room.
+
+    Where all of `out` lives in files (memmap, h5py, zarr), a small journal beside the first of them,
+    ``.NAME.xcorr-stream``, notes blocks that are written, and is removed at the end. After a run that was stopped or
+    killed the same call goes on: blocks that the journal has, and that are still there byte by byte, are not done
+    again. Another bank, other sides, another `max_bytes`, or an image file that has changed since, begin anew. What
+    arrays in memory hold is not looked at. Ctrl-C is answered after the block that is being written.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import numpy as np
+    >>> import xcorr
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> photographs = np.memmap(folder / "photographs", np.float32, "w+", shape=(50, 64, 64))
+    >>> edges = xcorr.Correlator(xcorr.banks.sobel(), layout="NHW", padding="same")
+    >>> out = np.memmap(folder / "edges", np.float32, "w+", shape=(50, 64, 64, 2))
+    >>> xcorr.stream(edges, photographs, out, max_bytes=2**20) is out
+    True
+    """
+    shape, dtype = check_source(images)
+    pieces = pieces_of(prepared, shape, dtype)
+    if workers is not None:
+        workers = _workers.count_workers(workers)
+    most = whole_number(max_bytes, "max_bytes", 1, "a number of bytes, at least 1")
+    outs = check_outs(pieces, out)
+    if out is not None:
+        check_sides(images, outs)
+    of_sink = chunks_of(outs[0]) if out is not None else None
+    way = cut(pieces, dtype.itemsize, most, chunks_of(images), of_sink)
+    if out is None:
+        outs = [np.empty(result.shape, result.dtype) for result in pieces.results]
+    with telling(progress) as tell:
+        Stream(prepared, pieces, images, dtype, outs, way, workers, tell, out is None).run()
+    if out is not None:
+        return out
+    return outs[0] if pieces.alone else tuple(outs)
+
+
+def check_outs(pieces: Pieces, out: Any) -> list[Any]:
+    """The arrays that results go to; TypeError or ValueError if it cannot."""
+    if out is None:
+        return []
+    if pieces.alone:
+        outs = [out]
+    elif not isinstance(out, (tuple, list)):
+        raise TypeError(f"out: got {type(out).__name__}; allowed with a tuple of reductions is a tuple of arrays")
+    else:
+        outs = list(out)
+    if len(outs) != len(pieces.results):
+        raise ValueError(f"out: got {len(outs)} arrays; allowed are {len(pieces.results)}, one for each reduction")
+    for own, result in zip(outs, pieces.results, strict=True):
+        check_sink(own, result)
+    return outs
+
+
+@contextlib.contextmanager
+def telling(progress: Any) -> Iterator[Progress | None]:
+    """What is told how far a stream is."""
+    if progress is None or progress is False:
+        yield None
+    elif progress is True:
+        try:
+            from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+        except ImportError as error:
+            raise ImportError(f'progress: a bar needs {error.name}: pip install "xcorr[cli]"') from None
+        columns = BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+        with Progress(*columns, transient=True) as bar:
+            task = bar.add_task("", total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+    elif callable(progress):
+        yield progress
+    else:
+        raise TypeError(f"progress: got {shown(progress)}; allowed are None, True and what is called with two numbers")
+
+
+class Loaded(NamedTuple):
+    """A block with its pixels; `largest` is the largest magnitude of an image with subnormal ones."""
+
+    entry: int
+    block: Block
+    pixels: Array
+    largest: float | None
+
+
+class Stream:
+    """One stream: a thread that reads, the caller's that computes, and one that writes.
+
+    An entry of the work is what is written at once: a block, or all of an image whose responses are reduced.
+    """
+
+    def __init__(
+        self,
+        prepared: Any,
+        pieces: Pieces,
+        images: Any,
+        dtype: np.dtype[Any],
+        outs: list[Any],
+        way: Cut,
+        workers: Any,
+        tell: Progress | None,
+        owns: bool,
+    ) -> None:
+        self.pieces, self.images, self.dtype, self.outs = pieces, images, dtype, outs
+        self.workers, self.tell, self.owns = workers, tell, owns  # the results, which nobody sees before all are there
+        self.entries: list[list[Block]] = []
+        for block in way.blocks:
+            if keeps(pieces) and block.area is not None and self.entries and self.entries[-1][0].first == block.first:
+                self.entries[-1].append(block)
+            else:
+                self.entries.append([block])
+        self.total = prod(pieces.shape) * dtype.itemsize
+        self.shares = np.array([share_of(pieces, blocks) for blocks in self.entries]) if self.entries else np.zeros(0)
+        self.stopped, self.errors = Event(), SimpleQueue[BaseException]()
+        self.loaded, self.values = SimpleQueue[Loaded | None](), SimpleQueue[Any]()
+        self.room, self.block_bytes = Semaphore(way.at_once), way.block_bytes
+        self.written, self.left = 0.0, 0
+        self.journal = self.begin_journal(prepared, way)
+
+    # --- the journal --------------------------------------------------------------------------------------------------
+
+    def begin_journal(self, prepared: Any, way: Cut) -> Journal | None:
+        """The journal of results that live in files; what is done already is left out of the work."""
+        self.todo = list(range(len(self.entries)))
+        homes = [home_of(out) for out in self.outs]
+        if not self.todo or not homes or any(home is None for home in homes) or homes[0] is None:
+            return None
+        journal = Journal(journal_path(homes[0]), fingerprint(prepared, self.images, self.outs, way.blocks))
+        done = [index for index in self.todo if journal.sums.get(index, -1) == self.sum_of(index, journal)]
+        self.written = float(self.shares[done].sum())
+        self.todo = [index for index in self.todo if index not in set(done)]
+        journal.begin(done)
+        return journal
+
+    def sum_of(self, index: int, journal: Journal) -> int | None:
+        """The check sum of what a result holds for an entry that the journal has."""
+        if index not in journal.sums:
+            return None
+        return check_sum([np.asarray(out[place]) for out, place in zip(self.outs, self.places(index), strict=True)])
+
+    def places(self, index: int) -> list[tuple[slice, ...]]:
+        """The places of an entry's results."""
+        block = self.entries[index][0]
+        area = None if keeps(self.pieces) else block.area
+        return [place_of(result, block, area) for result in self.pieces.results]
+
+    # --- the threads --------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """All blocks."""
+        reader = Thread(target=self.guard, args=(self.read_all,), daemon=True)
+        writer = Thread(target=self.guard, args=(self.write_all,), daemon=True)
+        self.show()
+        reader.start()
+        writer.start()
+        try:
+            self.compute_all()
+            self.values.put(None)
+            self.wait_for(writer)
+        except Exception:
+            self.values.put(None)  # what is computed is written
+            self.wait_for(writer, raises=False)
+            self.stop()
+            reader.join()
+            raise
+        finally:
+            self.stop()
+            writer.join()
+            reader.join(PATIENCE)
+        if self.journal is not None:
+            for out in self.outs:
+                if isinstance(out, np.memmap):
+                    out.flush()
+            self.journal.end()
+        self.show()
+
+    def stop(self) -> None:
+        """Have both threads end after what they are at."""
+        self.stopped.set()
+        self.room.release()
+        self.values.put(None)
+
+    def guard(self, work: Callable[[], None]) -> None:
+        """A thread's work; what it raises is raised by the caller's."""
+        try:
+            work()
+        except BaseException as error:
+            self.errors.put(error)
+            self.stop()
+
+    def check(self) -> None:
+        """Raises what another thread did."""
+        with contextlib.suppress(Empty):
+            raise self.errors.get_nowait()
+
+    def wait_for(self, thread: Thread, raises: bool = True) -> None:
+        """Wait until a thread has done its work."""
+        while thread.is_alive() and not (self.stopped.is_set() and not raises):
+            thread.join(LOOK)
+            if raises:
+                self.show()
+        if raises:
+            self.check()
+
+    def show(self) -> None:
+        """Tell how far all is."""
+        done = self.total if self.written > 1 - 1e-9 or not self.entries else int(self.written * self.total)
+        if self.tell is not None:
+            self.tell(done, self.total)
+
+    def read_all(self) -> None:
+        """The reader: pixels of one block after the other, as long as there is room."""
+        scanned: tuple[int, float | None] = (-1, None)
+        for entry in self.todo:
+            for block in self.entries[entry]:
+                while not self.room.acquire(timeout=LOOK):
+                    if self.stopped.is_set():
+                        return
+                if self.stopped.is_set():
+                    return
+                if block.area is not None and self.pieces.looks()[0] and scanned[0] != block.first:
+                    scanned = block.first, self.scanned(block)
+                largest = scanned[1] if block.area is not None else None
+                self.loaded.put(Loaded(entry, block, self.pixels_of(block), largest))
+        self.loaded.put(None)
+
+    def pixels_of(self, block: Block) -> Array:
+        """The pixels of a block."""
+        pieces, place = self.pieces, [slice(0, length) for length in self.pieces.shape]
+        if pieces.images_axis >= 0:
+            place[pieces.images_axis] = slice(block.first, block.end)
+        if block.area is None:
+            return read(self.images, tuple(place), self.dtype)
+
+        def read_part(slices: tuple[slice, ...]) -> Array:
+            own = list(place)
+            for axis, part in zip(pieces.axes, slices, strict=True):
+                if axis >= 0:
+                    own[axis] = part
+            return read(self.images, tuple(own), self.dtype)
+
+        return gathered(read_part, pieces.reads(block.area), pieces.axes)
+
+    def scanned(self, block: Block) -> float | None:
+        """The largest magnitude of images with a subnormal pixel, of which bits depend; None where there is none."""
+        pieces, table = self.pieces, _dispatch.current().table
+        _, of_doubles = pieces.looks()
+        largest, faint = 0.0, False
+        axis = pieces.axes[-1] if pieces.axes[0] < 0 else pieces.axes[0]
+        of_all = self.total * (block.end - block.first) // pieces.n_images
+        at_once = max(1, min(SCANNED, self.block_bytes) * pieces.shape[axis] // of_all)
+        for first in range(0, pieces.shape[axis], at_once):
+            place = [slice(0, length) for length in pieces.shape]
+            if pieces.images_axis >= 0:
+                place[pieces.images_axis] = slice(block.first, block.end)
+            place[axis] = slice(first, min(first + at_once, pieces.shape[axis]))
+            pixels = read(self.images, tuple(place), self.dtype)
+            faint = faint or any_faint(pixels, table, 1, 8 if of_doubles else 4)
+            if faint and not of_doubles:
+                return 0.0
+            if of_doubles:
+                largest = float(np.maximum(largest, largest_tap(pixels)))
+            if self.stopped.is_set():
+                break
+        return largest if faint else None
+
+    def compute_all(self) -> None:
+        """The caller's part: blocks in their order, as they are read."""
+        keeper: Keeper | None = None
+        while True:
+            loaded = self.next_loaded()
+            if loaded is None:
+                return
+            entry, block, pixels, largest = loaded
+            values: list[Array] | None
+            del loaded
+            try:
+                if block.area is None:
+                    values = self.whole(entry, block, pixels)
+                else:
+                    if keeps(self.pieces) and keeper is None:
+                        keeper = Keeper(self.pieces, block.end - block.first)
+                    values = self.of_part(block, pixels, largest, keeper)
+                    if block is self.entries[entry][-1] and keeper is not None:
+                        values, keeper = keeper.results(), None
+            except OverflowError as error:
+                raise OverflowError(f"{error}; blocks before that of {told(block)} are written") from None
+            del pixels
+            self.check()
+            self.values.put((entry, values))
+            del values
+            self.show()
+
+    def next_loaded(self) -> Loaded | None:
+        """The next block, or None after the last one."""
+        while True:
+            self.check()
+            with contextlib.suppress(Empty):
+                return self.loaded.get(timeout=LOOK)
+
+    def whole(self, entry: int, block: Block, pixels: Array) -> list[Array]:
+        """What whole images give; where it belongs if these are arrays of the stream's own."""
+        targets = None
+        if self.owns:
+            targets = [out[place] for out, place in zip(self.outs, self.places(entry), strict=True)]
+        return self.pieces.respond_images(pixels, block.first, self.workers, targets)
+
+    def of_part(self, block: Block, pixels: Array, largest: float | None, keeper: Keeper | None) -> list[Array] | None:
+        """What the responses of a part are written as; None where they are kept."""
+        pieces, area = self.pieces, block.area
+        assert area is not None
+        responses = pieces.respond(pixels, area, self.workers, largest)
+        if keeper is not None:
+            keeper.take(responses, area)
+            return None
+        if pieces.reduction is not None:
+            return [arranged_map(found, result) for found, result in
+                    zip(pieces.reduce_kernels(responses, area), pieces.results, strict=True)]  # fmt: skip
+        axes = pieces.layout.response
+        present = responses[tuple(slice(None) if axis >= 0 else 0 for axis in axes)]
+        order = [axis for axis in axes if axis >= 0]
+        return [present.transpose([order.index(axis) for axis in range(len(order))])]
+
+    def write_all(self) -> None:
+        """The writer: values of one block after the other."""
+        while True:
+            found = self.values.get()
+            if found is None or self.stopped.is_set():
+                return
+            entry, values = found
+            if values is not None:
+                is_there = self.owns and self.entries[entry][0].area is None
+                for index, (out, place) in enumerate(zip(self.outs, self.places(entry), strict=True)):
+                    if not is_there:
+                        write(out, place, values[index])
+                if self.journal is not None:
+                    self.journal.note(entry, check_sum(values))
+                self.written += float(self.shares[entry])
+            del found, values
+            self.room.release()
+
+
+def arranged_map(found: Array, result: Result) -> Array:
+    """A map (images, rows, columns) with the axes that a result has."""
+    lacks = tuple(axis for axis, own in enumerate((result.images, *result.axes)) if own < 0)
+    return found.reshape([length for axis, length in enumerate(found.shape) if axis not in lacks])
+
+
+def place_of(result: Result, block: Block, area: Any) -> tuple[slice, ...]:
+    """The place of a block's values."""
+    place = [slice(0, length) for length in result.shape]
+    if result.images >= 0:
+        place[result.images] = slice(block.first, block.end)
+    for axis, (first, count) in zip(result.axes, area or (), strict=False):
+        if axis >= 0:
+            place[axis] = slice(first, first + count)
+    return tuple(place)
+
+
+def share_of(pieces: Pieces, blocks: list[Block]) -> float:
+    """The share that blocks are of all responses."""
+    first, whole = blocks[0], prod(pieces.outputs)
+    share = 0.0
+    for block in blocks:
+        share += block.area[0][1] * block.area[1][1] / whole if block.area is not None else 1.0
+    return share * (first.end - first.first) / max(1, pieces.n_images)
+
+
+def told(block: Block) -> str:
+    """A block as errors show it."""
+    images = f"images [{block.first}, {block.end})"
+    if block.area is None:
+        return images
+    (top, n_rows), (left, n_columns) = block.area
+    return f"{images}, rows [{top}, {top + n_rows}), columns [{left}, {left + n_columns})"
