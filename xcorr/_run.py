@@ -140,9 +140,9 @@ def run(
         return np.empty(shape, plan.types.response) if out is None else out
     job = Job(plan, images, bank, fill, workers)
     result = respond(job, shape, target)
-    is_done = job.call_done is not None and not plan.most_rank  # whatever the kernels are
-    if remember is not None and is_done and job.is_short and (target is None or result is target):
-        repeat = repeat_of(job, job.call_done, result)
+    done = None if plan.most_rank else job.call_done  # by taps, whatever the kernels are
+    if remember is not None and done is not None and job.is_short and (target is None or result is target):
+        repeat = repeat_of(job, done, result)
         if repeat is not None:
             remember(repeat)
     if target is None:
