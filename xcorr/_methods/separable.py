@@ -168,7 +168,7 @@ def check_all(job: Job, found: Found) -> None:
             number = (group * job.bank.n_kernels + kernel) // job.plan.types.parts
             raise ValueError(
                 f"method: 'separable' cannot do this job, whose kernel {number} of {job.plan.geometry.n_kernels} is no "
-                f"sum of {MOST_RANK} products of a column and a row of taps, with {LONGEST_COLUMNS} taps in its columns; "
+                f"sum of {MOST_RANK} products of a column and a row of taps, with {LONGEST_COLUMNS} taps in columns; "
                 "allowed is 'auto'"
             )
 
