@@ -140,7 +140,7 @@ def run(
         return np.empty(shape, plan.types.response) if out is None else out
     job = Job(plan, images, bank, fill, workers)
     result = respond(job, shape, target)
-    done = None if plan.most_rank else job.call_done  # by taps, whatever the kernels are
+    done = job.call_done if bank.is_kept or not plan.most_rank else None  # by taps, whatever kernels come next
     if remember is not None and done is not None and job.is_short and (target is None or result is target):
         repeat = repeat_of(job, done, result)
         if repeat is not None:
