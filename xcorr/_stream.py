@@ -238,7 +238,10 @@ class Stream:
         done = [index for index in self.todo if journal.sums.get(index, -1) == self.sum_of(index, journal)]
         self.written = float(self.shares[done].sum())
         self.todo = [index for index in self.todo if index not in set(done)]
-        journal.begin(done)
+        try:
+            journal.begin(done)
+        except OSError:
+            return None  # the folder takes no more files
         return journal
 
     def sum_of(self, index: int, journal: Journal) -> int | None:
