@@ -122,3 +122,17 @@ def test_operands_are_not_changed():
     assert_same_bits(images, before[0])
     assert_same_bits(kernels, before[1])
     assert_same_bits(out, xcorr.correlate(images, kernels, layout="NHW", padding="same"))
+
+
+@for_each("method", ["direct", "winograd", "matmul"])
+def test_a_response_that_is_no_number_changes_no_other(method, monkeypatch):
+    monkeypatch.setattr(_dispatch, "subnormals_are_slow", lambda: True)
+    rng = random_generator("no number", method)
+    images, kernels = rng.standard_normal((2, 24, 30)), rng.standard_normal((2, 3, 3))
+    kernels[0, 1, 1], images[0, 5, 7] = 7 * np.finfo(np.float64).smallest_subnormal, np.nan
+    words = {"layout": "NHW", "method": method}
+    whole = xcorr.correlate(images, kernels, **words)
+    for index in range(2):
+        assert_same_bits(xcorr.correlate(images[index : index + 1], kernels, **words), whole[index : index + 1])
+    part = xcorr.correlate(images, kernels, roi=(slice(12, 20), slice(None)), **words)
+    assert_same_bits(part, np.ascontiguousarray(whole[:, 12:20]))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from checks import EXAMPLES, random_generator
 from looping import for_each
-from streaming import METHODS, numbers, random_call
+from streaming import METHODS, Sink, numbers, random_call
 
 import xcorr
 from xcorr import _dispatch
@@ -143,6 +143,20 @@ def test_parts_of_integers_beyond_float64_are_exact(layout):
         for boundary in ("constant", "wrap"):
             words = {"layout": layout, "padding": "same", "boundary": boundary}
             assert check_parts(xcorr.Correlator(kernels, **words), images // scale, rng, 8)
+
+
+def test_a_subnormal_pixel_changes_no_other_image_of_a_block(monkeypatch):
+    monkeypatch.setattr(_dispatch, "subnormals_are_slow", lambda: True)
+    rng = random_generator("others of a block")
+    images, kernels = numbers(rng, (4, 60, 50), "float32"), numbers(rng, (1, 5, 5), "float32")
+    images[1, -1, -1] = 7 * np.finfo(np.float32).smallest_subnormal
+    prepared = xcorr.Correlator(kernels[0], layout="NHW", method="direct")
+    expected = prepared(images)
+    sink = Sink(expected.shape, expected.dtype, chunks=(2, 8, 46))
+    xcorr.stream(prepared, images, sink, max_bytes=4 * images[0].nbytes, workers=1)
+    assert sink.n_writes > 4
+    assert sink.places[0][0] == slice(0, 2)
+    assert sink.array.tobytes() == expected.tobytes()
 
 
 def test_the_largest_pixel_far_away_decides_how_subnormal_ones_are_summed(monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from itertools import product
 from math import prod
 from queue import Empty, SimpleQueue
 from threading import Event, Semaphore, Thread
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr import _dispatch, _workers
+from xcorr._arrays import some_images
 from xcorr._blocks import Block, Cut, cut, keeps
 from xcorr._foreign import shown
 from xcorr._looks import any_faint, largest_tap
@@ -184,12 +186,12 @@ def telling(progress: Any) -> Iterator[Progress | None]:
 
 
 class Loaded(NamedTuple):
-    """A block with its pixels; `largest` is the largest magnitude of an image with subnormal ones."""
+    """A block with its pixels; `largest` has the largest magnitude of each image that has subnormal ones, else None."""
 
     entry: int
     block: Block
     pixels: Array
-    largest: float | None
+    largest: list[float | None]
 
 
 class Stream:
@@ -238,7 +240,10 @@ class Stream:
         done = [index for index in self.todo if journal.sums.get(index, -1) == self.sum_of(index, journal)]
         self.written = float(self.shares[done].sum())
         self.todo = [index for index in self.todo if index not in set(done)]
-        journal.begin(done)
+        try:
+            journal.begin(done)
+        except OSError:
+            return None  # the folder takes no more files
         return journal
 
     def sum_of(self, index: int, journal: Journal) -> int | None:
@@ -319,7 +324,7 @@ class Stream:
 
     def read_all(self) -> None:
         """The reader: pixels of one block after the other, as long as there is room."""
-        scanned: tuple[int, float | None] = (-1, None)
+        scanned: tuple[int, list[float | None]] = (-1, [])
         for entry in self.todo:
             for block in self.entries[entry]:
                 while not self.room.acquire(timeout=LOOK):
@@ -328,8 +333,8 @@ class Stream:
                 if self.stopped.is_set():
                     return
                 if block.area is not None and self.pieces.looks()[0] and scanned[0] != block.first:
-                    scanned = block.first, self.scanned(block)
-                largest = scanned[1] if block.area is not None else None
+                    scanned = block.first, [self.scanned(index) for index in range(block.first, block.end)]
+                largest = scanned[1] if block.area is not None else []
                 self.loaded.put(Loaded(entry, block, self.pixels_of(block), largest))
         self.loaded.put(None)
 
@@ -350,19 +355,24 @@ class Stream:
 
         return gathered(read_part, pieces.reads(block.area), pieces.axes)
 
-    def scanned(self, block: Block) -> float | None:
-        """The largest magnitude of images with a subnormal pixel, of which bits depend; None where there is none."""
+    def scanned(self, image: int) -> float | None:
+        """The largest magnitude of an image with a subnormal pixel, of which bits depend; None where there is none."""
         pieces, table = self.pieces, _dispatch.current().table
         _, of_doubles = pieces.looks()
         largest, faint = 0.0, False
-        axis = pieces.axes[-1] if pieces.axes[0] < 0 else pieces.axes[0]
-        of_all = self.total * (block.end - block.first) // pieces.n_images
-        at_once = max(1, min(SCANNED, self.block_bytes) * pieces.shape[axis] // of_all)
-        for first in range(0, pieces.shape[axis], at_once):
-            place = [slice(0, length) for length in pieces.shape]
-            if pieces.images_axis >= 0:
-                place[pieces.images_axis] = slice(block.first, block.end)
-            place[axis] = slice(first, min(first + at_once, pieces.shape[axis]))
+        axes = [axis for axis in pieces.axes if axis >= 0]
+        place = [slice(0, length) for length in pieces.shape]
+        if pieces.images_axis >= 0:
+            place[pieces.images_axis] = slice(image, image + 1)
+        room = min(SCANNED, self.block_bytes) * prod(pieces.shape[axis] for axis in axes)
+        room = room * pieces.n_images // self.total  # pixels with all of their channels
+        steps = {}
+        for axis in reversed(axes):
+            steps[axis] = max(1, min(pieces.shape[axis], room))
+            room //= steps[axis]
+        for firsts in product(*(range(0, pieces.shape[axis], steps[axis]) for axis in axes)):
+            for axis, first in zip(axes, firsts, strict=True):
+                place[axis] = slice(first, min(first + steps[axis], pieces.shape[axis]))
             pixels = read(self.images, tuple(place), self.dtype)
             faint = faint or any_faint(pixels, table, 1, 8 if of_doubles else 4)
             if faint and not of_doubles:
@@ -414,11 +424,18 @@ class Stream:
             targets = [out[place] for out, place in zip(self.outs, self.places(entry), strict=True)]
         return self.pieces.respond_images(pixels, block.first, self.workers, targets)
 
-    def of_part(self, block: Block, pixels: Array, largest: float | None, keeper: Keeper | None) -> list[Array] | None:
+    def of_part(
+        self, block: Block, pixels: Array, largest: list[float | None], keeper: Keeper | None
+    ) -> list[Array] | None:
         """What the responses of a part are written as; None where they are kept."""
         pieces, area = self.pieces, block.area
         assert area is not None
-        responses = pieces.respond(pixels, area, self.workers, largest)
+        if all(own is None for own in largest):
+            responses = pieces.respond(pixels, area, self.workers)
+        else:
+            alone = [some_images(pixels, pieces.images_axis, index, index + 1) for index in range(len(largest))]
+            both = zip(alone, largest, strict=True)
+            responses = np.concatenate([pieces.respond(own, area, self.workers, most) for own, most in both])
         if keeper is not None:
             keeper.take(responses, area)
             return None

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from xcorr import _dispatch
 from xcorr._arrays import check_out
+from xcorr._info import installed_version
 from xcorr._pieces import Result
 from xcorr._respond import may_overlap
 
@@ -196,6 +197,12 @@ def fingerprint(prepared: Any, images: Any, outs: Sequence[Any], blocks: Sequenc
     sides = [(tuple(one.shape), np.dtype(one.dtype).str) for one in (images, *outs)]
     other = home is not None and all(own is None or own.path != home.path for own in map(home_of, outs))
     state = home.state if home is not None and other else None
-    told = level, sides, None if home is None else (str(home.path.resolve()), home.name, state), list(blocks)
+    told = (
+        installed_version(),
+        level,
+        sides,
+        None if home is None else (str(home.path.resolve()), home.name, state),
+        list(blocks),
+    )
     digest.update(repr(told).encode())
     return digest.hexdigest()

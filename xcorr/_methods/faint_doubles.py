@@ -154,11 +154,14 @@ def divide(job: Job, part: Array, exponents: Array) -> None:
                 index = group * n_kernels + kernel
                 place[axis] = slice(index, index + 1)
             own = part[tuple(place)]
-            if is_finite(own):
+            finite = True if is_finite(own) else np.isfinite(own)
+            with np.errstate(invalid="ignore"):
                 times(own, -exponents[group, kernel])
                 own += bias[group, kernel]
-            else:
+            if finite is not True:  # each response by itself, whatever others of an image or a batch are
+                divided = own.copy()
                 correlate_as_they_are(job, part, group, kernel)
+                np.copyto(own, divided, where=finite)
 
 
 def is_finite(sums: Array) -> bool:
