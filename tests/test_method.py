@@ -11,7 +11,7 @@ from xcorr._methods import choice, direct, winograd
 from xcorr._settings import read_settings
 
 SINGLE = choose_types(np.dtype("f4"), np.dtype("f4"), None)
-AVAILABLE = "'auto', 'direct', 'matmul', 'fft', 'winograd'"
+AVAILABLE = "'auto', 'direct', 'matmul', 'fft', 'winograd', 'separable'"
 
 
 def layer(side, channels, n_kernels, size=3, **keywords):

@@ -35,6 +35,9 @@ the best method there, of 256x256 and less up to 1.7 times, where the difference
 (Emerald Rapids), level v4, 1 worker, benchmarks/separable.py.
 """
 
+FEW_CHANNELS = 4
+"""Channels, in real numbers, of a kernel's group up to which it is taken: sums of long rows err more than transforms."""
+
 LOOK = 5_000_000
 """Multiply-adds in the time of which a kernel is looked at, and its factors are found: 0.03 and 0.1 to 0.25 ms.
 
@@ -246,7 +249,8 @@ def most_rank(plan: Any, other_cost: Callable[[str, Geometry, Types], float]) ->
     """
     settings, geometry, types = plan.settings, plan.geometry.grid, plan.types
     asked = settings.method != "auto" or (settings.precision == "strict" and not types.exact)
-    if asked or not geometry.n_kernels or min(geometry.kernel_shape) < 2 or obstacle(geometry, types):
+    asked |= plan.depth > FEW_CHANNELS or min(geometry.kernel_shape) < 2
+    if asked or not geometry.n_kernels or obstacle(geometry, types):
         return 0
     own = other_cost(plan.method, geometry, types) * min(1, plan.share_of_bytes)
     n_kernels = geometry.n_kernels * types.parts
