@@ -36,7 +36,7 @@ the best method there, of 256x256 and less up to 1.7 times, where the difference
 """
 
 FEW_CHANNELS = 4
-"""Channels, in real numbers, of a kernel's group up to which it is taken: sums of long rows err more than transforms."""
+"""Channels of a group, in real numbers, up to which "auto" takes it: sums of long rows err more than transforms."""
 
 LOOK = 5_000_000
 """Multiply-adds in the time of which a kernel is looked at, and its factors are found: 0.03 and 0.1 to 0.25 ms.
