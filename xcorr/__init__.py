@@ -13,7 +13,7 @@ The edges of 500 digits, along the columns and along the rows:
 - `Correlator` is a bank that is prepared once and called often.
 - `match` scores how well templates match, with masks; `Matcher` is a bank of templates prepared once.
 - `Peaks` finds the best places in responses.
-- `stream` correlates and matches images that are larger than memory, block by block.
+- `stream` correlates and matches images that are larger than memory, block by block; `dask` does so with dask arrays.
 - `register` finds by how much images are shifted beside others, whole or window by window, as `Shifts`.
 - `explain` says what a call would do, how long it would take and why, as an `Explanation`.
 - `banks` has kernels for edges, texture and smoothing; ``banks.per_channel`` lays them out for colour images.
@@ -53,7 +53,7 @@ from xcorr.gradients import gradient_images, gradient_kernels
 from xcorr.peaks import Peaks
 
 if _TYPE_CHECKING:
-    from xcorr import compat, plot
+    from xcorr import compat, dask, plot
     from xcorr._stream import stream
 
 __version__: str
@@ -72,6 +72,7 @@ __all__ = [
     "convolve",
     "correlate",
     "correlation_indices",
+    "dask",
     "datasets",
     "explain",
     "fold",
@@ -91,8 +92,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _Any:
-    """`plot`, `compat` and `stream` are imported when they are asked for, and what the version takes to find."""
-    if name in ("compat", "plot"):
+    """What is imported when it is asked for, and the version, which takes time to find."""
+    if name in ("compat", "dask", "plot"):
         return _import_module(f"xcorr.{name}")
     if name == "stream":
         from xcorr._stream import stream

@@ -1,0 +1,295 @@
+"""The graph of a call on dask arrays: how its result is chunked, and which task gets which pixels."""
+
+import warnings
+from itertools import pairwise, product
+from math import prod
+from operator import getitem
+from typing import Any
+
+import numpy as np
+
+from xcorr._axes import Span
+from xcorr._blocks import can_be_cut
+from xcorr._dask_tasks import (
+    Shared,
+    cut_out,
+    end_looks,
+    finish,
+    look,
+    merge,
+    merge_looks,
+    reduce_part,
+    respond_part,
+    respond_whole,
+)
+from xcorr._pieces import OfMatch, OfPlan, Pieces, Result
+
+Key = tuple[Any, ...]
+
+AT_ONCE = 16
+"""Parts that are merged by one task; not tuned."""
+
+LARGE = 2**30
+"""Bytes of an image from which on it is said that it is put into one chunk."""
+
+FEW = 4
+"""Chunks of the images that one of the responses may be as wide as."""
+
+
+# --- chunks -----------------------------------------------------------------------------------------------------------
+
+
+def needs_whole_images(pieces: Pieces) -> bool:
+    """Whether nothing is known of a response, or of what it is reduced to, without all of an image."""
+    reduction = pieces.reduction
+    if not can_be_cut(pieces) or pieces.peaks is not None or pieces.n_images == 0:
+        return True
+    sums = reduction is not None and not reduction.over_kernels and {"mean", "energy"} & set(reduction.names)
+    return bool(sums) and pieces.response.kind == "f"
+
+
+def joined(pieces: Pieces, images: Any, whole: bool) -> Any:
+    """Images with their channels in one chunk, and all of each image where that is needed; none of no images."""
+    own = (pieces.images_axis, *(() if whole else pieces.axes))
+    several = [axis for axis in range(images.ndim) if len(images.chunks[axis]) > 1]
+    lengths: dict[int, Any] = {axis: -1 for axis in several if axis not in own}
+    channels = set(lengths) - set(pieces.axes)
+    if channels:
+        of_channels = images.chunks[channels.pop()]
+        warnings.warn(f"images: channels in chunks of {of_channels} are put into one", stacklevel=5)
+    n_bytes = prod(images.shape) // max(1, pieces.n_images) * images.dtype.itemsize
+    if lengths and whole and n_bytes > LARGE:
+        why = pieces.obstacle or "it is reduced as a whole"
+        warnings.warn(f"images: an image of {n_bytes} bytes is put into one chunk: {why}", stacklevel=5)
+    if pieces.images_axis >= 0 and pieces.n_images:
+        counts = images.chunks[pieces.images_axis]
+        if 0 in counts:
+            lengths[pieces.images_axis] = tuple(count for count in counts if count)
+    return images.rechunk(lengths) if lengths else images
+
+
+def cuts_of(pieces: Pieces, chunks: tuple[tuple[int, ...], ...], whole: bool) -> list[list[int]]:
+    """The ends of the chunks of a response along rows and columns, with the first 0."""
+    if whole:
+        return [[0, count] for count in pieces.outputs]
+    found = []
+    for index, (axis, own, count) in enumerate(zip(pieces.axes_cut, pieces.axes, pieces.outputs, strict=True)):
+        lengths = chunks[own] if own >= 0 else (1,)
+        edges = -(-np.cumsum(lengths)[:-1] // axis.stride) - firsts(pieces)[index]
+        places = places_to_cut(pieces, index, max(lengths) // axis.stride)
+        if places is not None:
+            behind = np.searchsorted(places, edges).clip(1, len(places) - 1)
+            before = places[behind - 1]
+            edges = np.where(edges - before <= places[behind] - edges, before, places[behind])
+        found.append(sorted({0, count, *edges[(edges > 0) & (edges < count)].tolist()}))
+    return found
+
+
+def firsts(pieces: Any) -> tuple[int, ...]:
+    """The first row and column that are wanted."""
+    return tuple(first for first, _ in pieces.plan.area) if isinstance(pieces, OfPlan) else pieces.plan.roi.first
+
+
+def places_to_cut(pieces: Pieces, index: int, length: int) -> Any:
+    """The places along an axis where nothing is done twice; None where that is everywhere."""
+    count, unit = pieces.outputs[index], pieces.grid[index]
+    if isinstance(pieces, OfMatch):
+        first = firsts(pieces)[index]
+        places = {area.first[index] - first for area in pieces.areas}
+        return np.array(sorted({0, count} | {place for place in places if 0 < place < count}))
+    if isinstance(pieces, OfPlan) and pieces.plan.method == "fft" and unit > FEW * max(1, length):
+        unit = min(unit, (1 + index) * pieces.valid()[index])  # rows of sections are cut within a pair
+    return None if unit == 1 else np.array([*range(0, count, unit), count])
+
+
+def parts_between(chunks: tuple[int, ...], slices: tuple[slice, ...]) -> list[tuple[int, int, int]]:
+    """Which chunks some pixels along an axis lie in, and from where to where in each."""
+    ends = np.cumsum((0, *chunks)).tolist()
+    found = []
+    for own in slices:
+        index = int(np.searchsorted(ends, own.start, "right")) - 1
+        while index < len(chunks) and ends[index] < own.stop:
+            begin, end = max(own.start, ends[index]), min(own.stop, ends[index + 1])
+            if begin < end:
+                found.append((index, begin - ends[index], end - ends[index]))
+            index += 1
+    return found
+
+
+# --- tasks ------------------------------------------------------------------------------------------------------------
+
+
+class Graph:
+    """The tasks of one call, which are written here key by key."""
+
+    def __init__(self, shared: Shared, images: Any, mask: Any, subnormals: bool) -> None:
+        from dask.base import tokenize
+
+        self.shared, self.pieces = shared, shared.pieces
+        self.whole = needs_whole_images(self.pieces)
+        self.images, self.mask = joined(self.pieces, images, self.whole), mask
+        self.looks = not self.whole and subnormals and self.pieces.looks()[0]
+        axis = self.pieces.images_axis
+        self.counts = self.images.chunks[axis] if axis >= 0 else (1,)
+        if mask is not None:
+            own = self.counts if shared.mask_has_images else -1
+            self.mask = mask.rechunk({index: -1 if index or axis < 0 else own for index in range(mask.ndim)})
+        self.cuts = cuts_of(self.pieces, self.images.chunks, self.whole)
+        self.whole = self.whole or all(self.is_whole(axis) for axis in self.pieces.axes if axis >= 0)
+        self.looks = self.looks and not self.whole
+        if self.whole:
+            self.cuts = [[0, count] for count in self.pieces.outputs]
+        name = None if mask is None else self.mask.name
+        self.token = tokenize(shared, self.images.name, name, self.looks, self.cuts)
+        self.names = [f"xcorr-{self.token}"]
+        if not self.pieces.alone:
+            self.names = [f"xcorr-{index}-{self.token}" for index in range(len(self.pieces.results))]
+        self.shared_key = f"xcorr-shared-{self.token}"
+        self.tasks: dict[Any, Any] = {self.shared_key: shared}
+        self.looked: list[Key | None] = [None] * len(self.counts)
+
+    def is_whole(self, axis: int) -> bool:
+        """Whether an axis of the images has a single chunk."""
+        return len(self.images.chunks[axis]) == 1
+
+    def add(self, kind: str, place: Key, *task: Any) -> Key:
+        """Adds a task, and gives its key."""
+        key = (f"xcorr-{kind}-{self.token}", *place)
+        self.tasks[key] = task
+        return key
+
+    def end(self, place: tuple[int, int, int], *task: Any) -> None:
+        """Adds the task that makes the results of some images and some rows and columns."""
+        if self.pieces.alone:
+            self.tasks[(self.names[0], *indices(self.pieces.results[0], place))] = task
+            return
+        several = self.add("several", place, *task)
+        for index, (name, result) in enumerate(zip(self.names, self.pieces.results, strict=True)):
+            self.tasks[(name, *indices(result, place))] = (getitem, several, index)
+
+    def arrays(self) -> Any:
+        """The results."""
+        from dask.array import Array
+        from dask.highlevelgraph import HighLevelGraph
+
+        if self.looks:
+            self.add_looks()
+        pieces = self.pieces
+        if self.whole:
+            self.add_wholes()
+        elif pieces.reduction is not None and not pieces.reduction.over_kernels:
+            self.add_reductions()
+        else:
+            for place, area, blocks in self.parts():
+                self.end(place, respond_part, self.shared_key, blocks, area, self.looked[place[0]])
+        sources = [self.images] if self.mask is None else [self.images, self.mask]
+        layers: dict[str, Any] = {name: {} for name in self.names}
+        layers[self.names[0]] = self.tasks
+        below = {source.name for source in sources}
+        dependencies = {name: below if name == self.names[0] else {self.names[0]} for name in layers}
+        for name in self.names[1:]:
+            layers[name] = {key: self.tasks.pop(key) for key in list(self.tasks) if key[0] == name}
+        for source in sources:
+            layers |= source.dask.layers
+            dependencies |= source.dask.dependencies
+        graph = HighLevelGraph(layers, dependencies)
+        new: Any = Array
+        found = [
+            new(graph, name, self.chunks_of(result), meta=np.empty((0,) * len(result.shape), result.dtype))
+            for name, result in zip(self.names, pieces.results, strict=True)
+        ]
+        return found[0] if pieces.alone else tuple(found)
+
+    def chunks_of(self, result: Result) -> tuple[tuple[int, ...], ...]:
+        """The chunks of a result."""
+        found: list[tuple[int, ...]] = [(length,) for length in result.shape]
+        if result.images >= 0:
+            found[result.images] = self.counts
+        for axis, cuts in zip(result.axes, self.cuts, strict=False):
+            if axis >= 0:
+                found[axis] = tuple(end - begin for begin, end in pairwise(cuts))
+        return tuple(found)
+
+    def source(self, image: int, row: int = 0, column: int = 0) -> Key:
+        """The key of a chunk of the images."""
+        key: list[Any] = [self.images.name, *(0 for _ in self.images.shape)]
+        for axis, index in zip((self.pieces.images_axis, *self.pieces.axes), (image, row, column), strict=False):
+            if axis >= 0:
+                key[axis + 1] = index
+        return tuple(key)
+
+    def add_wholes(self) -> None:
+        """Tasks of whole images."""
+        first = 0
+        for image, count in enumerate(self.counts):
+            mask: tuple[Any, ...] = ()
+            if self.mask is not None:
+                index = image if self.shared.mask_has_images else 0
+                mask = ((self.mask.name, index, *(0 for _ in self.mask.shape[1:])),)
+            self.end((image, 0, 0), respond_whole, self.shared_key, self.source(image), first, *mask)
+            first += count
+
+    def parts(self) -> Any:
+        """The place, the area and the keys of the pixels of each part, some images after the other."""
+        chunks = [self.images.chunks[axis] if axis >= 0 else (1,) for axis in self.pieces.axes]
+        areas = []
+        rows, columns = (list(enumerate(pairwise(cuts))) for cuts in self.cuts)
+        for (row, (top, bottom)), (column, (left, right)) in product(rows, columns):
+            area: Span = ((top, bottom - top), (left, right - left))
+            reads = self.pieces.reads(area)
+            both = [parts_between(own, one.slices) for own, one in zip(chunks, reads, strict=True)]
+            areas.append((row, column, area, both))
+        for image in range(len(self.counts)):
+            for row, column, area, (down, across) in areas:
+                blocks = [[self.pixels(image, chunks, one, other) for other in across] for one in down]
+                yield (image, row, column), area, blocks
+
+    def pixels(self, image: int, chunks: Any, rows: tuple[int, int, int], columns: tuple[int, int, int]) -> Key:
+        """The key of a part of a chunk."""
+        source = self.source(image, rows[0], columns[0])
+        if (rows[2] - rows[1], columns[2] - columns[1]) == (chunks[0][rows[0]], chunks[1][columns[0]]):
+            return source
+        place = [slice(None)] * self.images.ndim
+        for axis, (_, begin, end) in zip(self.pieces.axes, (rows, columns), strict=True):
+            if axis >= 0:
+                place[axis] = slice(begin, end)
+        return self.add("pixels", (image, *rows, *columns), cut_out, source, tuple(place))
+
+    def add_looks(self) -> None:
+        """Tasks that look through all chunks of the images."""
+        counts = [len(self.images.chunks[axis]) if axis >= 0 else 1 for axis in self.pieces.axes]
+        for image in range(len(self.counts)):
+            keys = [
+                self.add("look", (image, row, column), look, self.shared_key, self.source(image, row, column))
+                for row, column in product(*map(range, counts))
+            ]
+            keys = self.merged("looks", image, merge_looks, keys)
+            self.looked[image] = self.add("looked", (image,), end_looks, keys)
+
+    def add_reductions(self) -> None:
+        """Tasks that reduce parts over positions, and merge them in their order."""
+        kept: dict[int, list[Key]] = {}
+        for place, area, blocks in self.parts():
+            task = reduce_part, self.shared_key, blocks, area, self.looked[place[0]]
+            kept.setdefault(place[0], []).append(self.add("part", place, *task))
+        for image, keys in kept.items():
+            keys = self.merged("merged", image, merge, keys)
+            self.end((image, 0, 0), finish, self.shared_key, keys, self.counts[image])
+
+    def merged(self, kind: str, image: int, function: Any, keys: list[Key]) -> list[Key]:
+        """The keys of what so many parts are merged to that one task takes them."""
+        level = 0
+        while len(keys) > AT_ONCE:
+            some = [keys[first : first + AT_ONCE] for first in range(0, len(keys), AT_ONCE)]
+            keys = [self.add(kind, (image, level, index), function, own) for index, own in enumerate(some)]
+            level += 1
+        return keys
+
+
+def indices(result: Result, place: tuple[int, int, int]) -> tuple[int, ...]:
+    """The place of a chunk of a result."""
+    found = [0] * len(result.shape)
+    for axis, index in zip((result.images, *result.axes), place, strict=False):
+        if axis >= 0:
+            found[axis] = index
+    return tuple(found)
