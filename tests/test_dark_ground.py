@@ -119,3 +119,13 @@ def test_channels_groups_and_strides(layout):
     found = np.moveaxis(found, 1, 3) if layout == "NCHW" else found
     dark = slice(images.shape[1 if layout == "NHWC" else 2] // 4 + SIDE, -SIDE)
     assert np.all(np.abs(found - expected)[:, dark] <= 1e-6 * sizes[:, dark])
+
+
+def test_a_kernel_that_is_not_finite_changes_nothing_for_the_others():
+    rng = random_generator()
+    images, kernels = sky(rng), templates(rng, 3)
+    expected = by_fft(images, kernels, layout="NHW")
+    kernels[1, 3, 4] = np.inf
+    found = by_fft(images, kernels, layout="NHW")
+    assert_same_bits(found[..., ::2].copy(), expected[..., ::2].copy())
+    assert not np.isfinite(found[..., 1]).any()

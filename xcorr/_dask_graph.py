@@ -95,7 +95,7 @@ def places_to_cut(pieces: Pieces, index: int, length: int) -> Any:
     count, unit = pieces.outputs[index], pieces.grid[index]
     if isinstance(pieces, OfMatch):
         first = firsts(pieces)[index]
-        places = {area.first[index] - first for area in pieces.areas}
+        places = {own - first for own, _ in pieces.along[index]}
         return np.array(sorted({0, count} | {place for place in places if 0 < place < count}))
     if isinstance(pieces, OfPlan) and pieces.plan.method == "fft" and unit > FEW * max(1, length):
         unit = min(unit, (1 + index) * pieces.valid()[index])  # rows of sections are cut within a pair

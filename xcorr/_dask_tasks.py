@@ -17,7 +17,7 @@ from xcorr._correlator import KEPT, Correlator
 from xcorr._looks import any_faint, largest_tap
 from xcorr._masks import canonical_mask, read_mask
 from xcorr._match import Matcher
-from xcorr._pieces import Pieces, Whole, of_any, of_volumes, pieces_of, some_of, taken
+from xcorr._pieces import Pieces, Whole, of_any, of_volumes, pieces_of, skewed, some_of, taken
 from xcorr._reading import axes_in
 from xcorr._reduce import results_of
 from xcorr._seen import Operand
@@ -153,9 +153,13 @@ def responses_at(shared: Shared, blocks: Blocks, area: Span, looked: Any) -> Arr
     down, across = pieces.axes
     rows = [np.concatenate(row, axis=across) if len(row) > 1 else row[0] for row in blocks]
     pixels = checked(np.concatenate(rows, axis=down) if len(rows) > 1 else rows[0], shared)
-    for own, axis in zip(pieces.reads(area), pieces.axes, strict=True):
+    reads = pieces.reads(area)
+    for own, axis in zip(reads, pieces.axes, strict=True):
         if own.places is not None:
             pixels = np.take(pixels, own.places, axis=axis)
+    if reads[1].apart:
+        first = reads[1].slices[0]
+        pixels = skewed(np.split(pixels, [first.stop - first.start], axis=across), reads[1], pieces.axes)
     if looked is None or looked == [None] * len(looked):
         return pieces.respond(pixels, area, 1)
     if pieces.images_axis < 0:

@@ -60,7 +60,10 @@ def factors_of(taps: Array, summed: str, whole: bool) -> Factors | None:
             found = whole_factors(taps, summed, MOST_RANK if whole else 1)
             if whole or found is not None:
                 return found
-        found = singular_factors(scaled, summed)
+        try:
+            found = singular_factors(scaled, summed)
+        except np.linalg.LinAlgError:  # which did not converge
+            return None
     if found is None:
         return None
     half = exponent // 2  # either part of a product is in range

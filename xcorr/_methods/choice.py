@@ -60,6 +60,7 @@ def reasons(plan: Plan) -> list[str]:
     others = [f"not {name}: {against}" for name, against in objections.items() if against]
     if plan.most_rank:
         products = "are one product" if plan.most_rank == 1 else f"are up to {plan.most_rank} products"
+        others = [own for own in others if not own.startswith("not separable")]
         others = [f"but for kernels that {products} of a column and a row, which are separable", *others]
     if len(costs) == 1:
         return [*others, *own]

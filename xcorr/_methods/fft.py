@@ -168,8 +168,8 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     left_out = job.bank.handed_back(job.plan.engine(summed).largest_exponent)
     leaves_out = bool(left_out.any())
     fits, sections = transform(job, result, summed, limits, leaves_out)
-    if sections.handed_back and summed == "f4" and not leaves_out and widens(plan, fold):
-        fits_too, sections = transform(job, result, "f8", limits, False, sections.call)
+    if sections.handed_back and summed == "f4" and widens(plan, fold):
+        fits_too, sections = transform(job, result, "f8", limits, leaves_out, sections.call)
         fits &= fits_too
     if sections.handed_back:
         fits &= direct.do_handed_back(job, result, summed, limits, sections.handed_back)

@@ -59,7 +59,7 @@ def obstacle(geometry: Geometry, types: Types) -> str:
 
 
 def doubt(geometry: Geometry, types: Types) -> str:
-    """Sizes do not tell."""
+    """Nothing that sizes tell."""
     return "which kernels are products of columns and rows is seen from their taps, when a call is made"
 
 
