@@ -50,7 +50,7 @@ def apply(prepared: Correlator | Matcher, images: Any, *, mask: Any = None, subn
     images : dask.array.Array
         The images, of a shape and dtype that a call takes; sizes of chunks are known.
     mask : dask.array.Array, array_like or "finite", optional
-        As for `match`, and of a `Correlator` as for `correlate`, in the place of its own.
+        As for `match`, and of a `xcorr.Correlator` as for `correlate`, in the place of its own.
     subnormals : bool
         Whether images may have subnormal pixels.
 
