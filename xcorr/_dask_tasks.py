@@ -17,11 +17,11 @@ from xcorr._correlator import KEPT, Correlator
 from xcorr._looks import any_faint, largest_tap
 from xcorr._masks import canonical_mask, read_mask
 from xcorr._match import Matcher
-from xcorr._pieces import Pieces, Whole, of_any, of_volumes, pieces_of, skewed, some_of, taken
+from xcorr._pieces import Pieces, Whole, of_any, of_volumes, pieces_of, some_of, taken
 from xcorr._reading import axes_in
+from xcorr._reads import skewed
 from xcorr._reduce import results_of
 from xcorr._seen import Operand
-from xcorr._stream import arranged_map
 from xcorr._whole_numbers import WholeNumbers
 
 Array = npt.NDArray[Any]
@@ -130,18 +130,13 @@ def respond_whole(shared: Shared, pixels: Any, first: int, mask: Any = None) -> 
 def respond_part(shared: Shared, blocks: Blocks, area: Span, looked: Any = None) -> Any:
     """The response at an area, or what it is reduced to over kernels: an array, or several."""
     pieces = shared.pieces
-    responses = responses_at(shared, blocks, area, looked)
-    if pieces.reduction is not None:
-        found = pieces.reduce_kernels(responses, area)
-        maps = [
-            arranged_map(own, result).astype(result.dtype, copy=False)
-            for own, result in zip(found, pieces.results, strict=True)
-        ]
-        return maps[0] if pieces.alone else maps
-    axes = pieces.layout.response
-    present = responses[tuple(slice(None) if axis >= 0 else 0 for axis in axes)]
-    order = [axis for axis in axes if axis >= 0]
-    return present.transpose([order.index(axis) for axis in range(len(order))])
+    found = [
+        own.astype(result.dtype, copy=False)
+        for own, result in zip(
+            pieces.as_results(responses_at(shared, blocks, area, looked), area), pieces.results, strict=True
+        )
+    ]
+    return found[0] if pieces.alone else found
 
 
 def responses_at(shared: Shared, blocks: Blocks, area: Span, looked: Any) -> Array:

@@ -8,7 +8,6 @@ import bisect
 import copy
 import functools
 import sys
-from collections.abc import Callable
 from math import prod
 from threading import Lock
 from typing import Any, NamedTuple
@@ -16,14 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _dispatch, _peaks
+from xcorr import _dispatch
 from xcorr._areas import Area, areas_of, reached
 from xcorr._arrays import in_order
 from xcorr._axes import Axis, Span
 from xcorr._bank import Bank
 from xcorr._correlator import KEPT, Correlator
 from xcorr._dtypes import EXACT_FLOAT64, check_element, largest_magnitude
-from xcorr._engine import fill_source_indices
 from xcorr._layouts import Layout, arranged
 from xcorr._masks import canonical, canonical_mask
 from xcorr._match import Matcher
@@ -34,38 +32,17 @@ from xcorr._methods import faint_doubles, faint_pixels, winograd
 from xcorr._methods.fft import fold_of_plan
 from xcorr._plan import Plan
 from xcorr._reading import axes_in
+from xcorr._reads import Ends, Reads, pitch_of, reads_along, runs_of
 from xcorr._reduce import reducer_at, results_of
-from xcorr._reduce_peaks import in_whole, shape_of_peaks
+from xcorr._reduce_peaks import shape_of_peaks
 from xcorr._reduction import Reduction
 from xcorr._run import run
 from xcorr._score import calls_of, score_call
 from xcorr._seen import Operand
 from xcorr._whole_numbers import WholeNumbers
-from xcorr.peaks import Peaks, no_peaks, record_type, search_words
+from xcorr.peaks import Peaks, record_type
 
 Array = npt.NDArray[Any]
-
-GAP = 64
-"""Pixels along an axis between two that are wanted, up to which those between are read with them; not tuned."""
-
-
-Ends = tuple[tuple[int, int], ...]
-"""The first pixel of a run along an axis, counted from the image's first, and the end of it; or of two far apart."""
-
-
-class Reads(NamedTuple):
-    """Pixels along one axis: those at some slices of an image, one after the other, or far `apart`."""
-
-    slices: tuple[slice, ...]
-    places: npt.NDArray[np.intp] | None  # of each pixel of a piece among these; None where they are the piece
-    first: int  # pixel of the piece, counted from the image's; below 0 it is one of the boundary
-    length: int
-    apart: bool = False  # all of the axis, of which nothing but the slices is there
-
-    @property
-    def n_read(self) -> int:
-        """Pixels that are read."""
-        return sum(part.stop - part.start for part in self.slices)
 
 
 class Result(NamedTuple):
@@ -75,87 +52,6 @@ class Result(NamedTuple):
     dtype: np.dtype[Any]
     images: int  # -1 where there is no such axis
     axes: tuple[int, ...]  # of rows and columns, -1 for one that it lacks; empty where it has neither
-
-
-def reads_along(length: int, ends: Ends, boundary: str) -> Reads:
-    """What is read of an axis for runs of pixels, some of which may lie in the padding.
-
-    That of a constant stays padding. Other boundaries are looked up, and padding becomes pixels.
-    """
-    (begin, end), *others = ends
-    if others:
-        sources = np.concatenate([sources_of(length, *run, boundary) for run in ends])
-        inside = np.unique(sources[sources >= 0])
-        runs = runs_of(inside, length // 4) if len(inside) else []
-        if len(runs) == 2:
-            return Reads(tuple(slice(first, last + 1) for first, last in runs), None, 0, length, True)
-        begin, end = begin, others[-1][1]
-    if boundary == "constant" or (begin >= 0 and end <= length):
-        first = min(max(begin, 0), length - 1)
-        last = max(min(end, length), first + 1)
-        return Reads((slice(first, last),), None, first, last - first)
-    sources = sources_of(length, begin, end, boundary)
-    slices, places, before = [], np.empty_like(sources), 0
-    for first, last in runs_of(np.unique(sources), GAP):
-        own = (sources >= first) & (sources <= last)
-        places[own] = sources[own] - first + before
-        slices.append(slice(first, last + 1))
-        before += last + 1 - first
-    return Reads(tuple(slices), places, begin, end - begin)
-
-
-def sources_of(length: int, begin: int, end: int, boundary: str) -> npt.NDArray[np.intp]:
-    """The pixels that padded ones are, -1 for the fill value."""
-    sources = np.empty(end - begin, np.intp)
-    fill_source_indices(sources, begin, length, boundary)
-    return sources
-
-
-def runs_of(places: npt.NDArray[np.intp], gap: int = 1) -> list[tuple[int, int]]:
-    """The first and the last of places in order that are no more than a gap apart."""
-    cuts = np.flatnonzero(np.diff(places) > gap)
-    return list(zip(places[[0, *(cuts + 1)]].tolist(), places[[*cuts, -1]].tolist(), strict=True))
-
-
-def gathered(read: Callable[[tuple[slice, ...]], Array], reads: tuple[Reads, ...], axes: tuple[int, ...]) -> Array:
-    """A piece, of what `read` gives of slices along rows and columns, which lie at `axes` of it."""
-    down, across = reads
-    if across.apart:
-        alone = [Reads((own,), None, own.start, own.stop - own.start) for own in across.slices]
-        return skewed([gathered(read, (down, own), axes) for own in alone], across, axes)
-    rows = [
-        np.concatenate(found, axis=axes[1]) if len(found) > 1 else found[0]
-        for found in ([read((row, column)) for column in across.slices] for row in down.slices)
-    ]
-    piece = np.concatenate(rows, axis=axes[0]) if len(rows) > 1 else rows[0]
-    for own, axis in zip(reads, axes, strict=True):
-        if own.places is not None:
-            piece = np.take(piece, own.places, axis=axis)
-    return piece
-
-
-def skewed(bands: list[Array], across: Reads, axes: tuple[int, ...]) -> Array:
-    """All columns of some rows, of which two bands alone are there: rows lie so closely that the bands do not meet."""
-    row, column = axes
-    shape, pitch = list(bands[0].shape), pitch_of(across)
-    shape[column] = across.length
-    memory = np.zeros([*shape[:row], (shape[row] - 1) * pitch + across.length, *shape[column + 1 :]], bands[0].dtype)
-    step = memory.strides[row]
-    strides = (*memory.strides[:row], pitch * step, step, *memory.strides[row + 1 :])
-    found = np.lib.stride_tricks.as_strided(memory, shape, strides)
-    for band, own in zip(bands, across.slices, strict=True):
-        found[(slice(None),) * column + (own,)] = band
-    return found
-
-
-def pitch_of(across: Reads) -> int:
-    """The least distance of two rows with which two bands of columns have no place in common."""
-    left, right = across.slices
-    widths, apart = (left.stop - left.start, right.stop - right.start), int(right.start - left.start)
-    pitch = int(sum(widths))
-    while not widths[0] <= apart % pitch <= pitch - widths[1]:
-        pitch += 1
-    return pitch
 
 
 def results_of_call(
@@ -262,9 +158,25 @@ class Pieces:
             np.asarray(found).reshape(len(responses), *outputs) for found in results_of(taker.kept, taker.reduction)
         ]
 
+    def as_results(self, responses: Array, area: Span) -> list[Array]:
+        """Responses (images, rows, columns, kernels) at an area with a result's axes, or reduced over kernels."""
+        if self.reduction is not None:
+            return [arranged_map(found, result) for found, result in
+                    zip(self.reduce_kernels(responses, area), self.results, strict=True)]  # fmt: skip
+        axes = self.layout.response
+        present = responses[tuple(slice(None) if axis >= 0 else 0 for axis in axes)]
+        order = [axis for axis in axes if axis >= 0]
+        return [present.transpose([order.index(axis) for axis in range(len(order))])]
+
     def looks(self) -> tuple[bool, bool]:
         """Whether bits depend on any subnormal pixel of an image, and on its largest magnitude then."""
         return False, False
+
+
+def arranged_map(found: Array, result: Result) -> Array:
+    """A map (images, rows, columns) with the axes that a result has."""
+    lacks = tuple(axis for axis, own in enumerate((result.images, *result.axes)) if own < 0)
+    return found.reshape([length for axis, length in enumerate(found.shape) if axis not in lacks])
 
 
 def taken(responses: Array) -> Array:
@@ -573,64 +485,6 @@ def of_volumes(prepared: Any, shape: tuple[int, ...], volumes: Any, response: np
     ))  # fmt: skip
     found.obstacle = "it is a volume"
     return found
-
-
-class Keeper:
-    """What is kept of some images' responses over positions, part by part, until all of them are there."""
-
-    def __init__(self, pieces: Pieces, n_images: int) -> None:
-        self.pieces, self.n_images = pieces, n_images
-        counts = pieces.outputs
-        if pieces.peaks is None:
-            assert pieces.reduction is not None
-            self.taker = pieces.taker(n_images, pieces.reduction)
-            return
-        peaks, n_kernels = pieces.peaks, pieces.n_kernels
-        n_axes = pieces.layout.n_axes
-        self.is_possible, words = search_words(peaks, pieces.response, max(counts), n_axes)
-        size = 1, *counts, n_kernels
-        self.finders = [_peaks.Finder(size, pieces.response, peaks.k, *words) for _ in range(n_images)]
-        self.looked, self.last_rows = 0, np.empty((n_images, 0, counts[1], n_kernels), pieces.response)
-
-    def take(self, responses: Array, area: Span) -> None:
-        """Takes responses (images, rows, columns, kernels) at an area; where peaks are wanted whole rows in order.
-
-        The last two rows stay there for the next ones: a row is looked at beside the one above and the one below.
-        """
-        (top, _), (left, _) = area
-        if self.pieces.peaks is None:
-            self.taker.take(taken(responses), 0, 0, top, left)
-            return
-        rows, n_rows, end = np.concatenate((self.last_rows, responses), axis=1), self.pieces.outputs[0], sum(area[0])
-        last = end if end == n_rows else end - 1
-        for finder, own in zip(self.finders, rows, strict=True):
-            finder.take(own[np.newaxis], top - self.last_rows.shape[1], self.looked, last)
-        self.looked, self.last_rows = last, rows[:, -2:].copy()
-
-    def results(self) -> list[Array]:
-        """What the responses are reduced to, of each image."""
-        pieces = self.pieces
-        shapes = [self.own_shape(result) for result in pieces.results]
-        if pieces.peaks is None:
-            assert pieces.reduction is not None
-            found = results_of(self.taker.kept, pieces.reduction)
-            return [np.asarray(own).reshape(shape) for own, shape in zip(found, shapes, strict=True)]
-        found_peaks = no_peaks(shapes[0], pieces.response, pieces.layout.n_axes)
-        if self.is_possible:
-            records = found_peaks.reshape(self.n_images, -1, pieces.peaks.k)
-            for finder, own in zip(self.finders, records, strict=True):
-                finder.write(own)
-            in_whole(found_peaks, self.wanted())
-        return [found_peaks]
-
-    def own_shape(self, result: Result) -> tuple[int, ...]:
-        """The shape of so many images' result."""
-        return result.shape if result.images < 0 else (self.n_images, *result.shape[1:])
-
-    def wanted(self) -> list[tuple[int, int]]:
-        """The rows and columns of the whole response that are wanted."""
-        plan: Any = self.pieces.plan  # type: ignore[attr-defined] # images are cut, so that there is one
-        return list(plan.area) if isinstance(plan, Plan) else list(zip(*plan.roi, strict=True))
 
 
 def bytes_of(pieces: Pieces, area: Span, itemsize: int) -> tuple[int, int]:

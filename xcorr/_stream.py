@@ -17,9 +17,11 @@ from xcorr import _dispatch, _workers
 from xcorr._arrays import some_images
 from xcorr._blocks import Block, Cut, cut, keeps
 from xcorr._foreign import shown
+from xcorr._keeper import Keeper
 from xcorr._looks import any_faint, largest_tap
-from xcorr._pieces import Keeper, Pieces, Result, gathered, pieces_of
+from xcorr._pieces import Pieces, Result, pieces_of
 from xcorr._reading import whole_number
+from xcorr._reads import gathered
 from xcorr._stream_ends import (
     Journal,
     check_sides,
@@ -439,13 +441,7 @@ class Stream:
         if keeper is not None:
             keeper.take(responses, area)
             return None
-        if pieces.reduction is not None:
-            return [arranged_map(found, result) for found, result in
-                    zip(pieces.reduce_kernels(responses, area), pieces.results, strict=True)]  # fmt: skip
-        axes = pieces.layout.response
-        present = responses[tuple(slice(None) if axis >= 0 else 0 for axis in axes)]
-        order = [axis for axis in axes if axis >= 0]
-        return [present.transpose([order.index(axis) for axis in range(len(order))])]
+        return pieces.as_results(responses, area)
 
     def write_all(self) -> None:
         """The writer: values of one block after the other."""
@@ -464,12 +460,6 @@ class Stream:
                 self.written += float(self.shares[entry])
             del found, values
             self.room.release()
-
-
-def arranged_map(found: Array, result: Result) -> Array:
-    """A map (images, rows, columns) with the axes that a result has."""
-    lacks = tuple(axis for axis, own in enumerate((result.images, *result.axes)) if own < 0)
-    return found.reshape([length for axis, length in enumerate(found.shape) if axis not in lacks])
 
 
 def place_of(result: Result, block: Block, area: Any) -> tuple[slice, ...]:

@@ -2,12 +2,13 @@
 # done once more from the same windows, by the kernel's taps, which lie behind its factors: infinities mean the same by
 # both, and sums of large numbers may overflow on the way where the direct sum does not.
 
-from microkernels cimport MOST_OF_COLUMNS, Rows, Storing
+from microkernels cimport MOST_LANES, MOST_OF_COLUMNS, Rows, Storing
 from types cimport DONE, Axis, Geometry, Loops, Panel, Part, ceiling, effective
 
 LONGEST_COLUMNS = MOST_OF_COLUMNS    # taps of all columns of a kernel's factors
 
-cdef Py_ssize_t REDONE_COLUMNS = 64  # that are done once more at once
+cdef enum:
+    REDONE_COLUMNS = 64              # that are done once more at once
 cdef Py_ssize_t SPANS_OF_STRIP = 4   # of a kernel, that a strip has rows for: those that strips share are summed twice
 
 
@@ -52,7 +53,7 @@ cdef int correlate_by_factors(Loops* loops, Py_ssize_t group, const Panel* panel
 cdef int redo_row(Loops* loops, const char* windows, const char* taps, const char* bias, char* responses,
                   Py_ssize_t n_columns, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
     """The responses of a row that are not finite, by all taps, in runs of columns."""
-    cdef double[80] others  # REDONE_COLUMNS and a vector
+    cdef double[REDONE_COLUMNS + MOST_LANES] others
     cdef Py_ssize_t size = loops.item_bytes, x = 0, first, no_kernels = 0
     cdef Py_ssize_t count = min(REDONE_COLUMNS, n_columns)
     cdef int status

@@ -265,13 +265,13 @@ def chosen_factors(job: Job) -> Found | None:
     """(groups, kernels) of the `Factors` of kernels that are done by them; None where there is none."""
     if not job.plan.most_rank or job.scaling is not None:
         return None
-    chosen = chosen_of(job.plan, job.bank)
+    chosen = chosen_of(job.plan, job.bank, job.plan.types.summed)
     return chosen if any(factors is not None for factors in chosen.flat) else None
 
 
-def chosen_of(plan: Any, bank: Bank) -> Found:
+def chosen_of(plan: Any, bank: Bank, summed: str) -> Found:
     """(groups, kernels) of the `Factors` that the plan is worth it for; of integers all kernels are, or none."""
-    found = all_factors(bank, "f8" if plan.types.exact else plan.types.summed, plan.types.exact).copy()
+    found = all_factors(bank, summed, plan.types.exact).copy()
     ranks = [MOST_RANK + 1 if factors is None else factors.rank for factors in found.flat]
     fits = (np.reshape(ranks, (-1, bank.parts)) <= plan.most_rank).all(axis=1)  # a complex kernel's parts go one way
     fits &= fits.all() or not plan.types.exact
@@ -280,8 +280,9 @@ def chosen_of(plan: Any, bank: Bank) -> Found:
 
 
 def count_chosen(plan: Any, bank: Bank) -> int:
-    """How many kernels these are."""
-    return sum(factors is not None for factors in chosen_of(plan, bank).flat) // bank.parts
+    """How many kernels these are; of integers, where sums of rows are exact in float64."""
+    summed = "f8" if plan.types.exact else plan.types.summed
+    return sum(factors is not None for factors in chosen_of(plan, bank, summed).flat) // bank.parts
 
 
 def run_integers(job: Any, result: Any, bound: int, limits: Limits | None) -> bool | None:
@@ -289,11 +290,11 @@ def run_integers(job: Any, result: Any, bound: int, limits: Limits | None) -> bo
 
     Or where sums of rows of the type are not exact.
     """
-    rank, summed = job.plan.most_rank, "f4" if bound <= EXACT_FLOAT32 else "f8"
-    if not rank or job.scaling is not None:
+    if not job.plan.most_rank or job.scaling is not None:
         return None
-    found = all_factors(job.bank, summed, True)
-    if any(factors is None or factors.rank > rank for factors in found.flat) or not are_exact(job, summed, found):
+    summed = "f4" if bound <= EXACT_FLOAT32 else "f8"
+    found = chosen_of(job.plan, job.bank, summed)
+    if any(factors is None for factors in found.flat) or not are_exact(job, summed, found):
         return None
     fits = run_kernels(job, result, summed, limits, found)
     job.call_done = None
