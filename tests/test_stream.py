@@ -4,6 +4,7 @@ import importlib.util
 import itertools
 import threading
 import tracemalloc
+from math import prod
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from scripts import run_script, run_to_the_end
 from streaming import LAYOUTS, Sink, Source, bytes_of, numbers, random_call, random_reduction, same_bits
 
 import xcorr
+from xcorr._blocks import cut
+from xcorr._pieces import bytes_of as piece_bytes
+from xcorr._pieces import pieces_of
 from xcorr._stream_ends import home_of, journal_path
 
 SHARES = (4, 1, 0.7, 0.35)
@@ -109,6 +113,41 @@ def test_scores_reduced_and_their_peaks_have_the_bits_of_one_call():
 
 
 # --- how it is cut ----------------------------------------------------------------------------------------------------
+
+
+SMALL_CASES = (  # shape of the images and of the kernels, dtype, keywords, bytes
+    ((2, 16, 49, 43), (2, 16, 7, 3), "float16", {"layout": "NCHW", "padding": "full", "method": "fft"}, 54126),
+    ((2, 221), (1, 3), "float16", {"layout": "NW", "dilation": 3, "method": "fft"}, 1220),
+    ((2, 16, 48, 52), (5, 16, 3, 3), "float64",
+     {"layout": "NCHW", "padding": ((17, 25), (23, 1)), "boundary": "wrap", "method": "winograd",
+      "roi": (slice(1, None), slice(2, -1))}, 396597),
+)  # fmt: skip
+
+
+def test_every_block_has_room():
+    rng, n_cut = random_generator("blocks"), 0
+    cases = [
+        (images.shape, kernels.shape, images.dtype, words, None)
+        for images, kernels, words in (random_call(rng) for _ in range(3 * EXAMPLES))
+    ]
+    for shape, of_kernels, dtype, words, most in (*SMALL_CASES, *cases):
+        try:
+            prepared = xcorr.Correlator(np.ones(of_kernels, dtype), **words)
+            pieces = pieces_of(prepared, shape, np.dtype(dtype))
+        except (ValueError, TypeError, OverflowError):
+            continue
+        itemsize, results = np.dtype(dtype).itemsize, pieces.results
+        of_call = prod(shape) * itemsize + sum(prod(own.shape) * own.dtype.itemsize for own in results)
+        try:
+            way = cut(pieces, itemsize, most or int(of_call * float(rng.choice([0.7, 0.35, 0.1]))) + 1, None, None)
+        except MemoryError:
+            continue
+        for block in way.blocks:
+            if block.area is not None:
+                n_cut += 1
+                needed = (block.end - block.first) * sum(piece_bytes(pieces, block.area, itemsize))
+                assert needed <= way.block_bytes, (block, words, shape, of_kernels, dtype)
+    assert n_cut
 
 
 def test_chunks_of_both_sides_are_followed():

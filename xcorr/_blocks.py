@@ -114,8 +114,11 @@ def parts_of(
     while True:
         for unit in (units[0], *(step for step in (units[0] // 2, units[0] // 8, 1) if step and width <= units[1])):
             rows = most_rows(pieces, n_images, itemsize, budget, unit, width)
-            if rows and (width <= units[1] or is_worth(pieces, rows)):
-                return spans(pieces, rows, width)
+            while rows and (width <= units[1] or is_worth(pieces, rows)):
+                parts = spans(pieces, rows, width)
+                if fits(pieces, parts, n_images, itemsize, budget):
+                    return parts
+                rows = rows // 2 // unit * unit
         if whole_rows or width == 1:
             return None
         width = max(1, width // 2)
@@ -130,7 +133,7 @@ def is_worth(pieces: Pieces, rows: int) -> bool:
 
 
 def most_rows(pieces: Pieces, n_images: int, itemsize: int, budget: int, unit: int, width: int) -> int:
-    """The most rows, a multiple of `unit` or all, with which every part of that width has room; 0 if there are none."""
+    """The most rows, a multiple of `unit` or all, with which some parts of that width have room; 0 if none."""
     n_rows = pieces.outputs[0]
     low, high = 0, -(-n_rows // unit)
     while low < high:
@@ -144,7 +147,7 @@ def most_rows(pieces: Pieces, n_images: int, itemsize: int, budget: int, unit: i
 
 
 def samples(pieces: Pieces, parts: list[Span]) -> list[Span]:
-    """Parts of which one needs most: those at edges, and some between."""
+    """Parts of which one needs about as much as any: those at edges, and some between."""
     return parts if len(parts) <= 64 else [*parts[:24], *parts[24 : -24 : len(parts) // 16], *parts[-24:]]
 
 
