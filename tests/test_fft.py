@@ -276,3 +276,17 @@ def test_a_correlator_serves_images_of_many_shapes(dtype):
         images = real_numbers(rng, shape, dtype)
         assert_same_bits(correlator(images), by_fft(images, kernels, padding="same"))
         assert_within_bound(correlator(images), images, kernels, padding="same")
+
+
+def test_kernels_longer_than_any_section_are_transformed():
+    rng = random_generator("kernels of thousands of taps")
+    for side in ((2100, 40), (40, 2100), (2060, 2060)):
+        images = rng.integers(-9, 10, [length + 25 for length in side])
+        kernels = rng.integers(-9, 10, side)
+        assert xcorr.choose_method(images.shape, kernels.shape, dtype=np.float64) == "fft"
+        found = xcorr.correlate(images.astype(np.float64), kernels.astype(np.float64))
+        places = [(0, 0), (25, 25), (11, 7)]
+        for row, column in places:
+            window = images[row : row + side[0], column : column + side[1]]
+            assert found[row, column] == (window * kernels).sum()
+        assert xcorr.correlate(images[:, : side[1]], kernels).shape == (26, 1)

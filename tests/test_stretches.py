@@ -54,6 +54,17 @@ def allowed(images, kernels, response, dtype):
     return 12 * unit * (norms + 8) + np.finfo(dtype).eps * np.abs(response)
 
 
+def test_real_numbers_may_become_complex_ones(cut):
+    rng = random_generator("complex stretches")
+    signal, kernel = real_numbers(rng, 400, "float32"), real_numbers(rng, 13, "float32")
+    for words in ({}, {"stride": 2}, {"padding": "same"}, {"dilation": 2}):
+        found = xcorr.correlate(signal, kernel, layout="NW", method="fft", dtype="complex64", bias=2j, **words)
+        real = xcorr.correlate(signal, kernel, layout="NW", method="fft", **words)
+        assert_same_bits(np.ascontiguousarray(found.real), real)
+        assert (found.imag == 2).all()
+    assert cut
+
+
 def test_responses_parts_and_reductions_are_the_definitions(cut):
     for index in range(70):
         images, kernels, keywords = line_call(index)

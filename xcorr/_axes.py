@@ -87,6 +87,12 @@ class Axis(NamedTuple):
         before = self.before - first * self.stride
         return self._replace(before=before, behind=self.reach(count) - before - self.length)
 
+    def box(self, first: int, end: int) -> "Axis":
+        """The axis of the taps [first, end) of a kernel alone: its windows are those of all, and lie where they do."""
+        before = self.before - first * self.dilation
+        own = self._replace(kernel=end - first, before=before)
+        return own._replace(behind=own.reach(self.outputs) - before - self.length)
+
 
 class Geometry(NamedTuple):
     """The sizes of one image, the bank and one response."""
@@ -117,6 +123,14 @@ class Geometry(NamedTuple):
         """The geometry of some rows and columns of windows; whether quads and sections are those of the whole."""
         axes = tuple(axis.part(*along) for axis, along in zip(self.axes, area, strict=True))
         return self._replace(axes=axes, whole=self.axes if keeps_grid else ())
+
+    def box(self, taps: tuple[slice, slice]) -> "Geometry":
+        """The geometry of some rows and columns of taps, which has the same windows."""
+        axes, whole = (
+            tuple(axis.box(part.start, part.stop) for axis, part in zip(along, taps, strict=False))
+            for along in (self.axes, self.whole)
+        )
+        return self._replace(axes=axes, whole=whole)
 
     def within(self, sides: tuple[int, int]) -> tuple[tuple[Axis, ...], Span]:
         """The axes of the fewest whole `sides` of the grid that hold all windows, and where the windows lie there."""

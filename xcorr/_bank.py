@@ -125,6 +125,11 @@ class Bank:
         bias = self.bias[:, some.start * self.parts : some.stop * self.parts]
         return Bank(kernels, bias, self.parts, self.components, self.conjugate)
 
+    def of_box(self, box: tuple[slice, slice], has_bias: bool) -> "Bank":
+        """The bank of some rows and columns of taps, with the bias or without one."""
+        bias = self.bias if has_bias else np.zeros_like(self.bias)
+        return Bank(self.kernels[:, box[0], box[1]], bias, self.parts, self.components, self.conjugate)
+
     def packed(self, engine: Engine, level: str, n_workers: int = 1, but: Hashable = None) -> tuple[Array, Array]:
         """The panels and their bias as this engine's micro-kernels read them, beside what is kept for another key."""
         key = panels_key(engine, level)

@@ -1,7 +1,8 @@
 """Blocks: how a stream is cut, by images or by parts of one, into what a bounded number of bytes has room for."""
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import product
 from math import lcm, prod
 from typing import NamedTuple
 
@@ -115,9 +116,9 @@ def parts_of(
         for unit in (units[0], *(step for step in (units[0] // 2, units[0] // 8, 1) if step and width <= units[1])):
             rows = most_rows(pieces, n_images, itemsize, budget, unit, width)
             while rows and (width <= units[1] or is_worth(pieces, rows)):
-                parts = spans(pieces, rows, width)
-                if fits(pieces, parts, n_images, itemsize, budget):
-                    return parts
+                down, across = stretches_along(pieces, rows, width)
+                if fits(pieces, product(down, across), n_images, itemsize, budget):
+                    return list(product(down, across))
                 rows = rows // 2 // unit * unit
         if whole_rows or width == 1:
             return None
@@ -138,31 +139,33 @@ def most_rows(pieces: Pieces, n_images: int, itemsize: int, budget: int, unit: i
     low, high = 0, -(-n_rows // unit)
     while low < high:
         middle = (low + high + 1) // 2
-        parts = samples(pieces, spans(pieces, min(middle * unit, n_rows), width))
-        if fits(pieces, parts, n_images, itemsize, budget):
+        if fits(pieces, samples(pieces, min(middle * unit, n_rows), width), n_images, itemsize, budget):
             low = middle
         else:
             high = middle - 1
     return int(min(low * unit, n_rows))
 
 
-def samples(pieces: Pieces, parts: list[Span]) -> list[Span]:
+def samples(pieces: Pieces, rows: int, width: int) -> Iterable[Span]:
     """Parts of which one needs about as much as any: those at edges, and some between."""
-    return parts if len(parts) <= 64 else [*parts[:24], *parts[24 : -24 : len(parts) // 16], *parts[-24:]]
+    down, across = (
+        own if len(own) <= 8 else [*own[:3], own[len(own) // 3], own[len(own) // 2], *own[-3:]]
+        for own in stretches_along(pieces, rows, width)
+    )
+    return product(down, across)
 
 
-def fits(pieces: Pieces, parts: list[Span], n_images: int, itemsize: int, budget: int) -> bool:
+def fits(pieces: Pieces, parts: Iterable[Span], n_images: int, itemsize: int, budget: int) -> bool:
     """Whether all parts of so many images have room."""
     return all(n_images * sum(bytes_of(pieces, area, itemsize)) <= budget for area in parts)
 
 
-def spans(pieces: Pieces, rows: int, width: int) -> list[Span]:
-    """Parts of so many rows and columns, or of fewer that end where it costs least to cut."""
-    along = [
+def stretches_along(pieces: Pieces, rows: int, width: int) -> list[list[tuple[int, int]]]:
+    """Stretches of so many rows and columns, or fewer that end where it costs least to cut: parts are of both."""
+    return [
         stretches(count, most, edges if most < count else [])
         for count, most, edges in zip(pieces.outputs, (rows, width), pieces.edges, strict=True)
     ]
-    return [(row, column) for row in along[0] for column in along[1]]
 
 
 def stretches(count: int, most: int, edges: list[int]) -> list[tuple[int, int]]:
@@ -183,7 +186,7 @@ def too_small(pieces: Pieces, itemsize: int, of_image: int, max_bytes: int) -> M
     if can_be_cut(pieces):
         width = pieces.outputs[1] if pieces.peaks is not None else 1
         least, why = (
-            max(sum(bytes_of(pieces, area, itemsize)) for area in samples(pieces, spans(pieces, 1, width))),
+            max(sum(bytes_of(pieces, area, itemsize)) for area in samples(pieces, 1, width)),
             ("the pixels and the responses of its smallest part"),
         )
     elif not pieces.obstacle:

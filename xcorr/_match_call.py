@@ -162,7 +162,9 @@ class Call(NamedTuple):
 
 def may_scale(plan: Plan) -> bool:
     """Whether scores may be made of responses while they are in a strip: not where sums are finished afterwards."""
-    return plan.method != "fft" or (fold_of_plan(plan) is None and not plan.sizes.n_stretches)
+    if plan.method != "fft":
+        return True
+    return fold_of_plan(plan) is None and not plan.sizes.n_stretches and plan.boxes == (1, 1)
 
 
 class Part(NamedTuple):

@@ -28,11 +28,11 @@ from xcorr._match import Matcher
 from xcorr._match_reduce import Taker, converted, largest_distance, taker_of
 from xcorr._matching import MatchPlan
 from xcorr._memory import empty
-from xcorr._methods import faint_doubles, faint_pixels, winograd
+from xcorr._methods import boxes, faint_doubles, faint_pixels, winograd
 from xcorr._methods.fft import fold_of_plan
 from xcorr._plan import Plan
 from xcorr._reading import axes_in
-from xcorr._reads import Ends, Reads, pitch_of, reads_along, runs_of
+from xcorr._reads import Ends, Reads, extent_along, reads_along, runs_of
 from xcorr._reduce import reducer_at, results_of
 from xcorr._reduce_peaks import shape_of_peaks
 from xcorr._reduction import Reduction
@@ -295,7 +295,7 @@ class OfPlan(Pieces):
         A pair may be the last section of a row and the first one of the next.
         """
         section, (n_down, n_across) = plan.section[0], self.n_sections()
-        sides = (section.height, section.valid_rows), (section.width, section.valid_columns)
+        sides = list(zip(boxes.reached_by_section(plan), (section.valid_rows, section.valid_columns), strict=True))
         (top, bottom), (left, right) = (
             ((whole.before - own.before) // valid, (whole.before - own.before + own.span - 1) // valid)
             for own, whole, (_, valid) in zip(plan.geometry.axes, plan.geometry.whole, sides, strict=True)
@@ -385,10 +385,10 @@ class OfMatch(Pieces):
 
     def ends(self, area: Span) -> tuple[Ends, ...]:
         found = []
-        for (first, count), origin, along, boxes in zip(area, self.plan.roi.first, self.along, self.boxes, strict=True):
+        for (first, count), origin, along, own in zip(area, self.plan.roi.first, self.along, self.boxes, strict=True):
             begin = bisect.bisect_right(along, (origin + first, sys.maxsize)) - 1
             end = bisect.bisect_left(along, (origin + first + count, 0))
-            found.append(((min(box[0] for box in boxes[begin:end]), max(box[1] for box in boxes[begin:end])),))
+            found.append(((min(box[0] for box in own[begin:end]), max(box[1] for box in own[begin:end])),))
         return tuple(found)
 
     def boundary(self) -> tuple[str, ...]:
@@ -489,13 +489,16 @@ def of_volumes(prepared: Any, shape: tuple[int, ...], volumes: Any, response: np
 
 def bytes_of(pieces: Pieces, area: Span, itemsize: int) -> tuple[int, int]:
     """The bytes of one image's pixels that are there for a part, read and gathered, and of its responses."""
-    reads = pieces.reads(area)
+    down, across = (
+        extent_along(axis.length, ends, word)
+        for axis, ends, word in zip(pieces.axes_cut, pieces.ends(area), pieces.boundary(), strict=True)
+    )
     channels = prod(pieces.shape[axis] for axis in range(len(pieces.shape))
                     if axis not in (pieces.images_axis, *pieces.axes))  # fmt: skip
-    pixels = prod(own.n_read for own in reads)
-    if reads[1].apart:
-        pixels += (reads[0].length - 1) * pitch_of(reads[1]) + reads[1].length
-    if any(own.places is not None for own in reads):
-        pixels += prod(own.length for own in reads)
+    pixels = down.n_read * across.n_read
+    if across.pitch is not None:
+        pixels += (down.length - 1) * across.pitch + across.length
+    if down.is_looked_up or across.is_looked_up:
+        pixels += down.length * (across.length if across.pitch is None else across.n_read)
     responses = area[0][1] * area[1][1] * pieces.n_kernels * pieces.response.itemsize
     return pixels * channels * itemsize, responses

@@ -135,6 +135,11 @@ class Plan:
         """The frequency domain's section and what it costs; MemoryError if there is none."""
         return sections.taken_section(self.sizes)
 
+    @functools.cached_property
+    def boxes(self) -> tuple[int, int]:
+        """The rows and columns of boxes that the frequency domain cuts kernels into."""
+        return self.sizes.boxes
+
     def form(self, summed: str) -> str:
         """What the direct method's lanes run over; "bytes" for sums in int32."""
         if summed == "i4":
@@ -187,6 +192,22 @@ class Plan:
         plan.area = ((top + area[0][0], area[0][1]), (left + area[1][0], area[1][1]))
         plan.take_geometry(self.geometry.part(area, True)._replace(whole=whole))
         plan.at_hand, plan.largest, plan.peaks, plan.reduction = at_hand, largest, None, None
+        return plan
+
+    def of_box(self, box: tuple[slice, slice], area: Span, n_kernels: int, dtype: np.dtype[Any]) -> "Plan":
+        """The plan of some rows and columns of taps of so many kernels, of whose boxes the frequency domain adds up.
+
+        It has some rows and columns of the responses, in that type.
+        """
+        plan = self.part(area, self.at_hand, self.largest)
+        for name in ("blocks", "most_rank", "share_of_bytes", "reading", "without_roi"):
+            plan.__dict__.pop(name, None)
+        plan.types = self.types._replace(response=dtype)
+        plan.take_geometry(plan.geometry.box(box)._replace(n_kernels=n_kernels))
+        plan.sizes = self.sizes._replace(boxes=(1, 1), n_kernels=plan.n_kernels)
+        section, cost = self.section
+        plan.section = section, cost // prod(self.boxes)
+        plan.boxes = 1, 1
         return plan
 
     @property

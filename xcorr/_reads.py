@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from xcorr._cache import remembered
 from xcorr._engine import fill_source_indices
 
 Array = npt.NDArray[Any]
@@ -58,6 +59,22 @@ def reads_along(length: int, ends: Ends, boundary: str) -> Reads:
         slices.append(slice(first, last + 1))
         before += last + 1 - first
     return Reads(tuple(slices), places, begin, end - begin)
+
+
+class Extent(NamedTuple):
+    """How much is read along one axis: pixels at slices, pixels of the piece, the pitch of bands that lie far apart."""
+
+    n_read: int
+    length: int
+    is_looked_up: bool
+    pitch: int | None
+
+
+@remembered(4096)
+def extent_along(length: int, ends: Ends, boundary: str) -> Extent:
+    """How much `reads_along` reads, of which many parts of an image have the same."""
+    reads = reads_along(length, ends, boundary)
+    return Extent(reads.n_read, reads.length, reads.places is not None, pitch_of(reads) if reads.apart else None)
 
 
 def sources_of(length: int, begin: int, end: int, boundary: str) -> npt.NDArray[np.intp]:

@@ -127,6 +127,10 @@ class Plan(Protocol):
     def section(self) -> Any:
         """The frequency domain's section and what it costs."""
 
+    @property
+    def boxes(self) -> tuple[int, int]:
+        """The rows and columns of boxes that the frequency domain cuts kernels into."""
+
     def form(self, summed: str) -> str:
         """What the direct method's lanes run over."""
 

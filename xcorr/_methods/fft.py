@@ -16,7 +16,7 @@ from xcorr._axes import Geometry, Span
 from xcorr._bank import spectra_key
 from xcorr._dtypes import Types
 from xcorr._engine import Reducer
-from xcorr._methods import digits, direct, sections, stretches
+from xcorr._methods import boxes, digits, direct, sections, stretches
 from xcorr._methods.asked import Area, Array, Box, Job, Limits, Part, Plan
 from xcorr._methods.lines import (
     Fold,
@@ -122,6 +122,7 @@ def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, 
     section, sizes = job.plan.section[0], job.plan.sizes
     spectra = int(chunk(section, sizes) * spectrum_bytes(section, sizes)) * sizes.groups
     waiting = stretches.STRETCH_BYTES + stretches.MAP_BYTES if sizes.n_stretches else 0
+    waiting += 2 * sections.BOX_BYTES if job.plan.boxes != (1, 1) else 0
     return spectra, int(workspace(section, sizes)) * n_workers + waiting
 
 
@@ -135,6 +136,8 @@ def reasons(plan: Plan) -> list[str]:
         found.append(f"kernels are folded to {fold.kernel_rows} rows of {fold.length} taps, images to rows of as many")
     if plan.sizes.n_stretches:
         found.append(f"the line is done in {count_word(plan.sizes.n_stretches)} stretches, with their padding")
+    if plan.boxes != (1, 1):
+        found.append(f"kernels are cut into {plan.boxes[0]}x{plan.boxes[1]} boxes of taps, whose responses are added")
     return found
 
 
@@ -156,6 +159,8 @@ def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     waits = isinstance(result, Reducer) and fold is not None and has_last_taps(job, fold)
     if plan.sizes.n_stretches or waits:
         return stretches.run(job, result, limits, lambda part, to, own: run(part, to, summed, own))
+    if plan.boxes != (1, 1):
+        return boxes.run(job, result, limits, lambda part, to, own: run(part, to, summed, own))
     if plan.layout.images[1] < 0:
         job, result = with_rows(job, result)
         plan = job.plan
@@ -189,6 +194,8 @@ def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bou
     waits = isinstance(result, Reducer) and fold_of_plan(plan) is not None
     if plan.sizes.n_stretches or waits:
         return stretches.run(job, result, limits, lambda part, to, own: run_exactly(part, to, summed, own, bound))
+    if plan.boxes != (1, 1):
+        return boxes.run(job, result, limits, lambda part, to, own: run_exactly(part, to, summed, own, bound))
 
     def is_proven(bound: int) -> bool:
         return rounds_right(bound, plan.sizes, plan.section[0])

@@ -1,11 +1,13 @@
 """The sections of the frequency domain: their sizes, what they cost, and where integers come out exactly."""
 
+from itertools import product
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from xcorr._axes import Geometry
+from xcorr._axes import Axis, Geometry
 from xcorr._cache import remembered
 from xcorr._dtypes import Types
 from xcorr._methods.lines import LONG_KERNEL, OF_WHOLE_ROWS, Fold, kernel_folds, left_over, line_of
@@ -40,7 +42,7 @@ KERNELS = 16
 """Kernels that a section is chosen for, whatever their number is: a response's bits do not depend on the bank."""
 
 KERNELS_OF_LINE = 1
-"""The same where kernels are folded: banks of long kernels are rare, and their sections are best as for one.
+"""The same where kernels are folded, or in boxes: banks of long ones are rare, and sections are best as for one.
 
 With sections for 16 of them 44,100 taps on 441,000 samples take 11.4 instead of 6.6 ms. 2026-11-27, AMD EPYC (Zen 3),
 level v3, 1 worker.
@@ -52,6 +54,12 @@ WORTH_SHARING, IDLE = 10_000_000, 0.03
 Workers take pairs of sections, and some idle where pairs are few: such a section is charged IDLE / n_pairs more,
 whatever the number of workers.
 """
+
+LARGE_KERNEL, MORE_BOXES = 512, 3
+"""Pixels of a side from which on kernels may be cut into boxes, and how many more than needed are looked at."""
+
+BOX_BYTES = 2**24
+"""Bytes of the responses of one box that wait to be added, and of those they are added to if these wait; not tuned."""
 
 SUMMED = 16
 """Units of rounding of the magnitudes' sum that a sum of complex products over any number of channels may err by.
@@ -93,6 +101,7 @@ class Sizes(NamedTuple):
     is_line: bool = False  # folded: pieces of one row of windows are the rows of a section
     fold: Fold | None = None  # of folded kernels: the sizes are those of the pieces then
     n_stretches: int = 0  # that a line is done in, whose sizes these are; 0 where it is not cut
+    boxes: tuple[int, int] = (1, 1)  # that kernels are cut into, down and across, whose spans these are
 
 
 def sizes_of(geometry: Geometry, types: Types) -> Sizes:
@@ -110,6 +119,7 @@ def sizes_of(geometry: Geometry, types: Types) -> Sizes:
         along, inside = geometry.axes[line.axis], line.end - line.first
         found = {Sizes(1, inside, 1, along.effective, 1, 1, *more, True): (along.outputs - inside) * along.kernel}
     found |= folded_sizes(geometry, types, more)
+    found |= dict.fromkeys(boxed_sizes(geometry, more), 0)
     if n_stretches := count_stretches(geometry, types, SIZES[-1]):
         own = sizes_of(*of_stretch(geometry, types))._replace(n_stretches=n_stretches)
         found[own] = 0
@@ -143,6 +153,29 @@ def folded_sizes(geometry: Geometry, types: Types, more: tuple[int, int, int, in
     return found
 
 
+def boxed_sizes(geometry: Geometry, more: tuple[int, int, int, int]) -> list[Sizes]:
+    """Sizes of one box of the taps of large kernels, for the fewest boxes that fit a section, and for some more."""
+    if lone_axis(geometry) is not None or max(axis.effective for axis in geometry.axes) < LARGE_KERNEL:
+        return []
+    down, across = geometry.axes
+    found = []
+    for n_down, n_across in product(box_counts(down), box_counts(across)):
+        height, width = (
+            (-(-axis.kernel // count) - 1) * axis.dilation + 1 for axis, count in ((down, n_down), (across, n_across))
+        )
+        if (n_down, n_across) != (1, 1):
+            sizes = Sizes(down.span, across.span, height, width, down.stride, across.stride, *more)
+            found.append(sizes._replace(boxes=(n_down, n_across)))
+    return found
+
+
+def box_counts(axis: Axis) -> range:
+    """How many boxes of taps there may be along an axis: as few as fit the longest section, or a few more."""
+    longest = (SIZES[-1] - axis.stride) // axis.dilation + 1
+    fewest = -(-axis.kernel // max(1, longest))
+    return range(fewest, min(fewest + MORE_BOXES, axis.kernel) + 1)
+
+
 def fold_of(geometry: Geometry, sizes: Sizes, section: "Section") -> Fold | None:
     """The line of a geometry in pieces: as long as a section's rows, or as the rows of folded kernels."""
     if sizes.fold is not None or not sizes.is_line or sizes.n_stretches:
@@ -159,10 +192,11 @@ def fold_of(geometry: Geometry, sizes: Sizes, section: "Section") -> Fold | None
 @remembered(1024)
 def cheapest(sizes: Sizes) -> tuple[Section | None, int]:
     """The cheapest section for some kernels, and its cost in multiply-adds of the direct method; None if none fits."""
-    few = sizes._replace(n_kernels=KERNELS if sizes.fold is None else KERNELS_OF_LINE)
+    is_boxed = sizes.boxes != (1, 1)
+    few = sizes._replace(n_kernels=KERNELS_OF_LINE if is_boxed or sizes.fold is not None else KERNELS)
     sections = all_sections(few)
     costs = section_cost(sections, few)
-    limit = WORKERS_LIMIT if few.fold is None else WORKERS_LIMIT - STRETCH_BYTES
+    limit = WORKERS_LIMIT - (2 * BOX_BYTES if is_boxed else 0 if few.fold is None else STRETCH_BYTES)
     fits = (workspace(sections, few) <= limit) & (chunk(sections, few) >= 1)
     if not fits.any():
         return None, 0
@@ -176,11 +210,12 @@ def cheapest(sizes: Sizes) -> tuple[Section | None, int]:
 def taken_section(sizes: Sizes) -> tuple[Section, int]:
     """The cheapest section and its cost; MemoryError if there is none."""
     section, cost = cheapest(sizes)
-    spans, longest = (sizes.row_span, sizes.column_span), SIZES[-1]
-    if section is None and max(spans) > longest:
+    spans, strides, longest = (sizes.row_span, sizes.column_span), (sizes.row_stride, sizes.column_stride), SIZES[-1]
+    if section is None and any(span + stride > longest + 1 for span, stride in zip(spans, strides, strict=True)):
         raise MemoryError(
-            f"method: 'fft' transforms tiles of at most {longest}x{longest} pixels; the kernels span "
-            f"{spans[0]}x{spans[1]}; allowed are kernels that fit a tile, and other methods"
+            f"method: 'fft' transforms tiles of at most {longest}x{longest} pixels; the kernels' taps span "
+            f"{spans[0]}x{spans[1]}, {strides[0]}x{strides[1]} pixels apart; allowed is what fits a tile, and other "
+            "methods"
         )
     if section is None:
         raise MemoryError(
@@ -250,7 +285,7 @@ def least_bytes(sizes: Sizes) -> int:
 def section_cost(section: Section, sizes: Sizes) -> Any:
     """Cost of one image, all its stretches, in multiply-adds of the direct method."""
     constants = PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE, SPILL
-    return np.tensordot(constants, counts(section, sizes), axes=1) * max(1, sizes.n_stretches)
+    return np.tensordot(constants, counts(section, sizes), axes=1) * max(1, sizes.n_stretches) * prod(sizes.boxes)
 
 
 def counts(section: Section, sizes: Sizes) -> Any:

@@ -122,7 +122,7 @@ def of_stretch(geometry: Geometry, types: Types) -> tuple[Geometry, Types]:
 def waiting_type(types: Types) -> np.dtype[Any]:
     """The type of responses that sums are added to."""
     if adds(types):
-        return types.response
+        return types.stored
     return np.dtype(np.int64) if types.exact else types.sums
 
 
