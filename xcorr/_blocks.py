@@ -103,6 +103,7 @@ def parts_of(
     """
     n_columns = pieces.outputs[1]
     axes, grid = pieces.results[0].axes if not keeps(pieces) else (), pieces.grid
+    edges = pieces.edges if chunks is None or not axes else ([], [])
     units = [
         max(1, chunk_length(chunks, axes[index])) if chunks is not None and axes and axes[index] >= 0 else grid[index]
         for index in range(2)
@@ -113,17 +114,16 @@ def parts_of(
     width = n_columns
     while True:
         for unit in (units[0], *(step for step in (units[0] // 2, units[0] // 8, 1) if step and width <= units[1])):
-            rows = most_rows(pieces, n_images, itemsize, budget, unit, width)
+            rows = most_rows(pieces, n_images, itemsize, budget, unit, width, edges)
             while rows and (width <= units[1] or is_worth(pieces, rows)):
-                parts = spans(pieces, rows, width)
+                parts = spans(pieces, rows, width, edges)
                 if fits(pieces, parts, n_images, itemsize, budget):
                     return parts
                 rows = rows // 2 // unit * unit
         if whole_rows or width == 1:
             return None
-        width = max(1, width // 2)
-        if width > units[1]:
-            width = -(-width // units[1]) * units[1]
+        narrower = max(1, width // 2)
+        width = -(-narrower // units[1]) * units[1] if width > units[1] else narrower
 
 
 def is_worth(pieces: Pieces, rows: int) -> bool:
@@ -132,13 +132,15 @@ def is_worth(pieces: Pieces, rows: int) -> bool:
     return rows == pieces.outputs[0] or down.reach(rows) <= HALO * rows * down.stride
 
 
-def most_rows(pieces: Pieces, n_images: int, itemsize: int, budget: int, unit: int, width: int) -> int:
+def most_rows(
+    pieces: Pieces, n_images: int, itemsize: int, budget: int, unit: int, width: int, edges: tuple[list[int], list[int]]
+) -> int:
     """The most rows, a multiple of `unit` or all, with which some parts of that width have room; 0 if none."""
     n_rows = pieces.outputs[0]
     low, high = 0, -(-n_rows // unit)
     while low < high:
         middle = (low + high + 1) // 2
-        parts = samples(pieces, spans(pieces, min(middle * unit, n_rows), width))
+        parts = samples(pieces, spans(pieces, min(middle * unit, n_rows), width, edges))
         if fits(pieces, parts, n_images, itemsize, budget):
             low = middle
         else:
@@ -156,11 +158,11 @@ def fits(pieces: Pieces, parts: list[Span], n_images: int, itemsize: int, budget
     return all(n_images * sum(bytes_of(pieces, area, itemsize)) <= budget for area in parts)
 
 
-def spans(pieces: Pieces, rows: int, width: int) -> list[Span]:
-    """Parts of so many rows and columns, or of fewer that end where it costs least to cut."""
+def spans(pieces: Pieces, rows: int, width: int, edges: tuple[list[int], list[int]]) -> list[Span]:
+    """Parts of so many rows and columns, or of fewer that end at an edge."""
     along = [
-        stretches(count, most, edges if most < count else [])
-        for count, most, edges in zip(pieces.outputs, (rows, width), pieces.edges, strict=True)
+        stretches(count, most, own if most < count else [])
+        for count, most, own in zip(pieces.outputs, (rows, width), edges, strict=True)
     ]
     return [(row, column) for row in along[0] for column in along[1]]
 
@@ -182,10 +184,9 @@ def too_small(pieces: Pieces, itemsize: int, of_image: int, max_bytes: int) -> M
     least, why = of_image, f"an image cannot be cut, as {pieces.obstacle}"
     if can_be_cut(pieces):
         width = pieces.outputs[1] if pieces.peaks is not None else 1
-        least, why = (
-            max(sum(bytes_of(pieces, area, itemsize)) for area in samples(pieces, spans(pieces, 1, width))),
-            ("the pixels and the responses of its smallest part"),
-        )
+        parts = samples(pieces, spans(pieces, 1, width, pieces.edges))
+        least = max(sum(bytes_of(pieces, area, itemsize)) for area in parts)
+        why = "the pixels and the responses of its smallest part"
     elif not pieces.obstacle:
         why = "an image and its result"
     return MemoryError(f"max_bytes: got {max_bytes}; at least {least} are needed: {why}")
