@@ -163,7 +163,7 @@ def test_a_chunk_that_would_be_larger_than_a_row_is_not_decompressed(images):
     for body in (sound[:4] + b"\xe0" + (1 << 30).to_bytes(8, "little") + sound[6:], sound + bytes(3 << 20)):
         chunk.write_bytes(body)
         with Folder.named(Path("all.zarr")) as folder, pytest.raises(KeyError):
-            zarr_rows.Files(folder, 10 * 12 * 6 * 4)["c/0/0/0/0"]
+            zarr_rows.RowFiles(folder, 10 * 12 * 6 * 4)["c/0/0/0/0"]
         assert told in apply("same", "--format", "zarr", out="all.zarr", status=2).stderr
     chunk.write_bytes(sound)
     assert "2 done before" in apply("same", "--format", "zarr", out="all.zarr").output

@@ -12,6 +12,9 @@ from xcorr._pieces import Pieces, bytes_of
 AT_ONCE = 3
 """Blocks that are there at the same time: one that is read, one that is computed, one that is written."""
 
+Edges = tuple[list[int], list[int]]
+"""Rows and columns of responses where it costs least to cut."""
+
 LEAST_BLOCKS, LEAST_BYTES = 8, 2**22
 """Blocks from which on reading, computing and writing overlap well; bytes below which none is cut for that."""
 
@@ -104,6 +107,7 @@ def parts_of(
     """
     n_columns = pieces.outputs[1]
     axes, grid = pieces.results[0].axes if not keeps(pieces) else (), pieces.grid
+    edges = pieces.edges if chunks is None or not axes else ([], [])
     units = [
         max(1, chunk_length(chunks, axes[index])) if chunks is not None and axes and axes[index] >= 0 else grid[index]
         for index in range(2)
@@ -114,17 +118,16 @@ def parts_of(
     width = n_columns
     while True:
         for unit in (units[0], *(step for step in (units[0] // 2, units[0] // 8, 1) if step and width <= units[1])):
-            rows = most_rows(pieces, n_images, itemsize, budget, unit, width)
+            rows = most_rows(pieces, n_images, itemsize, budget, unit, width, edges)
             while rows and (width <= units[1] or is_worth(pieces, rows)):
-                down, across = stretches_along(pieces, rows, width)
+                down, across = stretches_along(pieces, rows, width, edges)
                 if fits(pieces, product(down, across), n_images, itemsize, budget):
                     return list(product(down, across))
                 rows = rows // 2 // unit * unit
         if whole_rows or width == 1:
             return None
-        width = max(1, width // 2)
-        if width > units[1]:
-            width = -(-width // units[1]) * units[1]
+        narrower = max(1, width // 2)
+        width = -(-narrower // units[1]) * units[1] if width > units[1] else narrower
 
 
 def is_worth(pieces: Pieces, rows: int) -> bool:
@@ -133,24 +136,25 @@ def is_worth(pieces: Pieces, rows: int) -> bool:
     return rows == pieces.outputs[0] or down.reach(rows) <= HALO * rows * down.stride
 
 
-def most_rows(pieces: Pieces, n_images: int, itemsize: int, budget: int, unit: int, width: int) -> int:
+def most_rows(pieces: Pieces, n_images: int, itemsize: int, budget: int, unit: int, width: int, edges: Edges) -> int:
     """The most rows, a multiple of `unit` or all, with which some parts of that width have room; 0 if none."""
     n_rows = pieces.outputs[0]
     low, high = 0, -(-n_rows // unit)
     while low < high:
         middle = (low + high + 1) // 2
-        if fits(pieces, samples(pieces, min(middle * unit, n_rows), width), n_images, itemsize, budget):
+        parts = samples(pieces, min(middle * unit, n_rows), width, edges)
+        if fits(pieces, parts, n_images, itemsize, budget):
             low = middle
         else:
             high = middle - 1
     return int(min(low * unit, n_rows))
 
 
-def samples(pieces: Pieces, rows: int, width: int) -> Iterable[Span]:
+def samples(pieces: Pieces, rows: int, width: int, edges: Edges) -> Iterable[Span]:
     """Parts of which one needs about as much as any: those at edges, and some between."""
     down, across = (
         own if len(own) <= 8 else [*own[:3], own[len(own) // 3], own[len(own) // 2], *own[-3:]]
-        for own in stretches_along(pieces, rows, width)
+        for own in stretches_along(pieces, rows, width, edges)
     )
     return product(down, across)
 
@@ -160,11 +164,11 @@ def fits(pieces: Pieces, parts: Iterable[Span], n_images: int, itemsize: int, bu
     return all(n_images * sum(bytes_of(pieces, area, itemsize)) <= budget for area in parts)
 
 
-def stretches_along(pieces: Pieces, rows: int, width: int) -> list[list[tuple[int, int]]]:
-    """Stretches of so many rows and columns, or fewer that end where it costs least to cut: parts are of both."""
+def stretches_along(pieces: Pieces, rows: int, width: int, edges: Edges) -> list[list[tuple[int, int]]]:
+    """Stretches of so many rows and columns, or of fewer that end at an edge: parts are of both."""
     return [
-        stretches(count, most, edges if most < count else [])
-        for count, most, edges in zip(pieces.outputs, (rows, width), pieces.edges, strict=True)
+        stretches(count, most, own if most < count else [])
+        for count, most, own in zip(pieces.outputs, (rows, width), edges, strict=True)
     ]
 
 
@@ -185,10 +189,8 @@ def too_small(pieces: Pieces, itemsize: int, of_image: int, max_bytes: int) -> M
     least, why = of_image, f"an image cannot be cut, as {pieces.obstacle}"
     if can_be_cut(pieces):
         width = pieces.outputs[1] if pieces.peaks is not None else 1
-        least, why = (
-            max(sum(bytes_of(pieces, area, itemsize)) for area in samples(pieces, 1, width)),
-            ("the pixels and the responses of its smallest part"),
-        )
+        least = max(sum(bytes_of(pieces, area, itemsize)) for area in samples(pieces, 1, width, pieces.edges))
+        why = "the pixels and the responses of its smallest part"
     elif not pieces.obstacle:
         why = "an image and its result"
     return MemoryError(f"max_bytes: got {max_bytes}; at least {least} are needed: {why}")

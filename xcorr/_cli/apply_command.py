@@ -18,6 +18,7 @@ from xcorr._cli.job import STACKED
 from xcorr._cli.job_command import do_job, images_of
 from xcorr._cli.respond import SETTINGS, Responder
 from xcorr._cli.responses import SUFFIXES
+from xcorr._cli.room import most_bytes_here
 from xcorr._cli.stack_run import StackRun
 from xcorr._cli.tiles import Look
 from xcorr._info import info
@@ -105,6 +106,8 @@ def make_job(found: Found, out: Path, options: dict[str, Any]) -> ApplyJob:
         alpha=options["alpha"],
         form=form,
         look=Look(bank, kernel_names(options["bank"], bank), options["colours"], options["one_scale"]),
+        most_bytes=options["most_bytes"] or most_bytes_here(),
+        is_asked=options["most_bytes"] is not None,
         out=out,
         overwrite=options["overwrite"],
         stops=(options["on_error"] or ("stop" if form in STACKED else "skip")) == "stop",

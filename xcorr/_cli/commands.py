@@ -18,6 +18,7 @@ from xcorr._cli.options import (
     BankWord,
     Number,
     ScaledCommand,
+    Size,
     geometry_options,
     image_files,
     layout_of_arrays,
@@ -157,6 +158,12 @@ def demo(
     "--overflow",
     type=click.Choice(OVERFLOWS),
     help="What integers beyond their type do; default: saturate in pictures, raise in arrays.",
+)
+@click.option(
+    "--most-bytes",
+    type=Size(),
+    help="Bytes of pixels and responses in memory, such as 512M or 2GiB: an image that takes more is done in parts. "
+    "Default: a quarter of the machine's memory.",
 )
 @overwrite_option
 @click.option(

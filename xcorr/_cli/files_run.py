@@ -21,6 +21,7 @@ from xcorr._cli.folder import Folder, name_and_folders
 from xcorr._cli.images import ImageError, open_images
 from xcorr._cli.job import Conflict, Summary, Watch, check_same, content_of, differences, is_same
 from xcorr._cli.journal import Entry, Journal
+from xcorr._cli.large import write_large
 from xcorr._cli.png import pictures_of, write_png
 from xcorr._cli.responses import IN_A_BATCH, result_names, write_responses
 from xcorr._cli.sheet import write_sheet
@@ -155,9 +156,14 @@ class FilesRun(ApplyRun):
     def write(self, file: ImageFile, parts: Sequence[str]) -> None:
         """Write the responses of a file."""
         with open_images(file.path, self.job.layout, self.job.alpha) as images:
-            responses = self.job.responder.responses(images)
+            responses = self.job.responder.responses(images, self.job.most_bytes)
+            large = self.large_of(images, responses)
             responses = dataclasses.replace(responses, parts=self.told(responses))
-            if self.job.form == "png":
+            if large is not None:
+                with self.journal.folder.create(parts[0]) as opened:
+                    told = write_large(opened, responses, large, self.job.form)
+                self.summary.n_images += responses.n_images
+            elif self.job.form == "png":
                 for part, picture in zip(parts, pictures_of(responses), strict=True):
                     with self.journal.folder.create(part) as opened:
                         write_png(opened, picture)

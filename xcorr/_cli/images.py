@@ -87,7 +87,12 @@ def open_images(path: Path, layout: str | None = None, alpha: str = "drop") -> I
                     raise ImageError(f"pixels of shape {got}, where its header tells of {told}")
                 return found
 
-        yield dataclasses.replace(images, read=read)
+        def read_area(index: int, rows: slice, columns: slice) -> Array:
+            with refusals():
+                assert images.read_area is not None
+                return images.read_area(index, rows, columns)
+
+        yield dataclasses.replace(images, read=read, read_area=None if images.read_area is None else read_area)
 
 
 def opened(path: Path, layout: str | None, alpha: str, stack: contextlib.ExitStack) -> Images:
@@ -117,9 +122,16 @@ def opened(path: Path, layout: str | None, alpha: str, stack: contextlib.ExitSta
 
 
 def array_images(
-    shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None, rows: Callable[[int, int], Array]
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    layout: str | None,
+    rows: Callable[[int, int], Array],
+    run: Callable[[tuple[int, ...], int, int], Array] | None = None,
 ) -> Images:
-    """Return the images of an array in a file, whose axes `layout` names; `rows` reads [first, end) of its first."""
+    """Return the images of an array in a file, whose axes `layout` names.
+
+    `rows` reads [first, end) of its first axis; `run`, where there is one, the same of a later one at an index.
+    """
     if layout is None:
         if len(shape) == 3:
             raise ImageError(
@@ -139,7 +151,22 @@ def array_images(
         batch = rows(first, end) if has_batch else rows(0, shape[0])[np.newaxis][first:end]
         return np.moveaxis(batch, 1, -1) if is_channels_first else batch
 
-    return Images((*one[1:], one[0]) if is_channels_first else tuple(one), dtype, n_images, has_batch, read)
+    def read_area(index: int, down: slice, across: slice) -> Array:
+        assert run is not None
+        own = (index,) if has_batch else ()
+        if not is_channels_first:
+            return run(own, down.start, down.stop)[:, across]
+        planes = [run((*own, channel), down.start, down.stop)[:, across] for channel in range(one[0])]
+        return np.stack(planes, axis=-1).astype(dtype, copy=False)  # which stack gives in the machine's byte order
+
+    return Images(
+        (*one[1:], one[0]) if is_channels_first else tuple(one),
+        dtype,
+        n_images,
+        has_batch,
+        read,
+        read_area=None if run is None or (is_channels_first and not one[0]) else read_area,
+    )
 
 
 def stored_images(file: BinaryIO, layout: str | None) -> Images:
@@ -154,7 +181,7 @@ def stored_images(file: BinaryIO, layout: str | None) -> Images:
     shape, is_fortran, dtype = (one if version == (1, 0) else two)(file)
     if dtype.hasobject:
         raise ImageError("an array of objects, which would have to be unpickled; allowed are numbers")
-    begin, row_bytes = file.tell(), math.prod(shape[1:]) * dtype.itemsize
+    begin = file.tell()
     size = os.fstat(file.fileno()).st_size
     if min(shape, default=0) < 0 or begin + math.prod(shape) * dtype.itemsize > size:
         raise ImageError(f"byte {size}: the file ends early, an array of shape {shape} and type {dtype} must be there")
@@ -162,11 +189,16 @@ def stored_images(file: BinaryIO, layout: str | None) -> Images:
         whole = np.fromfile(file, dtype, math.prod(shape)).reshape(shape[::-1]).transpose()
         return array_images(shape, dtype, layout, lambda first, end: whole[first:end])
 
-    def rows(first: int, end: int) -> Array:
-        file.seek(begin + first * row_bytes)
-        body = file.read((end - first) * row_bytes)
-        if len(body) < (end - first) * row_bytes:
-            raise ImageError(f"byte {begin + first * row_bytes + len(body)}: the file ends early")
-        return np.ndarray((end - first, *shape[1:]), dtype, body)
+    def run(index: tuple[int, ...], first: int, end: int) -> Array:
+        """Return [first, end) of the axis behind those of an index."""
+        axis = len(index)
+        item_bytes = math.prod(shape[axis + 1 :]) * dtype.itemsize
+        before = sum(own * math.prod(shape[place + 1 :]) for place, own in enumerate(index)) * dtype.itemsize
+        place = begin + before + first * item_bytes
+        file.seek(place)
+        body = file.read((end - first) * item_bytes)
+        if len(body) < (end - first) * item_bytes:
+            raise ImageError(f"byte {place + len(body)}: the file ends early")
+        return np.ndarray((end - first, *shape[axis + 1 :]), dtype, body)
 
-    return array_images(shape, dtype, layout, rows)
+    return array_images(shape, dtype, layout, lambda first, end: run((), first, end), run)

@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 
 from xcorr._cli.bank_file import bank_names
 from xcorr._cli.respond import SCALES
+from xcorr._cli.room import bytes_in
 from xcorr._reading import BOUNDARIES, METHODS, PADDING_WORDS, PICTURES, PRECISIONS
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "BankWord",
     "Number",
     "ScaledCommand",
+    "Size",
     "geometry_options",
     "image_files",
     "layout_of_arrays",
@@ -94,6 +96,19 @@ class DType(click.ParamType):  # type: ignore[type-arg]
             return read_dtype(value).name
         except TypeError as error:
             self.fail(str(error).removeprefix("dtype: "), param, ctx)
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]
+    """A number of bytes, with a unit or without."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the bytes."""
+        try:
+            return bytes_in(value) if isinstance(value, str) else int(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class BankWord(click.ParamType):  # type: ignore[type-arg]

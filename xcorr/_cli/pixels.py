@@ -61,7 +61,8 @@ class Images:
     """The images of one file.
 
     `shape` is (height, width) or (height, width, channels); `read` gives images [first, end) as one array. A file that
-    holds a single image by its nature has no batch. `notes` says what was lost of what was read until now.
+    holds a single image by its nature has no batch. `notes` says what was lost of what was read until now. `read_area`
+    gives some rows and columns of one image; None where its file can be read as a whole only.
     """
 
     shape: tuple[int, ...]
@@ -71,6 +72,7 @@ class Images:
     read: Callable[[int, int], Array]
     axes: Axes | None = None
     notes: list[str] = field(default_factory=list)
+    read_area: Callable[[int, slice, slice], Array] | None = None
 
 
 @contextlib.contextmanager

@@ -68,8 +68,10 @@ class Responder:
         """How many responses one plane of an image has."""
         return 1 if self.bank.ndim == 2 else len(self.bank)
 
-    def responses(self, images: Images) -> Responses:
+    def responses(self, images: Images, most_bytes: int | None = None) -> Responses:
         """Plan the responses of a file's images, which are computed when the parts are asked for.
+
+        So many images are a part as have room in `most_bytes`, if these are given, and in `PART_BYTES`.
 
         Raises
         ------
@@ -82,8 +84,10 @@ class Responder:
             raise ImageError(str(error)) from error
         has_channels = len(images.shape) == 3 and self.bank.ndim < 4 and self.channels == "each"
         n_bytes = max(1, int(np.prod(shape, dtype=object)) * dtype.itemsize, alike)
-        parts = self.parts(images, max(1, PART_BYTES // n_bytes))
-        return Responses(shape, dtype, images.n_images, images.has_batch, has_channels, parts, images.axes)
+        of_one = 2 * n_bytes + int(np.prod(images.shape, dtype=object)) * images.dtype.itemsize
+        at_once = PART_BYTES // n_bytes if most_bytes is None else min(PART_BYTES // n_bytes, most_bytes // of_one)
+        parts = self.parts(images, max(1, at_once))
+        return Responses(shape, dtype, images.n_images, images.has_batch, has_channels, parts, images.axes, of_one)
 
     def parts(self, images: Images, at_once: int) -> Iterator[Array]:
         """Compute the responses of some images after the other."""
@@ -165,12 +169,16 @@ class Responder:
         return "NHW", self.bank
 
     def correlate(self, images: Array, layout: Layout, bank: Array, words: dict[str, Any]) -> Array:
-        """Responses by a prepared bank, one for each of its shapes and each type of responses."""
+        """Responses by a prepared bank."""
+        return self.correlator(layout, bank, words)(images, workers=self.workers)
+
+    def correlator(self, layout: Layout, bank: Array, words: dict[str, Any]) -> Correlator:
+        """Return the prepared bank, one for each of its shapes and each type of responses."""
         key = bank.shape, words["dtype"]
         prepared = self.correlators.get(key)
         if prepared is None:
             prepared = self.correlators[key] = Correlator(bank, layout=layout, **words)
-        return prepared(images, workers=self.workers)
+        return prepared
 
 
 def scaled(batch: Array) -> Array:

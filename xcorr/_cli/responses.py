@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from xcorr._cli.images import ImageError, library_for
 from xcorr._cli.pixels import Axes
 
-__all__ = ["IN_A_BATCH", "PART_BYTES", "SUFFIXES", "Responses", "planes_first", "result_names", "write_responses"]
+__all__ = [
+    "IN_A_BATCH",
+    "PART_BYTES",
+    "SUFFIXES",
+    "Responses",
+    "pages_of",
+    "planes_first",
+    "result_names",
+    "write_header",
+    "write_responses",
+]
 
 Array = NDArray[Any]
 
@@ -37,7 +47,8 @@ class Responses:
     """The responses of one image file, in parts of some images each, in order.
 
     `shape` is that of one image's: (rows, columns), then the image's channels if each was correlated by itself, then
-    the kernels if there is a bank.
+    the kernels if there is a bank. `n_bytes` is what one image takes with its response, as it is read, computed and
+    brought into the order of the result.
     """
 
     shape: tuple[int, ...]
@@ -47,6 +58,7 @@ class Responses:
     has_channels: bool
     parts: Iterable[Array]
     axes: Axes | None = None
+    n_bytes: int = 0
 
     @property
     def whole_shape(self) -> tuple[int, ...]:
@@ -57,13 +69,18 @@ class Responses:
 def write_responses(file: BinaryIO, responses: Responses, form: str) -> str:
     """Write a file of the form "npy" or "tif", and return what became of the images' axes."""
     if form == "npy":
-        header = {"descr": np.lib.format.dtype_to_descr(responses.dtype), "fortran_order": False}
-        np.lib.format.write_array_header_1_0(file, {**header, "shape": responses.whole_shape})
+        write_header(file, responses)
         for part in responses.parts:
             file.write(np.ascontiguousarray(part).data)
     else:
         return write_tif(file, responses)
     return IN_A_BATCH.format(responses.axes.letters) if responses.axes else ""
+
+
+def write_header(file: BinaryIO, responses: Responses) -> None:
+    """Write what a ``.npy`` file of responses begins with."""
+    header = {"descr": np.lib.format.dtype_to_descr(responses.dtype), "fortran_order": False}
+    np.lib.format.write_array_header_1_0(file, {**header, "shape": responses.whole_shape})
 
 
 def planes_first(part: Array) -> Array:
@@ -77,13 +94,24 @@ KEPT_AS_CHANNELS = "its axes {0} are kept in {1}'s words, responses to an image 
 NOT_KEPT = "its axes {0} are not kept: {1} has no words for those of its responses"
 
 
-def write_tif(file: BinaryIO, responses: Responses) -> str:
-    """Write a page for each response: by image, by kernel, by channel, the last one changing fastest.
+class Pages(NamedTuple):
+    """How responses are pages: all axes with those of a page last, tifffile's words, and what becomes of images' axes.
 
-    Integers of three channels are a page of colours for each kernel. Returns what became of the images' axes.
+    `has_colours` says whether a page has three channels, last.
+    """
+
+    shape: tuple[int, ...]
+    has_colours: bool
+    words: dict[str, Any]
+    told: str
+
+
+def pages_of(responses: Responses) -> Pages:
+    """Return a page for each response: by image, by kernel, by channel, the last one changing fastest.
+
+    Integers of three channels are a page of colours for each kernel.
     """
     with library_for("writing TIFF", "cli"):
-        from xcorr._cli.tiff import write_pages
         from xcorr._cli.tiff_axes import words_for
     rows, columns, *others = responses.shape
     batch, inner = responses.whole_shape[: int(responses.has_batch)], tuple(reversed(others))
@@ -100,10 +128,19 @@ def write_tif(file: BinaryIO, responses: Responses) -> str:
     shape = (*batch, *inner, *pixel)
     if 0 in shape:
         raise ImageError(f"responses of shape {responses.whole_shape}; a TIFF has at least one page")
+    return Pages(shape, len(pixel) == 3, words, told)
+
+
+def write_tif(file: BinaryIO, responses: Responses) -> str:
+    """Write the pages of responses, and return what became of the images' axes."""
+    with library_for("writing TIFF", "cli"):
+        from xcorr._cli.tiff import write_pages
+    form = pages_of(responses)
+    pixel = form.shape[-3:] if form.has_colours else form.shape[-2:]
     planes = map(planes_first, responses.parts)
-    pages = (page for part in planes for page in (part if len(pixel) == 2 else colours_last(part)).reshape(-1, *pixel))
-    write_pages(file, shape, responses.dtype, pages, words)
-    return told
+    pages = (page for part in planes for page in (colours_last(part) if form.has_colours else part).reshape(-1, *pixel))
+    write_pages(file, form.shape, responses.dtype, pages, form.words)
+    return form.told
 
 
 def colours_last(part: Array) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import math
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Protocol
@@ -11,11 +10,13 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from xcorr._cli.files import digest_between
 from xcorr._cli.folder import Folder, NotOurs
-from xcorr._cli.responses import PART_BYTES
+from xcorr._cli.large import Large, write_row
+from xcorr._cli.responses import Responses
 from xcorr._cli.zarr_rows import ZarrRows, is_zarr
 
-__all__ = ["Rows", "open_finished", "open_rows", "rows_digest"]
+__all__ = ["NpyRows", "Rows", "open_finished", "open_rows"]
 
 Array = NDArray[Any]
 
@@ -28,9 +29,8 @@ class Rows(Protocol):
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    row_bytes: int
 
-    def read(self, first: int, end: int) -> Array | None: ...
+    def digest(self, first: int, end: int) -> str | None: ...
 
     def write(self, first: int, part: Array) -> None: ...
 
@@ -70,18 +70,6 @@ def open_finished(
         yield rows
 
 
-def rows_digest(rows: Rows, first: int, end: int) -> str | None:
-    """Return the SHA-256 of rows [first, end), read in parts; None if they are not there."""
-    total = hashlib.sha256()
-    at_once = max(1, PART_BYTES // max(1, rows.row_bytes))
-    for start in range(first, end, at_once):
-        part = rows.read(start, min(start + at_once, end))
-        if part is None:
-            return None
-        total.update(np.ascontiguousarray(part).data)
-    return total.hexdigest()
-
-
 class NpyRows:
     """A ``.npy`` file with a header of one size, whatever the number of rows."""
 
@@ -89,24 +77,29 @@ class NpyRows:
         self.file, self.shape, self.dtype = file, shape, dtype
         self.row_bytes = math.prod(shape) * dtype.itemsize
 
-    def read(self, first: int, end: int) -> Array | None:
-        """Return rows [first, end), None if the file does not reach so far."""
-        self.file.seek(HEADER_BYTES + first * self.row_bytes)
-        data = self.file.read((end - first) * self.row_bytes)
-        if len(data) < (end - first) * self.row_bytes:
-            return None
-        rows: Array = np.frombuffer(data, self.dtype).reshape(end - first, *self.shape)
-        return rows
+    def digest(self, first: int, end: int) -> str | None:
+        """Return the SHA-256 of rows [first, end), None if the file does not reach so far."""
+        place = self.place(end)
+        return digest_between(self.file, self.place(first), place) if self.file.seek(0, 2) >= place else None
+
+    def place(self, row: int) -> int:
+        """Return where a row begins."""
+        return HEADER_BYTES + row * self.row_bytes
 
     def write(self, first: int, part: Array) -> None:
         """Write rows from `first` on."""
-        self.file.seek(HEADER_BYTES + first * self.row_bytes)
+        self.file.seek(self.place(first))
         self.file.write(np.ascontiguousarray(part, self.dtype).data)
+        self.file.flush()
+
+    def write_large(self, first: int, responses: Responses, large: Large, index: int) -> None:
+        """Write the responses of one image part by part."""
+        write_row(self.file, self.place(first), responses, large, index)
         self.file.flush()
 
     def finish(self, n_rows: int) -> None:
         """Write the header."""
-        self.file.truncate(HEADER_BYTES + n_rows * self.row_bytes)
+        self.file.truncate(self.place(n_rows))
         self.file.seek(0)
         self.file.write(self.header(n_rows))
         self.file.flush()
@@ -122,6 +115,4 @@ class NpyRows:
     def is_whole(self, n_rows: int) -> bool:
         """Whether the file has that header, and ends after the last row."""
         self.file.seek(0)
-        return self.file.read(HEADER_BYTES) == self.header(n_rows) and (
-            self.file.seek(0, 2) == HEADER_BYTES + n_rows * self.row_bytes
-        )
+        return self.file.read(HEADER_BYTES) == self.header(n_rows) and (self.file.seek(0, 2) == self.place(n_rows))

@@ -16,7 +16,7 @@ from xcorr._cli.images import ImageError, open_images
 from xcorr._cli.job import Conflict, Content, JobError, Summary, check_same, content_of, differences, is_same
 from xcorr._cli.journal import Entry
 from xcorr._cli.responses import IN_A_BATCH
-from xcorr._cli.rows import Rows, open_finished, open_rows, rows_digest
+from xcorr._cli.rows import NpyRows, Rows, open_finished, open_rows
 
 __all__ = ["StackRun"]
 
@@ -77,7 +77,7 @@ class StackRun(ApplyRun):
         for file in self.job.files:
             try:
                 with open_images(file.path, self.job.layout, self.job.alpha) as images:
-                    responses = self.job.responder.responses(images)
+                    responses = self.job.responder.responses(images, self.job.most_bytes)
                     first = next(iter(forms.items()), (file.name, (responses.shape, responses.dtype)))
                     if first[1] != (responses.shape, responses.dtype):
                         raise ImageError(
@@ -116,7 +116,7 @@ class StackRun(ApplyRun):
         place = [position, position + found.n_images]
         for entry in self.journal.of_output.get(found.file.name, []):
             if (entry["input"], entry.get("rows")) == (content.digest, place):
-                return entry if rows_digest(rows, *place) == entry["sha256"] else None
+                return entry if rows.digest(*place) == entry["sha256"] else None
         return None
 
     def fill(self, rows: Rows, surveyed: list[Surveyed]) -> list[Entry]:
@@ -146,17 +146,25 @@ class StackRun(ApplyRun):
         """Write the rows of a file from `position` on, and note them."""
         total, first = hashlib.sha256(), position
         with open_images(found.file.path, self.job.layout, self.job.alpha) as images:
-            responses = self.job.responder.responses(images)
+            responses = self.job.responder.responses(images, self.job.most_bytes)
             if (responses.n_images, responses.shape, responses.dtype) != (found.n_images, rows.shape, rows.dtype):
                 raise ImageError("it was changed while the job ran")
-            for part in self.told(responses):
+            large = self.large_of(images, responses)
+            if large is not None:
+                assert isinstance(rows, NpyRows)
+                for index in range(responses.n_images):
+                    rows.write_large(first + index, responses, large, index)
+                first += responses.n_images
+                self.summary.n_images += responses.n_images
+            for part in self.told(responses) if large is None else ():
                 rows.write(first, part)
                 total.update(np.ascontiguousarray(part).data)
                 first += len(part)
             notes = [*images.notes, *([IN_A_BATCH.format(images.axes.letters)] if images.axes else [])]
         check_same(found.file, content)
         place = [position, first]
-        entry = {"output": found.file.name, "input": content.digest, "sha256": total.hexdigest(), "rows": place}
+        told = total.hexdigest() if large is None else rows.digest(*place)
+        entry = {"output": found.file.name, "input": content.digest, "sha256": told, "rows": place}
         self.summary.note(notes, found.file.name)
         self.journal.append([entry], lasting=False)  # whether the rows are there is known from their digest
         return entry

@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,15 +14,19 @@ import tifffile
 from numpy.typing import NDArray
 
 from xcorr._cli.pixels import ImageError, Images, check_expanded, colours_of, upright
+from xcorr._cli.tiff_areas import Areas, can_be_cut
 from xcorr._cli.tiff_axes import axes_of
 from xcorr._cli.tiff_pieces import check_holes, check_pieces, missing_bytes
 
-__all__ = ["tiff_images", "write_pages"]
+__all__ = ["place_pages", "tiff_images", "write_pages"]
 
 Array = NDArray[Any]
 
 KINDS = ("MINISBLACK", "MINISWHITE", "RGB", "PALETTE")
 """Kinds of pixels that are taken; of YCbCr also what is compressed as JPEG, which is decoded to RGB."""
+
+TURNED = range(2, 9)
+"""Orientations of pages that do not begin at their top left."""
 
 PLAIN: dict[str, Any] = {f"is_{kind}": False for kind in ("ome", "mmstack", "ndtiff", "scanimage")}
 """Kinds for which tifffile would read other files that this one names, or guess pages instead of reading them."""
@@ -61,9 +65,22 @@ def tiff_images(file: BinaryIO, alpha: str) -> Iterator[Images]:
             refuse(heard)
             return np.stack(found) if found else np.empty((0, *shape), dtype)
 
+        areas: dict[int, Areas] = {}
+
+        def read_area(index: int, rows: slice, columns: slice) -> Array:
+            if index not in areas:
+                check_pieces(pages[index], tiff.filehandle)
+                areas.clear()
+                areas[index] = Areas(pages[index])
+            found = meant(decoded(lambda: areas[index].read(rows, columns)), pages[index], alpha, notes)
+            refuse(heard)
+            return found
+
         n_samples = pages[0].shape[pages[0].axes.index("S")] if "S" in pages[0].axes else 1
         axes = axes_of(tiff.imagej_metadata, pages[0].description, len(pages), n_samples)
-        yield Images(shape, dtype, len(pages), len(pages) > 1, read, axes, notes)
+        in_areas = all(can_be_cut(page) and orientation(page) not in TURNED for page in pages)
+        read_areas = read_area if in_areas else None
+        yield Images(shape, dtype, len(pages), len(pages) > 1, read, axes, notes, read_areas)
 
 
 def all_pages(tiff: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
@@ -147,14 +164,23 @@ def page_form(page: tifffile.TiffPage, alpha: str) -> tuple[tuple[int, ...], np.
 
 
 def pixels(page: tifffile.TiffPage, alpha: str, notes: list[str]) -> Array:
-    """Return a page's pixels, the right way up, white as the largest value and palettes as colours."""
+    """Return a page's pixels."""
     check_pieces(page, page.parent.filehandle)
+    return meant(decoded(page.asarray), page, alpha, notes)
+
+
+def decoded(read: Callable[[], Any]) -> Array:
+    """Return what tifffile reads."""
     try:
-        found: Array = np.asarray(page.asarray())
+        return np.asarray(read())
     except ValueError as error:
         if "imagecodecs" in str(error):
             raise ImageError('its compression needs imagecodecs: pip install "xcorr[tiff]"') from error
         raise
+
+
+def meant(found: Array, page: tifffile.TiffPage, alpha: str, notes: list[str]) -> Array:
+    """Return pixels of a page as they are meant: the right way up, white as the largest value, palettes as colours."""
     if page.axes == "SYX":
         found = np.moveaxis(found, 0, -1)
     kind = photometric(page)
@@ -199,8 +225,20 @@ def write_pages(
 
     `words` are tifffile's of what the axes before these are, and of colours, which come last then.
     """
-    n_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    is_big = n_bytes > 2**32 - 2**25
-    words = {"photometric": "minisblack", "bigtiff": is_big, "software": False, **words}
     with PlainFile(io.FileIO(file.fileno(), "wb", closefd=False)) as plain:
-        tifffile.imwrite(plain, pages, shape=shape, dtype=dtype, **words)
+        tifffile.imwrite(plain, pages, shape=shape, dtype=dtype, **all_words(shape, dtype, words))
+
+
+def place_pages(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype[Any], words: dict[str, Any]) -> int:
+    """Write pages as `write_pages` does, but for their pixels, and return where these begin."""
+    words = all_words(shape, dtype, words)
+    with PlainFile(io.FileIO(file.fileno(), "wb", closefd=False)) as plain:
+        found = tifffile.imwrite(plain, None, shape=shape, dtype=dtype, returnoffset=True, **words)
+    assert found is not None
+    return found[0]
+
+
+def all_words(shape: tuple[int, ...], dtype: np.dtype[Any], words: dict[str, Any]) -> dict[str, Any]:
+    """Return tifffile's words for pages of responses."""
+    n_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    return {"photometric": "minisblack", "bigtiff": n_bytes > 2**32 - 2**25, "software": False, **words}

@@ -17,7 +17,7 @@ import tifffile
 from xcorr._cli.headers import Size, jpeg_2000_size, jpeg_size, webp_size
 from xcorr._cli.pixels import ImageError
 
-__all__ = ["check_holes", "check_pieces", "missing_bytes"]
+__all__ = ["check_holes", "check_pieces", "missing_bytes", "piece_sizes"]
 
 NONE, DEFLATE = (1,), (8, 32946)
 

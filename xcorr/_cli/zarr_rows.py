@@ -6,84 +6,48 @@ files' bytes from here: of plain files in the folder, of the size that they must
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xcorr._cli.folder import Folder, NotOurs, name_and_folders
+from xcorr._cli.folder import Folder, NotOurs
 from xcorr._cli.images import library_for
+from xcorr._cli.responses import PART_BYTES
+from xcorr._cli.zarr_chunks import ZSTD_START, told_bytes
+from xcorr._cli.zarr_files import MOST_HEADER_BYTES, Files
 
 __all__ = ["ZarrRows", "is_zarr"]
 
 Array = NDArray[Any]
 
 HEADER = "zarr.json"
-MOST_HEADER_BYTES = 1 << 20
-
-MOST_LEVELS = 8
-"""Levels of folders in which zarr looks for files: more than chunks of responses have."""
-
-ZSTD_START = b"\x28\xb5\x2f\xfd"
 
 
-class Files(MutableMapping[str, Any]):
-    """The files of a folder by their paths in it, as the buffers that zarr takes.
+class RowFiles(Files):
+    """The files of an array with a chunk for each row.
 
-    What is no plain file, larger than the bytes of a row can be, or says that it would be another number of bytes when
-    it is decompressed, is absent.
+    What is larger than the bytes of a row can be, or says that it would be another number of bytes when it is
+    decompressed, is absent.
     """
 
     def __init__(self, folder: Folder, row_bytes: int) -> None:
-        from zarr.core.buffer import default_buffer_prototype
+        super().__init__(folder)
+        self.row_bytes = row_bytes
 
-        self.folder, self.row_bytes = folder, row_bytes
-        self.buffer = default_buffer_prototype().buffer
+    def __contains__(self, path: object) -> bool:
+        return MutableMapping.__contains__(self, path)
 
     def __getitem__(self, path: str) -> Any:
-        name, folders = name_and_folders(path)
         most = MOST_HEADER_BYTES + 2 * self.row_bytes
-        try:
-            with self.folder.below(folders) as folder, folder.read(name) as file:
-                body = file.read(most + 1)
-        except (FileNotFoundError, NotOurs):
-            raise KeyError(path) from None
-        if len(body) > most or (body.startswith(ZSTD_START) and decompressed_bytes(body) != self.row_bytes):
+        body = self.bytes_of(path, most)
+        if len(body) > most or (body.startswith(ZSTD_START) and told_bytes(body) != self.row_bytes):
             raise KeyError(path)
         return self.buffer.from_bytes(body)
-
-    def __setitem__(self, path: str, value: Any) -> None:
-        name, folders = name_and_folders(path)
-        with self.folder.below(folders, make=True) as folder, folder.create(name) as file:
-            file.write(value.to_bytes())
-
-    def __delitem__(self, path: str) -> None:
-        if path not in self:
-            raise KeyError(path)
-        name, folders = name_and_folders(path)
-        with self.folder.below(folders) as folder:
-            folder.unlink(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return map("/".join, self.folder.files(MOST_LEVELS))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-def decompressed_bytes(frame: bytes) -> int | None:
-    """Return the size that a Zstandard frame says it has decompressed, None if it does not; RFC 8878, 3.1.1.1."""
-    facts = frame[4:5].ljust(1, b"\0")[0]
-    is_single, code = facts >> 5 & 1, facts >> 6
-    begin = 5 + (1 - is_single) + (0, 1, 2, 4)[facts & 3]
-    length = 1 << code if code else is_single
-    field = frame[begin : begin + length]
-    if not length or len(field) < length:
-        return None
-    return int.from_bytes(field, "little") + (256 if code == 1 else 0)
 
 
 def header_of(n_rows: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
@@ -121,7 +85,7 @@ class ZarrRows:
 
         self.folder, self.shape, self.dtype = folder, shape, dtype
         self.row_bytes = math.prod(shape) * dtype.itemsize
-        files = Files(folder, self.row_bytes)
+        files = RowFiles(folder, self.row_bytes)
         if n_rows is not None and HEADER not in files:
             with folder.create(HEADER) as file:
                 file.write(header)
@@ -135,6 +99,17 @@ class ZarrRows:
             return np.asarray(self.array[first:end]) if end <= self.array.shape[0] else None
         except Exception:  # a chunk that a killed run left half
             return None
+
+    def digest(self, first: int, end: int) -> str | None:
+        """Return the SHA-256 of rows [first, end), read in parts; None if they are not there."""
+        total = hashlib.sha256()
+        at_once = max(1, PART_BYTES // max(1, self.row_bytes))
+        for start in range(first, end, at_once):
+            part = self.read(start, min(start + at_once, end))
+            if part is None:
+                return None
+            total.update(np.ascontiguousarray(part).data)
+        return total.hexdigest()
 
     def write(self, first: int, part: Array) -> None:
         """Write rows from `first` on."""
