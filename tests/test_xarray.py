@@ -172,6 +172,7 @@ def test_channels_first_or_last_have_the_bits_of_their_layout():
     last = images.transpose("time", "y", "x", "colour")
     found = xcorr.xarray.correlate(last, kernels, dims=("y", "x"), channel_dim="colour")
     assert same_bits(found.values, xcorr.correlate(last.values, kernels, layout="NHWC"))
+    assert found.values.flags.c_contiguous
 
 
 @for_each("verb", VERBS)
@@ -202,9 +203,11 @@ def test_groups_bias_and_fill_values_are_passed_on():
     words = {"groups": 4, "bias": [1.0, 2, 3, 4], "padding": 1, "fill_value": [1.0, 2, 3, 4], "method": "direct"}
     found = xcorr.xarray.correlate(images, kernels, dims=("y", "x"), channel_dim="colour", **words)
     assert same_bits(found.values, xcorr.correlate(images.values, kernels, layout="NHWC", **words))
-    named = xr.DataArray(kernels, dims=("colours", "y", "x", "colour"), coords={"colours": list("abcd")})
+    named = xr.DataArray(kernels, dims=("colours", "y", "x", "colour"), coords={"colours": list("pqrs")})
     again = xcorr.xarray.correlate(images, named, dims=("y", "x"), channel_dim="colour", kernel_dim="colour", **words)
-    assert again.identical(found.rename(kernel="colour").assign_coords(colour=list("abcd")))
+    assert again.identical(found.rename(kernel="colour").assign_coords(colour=list("pqrs")))
+    plain = xcorr.xarray.correlate(images, kernels, dims=("y", "x"), channel_dim="colour", kernel_dim="colour", **words)
+    assert plain.identical(found.rename(kernel="colour"))
 
 
 @for_each("anchor", ANCHORS)
@@ -325,6 +328,7 @@ def test_coordinates_outside_of_the_image_go_on_or_are_dropped():
         "hours": (DAYS[:n] - DAYS[0]) / 24,
         "floats": 0.1 * numbers,
         "narrow": np.float32(0.1) * numbers.astype(np.float32),
+        "narrow steps": (360 + 1e-3 * numbers).astype(np.float32),
         "integers": 5 - 2 * numbers,
         "cut off": np.round(numbers / 3, 4),
         "all alike": np.full(n, 2.5),
@@ -340,6 +344,9 @@ def test_coordinates_outside_of_the_image_go_on_or_are_dropped():
         "no even days": DAYS[np.r_[0:9, 10]],
         "objects": np.array([{}] * n, object),
         "no even integers": np.r_[0:9, 10],
+        "a bump": numbers + (numbers == 5),
+        "a bump of days": DAYS[numbers + (numbers == 5)],
+        "no times": np.full(n, np.datetime64("NaT", "ns")),
         "wrapped around": np.array([0, 255] * 5, np.uint8),
     }
     coordinates = {name: ("x", values) for name, values in {**kept, **dropped}.items()}
@@ -370,6 +377,17 @@ def test_integers_that_go_on_do_not_wrap_around(dtype):
     assert "x" not in xcorr.xarray.correlate(images, np.ones(1), dims="x", padding=2).coords
     late = (np.arange(5) + limits.max - 4).astype("datetime64[ns]")
     assert "x" not in xcorr.xarray.correlate(images.assign_coords(x=late), np.ones(1), dims="x", padding=2).coords
+
+
+@for_each("n_beside", [1, 2])
+@for_each("is_before", [True, False])
+def test_a_response_just_outside_of_the_image(n_beside, is_before):
+    images = xr.DataArray(np.ones(5), dims="x", coords={"x": np.arange(5.0) + 7, "kind": ("x", list("abcde"))})
+    found = xcorr.xarray.correlate(
+        images, np.ones(1), dims="x", padding=((n_beside, 0) if is_before else (0, n_beside),)
+    )
+    assert found.x.values.tolist() == (np.arange(5.0 + n_beside) + 7 - is_before * n_beside).tolist()
+    assert set(found.coords) == {"x"}
 
 
 def test_a_single_pixel_has_no_spacing():
@@ -511,6 +529,19 @@ def test_masks_that_are_arrays_or_words():
     labelled = xr.DataArray(one, dims=("y", "x"), coords={"x": np.arange(9)})
     with pytest.raises(ValueError, match="mask: its coordinates along 'x' are not the images'; allowed are the same"):
         xcorr.xarray.correlate(images.assign_coords(x=np.arange(1, 10)), kernel, dims=("y", "x"), mask=labelled)
+
+
+def test_a_mask_of_equal_lengths_is_read_by_its_names():
+    rng = random_generator("cubes")
+    images, kernel = xr.DataArray(rng.random((3, 3, 3, 3)), dims=("time", "y", "x", "c")), rng.random((2, 2, 3))
+    for dims in (("y", "x", "c"), ("c", "x", "y"), ("time", "y", "x"), ("x", "y", "time")):
+        mask = xr.DataArray(rng.random((3, 3, 3)) > 0.2, dims=dims)
+        found = xcorr.xarray.correlate(images, kernel, dims=("y", "x"), channel_dim="c", mask=mask)
+        whole = mask.broadcast_like(images).transpose(*images.dims)
+        assert same_bits(found.values, xcorr.correlate(images.values, kernel, layout="NHWC", mask=whole.values))
+    image, of_image = images[0, :, :, 0].transpose("x", "y"), np.triu(np.ones((3, 3)), 1) > 0
+    found = xcorr.xarray.correlate(image, kernel[..., 0], dims=("y", "x"), mask=of_image)
+    assert same_bits(found.values.T, xcorr.correlate(image.values.T, kernel[..., 0], mask=of_image.T))
 
 
 # --- dask -------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ ROUNDINGS = 4
 """The roundings by which they may be off."""
 
 SMALLEST, LARGEST = -(2**63) + 1, 2**63 - 1
-"""The whole numbers that int64 has beside the one that is no time."""
+"""The whole numbers of int64 but the one that is no time, which therefore has no neighbours."""
 
 
 # --- places -----------------------------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def continued(values: Array, places: range) -> Array | None:
     if values.dtype.kind in "iu":
         return whole_numbers(values, places)
     if values.dtype.kind in "mM":
-        numbers = None if np.isnat(values).any() else whole_numbers(values.view(np.int64), places)
+        numbers = whole_numbers(values.view(np.int64), places)
         return None if numbers is None else numbers.view(values.dtype)
     return real_numbers(values, places) if values.dtype.kind == "f" else None
 
