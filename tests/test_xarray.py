@@ -595,6 +595,24 @@ def test_a_prepared_bank_takes_lazy_images():
         )
 
 
+def test_warnings_are_about_the_caller():
+    pytest.importorskip("dask")
+    images = xr.DataArray(np.ones((9, 9, 4)), dims=("y", "x", "c")).chunk(c=2)
+    with pytest.warns(UserWarning, match="channels in chunks of") as caught:
+        xcorr.xarray.correlate(images, np.ones((3, 3)), dims=("y", "x"), channel_dim="c")
+    assert [own.filename for own in caught] == [__file__]
+
+
+def test_a_batch_without_images_and_a_bank_without_kernels():
+    images = xr.DataArray(np.ones((2, 0, 9, 8)), dims=("time", "run", "y", "x"), coords={"x": np.arange(8)})
+    for chunks in (None, {"time": 1, "y": 5}):
+        own = images if chunks is None else images.chunk(chunks)
+        found = xcorr.xarray.correlate(own, np.ones((3, 3)), dims=("y", "x"))
+        assert (found.shape, found.x.values.tolist()) == ((2, 0, 7, 6), [1, 2, 3, 4, 5, 6])
+        some = own.isel(run=[]).isel(time=[]) if chunks is None else own
+        assert xcorr.xarray.correlate(some, np.ones((0, 3, 3)), dims=("y", "x")).shape == (len(some), 0, 7, 6, 0)
+
+
 def test_a_batch_of_several_dimensions_is_not_put_into_large_chunks():
     da = pytest.importorskip("dask.array")
     images = xr.DataArray(

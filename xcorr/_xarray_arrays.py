@@ -58,7 +58,16 @@ def joined(array: Any, first: int, count: int) -> Any:
     if count < 2:
         return array
     shape = array.shape
-    return array.reshape(*shape[:first], prod(shape[first : first + count]), *shape[first + count :])
+    return reshaped(array, (*shape[:first], prod(shape[first : first + count]), *shape[first + count :]))
+
+
+def reshaped(array: Any, shape: tuple[int, ...]) -> Any:
+    """An array with another shape; dask has none for arrays without elements."""
+    if prod(shape) or not is_lazy(array):
+        return array.reshape(shape)
+    import dask.array
+
+    return dask.array.empty(shape, dtype=array.dtype)
 
 
 # --- banks ------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,16 @@ from xcorr._masks import read_mask
 from xcorr._match import Matcher
 from xcorr._reading import read_word
 from xcorr._settings import Settings, read_settings, split
-from xcorr._xarray_arrays import Operand, check_in_memory, is_lazy, read_bank, read_mask_of, read_template_mask, stacked
+from xcorr._xarray_arrays import (
+    Operand,
+    check_in_memory,
+    is_lazy,
+    read_bank,
+    read_mask_of,
+    read_template_mask,
+    reshaped,
+    stacked,
+)
 from xcorr._xarray_coords import ANCHORS, moved, places_along
 from xcorr._xarray_dims import AXIS, KERNEL, Dims, Labels, check_new, in_order_of, labels_of, read_dims, with_layout
 
@@ -136,7 +145,7 @@ class Call(NamedTuple):
         """A result with its dimensions, coordinates, name and attributes."""
         xarray = module()
         if len(self.dims.batch) > 1:
-            result = result.reshape(*(images.sizes[dim] for dim in self.dims.batch), *result.shape[1:])
+            result = reshaped(result, (*(images.sizes[dim] for dim in self.dims.batch), *result.shape[1:]))
         variable = xarray.Variable(labels.given, result).transpose(*labels.wanted)
         keeps = xarray.get_options()["keep_attrs"] is not False
         coordinates = self.coordinates(images, labels, name)
