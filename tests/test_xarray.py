@@ -196,6 +196,31 @@ def test_pairs_have_the_dimensions_of_the_batch(verb):
         xcorr.xarray.correlate(images, kernels.swapaxes(0, 1), dims=("y", "x"), pairwise=True)
 
 
+def test_pairs_of_templates_have_masks_of_their_own():
+    rng = random_generator("masked pairs by names")
+    images = xr.DataArray(rng.random((3, 9, 2, 8, 4)), dims=("time", "y", "run", "x", "c"))
+    templates = xr.DataArray(rng.random((3, 2, 5, 3, 3, 4)), dims=("time", "run", "bank", "y", "x", "c"))
+    ordered = images.transpose("time", "run", "y", "x", "c").values.reshape(6, 9, 8, 4)
+    for dims in (
+        templates.dims,
+        templates.dims[:-1],
+        ("time", "y", "x", "run", "bank"),
+        ("y", "x"),
+        ("bank", "y", "x", "c"),
+    ):
+        mask = xr.DataArray(rng.random([templates.sizes[dim] for dim in dims]) > 0.2, dims=dims)
+        whole = mask.broadcast_like(templates).transpose(*templates.dims).values.reshape(6, 5, 3, 3, 4)
+        expected = xcorr.match(
+            ordered, templates.values.reshape(6, 5, 3, 3, 4), layout="NHWC", template_mask=whole, pairwise=True
+        )
+        words = {"dims": ("y", "x"), "channel_dim": "c", "pairwise": True, "template_mask": mask}
+        found = xcorr.xarray.match(images, templates, **words).transpose("time", "run", "y", "x", "bank")
+        assert same_bits(found.values.reshape(expected.shape), expected), dims
+        if dims == templates.dims[: len(dims)] or dims == ("y", "x"):
+            plain = xcorr.xarray.match(images, templates.values, **{**words, "template_mask": mask.values})
+            assert same_bits(plain.transpose("time", "run", "y", "x", "kernel").values, found.values), dims
+
+
 def test_groups_bias_and_fill_values_are_passed_on():
     rng = random_generator("groups by names")
     images = xr.DataArray(rng.random((9, 8, 4)), dims=("y", "x", "colour"), coords={"colour": list("abcd")})
@@ -571,6 +596,7 @@ def test_nothing_is_computed_before_it_is_asked_for(verb):
         {"reduce": xcorr.Peaks(2)},
         {"mask": mask},
         {"mask": mask.chunk(7)},
+        {"mask": mask.expand_dims(run=list("abc")).transpose("y", "run", "x").chunk(11)},
     ):
         with dask.config.set(scheduler=raises):
             found = getattr(xcorr.xarray, verb)(lazy, kernels, dims=("y", "x"), **words)

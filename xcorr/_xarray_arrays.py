@@ -143,7 +143,7 @@ def check_alike(operand: Any, argument: str, images: Any, dims: Sequence[Hashabl
 
 
 def read_template_mask(mask: Any, templates: Any, images: Any, dims: Dims, in_pairs: bool) -> Any:
-    """A mask of templates as the layout has them."""
+    """A mask of templates as the layout has them; of pairs either of the spatial axes alone or with those of all."""
     batch = dims.batch if in_pairs else ()
     if is_labelled(mask):
         return labelled_template_mask(mask, templates, images, dims, batch)
@@ -152,6 +152,8 @@ def read_template_mask(mask: Any, templates: Any, images: Any, dims: Dims, in_pa
     has_channels = of_channels and array.ndim > len(dims.spatial) and array.shape != shape[:-1]
     lengths = tuple(images.sizes[dim] for dim in batch)
     is_own = array.ndim >= len(shape) - of_channels and array.shape[: len(batch)] == lengths
+    if batch and not is_own and array.ndim > len(dims.spatial):
+        array, is_own = np.broadcast_to(array, (*lengths, *array.shape)), True
     return channels_placed(joined(array, 0, len(batch) if is_own else 0), dims, has_channels)
 
 
@@ -159,17 +161,32 @@ def labelled_template_mask(mask: Any, templates: Any, images: Any, dims: Dims, b
     """The same of a DataArray."""
     own = tuple(mask.dims)
     rest = tuple(dim for dim in own if dim not in (*dims.spatial, *batch, dims.channel))
-    is_known = set(own) <= set(templates.dims) if is_labelled(templates) else len(rest) <= 1
-    if not is_known or not set(dims.spatial) <= set(own):
+    sizes = sizes_of_bank(templates, images, dims, batch, rest)
+    if not set(dims.spatial) <= set(own) <= sizes.keys():
         raise ValueError(
             f"template_mask: got dimensions {shown(own)}; allowed are those of the templates, the spatial ones "
             f"{shown(dims.spatial)} among them"
         )
-    many = tuple(batch) if set(batch) & set(own) else ()
-    check_alike(mask, "template_mask", images, [dim for dim in many if dim in own])
-    order = (*many, *rest, *(dim for dim in dims.of_image if dim in own))
-    variable = mask.variable.set_dims({**{dim: images.sizes[dim] for dim in many}, **mask.sizes})
-    return joined(take_array(variable.transpose(*order).data, "template_mask"), 0, len(many))
+    check_alike(mask, "template_mask", images, [dim for dim in batch if dim in own])
+    if batch and len(own) > len(dims.spatial):
+        mask = mask.variable.set_dims({**sizes, **mask.sizes})
+    rest = tuple(dim for dim in sizes if dim not in (*dims.spatial, *batch, dims.channel))
+    order = [dim for dim in (*batch, *rest, *dims.of_image) if dim in mask.dims]
+    array = take_array(mask.transpose(*order).data, "template_mask")
+    return joined(array, 0, len(batch) if set(batch) & set(order) else 0)
+
+
+def sizes_of_bank(
+    templates: Any, images: Any, dims: Dims, batch: Sequence[Hashable], rest: Sequence[Hashable]
+) -> dict[Hashable, int]:
+    """The lengths of a bank by its dimensions; those of an array have the names that its mask has for them."""
+    if is_labelled(templates):
+        return dict(templates.sizes)
+    of_kernel = (*dims.spatial, *(() if dims.channel is None else (dims.channel,)))
+    shape = np.shape(templates)
+    n_own = len(shape) - len(batch)
+    names = (*batch, *(rest or (KERNEL,))[: n_own > len(of_kernel)], *of_kernel)[: len(shape)]
+    return dict(zip(names, shape, strict=False))
 
 
 def read_mask_of(mask: Any, images: Any, dims: Dims) -> Any:
