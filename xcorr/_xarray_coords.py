@@ -65,7 +65,7 @@ def moved(coordinates: Any, places: Mapping[Hashable, range]) -> Any:
     lengths = {dim: coordinates.sizes[dim] for dim in places if dim in coordinates.sizes}
     inside = {dim for dim, length in lengths.items() if is_inside(places[dim], length)}
     new: dict[Hashable, Any] = {}
-    for dim in lengths.keys() - inside:
+    for dim in [dim for dim in lengths if dim not in inside]:
         for name, own in coordinates.variables.items():
             if own.dims == (dim,) and own.chunks is None:
                 values = continued(own.values, places[dim])
