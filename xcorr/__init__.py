@@ -14,6 +14,7 @@ The edges of 500 digits, along the columns and along the rows:
 - `match` scores how well templates match, with masks; `Matcher` is a bank of templates prepared once.
 - `Peaks` finds the best places in responses.
 - `stream` correlates and matches images that are larger than memory, block by block; `dask` does so with dask arrays.
+- `xarray` takes and gives DataArrays, whose coordinates it moves.
 - `register` finds by how much images are shifted beside others, whole or window by window, as `Shifts`.
 - `explain` says what a call would do, how long it would take and why, as an `Explanation`.
 - `banks` has kernels for edges, texture and smoothing; ``banks.per_channel`` lays them out for colour images.
@@ -53,7 +54,7 @@ from xcorr.gradients import gradient_images, gradient_kernels
 from xcorr.peaks import Peaks
 
 if _TYPE_CHECKING:
-    from xcorr import compat, dask, plot
+    from xcorr import compat, dask, plot, xarray
     from xcorr._stream import stream
 
 __version__: str
@@ -88,12 +89,13 @@ __all__ = [
     "stream",
     "window_index",
     "windows",
+    "xarray",
 ]
 
 
 def __getattr__(name: str) -> _Any:
     """What is imported when it is asked for, and the version, which takes time to find."""
-    if name in ("compat", "dask", "plot"):
+    if name in ("compat", "dask", "plot", "xarray"):
         return _import_module(f"xcorr.{name}")
     if name == "stream":
         from xcorr._stream import stream

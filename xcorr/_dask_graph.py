@@ -1,5 +1,6 @@
 """The graph of a call on dask arrays: how its result is chunked, and which task gets which pixels."""
 
+import sys
 import warnings
 from itertools import pairwise, product
 from math import prod
@@ -22,6 +23,7 @@ from xcorr._dask_tasks import (
     respond_part,
     respond_whole,
 )
+from xcorr._foreign import root_of
 from xcorr._pieces import OfMatch, OfPlan, Pieces, Result
 
 Key = tuple[Any, ...]
@@ -48,6 +50,14 @@ def needs_whole_images(pieces: Pieces) -> bool:
     return bool(sums) and pieces.response.kind == "f"
 
 
+def level_outside() -> int:
+    """The level, for a warning, of the function outside of the package that has called what calls this."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and root_of(frame.f_globals.get("__name__")) == "xcorr":
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 def joined(pieces: Pieces, images: Any, whole: bool) -> Any:
     """Images with their channels in one chunk, and all of each image where that is needed; none of no images."""
     own = (pieces.images_axis, *(() if whole else pieces.axes))
@@ -56,11 +66,11 @@ def joined(pieces: Pieces, images: Any, whole: bool) -> Any:
     channels = set(lengths) - set(pieces.axes)
     if channels:
         of_channels = images.chunks[channels.pop()]
-        warnings.warn(f"images: channels in chunks of {of_channels} are put into one", stacklevel=5)
+        warnings.warn(f"images: channels in chunks of {of_channels} are put into one", stacklevel=level_outside())
     n_bytes = prod(images.shape) // max(1, pieces.n_images) * images.dtype.itemsize
     if lengths and whole and n_bytes > LARGE:
         why = pieces.obstacle or "it is reduced as a whole"
-        warnings.warn(f"images: an image of {n_bytes} bytes is put into one chunk: {why}", stacklevel=5)
+        warnings.warn(f"images: an image of {n_bytes} bytes is put into one chunk: {why}", stacklevel=level_outside())
     if pieces.images_axis >= 0 and pieces.n_images:
         counts = images.chunks[pieces.images_axis]
         if 0 in counts:

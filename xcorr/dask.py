@@ -227,7 +227,7 @@ def match(images: Any, templates: npt.ArrayLike, *, mask: Any = None, subnormals
 
 
 def applied(prepared: Any, images: Any, mask: Any, subnormals: bool) -> Any:
-    """What `apply` gives; warnings are about the caller of what calls this."""
+    """What `apply` gives."""
     array, images = module(), checked(images)
     told: Any = None
     if mask is not None and not isinstance(mask, array.Array):

@@ -17,6 +17,7 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 OPTIONAL = {
     "natsort",
     "click", "rich", "plotly", "PIL", "tifffile", "zarr", "cv2", "dask", "jax", "skimage", "tensorflow", "torch",
+    "xarray",
 }  # fmt: skip
 TASKS = "docs/how-do-i.md"
 """The page whose sections are run one by one, by test_how_do_i.py."""
