@@ -97,3 +97,14 @@ def test_raw_scores_are_of_the_whole_template():
     assert np.allclose(xcorr.match(image, template, mask=mask, score="correlation"), 24)
     assert np.allclose(xcorr.match(image, template, mask=mask, score="ssd"), 4)
     assert np.allclose(xcorr.match(image, template, mask=mask / 3, score="ssd", min_overlap=0.1), 4)
+
+
+def test_a_mask_of_all_pairs_is_not_taken_for_one_of_each():
+    rng = random_generator("mask of all pairs")
+    images, templates = rng.standard_normal((6, 20, 20, 2)), rng.standard_normal((6, 3, 5, 4, 2))
+    mask = rng.random((3, 5, 4, 2)) > 0.3
+    words = {"layout": "NHWC", "pairwise": True}
+    expected = xcorr.match(images, templates, template_mask=np.broadcast_to(mask, templates.shape), **words)
+    assert_same_bits(xcorr.match(images, templates, template_mask=mask, **words), expected)
+    with pytest.raises(ValueError, match=r"^template_mask: got shape \(4, 3, 5, 4, 2\)"):
+        xcorr.match(images, templates, template_mask=np.ones((4, 3, 5, 4, 2)), **words)

@@ -68,6 +68,7 @@ class Banks:
         axes = self.plan.layout.kernels
         if self.in_pairs:
             own = mask is not None and mask.ndim > 2 and mask.ndim >= templates.ndim - ("C" in self.plan.layout.word)
+            own = own and len(mask) in (1, len(templates))
             templates, mask = templates[index], mask[index % len(mask)] if own else mask
         kernels, shares = canonical(templates, axes), None
         if mask is not None:
