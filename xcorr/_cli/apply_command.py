@@ -12,6 +12,7 @@ import click
 
 from xcorr._cli.apply_job import ApplyJob, ApplyRun
 from xcorr._cli.bank_file import bank_digest, kernel_names, read_bank
+from xcorr._cli.cluster import ClusterRun
 from xcorr._cli.files_run import FilesRun
 from xcorr._cli.find import IN_FOLDERS, Found
 from xcorr._cli.job import STACKED
@@ -48,7 +49,11 @@ def apply_files(images: Sequence[str], out: Path, quiet: bool, options: dict[str
     kind: type[ApplyRun] = StackRun if options["form"] in STACKED else FilesRun
     if alone and options["form"] == "zarr":
         check_apart(Path(images[0]), out)
-        kind = ZarrRun
+        kind = ClusterRun if options["scheduler"] is not None else ZarrRun
+    elif options["scheduler"] is not None:
+        raise click.UsageError(
+            f"--scheduler: got {options['scheduler']!r}; allowed where IMAGES are one zarr folder and --format is zarr"
+        )
     do_job(make_job(found, out, options), kind, found, "responses", quiet)
 
 
@@ -128,6 +133,7 @@ def make_job(found: Found, out: Path, options: dict[str, Any]) -> ApplyJob:
         look=Look(bank, kernel_names(options["bank"], bank), options["colours"], options["one_scale"]),
         most_bytes=options["most_bytes"] or most_bytes_here(),
         is_asked=options["most_bytes"] is not None,
+        scheduler=options["scheduler"],
         out=out,
         overwrite=options["overwrite"],
         stops=(options["on_error"] or ("stop" if form in STACKED else "skip")) == "stop",

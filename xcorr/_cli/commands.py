@@ -15,6 +15,7 @@ from xcorr._cli.bank_file import bank_names
 from xcorr._cli.images import ALPHAS, MissingLibrary
 from xcorr._cli.options import (
     SHAPE,
+    Address,
     BankWord,
     Number,
     ScaledCommand,
@@ -169,6 +170,11 @@ def demo(
     type=Size(),
     help="Bytes of pixels and responses in memory, such as 512M or 2GiB: an image that takes more is done in parts. "
     "Default: a quarter of the machine's memory.",
+)
+@click.option(
+    "--scheduler",
+    type=Address(),
+    help="Scheduler of a dask cluster that goes from one zarr folder to another; default: this machine does.",
 )
 @overwrite_option
 @click.option(
