@@ -553,6 +553,26 @@ def test_a_job_that_was_stopped_goes_on_with_what_is_left(rng, monkeypatch, writ
     assert set(again.values()) == {1}
 
 
+def test_a_whole_part_gets_its_name_and_is_not_made_again(rng, monkeypatch, written):
+    image = rng.random((3, 60, 70), np.float32)
+    plain(image)
+    genuine = zarr_run.put
+    monkeypatch.setattr(zarr_run, "put", lambda *places: (_ for _ in ()).throw(OSError("stopped")))
+    told = apply("big.zarr", out="out.zarr", status=1).stderr
+    assert told == "Error: cannot write out.zarr: stopped\n"
+    monkeypatch.setattr(zarr_run, "put", genuine)
+    written.clear()
+    apply("big.zarr", out="out.zarr")
+    assert not written
+    np.testing.assert_array_equal(responses()[...], xcorr.correlate(image, BANK, layout="NHW"))
+
+
+def test_no_images_have_no_responses():
+    zarr.create_array("big.zarr", shape=(0, 40, 50), chunks=(1, 20, 20), dtype="f4")
+    apply("big.zarr", out="out.zarr")
+    assert responses().shape == (0, 38, 47, 6)
+
+
 def test_a_part_of_other_images_or_sizes_is_not_gone_on_with(rng, monkeypatch):
     array = plain(rng.random((3, 60, 70), np.float32))
     genuine = zarr_run.put

@@ -129,8 +129,10 @@ class ZarrRun(ApplyRun):
                 raise Conflict(f"{job.out} is there, and not of this image as it is; --overwrite replaces it")
         if found == "folder" and any(entry["sha256"] == state_in(home, name) for entry in entries):
             return True
+        is_whole = any(entry["sha256"] == state_in(journal.folder, PART) for entry in entries)  # and has no name yet
         self.begin(bool(entries), {"output": name, "input": before, "sha256": ""})
-        self.fill(prepared)
+        if not is_whole:
+            self.fill(prepared)
         if state_of(file.path.resolve()) != before:
             raise ImageError("it was changed while it was read")
         self.end({"output": name, "input": before, "sha256": ""})
