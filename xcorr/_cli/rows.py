@@ -16,7 +16,7 @@ from xcorr._cli.large import Large, write_row
 from xcorr._cli.responses import Responses
 from xcorr._cli.zarr_rows import ZarrRows, is_zarr
 
-__all__ = ["NpyRows", "Rows", "open_finished", "open_rows"]
+__all__ = ["Rows", "open_finished", "open_rows"]
 
 Array = NDArray[Any]
 
@@ -31,6 +31,8 @@ class Rows(Protocol):
     dtype: np.dtype[Any]
 
     def digest(self, first: int, end: int) -> str | None: ...
+
+    def write_large(self, first: int, large: Large, responses: Responses, index: int) -> None: ...
 
     def write(self, first: int, part: Array) -> None: ...
 
@@ -92,7 +94,7 @@ class NpyRows:
         self.file.write(np.ascontiguousarray(part, self.dtype).data)
         self.file.flush()
 
-    def write_large(self, first: int, responses: Responses, large: Large, index: int) -> None:
+    def write_large(self, first: int, large: Large, responses: Responses, index: int) -> None:
         """Write the responses of one image part by part."""
         write_row(self.file, self.begin_of(first), responses, large, index)
         self.file.flush()

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from xcorr._blocks import Block, cut
 from xcorr._cli.ome import metadata_of
 from xcorr._cli.pixels import Array
 from xcorr._cli.runs import Run, runs_of
+from xcorr._cli.views import writes_whole
 from xcorr._cli.zarr_images import Roles, ZarrImage
 from xcorr._pieces import Pieces
-from xcorr._stream_ends import chunks_of
 
 __all__ = ["Laid", "Results", "results_for"]
 
@@ -218,25 +216,8 @@ def chunks_that_fit(
         plane = rows * columns * results.together * dtype.itemsize
         kernels = min(n_kernels, max(1, CHUNK_BYTES // plane))
         of_stream = (results.together, rows, columns, *([n_kernels] if results.has_kernels else []))
-        if plane * kernels <= LARGEST_CHUNK:
-            way = cut(pieces, source.dtype.itemsize, most_bytes, chunks_of(source), of_stream)
-            if all(is_whole(block, of_stream, pieces) for block in way.blocks):
-                return results.chunks(rows, columns, kernels), of_stream
+        if plane * kernels <= LARGEST_CHUNK and writes_whole(pieces, source, of_stream, most_bytes):
+            return results.chunks(rows, columns, kernels), of_stream
         if (rows, columns) == (1, 1):
             raise MemoryError(f"{plane * kernels:,} bytes of the responses at one place have no room in {most_bytes:,}")
         rows, columns = (-(-rows // 2), columns) if rows >= columns else (rows, -(-columns // 2))
-
-
-def is_whole(block: Block, chunks: Sequence[int], pieces: Pieces) -> bool:
-    """Whether a block has all of each chunk that it has a part of."""
-    spans = [(block.first, block.end - block.first, pieces.n_images, chunks[0])]
-    for own, count, length in zip(block.area or (), pieces.outputs, chunks[1:3], strict=False):
-        spans.append((*own, count, length))
-    return all(
-        first % length == 0 and ((first + n) % length == 0 or first + n == count) for first, n, count, length in spans
-    )
-
-
-def n_chunks(shape: Sequence[int], chunks: Sequence[int]) -> int:
-    """Return how many chunks an array has."""
-    return math.prod(-(-count // length) for count, length in zip(shape, chunks, strict=True))
