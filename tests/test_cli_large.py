@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from applying import BANK, apply, tree
+from applying import BANK, apply, each_channel, tree
 from checks import SEED
 from PIL import Image
 from scripts import STATUS, run_script
@@ -194,6 +194,44 @@ def test_a_stack_of_large_images_goes_on(rng, blocks):
     assert "3 done before" in result.output
 
 
+@pytest.mark.parametrize("channels", ["each", "grey"])
+def test_a_zarr_of_large_images_has_chunks_that_are_written_once(rng, blocks, monkeypatch, channels):
+    zarr = pytest.importorskip("zarr")
+    from xcorr._cli import zarr_files, zarr_rows
+
+    monkeypatch.setattr(zarr_rows, "LARGE_BYTES", 20_000)
+    monkeypatch.setattr(zarr_rows, "CHUNK_BYTES", 10_000)
+    written, genuine = [], zarr_files.Files.__setitem__
+    monkeypatch.setattr(
+        zarr_files.Files, "__setitem__", lambda self, path, value: (written.append(path), genuine(self, path, value))
+    )
+    images = rng.integers(0, 256, (2, 50, 40, 3), dtype=np.uint8)
+    for index, image in enumerate(images):
+        Image.fromarray(image).save(f"{index}.png")
+    arguments, most = (
+        ["[01].png", "--channels", channels, "--format", "zarr"],
+        {"each": "140k", "grey": "80k"}[channels],
+    )
+    apply(*arguments, out="whole.zarr")
+    assert not blocks
+    apply(*arguments, "--most-bytes", most, out="parts.zarr")
+    assert len(blocks) == 2
+    assert min(blocks) > 1
+    chunks = [path for path in written if path.startswith("c/")]
+    assert len(chunks) == 2 * len(set(chunks)) > 8
+    assert tree("parts.zarr") == tree("whole.zarr")
+    if channels == "each":
+        found = zarr.open_array("parts.zarr", mode="r")[...]
+        np.testing.assert_array_equal(found, np.stack([each_channel(image) for image in images]))
+    assert "2 done before" in apply(*arguments, "--most-bytes", most, out="parts.zarr").output
+    if channels == "grey":
+        Path("parts.zarr/c/1/2/0/0").rename("parts.zarr/c/1/99")
+        apply(*arguments, "--most-bytes", most, "--overwrite", out="parts.zarr")
+        assert tree("parts.zarr") == tree("whole.zarr")
+    told = apply(*arguments, "--most-bytes", "25k", out="few.zarr", status=1).stderr
+    assert "--most-bytes: got 25,000; " in told
+
+
 def test_a_job_goes_on_whatever_the_bytes_are(rng, blocks):
     np.save("image.npy", rng.random((40, 30)))
     apply("image.npy", "--most-bytes", MOST)
@@ -255,7 +293,7 @@ def test_what_is_made_of_whole_responses_is_refused_where_bytes_are_asked_for(rn
     told = apply("image.png", "--most-bytes", "5k", *arguments, status=1).stderr
     name = "--scale middle" if "middle" in arguments else f"--format {arguments[1]}"
     assert "--most-bytes: got 5,000; an image and its responses take" in told
-    assert f"{name} is made of whole ones; allowed in parts are npy, tif, stack" in told
+    assert f"{name} is made of whole ones; allowed in parts are npy, tif, stack, zarr" in told
     monkeypatch.setattr("xcorr._cli.apply_command.most_bytes_here", lambda: 5000)
     apply("image.png", *arguments)
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
-from xcorr._cli.apply_job import ApplyJob
+from xcorr._cli.apply_job import ApplyJob, ApplyRun
 from xcorr._cli.bank_file import bank_digest, kernel_names, read_bank
+from xcorr._cli.cluster import ClusterRun
 from xcorr._cli.files_run import FilesRun
 from xcorr._cli.find import IN_FOLDERS, Found
 from xcorr._cli.job import STACKED
@@ -21,6 +22,8 @@ from xcorr._cli.responses import SUFFIXES
 from xcorr._cli.room import most_bytes_here
 from xcorr._cli.stack_run import StackRun
 from xcorr._cli.tiles import Look
+from xcorr._cli.zarr_folder import is_zarr_folder
+from xcorr._cli.zarr_run import ZarrRun
 from xcorr._info import info
 from xcorr._settings import read_settings
 
@@ -38,10 +41,32 @@ def apply_files(images: Sequence[str], out: Path, quiet: bool, options: dict[str
     click.UsageError, click.ClickException, click.exceptions.Exit
         For the statuses 2, 1, and 1 or 130 after a line that said why.
     """
+    alone = is_zarr_alone(images)
+    if options["form"] is None:
+        options["form"] = "zarr" if alone and out.suffix == SUFFIXES["zarr"] else "npy"
     check_out(out, options["form"])
     found = images_of(images, out)
-    kind = StackRun if options["form"] in STACKED else FilesRun
+    kind: type[ApplyRun] = StackRun if options["form"] in STACKED else FilesRun
+    if alone and options["form"] == "zarr":
+        check_apart(Path(images[0]), out)
+        kind = ClusterRun if options["scheduler"] is not None else ZarrRun
+    elif options["scheduler"] is not None:
+        raise click.UsageError(
+            f"--scheduler: got {options['scheduler']!r}; allowed where IMAGES are one zarr folder and --format is zarr"
+        )
     do_job(make_job(found, out, options), kind, found, "responses", quiet)
+
+
+def is_zarr_alone(images: Sequence[str]) -> bool:
+    """Whether one folder in the zarr format is all that is given."""
+    return len(images) == 1 and is_zarr_folder(Path(images[0]))
+
+
+def check_apart(image: Path, out: Path) -> None:
+    """UsageError if responses would be in the folder of the image, or it in theirs."""
+    one, other = (Path(os.path.realpath(path)) for path in (image, out))
+    if one == other or one in other.parents or other in one.parents:
+        raise click.UsageError(f"--out: got {str(out)!r}; allowed is what does not lie in IMAGES, nor IMAGES in it")
 
 
 def check_out(out: Path, form: str) -> None:
@@ -108,6 +133,7 @@ def make_job(found: Found, out: Path, options: dict[str, Any]) -> ApplyJob:
         look=Look(bank, kernel_names(options["bank"], bank), options["colours"], options["one_scale"]),
         most_bytes=options["most_bytes"] or most_bytes_here(),
         is_asked=options["most_bytes"] is not None,
+        scheduler=options["scheduler"],
         out=out,
         overwrite=options["overwrite"],
         stops=(options["on_error"] or ("stop" if form in STACKED else "skip")) == "stop",

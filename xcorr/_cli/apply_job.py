@@ -27,6 +27,8 @@ class ApplyJob(Job):
     most_bytes: int
     is_asked: bool
     """Whether the bytes are those of an option, which nothing may take more than."""
+    scheduler: str | None = None
+    """The address of a cluster's scheduler."""
 
 
 class ApplyRun(Run):

@@ -15,6 +15,7 @@ from xcorr._cli.bank_file import bank_names
 from xcorr._cli.images import ALPHAS, MissingLibrary
 from xcorr._cli.options import (
     SHAPE,
+    Address,
     BankWord,
     Number,
     ScaledCommand,
@@ -138,7 +139,12 @@ def demo(
     "--bank", required=True, type=BankWord(), help=f"{', '.join(bank_names())}, or a .npy or .npz file (FILE.npz:NAME)."
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder, or for stack and zarr the file.")
-@word_option("--format", "form", words=list(SUFFIXES), default="npy", help="Kind of results.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(SUFFIXES)),
+    help="Kind of results; default: npy, and zarr where --out ends in .zarr and IMAGES are one zarr folder.",
+)
 @click.option(
     "--channels", type=click.Choice(CHANNELS), help="What a bank without channels does with colours; default: each."
 )
@@ -165,6 +171,11 @@ def demo(
     help="Bytes of pixels and responses in memory, such as 512M or 2GiB: an image that takes more is done in parts. "
     "Default: a quarter of the machine's memory.",
 )
+@click.option(
+    "--scheduler",
+    type=Address(),
+    help="Scheduler of a dask cluster that goes from one zarr folder to another; default: this machine does.",
+)
 @overwrite_option
 @click.option(
     "--on-error", type=click.Choice(("skip", "stop")), help="What follows a bad file; default: skip, in one array stop."
@@ -174,8 +185,9 @@ def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> No
     """Correlate image files with a bank of kernels.
 
     IMAGES are PNG, JPEG, TIFF, BMP, WebP, PGM, PPM, PBM, .npy and IDX files (also .gz), folders with such files, and
-    patterns. All pages of a TIFF and all images of an array are one batch. A folder is read with the folders in it, by
-    names as people count (2 before 10); links to folders and hidden names are passed over.
+    patterns. All pages of a TIFF and all images of an array are one batch; a folder in the zarr format is an array, or
+    an OME-Zarr image. Other folders are read with the folders in them, by names as people count (2 before 10); links to
+    folders and hidden names are passed over.
 
     \b
     Results, kernels last:
@@ -184,7 +196,7 @@ def apply(images: tuple[str, ...], out: Path, quiet: bool, **options: Any) -> No
       tif    DIR/photo.png.tif, a page for each kernel
       sheet  DIR/photo.png.sheet.png, the image and its responses as small pictures
       stack  FILE.npy, (N, rows, columns, K) of all files, in their order
-      zarr   FILE.zarr, the same, a chunk for each image
+      zarr   FILE.zarr, the same, a chunk for each image; of one zarr folder another one, block by block
 
     Images that are integers give, with a bank of floats, responses of numpy.result_type: uint8 and float32 float32.
     Pictures are turned upright, palettes become colours, and transparency is left out, which is told (--alpha keep

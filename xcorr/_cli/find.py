@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from xcorr._cli.images import KINDS, library_for
+from xcorr._cli.zarr_folder import is_zarr_folder
 
 __all__ = ["Found", "ImageFile", "find_images"]
 
@@ -67,7 +68,7 @@ def find_images(arguments: Iterable[str], *outs: Path) -> Found:
     for argument in arguments:
         n_before = len(found.files)
         for path in matches(argument, outs):
-            if path.is_dir():
+            if path.is_dir() and not is_zarr_folder(path):
                 take_folder(path, outs, found)
             else:
                 found.files.append(ImageFile(path, path.name))
@@ -101,7 +102,7 @@ def take_folder(folder: Path, outs: Sequence[Path], found: Found) -> None:
     """Add a folder's image files, and count the others in it."""
     for path in walk(folder, outs):
         name = path.relative_to(folder).as_posix()
-        if IN_FOLDERS.search(path.name):
+        if IN_FOLDERS.search(path.name) or path.is_dir():
             found.files.append(ImageFile(path, name))
         else:
             found.pass_over(name)
@@ -116,7 +117,10 @@ def counting() -> Callable[[str], Any]:
 
 
 def walk(folder: Path, outs: Sequence[Path]) -> Iterator[Path]:
-    """Give a folder's files but hidden ones and results, by name, then those of the folders in it."""
+    """Give a folder's files but hidden ones and results, by name, then those of the folders in it.
+
+    Folders in the zarr format are files.
+    """
 
     def fail(error: OSError) -> None:
         raise ValueError(f"{error.filename!r}: {error.strerror}")
@@ -125,7 +129,9 @@ def walk(folder: Path, outs: Sequence[Path]) -> Iterator[Path]:
     for place, inner, names in os.walk(folder, onerror=fail):
         visible = sorted((name for name in inner if not name.startswith(".")), key=order)
         inner[:] = [name for name in visible if place_of(Path(place, name), outs) is None]
-        for name in sorted((name for name in names if not name.startswith(".")), key=order):
+        arrays = [name for name in inner if is_zarr_folder(Path(place, name)) and not os.path.islink(Path(place, name))]
+        inner[:] = [name for name in inner if name not in arrays]
+        for name in sorted([*arrays, *(name for name in names if not name.startswith("."))], key=order):
             if place_of(Path(place, name), outs) is None:
                 yield Path(place, name)
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from xcorr._cli.netpbm import is_netpbm, netpbm_images
 from xcorr._cli.pictures import BMP_START, JPEG_START, PNG_START, is_webp, picture_images
 from xcorr._cli.pixels import ALPHAS, ImageError, Images, MissingLibrary, library_for
+from xcorr._cli.zarr_folder import is_zarr_folder
 from xcorr._reader import open_regular
 from xcorr.datasets import DataFormatError, load_idx
 
@@ -27,7 +28,7 @@ __all__ = ["ALPHAS", "KINDS", "ImageError", "Images", "MissingLibrary", "library
 
 Array = NDArray[Any]
 
-KINDS = "PNG, JPEG, TIFF, BMP, WebP, PGM, PPM, PBM, .npy and IDX"
+KINDS = "PNG, JPEG, TIFF, BMP, WebP, PGM, PPM, PBM, .npy, IDX and zarr"
 """Kinds of files that are read, in words."""
 
 PICTURE_STARTS = (PNG_START, JPEG_START, BMP_START)
@@ -61,7 +62,7 @@ def open_images(path: Path, layout: str | None = None, alpha: str = "drop") -> I
     Parameters
     ----------
     path : Path
-        The file.
+        The file, or a folder in the zarr format.
     layout : {None, "NHWC", "NCHW", "NHW"}
         The axes of an array in a ``.npy`` or IDX file. None reads 2 axes as one image, 4 as NHWC, and 3 axes of an IDX
         file as a batch; 3 axes of a ``.npy`` file are ambiguous.
@@ -77,7 +78,12 @@ def open_images(path: Path, layout: str | None = None, alpha: str = "drop") -> I
     """
     with contextlib.ExitStack() as stack:
         with refusals():
-            images = opened(path, layout, alpha, stack)
+            if is_zarr_folder(path):
+                from xcorr._cli.zarr_images import zarr_images
+
+                images = stack.enter_context(zarr_images(path, layout))
+            else:
+                images = opened(path, layout, alpha, stack)
 
         def read(first: int, end: int) -> Array:
             with refusals():

@@ -13,6 +13,7 @@ from xcorr._cli.find import ImageFile
 from xcorr._cli.folder import Folder
 from xcorr._cli.images import ImageError
 from xcorr._cli.journal import Journal
+from xcorr._cli.zarr_folder import state_of
 
 __all__ = [
     "IN_ONE_FILE",
@@ -169,8 +170,11 @@ class Content:
 
 
 def content_of(file: ImageFile) -> Content:
-    """Return what is in a file now."""
+    """Return what is in a file now; of a folder in the zarr format the digest is of what is told of its files."""
     try:
+        if file.path.is_dir():
+            told = state_of(file.path)
+            return Content(told, (int(told, 16),))
         before = state(file.path)
         return Content(digest(file.path), before)
     except OSError as error:
@@ -180,7 +184,8 @@ def content_of(file: ImageFile) -> Content:
 def check_same(file: ImageFile, content: Content) -> None:
     """`ImageError` if a file was changed since its content was looked at: no digest could stand for what was read."""
     try:
-        same = state(file.path) == content.state
+        is_folder = file.path.is_dir()
+        same = content_of(file) == content if is_folder else state(file.path) == content.state
     except OSError:
         same = False
     if not same:

@@ -11,10 +11,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from xcorr._cli.images import Images, library_for
-from xcorr._cli.pixels import Array
+from xcorr._cli.pixels import Array, ImageError
 from xcorr._cli.respond import Responder
 from xcorr._cli.responses import IN_A_BATCH, Responses, pages_of, write_header
-from xcorr._cli.views import FileView, Source, needs_whole, reduced_error
+from xcorr._cli.views import FileView, Source, needs_whole, reduced_error, writes_whole
 from xcorr._pieces import Pieces, pieces_of
 from xcorr._stream import stream
 
@@ -22,7 +22,7 @@ __all__ = ["IN_PARTS", "Large", "is_large", "write_large", "write_row"]
 
 Tell = Callable[[float], object]
 
-IN_PARTS = ("npy", "tif", "stack")
+IN_PARTS = ("npy", "tif", "stack", "zarr")
 """Forms of results that are written part by part."""
 
 SHARE = (2, 3)
@@ -56,9 +56,12 @@ class Large:
     most_bytes: int
     tell: Tell
 
-    def respond(self, index: int, responses: Responses, file: BinaryIO, begin: int, form: str) -> None:
-        """Write the responses of one image from a place in a file on."""
-        view = FileView(self.images, index, responses.has_channels)
+    def respond(self, index: int, apart: bool, dtype: np.dtype[Any], sink_of: Callable[[Pieces, Any], Any]) -> None:
+        """Make the responses of one image, its channels apart or not.
+
+        `sink_of` gives what takes them, of their sizes and of what makes numbers of the type of them.
+        """
+        view = FileView(self.images, index, apart)
         source = Source(view, self.responder)
         prepared, words = source.correlator, self.responder.words(view.dtype)
         room = max(self.most_bytes - view.held_bytes, self.most_bytes // LEAST) * SHARE[0] // SHARE[1]
@@ -72,8 +75,10 @@ class Large:
 
         try:
             pieces = pieces_of(prepared, source.shape, source.dtype)
-            paint = None if words[1] is None else lambda part: self.responder.painted(part, responses.dtype)
-            sink = FileSink(file, begin, IN_ORDER[form], pieces, responses.dtype, paint)
+            paint = None if words[1] is None else lambda part: self.responder.painted(part, dtype)
+            sink = sink_of(pieces, paint)
+            if sink.is_whole and not writes_whole(pieces, source, sink.chunks, max(1, room)):
+                raise ImageError(f"--most-bytes: got {self.most_bytes:,}; three chunks of the result have no room")
             stream(prepared, source, sink, workers=self.responder.workers, max_bytes=max(1, room), progress=progress)
         except (TypeError, ValueError, OverflowError, MemoryError) as error:
             raise reduced_error(error, self.most_bytes, SHARE, view.held_bytes) from error
@@ -97,6 +102,9 @@ class FileSink:
     paint : function or None
         What makes numbers of that type of responses.
     """
+
+    is_whole = False
+    """Whether chunks are written once and whole."""
 
     def __init__(
         self,
@@ -157,10 +165,19 @@ def write_large(file: BinaryIO, responses: Responses, large: Large, form: str) -
         order, told = "colours" if pages.has_colours else "tif", pages.told
     step = math.prod(responses.shape) * responses.dtype.itemsize
     for index in range(responses.n_images):
-        large.respond(index, responses, file, begin + index * step, order)
+        write_one(file, begin + index * step, responses, large, index, order)
     return told
 
 
 def write_row(file: BinaryIO, begin: int, responses: Responses, large: Large, index: int) -> None:
     """Write the responses of one image from a place in a stack on."""
-    large.respond(index, responses, file, begin, "npy")
+    write_one(file, begin, responses, large, index, "npy")
+
+
+def write_one(file: BinaryIO, begin: int, responses: Responses, large: Large, index: int, order: str) -> None:
+    """Write the responses of one image from a place in a file on, in one of the orders."""
+
+    def sink(pieces: Pieces, paint: Any) -> FileSink:
+        return FileSink(file, begin, IN_ORDER[order], pieces, responses.dtype, paint)
+
+    large.respond(index, responses.has_channels, responses.dtype, sink)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from xcorr._reading import BOUNDARIES, METHODS, PADDING_WORDS, PICTURES, PRECISI
 
 __all__ = [
     "SHAPE",
+    "Address",
     "BankWord",
     "Number",
     "ScaledCommand",
@@ -32,6 +34,9 @@ __all__ = [
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 MOST_DIGITS = 1000
+
+ADDRESS = re.compile(r"((?:tcp|tls)://)?(?:\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})", re.ASCII)
+MOST_PORT = 65535
 
 
 # Types of arguments are generic from click 8.4 on only, and could not be named so before.
@@ -109,6 +114,19 @@ class Size(click.ParamType):  # type: ignore[type-arg]
             return bytes_in(value) if isinstance(value, str) else int(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Address(click.ParamType):  # type: ignore[type-arg]
+    """A scheduler's address."""
+
+    name = "HOST:PORT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it with its protocol."""
+        found = ADDRESS.fullmatch(str(value))
+        if found is None or int(found[2]) > MOST_PORT:
+            self.fail(f"got {value!r}; allowed is HOST:PORT, or tcp:// or tls:// before it", param, ctx)
+        return str(value) if found[1] else f"tcp://{value}"
 
 
 class BankWord(click.ParamType):  # type: ignore[type-arg]

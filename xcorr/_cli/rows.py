@@ -16,7 +16,7 @@ from xcorr._cli.large import Large, write_row
 from xcorr._cli.responses import Responses
 from xcorr._cli.zarr_rows import ZarrRows, is_zarr
 
-__all__ = ["NpyRows", "Rows", "open_finished", "open_rows"]
+__all__ = ["Rows", "open_finished", "open_rows"]
 
 Array = NDArray[Any]
 
@@ -31,6 +31,8 @@ class Rows(Protocol):
     dtype: np.dtype[Any]
 
     def digest(self, first: int, end: int) -> str | None: ...
+
+    def write_large(self, first: int, large: Large, responses: Responses, index: int) -> None: ...
 
     def write(self, first: int, part: Array) -> None: ...
 
@@ -79,27 +81,27 @@ class NpyRows:
 
     def digest(self, first: int, end: int) -> str | None:
         """Return the SHA-256 of rows [first, end), None if the file does not reach so far."""
-        place = self.place(end)
-        return digest_between(self.file, self.place(first), place) if self.file.seek(0, 2) >= place else None
+        place = self.begin_of(end)
+        return digest_between(self.file, self.begin_of(first), place) if self.file.seek(0, 2) >= place else None
 
-    def place(self, row: int) -> int:
+    def begin_of(self, row: int) -> int:
         """Return where a row begins."""
         return HEADER_BYTES + row * self.row_bytes
 
     def write(self, first: int, part: Array) -> None:
         """Write rows from `first` on."""
-        self.file.seek(self.place(first))
+        self.file.seek(self.begin_of(first))
         self.file.write(np.ascontiguousarray(part, self.dtype).data)
         self.file.flush()
 
-    def write_large(self, first: int, responses: Responses, large: Large, index: int) -> None:
+    def write_large(self, first: int, large: Large, responses: Responses, index: int) -> None:
         """Write the responses of one image part by part."""
-        write_row(self.file, self.place(first), responses, large, index)
+        write_row(self.file, self.begin_of(first), responses, large, index)
         self.file.flush()
 
     def finish(self, n_rows: int) -> None:
         """Write the header."""
-        self.file.truncate(self.place(n_rows))
+        self.file.truncate(self.begin_of(n_rows))
         self.file.seek(0)
         self.file.write(self.header(n_rows))
         self.file.flush()
@@ -115,4 +117,4 @@ class NpyRows:
     def is_whole(self, n_rows: int) -> bool:
         """Whether the file has that header, and ends after the last row."""
         self.file.seek(0)
-        return self.file.read(HEADER_BYTES) == self.header(n_rows) and (self.file.seek(0, 2) == self.place(n_rows))
+        return self.file.read(HEADER_BYTES) == self.header(n_rows) and (self.file.seek(0, 2) == self.begin_of(n_rows))

@@ -16,7 +16,7 @@ from xcorr._cli.images import ImageError, open_images
 from xcorr._cli.job import Conflict, Content, JobError, Summary, check_same, content_of, differences, is_same
 from xcorr._cli.journal import Entry
 from xcorr._cli.responses import IN_A_BATCH
-from xcorr._cli.rows import NpyRows, Rows, open_finished, open_rows
+from xcorr._cli.rows import Rows, open_finished, open_rows
 
 __all__ = ["StackRun"]
 
@@ -151,9 +151,8 @@ class StackRun(ApplyRun):
                 raise ImageError("it was changed while the job ran")
             large = self.large_of(images, responses)
             if large is not None:
-                assert isinstance(rows, NpyRows)
                 for index in range(responses.n_images):
-                    rows.write_large(first + index, responses, large, index)
+                    rows.write_large(first + index, large, responses, index)
                 first += responses.n_images
                 self.summary.n_images += responses.n_images
             for part in self.told(responses) if large is None else ():

@@ -85,7 +85,7 @@ class Areas:
 
 
 class Spread:
-    """Where the pixels of a piece lie along an axis: in the piece itself, and in the part that is read."""
+    """Places of the pixels of a piece along an axis: in the piece itself, and in the part that is read."""
 
     def __init__(self, begin: int, end: int, first: int, origin: int) -> None:
         self.here, self.there = slice(begin - first, end - first), slice(begin - origin, end - origin)

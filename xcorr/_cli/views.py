@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
+from xcorr._blocks import Block, cut
 from xcorr._cli.pixels import Array, ImageError, Images
 from xcorr._cli.respond import Responder
 from xcorr._correlator import Correlator
+from xcorr._pieces import Pieces
+from xcorr._stream_ends import chunks_of
 
-__all__ = ["FileView", "Source", "View", "needs_whole", "reduced_error"]
+__all__ = ["FileView", "Source", "View", "needs_whole", "reduced_error", "writes_whole"]
 
 
 class View(Protocol):
@@ -85,6 +89,22 @@ def needs_whole(responder: Responder, dtype: np.dtype[Any]) -> bool:
     """Whether the numbers of a result follow from all of a response, as its least and greatest."""
     _, result = responder.words(dtype)
     return result is not None and responder.scale in ("stretch", "middle")
+
+
+def writes_whole(pieces: Pieces, source: Any, chunks: Sequence[int], most_bytes: int) -> bool:
+    """Whether a stream of so many bytes writes each chunk of its responses once and whole; MemoryError without room."""
+    blocks = cut(pieces, source.dtype.itemsize, most_bytes, chunks_of(source), chunks).blocks
+    return all(is_whole(block, chunks, pieces) for block in blocks)
+
+
+def is_whole(block: Block, chunks: Sequence[int], pieces: Pieces) -> bool:
+    """Whether a block has all of each chunk that it has a part of."""
+    spans = [(block.first, block.end - block.first, pieces.n_images, chunks[0])]
+    for own, count, length in zip(block.area or (), pieces.outputs, chunks[1:3], strict=False):
+        spans.append((*own, count, length))
+    return all(
+        first % length == 0 and ((first + n) % length == 0 or first + n == count) for first, n, count, length in spans
+    )
 
 
 def reduced_error(error: Exception, most_bytes: int, share: tuple[int, int], held: int) -> ImageError:

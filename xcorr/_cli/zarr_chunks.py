@@ -125,7 +125,7 @@ class Chunks:
         """Whether bytes that are asked for are the index of a shard."""
         assert self.sharding is not None
         if hasattr(byte_range, "suffix"):
-            return self.sharding.get("index_location", "end") == "end"
+            return bool(self.sharding.get("index_location", "end") == "end")
         at_start = self.sharding.get("index_location") == "start"
         span = getattr(byte_range, "start", 1), getattr(byte_range, "end", 0)
         return bool(at_start and span == (0, self.index_bytes))

@@ -1,4 +1,4 @@
-"""A folder in the zarr format 3, with a chunk for each image. Needs zarr.
+"""A folder in the zarr format 3, with a chunk for each image, or several for the rows of a large one. Needs zarr.
 
 zarr itself opens files by their paths, wherever these lead, and decodes whatever a file says of itself. So it gets the
 files' bytes from here: of plain files in the folder, of the size that they must have.
@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from xcorr._cli.folder import Folder, NotOurs
 from xcorr._cli.images import library_for
-from xcorr._cli.responses import PART_BYTES
+from xcorr._cli.large import Large
+from xcorr._cli.responses import PART_BYTES, Responses
 from xcorr._cli.zarr_chunks import ZSTD_START, told_bytes
 from xcorr._cli.zarr_files import MOST_HEADER_BYTES, Files
+from xcorr._pieces import Pieces
 
 __all__ = ["ZarrRows", "is_zarr"]
 
@@ -28,24 +30,36 @@ Array = NDArray[Any]
 HEADER = "zarr.json"
 
 
-class RowFiles(Files):
-    """The files of an array with a chunk for each row.
+LARGE_BYTES, CHUNK_BYTES = 1 << 26, 1 << 22
+"""Bytes of an image's responses from which on they are several chunks, and bytes of these."""
 
-    What is larger than the bytes of a row can be, or says that it would be another number of bytes when it is
-    decompressed, is absent.
+
+def chunk_of(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
+    """Return the chunks of one image's responses: whatever `--most-bytes` is, so that the same job writes the same."""
+    of_row = math.prod(shape[1:]) * dtype.itemsize
+    is_large = math.prod(shape) * dtype.itemsize > LARGE_BYTES
+    rows = max(1, CHUNK_BYTES // of_row) if is_large else shape[0]
+    return (max(1, min(rows, shape[0])), *(max(1, length) for length in shape[1:]))
+
+
+class RowFiles(Files):
+    """The files of an array with chunks of so many bytes.
+
+    What is larger than such a chunk can be, or says that it would be another number of bytes when it is decompressed,
+    is absent.
     """
 
-    def __init__(self, folder: Folder, row_bytes: int) -> None:
+    def __init__(self, folder: Folder, chunk_bytes: int) -> None:
         super().__init__(folder)
-        self.row_bytes = row_bytes
+        self.chunk_bytes = chunk_bytes
 
     def __contains__(self, path: object) -> bool:
         return MutableMapping.__contains__(self, path)
 
     def __getitem__(self, path: str) -> Any:
-        most = MOST_HEADER_BYTES + 2 * self.row_bytes
+        most = MOST_HEADER_BYTES + 2 * self.chunk_bytes
         body = self.bytes_of(path, most)
-        if len(body) > most or (body.startswith(ZSTD_START) and told_bytes(body) != self.row_bytes):
+        if len(body) > most or (body.startswith(ZSTD_START) and told_bytes(body) != self.chunk_bytes):
             raise KeyError(path)
         return self.buffer.from_bytes(body)
 
@@ -57,7 +71,7 @@ def header_of(n_rows: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> byte
     from zarr.storage import MemoryStore
 
     files: dict[str, Any] = {}
-    chunks = (1, *(max(1, length) for length in shape))
+    chunks = (1, *chunk_of(shape, dtype))
     zarr.create_array(MemoryStore(files), shape=(n_rows, *shape), chunks=chunks, dtype=dtype)
     return bytes(files[HEADER].to_bytes())
 
@@ -84,8 +98,9 @@ class ZarrRows:
         from zarr.storage import MemoryStore
 
         self.folder, self.shape, self.dtype = folder, shape, dtype
-        self.row_bytes = math.prod(shape) * dtype.itemsize
-        files = RowFiles(folder, self.row_bytes)
+        self.row_bytes, self.chunk = math.prod(shape) * dtype.itemsize, chunk_of(shape, dtype)
+        is_empty = 0 in shape
+        files = RowFiles(folder, 0 if is_empty else math.prod(self.chunk) * dtype.itemsize)
         if n_rows is not None and HEADER not in files:
             with folder.create(HEADER) as file:
                 file.write(header)
@@ -93,23 +108,34 @@ class ZarrRows:
         if n_rows is not None and self.array.shape[0] != n_rows:
             self.array.resize((n_rows, *shape))
 
-    def read(self, first: int, end: int) -> Array | None:
-        """Return rows [first, end), None if they are not there or not whole."""
+    def read(self, first: int, end: int, top: int = 0) -> Array | None:
+        """Return the chunks from `top` on of rows [first, end), None if they are not there or not whole."""
         try:
-            return np.asarray(self.array[first:end]) if end <= self.array.shape[0] else None
+            place = slice(first, end), slice(top, top + self.chunk[0])
+            return np.asarray(self.array[place]) if end <= self.array.shape[0] else None
         except Exception:  # a chunk that a killed run left half
             return None
 
     def digest(self, first: int, end: int) -> str | None:
         """Return the SHA-256 of rows [first, end), read in parts; None if they are not there."""
         total = hashlib.sha256()
-        at_once = max(1, PART_BYTES // max(1, self.row_bytes))
-        for start in range(first, end, at_once):
-            part = self.read(start, min(start + at_once, end))
-            if part is None:
-                return None
-            total.update(np.ascontiguousarray(part).data)
+        at_once, rows = max(1, PART_BYTES // max(1, self.row_bytes)), self.chunk[0]
+        is_large = rows < self.shape[0]
+        for start in range(first, end, 1 if is_large else at_once):
+            for top in range(0, self.shape[0], rows) if is_large else (0,):
+                part = self.read(start, start + 1 if is_large else min(start + at_once, end), top)
+                if part is None:
+                    return None
+                total.update(np.ascontiguousarray(part).data)
         return total.hexdigest()
+
+    def write_large(self, first: int, large: Large, responses: Responses, index: int) -> None:
+        """Write the responses of one image part by part."""
+
+        def sink(pieces: Pieces, paint: Any) -> RowSink:
+            return RowSink(self.array, first, self.chunk[0], pieces, paint)
+
+        large.respond(index, responses.has_channels, responses.dtype, sink)
 
     def write(self, first: int, part: Array) -> None:
         """Write rows from `first` on."""
@@ -134,11 +160,14 @@ class ZarrRows:
         folder.sync()
 
     def is_own(self, path: tuple[str, ...], kind: str) -> bool:
-        """Whether the array has such a file, ``zarr.json`` or ``c/ROW/0/...``, or a folder of such files."""
-        row = path[1] if len(path) > 1 else ""
-        if row and not (row.isascii() and row.isdecimal() and row == str(min(int(row[:18]), self.array.shape[0] - 1))):
-            return False
-        chunk = ("c", row, *("0" for _ in self.shape))
+        """Whether the array has such a file, ``zarr.json`` or ``c/ROW/PART/0/...``, or a folder of such files."""
+        row, part = (*path[1:3], "", "")[:2]
+        counts = self.array.shape[0], -(-self.shape[0] // self.chunk[0]) or 1
+        for number, count in zip((row, part), counts, strict=True):
+            is_number = number.isascii() and number.isdecimal() and number == str(min(int(number[:18]), count - 1))
+            if number and not is_number:
+                return False
+        chunk = ("c", row, part or "0", *("0" for _ in self.shape[1:]))
         if kind == "file":
             return path in ((HEADER,), chunk)
         return kind == "folder" and path == chunk[: len(path)] and len(path) < len(chunk)
@@ -146,3 +175,24 @@ class ZarrRows:
     def is_whole(self, n_rows: int) -> bool:
         """Whether the array has that many rows."""
         return bool(self.array.shape[0] == n_rows)
+
+
+class RowSink:
+    """One image's responses in an array, as what takes slices (images, rows, columns, kernels)."""
+
+    is_whole = True
+
+    def __init__(self, array: Any, row: int, rows: int, pieces: Pieces, paint: Any) -> None:
+        result = pieces.results[0]
+        self.array, self.row, self.paint = array, row, paint
+        self.shape, self.dtype = result.shape, result.dtype
+        n_images, _, n_columns, *kernels = self.shape
+        self.chunks = (n_images, rows, n_columns, *kernels)
+
+    def __setitem__(self, place: tuple[slice, ...], values: Array) -> None:
+        values = values if self.paint is None else self.paint(values)
+        channels, rows, columns = place[:3]
+        if self.array.ndim == 1 + values.ndim:
+            self.array[(self.row, rows, columns, channels)] = np.moveaxis(values, 0, 2)
+        else:
+            self.array[self.row, rows, columns] = values[0]
