@@ -84,6 +84,8 @@ def test_bits_are_free_of_workers_batch_bank_and_part(monkeypatch):
     for images, kernels, words, plan, expected in cases(rng):
         told = words, images.shape, images.dtype, kernels.shape
         assert same_bits(xcorr.correlate(images, kernels, workers=3, **words), expected), told
+        prepared = xcorr.Correlator(kernels, **words)
+        assert all(same_bits(prepared(images), expected) for _ in range(2)), told
         alone = xcorr.correlate(images[1:], kernels, **words)
         assert same_bits(alone, expected[1:]), told
         axis = plan.layout.response[3]

@@ -81,6 +81,7 @@ class Bank:
         self.kept_faint_parts: tuple[Any, ...] | None = None
         self.kept_exponents: Array | None = None  # of the factors of those with subnormal taps of float64
         self.packs: dict[Hashable, tuple[Array, Array]] = {}
+        self.boxes: dict[Hashable, Bank] = {}  # of some of the taps
         self.kept_bytes = 0
         self.is_kept = False  # for calls to come
 
@@ -125,10 +126,16 @@ class Bank:
         bias = self.bias[:, some.start * self.parts : some.stop * self.parts]
         return Bank(kernels, bias, self.parts, self.components, self.conjugate)
 
-    def of_box(self, box: tuple[slice, slice], has_bias: bool) -> "Bank":
-        """The bank of some rows and columns of taps, with the bias or without one."""
-        bias = self.bias if has_bias else np.zeros_like(self.bias)
-        return Bank(self.kernels[:, box[0], box[1]], bias, self.parts, self.components, self.conjugate)
+    def of_box(self, box: tuple[slice, slice], has_bias: bool, keeps: bool = False) -> "Bank":
+        """The bank of some rows and columns of taps, with the bias or without one; kept for later calls if that is asked."""
+        key = has_bias, *((part.start, part.stop) for part in box)
+        bank = self.boxes.get(key)
+        if bank is None:
+            bias = self.bias if has_bias else np.zeros_like(self.bias)
+            bank = Bank(self.kernels[:, box[0], box[1]], bias, self.parts, self.components, self.conjugate)
+            if keeps:
+                bank = self.boxes.setdefault(key, bank)
+        return bank
 
     def packed(self, engine: Engine, level: str, n_workers: int = 1, but: Hashable = None) -> tuple[Array, Array]:
         """The panels and their bias as this engine's micro-kernels read them, beside what is kept for another key."""
@@ -148,6 +155,7 @@ class Bank:
         """The bytes of what is kept."""
         kept = [*self.packs.values(), *([self.kept_spectra[1]] if self.kept_spectra[1] else [])]
         self.kept_bytes = sum(array.nbytes for pack in kept for array in pack)
+        self.kept_bytes += sum(bank.kept_bytes for bank in list(self.boxes.values()))
 
     def make_room(self, n_bytes: int, but: Hashable = None) -> None:
         """Lets go of what is kept `but` for one key, where so many bytes would be too much workspace beside it."""
@@ -155,6 +163,7 @@ class Bank:
             self.packs = {key: pack for key, pack in self.packs.items() if key == but}
             if self.kept_spectra[0] != but:
                 self.kept_spectra = None, None
+            self.boxes = {}
             self.count_kept()
 
     def converted_bytes(self, engine: Engine) -> int:

@@ -18,8 +18,11 @@ from xcorr._engine import Reducer
 from xcorr._layouts import arranged
 from xcorr._memory import empty
 from xcorr._methods.asked import Array, Box, Job, Limits
-from xcorr._methods.sections import BOX_BYTES
+from xcorr._methods.sections import BOX_BYTES, spectrum_bytes
 from xcorr._methods.stretches import within
+
+KEPT_BYTES = 2**26
+"""Bytes of the spectra of all boxes of a prepared bank up to which they are kept; not tuned."""
 
 Respond = Callable[[Any, Array, Limits | None], bool]
 
@@ -130,10 +133,12 @@ def add_boxes(job: Any, target: Array, block: Span, dtype: np.dtype[Any], respon
     """The responses of a block, the first box's and then those of the others added; as `run`."""
     plan, bank, fits = job.plan, job.bank, True
     n_kernels, n_images = len(bank.kernels), job.n_images
-    of_window = n_images * n_kernels * dtype.itemsize
-    for index, box in enumerate(boxes_of(plan)):
+    of_window, boxes = n_images * n_kernels * dtype.itemsize, boxes_of(plan)
+    n_bytes = len(boxes) * bank.n_groups * bank.n_kernels * spectrum_bytes(plan.section[0], plan.sizes)
+    keeps = bank.is_kept and n_bytes <= KEPT_BYTES
+    for index, box in enumerate(boxes):
         part = copy.copy(job)
-        part.bank = bank.of_box(box, index == 0)
+        part.bank = bank.of_box(box, index == 0, keeps)
         for area in [block] if index == 0 else areas_of(plan, of_window, block):
             part.plan = plan.of_box(box, area, n_kernels, dtype)
             if index == 0:
@@ -148,6 +153,7 @@ def add_boxes(job: Any, target: Array, block: Span, dtype: np.dtype[Any], respon
             axes = plan.layout.response
             with np.errstate(all="ignore"):
                 in_order(target, axes)[:, place[0], place[1]] += in_order(waiting, axes)
+    bank.count_kept()
     return fits
 
 
