@@ -127,7 +127,7 @@ class Bank:
         return Bank(kernels, bias, self.parts, self.components, self.conjugate)
 
     def of_box(self, box: tuple[slice, slice], has_bias: bool, keeps: bool = False) -> "Bank":
-        """The bank of some rows and columns of taps, with the bias or without one; kept for later calls if that is asked."""
+        """The bank of some rows and columns of taps, with the bias or without one; kept for later calls if asked."""
         key = has_bias, *((part.start, part.stop) for part in box)
         bank = self.boxes.get(key)
         if bank is None:
