@@ -39,6 +39,7 @@ def test_there_are_notebooks():
     assert {path.stem for path in NOTEBOOKS} >= {
         "cross_correlation",
         "digits_network",
+        "plate_scan",
         "random_kernels",
         "texture_segmentation",
         "vortex",
