@@ -245,7 +245,7 @@ def test_shards_are_read(rng, written, location, codecs):
         *((3, kind()) for kind in (zarr.codecs.BloscCodec, zarr.codecs.ZstdCodec, zarr.codecs.GzipCodec)),
         (3, None),
     ],
-    ids=str,
+    ids=lambda value: str(value) if value is None or isinstance(value, int) else type(value).__name__,
 )
 def test_compressions_are_read_and_bombs_of_them_are_refused(rng, zarr_format, codec):
     image = rng.integers(0, 9, (60, 70), dtype=np.uint8)
