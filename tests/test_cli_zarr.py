@@ -245,7 +245,7 @@ def test_shards_are_read(rng, written, location, codecs):
         *((3, kind()) for kind in (zarr.codecs.BloscCodec, zarr.codecs.ZstdCodec, zarr.codecs.GzipCodec)),
         (3, None),
     ],
-    ids=str,
+    ids=lambda value: str(value) if value is None or isinstance(value, int) else type(value).__name__,
 )
 def test_compressions_are_read_and_bombs_of_them_are_refused(rng, zarr_format, codec):
     image = rng.integers(0, 9, (60, 70), dtype=np.uint8)
@@ -335,6 +335,8 @@ def test_axes_and_scales_are_carried_over(rng, written, zarr_format, axes, chann
             expected = np.moveaxis(expected, -1, int("t" in axes))
     np.testing.assert_array_equal(found, expected)
     assert all(found == 1 for path, found in written.items() if path.split("/")[-1].isdigit())
+    apply("big.zarr", "--stride", "2,1", "--channels", channels, out="together.zarr")  # several images are a block
+    np.testing.assert_array_equal(image_of("together.zarr")[1], expected)
     steps = dict(zip(order, zip(told.place.scale, told.place.translation, strict=True), strict=True))
     assert steps["y"] == (1.0, 10.0 + 0.5 * 1)
     assert steps["x"] == (0.25, 10.0 + 0.25 * 1.5)
@@ -510,6 +512,25 @@ class Stopped(BaseException):
     pass
 
 
+def test_what_was_written_of_another_image_is_not_kept(rng, monkeypatch):
+    array = plain(rng.random((3, 60, 70), np.float32))
+    genuine, chunks = zarr_files.Files.__setitem__, []
+
+    def stop(self, path, value):
+        chunks.append(path)
+        if len(chunks) > 20:
+            raise Stopped
+        genuine(self, path, value)
+
+    monkeypatch.setattr(zarr_files.Files, "__setitem__", stop)
+    with pytest.raises(Stopped):
+        apply("big.zarr", "--most-bytes", "40k", out="out.zarr")
+    monkeypatch.setattr(zarr_files.Files, "__setitem__", genuine)
+    array[...] = array[...] + 1
+    apply("big.zarr", "--most-bytes", "40k", out="out.zarr")
+    np.testing.assert_array_equal(responses()[...], xcorr.correlate(array[...], BANK, layout="NHW"))
+
+
 @pytest.mark.parametrize("kind", ["array", "image"])
 @pytest.mark.parametrize("n_writes", [0, 1, 7, 20])
 def test_a_job_that_was_stopped_goes_on_with_what_is_left(rng, monkeypatch, written, kind, n_writes):
@@ -660,6 +681,7 @@ def test_areas_of_arrays_are_those_of_the_whole(rng):
         np.testing.assert_array_equal(whole, image.reshape(6, 30, 40))
         for first, end in pairwise(range(7)):
             np.testing.assert_array_equal(images.read(first, end), whole[first:end])
+        np.testing.assert_array_equal(images.read(2, 5), whole[2:5])
         np.testing.assert_array_equal(images.read_area(4, slice(3, 20), slice(5, 33)), whole[4, 3:20, 5:33])
 
 

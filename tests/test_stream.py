@@ -166,12 +166,20 @@ def test_chunks_of_both_sides_are_followed():
     assert [place[0].start for place in source.places] == [0, 12, 24, 36]
 
 
-@for_each("chunks", [(1, 64, 64), (1, 50, 200), (1, 200, 70), (2, 32, 48)])
-def test_a_chunk_is_written_by_one_block_alone(chunks):
-    images = numbers(random_generator(chunks), (2, 200, 200), "float32")
-    prepared = xcorr.Correlator(np.ones((5, 5), np.float32), layout="NHW", padding="same")
+@for_each(
+    ("chunks", "shape", "words", "share"),
+    [
+        *(((own), (2, 200, 200), {}, 3) for own in ((1, 64, 64), (1, 50, 200), (1, 200, 70), (2, 32, 48))),
+        ((1, 100, 130), (2, 200, 150), {}, 4),  # wider than half of an image
+        ((1, 64, 64), (2, 100, 900), {"method": "fft"}, 2),  # an odd number of sections across
+    ],
+)
+def test_a_chunk_is_written_by_one_block_alone(chunks, shape, words, share):
+    images = numbers(random_generator(chunks), shape, "float32")
+    kernel = np.ones((9, 9) if words else (5, 5), np.float32)
+    prepared = xcorr.Correlator(kernel, layout="NHW", padding="same", **words)
     sink, written = Sink(images.shape, images.dtype, chunks), {}
-    xcorr.stream(prepared, Source(images), sink, max_bytes=3 * images[0].nbytes)
+    xcorr.stream(prepared, Source(images), sink, max_bytes=share * images[0].nbytes)
     assert same_bits(sink.array, prepared(images))
     assert sink.n_writes > 2
     for number, place in enumerate(sink.places):

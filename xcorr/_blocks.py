@@ -105,16 +105,33 @@ def parts_of(
 
     They are whole rows where few pixels are read twice then, and whole chunks or sections where these have room.
     """
-    n_columns = pieces.outputs[1]
     axes, grid = pieces.results[0].axes if not keeps(pieces) else (), pieces.grid
-    edges = pieces.edges if chunks is None or not axes else ([], [])
     units = [
         max(1, chunk_length(chunks, axes[index])) if chunks is not None and axes and axes[index] >= 0 else grid[index]
         for index in range(2)
     ]
-    whole_rows = pieces.peaks is not None
-    if whole_rows:
-        units = [grid[0], n_columns]
+    if pieces.peaks is not None:
+        units = [grid[0], pieces.outputs[1]]
+    if chunks is not None and axes and any(pieces.edges):
+        parts = parts_in(pieces, n_images, itemsize, budget, units, ([], []))
+        if parts is not None and all(are_whole(area, units, pieces.outputs) for area in parts):
+            return parts
+    return parts_in(pieces, n_images, itemsize, budget, units, pieces.edges)
+
+
+def are_whole(area: Span, units: list[int], outputs: tuple[int, ...]) -> bool:
+    """Whether a part is whole units along both axes."""
+    return all(
+        first % unit == 0 and ((first + n) % unit == 0 or first + n == count)
+        for (first, n), unit, count in zip(area, units, outputs, strict=True)
+    )
+
+
+def parts_in(
+    pieces: Pieces, n_images: int, itemsize: int, budget: int, units: list[int], edges: tuple[list[int], list[int]]
+) -> list[Span] | None:
+    """The largest parts of some images together that are whole units, or end at edges, as far as there is room."""
+    n_columns, whole_rows = pieces.outputs[1], pieces.peaks is not None
     width = n_columns
     while True:
         for unit in (units[0], *(step for step in (units[0] // 2, units[0] // 8, 1) if step and width <= units[1])):
