@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from xcorr._areas import Area
 from xcorr._arrays import read_fill, take_fill
-from xcorr._axes import make_geometry
+from xcorr._axes import Span, make_geometry
 from xcorr._dtypes import read_dtype
 from xcorr._foreign import refuses, shown
 from xcorr._layouts import arranged, of_one_image, operand_sizes, read_layout, reading_of
@@ -176,6 +176,14 @@ class MatchPlan:
         )
         self.sizes = (1, *self.roi.counts, self.n_responses)
         self.n_taps = prod(geometry.kernel_shape)
+
+    def part(self, area: Span) -> "MatchPlan":
+        """The plan of some rows and columns of the scores, which have these bits."""
+        plan = copy.copy(self)
+        (top, n_rows), (left, n_columns) = area
+        plan.roi = Area((self.roi.first[0] + top, self.roi.first[1] + left), (n_rows, n_columns))
+        plan.sizes = (1, n_rows, n_columns, self.n_responses)
+        return plan
 
     def _choose_types(self, images: np.dtype[Any], templates: np.dtype[Any]) -> None:
         """The types of the scores, of what is computed and how it is stored, and deviations that are flat."""

@@ -395,10 +395,7 @@ class OfMatch(Pieces):
         return "constant", "constant"  # areas have boxes of pixels, which are looked up there
 
     def respond(self, pixels: Array, area: Span, workers: Any, largest: float | None = None) -> Array:
-        plan, n_images = copy.copy(self.plan), self.counted(pixels)
-        (top, n_rows), (left, n_columns) = area
-        plan.roi = Area((plan.roi.first[0] + top, plan.roi.first[1] + left), (n_rows, n_columns))
-        plan.sizes = (1, n_rows, n_columns, plan.n_responses)
+        plan, n_images = self.plan.part(area), self.counted(pixels)
         scores: Array = empty(plan.response_shape(n_images), plan.scored)
         origin = tuple(own.first for own in self.reads(area))
         for some, own, call in calls_of(plan, self.banks, pixels, None, self.fill, workers):

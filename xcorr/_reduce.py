@@ -3,6 +3,7 @@
 Some images at a time: what is kept of their responses is small beside a workspace, however many there are.
 """
 
+import copy
 from math import prod
 from typing import Any
 
@@ -10,11 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._arrays import some_images
+from xcorr._axes import Span
 from xcorr._dispatch import Level
 from xcorr._dtypes import EXACT_FLOAT64
 from xcorr._engine import Reducer
 from xcorr._job import Job
 from xcorr._memory import empty
+from xcorr._methods import winograd
+from xcorr._methods.fft import fold_of_plan
 from xcorr._plan import Plan
 from xcorr._reduction import Reduction
 from xcorr._respond import (
@@ -30,6 +34,9 @@ from xcorr._workers import refuse_too_large
 
 Array = npt.NDArray[Any]
 
+AREA_BYTES = 2**26
+"""Bytes of what is kept of one image's responses from which on its rows are reduced some at a time; not tuned."""
+
 KEPT_BYTES = 2**24
 """Bytes that are kept of some images' responses at once, if those of one are not more: so few that a call takes long
 beside laying it out, and so many that it has tasks for all workers."""
@@ -41,16 +48,56 @@ def reduce_responses(job: Job, reduction: Reduction, targets: list[Array] | None
     bound = largest_response(job) if plan.types.exact else 0
     stores = targets is not None and writes_at_once(job, reduction, targets, bound)
     results = targets if stores and targets else new_results(reduction, n_images)
-    at_once = images_at_once(reduction)
-    what = "what is kept of an image's responses while they are reduced"
-    refuse_too_large("images", what, 2 * reduction.kept_bytes)
-    for first in range(0, n_images, at_once):
-        end = min(first + at_once, n_images)
-        found = reduce_some(job.of_images(first, end), reduction, bound)
-        for result, own in zip(results, found, strict=True):
-            place = some_images(result, 0 if reduction.has_images else -1, first, end)
-            place[...] = own.reshape(place.shape)
+    for area in reduced_areas(reduction, grid_rows(plan)):
+        part, own = job, reduction
+        if area[0][1] < reduction.outputs[0]:
+            part, own = copy.copy(job), reduction._replace(outputs=(area[0][1], area[1][1]))
+            part.plan = plan.part(area, plan.at_hand, plan.largest)
+        at_once = images_at_once(own)
+        what = "what is kept of an image's responses while they are reduced"
+        refuse_too_large("images", what, 2 * own.kept_bytes)
+        for first in range(0, n_images, at_once):
+            end = min(first + at_once, n_images)
+            found = reduce_some(part.of_images(first, end), own, bound)
+            put_reduced(found, results, own, (first, end), area)
     return results
+
+
+def reduced_areas(reduction: Reduction, unit: int) -> list[Span]:
+    """Rows of responses whose reductions over kernels are kept together, a multiple of `unit` of them if these fit.
+
+    All of them where few bytes are kept of an image, and where positions are what is reduced.
+    """
+    n_rows, n_columns = reduction.outputs
+    rows = n_rows
+    if reduction.over_kernels and reduction.kept_bytes > AREA_BYTES:
+        rows = max(1, AREA_BYTES * n_rows // reduction.kept_bytes)
+        rows = max(rows // unit * unit, min(rows, unit))
+    return [((top, min(rows, n_rows - top)), (0, n_columns)) for top in range(0, n_rows, rows)]
+
+
+def grid_rows(plan: Plan) -> int:
+    """Rows of responses that a method makes together; all of a line that is transformed as a whole."""
+    down = plan.geometry.axes[0]
+    if plan.method == "winograd":
+        return int(winograd.quad_side(plan.geometry) * down.dilation)
+    if plan.method != "fft":
+        return 1
+    if fold_of_plan(plan) is not None or plan.sizes.n_stretches:
+        return down.outputs
+    return int(max(1, plan.section[0].valid_rows // down.stride))
+
+
+def put_reduced(
+    found: list[Array], results: list[Array], reduction: Reduction, images: tuple[int, int], area: Span
+) -> None:
+    """What some images' responses at an area are reduced to, in the place that it has in all results."""
+    (top, n_rows), _ = area
+    for result, own in zip(results, found, strict=True):
+        place = some_images(result, 0 if reduction.has_images else -1, *images)
+        if reduction.over_kernels and reduction.n_axes == 2:
+            place = place[..., top : top + n_rows, :]
+        place[...] = own.reshape(place.shape)
 
 
 def images_at_once(reduction: Reduction) -> int:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from xcorr import _dispatch, _workers
 from xcorr._areas import AT_ONCE, Area, areas_of
-from xcorr._arrays import check_out, copy_in_pieces, some_images
+from xcorr._arrays import check_out, copy_in_pieces
 from xcorr._masks import FINITE, canonical, canonical_mask, is_binary
 from xcorr._match_banks import Banks
 from xcorr._match_call import Call, Like, Part, seen_of
@@ -19,7 +19,7 @@ from xcorr._match_reduce import Taker, converted, largest_distance, taker_of
 from xcorr._matching import DISTANCES, MatchPlan, n_images_of, of_templates
 from xcorr._memory import empty
 from xcorr._plan import Plan
-from xcorr._reduce import images_at_once, new_results, results_of
+from xcorr._reduce import images_at_once, new_results, put_reduced, reduced_areas, results_of
 from xcorr._reduction import Reduction
 from xcorr._respond import may_overlap
 from xcorr._run import reduced
@@ -82,16 +82,19 @@ def reduce_scores(
 ) -> list[Array]:
     """What the scores are reduced to, some images at a time."""
     n_images, level = n_images_of(images.shape, plan.layout.images[0]), _dispatch.current()
-    results, at_once = new_results(reduction, n_images), images_at_once(reduction)
+    results = new_results(reduction, n_images)
     largest = largest_distance(plan, images.dtype, banks.operands[0].dtype)
-    refuse_too_large("images", "what is kept of an image's scores while they are reduced", 2 * reduction.kept_bytes)
-    for first in range(0, n_images, at_once):
-        end = min(first + at_once, n_images)
-        taker = taker_of(plan, reduction, level, end - first, largest)
-        score_all(plan, banks, images, mask, fill, taker, workers, (first, end))
-        for result, own in zip(results, results_of(taker.kept, reduction), strict=True):
-            place = some_images(result, 0 if reduction.has_images else -1, first, end)
-            place[...] = own.reshape(place.shape)
+    for area in reduced_areas(reduction, 1):
+        part, own = plan, reduction
+        if area[0][1] < reduction.outputs[0]:
+            part, own = plan.part(area), reduction._replace(outputs=(area[0][1], area[1][1]))
+        at_once = images_at_once(own)
+        refuse_too_large("images", "what is kept of an image's scores while they are reduced", 2 * own.kept_bytes)
+        for first in range(0, n_images, at_once):
+            end = min(first + at_once, n_images)
+            taker = taker_of(part, own, level, end - first, largest)
+            score_all(part, banks, images, mask, fill, taker, workers, (first, end))
+            put_reduced(results_of(taker.kept, own), results, own, (first, end), area)
     return results
 
 
