@@ -13,7 +13,7 @@ from encoding import chunk, encoded, one_piece_tiff, png, refusal
 from formats import MIB
 from PIL import Image
 
-from xcorr._cli import headers, tiff_pieces, zarr_rows
+from xcorr._cli import headers, tiff_pieces, zarr_chunks
 from xcorr._cli.bank_file import read_bank
 from xcorr._cli.images import ImageError, open_images
 
@@ -174,9 +174,9 @@ def test_frames_of_zstandard_tell_their_size(n_bytes, is_single):
     field = (n_bytes - (256 if code == 1 else 0)).to_bytes(1 << code, "little")
     if code == 0 and not is_single:
         n_bytes, field = None, b""
-    head = zarr_rows.ZSTD_START + bytes([code << 6 | is_single << 5 | 1]) + (b"" if is_single else b"w") + b"d"
-    assert zarr_rows.decompressed_bytes(head + field) == n_bytes
-    assert zarr_rows.decompressed_bytes((head + field)[:-1] if field else head[:5]) is None
+    head = zarr_chunks.ZSTD_START + bytes([code << 6 | is_single << 5 | 1]) + (b"" if is_single else b"w") + b"d"
+    assert zarr_chunks.told_bytes(head + field) == n_bytes
+    assert zarr_chunks.told_bytes((head + field)[:-1] if field else head[:5]) is None
 
 
 def test_compression_of_no_known_bound_is_refused(taken):

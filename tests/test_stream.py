@@ -338,9 +338,11 @@ except ImportError as error:
 
 
 INTERRUPTED = """
-import _thread, sys, threading, time
+import _thread, signal, sys, threading, time
 import numpy as np
 import xcorr
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells have ignored by what runs in the background
 
 class Slow:
     shape, dtype = (1000, 64, 64), np.dtype(np.float32)
