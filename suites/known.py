@@ -6,6 +6,7 @@ from importlib.util import find_spec
 MODULES = {
     "aeon": "of_aeon",
     "astropy": "of_astropy",
+    "dask-image": "of_dask_image",
     "numpy": "of_numpy",
     "onnx": "of_onnx",
     "opencv": "of_opencv",
@@ -17,12 +18,15 @@ MODULES = {
 }
 WITHOUT_PEER = {"opencv"}
 """Suites that hold by themselves, and ask their peer where it is installed."""
+FROM_CHECKOUT = {"dask-image": "dask"}
+"""What has to be installed for suites whose peer is imported from a checkout."""
 
 
 def found_suites():
     """Each suite whose module is there and whose peer can be imported."""
     for name, module in MODULES.items():
-        is_there = name in WITHOUT_PEER or find_spec(name.partition(".")[0]) is not None
+        peer = FROM_CHECKOUT.get(name, name.partition(".")[0])
+        is_there = name in WITHOUT_PEER or find_spec(peer) is not None
         if find_spec(module) is not None and is_there:
             yield name, import_module(module).SUITE
 

@@ -25,7 +25,7 @@ def run_suite(name, suite, only, processes, arguments):
         command = [sys.executable, "-m", "pytest", "-q", "-p", "plugin", "--suite", name, "--told", str(told)]
         command += ["-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", folder, "-W", "default", "--tb=short"]
         command += ["-n", str(processes), "--disable-warnings", *(["-k", only] if only else []), *arguments]
-        paths = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(HERE), *filter(None, [suite.folder, os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         subprocess.run([*command, "--pyargs", *tests], cwd=folder, env=environment, check=False)
         return json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}

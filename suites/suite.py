@@ -21,5 +21,7 @@ class Suite:
     """Reasons by regular expressions of the ids of tests that cannot apply; each matches at least one."""
     lacks: str = ""
     """What has to be there before it can run, as a sentence; it is then left out and the sentence told."""
+    folder: str = ""
+    """The folder that its peer is imported from, where that is not the installed one."""
     prepare: Callable[[], None] = lambda: None
     """Called before the tests are imported, after the functions are replaced."""
