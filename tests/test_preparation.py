@@ -190,11 +190,29 @@ assert (xcorr.correlate(images, kernels, method="direct", workers=4) == 9 * 512)
 
 def test_pieces_cover_each_tap_once():
     for shape in [(1, 1, 1, 1), (70, 3, 3, 4), (2, 200, 100, 3), (3, 1, 1, 100_000), (5000, 1, 2, 1)]:
-        bank = xcorr.Correlator(np.ones(shape, np.float32), method="direct")
-        plan, _ = bank._prepare(np.ones((1, *shape[1:]), np.float32))
-        engine = plan.engine("f4")
+        _, engine = packed(np.ones(shape, np.float32))
         for n_workers in (1, 2, 3, 16):
             covered = np.zeros((engine.n_panels, *engine.kernel_sizes), int)
             for piece in _bank.pieces_of(engine, _bank.panel_bytes(engine), n_workers, False):
                 covered[piece.first : piece.end, piece.rows, piece.channels] += 1
             assert (covered == 1).all()
+
+
+def test_pieces_of_a_long_panel_write_memory_of_their_own():
+    kernels = np.ones((12, 16, 16, 900), np.float32)
+    bank, engine = packed(kernels)
+    for n_workers in (1, 2):
+        written = []
+        for piece in _bank.pieces_of(engine, _bank.panel_bytes(engine), n_workers, False):
+            panels = np.full((engine.groups, _bank.panel_bytes(engine) // 4 // engine.groups), 7, np.float32)
+            bank.pack_piece(engine, piece, (panels, bank.panel_bias(engine)), False)
+            own = np.flatnonzero(panels != 7)
+            written.append((own[0], own[-1]))
+        assert len(written) > 2
+        assert all(end < first for (_, end), (first, _) in zip(sorted(written), sorted(written)[1:], strict=False))
+
+
+def packed(kernels):
+    """The bank of kernels, and its engine."""
+    plan, bank = xcorr.Correlator(kernels, method="direct")._prepare(np.ones((1, *kernels.shape[1:]), np.float32))
+    return bank, plan.engine("f4")

@@ -370,10 +370,10 @@ def pieces_of(engine: Engine, n_bytes: int, n_workers: int, alone: bool) -> list
     n_parts = 1 if alone or engine.form in WHOLE else min(max(rows, channels), -(-of_panel // at_once))
     step = 1 if alone else max(1, at_once // max(of_panel, 1))
     whole = slice(0, rows), slice(0, channels)
-    if rows < channels:
-        parts = [(whole[0], part) for part in equal_parts(channels, n_parts)]
-    else:
+    if rows >= n_parts:  # each has its own memory, of whose pages some may be new
         parts = [(part, whole[1]) for part in equal_parts(rows, n_parts)]
+    else:
+        parts = [(whole[0], part) for part in equal_parts(channels, n_parts)]
     return [Piece(first, min(first + step, n_panels), *part) for first in range(0, n_panels, step) for part in parts]
 
 
