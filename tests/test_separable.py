@@ -28,6 +28,7 @@ from memory_orders import MEMORY
 
 import xcorr
 from xcorr import _reference
+from xcorr._factors import factors_of
 
 pytestmark = pytest.mark.usefixtures("level")
 
@@ -58,6 +59,20 @@ def test_a_small_product_counts(dtype, share):
     large, small = (products(rng, (3, 9, 7, 2), dtype) for _ in range(2))
     kernels = large + np.array(share, dtype) * small
     assert_within_bound(by_factors(images, kernels), exact(images, kernels), allowed_error(images, kernels))
+
+
+@for_each("dtype", ["float32", "float64"])
+def test_products_as_small_as_roundings_of_the_largest_are_found(dtype):
+    rng, unit = random_generator("smallest", dtype), float(np.finfo(dtype).eps)
+    for share in (4, 10, 30, 100, 1000):
+        for _ in range(20):
+            parts = [np.outer(*(rng.normal(size=length) for length in (9, 14))) for _ in range(3)]
+            large, small, smaller = (part / np.linalg.norm(part) for part in parts)
+            taps = (large + share * unit * (small + smaller / 3)).astype(dtype)
+            factors = factors_of(taps, np.dtype(dtype).str[1:], False)
+            assert factors is not None
+            missed = taps.astype(np.longdouble) - factors.columns.T.astype(np.longdouble) @ factors.rows
+            assert float(np.sqrt((missed**2).sum())) <= unit
 
 
 @for_each(

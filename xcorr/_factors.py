@@ -118,8 +118,9 @@ def singular_factors(wide: Array, summed: str) -> Factors | None:
         columns, rows = left[:, :rank].astype(exact.dtype), values[:rank, np.newaxis] * right[:rank].astype(exact.dtype)
         columns += (exact - columns @ rows) @ right[:rank].T / values[:rank]
         columns = columns.astype(summed)
-        for _ in range(2):
-            rows += columns.T @ (exact - columns @ rows)
+        both = columns.astype(np.float64)
+        for _ in range(2):  # of a small product columns may be far from orthogonal by now
+            rows += np.linalg.solve(both.T @ both, (columns.T @ (exact - columns @ rows)).astype(np.float64))
         rounded = rows.astype(summed)
         missed = exact - columns @ rounded.astype(exact.dtype)
         if float(np.sqrt((missed**2).sum())) <= most:
