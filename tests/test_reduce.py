@@ -147,6 +147,17 @@ def test_sums_that_float64_does_not_hold():
     assert_reduced(images, kernels << 20, names=names, layout="NHW", overflow="saturate")
 
 
+@for_each("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32"])
+@for_each("overflow", ["raise", "saturate"])
+def test_narrow_responses_of_sums_that_float64_may_not_hold(dtype, overflow):
+    large = min(np.iinfo(dtype).max // (1 if overflow == "saturate" else 9), 2**27)  # whose energies int64 holds
+    images = random_generator(dtype).integers(0, large, (2, 7, 8), endpoint=True)
+    kernels = np.zeros((2, 3, 3), int)
+    kernels[0, 0, 0], kernels[1] = 2**60, 1
+    images[:, :-2, :-2] = 0  # of the large tap
+    assert_reduced(images, kernels, layout="NHW", dtype=dtype, overflow=overflow)
+
+
 def test_energies_of_integers_are_exact_up_to_the_last_one():
     for over in OVERS:
         found = xcorr.correlate(np.array([[2**31 + 1, 1]]), np.ones((1, 1), int), reduce="energy", over=over)

@@ -14,7 +14,7 @@ LARGEST_ROOT = 3_037_000_499
 
 
 class WholeNumbers:
-    """Responses of int64 or uint64 are taken piece by piece, each once; kernels of a position in any order.
+    """Responses of integers are taken piece by piece, each once; kernels of a position in any order.
 
     What is kept is (images, kernels) or (images, positions). Sums are Python's integers.
     """
@@ -40,7 +40,9 @@ class WholeNumbers:
         rows, columns = np.arange(row, row + n_rows), np.arange(column, column + n_columns)
         positions = (rows[:, None] * self.reduction.outputs[1] + columns).reshape(-1)
         kernels = np.arange(kernel, kernel + n_kernels)
-        values = sums.reshape(len(positions), n_kernels).astype(self.reduction.response)
+        response = self.reduction.response
+        wide = np.result_type(response, np.uint64 if response.kind == "u" else np.int64)  # their sums fit no less
+        values = sums.reshape(len(positions), n_kernels).astype(response).astype(wide, copy=False)
         if self.reduction.over_kernels:
             self.reduce((image, positions), values.T, kernels)
         else:
