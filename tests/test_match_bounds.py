@@ -140,6 +140,44 @@ def test_faint_pixels_beside_bright_ones():
             assert scores_hold(image, image[10:20, 5:15], method, score="ncc")
 
 
+@for_each("score", ["zncc", "ncc", "ssd", "nssd", "covariance", "correlation"])
+def test_tails_of_a_peak_below_all_normal_numbers(score):
+    image = np.exp(-(np.arange(5000.0)[: 5000 // 4 * 4] ** 2) / 2e4) * np.ones((24, 1))
+    assert image.min() == 0
+    scores = xcorr.match(image, image[:21, 5:26], score=score)
+    for column in (0, 100, 2000, 3000, 3830, 3835, 4900):  # of those after 3750 all pixels are below 1e-305
+        expected = score_at(image, image[:21, 5:26], (1, column), score=score)
+        assert scores[1, column] == expected or abs(scores[1, column] - expected) <= 1e-10 * max(1, abs(expected))
+
+
+@for_each(
+    ("seen", "bright", "scale", "of_template"),
+    drawn(3, ["all", "template", "image"], [1, 1e100, 1e155, 1e160, 1e290], [1, 1e-160, 1e-290], [1, 1e160, 1e-200]),
+)
+def test_distances_of_any_scale(seen, bright, scale, of_template):
+    """A pixel as bright as that changes no window that does not hold it."""
+    rng = random_generator(seen, bright, scale, of_template)
+    image, template = rng.random((11, 13)) * scale, rng.random((3, 4)) * of_template
+    image[3, 4] = bright
+    mask = {} if seen == "all" else {"template_mask": np.array([[1, 0, 1, 1]] * 3)}
+    if seen == "image":
+        mask = {"mask": np.arange(11)[:, np.newaxis] * np.ones(13) != 10}
+    bound = _reference.match(np.abs(image), -np.abs(template), score="ssd", **mask)
+    limits = {"ssd": bound, "nssd": _reference.match(np.abs(image), -np.abs(template), score="nssd", **mask)}
+    for score, limit in limits.items():
+        scores = xcorr.match(image, template, score=score, **mask)
+        expected = _reference.match(image, template, score=score, **mask)
+        with np.errstate(all="ignore"):
+            assert ((scores == expected) | (np.abs(scores - expected) <= 24 * 2.0**-53 * limit + 2.0**-1060)).all()
+
+
+def test_scores_that_float32_does_not_hold_are_infinite():
+    image = np.full((6, 6), 1e20, np.float32)
+    assert (xcorr.match(image, np.ones((3, 3), np.float32), score="ssd") == np.inf).all()
+    image[:, ::2] = 3e38
+    assert np.isinf(xcorr.match(image, -image[:3, :3], score="covariance")).any()
+
+
 @for_each(("left_out", "dtype", "score"), drawn(2, ["stride", "dilation", "mask"], TOLERANCES, ["zncc", "ncc"]))
 @pytest.mark.parametrize("brightness", [1e4, 1e8, 1e12])
 def test_bright_pixels_that_no_window_holds(left_out, brightness, dtype, score):

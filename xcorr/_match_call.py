@@ -223,6 +223,10 @@ class Staged(NamedTuple):
             fill=self.fill[images],
         )
 
+    def exponent(self, image: int) -> int:
+        """Of the power of two that an image's pixels are divided by."""
+        return 1 - int(np.frexp(self.factors[image])[1])
+
     def planes(self, dtype: np.dtype[Any], centred: bool = True) -> Array:
         """The pixels as numbers of this type."""
         n_images, depth = self.box.shape[:2]
@@ -341,6 +345,23 @@ def middles(box: Array, seen: Doubles | None) -> Array:
     middle = np.maximum(counts.sum(axis=2) - 1, 0) // 2
     found = np.take_along_axis(ordered, middle[..., np.newaxis], axis=2)[..., 0]
     return np.where(np.isfinite(found), found, 0)
+
+
+def distances_of(
+    score: str, products: Array, of_windows: Array, of_template: Array, of_pixels: Any, of_taps: Any
+) -> Doubles:
+    """Squared distances, of sums of pixels and taps that are divided by powers of two of these exponents.
+
+    They are added up as they are divided by the larger power, so that only what no float64 holds becomes infinite.
+    """
+    most = np.maximum(of_pixels, of_taps)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        windows = np.ldexp(of_windows, 2 * (of_pixels - most))
+        both = np.ldexp(products, of_pixels + of_taps - 2 * most)
+        found = np.maximum(windows + np.ldexp(of_template, 2 * (of_taps - most)) - 2 * both, 0)
+        if score == "ssd":
+            return np.asarray(np.ldexp(found, 2 * most))
+        return np.asarray(np.ldexp(found / np.sqrt(of_windows) / np.sqrt(of_template), 2 * most - of_pixels - of_taps))
 
 
 def seen_of(call: Call, area: Area, some: slice) -> tuple[Doubles | None, Doubles | None]:

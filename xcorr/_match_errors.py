@@ -149,9 +149,9 @@ class One(NamedTuple):
         return kernels if templates.shares is None else templates.counts * kernels
 
     @property
-    def factor(self) -> float:
-        """What pixels were multiplied by."""
-        return float(self.pixels.factors[self.image])
+    def exponent(self) -> int:
+        """Of the power of two that pixels were divided by."""
+        return self.pixels.exponent(self.image)
 
 
 # --- sums of windows --------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from xcorr._areas import Area
 from xcorr._engine import go_on
-from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Part, Staged, staged
+from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Part, Staged, distances_of, staged
 from xcorr._match_errors import (
     SINGLE,
     Brightness,
@@ -36,6 +36,9 @@ Doubles = npt.NDArray[np.float64]
 
 QUARTERED = 2**17
 """Windows from which on an area is done in quarters if some of them do not hold in one pass; not tuned."""
+
+FAINT = 2.0**-900
+"""Sums of squares, of pixels divided by the area's largest, up to which squares may be no normal numbers."""
 
 
 class Measured(NamedTuple):
@@ -124,7 +127,7 @@ def scaling_of(ones: list[One], part: Part) -> Scaling:
     for one, of_image in zip(ones, roots, strict=True):
         norms = np.ascontiguousarray(one.spread[part.places])
         if call.plan.scoring.score == "covariance":
-            np.divide(norms > 0, one.factor, out=of_image)
+            np.ldexp((norms > 0).astype(np.float64), one.exponent, out=of_image)
         else:
             inverse_roots(call.level, norms, of_image)
     if call.plan.scoring.score == "covariance":
@@ -222,18 +225,22 @@ def settle(one: One, need: tuple[float, float]) -> None:
     flat = found[:, 4] == 0
     if one.centred:
         flat = np.ldexp(np.sqrt(spreads / found[:, 3]), exponents) <= limit * found[:, 4]
-    spreads = np.ldexp(spreads, 2 * exponents) * one.factor**2
+    spreads = np.ldexp(spreads, 2 * (exponents - one.exponent))
     spread[tuple(places.T)] = np.where(flat, 0, np.maximum(spreads, np.finfo(np.float64).tiny))
 
 
 def settle_zeros(one: One) -> None:
     """Norms that are 0 of windows of zeros alone."""
     norms = one.spread
-    if (norms > 0).all():
-        return
-    lows, highs = (one.call.windows(one.planes[np.newaxis], how, one.area.counts)[0] for how in ("least", "greatest"))
-    some = ((lows != 0) | (highs != 0)).any(axis=0)
-    norms[some & (norms <= 0)] = np.finfo(np.float64).tiny
+    if not (norms > 0).all():
+        norms[(norms <= 0) & ~are_zeros(one)] = np.finfo(np.float64).tiny
+
+
+def are_zeros(one: One) -> npt.NDArray[np.bool_]:
+    """Windows of zeros alone."""
+    pixels = one.pixels.original()[one.image : one.image + 1]
+    lows, highs = (one.call.windows(pixels, how, one.area.counts)[0] for how in ("least", "greatest"))
+    return np.asarray(((lows == 0) & (highs == 0)).all(axis=0))
 
 
 def one_by_one(one: One, original: Doubles, places: Array, index: int) -> Doubles:
@@ -260,7 +267,7 @@ def finish(one: One, products: Array, target: Array, holds: bool) -> None:
     score = call.plan.scoring.score
     norms = np.ascontiguousarray(one.spread[part.places])
     if score in DISTANCES:
-        distances(one, products, norms / one.factor**2, target)
+        distances(one, products, norms, target)
     if not holds and score not in DISTANCES:
         again(one, target)
     undefined = call.plan.scoring.undefined
@@ -291,15 +298,16 @@ def again(one: One, target: Array) -> None:
 
 
 def distances(one: One, products: Array, norms: Doubles, target: Array) -> None:
-    """The distances, of products of pixels times a factor with templates."""
+    """The distances; those of windows whose squares are too small beside the area's brightest, each by itself."""
     templates, score = one.call.templates, one.call.plan.scoring.score
-    for kernel, exponent in enumerate(templates.exponents):
-        own = np.ldexp(templates.norm[kernel], 2 * int(exponent))
-        found = np.maximum(norms + own - 2 * np.ldexp(products[kernel] / one.factor, int(exponent)), 0)
-        if score == "nssd":
-            with np.errstate(divide="ignore", invalid="ignore"):
-                found = found / np.sqrt(norms) / np.sqrt(own)
-        target[kernel] = found
+    faint = np.argwhere((norms <= FAINT) & ~are_zeros(one)[one.part.places]) if (norms <= FAINT).any() else []
+    origin = np.array([of_axis.start for of_axis in one.part.places])
+    for kernel, (exponent, own) in enumerate(zip(templates.exponents.tolist(), templates.norm, strict=True)):
+        target[kernel] = distances_of(score, products[kernel], norms, own, one.exponent, exponent)
+        if len(faint):
+            found = one_by_one(one, one.pixels.original()[one.image], faint + origin, kernel)
+            of_pixels = found[:, 6].astype(np.intp)
+            target[(kernel, *faint.T)] = distances_of(score, found[:, 0], found[:, 1], own, of_pixels, exponent)
 
 
 def mark(one: One, target: Array) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from xcorr._areas import Area
 from xcorr._engine import go_on
 from xcorr._masks import is_binary
-from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Part, Staged, staged
+from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Part, Staged, distances_of, staged
 from xcorr._match_unknown import Operand, mark_unknown
 from xcorr._matching import CENTRED
 from xcorr._scores import masked_sums, scores_one_by_one
@@ -199,17 +199,19 @@ def settle(one: Masked, some: slice, sums: Doubles, seen: Doubles, raw: tuple[Do
     whole = of_each(templates.seen[some])
     least = whole * max(plan.scoring.min_overlap - OVERLAP_ERROR, OVERLAP_ERROR**1.5)
     enough = (seen >= least) & (whole > 0)
-    of_pixels, of_taps = 0, np.zeros((len(whole), 1, 1), np.intp)
+    of_pixels, of_taps = np.zeros((1, 1, 1), np.intp), np.zeros((len(whole), 1, 1), np.intp)
     if not one.exact:
         of_taps = of_each((templates.own_exponents if one.centred else templates.exponents)[some]).astype(np.intp)
-        of_pixels = -int(np.frexp(one.pixels.factors[one.image])[1]) + 1
+        of_pixels = of_pixels + one.pixels.exponent(one.image)
         doubtful = in_doubt(one, some, sums, seen, raw) & enough
         if one.constant is not None:
             doubtful &= ~one.constant
             sums[1][:, one.constant] = 0
+        if doubtful.any():
+            of_pixels = np.tile(of_pixels, sums.shape[1:])
         for index in np.flatnonzero(doubtful.any(axis=(1, 2))):
-            places, scales = np.argwhere(doubtful[index]), (of_pixels, int(of_taps[index, 0, 0]))
-            summed_again(one, some.start + int(index), places, sums[:, index], scales)
+            places, of_tap = np.argwhere(doubtful[index]), int(of_taps[index, 0, 0])
+            summed_again(one, some.start + int(index), places, sums[:, index], of_pixels[index], of_tap)
     flat = (sums[1] <= 0) | (sums[2] <= 0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         target[...] = value_of(score, sums, whole / seen, of_pixels, of_taps)
@@ -230,18 +232,15 @@ def of_each(numbers: Array) -> Array:
     return np.asarray(numbers)[:, np.newaxis, np.newaxis]
 
 
-def value_of(score: str, sums: Doubles, share: Doubles, of_pixels: int, of_taps: Array) -> Doubles:
+def value_of(score: str, sums: Doubles, share: Doubles, of_pixels: Array, of_taps: Array) -> Doubles:
     """Scores, of sums of pixels and taps that are powers of two less than they were."""
     products, of_window, of_template = sums
     if score in ("zncc", "ncc"):
         return np.asarray(np.clip(products / np.sqrt(of_window * of_template), -1, 1))
-    products = np.ldexp(products, of_pixels + of_taps)
     if score in ("correlation", "covariance"):
-        return np.asarray(products * share + 0.0)
-    of_window, of_template = np.ldexp(of_window, 2 * of_pixels), np.ldexp(of_template, 2 * of_taps)
-    distances = np.maximum(of_window - 2 * products + of_template, 0)
-    found = distances * share if score == "ssd" else distances / np.sqrt(of_window) / np.sqrt(of_template)
-    return np.asarray(found)
+        return np.asarray(np.ldexp(products, of_pixels + of_taps) * share + 0.0)
+    distances = distances_of(score, products, of_window, of_template, of_pixels, of_taps)
+    return distances * share if score == "ssd" else distances
 
 
 def in_doubt(
@@ -267,8 +266,8 @@ def in_doubt(
     return np.asarray(weak)
 
 
-def summed_again(one: Masked, kernel: int, places: Array, sums: Doubles, scales: tuple[int, int]) -> None:
-    """The sums of a template's windows by themselves, in place; 0 for what is flat."""
+def summed_again(one: Masked, kernel: int, places: Array, sums: Doubles, of_pixels: Array, of_taps: int) -> None:
+    """The sums of a template's windows by themselves, and their pixels' exponents, in place; 0 for what is flat."""
     templates, plan = one.call.templates, one.call.plan
     results: Doubles = np.empty((len(places), 7))
     origin = np.array([of_axis.start for of_axis in one.part.places])
@@ -284,8 +283,7 @@ def summed_again(one: Masked, kernel: int, places: Array, sums: Doubles, scales:
         own = corners[some], taps, counts, plan.settings.dilation, one.centred, results[some]
         scores_one_by_one(original, shares, *own)
     covariance, spread, of_template, total, largest, largest_tap, exponent = results.T
-    shift = exponent.astype(np.intp) - scales[0]
-    of_tap = int(templates.exponents[kernel]) - scales[1]
+    of_tap = int(templates.exponents[kernel]) - of_taps
     if one.centred:
         total = np.maximum(total, np.finfo(np.float64).tiny)
         flat = np.ldexp(np.sqrt(np.maximum(spread, 0) / total), exponent.astype(np.intp)) <= plan.flat[0] * largest
@@ -294,7 +292,7 @@ def summed_again(one: Masked, kernel: int, places: Array, sums: Doubles, scales:
         of_template = np.where(flat, 0, of_template)
     place = tuple(places.T)
     if plan.scoring.score in ("zncc", "ncc"):
-        shift, of_tap = np.zeros_like(shift), 0
-    sums[(0, *place)] = np.ldexp(covariance, shift + of_tap)
-    sums[(1, *place)] = np.ldexp(spread, 2 * shift)
+        of_tap = 0
+    of_pixels[place] = exponent
+    sums[(0, *place)], sums[(1, *place)] = np.ldexp(covariance, of_tap), spread
     sums[(2, *place)] = np.ldexp(of_template, 2 * of_tap)

@@ -109,7 +109,9 @@ def _match(images, templates, layout, mask, template_mask, keywords):
             result[place] = _score(score, pixels, templates[k], shares * taps[k], whole, least, undefined, limits)
     if keywords["roi"] is not None:
         result = result[(slice(None), *keywords["roi"])]
-    return arranged(result if exact else result.astype(np.float64), layout, has_image_axis, has_kernel_axis)
+    with np.errstate(over="ignore"):
+        result = result if exact else result.astype(np.float64)
+    return arranged(result, layout, has_image_axis, has_kernel_axis)
 
 
 def _flat_limits(*operands):

@@ -210,6 +210,14 @@ def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, e
 
     Images of which all is seen are scored by themselves: their bits do not depend on what is seen of others.
     """
+    with np.errstate(over="ignore", under="ignore"):  # what the type of the scores does not hold is infinite
+        score_area_of(call, area, some, part, target, exact, known)
+
+
+def score_area_of(
+    call: Call, area: Area, some: slice, part: Part, target: Array, exact: bool, known: list[Any]
+) -> None:
+    """The same, with NumPy's warnings as they are."""
     box, padded = seen_of(call, area, some)
     seen = None if box is None or padded is None else (box, padded)
     alike = [slice(0, len(target))] if padded is None else runs_alike(padded)
