@@ -253,6 +253,42 @@ def test_faint_texture_of_large_integers(dtype):
         assert scores_hold(image, image[5:8, 6:8], method)
 
 
+@for_each("offset", [0, 2**52, 2**53, 2**60, -(2**62)])
+@for_each("dtype", ["uint8", "int64"])
+@for_each("seen", ["template", "image", "both", "padding"])
+def test_templates_of_large_integers_seen_in_part(seen, dtype, offset):
+    rng = random_generator(seen, dtype, offset)
+    image, template = rng.integers(100, 200, (5, 6)).astype(dtype), rng.integers(0, 600, (3, 3))
+    if dtype == "int64":
+        image += 2**61
+    taps, mask = rng.random((3, 3)) < 0.6, rng.random((5, 6)) < 0.7
+    keywords = {
+        "template": {"template_mask": taps},
+        "image": {"mask": mask},
+        "both": {"mask": mask, "template_mask": taps},
+        "padding": {"padding": 2},
+    }[seen]
+    scores = xcorr.match(image, template + offset, dtype=np.float64, min_overlap=0, **keywords)
+    sides = 2 if seen == "padding" else 0
+    counts = np.pad(keywords.get("mask", np.ones(image.shape, bool)), sides)
+    pixels, taps = np.pad(image, sides), keywords.get("template_mask", np.ones((3, 3), bool))
+    for place, score in np.ndenumerate(scores):
+        rows, columns = (slice(first, first + 3) for first in place)
+        both = counts[rows, columns] & taps
+        assert abs(score - exact_zncc(pixels[rows, columns][both], template[both])) <= 1e-10
+
+
+def exact_zncc(*operands):
+    """The score of whole numbers, whose sums are exact; 0 where one side is flat."""
+    counts = len(operands[0])
+    one, other = ([counts * int(number) for number in operand] for operand in operands)
+    if not counts:
+        return 0.0
+    one, other = ([number - sum(numbers) // counts for number in numbers] for numbers in (one, other))
+    norms = sum(a * a for a in one) * sum(b * b for b in other)
+    return sum(a * b for a, b in zip(one, other, strict=True)) / norms**0.5 if norms else 0.0
+
+
 def test_flat_windows_and_templates_are_undefined():
     image = np.full((8, 9), 3e4, np.float32)
     image[5:, 5:] = np.random.default_rng(0).random((3, 4))

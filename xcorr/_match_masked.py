@@ -274,7 +274,10 @@ def summed_again(one: Masked, kernel: int, places: Array, sums: Doubles, of_pixe
     corners = np.ascontiguousarray((places + origin) * np.array(plan.settings.stride), np.intp)
     original = one.pixels.original()[one.image]
     shares = np.ascontiguousarray(one.shares, np.float64)
-    taps = np.ascontiguousarray(templates.values[kernel])
+    values, exponents = templates.values, templates.exponents
+    if one.centred and templates.original.dtype.kind in "iu" and templates.original.dtype.itemsize == 8:
+        values, exponents = templates.centred, templates.own_exponents  # float64 may not hold the taps as they are
+    taps = np.ascontiguousarray(values[kernel])
     counts = np.ascontiguousarray(templates.counts[kernel], np.float64)
     at_once = max(1, ONE_BY_ONE // taps.size)
     for first in range(0, len(places), at_once):
@@ -283,7 +286,7 @@ def summed_again(one: Masked, kernel: int, places: Array, sums: Doubles, of_pixe
         own = corners[some], taps, counts, plan.settings.dilation, one.centred, results[some]
         scores_one_by_one(original, shares, *own)
     covariance, spread, of_template, total, largest, largest_tap, exponent = results.T
-    of_tap = int(templates.exponents[kernel]) - of_taps
+    of_tap = int(exponents[kernel]) - of_taps
     if one.centred:
         total = np.maximum(total, np.finfo(np.float64).tiny)
         flat = np.ldexp(np.sqrt(np.maximum(spread, 0) / total), exponent.astype(np.intp)) <= plan.flat[0] * largest
