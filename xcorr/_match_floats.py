@@ -300,7 +300,8 @@ def again(one: One, target: Array) -> None:
 def distances(one: One, products: Array, norms: Doubles, target: Array) -> None:
     """The distances; those of windows whose squares are too small beside the area's brightest, each by itself."""
     templates, score = one.call.templates, one.call.plan.scoring.score
-    faint = np.argwhere((norms <= FAINT) & ~are_zeros(one)[one.part.places]) if (norms <= FAINT).any() else []
+    some = norms <= FAINT
+    faint = np.argwhere(some & ~are_zeros(one)[one.part.places] if some.any() else some)
     origin = np.array([of_axis.start for of_axis in one.part.places])
     for kernel, (exponent, own) in enumerate(zip(templates.exponents.tolist(), templates.norm, strict=True)):
         target[kernel] = distances_of(score, products[kernel], norms, own, one.exponent, exponent)
