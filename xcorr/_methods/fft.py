@@ -42,10 +42,10 @@ from xcorr._methods.sections import (
 )
 from xcorr._reach import largest_of
 from xcorr._units import count_word
-from xcorr._workers import refuse_too_large
+from xcorr._workers import WORKSPACE_LIMIT, refuse_too_large
 
 BOUND = "normwise"
-LARGEST_KEPT_BANK, WORKERS_LIMIT = 0, sections.WORKERS_LIMIT
+LARGEST_KEPT_BANK, WORKERS_LIMIT = 0, WORKSPACE_LIMIT  # beside spectra
 
 SMALLEST_TRANSFORMED = 25
 """Taps of one channel below which the frequency domain is not looked at: it never was the faster one."""
@@ -244,7 +244,7 @@ def widens(plan: Plan, fold: Fold | None) -> bool:
     It is asked for one kernel of the whole image: a response has the same bits in any bank and part.
     """
     section, sizes = plan.section[0], plan.sizes._replace(item=8)
-    fits = workspace(section, sizes) <= WORKERS_LIMIT and chunk(section, sizes) >= 1
+    fits = workspace(section, sizes) <= sections.WORKERS_LIMIT and chunk(section, sizes) >= 1
     directly = plan.geometry.grid.multiply_adds * plan.types.parts // plan.n_kernels
     return fold is None and bool(fits and WIDER * section_cost(section, plan.sizes._replace(n_kernels=1)) < directly)
 
