@@ -171,6 +171,20 @@ def test_distances_of_any_scale(seen, bright, scale, of_template):
             assert ((scores == expected) | (np.abs(scores - expected) <= 24 * 2.0**-53 * limit + 2.0**-1060)).all()
 
 
+@for_each("layout", ["NHWC", "NCHW", "NWC", "NDHW"])
+@for_each("masked", [False, True])
+def test_windows_that_are_nothing_beside_a_bright_pixel_are_not_flat(layout, masked):
+    rng = random_generator(layout, masked)
+    sizes = {"N": 1, "C": 2, "D": 3, "H": 5, "W": 9}
+    image = rng.random([sizes[axis] for axis in layout]) * 1e-310
+    template = rng.random([1 if axis == "N" else 2 for axis in layout])
+    image.flat[image.size // 2] = 1e290
+    mask = {"mask": rng.random(image.shape) < 0.9} if masked else {}
+    scores = xcorr.match(image, template, layout=layout, **mask)
+    expected = _reference.match(image, template, layout=layout, **mask)
+    assert np.abs(scores - expected).max() <= 1e-10
+
+
 def test_scores_that_float32_does_not_hold_are_infinite():
     image = np.full((6, 6), 1e20, np.float32)
     assert (xcorr.match(image, np.ones((3, 3), np.float32), score="ssd") == np.inf).all()

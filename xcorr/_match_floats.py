@@ -208,18 +208,18 @@ def window_sums(one: One) -> tuple[Plan, Doubles, Doubles | None]:
 
 def settle(one: One, need: tuple[float, float]) -> None:
     """Spreads that hold: of windows where sums may not do, by themselves; 0 of those that are flat."""
-    call, spread, limit = one.call, one.spread, one.call.plan.flat[0]
+    call, spread, limit, original = one.call, one.spread, one.call.plan.flat[0], one.pixels.original()[one.image]
     relative, least = need
     doubtful = spread <= relative * one.squares.sum(axis=0) + least
     if call.templates.shares is None:
-        lows, highs = (call.windows(one.planes[np.newaxis], how, one.area.counts)[0] for how in ("least", "greatest"))
+        lows, highs = (call.windows(original[np.newaxis], how, one.area.counts)[0] for how in ("least", "greatest"))
         constant = (lows == highs).all(axis=0)
         spread[constant] = 0
         doubtful &= ~constant
     places = np.argwhere(doubtful)
     if not len(places):
         return
-    found = one_by_one(one, one.pixels.original()[one.image], places, 0)
+    found = one_by_one(one, original, places, 0)
     spreads = np.maximum(found[:, 1], 0)
     exponents = found[:, 6].astype(np.intp)
     flat = found[:, 4] == 0

@@ -89,9 +89,9 @@ def mean_powers(planes: Doubles) -> tuple[float, float]:
 
 def constant_windows(one: Masked) -> npt.NDArray[np.bool_]:
     """Windows of which every channel that counts has one value, or nothing that counts."""
-    found = []
+    found, original = [], one.pixels.original()[one.image]
     for how, beyond in (("least", np.inf), ("greatest", -np.inf)):
-        planes = np.where(one.shares > 0, one.planes, beyond)[np.newaxis]
+        planes = np.where(one.shares > 0, original, beyond)[np.newaxis]
         found.append(one.call.windows(planes, how, one.area.counts)[0][:, one.part.places[0], one.part.places[1]])
     return np.asarray((found[0] >= found[1]).all(axis=0))
 
