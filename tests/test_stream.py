@@ -118,6 +118,23 @@ def test_scores_reduced_and_their_peaks_have_the_bits_of_one_call():
         assert source.most_bytes < images[0].nbytes
 
 
+@for_each("name", ["Correlator", "Matcher"])
+@for_each("reduce", ["max", "argmax", "mean", ("max", "min"), xcorr.Peaks(2)])
+def test_one_image_and_one_kernel_reduced_are_what_a_call_gives(name, reduce):
+    rng = random_generator("one number", name)
+    image, kernel = numbers(rng, (60, 50), "float32"), numbers(rng, (3, 3), "float32")
+    prepared = getattr(xcorr, name)(kernel, layout="NHW", reduce=reduce)
+    expected = prepared(image)
+    several = expected if isinstance(expected, tuple) else (expected,)
+    outs = tuple(np.zeros(own.shape, own.dtype) for own in several)
+    is_cut = name == "Correlator" and not isinstance(reduce, xcorr.Peaks)
+    for most in (2**28, image.nbytes - 100) if is_cut else (2**28,):
+        for out in (None, outs if isinstance(expected, tuple) else outs[0]):
+            found = xcorr.stream(prepared, image, out, max_bytes=most)
+            assert type(found) is type(expected)
+            assert same_bits(found, expected), (most, out)
+
+
 # --- how it is cut ----------------------------------------------------------------------------------------------------
 
 

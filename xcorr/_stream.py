@@ -426,7 +426,8 @@ class Stream:
         """What whole images give; where it belongs if these are arrays of the stream's own."""
         targets = None
         if self.owns:
-            targets = [out[place] for out, place in zip(self.outs, self.places(entry), strict=True)]
+            both = zip(self.outs, self.places(entry), strict=True)
+            targets = [out[(*place, ...)] for out, place in both]  # views, of results without axes too
         return self.pieces.respond_images(pixels, block.first, self.workers, targets)
 
     def of_part(
