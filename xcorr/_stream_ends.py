@@ -105,11 +105,15 @@ def chunks_of(array: Any) -> tuple[int, ...] | None:
 
 
 def read(images: Any, place: Place, dtype: np.dtype[Any]) -> Array:
-    """Some pixels, in memory; of an array that is there, or mapped from a file, a view."""
+    """Some pixels, in memory; of an array that is there, or mapped from a file, a view.
+
+    What joins chunks may give them in another order of bytes than it says.
+    """
     found = np.asarray(images[place])
     shape = tuple(own.stop - own.start for own in place)
-    if found.shape != shape or found.dtype != dtype:
+    if found.shape != shape or found.dtype.newbyteorder("=") != dtype.newbyteorder("="):
         raise ValueError(f"images: a slice of shape {shape} came as {found.shape} of {found.dtype}; allowed is {dtype}")
+    found = found.astype(dtype, copy=False)
     if isinstance(images, np.memmap):
         touch(found)
     return found
