@@ -280,6 +280,48 @@ def test_a_result_over_the_images_is_refused(tmp_path):
             xcorr.stream(prepared, images, out)
 
 
+def names_of_one_array(library, folder):
+    """An array in a file or folder, the same under other names, and another one beside it."""
+    module = pytest.importorskip(library)
+    pixels = np.ones((4, 16, 16), np.float32)
+    (folder / "link").symlink_to(folder)
+    if library == "h5py":
+        file = module.File(folder / "file", "w")
+        for name in ("images", "other"):
+            file[name] = pixels
+        file["inner/hard"], file["soft"] = file["images"], module.SoftLink("/images")
+        with module.File(folder / "outer", "w") as outer:
+            outer["external"] = module.ExternalLink("file", "/images")
+        names = file["inner/hard"], file["soft"], module.File(folder / "outer", "r+")["external"]
+        return file["images"], names, file["other"]
+    group = module.open_group(str(folder / "group"), mode="w")
+    for name in ("images", "other"):
+        group.create_array(name, data=pixels, chunks=(1, 16, 16))
+    paths = (folder / "group" / "images", folder / "link" / "group" / "images")
+    names = [module.open_array(str(path), mode="r+") for path in paths]
+    names.append(module.open_group(str(folder / "link" / "group"), mode="r+")["images"])
+    return group["images"], names, group["other"]
+
+
+@for_each("library", ["h5py", "zarr"])
+def test_an_array_is_known_whatever_its_name(library, tmp_path_factory):
+    images, names, other = names_of_one_array(library, tmp_path_factory.mktemp(library))
+    prepared = xcorr.Correlator(np.ones((3, 3), np.float32), layout="NHW", padding="same")
+    words = {"layout": "NHW", "padding": "same", "reduce": ("max", "min"), "over": "kernels"}
+    several = xcorr.Correlator(np.ones((1, 3, 3), np.float32), **words)
+    for own in names:
+        for one, out in ((images, own), (own, images)):
+            with pytest.raises(ValueError, match="out: it shares memory or a file with the images"):
+                xcorr.stream(prepared, one, out)
+        with pytest.raises(ValueError, match="out: it shares memory or a file with another of its arrays"):
+            xcorr.stream(several, images[...], (images, own))
+    assert (images[...] == 1).all()
+    assert same_bits(xcorr.stream(prepared, images, other)[...], prepared(images[...]))
+    if library == "h5py":
+        names[-1].file.close()
+        images.file.close()
+
+
 def test_a_source_that_gives_other_pixels_is_refused():
     class Wrong(Source):
         def __getitem__(self, place):

@@ -24,10 +24,16 @@ Place = tuple[slice, ...]
 
 
 class Home(NamedTuple):
-    """The file or folder that an array lives in, and its name there."""
+    """The file or folder that an array lives in, its name there, and what tells it from others whatever its name."""
 
     path: Path
     name: str
+    identity: Any = None
+
+    @property
+    def real_path(self) -> Path:
+        """The file, or the array's own folder; without links in its path."""
+        return (self.path / self.name.strip("/") if self.path.is_dir() else self.path).resolve()
 
     @property
     def state(self) -> tuple[int, int] | None:
@@ -73,12 +79,16 @@ def check_sides(images: Any, outs: Sequence[Any]) -> None:
 
 
 def is_same(one: Home | None, other: Home | None) -> bool:
-    """Whether two arrays live at one place."""
-    if one is None or other is None or one.name != other.name:
+    """Whether two arrays live at one place, whatever they are called there."""
+    if one is None or other is None:
+        return False
+    if one.identity is not None and one.identity == other.identity:
+        return True
+    if one.name != other.name and not (one.path.is_dir() and other.path.is_dir()):
         return False
     with contextlib.suppress(OSError):
-        return os.path.samefile(one.path, other.path)
-    return one.path == other.path
+        return os.path.samefile(one.real_path, other.real_path)
+    return one.real_path == other.real_path
 
 
 def home_of(array: Any) -> Home | None:
@@ -87,7 +97,8 @@ def home_of(array: Any) -> Home | None:
         return None if array.filename is None else Home(Path(os.fspath(array.filename)), "")
     file, store = getattr(array, "file", None), getattr(array, "store", None)
     if isinstance(getattr(file, "filename", None), (str, bytes)):
-        return Home(Path(os.fsdecode(file.filename)), str(getattr(array, "name", "")))  # type: ignore[union-attr]
+        path, name = Path(os.fsdecode(file.filename)), str(getattr(array, "name", ""))  # type: ignore[union-attr]
+        return Home(path, name, getattr(array, "id", None))  # two of a dataset under two names are equal
     for name in ("root", "path"):
         place = getattr(store, name, None)
         if isinstance(place, (str, os.PathLike)) and os.path.isdir(place):
