@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+import os
 import threading
 import tracemalloc
 from math import prod
@@ -495,9 +496,10 @@ def test_a_stream_that_was_killed_goes_on_and_gives_the_same_bytes(kind, tmp_pat
     assert went_on > 0 or n_kills < 4
 
 
-def stopped_stream(tmp_path, prepared, images, most):
+def stopped_stream(tmp_path, prepared, images, most, out=None):
     """A result of which the first half is done, with its journal."""
-    out = np.memmap(tmp_path / "out", np.float32, "w+", shape=prepared(images).shape)
+    if out is None:
+        out = np.memmap(tmp_path / "out", np.float32, "w+", shape=prepared(images).shape)
 
     def tell(done, total):
         if 2 * done > total:
@@ -544,6 +546,70 @@ def test_an_image_file_that_changed_is_read_anew(tmp_path):
     images = np.memmap(tmp_path / "images", np.float32, "r", shape=(40, 32, 32))
     xcorr.stream(prepared, images, out, max_bytes=2**16)
     assert same_bits(np.asarray(out), prepared(np.array(images)))
+
+
+def share_of_before(prepared, images, out, most):
+    """What a stream that goes on has of a stopped one."""
+    shares = []
+    xcorr.stream(prepared, images, out, max_bytes=most, progress=lambda done, total: shares.append(done / total))
+    return shares[0]
+
+
+@for_each("view", ["same", "same file", "second half", "reversed", "other rows", "later", "turned"])
+def test_blocks_of_another_part_of_a_file_are_not_kept(view, tmp_path_factory):
+    folder, rng = tmp_path_factory.mktemp("views"), random_generator("views")
+    images = np.memmap(folder / "images", np.float32, "w+", shape=(80, 32, 32))
+    images[...] = rng.standard_normal(images.shape)
+    images.flush()
+    prepared = xcorr.Correlator(numbers(rng, (3, 3), "float32"), layout="NHW", padding="same")
+    later = np.memmap(folder / "images", np.float32, "r", 5000, (40, 32, 32))
+    first, second = {
+        "same": (images[3:43], images[3:43]),
+        "same file": (later[10:35], images.ravel()[11490:37090].reshape(25, 32, 32)),
+        "second half": (images[:40], images[40:]),
+        "reversed": (images[:40], images[:40][::-1]),
+        "other rows": (images[:40], images[:80:2]),
+        "later": (images[:40], later),
+        "turned": (images[:40], images[:40].swapaxes(1, 2)),
+    }[view]
+    out = stopped_stream(folder, prepared, first, 2**16)
+    assert (share_of_before(prepared, second, out, 2**16) > 0) == view.startswith("same")
+    assert same_bits(np.asarray(out), prepared(np.array(second)))
+
+
+@for_each("change", [None, "pixels", "chunk", "moved", "removed"])
+@for_each("place", ["file", "apart", "sibling", "inside", "array inside"])
+def test_a_zarr_image_that_changed_is_read_anew(change, place, tmp_path_factory):
+    zarr = pytest.importorskip("zarr")
+    folder, rng, most = tmp_path_factory.mktemp("zarr"), random_generator("zarr"), 2**16
+    pixels = numbers(rng, (40, 32, 32), "float32")
+    words = {"chunks": (4, 32, 32), "compressors": None}
+    group = zarr.open_group(str(folder / "group"), mode="w")
+    images = group.create_array("images", data=pixels, **words)
+    prepared = xcorr.Correlator(numbers(rng, (3, 3), "float32"), layout="NHW", padding="same")
+    own = folder / "group" / "images"
+    for index, path in enumerate(sorted(path for path in own.rglob("*") if path.is_file())):
+        os.utime(path, (index, index))  # those written at once may have one time
+    words |= {"shape": images.shape, "dtype": np.float32}
+    if place in ("file", "inside"):
+        out = np.memmap((own if place == "inside" else folder) / "out", np.float32, "w+", shape=images.shape)
+    elif place == "sibling":
+        out = group.create_array("out", **words)
+    else:
+        out = zarr.create_array(str((own if place == "array inside" else folder) / "out"), **words)
+    stopped_stream(folder, prepared, images, most, out)
+    chunks = [own / "c" / str(index) / "0" / "0" for index in range(3)]
+    if change == "pixels":
+        images[...] = -pixels
+    elif change == "chunk":  # of the same size
+        images[1] = 7
+    elif change == "moved":
+        for one, other in ((chunks[0], folder / "held"), (chunks[1], chunks[0]), (folder / "held", chunks[1])):
+            one.rename(other)
+    elif change == "removed":
+        chunks[2].unlink()
+    assert (share_of_before(prepared, images, out, most) > 0) == (change is None)
+    assert same_bits(np.asarray(out[...]), prepared(images[...]))
 
 
 @for_each("library", ["h5py", "zarr"])
