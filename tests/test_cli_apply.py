@@ -1,5 +1,6 @@
 """`xcorr apply`: the numbers of `correlate`, in every form of results."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +199,48 @@ def test_stack_in_the_folder_of_its_images_is_not_read(rng):
     for _ in range(2):
         apply("same", "--format", "stack", out="same/all.npy")
     assert len(np.load("same/all.npy")) == len(images)
+
+
+def lay_image(form, path):
+    """Put an image where a stack would have its name, as a file or as a folder in the zarr format."""
+    pixels = np.ones((12, 15), np.uint8)
+    if form == "stack":
+        np.save(path, pixels)
+    else:
+        pytest.importorskip("zarr").create_array(path, data=pixels)
+
+
+@pytest.mark.parametrize(("form", "out"), STACKS)
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_a_stack_is_not_written_over_one_of_its_images(rng, form, out, overwrite):
+    same_size(rng)
+    lay_image(form, f"same/{out}")
+    before, arguments = tree("."), ["--format", form, *overwrite]
+    for images in (["same"], ["same/*"], ["."], ["same/0.png", f"same/{out}"]):
+        told = apply(*images, *arguments, out=f"same/{out}", status=2).stderr
+        assert "same/all" in told
+        assert "one of IMAGES" in told or "lies in the folder of the results" in told
+        assert tree(".") == before
+    if form == "stack":
+        Path("same/link.npy").symlink_to("all.npy")
+        assert "one of IMAGES" in apply("same", *arguments, out="same/link.npy", status=2).stderr
+        assert Path("same/link.npy").is_symlink()
+        assert tree("same")["all.npy"] == before["same/all.npy"]
+
+
+@pytest.mark.parametrize(("form", "out"), STACKS)
+def test_a_stack_among_its_images_is_replaced_when_told(rng, form, out):
+    if form == "zarr":
+        pytest.importorskip("zarr")
+    images = same_size(rng)
+    for padding in ("valid", "same", "full"):
+        for _ in range(2):
+            apply("same", "--format", form, "--padding", padding, "--overwrite", out=f"same/{out}")
+        expected = xcorr.correlate(images, BANK, layout="NHW", padding=padding)
+        np.testing.assert_array_equal(read_stack(form, f"same/{out}"), expected)
+    shutil.rmtree(f"same/.{out}.xcorr")
+    told = apply("same", "--format", form, "--overwrite", out=f"same/{out}", status=2).stderr
+    assert "is one of IMAGES and no earlier result" in told
 
 
 def test_stack_is_written_as_images_come_and_not_held(rng, monkeypatch):

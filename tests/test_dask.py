@@ -124,6 +124,26 @@ def test_images_without_a_batch_and_single_kernels():
     assert same_bits(found.compute(), xcorr.correlate(photograph, np.ones((3, 3), int), layout="NHWC"))
 
 
+@for_each("dtype", [">f4", ">f8", ">i2", ">c8", "<f4", "<i2"])
+@for_each("words", [{}, {"padding": "same", "boundary": "wrap"}, {"reduce": ("max", "argmin")}, {"method": "fft"}])
+def test_images_in_any_order_of_bytes(dtype, words):
+    rng = random_generator("order of bytes", dtype)
+    images = numbers(rng, (2, 60, 70), dtype[1:].replace("c8", "complex64")).astype(dtype)
+    if dtype[1:] in ("f4", "f8"):
+        images[0, 3, 3] = 1e-40 if dtype[1:] == "f4" else 1e-310
+    kernels = numbers(rng, (2, 5, 4), images.dtype.name)
+    lazy = da.from_array(images, chunks=(1, 23, 31))
+    if dtype[1:] != "c8":
+        words_of_match = {name: word for name, word in words.items() if name != "method"}
+        found = computed(xcorr.dask.match(lazy, kernels, layout="NHW", **words_of_match))
+        assert same_bits(found, xcorr.match(images, kernels, layout="NHW", **words_of_match))
+    elif "reduce" in words:
+        return
+    prepared = xcorr.Correlator(kernels, layout="NHW", **words)
+    assert same_bits(computed(xcorr.dask.apply(prepared, lazy)), prepared(images))
+    assert same_bits(xcorr.stream(prepared, lazy, max_bytes=2 * images.nbytes), prepared(images))
+
+
 def test_volumes_and_pairs_are_done_as_whole_images():
     rng = random_generator("volumes by dask")
     volumes, kernels = numbers(rng, (3, 9, 10, 11), "float32"), numbers(rng, (2, 3, 3, 3), "float32")

@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+import os
 import threading
 import tracemalloc
 from math import prod
@@ -116,6 +117,23 @@ def test_scores_reduced_and_their_peaks_have_the_bits_of_one_call():
         found = xcorr.stream(prepared, source, max_bytes=images[0].nbytes * 2)
         assert same_bits(found, prepared(images))
         assert source.most_bytes < images[0].nbytes
+
+
+@for_each("name", ["Correlator", "Matcher"])
+@for_each("reduce", ["max", "argmax", "mean", ("max", "min"), xcorr.Peaks(2)])
+def test_one_image_and_one_kernel_reduced_are_what_a_call_gives(name, reduce):
+    rng = random_generator("one number", name)
+    image, kernel = numbers(rng, (60, 50), "float32"), numbers(rng, (3, 3), "float32")
+    prepared = getattr(xcorr, name)(kernel, layout="NHW", reduce=reduce)
+    expected = prepared(image)
+    several = expected if isinstance(expected, tuple) else (expected,)
+    outs = tuple(np.zeros(own.shape, own.dtype) for own in several)
+    is_cut = name == "Correlator" and not isinstance(reduce, xcorr.Peaks)
+    for most in (2**28, image.nbytes - 100) if is_cut else (2**28,):
+        for out in (None, outs if isinstance(expected, tuple) else outs[0]):
+            found = xcorr.stream(prepared, image, out, max_bytes=most)
+            assert type(found) is type(expected)
+            assert same_bits(found, expected), (most, out)
 
 
 # --- how it is cut ----------------------------------------------------------------------------------------------------
@@ -261,6 +279,48 @@ def test_a_result_over_the_images_is_refused(tmp_path):
     for out in (images, again, images[::-1]):
         with pytest.raises(ValueError, match="out: it shares memory or a file with the images"):
             xcorr.stream(prepared, images, out)
+
+
+def names_of_one_array(library, folder):
+    """An array in a file or folder, the same under other names, and another one beside it."""
+    module = pytest.importorskip(library)
+    pixels = np.ones((4, 16, 16), np.float32)
+    (folder / "link").symlink_to(folder)
+    if library == "h5py":
+        file = module.File(folder / "file", "w")
+        for name in ("images", "other"):
+            file[name] = pixels
+        file["inner/hard"], file["soft"] = file["images"], module.SoftLink("/images")
+        with module.File(folder / "outer", "w") as outer:
+            outer["external"] = module.ExternalLink("file", "/images")
+        names = file["inner/hard"], file["soft"], module.File(folder / "outer", "r+")["external"]
+        return file["images"], names, file["other"]
+    group = module.open_group(str(folder / "group"), mode="w")
+    for name in ("images", "other"):
+        group.create_array(name, data=pixels, chunks=(1, 16, 16))
+    paths = (folder / "group" / "images", folder / "link" / "group" / "images")
+    names = [module.open_array(str(path), mode="r+") for path in paths]
+    names.append(module.open_group(str(folder / "link" / "group"), mode="r+")["images"])
+    return group["images"], names, group["other"]
+
+
+@for_each("library", ["h5py", "zarr"])
+def test_an_array_is_known_whatever_its_name(library, tmp_path_factory):
+    images, names, other = names_of_one_array(library, tmp_path_factory.mktemp(library))
+    prepared = xcorr.Correlator(np.ones((3, 3), np.float32), layout="NHW", padding="same")
+    words = {"layout": "NHW", "padding": "same", "reduce": ("max", "min"), "over": "kernels"}
+    several = xcorr.Correlator(np.ones((1, 3, 3), np.float32), **words)
+    for own in names:
+        for one, out in ((images, own), (own, images)):
+            with pytest.raises(ValueError, match="out: it shares memory or a file with the images"):
+                xcorr.stream(prepared, one, out)
+        with pytest.raises(ValueError, match="out: it shares memory or a file with another of its arrays"):
+            xcorr.stream(several, images[...], (images, own))
+    assert (images[...] == 1).all()
+    assert same_bits(xcorr.stream(prepared, images, other)[...], prepared(images[...]))
+    if library == "h5py":
+        names[-1].file.close()
+        images.file.close()
 
 
 def test_a_source_that_gives_other_pixels_is_refused():
@@ -436,9 +496,10 @@ def test_a_stream_that_was_killed_goes_on_and_gives_the_same_bytes(kind, tmp_pat
     assert went_on > 0 or n_kills < 4
 
 
-def stopped_stream(tmp_path, prepared, images, most):
+def stopped_stream(tmp_path, prepared, images, most, out=None):
     """A result of which the first half is done, with its journal."""
-    out = np.memmap(tmp_path / "out", np.float32, "w+", shape=prepared(images).shape)
+    if out is None:
+        out = np.memmap(tmp_path / "out", np.float32, "w+", shape=prepared(images).shape)
 
     def tell(done, total):
         if 2 * done > total:
@@ -485,6 +546,70 @@ def test_an_image_file_that_changed_is_read_anew(tmp_path):
     images = np.memmap(tmp_path / "images", np.float32, "r", shape=(40, 32, 32))
     xcorr.stream(prepared, images, out, max_bytes=2**16)
     assert same_bits(np.asarray(out), prepared(np.array(images)))
+
+
+def share_of_before(prepared, images, out, most):
+    """What a stream that goes on has of a stopped one."""
+    shares = []
+    xcorr.stream(prepared, images, out, max_bytes=most, progress=lambda done, total: shares.append(done / total))
+    return shares[0]
+
+
+@for_each("view", ["same", "same file", "second half", "reversed", "other rows", "later", "turned"])
+def test_blocks_of_another_part_of_a_file_are_not_kept(view, tmp_path_factory):
+    folder, rng = tmp_path_factory.mktemp("views"), random_generator("views")
+    images = np.memmap(folder / "images", np.float32, "w+", shape=(80, 32, 32))
+    images[...] = rng.standard_normal(images.shape)
+    images.flush()
+    prepared = xcorr.Correlator(numbers(rng, (3, 3), "float32"), layout="NHW", padding="same")
+    later = np.memmap(folder / "images", np.float32, "r", 5000, (40, 32, 32))
+    first, second = {
+        "same": (images[3:43], images[3:43]),
+        "same file": (later[10:35], images.ravel()[11490:37090].reshape(25, 32, 32)),
+        "second half": (images[:40], images[40:]),
+        "reversed": (images[:40], images[:40][::-1]),
+        "other rows": (images[:40], images[:80:2]),
+        "later": (images[:40], later),
+        "turned": (images[:40], images[:40].swapaxes(1, 2)),
+    }[view]
+    out = stopped_stream(folder, prepared, first, 2**16)
+    assert (share_of_before(prepared, second, out, 2**16) > 0) == view.startswith("same")
+    assert same_bits(np.asarray(out), prepared(np.array(second)))
+
+
+@for_each("change", [None, "pixels", "chunk", "moved", "removed"])
+@for_each("place", ["file", "apart", "sibling", "inside", "array inside"])
+def test_a_zarr_image_that_changed_is_read_anew(change, place, tmp_path_factory):
+    zarr = pytest.importorskip("zarr")
+    folder, rng, most = tmp_path_factory.mktemp("zarr"), random_generator("zarr"), 2**16
+    pixels = numbers(rng, (40, 32, 32), "float32")
+    words = {"chunks": (4, 32, 32), "compressors": None}
+    group = zarr.open_group(str(folder / "group"), mode="w")
+    images = group.create_array("images", data=pixels, **words)
+    prepared = xcorr.Correlator(numbers(rng, (3, 3), "float32"), layout="NHW", padding="same")
+    own = folder / "group" / "images"
+    for index, path in enumerate(sorted(path for path in own.rglob("*") if path.is_file())):
+        os.utime(path, (index, index))  # those written at once may have one time
+    words |= {"shape": images.shape, "dtype": np.float32}
+    if place in ("file", "inside"):
+        out = np.memmap((own if place == "inside" else folder) / "out", np.float32, "w+", shape=images.shape)
+    elif place == "sibling":
+        out = group.create_array("out", **words)
+    else:
+        out = zarr.create_array(str((own if place == "array inside" else folder) / "out"), **words)
+    stopped_stream(folder, prepared, images, most, out)
+    chunks = [own / "c" / str(index) / "0" / "0" for index in range(3)]
+    if change == "pixels":
+        images[...] = -pixels
+    elif change == "chunk":  # of the same size
+        images[1] = 7
+    elif change == "moved":
+        for one, other in ((chunks[0], folder / "held"), (chunks[1], chunks[0]), (folder / "held", chunks[1])):
+            one.rename(other)
+    elif change == "removed":
+        chunks[2].unlink()
+    assert (share_of_before(prepared, images, out, most) > 0) == (change is None)
+    assert same_bits(np.asarray(out[...]), prepared(images[...]))
 
 
 @for_each("library", ["h5py", "zarr"])

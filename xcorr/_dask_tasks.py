@@ -165,11 +165,14 @@ def responses_at(shared: Shared, blocks: Blocks, area: Span, looked: Any) -> Arr
 
 
 def checked(pixels: Any, shared: Shared) -> Array:
-    """Pixels as an array; TypeError if they are of another type than their array says."""
+    """Pixels as an array; TypeError if they are of another type than their array says.
+
+    NumPy joins arrays in the machine's own order of bytes, whatever theirs is.
+    """
     found = np.asarray(pixels)
-    if found.dtype != shared.dtype:
+    if found.dtype.newbyteorder("=") != shared.dtype.newbyteorder("="):
         raise TypeError(f"images: a chunk came as {found.dtype}; allowed is {shared.dtype}, which their array says")
-    return found
+    return found.astype(shared.dtype, copy=False)
 
 
 # --- subnormal pixels, of which the bits of a whole image depend ------------------------------------------------------

@@ -117,8 +117,9 @@ def stream(
     Where all of `out` lives in files (memmap, h5py, zarr), a small journal beside the first of them,
     ``.NAME.xcorr-stream``, notes blocks that are written, and is removed at the end. After a run that was stopped or
     killed the same call goes on: blocks that the journal has, and that are still there byte by byte, are not done
-    again. Another bank, other sides, another `max_bytes`, or an image file that has changed since, begin anew. What
-    arrays in memory hold is not looked at. Ctrl-C is answered after the block that is being written.
+    again. Another bank, other sides, another part of an image file, another `max_bytes`, or an image file that has
+    changed since, or a file of a zarr array, begin anew. What arrays in memory hold is not looked at, nor images in
+    the file that `out` is in. Ctrl-C is answered after the block that is being written.
 
     Examples
     --------
@@ -426,7 +427,8 @@ class Stream:
         """What whole images give; where it belongs if these are arrays of the stream's own."""
         targets = None
         if self.owns:
-            targets = [out[place] for out, place in zip(self.outs, self.places(entry), strict=True)]
+            both = zip(self.outs, self.places(entry), strict=True)
+            targets = [out[(*place, ...)] for out, place in both]  # views, of results without axes too
         return self.pieces.respond_images(pixels, block.first, self.workers, targets)
 
     def of_part(

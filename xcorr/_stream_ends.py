@@ -5,7 +5,7 @@ import hashlib
 import json
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,19 +24,43 @@ Place = tuple[slice, ...]
 
 
 class Home(NamedTuple):
-    """The file or folder that an array lives in, and its name there."""
+    """The file or folder that an array lives in, its name there, and what tells it from others whatever its name."""
 
     path: Path
     name: str
+    identity: Any = None
 
     @property
-    def state(self) -> tuple[int, int] | None:
-        """The size and the time of the last change of a file."""
+    def real_path(self) -> Path:
+        """The file, or the array's own folder; without links in its path."""
+        return (self.path / self.name.strip("/") if self.path.is_dir() else self.path).resolve()
+
+    def state(self, but: Collection[Path]) -> Any:
+        """What tells that a file, or one in an array's folder, was changed, with no look at some that a run changes."""
+        place = self.real_path
+        if place in but:
+            return None
         with contextlib.suppress(OSError):
-            if self.path.is_file():
-                found = self.path.stat()
-                return found.st_size, found.st_mtime_ns
+            if place.is_dir():
+                return state_of_folder(place, {str(own) for own in but})
+            found = place.stat()
+            return found.st_size, found.st_mtime_ns
         return None
+
+
+def state_of_folder(folder: Path, but: Collection[str]) -> str:
+    """A digest of the names, sizes and times of all files in a folder but some."""
+    digest, left = hashlib.sha256(), [str(folder)]
+    while left:
+        with os.scandir(left.pop()) as found:
+            entries = sorted((own for own in found if own.path not in but), key=lambda own: own.name)
+        for own in entries:
+            if own.is_dir(follow_symlinks=False):
+                left.append(own.path)
+            else:
+                about = own.stat()
+                digest.update(repr((own.path, about.st_size, about.st_mtime_ns)).encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def check_source(images: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -73,12 +97,16 @@ def check_sides(images: Any, outs: Sequence[Any]) -> None:
 
 
 def is_same(one: Home | None, other: Home | None) -> bool:
-    """Whether two arrays live at one place."""
-    if one is None or other is None or one.name != other.name:
+    """Whether two arrays live at one place, whatever they are called there."""
+    if one is None or other is None:
+        return False
+    if one.identity is not None and one.identity == other.identity:
+        return True
+    if one.name != other.name and not (one.path.is_dir() and other.path.is_dir()):
         return False
     with contextlib.suppress(OSError):
-        return os.path.samefile(one.path, other.path)
-    return one.path == other.path
+        return os.path.samefile(one.real_path, other.real_path)
+    return one.real_path == other.real_path
 
 
 def home_of(array: Any) -> Home | None:
@@ -87,12 +115,24 @@ def home_of(array: Any) -> Home | None:
         return None if array.filename is None else Home(Path(os.fspath(array.filename)), "")
     file, store = getattr(array, "file", None), getattr(array, "store", None)
     if isinstance(getattr(file, "filename", None), (str, bytes)):
-        return Home(Path(os.fsdecode(file.filename)), str(getattr(array, "name", "")))  # type: ignore[union-attr]
+        path, name = Path(os.fsdecode(file.filename)), str(getattr(array, "name", ""))  # type: ignore[union-attr]
+        return Home(path, name, getattr(array, "id", None))  # two of a dataset under two names are equal
     for name in ("root", "path"):
         place = getattr(store, name, None)
         if isinstance(place, (str, os.PathLike)) and os.path.isdir(place):
             return Home(Path(os.fspath(place)), str(getattr(array, "path", "")))
     return None
+
+
+def view_of(array: Any) -> tuple[int, tuple[int, ...]] | None:
+    """The place in its file of the first element of a mapped array, and the strides to others."""
+    mapped = getattr(array, "_mmap", None) if isinstance(array, np.memmap) else None
+    if mapped is None:
+        return None
+    begin = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY  # of the pages that NumPy maps
+    whole = np.frombuffer(mapped, np.uint8)
+    first, base = (own.__array_interface__["data"][0] for own in (np.asarray(array), whole))
+    return begin + first - base, array.strides
 
 
 def chunks_of(array: Any) -> tuple[int, ...] | None:
@@ -105,11 +145,15 @@ def chunks_of(array: Any) -> tuple[int, ...] | None:
 
 
 def read(images: Any, place: Place, dtype: np.dtype[Any]) -> Array:
-    """Some pixels, in memory; of an array that is there, or mapped from a file, a view."""
+    """Some pixels, in memory; of an array that is there, or mapped from a file, a view.
+
+    What joins chunks may give them in another order of bytes than it says.
+    """
     found = np.asarray(images[place])
     shape = tuple(own.stop - own.start for own in place)
-    if found.shape != shape or found.dtype != dtype:
+    if found.shape != shape or found.dtype.newbyteorder("=") != dtype.newbyteorder("="):
         raise ValueError(f"images: a slice of shape {shape} came as {found.shape} of {found.dtype}; allowed is {dtype}")
+    found = found.astype(dtype, copy=False)
     if isinstance(images, np.memmap):
         touch(found)
     return found
@@ -190,6 +234,13 @@ def check_sum(values: Sequence[Array], before: int = 0) -> int:
     return before
 
 
+def changed_by(home: Home) -> set[Path]:
+    """The files and folders that a run changes which writes there."""
+    journal = journal_path(home)
+    folder = journal.parent.resolve()
+    return {home.real_path, folder / journal.name, folder / f"{journal.name}.part"}
+
+
 def journal_path(home: Home) -> Path:
     """The path of a result's journal, beside the file."""
     name = home.name.strip("/").replace("/", "_")
@@ -197,7 +248,10 @@ def journal_path(home: Home) -> Path:
 
 
 def fingerprint(prepared: Any, images: Any, outs: Sequence[Any], blocks: Sequence[Any]) -> str:
-    """What a stream is of: kernels and keywords, both sides, and how it is cut; pixels are told by their file alone."""
+    """What a stream is of: kernels and keywords, both sides, and how it is cut.
+
+    Pixels are told by their files, and by where in one these lie. Results are told by the check sums of blocks.
+    """
     digest, home = hashlib.sha256(), home_of(images)
     for name, value in sorted(prepared.__getstate__().items()):
         own = (value.dtype.str, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else (repr(value),)
@@ -205,14 +259,10 @@ def fingerprint(prepared: Any, images: Any, outs: Sequence[Any], blocks: Sequenc
             digest.update(part if isinstance(part, bytes) else repr(part).encode())
     level = _dispatch.current().name
     sides = [(tuple(one.shape), np.dtype(one.dtype).str) for one in (images, *outs)]
-    other = home is not None and all(own is None or own.path != home.path for own in map(home_of, outs))
-    state = home.state if home is not None and other else None
-    told = (
-        installed_version(),
-        level,
-        sides,
-        None if home is None else (str(home.path.resolve()), home.name, state),
-        list(blocks),
-    )
+    changed: set[Path] = set().union(*(changed_by(own) for own in map(home_of, outs) if own is not None))
+    source = None
+    if home is not None:
+        source = str(home.path.resolve()), home.name, view_of(images), home.state(changed)
+    told = (installed_version(), level, sides, source, list(blocks))
     digest.update(repr(told).encode())
     return digest.hexdigest()

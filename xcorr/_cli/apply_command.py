@@ -14,7 +14,7 @@ from xcorr._cli.apply_job import ApplyJob, ApplyRun
 from xcorr._cli.bank_file import bank_digest, kernel_names, read_bank
 from xcorr._cli.cluster import ClusterRun
 from xcorr._cli.files_run import FilesRun
-from xcorr._cli.find import IN_FOLDERS, Found
+from xcorr._cli.find import IN_FOLDERS, Found, own_place
 from xcorr._cli.job import STACKED
 from xcorr._cli.job_command import do_job, images_of
 from xcorr._cli.respond import SETTINGS, Responder
@@ -46,6 +46,8 @@ def apply_files(images: Sequence[str], out: Path, quiet: bool, options: dict[str
         options["form"] = "zarr" if alone and out.suffix == SUFFIXES["zarr"] else "npy"
     check_out(out, options["form"])
     found = images_of(images, out)
+    if any(own_place(file.path) == own_place(out) for file in found.files):
+        raise click.UsageError(f"--out: got {str(out)!r}, which is one of IMAGES; allowed is what is none of them")
     kind: type[ApplyRun] = StackRun if options["form"] in STACKED else FilesRun
     if alone and options["form"] == "zarr":
         check_apart(Path(images[0]), out)
@@ -136,6 +138,7 @@ def make_job(found: Found, out: Path, options: dict[str, Any]) -> ApplyJob:
         scheduler=options["scheduler"],
         out=out,
         overwrite=options["overwrite"],
+        over_image=bool(found.results),
         stops=(options["on_error"] or ("stop" if form in STACKED else "skip")) == "stop",
         parameters=json.loads(json.dumps(parameters)),
     )

@@ -29,6 +29,8 @@ class ApplyJob(Job):
     """Whether the bytes are those of an option, which nothing may take more than."""
     scheduler: str | None = None
     """The address of a cluster's scheduler."""
+    over_image: bool = False
+    """Whether an image would be read where the result goes, if it did not go there."""
 
 
 class ApplyRun(Run):

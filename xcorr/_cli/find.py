@@ -6,14 +6,14 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from xcorr._cli.images import KINDS, library_for
 from xcorr._cli.zarr_folder import is_zarr_folder
 
-__all__ = ["Found", "ImageFile", "find_images"]
+__all__ = ["Found", "ImageFile", "find_images", "own_place"]
 
 IN_FOLDERS = re.compile(
     r"\.(png|jpe?g|tiff?|bmp|webp|p[bgpn]m|npy|idx(\.gz)?)$|[-.]idx[2-9]-ubyte(\.gz)?$", re.IGNORECASE
@@ -31,11 +31,15 @@ class ImageFile:
 
 @dataclass
 class Found:
-    """The image files in order, how many other files there were in the folders, and the first names of these."""
+    """The image files in order, how many other files there were in the folders, and the first names of these.
+
+    `results` has what would be image files if results did not go there.
+    """
 
     files: list[ImageFile]
     others: list[str]
     n_others: int = 0
+    results: list[Path] = field(default_factory=list)
 
     def pass_over(self, name: str) -> None:
         """Count another file."""
@@ -67,7 +71,7 @@ def find_images(arguments: Iterable[str], *outs: Path) -> Found:
     found = Found([], [])
     for argument in arguments:
         n_before = len(found.files)
-        for path in matches(argument, outs):
+        for path in matches(argument, outs, found):
             if path.is_dir() and not is_zarr_folder(path):
                 take_folder(path, outs, found)
             else:
@@ -80,8 +84,8 @@ def find_images(arguments: Iterable[str], *outs: Path) -> Found:
     return found
 
 
-def matches(argument: str, outs: Sequence[Path]) -> list[Path]:
-    """Return the file or folder of that name, else what the pattern matches but the results."""
+def matches(argument: str, outs: Sequence[Path], found: Found) -> list[Path]:
+    """Return the file or folder of that name, else what the pattern matches but the results, which are noted."""
     path = Path(argument)
     if os.path.lexists(path):
         out = place_of(path, outs)
@@ -91,18 +95,22 @@ def matches(argument: str, outs: Sequence[Path]) -> list[Path]:
     if not glob.has_magic(argument):
         raise ValueError(f"got {argument!r}; there is no such file or folder")
     order = counting()
-    found = sorted(glob.glob(argument, recursive=True), key=lambda match: [order(part) for part in Path(match).parts])
-    paths = [Path(match) for match in found if place_of(Path(match), outs) is None]
+    names = sorted(glob.glob(argument, recursive=True), key=lambda match: [order(part) for part in Path(match).parts])
+    paths = [Path(name) for name in names if place_of(Path(name), outs) is None]
+    found.results += [Path(name) for name in names if place_of(Path(name), outs) is not None]
     if not paths:
         raise ValueError(f"got {argument!r}; no file matches it")
     return paths
 
 
 def take_folder(folder: Path, outs: Sequence[Path], found: Found) -> None:
-    """Add a folder's image files, and count the others in it."""
+    """Add a folder's image files, and count the others in it but results, which are noted."""
     for path in walk(folder, outs):
         name = path.relative_to(folder).as_posix()
-        if IN_FOLDERS.search(path.name) or path.is_dir():
+        is_image = IN_FOLDERS.search(path.name) or path.is_dir()
+        if place_of(path, outs) is not None:
+            found.results += [path] if is_image else []
+        elif is_image:
             found.files.append(ImageFile(path, name))
         else:
             found.pass_over(name)
@@ -117,7 +125,7 @@ def counting() -> Callable[[str], Any]:
 
 
 def walk(folder: Path, outs: Sequence[Path]) -> Iterator[Path]:
-    """Give a folder's files but hidden ones and results, by name, then those of the folders in it.
+    """Give a folder's files but hidden ones, by name, then those of the folders in it that no results go to.
 
     Folders in the zarr format are files.
     """
@@ -128,20 +136,24 @@ def walk(folder: Path, outs: Sequence[Path]) -> Iterator[Path]:
     order = counting()
     for place, inner, names in os.walk(folder, onerror=fail):
         visible = sorted((name for name in inner if not name.startswith(".")), key=order)
-        inner[:] = [name for name in visible if place_of(Path(place, name), outs) is None]
-        arrays = [name for name in inner if is_zarr_folder(Path(place, name)) and not os.path.islink(Path(place, name))]
-        inner[:] = [name for name in inner if name not in arrays]
+        arrays = [
+            name for name in visible if is_zarr_folder(Path(place, name)) and not os.path.islink(Path(place, name))
+        ]
+        inner[:] = [name for name in visible if name not in arrays and place_of(Path(place, name), outs) is None]
         for name in sorted([*arrays, *(name for name in names if not name.startswith("."))], key=order):
-            if place_of(Path(place, name), outs) is None:
-                yield Path(place, name)
+            yield Path(place, name)
 
 
 def place_of(path: Path, outs: Sequence[Path]) -> Path | None:
-    """Return which of the results a path is or lies in; a link is where it is, not where it leads."""
-    own = (
-        Path(os.path.realpath(path.parent), path.name) if path.name not in ("", "..") else Path(os.path.realpath(path))
-    )
+    """Return which of the results a path is or lies in."""
+    own = own_place(path)
     return next((out for out in outs if Path(os.path.realpath(out)) in (own, *own.parents)), None)
+
+
+def own_place(path: Path) -> Path:
+    """Return a path with no link in the folders before its name; a link is where it is, not where it leads."""
+    is_named = path.name not in ("", "..")
+    return Path(os.path.realpath(path.parent), path.name) if is_named else Path(os.path.realpath(path))
 
 
 def add(files: dict[str, ImageFile], file: ImageFile) -> None:

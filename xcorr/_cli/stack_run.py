@@ -43,6 +43,8 @@ class StackRun(ApplyRun):
         same, found = is_same(journal.job, job.parameters), home.kind(name)
         if found not in ("", "link", OF_KIND[job.form]):
             raise Conflict(f"{job.out} is a {found}; it cannot be the result")
+        if found and job.over_image and journal.job is None:
+            raise Conflict(f"{job.out} is one of IMAGES and no earlier result; allowed is what is none of them")
         if found and not job.overwrite and not same:
             told = f": {differences(journal.job, job.parameters)}" if journal.job else ""
             raise Conflict(f"{job.out} is there, and not of this job{told}; --overwrite replaces it")
