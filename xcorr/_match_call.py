@@ -224,7 +224,7 @@ class Staged(NamedTuple):
         )
 
     def exponent(self, image: int) -> int:
-        """Of the power of two that an image's pixels are divided by."""
+        """The exponent of the power of two that an image's pixels are divided by."""
         return 1 - int(np.frexp(self.factors[image])[1])
 
     def planes(self, dtype: np.dtype[Any], centred: bool = True) -> Array:

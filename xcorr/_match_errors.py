@@ -150,7 +150,7 @@ class One(NamedTuple):
 
     @property
     def exponent(self) -> int:
-        """Of the power of two that pixels were divided by."""
+        """The exponent of the power of two that pixels were divided by."""
         return self.pixels.exponent(self.image)
 
 
