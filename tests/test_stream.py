@@ -448,7 +448,7 @@ from pathlib import Path
 import numpy as np
 import xcorr
 
-folder, kind, after = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+folder, kind, after, more = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 images = np.memmap(folder / "images", np.float32, "r", shape=(24, 96, 80))
 words = {"padding": "same", "layout": "NHW"}
 words |= {"whole": {}, "parts": {}, "reduced": {"reduce": "max"}}[kind]
@@ -457,12 +457,12 @@ shape = (24, 2) if kind == "reduced" else (24, 96, 80, 2)
 path = folder / f"{kind}.out"
 out = np.memmap(path, np.float32, "r+" if path.exists() else "w+", shape=shape)
 def kill():
-    time.sleep(after)
+    time.sleep(more)
     os.kill(os.getpid(), signal.SIGKILL)
 began = time.monotonic()
 told = []
 def tell(done, total):
-    if after >= 0 and not told:
+    if len(told) == after:
         threading.Thread(target=kill, daemon=True).start()
     told.append(done)
     if after >= 0:
@@ -485,9 +485,9 @@ def test_a_stream_that_was_killed_goes_on_and_gives_the_same_bytes(kind, tmp_pat
     expected = xcorr.Correlator(kernels, padding="same", layout="NHW", **words)(np.array(images))
     n_kills, went_on = 0, 0
     for _ in range(4):
-        ended = run_to_the_end(KILLED, tmp_path, kind, float(rng.uniform(0.005, 0.12)))
+        ended = run_to_the_end(KILLED, tmp_path, kind, int(rng.integers(3, 15)), float(rng.uniform(0, 0.004)))
         n_kills += ended.status == -9
-    printed = run_script(KILLED, tmp_path, kind, -1)
+    printed = run_script(KILLED, tmp_path, kind, -1, 0)
     went_on = int(printed.split()[0])
     out = tmp_path / f"{kind}.out"
     assert same_bits(np.fromfile(out, np.float32).reshape(expected.shape), expected)
