@@ -72,7 +72,7 @@ PARTS = (
 
 # Of one part, what a level's processors may have beside it; where the compiler does not know it, the part is empty.
 VNNI_PART, VNNI_FLAGS = "part_bytes_vnni", {"v3": ["-mavxvnni"], "v4": ["-mavx512vnni"]}
-MODULES = ("_engine", "_peaks", "_scores", "_shifts", "_integers", "_indices", "_memory", "_check_sums", "_cpu")
+MODULES = ("_engine", "_peaks", "_scores", "_shifts", "_integers", "_indices", "_memory", "_cpu")
 
 # Wanted of every compiler, each probed alone and left out where unknown. Contraction makes a product and the sum it
 # feeds one fused multiply-add wherever the level has it, so that all forms round alike; a tile is a loop of literal

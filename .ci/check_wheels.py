@@ -21,9 +21,7 @@ NEEDED = {
 ALLOWED = re.compile(
     r"xcorr/((_banks/|_cli/|_figures/|_methods/|compat/)?\w+\.pyi?|\w+(\.[\w-]+)?\.(so|pyd)|py\.typed|_samples/[\w.-]+)|xcorr-[\w.]+\.dist-info/.+"
 )
-MODULES = {
-    "_check_sums", "_cpu", "_engine", "_indices", "_integers", "_memory", "_peaks", "_scores", "_shifts", "_level_base"
-}  # fmt: skip
+MODULES = {"_cpu", "_engine", "_indices", "_integers", "_memory", "_peaks", "_scores", "_shifts", "_level_base"}
 X86_64_MODULES = MODULES | {path.stem for path in Path(__file__).parents[1].glob("pyx/level/_level_*.pyx")}
 PATHS = re.compile(rb"(?:/(?:home|root|tmp|usr|var|opt|project|host|Users|private)|[A-Z]:\\)[\w./\\+-]{3,}")
 

@@ -29,7 +29,6 @@ from xcorr._stream_ends import (
     check_source,
     check_sum,
     chunks_of,
-    done_with,
     fingerprint,
     home_of,
     journal_path,
@@ -379,11 +378,10 @@ class Stream:
                 place[axis] = slice(first, min(first + steps[axis], pieces.shape[axis]))
             pixels = read(self.images, tuple(place), self.dtype)
             faint = faint or any_faint(pixels, table, 1, 8 if of_doubles else 4)
-            if of_doubles:
-                largest = float(np.maximum(largest, largest_tap(pixels)))
-            done_with(self.images)
             if faint and not of_doubles:
                 return 0.0
+            if of_doubles:
+                largest = float(np.maximum(largest, largest_tap(pixels)))
             if self.stopped.is_set():
                 break
         return largest if faint else None
@@ -410,7 +408,6 @@ class Stream:
             except OverflowError as error:
                 raise OverflowError(f"{error}; blocks before that of {told(block)} are written") from None
             del pixels
-            done_with(self.images)
             self.check()
             self.values.put((entry, values))
             del values

@@ -5,6 +5,7 @@ import hashlib
 import json
 import mmap
 import os
+import zlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,6 @@ import numpy.typing as npt
 
 from xcorr import _dispatch
 from xcorr._arrays import check_out
-from xcorr._check_sums import check_sum as check_sum_of
 from xcorr._info import installed_version
 from xcorr._pieces import Result
 from xcorr._respond import may_overlap
@@ -145,30 +145,19 @@ def chunks_of(array: Any) -> tuple[int, ...] | None:
 
 
 def read(images: Any, place: Place, dtype: np.dtype[Any]) -> Array:
-    """Some pixels, in memory; of an array that is there, or mapped from a file, a view.
+    """Some pixels, in memory; of an array that is there a view.
 
     What joins chunks may give them in another order of bytes than it says.
     """
-    found = np.asarray(images[place])
+    found = images[place]
     shape = tuple(own.stop - own.start for own in place)
+    if isinstance(images, np.memmap):
+        found = np.array(found)
+        forget(images)
+    found = np.asarray(found)
     if found.shape != shape or found.dtype.newbyteorder("=") != dtype.newbyteorder("="):
         raise ValueError(f"images: a slice of shape {shape} came as {found.shape} of {found.dtype}; allowed is {dtype}")
-    found = found.astype(dtype, copy=False)
-    if isinstance(images, np.memmap):
-        touch(found)
-    return found
-
-
-def touch(mapped: Array) -> None:
-    """Have the system read the pages of a mapped file, by a look at an element of each."""
-    steps = (slice(None, None, max(1, mmap.PAGESIZE // max(1, abs(step)))) for step in mapped.strides)
-    mapped[tuple(steps)].copy()
-
-
-def done_with(images: Any) -> None:
-    """Let the pages go that pixels were read from."""
-    if isinstance(images, np.memmap):
-        forget(images)
+    return found.astype(dtype, copy=False)
 
 
 def write(out: Any, place: Place, values: Array) -> None:
@@ -230,7 +219,7 @@ class Journal:
 def check_sum(values: Sequence[Array], before: int = 0) -> int:
     """A number that tells values from others."""
     for own in values:
-        before = check_sum_of(np.ascontiguousarray(own), before)
+        before = zlib.crc32(np.ascontiguousarray(own).view(np.uint8).reshape(-1).data, before)
     return before
 
 
