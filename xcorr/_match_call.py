@@ -235,12 +235,10 @@ class Staged(NamedTuple):
         stage(self.level, self.box, self.reached.rows, self.reached.columns, centres, self.factors, self.fill, planes)
         return planes
 
-    def original(self) -> Doubles:
-        """The pixels as they are."""
-        n_images, depth = self.box.shape[:2]
-        planes: Doubles = empty((n_images, depth, *self.reached.shape), DOUBLE)
-        ones, zeros = np.ones(n_images), np.zeros((n_images, depth))
-        stage(self.level, self.box, self.reached.rows, self.reached.columns, zeros, ones, self.fill, planes)
+    def original(self, image: int) -> Doubles:
+        """The pixels of an image as they are, (channels, rows, columns)."""
+        own = self.some(image, image + 1)
+        planes: Doubles = own._replace(factors=np.ones(1)).planes(DOUBLE, False)[0]
         return planes
 
 

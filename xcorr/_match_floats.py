@@ -208,7 +208,7 @@ def window_sums(one: One) -> tuple[Plan, Doubles, Doubles | None]:
 
 def settle(one: One, need: tuple[float, float]) -> None:
     """Spreads that hold: of windows where sums may not do, by themselves; 0 of those that are flat."""
-    call, spread, limit, original = one.call, one.spread, one.call.plan.flat[0], one.pixels.original()[one.image]
+    call, spread, limit, original = one.call, one.spread, one.call.plan.flat[0], one.pixels.original(one.image)
     relative, least = need
     doubtful = spread <= relative * one.squares.sum(axis=0) + least
     if call.templates.shares is None:
@@ -238,7 +238,7 @@ def settle_zeros(one: One) -> None:
 
 def are_zeros(one: One) -> npt.NDArray[np.bool_]:
     """Windows of zeros alone."""
-    pixels = one.pixels.original()[one.image : one.image + 1]
+    pixels = one.pixels.original(one.image)[np.newaxis]
     lows, highs = (one.call.windows(pixels, how, one.area.counts)[0] for how in ("least", "greatest"))
     return np.asarray(((lows == 0) & (highs == 0)).all(axis=0))
 
@@ -285,7 +285,7 @@ def again(one: One, target: Array) -> None:
     doubtful = (one.spread > 0) & (one.spread <= relative * one.squares.sum(axis=0) + least)
     places = np.argwhere(doubtful[one.part.places])
     origin = np.array([of_axis.start for of_axis in one.part.places])
-    original = one.pixels.original()[one.image]
+    original = one.pixels.original(one.image)
     own = templates.spread if one.centred else templates.norm
     for index in range(len(target)):
         found = one_by_one(one, original, places + origin, index)
@@ -302,11 +302,12 @@ def distances(one: One, products: Array, norms: Doubles, target: Array) -> None:
     templates, score = one.call.templates, one.call.plan.scoring.score
     some = norms <= FAINT
     faint = np.argwhere(some & ~are_zeros(one)[one.part.places] if some.any() else some)
-    origin = np.array([of_axis.start for of_axis in one.part.places])
+    places = faint + [of_axis.start for of_axis in one.part.places]
+    original = one.pixels.original(one.image) if len(faint) else one.planes
     for kernel, (exponent, own) in enumerate(zip(templates.exponents.tolist(), templates.norm, strict=True)):
         target[kernel] = distances_of(score, products[kernel], norms, own, one.exponent, exponent)
         if len(faint):
-            found = one_by_one(one, one.pixels.original()[one.image], faint + origin, kernel)
+            found = one_by_one(one, original, places, kernel)
             of_pixels = found[:, 6].astype(np.intp)
             target[(kernel, *faint.T)] = distances_of(score, found[:, 0], found[:, 1], own, of_pixels, exponent)
 

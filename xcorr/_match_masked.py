@@ -89,7 +89,7 @@ def mean_powers(planes: Doubles) -> tuple[float, float]:
 
 def constant_windows(one: Masked) -> npt.NDArray[np.bool_]:
     """Windows of which every channel that counts has one value, or nothing that counts."""
-    found, original = [], one.pixels.original()[one.image]
+    found, original = [], one.pixels.original(one.image)
     for how, beyond in (("least", np.inf), ("greatest", -np.inf)):
         planes = np.where(one.shares > 0, original, beyond)[np.newaxis]
         found.append(one.call.windows(planes, how, one.area.counts)[0][:, one.part.places[0], one.part.places[1]])
@@ -272,7 +272,7 @@ def summed_again(one: Masked, kernel: int, places: Array, sums: Doubles, of_pixe
     results: Doubles = np.empty((len(places), 7))
     origin = np.array([of_axis.start for of_axis in one.part.places])
     corners = np.ascontiguousarray((places + origin) * np.array(plan.settings.stride), np.intp)
-    original = one.pixels.original()[one.image]
+    original = one.pixels.original(one.image)
     shares = np.ascontiguousarray(one.shares, np.float64)
     values, exponents = templates.values, templates.exponents
     if one.centred and templates.original.dtype.kind in "iu" and templates.original.dtype.itemsize == 8:

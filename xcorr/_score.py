@@ -170,6 +170,10 @@ def score_call(call: Call) -> None:
     own = call._replace(workers=1) if shared else call
 
     def score_task(index: int) -> None:
+        with np.errstate(over="ignore", under="ignore"):  # what the type of the scores does not hold is infinite
+            score_templates(index)
+
+    def score_templates(index: int) -> None:
         area, some, part, (rows, columns) = tasks[index]
         known: list[Any] = []
         for kernels in some_kernels(call, effort, part.shape[0] * part.shape[1] * (some.stop - some.start)):
@@ -210,14 +214,6 @@ def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, e
 
     Images of which all is seen are scored by themselves: their bits do not depend on what is seen of others.
     """
-    with np.errstate(over="ignore", under="ignore"):  # what the type of the scores does not hold is infinite
-        score_area_of(call, area, some, part, target, exact, known)
-
-
-def score_area_of(
-    call: Call, area: Area, some: slice, part: Part, target: Array, exact: bool, known: list[Any]
-) -> None:
-    """The same, with NumPy's warnings as they are."""
     box, padded = seen_of(call, area, some)
     seen = None if box is None or padded is None else (box, padded)
     alike = [slice(0, len(target))] if padded is None else runs_alike(padded)
