@@ -23,7 +23,7 @@ from spectral_cases import (
 )
 
 import xcorr
-from xcorr import _dispatch
+from xcorr import _dispatch, _workers
 from xcorr._engine import Engine, lanes_of
 from xcorr._methods import sections
 
@@ -290,3 +290,20 @@ def test_kernels_longer_than_any_section_are_transformed():
             window = images[row : row + side[0], column : column + side[1]]
             assert found[row, column] == (window * kernels).sum()
         assert xcorr.correlate(images[:, : side[1]], kernels).shape == (26, 1)
+
+
+def test_a_second_worker_has_what_spectra_leave_of_the_workspace(monkeypatch):
+    found, run = [], _workers.run
+
+    def noted(call, n_workers):
+        found.append((type(call).__name__, n_workers, call.workspace_bytes))
+        run(call, n_workers)
+
+    monkeypatch.setattr(_workers, "run", noted)
+    rng = random_generator("second worker")
+    image, kernel = (real_numbers(rng, shape, "float32") for shape in ((4000, 4000), (1000, 1000)))
+    responses = [xcorr.correlate(image, kernel, method="fft", workers=workers) for workers in (1, 2)]
+    assert_same_bits(*responses)
+    (_, alone, n_bytes), (_, both, _) = (call for call in found if call[0] == "FourierPairs")
+    assert (alone, both) == (1, 2)
+    assert _workers.WORKSPACE_LIMIT // 2 < 2 * n_bytes < _workers.WORKSPACE_LIMIT
