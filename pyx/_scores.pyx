@@ -5,7 +5,8 @@ from libc.math cimport INFINITY, fabs, frexp, isfinite, ldexp, sqrt
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 from scoring cimport (
-    ADD, END_LANES, GREATEST, LEAST, LINE_DOUBLES, N_LIMITS, SCORES_NAME, Combine, Limits, Passes, Walk, row_pitch
+    ADD, END_LANES, GREATEST, LEAST, LINE_DOUBLES, N_LIMITS, SCORES_NAME, Combine, Distance, Limits, Passes, Walk,
+    row_pitch
 )
 
 import numpy as np
@@ -279,6 +280,36 @@ cdef double exact_score(int64_t product, const double* sums, Py_ssize_t n_channe
         return 0
     value /= sqrt(spread * of_template)
     return max(-1.0, min(1.0, value))
+
+
+def distances_of(level, const double[:, :] products, const double[:, ::1] of_windows, double of_template,
+                 int of_pixels, int of_taps, bint divides, real[:, :] distances):
+    """of_windows + of_template - 2 products, at least 0, or that over the roots of both sums of squares.
+
+    Pixels and taps were divided by powers of two of these exponents. They are added up as they are divided by the
+    larger one, so that only what no float64 holds becomes infinite.
+    """
+    cdef const Passes* passes = passes_of(level)
+    cdef Py_ssize_t y, n_windows = products.shape[1]
+    cdef Py_ssize_t apart = products.strides[1] // <Py_ssize_t> sizeof(double)
+    cdef Py_ssize_t pitch = distances.strides[1] // <Py_ssize_t> sizeof(real)
+    cdef int most = max(of_pixels, of_taps), exponent = 2 * most - (of_pixels + of_taps if divides else 0)
+    cdef Distance distance
+    distance.share, distance.both = ldexp(1, 2 * (of_pixels - most)), ldexp(2, of_pixels + of_taps - 2 * most)
+    distance.own, distance.root = ldexp(of_template, 2 * (of_taps - most)), sqrt(of_template)
+    distance.divides = divides
+    distance.powers[0] = distance.powers[1] = ldexp(1, exponent // 3)
+    distance.powers[2] = ldexp(1, exponent - 2 * (exponent // 3))
+    if n_windows == 0:
+        return
+    with nogil:
+        for y in range(products.shape[0]):
+            if real is float:
+                passes.distance_row_f32(&products[y, 0], apart, &of_windows[y, 0], &distance, n_windows,
+                                        &distances[y, 0], pitch)
+            else:
+                passes.distance_row_f64(&products[y, 0], apart, &of_windows[y, 0], &distance, n_windows,
+                                        &distances[y, 0], pitch)
 
 
 def exact_distances(const int64_t[:, :, :] products, const double[:, ::1] squares, const int64_t[::1] of_templates,

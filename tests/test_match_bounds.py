@@ -185,6 +185,23 @@ def test_windows_that_are_nothing_beside_a_bright_pixel_are_not_flat(layout, mas
     assert np.abs(scores - expected).max() <= 1e-10
 
 
+@for_each(("of_image", "of_template"), drawn(1, [-100, -61, -17, 0, 17, 61, 100], [-100, -61, 0, 17, 60, 100]))
+@for_each("score", ["covariance", "ssd"])
+def test_powers_of_two_in_the_data_change_no_bit(score, of_image, of_template):
+    rng = random_generator("powers", score)
+    image = rng.normal(size=(2, 30, 31)).astype(np.float32)
+    template = image[:1, 4:9, 3:9].copy()
+    if score == "ssd":
+        of_template = of_image
+    scores = xcorr.match(np.ldexp(image, of_image), np.ldexp(template, of_template), score=score, layout="NHW")
+    expected = xcorr.match(image, template, score=score, layout="NHW").astype(np.float64)
+    with np.errstate(over="ignore"):
+        expected = np.ldexp(expected, of_image + of_template).astype(np.float32)
+    if of_image + of_template > -110:  # or they are below the normal numbers
+        assert_same_bits(scores, expected)
+    assert np.isfinite(scores).all() == np.isfinite(expected).all()
+
+
 def test_scores_that_float32_does_not_hold_are_infinite():
     image = np.full((6, 6), 1e20, np.float32)
     assert (xcorr.match(image, np.ones((3, 3), np.float32), score="ssd") == np.inf).all()

@@ -345,7 +345,7 @@ def middles(box: Array, seen: Doubles | None) -> Array:
     return np.where(np.isfinite(found), found, 0)
 
 
-def distances_of(
+def scaled_distances(
     score: str, products: Array, of_windows: Array, of_template: Array, of_pixels: Any, of_taps: Any
 ) -> Doubles:
     """Squared distances, of sums of pixels and taps that are divided by powers of two of these exponents.
@@ -354,12 +354,19 @@ def distances_of(
     """
     most = np.maximum(of_pixels, of_taps)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        windows = np.ldexp(of_windows, 2 * (of_pixels - most))
-        both = np.ldexp(products, of_pixels + of_taps - 2 * most)
-        found = np.maximum(windows + np.ldexp(of_template, 2 * (of_taps - most)) - 2 * both, 0)
+        windows = times_powers(of_windows, 2 * (of_pixels - most))
+        both = times_powers(products, of_pixels + of_taps - 2 * most)
+        found = np.maximum(windows + times_powers(of_template, 2 * (of_taps - most)) - 2 * both, 0)
         if score == "ssd":
-            return np.asarray(np.ldexp(found, 2 * most))
-        return np.asarray(np.ldexp(found / np.sqrt(of_windows) / np.sqrt(of_template), 2 * most - of_pixels - of_taps))
+            return times_powers(found, 2 * most)
+        return times_powers(found / np.sqrt(of_windows) / np.sqrt(of_template), 2 * most - of_pixels - of_taps)
+
+
+def times_powers(values: Array, exponents: Array) -> Doubles:
+    """The values times powers of two of these exponents, at once where float64 holds the powers."""
+    if np.abs(exponents).max(initial=0) <= LARGEST_EXPONENT:
+        return np.asarray(values * np.ldexp(1.0, exponents))
+    return np.asarray(np.ldexp(values, exponents))
 
 
 def seen_of(call: Call, area: Area, some: slice) -> tuple[Doubles | None, Doubles | None]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from xcorr._areas import Area
 from xcorr._engine import go_on
-from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Part, Staged, distances_of, staged
+from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Part, Staged, scaled_distances, staged
 from xcorr._match_errors import (
     SINGLE,
     Brightness,
@@ -28,7 +28,7 @@ from xcorr._matching import CENTRED, DISTANCES
 from xcorr._memory import empty
 from xcorr._methods.asked import Scaling
 from xcorr._plan import Plan
-from xcorr._scores import inverse_roots, n_beyond, scores_one_by_one, spreads_of
+from xcorr._scores import distances_of, inverse_roots, n_beyond, scores_one_by_one, spreads_of
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -56,8 +56,8 @@ def score_floats(call: Call, area: Area, some: slice, part: Part, target: Array,
     What is `known` of the area goes for templates that are looked for next, too.
     """
     products = target
-    if target.dtype != np.float64 and call.plan.scoring.score in DISTANCES:
-        products = np.empty(target.shape)
+    if target.dtype != DOUBLE and call.plan.scoring.score in DISTANCES:
+        products = empty(target.shape, DOUBLE)
     if not known:
         known.extend(looked_at(call, area, some, part, products))
     for first, end, found in known:
@@ -84,7 +84,8 @@ def looked_at(call: Call, area: Area, some: slice, part: Part, products: Array) 
     for first, end, kind in runs(kinds):
         if kind:
             of_type = planes[first:end] if kind == SINGLE.char else pixels.some(first, end).planes(DOUBLE)
-            found.append((first, end, Single(of_type, roots[first:end])))
+            exponents = [pixels.exponent(image) for image in range(first, end)]
+            found.append((first, end, Single(of_type, roots[first:end], exponents)))
         elif area.counts[0] * area.counts[1] > QUARTERED:
             found.append((first, end, [[] for _ in area.quarters()]))
         else:
@@ -146,7 +147,8 @@ def measured(call: Call, area: Area, part: Part, pixels: Staged, products: Array
     if call.templates.shares is None:
         squares = call.windows(doubles, "squares", area.counts)
         sums = call.windows(doubles, "sum", area.counts) if centred else sums
-    spread: Doubles = empty((len(doubles), *area.counts), DOUBLE)
+    apart = call.templates.shares is not None or call.plan.scoring.score not in DISTANCES
+    spread: Any = empty((len(doubles), *area.counts), DOUBLE) if apart else [np.empty(0)] * len(doubles)
     ones, kinds, holds_all = [], [], windows_hold_all(call)
     for image, planes in enumerate(doubles):
         brightness = Brightness(call, planes, squares[image] if holds_all else None)
@@ -175,6 +177,10 @@ def spread_out(one: One, sums: Doubles | None, products: Array) -> tuple[One, li
     """Spreads of windows that hold, 0 of flat ones; and how many sums, and products of either type, were in doubt."""
     call, templates = one.call, one.call.templates
     n_taps = float(templates.counts[0, 0].sum())
+    if templates.shares is None and call.plan.scoring.score in DISTANCES:
+        one = one._replace(spread=one.squares[0] if len(one.squares) == 1 else one.squares.sum(axis=0))
+        settle_zeros(one)
+        return one, [0, 0, 0]
     if templates.shares is None:
         needs = [needed_of_sums(one), *needed_of_products(one, products)]
         n_below = spreads_of(call.level, sums, one.squares, n_taps, needs, one.spread)
@@ -300,16 +306,19 @@ def again(one: One, target: Array) -> None:
 def distances(one: One, products: Array, norms: Doubles, target: Array) -> None:
     """The distances; those of windows whose squares are too small beside the area's brightest, each by itself."""
     templates, score = one.call.templates, one.call.plan.scoring.score
-    some = norms <= FAINT
-    faint = np.argwhere(some & ~are_zeros(one)[one.part.places] if some.any() else some)
+    known = list(zip(templates.exponents.tolist(), templates.norm.tolist(), strict=True))
+    for kernel, (exponent, own) in enumerate(known):
+        own_target, divides = target[kernel], score == "nssd"
+        distances_of(one.call.level, products[kernel], norms, own, one.exponent, exponent, divides, own_target)
+    if norms.min() > FAINT:
+        return
+    faint = np.argwhere((norms <= FAINT) & ~are_zeros(one)[one.part.places])
     places = faint + [of_axis.start for of_axis in one.part.places]
     original = one.pixels.original(one.image) if len(faint) else one.planes
-    for kernel, (exponent, own) in enumerate(zip(templates.exponents.tolist(), templates.norm, strict=True)):
-        target[kernel] = distances_of(score, products[kernel], norms, own, one.exponent, exponent)
-        if len(faint):
-            found = one_by_one(one, original, places, kernel)
-            of_pixels = found[:, 6].astype(np.intp)
-            target[(kernel, *faint.T)] = distances_of(score, found[:, 0], found[:, 1], own, of_pixels, exponent)
+    for kernel, (exponent, own) in enumerate(known):
+        found = one_by_one(one, original, places, kernel)
+        of_pixels = found[:, 6].astype(np.intp)
+        target[(kernel, *faint.T)] = scaled_distances(score, found[:, 0], found[:, 1], own, of_pixels, exponent)
 
 
 def mark(one: One, target: Array) -> None:

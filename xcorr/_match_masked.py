@@ -13,7 +13,7 @@ import numpy.typing as npt
 from xcorr._areas import Area
 from xcorr._engine import go_on
 from xcorr._masks import is_binary
-from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Part, Staged, distances_of, staged
+from xcorr._match_call import DOUBLE, ONE_BY_ONE, Call, Part, Staged, scaled_distances, staged, times_powers
 from xcorr._match_unknown import Operand, mark_unknown
 from xcorr._matching import CENTRED
 from xcorr._scores import masked_sums, scores_one_by_one
@@ -238,8 +238,8 @@ def value_of(score: str, sums: Doubles, share: Doubles, of_pixels: Array, of_tap
     if score in ("zncc", "ncc"):
         return np.asarray(np.clip(products / np.sqrt(of_window * of_template), -1, 1))
     if score in ("correlation", "covariance"):
-        return np.asarray(np.ldexp(products, of_pixels + of_taps) * share + 0.0)
-    distances = distances_of(score, products, of_window, of_template, of_pixels, of_taps)
+        return np.asarray(times_powers(products, of_pixels + of_taps) * share + 0.0)
+    distances = scaled_distances(score, products, of_window, of_template, of_pixels, of_taps)
     return distances * share if score == "ssd" else distances
 
 

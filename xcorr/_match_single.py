@@ -39,16 +39,21 @@ LARGEST = 2.0**90
 """The sum of squares of an area from which on its pixels may be no numbers of float32, or not be finite."""
 
 
+MOST_EXPONENT = 60
+"""Of the powers of two that float32 multiplies a covariance by at once: one of each, image and template."""
+
+
 class Single(NamedTuple):
     """An area of some images: their pixels in the type of the products, and the inverse roots of windows' spreads."""
 
     planes: Array
-    roots: Array  # (images, rows, columns)
+    roots: Array  # (images, rows, columns); of a covariance what pixels were divided by, within MOST_EXPONENT
+    exponents: list[int]  # of the powers of two that pixels were divided by
 
 
 def may_be_single(call: Call, dtype: np.dtype[Any]) -> bool:
     """Whether windows may be measured so for products of this type, from what is known of a call alone."""
-    return dtype == SINGLE and call.plan.scoring.score in ("zncc", "ncc") and windows_hold_all(call)
+    return dtype == SINGLE and call.plan.scoring.score in ("zncc", "ncc", "covariance") and windows_hold_all(call)
 
 
 def measured_at_once(
@@ -65,6 +70,8 @@ def measured_at_once(
         types = (SINGLE, DOUBLE) if pixels.bad is None or not pixels.bad[image].any() else ()
         holding = (dtype.char for dtype in types if does_hold(one, roots[image], target[:1], dtype))
         kinds.append(next(holding, ""))
+        if call.plan.scoring.score == "covariance":
+            roots[image] = np.ldexp(1.0, np.clip(pixels.exponent(image), -MOST_EXPONENT, MOST_EXPONENT))
     return planes, roots, kinds
 
 
@@ -91,11 +98,18 @@ def score_single(call: Call, part: Part, single: Single, target: Array) -> None:
     templates, scoring = call.templates, call.plan.scoring
     centred = scoring.score in CENTRED
     own = templates.spread if centred else templates.norm
-    factors = np.divide(1, np.sqrt(own), out=np.zeros(len(own)), where=own > 0)
     roots = single.roots[:, part.places[0], part.places[1]]
-    scaling = Scaling(call.level, roots, factors, 1.0)
+    divides = scoring.score != "covariance"
+    if divides:
+        factors = np.divide(1, np.sqrt(own), out=np.zeros(len(own)), where=own > 0)
+        scaling = Scaling(call.level, roots, factors, 1.0)
+    else:
+        factors = np.ldexp(1.0, np.clip(templates.own_exponents, -MOST_EXPONENT, MOST_EXPONENT))
+        scaling = Scaling(call.level, roots, factors)
     name = "centred taps" if centred else "taps"
     call.products(single.planes, name, multiplied(call), target, part, scaling=scaling)
+    if not divides:
+        beyond_float32(single.exponents, templates.own_exponents, target)
     flat = templates.flat if centred else templates.norm == 0
     if flat.any():
         target[:, flat] = scoring.undefined
@@ -105,6 +119,15 @@ def score_single(call: Call, part: Part, single: Single, target: Array) -> None:
             pixels = Operand(planes, np.zeros(planes.shape, np.uint8), np.ones(planes.shape, np.bool_))
             taps = Operand(templates.values[index], templates.bad_taps[index], templates.counts[index] > 0)
             mark_unknown(call, part, pixels, taps, scores[index])
+
+
+def beyond_float32(of_images: list[int], of_templates: Array, target: Array) -> None:
+    """Covariances times the powers of two that are left where an exponent is not within MOST_EXPONENT."""
+    exponents = np.add.outer(of_images, of_templates)
+    at_once = np.add.outer(*(np.clip(one, -MOST_EXPONENT, MOST_EXPONENT) for one in (of_images, of_templates)))
+    for image, kernel in np.argwhere(exponents != at_once):
+        scores = target[image, kernel]
+        np.ldexp(scores, exponents[image, kernel] - at_once[image, kernel], out=scores)
 
 
 def multiplied(call: Call) -> Doubles:

@@ -224,7 +224,8 @@ def score_area(call: Call, area: Area, some: slice, part: Part, target: Array, e
         return
     raw = call.plan.scoring.score in ("correlation", "ssd") and not call.plan.exact
     masked = call.templates.shares is not None
-    one_mask = masked and seen is None and call.templates.whole.shared and not raw
+    one_mask = masked and seen is None and call.templates.whole.shared
+    one_mask = one_mask and (not raw or (call.plan.scoring.score == "ssd" and not exact))
     if one_mask and exact and call.templates.whole.binary:
         score_integers(call, area, some, part, target, known)
     elif one_mask and not sums_are_exact(call):

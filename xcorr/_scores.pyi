@@ -66,6 +66,16 @@ def exact_scores(
     divides: bool,
     scores: Doubles,
 ) -> None: ...
+def distances_of(
+    level: Any,
+    products: Doubles,
+    of_windows: Doubles,
+    of_template: float,
+    of_pixels: int,
+    of_taps: int,
+    divides: bool,
+    distances: Array,
+) -> None: ...
 def exact_distances(products: Array, squares: Doubles, of_templates: Array, distances: Array) -> None: ...
 def masked_sums(
     seen: Array, pixels: Array, squares: Array, taps: Array, tap_squares: Array, products: Array, result: Doubles

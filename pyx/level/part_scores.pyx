@@ -14,6 +14,7 @@ cdef public void xcorr_fill_scores(Passes* passes) noexcept nogil:
     passes.inverse_roots_f32, passes.inverse_roots_f64 = inverse_roots_f32, inverse_roots_f64
     passes.scale_row_f32, passes.scale_row_f64 = scale_row_f32, scale_row_f64
     passes.scale_kernels_f32, passes.scale_kernels_f64 = scale_kernels_f32, scale_kernels_f64
+    passes.distance_row_f32, passes.distance_row_f64 = distance_row_f32, distance_row_f64
     passes.exact_row = exact_row
     passes.ends_of_row = ends_of_row
     passes.slide_columns, passes.row_sums = slide_columns, row_sums

@@ -6,7 +6,7 @@
 
 from libc.math cimport fabs, sqrt, sqrtf
 from libc.string cimport memcpy
-from scoring cimport ADD, END_LANES, LEAST, N_LIMITS, Combine, Limits, Walk, row_pitch
+from scoring cimport ADD, END_LANES, LEAST, N_LIMITS, Combine, Distance, Limits, Walk, row_pitch
 
 ctypedef fused real:
     float
@@ -288,6 +288,45 @@ cdef void scale_kernels_f64(void* scores, Py_ssize_t pitch, const void* roots, c
         for kernel in range(n_kernels):
             to[kernel] = within(to[kernel] * (root * factors[kernel]) + 0.0, most)
         to += pitch
+
+
+cdef inline double distance_of(double product, double squares, const Distance* of) noexcept nogil:
+    cdef double found = squares * of.share + of.own - of.both * product
+    return 0 if found < 0 else found
+
+
+cdef inline double times_powers(double value, const Distance* of) noexcept nogil:
+    return value * of.powers[0] * of.powers[1] * of.powers[2]
+
+
+cdef inline void distance_row(const double* products, Py_ssize_t apart, const double* squares, const Distance* distance,
+                              Py_ssize_t n_windows, real* distances, Py_ssize_t pitch) noexcept nogil:
+    cdef Distance of = distance[0]
+    cdef Py_ssize_t x
+    cdef double found
+    if of.divides:
+        for x in range(n_windows):
+            found = distance_of(products[x * apart], squares[x], &of) / (sqrt(squares[x]) * of.root)
+            distances[x * pitch] = <real> times_powers(found, &of)
+    else:
+        for x in range(n_windows):
+            distances[x * pitch] = <real> times_powers(distance_of(products[x * apart], squares[x], &of), &of)
+
+
+cdef void distance_row_f32(const double* products, Py_ssize_t apart, const double* squares, const Distance* distance,
+                           Py_ssize_t n_windows, void* distances, Py_ssize_t pitch) noexcept nogil:
+    if apart == 1 and pitch == 1:
+        distance_row(products, 1, squares, distance, n_windows, <float*> distances, 1)
+    else:
+        distance_row(products, apart, squares, distance, n_windows, <float*> distances, pitch)
+
+
+cdef void distance_row_f64(const double* products, Py_ssize_t apart, const double* squares, const Distance* distance,
+                           Py_ssize_t n_windows, void* distances, Py_ssize_t pitch) noexcept nogil:
+    if apart == 1 and pitch == 1:
+        distance_row(products, 1, squares, distance, n_windows, <double*> distances, 1)
+    else:
+        distance_row(products, apart, squares, distance, n_windows, <double*> distances, pitch)
 
 
 cdef Py_ssize_t exact_row(double* values, const double* sums, Py_ssize_t n_channels, Py_ssize_t channel_pitch,

@@ -54,6 +54,20 @@ ctypedef void (*ScaleRow)(void* scores, Py_ssize_t pitch, const void* roots, dou
 ctypedef void (*ScaleKernels)(void* scores, Py_ssize_t pitch, const void* roots, const double* factors, double most,
                               Py_ssize_t n_windows, Py_ssize_t n_kernels) noexcept nogil
 
+# A squared distance is own + share * squares - both * product, at least 0, times three powers of two; or over the root
+# of the squares, and `root`, before.
+cdef struct Distance:
+    double own
+    double share
+    double both
+    double root
+    double[3] powers
+    bint divides
+
+# Of rows of products and distances whose neighbours are so many elements apart.
+ctypedef void (*DistanceRow)(const double* products, Py_ssize_t apart, const double* squares, const Distance* distance,
+                             Py_ssize_t n_windows, void* distances, Py_ssize_t pitch) noexcept nogil
+
 # values = n_taps * values - the sum over channels of template_sums * sums, and scores = values * roots * factor, of
 # whole numbers that float64 holds; how many scores are as good as 1 or -1.
 ctypedef Py_ssize_t (*ExactRow)(double* values, const double* sums, Py_ssize_t n_channels, Py_ssize_t channel_pitch,
@@ -109,6 +123,8 @@ cdef struct Passes:
     ScaleRow scale_row_f64
     ScaleKernels scale_kernels_f32
     ScaleKernels scale_kernels_f64
+    DistanceRow distance_row_f32
+    DistanceRow distance_row_f64
     ExactRow exact_row
 
 cdef extern from *:
