@@ -16,11 +16,13 @@
 # 1 worker, benchmarks/bench.py --only fhd_3 fhd_5 fhd_11.
 #
 # With 16 registers taps are added one after the other: of four at once compilers kept some sums on the stack. 480x640
-# with 5x5 from 0.30 to 0.26 ms, with 7x7 from 0.56 to 0.53. 2026-11-27, AMD EPYC (Zen 3), level v3, 1 worker.
+# with 5x5 from 0.30 to 0.26 ms, with 7x7 from 0.56 to 0.53. 2026-11-27, AMD EPYC (Zen 3), level v3, 1 worker. There
+# one kernel goes by pairs of rows (pairs_of_rows.pxi) or, of 5x5, down all rows (columns_of_tiles.pxi); tiles have what
+# is left.
 
 from microkernels cimport Rows, Sum, real
-from simd cimport REGISTERS, SHIFTS, TILE_ACCUMULATORS, TILE_VECTORS, a_zero, opaque, prefetch
-from vectors cimport broadcast, close_block, n_lanes, shifted, store_lanes, times, total_of, vector
+from simd cimport REGISTERS, SHIFTS, TILE_ACCUMULATORS, TILE_VECTORS, a_zero, opaque, prefetch, prefetch_to_write
+from vectors cimport broadcast, close_block, in_register, n_lanes, shifted, store_lanes, times, total_of, vector
 
 
 cdef enum:
@@ -285,18 +287,29 @@ cdef inline void tiled_over_columns(const Sum* sum, const Rows* rows, const real
 
 
 include "columns_of_tiles.pxi"
+include "pairs_of_rows.pxi"
 
 
 cdef inline void sized_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                     const real* bias, real* response, Py_ssize_t size, vector like) noexcept nogil:
     """Tiles of as many rows and kernels as there are, where rows share pixels."""
-    cdef Py_ssize_t n_rows = 1
+    cdef Py_ssize_t n_rows = 1, paired
+    cdef bint one_block = REGISTERS == 32 and size == 3
+    cdef Rows others
+    if rolls(sum, rows, size, like):
+        rolled_over_columns(sum, rows, image, panel, bias, response, like)
+        return
+    paired = n_paired(sum, rows, size, like)
+    if paired > 0:
+        paired_over_columns(sum, rows, image, panel, bias, response, paired, size, like)
+        if paired == rows.n_columns:
+            return
+        others = rows[0]
+        others.n_columns -= paired
+        rows, image, response = &others, image + paired, response + paired
     if rows.window_row_pitch == sum.kernel_row_pitch:
         n_rows = min(rows.n_rows, sum.kernel_height + 1)
-    cdef bint one_block = REGISTERS == 32 and size == 3
-    if rolls(sum, rows, size, like):
-        rolled_over_columns(sum, rows, image, panel, bias, response, size, like)
-    elif rows.width == 1 and n_rows >= 4:
+    if rows.width == 1 and n_rows >= 4:
         tiled_over_columns(sum, rows, image, panel, bias, response, size, 4, 1, like)
     elif rows.width == 1:
         tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 1, like)
