@@ -145,14 +145,21 @@ cdef class PlaneTransforms:
                                                other + (index if n_b > 1 else 0) * size, target + index * size,
                                                n_points, add)
 
-    def phases(self, cnp.ndarray spectra, cnp.ndarray counts):
-        """Turns spectra into their phases, the mean and faint ones 0; how many frequencies are left of each."""
+    cdef inline double roundoff(self) noexcept nogil:
+        """Of the numbers of a spectrum."""
+        return 2.0**-24 if self.routines.item_bytes == 4 else 2.0**-53
+
+    def phases(self, cnp.ndarray spectra, cnp.ndarray counts, double share, bint keeps_mean):
+        """Turns spectra into their phases; `counts` says how many frequencies are left of each.
+
+        What is below a share of the largest magnitude is 0, and the mean unless it is kept.
+        """
         cdef Py_ssize_t index
         cdef char* place = cnp.PyArray_BYTES(spectra)
         cdef double* found = doubles_of(counts)
         with nogil:
             for index in range(spectra.shape[0]):
-                found[index] = self.routines.plane_phases(&self.plan, place)
+                found[index] = self.routines.plane_phases(&self.plan, place, share, keeps_mean)
                 place += self.spectrum_bytes()
 
     def room(self, bint is_shared):
@@ -204,7 +211,7 @@ cdef class PlaneTransforms:
                                      memory + size, circle.points)
                 self.routines.multiply_spectra(memory, memory + size, product, self.n_groups * width, False)
                 if by_phase:
-                    by[index] = self.routines.plane_phases(&self.plan, product)
+                    by[index] = self.routines.plane_phases(&self.plan, product, self.roundoff(), False)
                 else:
                     drop_mean(product, self.routines.lanes, self.routines.item_bytes)
                 self.scores_of(product, 1 / by[index] if by[index] > 0 else 0, scores, &circle)

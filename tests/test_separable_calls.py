@@ -49,6 +49,28 @@ def test_peaks_are_those_of_the_responses(case):
         np.testing.assert_array_equal(found, peaks(response, layout="NHWC"))
 
 
+@for_each(("dtype", "n_workers"), [("f4", 1), ("f4", 2), ("f8", 2)])
+@for_each("method", ["auto", "separable"])
+def test_calls_that_are_repeated_are_of_the_kernel_that_they_are_given(method, dtype, n_workers):
+    rng = random_generator("repeated", dtype)
+    image = real_numbers(rng, (500, 600), dtype)
+    one, other = (np.outer(*real_numbers(rng, (2, 9), dtype)) for _ in range(2))
+    none = real_numbers(rng, (9, 9), dtype)
+    prepared = [xcorr.Correlator(kernel, method=method) for kernel in (one, other)]
+    expected = [np.asarray(correlator(image)) for correlator in prepared]
+    xcorr.clear_caches()
+    for _ in range(3):
+        for kernel, correlator, own in zip((one, other), prepared, expected, strict=True):
+            for _ in range(3):
+                assert_same_bits(xcorr.correlate(image, kernel, method=method, workers=n_workers), own)
+                assert_same_bits(correlator(image, workers=n_workers), own)
+        if method == "auto":
+            assert_same_bits(xcorr.correlate(image, none), xcorr.correlate(image, none, method="direct"))
+    image[250, 300] = np.inf
+    assert_same_bits(prepared[0](image), xcorr.correlate(image.copy(), one, method=method))
+    assert np.isfinite(prepared[0](image)).sum() == 492 * 592 - 81
+
+
 @for_each("name", SHAPES)
 def test_pairs_have_the_bits_of_their_own_calls(name):
     layout, images_shape, kernels_shape, keywords = SHAPES[name]

@@ -480,8 +480,9 @@ def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any])
     bank, small, before = bank_for(plan, kernel_array, bias)
 
     def remember(repeat: Repeat) -> None:
-        packs = takes_taps_as_they_are(plan, kernel_array) and bank.kept_faint is None
-        if not can_be_told(images, kernels, keywords):
+        by_factors = plan.most_rank > 0 or plan.method == "separable"  # perhaps, as other kernels may be
+        packs = takes_taps_as_they_are(plan, kernel_array) and bank.kept_faint is None and not by_factors
+        if not can_be_told(images, kernels, keywords) or (repeat.reads_kernels and by_factors):
             return
         changes = isinstance(keywords.get("bias"), np.ndarray)
         if repeat.reads_kernels:

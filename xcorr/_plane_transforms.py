@@ -97,10 +97,15 @@ class Planes:
         """Sets the frequency 0 of each spectrum to 0."""
         spectra[:, 0, 0, :, 0] = 0
 
-    def phases(self, spectra: Array) -> Doubles:
-        """Turns spectra into their phases, the mean and what is faint 0; the number of those that are not."""
+    def phases(self, spectra: Array, share: float | None = None, keeps_mean: bool = False) -> Doubles:
+        """Turns spectra into their phases; the number of those that are not 0.
+
+        What is below a share of the largest magnitude is 0, without one below the unit roundoff, and the mean unless it
+        is kept.
+        """
         counts = np.empty(len(spectra))
-        self.own.phases(spectra, counts)
+        share = float(np.finfo(self.dtype).eps) / 2 if share is None else share
+        self.own.phases(spectra, counts, share, keeps_mean)
         return counts
 
     def backward(self, spectra: Array, places: Sequence[Any], scales: Doubles, n_workers: int) -> Array:

@@ -97,7 +97,11 @@ def repeat_of(job: Job, done: Done, result: Array) -> Repeat | None:
         _workers.run(repeated, min(n_workers, repeated.n_tasks))
         return True
 
-    call = done.call if n_workers == 1 else job.lay_out(done.engine, result, limits=done.limits)
+    call = done.call
+    if n_workers > 1 and done.packed is not None:
+        call = job.call(done.engine, result, done.packed, limits=done.limits)
+    elif n_workers > 1:
+        call = job.lay_out(done.engine, result, limits=done.limits)
     told = job.most_magnitude, job.may_refuse, looks, None if job.is_small else share
     repeat = Repeat(call, images, result, *told, looks_at_taps=_dispatch.subnormals_are_slow())
     return repeat if job.is_small or repeat.is_worth else None
@@ -140,7 +144,7 @@ def run(
         return np.empty(shape, plan.types.response) if out is None else out
     job = Job(plan, images, bank, fill, workers)
     result = respond(job, shape, target)
-    done = job.call_done if bank.is_kept or not plan.most_rank else None  # by taps, whatever kernels come next
+    done = job.call_done
     if remember is not None and done is not None and job.is_short and (target is None or result is target):
         repeat = repeat_of(job, done, result)
         if repeat is not None:

@@ -154,15 +154,16 @@ class Lines:
         """Sets the frequency 0 of each spectrum to 0."""
         spectra.reshape(len(spectra), -1)[:, 0] = 0
 
-    def phases(self, spectra: Array) -> Doubles:
-        """Turns spectra into their phases, the mean and what is faint 0; the number of those that are not."""
-        self.drop_means(spectra)
+    def phases(self, spectra: Array, share: float | None = None, keeps_mean: bool = False) -> Doubles:
+        """Turns spectra into their phases, as `Planes.phases` does; the number of those that are not 0."""
+        if not keeps_mean:
+            self.drop_means(spectra)
         real, imaginary = spectra.real, spectra.imag
         powers = real * real
         powers += imaginary * imaginary
         axes = tuple(range(1, powers.ndim))
-        unit = powers.dtype.type(np.finfo(powers.dtype).eps / 2)
-        kept = powers >= powers.max(axis=axes, keepdims=True) * (unit * unit)
+        least = powers.dtype.type(np.finfo(powers.dtype).eps / 2 if share is None else share)
+        kept = powers >= powers.max(axis=axes, keepdims=True) * (least * least)
         kept &= powers > 0
         np.sqrt(powers, out=powers)
         np.divide(1, powers, out=powers, where=kept)

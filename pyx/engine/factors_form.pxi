@@ -22,6 +22,7 @@ cdef int correlate_by_factors(Loops* loops, Py_ssize_t group, const Panel* panel
     cdef const char* bias = loops.bias + kernel * size
     cdef char* responses = part.responses + panel.first * loops.rows.kernel_pitch * size
     cdef Py_ssize_t at_once = max(height, SIGNAL_MULTIPLY_ADDS // (part.n_columns * of_factors)), n_rows
+    cdef bint is_finite = True
     cdef int status
     cdef Rows rows = loops.rows
     rows.n_kernels, rows.width, rows.n_columns = 1, 1, part.n_columns
@@ -31,7 +32,7 @@ cdef int correlate_by_factors(Loops* loops, Py_ssize_t group, const Panel* panel
         n_rows, y = ceiling(part.n_rows - row, loops.sharing_rows), 0
         while y < n_rows:
             rows.n_rows = min(at_once, n_rows - y)
-            loops.routines.by_factors(
+            is_finite &= loops.routines.by_factors(
                 &loops.sum, &rows, &loops.factors,
                 part.windows + (row * loops.rows.window_row_pitch + y * rows.window_row_pitch) * size, packed, bias,
                 responses + (row * loops.rows.row_pitch + y * rows.row_pitch) * size)
@@ -40,6 +41,8 @@ cdef int correlate_by_factors(Loops* loops, Py_ssize_t group, const Panel* panel
             status = looked_for_signals(loops, counted, watch_signals)
             if status != DONE:
                 return status
+    if is_finite:
+        return DONE
     for row in range(part.n_rows):
         if not loops.routines.all_finite(responses + row * loops.rows.row_pitch * size, part.n_columns):
             status = redo_row(loops, part.windows + row * loops.rows.window_row_pitch * size,

@@ -110,8 +110,9 @@ cdef struct Factors:
     Py_ssize_t rank                  # times the kernel's height at most MOST_OF_COLUMNS; 0: kernels are taps
     Py_ssize_t row_block, column_block  # taps in a block
 
-# As over columns, for a panel of one kernel. Rows of windows are a whole number of kernel rows apart.
-ctypedef void (*CorrelateByFactors)(const Sum*, const Rows*, const Factors*, const void* image, const void* factors,
+# As over columns, for a panel of one kernel. Rows of windows are a whole number of kernel rows apart. Whether all
+# responses are finite.
+ctypedef bint (*CorrelateByFactors)(const Sum*, const Rows*, const Factors*, const void* image, const void* factors,
                                     const void* bias, void* response) noexcept nogil
 
 # Pixels where they lie, of windows that may reach into the padding.

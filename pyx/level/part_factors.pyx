@@ -6,16 +6,16 @@ from simd cimport f32v_broadcast, f64v_broadcast
 include "by_factors.pxi"
 
 
-cdef void by_factors_f32(const Sum* sum, const Rows* rows, const Factors* factors, const void* image,
+cdef bint by_factors_f32(const Sum* sum, const Rows* rows, const Factors* factors, const void* image,
                          const void* taps, const void* bias, void* response) noexcept nogil:
-    rows_by_factors(sum, rows, factors, <const float*> image, <const float*> taps, <const float*> bias,
-                    <float*> response, f32v_broadcast(0))
+    return rows_by_factors(sum, rows, factors, <const float*> image, <const float*> taps, <const float*> bias,
+                           <float*> response, f32v_broadcast(0))
 
 
-cdef void by_factors_f64(const Sum* sum, const Rows* rows, const Factors* factors, const void* image,
+cdef bint by_factors_f64(const Sum* sum, const Rows* rows, const Factors* factors, const void* image,
                          const void* taps, const void* bias, void* response) noexcept nogil:
-    rows_by_factors(sum, rows, factors, <const double*> image, <const double*> taps, <const double*> bias,
-                    <double*> response, f64v_broadcast(0))
+    return rows_by_factors(sum, rows, factors, <const double*> image, <const double*> taps, <const double*> bias,
+                           <double*> response, f64v_broadcast(0))
 
 
 cdef public void xcorr_fill_factors(Routines* table) noexcept nogil:

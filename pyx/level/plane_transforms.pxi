@@ -240,17 +240,18 @@ cdef inline real root(real square) noexcept nogil:
         return sqrt(square)
 
 
-cdef inline double plane_phases(const PlaneTransform* transform, real* spectrum, vector like) noexcept nogil:
+cdef inline double plane_phases(const PlaneTransform* transform, real* spectrum, real share, bint keeps_mean,
+                                vector like) noexcept nogil:
     cdef Py_ssize_t lanes = n_lanes(like), line = 2 * n_lanes(like) * transform.across.n_points
     cdef Py_ssize_t group, place, lane, row
     cdef real[16] most, counts
     cdef real power, least, factor
-    cdef real unit = <real> (2.0**-24 if real is float else 2.0**-53)
     cdef double count = 0
     cdef real* point
     for lane in range(lanes):
         most[lane] = 0
-    spectrum[0] = spectrum[lanes] = 0
+    if not keeps_mean:
+        spectrum[0] = spectrum[lanes] = 0
     for place in range(transform.groups * transform.across.n_points):
         point = spectrum + 2 * place * lanes
         for lane in range(lanes):
@@ -259,7 +260,7 @@ cdef inline double plane_phases(const PlaneTransform* transform, real* spectrum,
     least = most[0]
     for lane in range(1, lanes):
         least = max(least, most[lane])
-    least = least * (unit * unit)
+    least = least * (share * share)
     if least == 0:
         least = <real> (2.0**-149 if real is float else 2.0**-1074)
     for group in range(transform.groups):
@@ -325,9 +326,11 @@ cdef void multiply_spectra_f64(const void* a, const void* b, void* product, Py_s
     multiply_spectra(<const double*> a, <const double*> b, <double*> product, n_points, add, f64v_broadcast(0))
 
 
-cdef double plane_phases_f32(const PlaneTransform* transform, void* spectrum) noexcept nogil:
-    return plane_phases(transform, <float*> spectrum, f32v_broadcast(0))
+cdef double plane_phases_f32(const PlaneTransform* transform, void* spectrum, double share,
+                             bint keeps_mean) noexcept nogil:
+    return plane_phases(transform, <float*> spectrum, <float> share, keeps_mean, f32v_broadcast(0))
 
 
-cdef double plane_phases_f64(const PlaneTransform* transform, void* spectrum) noexcept nogil:
-    return plane_phases(transform, <double*> spectrum, f64v_broadcast(0))
+cdef double plane_phases_f64(const PlaneTransform* transform, void* spectrum, double share,
+                             bint keeps_mean) noexcept nogil:
+    return plane_phases(transform, <double*> spectrum, <double> share, keeps_mean, f64v_broadcast(0))

@@ -109,9 +109,9 @@ ctypedef void (*PlaneBack)(const PlaneTransform*, const void* spectrum, const Ke
 ctypedef void (*MultiplySpectra)(const void* a, const void* b, void* product, Py_ssize_t n_points,
                                  bint add) noexcept nogil
 
-# A spectrum over its magnitudes, the mean and what is below the unit roundoff times the largest of them 0; how many
-# frequencies are left.
-ctypedef double (*PlanePhases)(const PlaneTransform*, void* spectrum) noexcept nogil
+# A spectrum over its magnitudes, what is below a share of the largest of them 0, and the mean unless it is kept; how
+# many frequencies are left.
+ctypedef double (*PlanePhases)(const PlaneTransform*, void* spectrum, double share, bint keeps_mean) noexcept nogil
 
 # The transforms of pairs of small windows, the lanes over pairs. A spectrum has half of the columns of frequencies and
 # one, in order, and of each the rows in the order that the passes leave: vectors of real and of imaginary parts.

@@ -65,11 +65,15 @@ class Part(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A call by the direct method, its engine and limits; one of several workers has let go of its arrays."""
+    """A call by taps or by factors, its engine and limits; one of several workers has let go of its arrays.
+
+    `packed` are its panels and biases, where these are not the bank's own.
+    """
 
     call: Any
     engine: Engine
     limits: Limits | None
+    packed: tuple[Array, Array] | None = None
 
 
 class Plan(Protocol):

@@ -17,7 +17,7 @@ from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, Types, largest_magnitude
 from xcorr._engine import LONGEST_COLUMNS, Engine
 from xcorr._factors import MOST_RANK, Factors, factors_of
 from xcorr._methods import direct
-from xcorr._methods.asked import Array, Job, Limits, Part, Plan
+from xcorr._methods.asked import Array, Done, Job, Limits, Part, Plan
 from xcorr._reach import largest_of
 
 Found = Any
@@ -210,6 +210,8 @@ def run_part(job: Job, result: Any, summed: str, limits: Limits | None, found: F
     job.beside, job.packed_as = plan.table_bytes + packed[0].nbytes, key
     call = job.call(engine, result, packed, part=part, limits=limits)
     job.share_out(call)
+    if part is None and limits is None and not plan.types.exact and plan.types.stored == plan.types.response:
+        job.call_done = Done(call, engine, None, packed)
     return not call.overflowed
 
 
@@ -304,13 +306,14 @@ def run_integers(job: Any, result: Any, bound: int, limits: Limits | None) -> bo
 def run_chosen(job: Any, result: Array, limits: Limits | None, chosen: Found, run_others: Callable[..., bool]) -> bool:
     """All responses: of kernels with factors by these, of the others as `run_others` does them; as `run`."""
     summed, done = job.plan.types.summed, np.vectorize(lambda factors: factors is not None, otypes=[bool])(chosen)
-    fits = True
-    if not done.all():
+    fits, all_done = True, bool(done.all())
+    if not all_done:
         others = copy(job)
         others.bank, others.left_out = job.bank.without(done), done
         fits = run_others(others, result, limits)
         job.has_faint_pixels = others.has_faint_pixels
     if not job.has_faint_pixels:
         fits &= run_kernels(job, result, summed, limits, chosen)
-    job.call_done = None
+    if not all_done:
+        job.call_done = None
     return fits

@@ -1,10 +1,12 @@
 """OpenCV's phase correlation: the whitened correlation of two images, a centroid about its peak."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
-from scipy.fft import irfft2, next_fast_len, rfft2
+from scipy.fft import next_fast_len
 
+from xcorr._plane_transforms import transforms_of
 from xcorr._typing import Array
 from xcorr._workers import get_workers
 from xcorr.compat._cv2_arrays import error, read_plane
@@ -13,6 +15,8 @@ REACH = 2
 """Bins on each side of the peak that the centroid is of."""
 ROUNDINGS = 8
 """What a transform leaves of a constant image in bins that are 0, in roundings of the largest bin."""
+MODERATE = 16
+"""The exponent of the largest pixel up to which products of float32 spectra, and their squares, are normal numbers."""
 
 
 def phaseCorrelate(src1: Array, src2: Array, window: Any = None) -> tuple[tuple[float, float], float]:
@@ -70,11 +74,16 @@ def phaseCorrelate(src1: Array, src2: Array, window: Any = None) -> tuple[tuple[
 
 def whitened_correlation(first: Array, second: Array) -> Array:
     """The correlation whose spectrum has the magnitude 1; bins that are the rounding of the largest one are 0."""
-    shape = [next_fast_len(length, real=True) for length in first.shape]
-    scaled = (np.ldexp(image, -np.frexp(np.abs(image).max())[1]) for image in (first, second))
-    spectra = [rfft2(image, shape, workers=get_workers()) for image in scaled]
-    spectrum = spectra[0] * np.conj(spectra[1])
-    magnitudes = np.abs(spectrum)
-    rounding = (ROUNDINGS * np.finfo(first.dtype).eps) ** 2 * magnitudes.max()
-    whitened = np.where(magnitudes > rounding, spectrum / np.where(magnitudes > rounding, magnitudes, 1), 0)
-    return np.asarray(irfft2(whitened, shape, workers=get_workers()))
+    lengths = [next_fast_len(length, real=True) for length in first.shape]
+    transforms, n_workers = transforms_of(lengths, first.dtype), get_workers()
+    spectra = [transforms.forward(moderate(image)[np.newaxis], None, n_workers) for image in (first, second)]
+    product = transforms.multiply(spectra[0], spectra[1], spectra[1])
+    transforms.phases(product, float(ROUNDINGS * np.finfo(first.dtype).eps) ** 2, keeps_mean=True)
+    correlation: Array = transforms.backward(product, (None, None), np.array([1 / prod(lengths)]), n_workers)[0]
+    return correlation
+
+
+def moderate(image: Array) -> Array:
+    """The image over a power of two, if squares of its spectrum might leave the type."""
+    _, exponent = np.frexp(np.abs(image).max())
+    return image if abs(exponent) <= MODERATE else np.ldexp(image, -exponent)
