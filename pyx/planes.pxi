@@ -146,7 +146,7 @@ cdef class PlaneTransforms:
                                                n_points, add)
 
     cdef inline double roundoff(self) noexcept nogil:
-        """Of the numbers of a spectrum."""
+        """The unit roundoff of a spectrum's numbers."""
         return 2.0**-24 if self.routines.item_bytes == 4 else 2.0**-53
 
     def phases(self, cnp.ndarray spectra, cnp.ndarray counts, double share, bint keeps_mean):

@@ -11,7 +11,7 @@ from streaming import bytes_of, numbers, random_call, same_bits
 import xcorr
 from xcorr import _cache
 from xcorr._methods import boxes, sections
-from xcorr._pieces import pieces_of
+from xcorr._pieces_found import pieces_of
 
 SIDES = 16, 32
 

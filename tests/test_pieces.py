@@ -14,7 +14,8 @@ from xcorr._areas import areas_of
 from xcorr._arrays import in_order
 from xcorr._blocks import cut
 from xcorr._methods import faint_doubles
-from xcorr._pieces import bytes_of, pieces_of
+from xcorr._pieces import bytes_of
+from xcorr._pieces_found import pieces_of
 from xcorr._reads import gathered, reads_along
 
 

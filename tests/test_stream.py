@@ -16,7 +16,7 @@ from streaming import LAYOUTS, Sink, Source, bytes_of, numbers, random_call, ran
 import xcorr
 from xcorr._blocks import cut
 from xcorr._pieces import bytes_of as piece_bytes
-from xcorr._pieces import pieces_of
+from xcorr._pieces_found import pieces_of
 
 SHARES = (4, 1, 0.7, 0.35)
 MOST = 400  # blocks: a transform of a section for each pixel takes minutes

@@ -24,7 +24,9 @@ from xcorr._dask_tasks import (
     respond_whole,
 )
 from xcorr._foreign import root_of
-from xcorr._pieces import OfMatch, OfPlan, Pieces, Result
+from xcorr._pieces import Pieces, Result
+from xcorr._pieces_of_match import OfMatch
+from xcorr._pieces_of_plan import OfPlan
 
 Key = tuple[Any, ...]
 

@@ -40,7 +40,7 @@ LARGEST = 2.0**90
 
 
 MOST_EXPONENT = 60
-"""Of the powers of two that float32 multiplies a covariance by at once: one of each, image and template."""
+"""Powers of two that float32 multiplies a covariance by at once, of each of image and template, have at most this."""
 
 
 class Single(NamedTuple):

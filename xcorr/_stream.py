@@ -19,7 +19,8 @@ from xcorr._blocks import Block, Cut, cut, keeps
 from xcorr._foreign import shown
 from xcorr._keeper import Keeper
 from xcorr._looks import any_faint, largest_tap
-from xcorr._pieces import Pieces, Result, pieces_of
+from xcorr._pieces import Pieces, Result
+from xcorr._pieces_found import pieces_of
 from xcorr._reading import whole_number
 from xcorr._reads import gathered
 from xcorr._stream_ends import (

@@ -34,7 +34,7 @@ from xcorr._dask_tasks import Shared, with_mask
 from xcorr._foreign import shown
 from xcorr._masks import read_mask
 from xcorr._match import Matcher
-from xcorr._pieces import pieces_of
+from xcorr._pieces_found import pieces_of
 from xcorr._seen import Operand
 
 __all__ = ["apply", "convolve", "correlate", "match"]

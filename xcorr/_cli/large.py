@@ -15,7 +15,8 @@ from xcorr._cli.pixels import Array, ImageError
 from xcorr._cli.respond import Responder
 from xcorr._cli.responses import IN_A_BATCH, Responses, pages_of, write_header
 from xcorr._cli.views import FileView, Source, needs_whole, reduced_error, writes_whole
-from xcorr._pieces import Pieces, pieces_of
+from xcorr._pieces import Pieces
+from xcorr._pieces_found import pieces_of
 from xcorr._stream import stream
 
 __all__ = ["IN_PARTS", "Large", "is_large", "write_large", "write_row"]

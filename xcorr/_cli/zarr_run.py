@@ -26,7 +26,8 @@ from xcorr._cli.zarr_chunks import Chunks
 from xcorr._cli.zarr_folder import MOST_LEVELS, state_in, state_of
 from xcorr._cli.zarr_images import Planes, ZarrImage, open_zarr
 from xcorr._cli.zarr_results import Laid, Results, attributes_of, chunks_that_fit, results_for
-from xcorr._pieces import Pieces, pieces_of
+from xcorr._pieces import Pieces
+from xcorr._pieces_found import pieces_of
 from xcorr._stream import stream
 
 __all__ = ["Prepared", "ZarrRun", "prepare"]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from xcorr._cache import remembered
 from xcorr._typing import Array
 from xcorr.compat._cv2_arrays import error, read_integer, read_kernel_depth, read_pair, written
 
@@ -23,6 +24,7 @@ SMALL = {
 LARGEST_DERIVATIVE = 31
 
 
+@remembered(64)
 def gaussian_taps(n_taps: int, sigma: float) -> Array:
     """(taps,) of float64, whose sum is 1; a sigma that is not positive follows from the number of taps."""
     if n_taps <= 0:
@@ -35,6 +37,7 @@ def gaussian_taps(n_taps: int, sigma: float) -> Array:
     return np.asarray(taps / taps.sum())
 
 
+@remembered(64)
 def derivative_taps(n_taps: int, order: int, normalize: bool) -> Array:
     """(taps,) of float64: binomial smoothing and differences, so many as the derivative's order."""
     n_taps = 3 if n_taps == 1 and order > 0 else n_taps
