@@ -202,6 +202,18 @@ def test_phase_correlation_gives_the_motion_of_the_content(shape, dtype):
     assert shape[0] == 62 or abs(response - 1) < 1e-3
 
 
+@for_each(["shape", "dtype"], drawn(1, [(30, 45), (18, 32), (48, 80), (480, 640), (9, 10)], ("float32", "float64")))
+def test_a_constant_image_has_no_phase_but_that_of_its_mean(shape, dtype):
+    """So the correlation is the same everywhere, and its peak the first place, of which nine bins are inside."""
+    image = random_generator("constant", shape).random(shape).astype(dtype)
+    for value in (2.0, 0.3, 1e5):
+        flat = np.full(shape, value, dtype)
+        for first, second in ((image, flat), (flat, image), (flat, flat)):
+            (x, y), response = cv2.phaseCorrelate(first, second)
+            assert np.abs(np.subtract((x, y), (shape[1] // 2 - 1, shape[0] // 2 - 1))).max() < 1e-3
+            assert abs(response - 9 / (shape[0] * shape[1])) < 1e-6
+
+
 def dtype_of(dtype, value):
     """A scalar of the type."""
     return np.dtype(dtype).type(value)

@@ -7,8 +7,8 @@
 # blocks as sums over columns are.
 #
 # Beside stripes of three vectors and tiles of 2 rows, with padding at the borders, microseconds: 5x5 on 480x640 from
-# 396 to 291, 13x13 from 656 to 538, on 1080p from 2680 to 1880 and 4280 to 3420, 25x25 from 6640 to 6060; with room for
-# 384 vectors on 1080p 2400, 4070 and 6510 (level v3, one worker, 2026-11-29, AMD EPYC, Zen 3).
+# 396 to 291, 13x13 from 656 to 538, on 1080p from 2680 to 1880 and 4280 to 3420, 25x25 from 6640 to 6060; with 12 KiB
+# on 1080p 2400, 4070 and 6510 (level v3, one worker, 2026-11-29, AMD EPYC, Zen 3).
 
 from libc.string cimport memmove
 
@@ -19,7 +19,7 @@ from vectors cimport broadcast, n_lanes, store_lanes, vector
 
 cdef enum:
     STRIPE_VECTORS = 1024  # of sums of rows of taps, of all ranks
-    NEAR_VECTORS = 768     # of them, if three suffice for a row: what stays in the first cache
+    NEAR_BYTES = 24576     # of them, if three vectors suffice for a row: what stays in the first cache
     LEAST_AT_ONCE = 16     # rows of windows, if there are so many, of which the last ones' pixels are moved
 
 # The taps of one pass: lines of them, whose pixels lie `line_pitch` apart.
@@ -205,7 +205,8 @@ cdef bint rows_by_factors(const Sum* sum, const Rows* rows, const Factors* facto
     cdef Py_ssize_t height = sum.kernel_height, step = step_of(sum, rows), x = 0, n_columns
     cdef Py_ssize_t at_once = 1 if step > height else min(rows.n_rows, max(LEAST_AT_ONCE, height // step))
     cdef Py_ssize_t needed = (at_once - 1) * step + height
-    cdef Py_ssize_t room = NEAR_VECTORS // factors.rank, of_rank = STRIPE_VECTORS // factors.rank
+    cdef Py_ssize_t room = NEAR_BYTES // <Py_ssize_t> sizeof(vector) // factors.rank
+    cdef Py_ssize_t of_rank = STRIPE_VECTORS // factors.rank
     cdef Py_ssize_t most = max(TILE_VECTORS, room // needed // TILE_VECTORS * TILE_VECTORS)
     cdef vector watch = broadcast(a_zero, like)
     cdef bint is_finite = True

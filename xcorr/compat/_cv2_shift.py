@@ -73,12 +73,13 @@ def phaseCorrelate(src1: Array, src2: Array, window: Any = None) -> tuple[tuple[
 
 
 def whitened_correlation(first: Array, second: Array) -> Array:
-    """The correlation whose spectrum has the magnitude 1; bins that are the rounding of the largest one are 0."""
+    """The correlation whose spectrum has the magnitude 1; bins that are the rounding of an image's largest one are 0."""
     lengths = [next_fast_len(length, real=True) for length in first.shape]
     transforms, n_workers = transforms_of(lengths, first.dtype), get_workers()
     spectra = [transforms.forward(moderate(image)[np.newaxis], None, n_workers) for image in (first, second)]
+    for spectrum in spectra:
+        transforms.phases(spectrum, float(ROUNDINGS * np.finfo(first.dtype).eps), keeps_mean=True)
     product = transforms.multiply(spectra[0], spectra[1], spectra[1])
-    transforms.phases(product, float(ROUNDINGS * np.finfo(first.dtype).eps) ** 2, keeps_mean=True)
     correlation: Array = transforms.backward(product, (None, None), np.array([1 / prod(lengths)]), n_workers)[0]
     return correlation
 
