@@ -73,7 +73,7 @@ def phaseCorrelate(src1: Array, src2: Array, window: Any = None) -> tuple[tuple[
 
 
 def whitened_correlation(first: Array, second: Array) -> Array:
-    """The correlation whose spectrum has the magnitude 1; bins that are the rounding of an image's largest one are 0."""
+    """The correlation whose spectrum has the magnitude 1; bins that are rounding of an image's largest one are 0."""
     lengths = [next_fast_len(length, real=True) for length in first.shape]
     transforms, n_workers = transforms_of(lengths, first.dtype), get_workers()
     spectra = [transforms.forward(moderate(image)[np.newaxis], None, n_workers) for image in (first, second)]
