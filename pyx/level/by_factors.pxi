@@ -205,7 +205,7 @@ cdef bint rows_by_factors(const Sum* sum, const Rows* rows, const Factors* facto
     cdef Py_ssize_t height = sum.kernel_height, step = step_of(sum, rows), x = 0, n_columns
     cdef Py_ssize_t at_once = 1 if step > height else min(rows.n_rows, max(LEAST_AT_ONCE, height // step))
     cdef Py_ssize_t needed = (at_once - 1) * step + height
-    cdef Py_ssize_t room = NEAR_BYTES // <Py_ssize_t> sizeof(vector) // factors.rank
+    cdef Py_ssize_t room = min(STRIPE_VECTORS, NEAR_BYTES // <Py_ssize_t> sizeof(vector)) // factors.rank
     cdef Py_ssize_t of_rank = STRIPE_VECTORS // factors.rank
     cdef Py_ssize_t most = max(TILE_VECTORS, room // needed // TILE_VECTORS * TILE_VECTORS)
     cdef vector watch = broadcast(a_zero, like)
