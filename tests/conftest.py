@@ -139,3 +139,19 @@ def taken(tmp_path):
             return found if images.has_batch else found[0]
 
     return taken
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """How often each file of arrays in zarr was written."""
+    from xcorr._cli import zarr_files
+
+    counts = {}
+    genuine = zarr_files.Files.__setitem__
+
+    def write(self, path, value):
+        counts[path] = counts.get(path, 0) + 1
+        genuine(self, path, value)
+
+    monkeypatch.setattr(zarr_files.Files, "__setitem__", write)
+    return counts
