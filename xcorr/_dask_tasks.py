@@ -19,11 +19,11 @@ from xcorr._masks import canonical_mask, read_mask
 from xcorr._match import Matcher
 from xcorr._pieces import Pieces, Whole, taken
 from xcorr._pieces_found import of_volumes, pieces_of
+from xcorr._prepared_for_some import of_any, some_of
 from xcorr._reading import axes_in
 from xcorr._reads import skewed
 from xcorr._reduce import results_of
 from xcorr._seen import Operand
-from xcorr._some_images import of_any, some_of
 from xcorr._whole_numbers import WholeNumbers
 
 Array = npt.NDArray[Any]

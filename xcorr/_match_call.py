@@ -350,7 +350,8 @@ def scaled_distances(
 ) -> Doubles:
     """Squared distances, of sums of pixels and taps that are divided by powers of two of these exponents.
 
-    They are added up as they are divided by the larger power, so that only what no float64 holds becomes infinite.
+    They are added up as they are divided by the larger power, so that only what no float64 holds becomes infinite. As
+    `_scores.distances_of`, of sums of which each window has a template's norm, or an exponent, of its own.
     """
     most = np.maximum(of_pixels, of_taps)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):

@@ -147,8 +147,8 @@ def measured(call: Call, area: Area, part: Part, pixels: Staged, products: Array
     if call.templates.shares is None:
         squares = call.windows(doubles, "squares", area.counts)
         sums = call.windows(doubles, "sum", area.counts) if centred else sums
-    apart = call.templates.shares is not None or call.plan.scoring.score not in DISTANCES
-    spread: Any = empty((len(doubles), *area.counts), DOUBLE) if apart else [np.empty(0)] * len(doubles)
+    has_norms = call.templates.shares is None and call.plan.scoring.score in DISTANCES  # as sums of squares already
+    spread: Any = [np.empty(0)] * len(doubles) if has_norms else empty((len(doubles), *area.counts), DOUBLE)
     ones, kinds, holds_all = [], [], windows_hold_all(call)
     for image, planes in enumerate(doubles):
         brightness = Brightness(call, planes, squares[image] if holds_all else None)

@@ -13,11 +13,11 @@ import numpy.typing as npt
 from xcorr._axes import Axis, Span
 from xcorr._layouts import Layout, arranged
 from xcorr._match_reduce import Taker
+from xcorr._prepared_for_some import some_of
 from xcorr._reads import Ends, Reads, extent_along, reads_along
 from xcorr._reduce import results_of
 from xcorr._reduce_peaks import shape_of_peaks
 from xcorr._reduction import Reduction
-from xcorr._some_images import some_of
 from xcorr.peaks import Peaks, record_type
 
 Array = npt.NDArray[Any]

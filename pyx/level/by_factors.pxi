@@ -29,7 +29,7 @@ cdef struct Pass:
     const Py_ssize_t* places          # of a line's taps; NULL: `tap_pitch` apart
     Py_ssize_t tap_pitch
     Py_ssize_t target_pitch           # from row to row
-    bint reads_on
+    bint reads_on                     # whether the next rows' pixels are fetched, and not their responses
 
 
 cdef inline void tile_of_pass(const Pass* own, const real* pixels, const real* taps, vector start, real* target,

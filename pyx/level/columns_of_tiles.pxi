@@ -7,8 +7,8 @@
 # a loop that is not unrolled: unrolled, sums do not stay in registers.
 #
 # Down rows that are 4 KiB apart lines share their places in the first cache, and each row is in a page of its own:
-# those are left to pairs of rows. Level v3, one worker, without padding: on 480x640 0.224 ms, pairs 0.252, tiles of
-# four rows 0.272; on 1080p 1.9 for all three, pairs 1.75 (2026-11-29, AMD EPYC, Zen 3).
+# those are left to pairs of rows. Level v3, one worker, without padding: on 480x640 0.224 ms, pairs 0.252; on 1080p
+# pairs 1.74, where tiles of four rows took 2.01 (2026-11-29, AMD EPYC, Zen 3).
 
 cdef enum:
     ROLLED = 5              # rows and columns of the kernel
