@@ -36,6 +36,22 @@ def test_auto_takes_it_for_large_banks_with_few_windows(images, kernels, layout)
 
 
 @pytest.mark.usefixtures("level")
+@for_each("layout", ["NWC", "NCW", "NW", "NHWC", "NCHW", "NHW"])
+@for_each("window", ["the image", "a pixel"])
+@for_each("n_kernels", [1, 3, 400])
+def test_windows_of_every_layout_are_multiplied_with_their_own_taps(layout, window, n_kernels):
+    """Signals with channels first and kernels that cover them were taken for signals with channels last."""
+    sizes = {"N": 2, "C": 40, "H": 5, "W": 16}
+    of_kernels = {**sizes, "N": n_kernels} | ({"H": 1, "W": 1} if window == "a pixel" else {})
+    images, kernels = operands([sizes[axis] for axis in layout], [of_kernels[axis] for axis in layout])
+    expected = xcorr.correlate(images, kernels, layout=layout, method="direct")
+    for method in ("matmul", "auto"):
+        found = xcorr.correlate(images, kernels, layout=layout, method=method)
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+        np.testing.assert_allclose(xcorr.Correlator(kernels, layout=layout, method=method)(images), expected, atol=1e-3)
+
+
+@pytest.mark.usefixtures("level")
 @in_place
 @for_each("dtype", ["float32", "float64"])
 def test_a_response_does_not_depend_on_what_stands_beside(images, kernels, layout, dtype, monkeypatch):

@@ -50,6 +50,7 @@ def test_responses_are_the_definitions(index):
     images, kernels, keywords = random_call(rng, 1)
     check(images, kernels, keywords, xcorr.correlate(images, kernels, **keywords))
     check(images, kernels, keywords, xcorr.Correlator(kernels, **keywords)(images, workers=2))
+    check(images, kernels, keywords, xcorr.correlate(images, kernels, method="matmul", **keywords))
 
 
 @pytest.mark.parametrize("index", range(80))

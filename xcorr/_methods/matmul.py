@@ -267,8 +267,8 @@ def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bou
 
 def channels_first(plan: Plan) -> bool:
     """Whether the sum goes over channels first, as the taps of the layout lie."""
-    _, row, _, channel = plan.layout.kernels
-    return 0 <= channel < row
+    _, _, column, channel = plan.layout.kernels  # which follow a row, where there is one
+    return 0 <= channel < column
 
 
 def workers_for(slabs: Slabs, kernels: int, n_workers: int) -> int:
