@@ -1,7 +1,7 @@
 """What the frequency domain costs: times of many sections and geometries, and `_methods.fft`, whose constants fit them.
 
-Each geometry is done with several sections, forced, and by the direct method where it is at its best (64 kernels of 7x7
-on 16 channels), whose time per multiply-add is the unit. The constants are the least squares of the relative errors,
+Each geometry is done with several sections, forced, with prepared kernels, and by the direct method where it is at its
+best (64 kernels of 7x7 on 16 channels), whose time per multiply-add is the unit. The constants are the least squares of the relative errors,
 none of them negative. At the end: how much dearer than the best section of each geometry the chosen one is.
 
 With --lines: one kernel along one long line, by the direct method, in the frequency domain with kernels as they are and
@@ -27,10 +27,13 @@ from xcorr._methods import sections as spectral
 MOST_TILES = 12
 """Of a geometry: the ones that seem the best, and as many others."""
 
+MOST_DIRECT = 2e11
+"""Multiply-adds of the direct method beyond which it is not measured beside sections."""
+
 DEAR = 2
 """Times the cost of the section that is chosen now, from which one is not measured."""
 
-UNIT = Case((1, 128, 128, 16), (64, 7, 7))
+UNIT = Case((1, 20, 20, 16), (64, 7, 7))
 CASES = [
     *(
         Case((1, 256, 256, 1), (n_kernels, side, side))
@@ -41,7 +44,9 @@ CASES = [
         for n_kernels, side in itertools.product((1, 8, 40), (15, 31, 101))
     ),
     *(Case((1, 1080, 1920, 1), (1, side, side)) for side in (9, 17, 31, 64, 200)),
-    *(Case((1, size, size, 1), (1, side, side)) for size, side in ((1024, 64), (2048, 256))),
+    *(Case((1, size, size, 1), (1, side, side)) for size, side in ((1024, 64), (2048, 256), (2048, 1000), (3000, 1000))),
+    *(Case((1, *size, 1), (1, *sides)) for size, sides in (((1599, 1249), (8, 625)), ((900, 980), (90, 490)))),
+    Case((1, 8000, 249, 1), (1, 40, 125)),
     *(Case((1, 200, 200, depth), (n_kernels, 21, 21)) for depth, n_kernels in ((3, 8), (3, 64), (16, 16), (64, 64))),
     *(Case((1, 512, 512, 1), (n_kernels, *sides)) for n_kernels in (1, 8) for sides in ((1, 101), (101, 1))),
 ]
@@ -138,17 +143,19 @@ def main() -> None:
         sections = sections_of(sizes)
         calls: dict[Any, Any] = {section: with_section(case, section, arguments.workers) for section in sections}
         calls["unit"] = prepared_call(UNIT, arguments.workers, "direct")
-        calls["direct"] = prepared_call(case, arguments.workers, "direct")
+        if case.multiply_adds < MOST_DIRECT:
+            calls["direct"] = prepared_call(case, arguments.workers, "direct")
         taken = best_of_turns(calls, arguments.seconds * len(calls), hopeless=4)
         unit = taken["unit"] / UNIT.multiply_adds
         found = [(section, taken[section] / unit) for section in sections]
+        directly = taken.get("direct", np.nan)
         best, least = min(found, key=lambda pair: pair[1])
         reckoned = int(np.argmin([spectral.section_cost(section, sizes) for section in sections]))
         measured.append((case, found, sizes))
-        rows += [(spectral.counts(section, sizes), units) for section, units in found]
+        rows += [(spectral.counts(section, sizes, 0), units) for section, units in found]
         print(
-            f"{case!s:44} {unit * 1e12:5.1f} ps, direct {taken['direct'] * 1e3:8.3f} ms and "
-            f"{taken['direct'] / unit / case.multiply_adds:5.2f} of its work, best {best.height:4}x{best.width:<4} "
+            f"{case!s:44} {unit * 1e12:5.1f} ps, direct {directly * 1e3:8.3f} ms and "
+            f"{directly / unit / case.multiply_adds:5.2f} of its work, best {best.height:4}x{best.width:<4} "
             f"{least * unit * 1e3:8.3f} ms, "
             f"chosen {sections[reckoned].height}x{sections[reckoned].width}: {found[reckoned][1] / least:.2f}, "
             f"reckoned {spectral.section_cost(sections[reckoned], sizes) / found[reckoned][1]:.2f}",
@@ -157,14 +164,14 @@ def main() -> None:
     factors = np.array([counts / units for counts, units in rows])
     constants = fitted(factors)
     errors = factors @ constants
-    names = "PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE, SPILL"
+    names = "PASS, LONG, FORWARD, ROW, STREAM, FAR, STORE, SPILL"
     print(f"\n{names} = {', '.join(f'{value:.1f}' for value in constants)}")
     print(f"{len(rows)} times, reckoned at {np.percentile(errors, 5):.2f} to {np.percentile(errors, 95):.2f} of them")
     losses = []
     for _, found, sizes in measured:
-        costs = [spectral.counts(section, sizes) @ constants for section, _ in found]
+        costs = [spectral.counts(section, sizes, 0) @ constants for section, _ in found]
         few = sizes._replace(n_kernels=spectral.KERNELS)
-        chosen = int(np.argmin([spectral.counts(section, few) @ constants for section, _ in found]))
+        chosen = int(np.argmin([spectral.counts(section, few, 0.5) @ constants for section, _ in found]))
         losses.append((found[int(np.argmin(costs))][1], found[chosen][1], min(units for _, units in found)))
     for index, words in enumerate(("these", f"these for {spectral.KERNELS} kernels, whatever their number")):
         ratios = [loss[index] / loss[2] for loss in losses]

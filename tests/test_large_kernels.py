@@ -52,7 +52,7 @@ def cases(rng, most=EXAMPLES // 2, **chosen):
 
 def allowed_error(plan, images, kernels, unit):
     """The bound of the frequency domain for each box, added up, and a rounding for each that is added."""
-    points, n_boxes = SIDES[-1] ** 2, len(boxes.boxes_of(plan))
+    points, n_boxes = 2 * SIDES[-1] ** 2, len(boxes.boxes_of(plan))
     largest = max(2, np.abs(np.nan_to_num(images).astype(np.complex128)).max())  # the fill value is 2 at most
     section = largest * np.sqrt(points * plan.depth)
     kernel = max(np.linalg.norm(own.astype(np.complex128)) for own in np.moveaxis(kernels, plan.layout.kernels[0], 0))

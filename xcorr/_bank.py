@@ -219,7 +219,7 @@ class Bank:
         key = spectra_key(engine, level)
         kept, found = self.kept_spectra
         if found is None or kept != key or end - first < self.n_kernels:
-            self.kept_spectra = None, None  # not two of them at once
+            self.kept_spectra, found = (None, None), None  # not two of them at once
             self.count_kept()
             summed = np.dtype(engine.summed)
             n_kernels = end - first

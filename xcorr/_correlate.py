@@ -221,7 +221,7 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     sum of the kernel's magnitudes (27 u where channels are alike to the bit and their signs are the worst ones), 384 u
     in large layers and 512 u with 5x5 kernels, whose squares have 6x6 pixels ([2]_ for the algorithm). By
     the method "fft" it is at most ``0.5 log2(points) u`` times the 2-norm of a section of `points` pixels around the
-    window, at most 2048 by 2048, times that of the kernel, of a large kernel that for each of the boxes that its taps
+    window, at most 4096 by 2048, times that of the kernel, of a large kernel that for each of the boxes that its taps
     are cut into; integers are transformed in float64 and rounded, where a
     bound proves that this is exact, and sections that are not finite are done directly, and those where some window's
     largest pixel is less than about a thousandth of the section's in float32 are, too, or in float64. Sums of whole

@@ -36,9 +36,6 @@ AT_ONCE = 16
 LARGE = 2**30
 """Bytes of an image from which on it is said that it is put into one chunk."""
 
-FEW = 4
-"""Chunks of the images that one of the responses may be as wide as."""
-
 
 # --- chunks -----------------------------------------------------------------------------------------------------------
 
@@ -88,7 +85,7 @@ def cuts_of(pieces: Pieces, chunks: tuple[tuple[int, ...], ...], whole: bool) ->
     for index, (axis, own, count) in enumerate(zip(pieces.axes_cut, pieces.axes, pieces.outputs, strict=True)):
         lengths = chunks[own] if own >= 0 else (1,)
         edges = -(-np.cumsum(lengths)[:-1] // axis.stride) - firsts(pieces)[index]
-        places = places_to_cut(pieces, index, max(lengths) // axis.stride)
+        places = places_to_cut(pieces, index)
         if places is not None:
             behind = np.searchsorted(places, edges).clip(1, len(places) - 1)
             before = places[behind - 1]
@@ -102,15 +99,13 @@ def firsts(pieces: Any) -> tuple[int, ...]:
     return tuple(first for first, _ in pieces.plan.area) if isinstance(pieces, OfPlan) else pieces.plan.roi.first
 
 
-def places_to_cut(pieces: Pieces, index: int, length: int) -> Any:
+def places_to_cut(pieces: Pieces, index: int) -> Any:
     """The places along an axis where nothing is done twice; None where that is everywhere."""
     count, unit = pieces.outputs[index], pieces.grid[index]
     if isinstance(pieces, OfMatch):
         first = firsts(pieces)[index]
         places = {own - first for own, _ in pieces.along[index]}
         return np.array(sorted({0, count} | {place for place in places if 0 < place < count}))
-    if isinstance(pieces, OfPlan) and pieces.plan.method == "fft" and unit > FEW * max(1, length):
-        unit = min(unit, (1 + index) * pieces.valid()[index])  # rows of sections are cut within a pair
     return None if unit == 1 else np.array([*range(0, count, unit), count])
 
 

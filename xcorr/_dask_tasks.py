@@ -21,7 +21,6 @@ from xcorr._pieces import Pieces, Whole, taken
 from xcorr._pieces_found import of_volumes, pieces_of
 from xcorr._prepared_for_some import of_any, some_of
 from xcorr._reading import axes_in
-from xcorr._reads import skewed
 from xcorr._reduce import results_of
 from xcorr._seen import Operand
 from xcorr._whole_numbers import WholeNumbers
@@ -150,13 +149,9 @@ def responses_at(shared: Shared, blocks: Blocks, area: Span, looked: Any) -> Arr
     down, across = pieces.axes
     rows = [np.concatenate(row, axis=across) if len(row) > 1 else row[0] for row in blocks]
     pixels = checked(np.concatenate(rows, axis=down) if len(rows) > 1 else rows[0], shared)
-    reads = pieces.reads(area)
-    for own, axis in zip(reads, pieces.axes, strict=True):
+    for own, axis in zip(pieces.reads(area), pieces.axes, strict=True):
         if own.places is not None:
             pixels = np.take(pixels, own.places, axis=axis)
-    if reads[1].apart:
-        first = reads[1].slices[0]
-        pixels = skewed(np.split(pixels, [first.stop - first.start], axis=across), reads[1], pieces.axes)
     if looked is None or looked == [None] * len(looked):
         return pieces.respond(pixels, area, 1)
     if pieces.images_axis < 0:

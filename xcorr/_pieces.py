@@ -14,7 +14,7 @@ from xcorr._axes import Axis, Span
 from xcorr._layouts import Layout, arranged
 from xcorr._match_reduce import Taker
 from xcorr._prepared_for_some import some_of
-from xcorr._reads import Ends, Reads, extent_along, reads_along
+from xcorr._reads import End, Reads, extent_along, reads_along
 from xcorr._reduce import results_of
 from xcorr._reduce_peaks import shape_of_peaks
 from xcorr._reduction import Reduction
@@ -103,7 +103,7 @@ class Pieces:
         """Rows and columns of responses where it costs least to cut, if these are no multiples."""
         return [], []
 
-    def ends(self, area: Span) -> tuple[Ends, ...]:
+    def ends(self, area: Span) -> tuple[End, ...]:
         """The padded pixels that a part reaches along each axis."""
         raise NotImplementedError
 
@@ -114,8 +114,8 @@ class Pieces:
     def reads(self, area: Span) -> tuple[Reads, ...]:
         """What is read for the part of the response at an area, counted from the first response that is wanted."""
         return tuple(
-            reads_along(axis.length, ends, word)
-            for axis, ends, word in zip(self.axes_cut, self.ends(area), self.boundary(), strict=True)
+            reads_along(axis.length, run, word)
+            for axis, run, word in zip(self.axes_cut, self.ends(area), self.boundary(), strict=True)
         )
 
     def respond(self, pixels: Array, area: Span, workers: Any, largest: float | None = None) -> Array:
@@ -171,15 +171,13 @@ class Whole(Pieces):
 def bytes_of(pieces: Pieces, area: Span, itemsize: int) -> tuple[int, int]:
     """The bytes of one image's pixels that are there for a part, read and gathered, and of its responses."""
     down, across = (
-        extent_along(axis.length, ends, word)
-        for axis, ends, word in zip(pieces.axes_cut, pieces.ends(area), pieces.boundary(), strict=True)
+        extent_along(axis.length, run, word)
+        for axis, run, word in zip(pieces.axes_cut, pieces.ends(area), pieces.boundary(), strict=True)
     )
     channels = prod(pieces.shape[axis] for axis in range(len(pieces.shape))
                     if axis not in (pieces.images_axis, *pieces.axes))  # fmt: skip
     pixels = down.n_read * across.n_read
-    if across.pitch is not None:
-        pixels += (down.length - 1) * across.pitch + across.length
     if down.is_looked_up or across.is_looked_up:
-        pixels += down.length * (across.length if across.pitch is None else across.n_read)
+        pixels += down.length * across.length
     responses = area[0][1] * area[1][1] * pieces.n_kernels * pieces.response.itemsize
     return pixels * channels * itemsize, responses

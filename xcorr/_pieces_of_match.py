@@ -18,7 +18,7 @@ from xcorr._match_reduce import Taker, converted, largest_distance, taker_of
 from xcorr._matching import MatchPlan
 from xcorr._memory import empty
 from xcorr._pieces import Pieces
-from xcorr._reads import Ends
+from xcorr._reads import End
 from xcorr._reduction import Reduction
 from xcorr._score import calls_of, score_call
 
@@ -64,12 +64,12 @@ class OfMatch(Pieces):
             (own.box[1].start, own.box[1].stop) for own in across
         ]
 
-    def ends(self, area: Span) -> tuple[Ends, ...]:
+    def ends(self, area: Span) -> tuple[End, ...]:
         found = []
         for (first, count), origin, along, own in zip(area, self.plan.roi.first, self.along, self.boxes, strict=True):
             begin = bisect.bisect_right(along, (origin + first, sys.maxsize)) - 1
             end = bisect.bisect_left(along, (origin + first + count, 0))
-            found.append(((min(box[0] for box in own[begin:end]), max(box[1] for box in own[begin:end])),))
+            found.append((min(box[0] for box in own[begin:end]), max(box[1] for box in own[begin:end])))
         return tuple(found)
 
     def boundary(self) -> tuple[str, ...]:

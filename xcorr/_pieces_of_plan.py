@@ -1,4 +1,4 @@
-"""Pieces of responses: of the direct method's rows, winograd's quads, the frequency domain's pairs of sections."""
+"""Pieces of responses: of the direct method's rows, winograd's quads, the frequency domain's sections."""
 
 from threading import Lock
 from typing import Any
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from xcorr import _dispatch
 from xcorr._arrays import in_order
-from xcorr._axes import Span
+from xcorr._axes import Axis, Span
 from xcorr._bank import Bank
 from xcorr._correlator import Correlator
 from xcorr._dtypes import EXACT_FLOAT64, largest_magnitude
@@ -17,13 +17,20 @@ from xcorr._methods import boxes, faint_doubles, faint_pixels, winograd
 from xcorr._methods.fft import fold_of_plan
 from xcorr._pieces import Pieces
 from xcorr._plan import Plan
-from xcorr._reads import Ends, runs_of
+from xcorr._reads import End
 from xcorr._reduce import reducer_at
 from xcorr._reduction import Reduction
 from xcorr._run import run
 from xcorr._whole_numbers import WholeNumbers
 
 Array = npt.NDArray[Any]
+
+
+def of_sections(own: Axis, whole: Axis, reached: int, valid: int) -> tuple[int, int]:
+    """The padded pixels along an axis that the sections of a part's windows reach, of those of the whole image."""
+    first = (whole.before - own.before) // valid
+    last = (whole.before - own.before + own.span - 1) // valid
+    return first * valid - whole.before, min(last * valid + reached, whole.reached) - whole.before
 
 
 class OfPlan(Pieces):
@@ -52,28 +59,15 @@ class OfPlan(Pieces):
             down, across = self.plan.geometry.axes
             return side * down.dilation, side * across.dilation
         if self.plan.method == "fft":
-            rows, columns = self.valid()
-            return rows, 2 * columns
+            return self.valid()
         return 1, 1
-
-    @property
-    def edges(self) -> tuple[list[int], list[int]]:
-        if self.plan.method != "fft" or self.plan.geometry.whole or self.n_sections()[1] % 2 == 0:
-            return [], []
-        _, columns = self.valid()
-        return [], [columns, self.n_sections()[1] * columns - columns]  # which have a pair in another row
 
     def valid(self) -> tuple[int, int]:
         """Rows and columns of the responses of a section, which are a stride apart."""
         section, (down, across) = self.plan.section[0], self.plan.geometry.axes
         return max(1, section.valid_rows // down.stride), max(1, section.valid_columns // across.stride)
 
-    def n_sections(self) -> tuple[int, int]:
-        """Sections down and across an image."""
-        section, (down, across) = self.plan.section[0], self.plan.geometry.grid.axes
-        return -(-down.span // section.valid_rows), -(-across.span // section.valid_columns)
-
-    def ends(self, area: Span) -> tuple[Ends, ...]:
+    def ends(self, area: Span) -> tuple[End, ...]:
         plan = self.plan.part(area, None)
         if plan.method == "fft":
             return self.ends_of_sections(plan)
@@ -81,35 +75,16 @@ class OfPlan(Pieces):
         if plan.method == "winograd":
             side = winograd.quad_side(plan.geometry)
             axes, _ = plan.geometry.within((side * axes[0].dilation, side * axes[1].dilation))
-        return tuple(((-axis.before, -axis.before + axis.reached),) for axis in axes)
+        return tuple((-axis.before, -axis.before + axis.reached) for axis in axes)
 
-    def ends_of_sections(self, plan: Plan) -> tuple[Ends, ...]:
-        """The ends of the pairs of sections that have a response of a part: both sections of a pair decide its bits.
-
-        A pair may be the last section of a row and the first one of the next.
-        """
-        section, (n_down, n_across) = plan.section[0], self.n_sections()
-        sides = list(zip(boxes.reached_by_section(plan), (section.valid_rows, section.valid_columns), strict=True))
-        (top, bottom), (left, right) = (
-            ((whole.before - own.before) // valid, (whole.before - own.before + own.span - 1) // valid)
-            for own, whole, (_, valid) in zip(plan.geometry.axes, plan.geometry.whole, sides, strict=True)
+    def ends_of_sections(self, plan: Plan) -> tuple[End, ...]:
+        """The ends of the sections that have a response of a part."""
+        section = plan.section[0]
+        sides = zip(boxes.reached_by_section(plan), (section.valid_rows, section.valid_columns), strict=True)
+        return tuple(
+            of_sections(own, whole, reached, valid)
+            for own, whole, (reached, valid) in zip(plan.geometry.axes, plan.geometry.whole, sides, strict=True)
         )
-        rows, columns = {top, bottom}, set(range(left, right + 1))
-        for row in range(top, bottom + 1):
-            for index in ((row * n_across + left) // 2 * 2, min((row * n_across + right) | 1, n_down * n_across - 1)):
-                rows.add(index // n_across)
-                columns.add(index % n_across)
-
-        def of_run(axis: int, first: int, last: int) -> tuple[int, int]:
-            length, valid = sides[axis]
-            whole = plan.geometry.whole[axis]
-            return first * valid - whole.before, min(last * valid + length, whole.reached) - whole.before
-
-        runs = runs_of(np.array(sorted(columns)))
-        found = tuple(of_run(1, first, last) for first, last in runs)
-        if len(found) > 1 and found[1][0] <= found[0][1]:
-            found = ((found[0][0], found[-1][1]),)
-        return (of_run(0, min(rows), max(rows)),), found
 
     def boundary(self) -> tuple[str, ...]:
         return self.plan.settings.boundary

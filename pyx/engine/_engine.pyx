@@ -105,11 +105,11 @@ include "over_channels.pxi"
 include "bytes_form.pxi"
 include "winograd_strips.pxi"
 include "fresh_panels.pxi"
-include "fourier_pairs.pxi"
+include "fourier_sections.pxi"
 include "products.pxi"
 
 CALLS = {"kernels": OverKernels, "columns": OverColumns, "rows": OverRows, "channels": OverChannels,
-         "bytes": OverBytes, "winograd 2x2": Winograd, "winograd 4x4": Winograd, "fft": FourierPairs,
+         "bytes": OverBytes, "winograd 2x2": Winograd, "winograd 4x4": Winograd, "fft": FourierSections,
          "factors": ByFactors, "products": Products}
 
 include "words.pxi"

@@ -179,7 +179,7 @@ cdef class Engine:
     @property
     def spectrum_elements(self):
         """Elements of the spectra of one kernel, all channels together."""
-        return 2 * self.fourier.height * self.fourier.width * self.fourier.depth
+        return self.fourier.height * self.fourier.width * self.fourier.depth
 
     @property
     def section(self):
@@ -196,8 +196,7 @@ cdef class Engine:
     @property
     def transform_bytes(self):
         """Memory that `transform` takes."""
-        cdef Py_ssize_t elements = self.fourier.height * self.fourier.pitch
-        return (elements + 2 * MOST_LANES * max(self.fourier.height, self.fourier.width)) * self.routines.item_bytes
+        return (self.fourier.height * self.fourier.pitch + points_of(&self.fourier)) * self.routines.item_bytes
 
     @property
     def kernel_sizes(self):
@@ -227,7 +226,7 @@ cdef class Engine:
                 self.routines.transform_kernel(fourier, taps, &memory[0], &memory[elements * size], points,
                                                &exponents[kernel])
             taps += self.n_taps * size
-            points += 2 * fourier.height * fourier.width * fourier.depth * size
+            points += self.spectrum_elements * size
             if kernel % 16 == 15 or elements > 1 << 18:
                 PyErr_CheckSignals()
 
@@ -389,9 +388,9 @@ cdef class Engine:
         if scaling is not None:
             call.take_scaling(kernels, scaling)
         if spectra_of is not None:
-            (<FourierPairs?> call).choose_kernels(spectra_of[0], spectra_of[1], spectra_of[2])
+            (<FourierSections?> call).choose_kernels(spectra_of[0], spectra_of[1], spectra_of[2])
         if again is not None:
-            (<FourierPairs?> call).take_redone(again)
+            (<FourierSections?> call).take_redone(again)
         if ask is not None:
             (<Winograd?> call).ask = ask
         if fresh is not None:

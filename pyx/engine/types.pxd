@@ -261,12 +261,12 @@ cdef struct Loops:
     Py_ssize_t first_chosen, n_chosen  # the kernels of each group that this call does
     const int* kernel_exponents       # groups * n_chosen, as the next ones
     const int* kernel_kinds           # of their taps, NULL: of no use
-    Py_ssize_t n_parts                # of the chosen kernels: a task does one part of them in a pair of sections
+    Py_ssize_t n_parts                # of the chosen kernels: a task does one part of them in a section
     Py_ssize_t n_positions_down, n_positions_across  # windows without stride
     Py_ssize_t reached_rows
     Scaling section_scaling           # of responses where they are put into the section's place; or none
     double over_points                # 1 over the points of a transform
-    const Py_ssize_t* pairs           # of sections that are done; NULL: all of an image's
+    const Py_ssize_t* sections        # that are done; NULL: all of an image's
     char* handed_back                 # of each image's sections and groups, whether the direct method has to do them
     const char* redone                # the same of a call before, whose sections these are; NULL: all are
     Py_ssize_t row_pitch              # of the strip (or of the image in place), in elements

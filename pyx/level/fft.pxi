@@ -7,8 +7,12 @@
 # (Gentleman and Sande, 1966; Cooley and Tukey, 1965), so that points never have to be put in order: the spectra are
 # multiplied in the order that the passes leave. Lines of points stay in the first cache through all passes of one axis.
 #
-# Two sections of one image are the real and the imaginary part of one transform: kernels are real, so that both come
-# back apart. The backward transform is the forward one with the two parts changed.
+# Numbers are real, and half as many complex ones are transformed: the upper half of a section is the real part of its
+# points and the lower half the imaginary one, and row y of n is turned by y / n of a quarter of a circle. That takes the
+# section, as a polynomial in the row, modulo x^n - i, so that what leaves a section at its end comes back negative: it
+# is negative-cyclic and, like what is cyclic, right for windows that lie inside (a weighted transform: Crandall and
+# Fagin, "Discrete weighted transforms and large-integer arithmetic", Math. Comp. 62, 1994). Nothing has to be taken
+# apart, and a section needs no other one beside it. The backward transform is the forward one with the two parts changed.
 
 from libc.string cimport memcpy, memset
 
@@ -41,25 +45,26 @@ cdef inline void transposed(const real* source, real* target, vector like) noexc
     transpose_block(source + n_lanes(like), target + n_lanes(like), like)
 
 
-cdef inline void forward(const Fourier* fourier, const real* first, const real* second, Py_ssize_t pitch,
-                         Py_ssize_t n_columns, real first_scale, real second_scale, real* spectrum, real* points,
-                         vector like) noexcept nogil:
-    cdef Py_ssize_t lanes = n_lanes(like), across, down, column
+cdef inline void forward(const Fourier* fourier, const real* section, Py_ssize_t n_columns, real scale, real* spectrum,
+                         real* points, vector like) noexcept nogil:
+    cdef Py_ssize_t lanes = n_lanes(like), n_rows = fourier.height // 2, across, down, column
     cdef Py_ssize_t line = 2 * lanes * fourier.width  # elements of as many rows as there are lanes
+    cdef real* turns = points + 2 * lanes * max(n_rows, fourier.width)
     cdef Source source
-    source.pitch = pitch
-    source.re_scale, source.im_scale = first_scale, second_scale
+    source.pitch, source.turns = fourier.pitch, turns
+    for down in range(2 * n_rows):
+        turns[down] = scale * (<const real*> fourier.turns)[down]
     for across in range(fourier.width // lanes):
         column = across * lanes
         if column < n_columns:
-            source.re, source.im = first + column, second + column
-            forward_passes(&fourier.down, &source, points, True, like)
+            source.re, source.im = section + column, section + column + n_rows * fourier.pitch
+            forward_passes(&fourier.down, &source, points, TURNED, like)
         elif column < n_columns + lanes:
-            memset(points, 0, 2 * fourier.height * lanes * sizeof(real))
-        for down in range(fourier.height // lanes):
+            memset(points, 0, 2 * n_rows * lanes * sizeof(real))
+        for down in range(n_rows // lanes):
             transposed(points + 2 * down * lanes * lanes, spectrum + down * line + 2 * column * lanes, like)
-    for down in range(fourier.height // lanes):
-        forward_passes(&fourier.across, &source, spectrum + down * line, False, like)
+    for down in range(n_rows // lanes):
+        forward_passes(&fourier.across, &source, spectrum + down * line, IN_PLACE, like)
 
 
 cdef inline void add_products(const real* spectrum, const real* kernel, Py_ssize_t channel_pitch, Py_ssize_t n_points,
@@ -108,7 +113,7 @@ cdef inline void sum_of_products(const Fourier* fourier, const real* spectra, co
     Blocks and their order follow from the number of channels alone.
     """
     cdef vector[2 * POINTS_SUMMED] lost
-    cdef Py_ssize_t pitch = 2 * fourier.height * fourier.width, place = 0, channel, n_points, n
+    cdef Py_ssize_t pitch = fourier.height * fourier.width, place = 0, channel, n_points, n
     cdef const real* image
     cdef const real* own
     cdef bint first
@@ -140,11 +145,11 @@ cdef inline void sum_of_products(const Fourier* fourier, const real* spectra, co
 
 cdef inline void backward(const Fourier* fourier, const real* spectra, const real* kernel, const Responses* responses,
                           real* plane, real* points, vector like) noexcept nogil:
-    cdef Py_ssize_t lanes = n_lanes(like), down, across, first, part, first_column = 0, end_column
-    cdef Py_ssize_t n_columns = max(responses.n_columns[0], responses.n_columns[1])
-    cdef Py_ssize_t line = 2 * lanes * fourier.height  # elements of as many columns as there are lanes
+    cdef Py_ssize_t lanes = n_lanes(like), n_rows = fourier.height // 2, down, across, first
+    cdef Py_ssize_t first_column = 0, end_column, n_columns = responses.n_columns
+    cdef Py_ssize_t line = 2 * lanes * n_rows  # elements of as many columns as there are lanes
     cdef Source source
-    for down in range(fourier.height // lanes):
+    for down in range(n_rows // lanes):
         first = 2 * down * lanes * fourier.width
         source.re, source.im = spectra + first, kernel + first
         if fourier.depth == 1:
@@ -161,38 +166,43 @@ cdef inline void backward(const Fourier* fourier, const real* spectra, const rea
         end_column = min(first_column + COLUMNS_PUT * lanes, n_columns)
         for across in range(first_column // lanes, (end_column + lanes - 1) // lanes):
             backward_passes(&fourier.down, &source, plane + across * line, False, like)
-        for part in range(2):
-            if responses.targets[part] != NULL:
-                put_columns(fourier, responses, part, first_column, end_column, plane, like)
+        put_columns(fourier, responses, False, first_column, end_column, plane, like)
+        put_columns(fourier, responses, True, first_column, end_column, plane, like)
         first_column = end_column
-    for part in range(2):
-        if responses.targets[part] != NULL:
-            put_zero_spans(responses, part, <real*> responses.targets[part])
+    put_zero_spans(responses, <real*> responses.target)
 
 
-cdef inline void put_columns(const Fourier* fourier, const Responses* responses, Py_ssize_t part,
-                             Py_ssize_t first_column, Py_ssize_t end_column, const real* plane,
-                             vector like) noexcept nogil:
-    """One of the two parts of some columns of responses, row by row: lines of an array are filled while near."""
-    cdef Py_ssize_t lanes = n_lanes(like), row, column
-    cdef Py_ssize_t line = 2 * fourier.height
-    cdef vector value, bias = broadcast((<const real*> responses.bias)[0], like), zero = broadcast(a_zero, like)
-    cdef vector scale = zero + broadcast(<real> responses.scaled[part], like)
-    cdef vector further = zero + broadcast(<real> responses.further[part], like)
-    cdef vector whole = broadcast(<real> (12582912.0 if real is float else 6755399441055744.0), like)
-    cdef real* target = <real*> responses.targets[part]
-    cdef Py_ssize_t n_columns = responses.n_columns[part]
+cdef inline void put_columns(const Fourier* fourier, const Responses* responses, bint lower, Py_ssize_t first_column,
+                             Py_ssize_t end_column, const real* plane, vector like) noexcept nogil:
+    """Some columns of the upper or the lower half of responses, row by row: lines of an array are filled while near."""
+    cdef Py_ssize_t lanes = n_lanes(like), row, column, half = fourier.height // 2
+    cdef Py_ssize_t line = fourier.height, n_rows = min(half, responses.n_rows), n_columns = responses.n_columns
     cdef Py_ssize_t end_whole = min(end_column, n_columns) // lanes * lanes
-    cdef bint rounded = fourier.rounded or responses.kinds[part] & WHOLE
-    cdef bint from_zero = responses.kinds[part] & NOT_NEGATIVE
-    cdef const real* roots = <const real*> responses.roots[part]
+    cdef vector value, bias = broadcast((<const real*> responses.bias)[0], like), zero = broadcast(a_zero, like)
+    cdef vector scale = zero + broadcast(<real> responses.scaled, like)
+    cdef vector further = zero + broadcast(<real> responses.further, like)
+    cdef vector whole = broadcast(<real> (12582912.0 if real is float else 6755399441055744.0), like)
+    cdef real* target = <real*> responses.target
+    cdef bint rounded = fourier.rounded or responses.kinds & WHOLE, from_zero = responses.kinds & NOT_NEGATIVE
+    cdef const real* roots = <const real*> responses.roots
+    cdef const real* turns = <const real*> fourier.turns
+    cdef const vector* place
     cdef vector root, rest = zero, factor = broadcast(<real> responses.factor, like)
     cdef vector most = broadcast(<real> responses.most, like), least = broadcast(<real> -responses.most, like)
-    plane += part * lanes
-    for row in range(responses.n_rows[part]):
+    if lower:
+        n_rows = responses.n_rows - half
+        target += half * responses.pitch
+        if roots != NULL:
+            roots += half * responses.roots_pitch
+    for row in range(n_rows):
         column = first_column
         while column < n_columns and column < end_column:
-            value = (<const vector*> (plane + column * line + 2 * row * lanes))[0] * scale * further
+            place = <const vector*> (plane + column * line + 2 * row * lanes)
+            if lower:  # the imaginary part, turned back
+                value = times(turns[2 * row], place[1]) - times(turns[2 * row + 1], place[0])
+            else:
+                value = times(turns[2 * row], place[0]) + times(turns[2 * row + 1], place[1])
+            value = value * scale * further
             if rounded:
                 value = (value + whole) - whole
             if from_zero:
@@ -216,28 +226,26 @@ cdef inline void put_columns(const Fourier* fourier, const Responses* responses,
             roots += responses.roots_pitch
 
 
-cdef inline void put_zero_spans(const Responses* responses, Py_ssize_t part, real* target) noexcept nogil:
+cdef inline void put_zero_spans(const Responses* responses, real* target) noexcept nogil:
     """Exactly the bias where windows are of zeros."""
     cdef Py_ssize_t index, column
     cdef const ZeroSpan* span
-    for index in range(responses.n_zero_spans[part]):
-        span = &responses.zero_spans[part][index]
+    for index in range(responses.n_zero_spans):
+        span = &responses.zero_spans[index]
         for column in range(span.first, span.end):
             target[span.row * responses.pitch + column] = (<const real*> responses.bias)[0]
 
 
-cdef void forward_f32(const Fourier* fourier, const void* first, const void* second, Py_ssize_t pitch,
-                      Py_ssize_t n_columns, double first_scale, double second_scale, void* spectrum,
+cdef void forward_f32(const Fourier* fourier, const void* section, Py_ssize_t n_columns, double scale, void* spectrum,
                       void* points) noexcept nogil:
-    forward(fourier, <const float*> first, <const float*> second, pitch, n_columns, <float> first_scale,
-            <float> second_scale, <float*> spectrum, <float*> points, f32v_broadcast(0))
+    forward(fourier, <const float*> section, n_columns, <float> scale, <float*> spectrum, <float*> points,
+            f32v_broadcast(0))
 
 
-cdef void forward_f64(const Fourier* fourier, const void* first, const void* second, Py_ssize_t pitch,
-                      Py_ssize_t n_columns, double first_scale, double second_scale, void* spectrum,
+cdef void forward_f64(const Fourier* fourier, const void* section, Py_ssize_t n_columns, double scale, void* spectrum,
                       void* points) noexcept nogil:
-    forward(fourier, <const double*> first, <const double*> second, pitch, n_columns, first_scale, second_scale,
-            <double*> spectrum, <double*> points, f64v_broadcast(0))
+    forward(fourier, <const double*> section, n_columns, scale, <double*> spectrum, <double*> points,
+            f64v_broadcast(0))
 
 
 cdef void backward_f32(const Fourier* fourier, const void* spectra, const void* kernel, const Responses* responses,

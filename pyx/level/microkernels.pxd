@@ -12,7 +12,7 @@ The order and the blocks follow from the kernel's shape alone, so every form giv
 from libc.stdint cimport int32_t, int64_t
 
 from transforms cimport (
-    Backward, Examine, FillTwiddles, FindZeros, Forward, MultiplySpectra, PlaneBack, PlaneColumns, PlaneLines,
+    Backward, Examine, FillTurns, FillTwiddles, FindZeros, Forward, MultiplySpectra, PlaneBack, PlaneColumns, PlaneLines,
     PlanePhases, TransformKernel, WindowMoments, WindowPhases, WindowProducts, WindowSums)
 
 cdef extern from *:
@@ -353,6 +353,7 @@ cdef struct Routines:
     Forward forward
     Backward backward
     FillTwiddles fill_twiddles
+    FillTurns fill_turns
     TransformKernel transform_kernel
     Examine examine
     FindZeros find_zeros

@@ -25,6 +25,7 @@ cdef public void xcorr_fill_transforms(Routines* table) noexcept nogil:
     f32.forward, f64.forward = forward_f32, forward_f64
     f32.backward, f64.backward = backward_f32, backward_f64
     f32.fill_twiddles, f64.fill_twiddles = fill_twiddles_f32, fill_twiddles_f64
+    f32.fill_turns, f64.fill_turns = fill_turns_f32, fill_turns_f64
     f32.transform_kernel, f64.transform_kernel = transform_kernel_f32, transform_kernel_f64
     f32.examine, f64.examine = examine_f32, examine_f64
     f32.find_zeros, f64.find_zeros = find_zeros_f32, find_zeros_f64

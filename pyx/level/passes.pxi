@@ -117,14 +117,13 @@ cdef inline void turn(vector* re, vector* im, Py_ssize_t place, const real* twid
 
 # Where the points of a pass come from.
 cdef enum Origin:
-    IN_PLACE, SCALED, MULTIPLIED
+    IN_PLACE, APART, TURNED, MULTIPLIED
 
 cdef struct Source:
-    const void* re          # SCALED: of each line of points; MULTIPLIED: the image's spectrum
-    const void* im          # SCALED: the same; MULTIPLIED: the kernel's
-    Py_ssize_t pitch        # SCALED: from a point to the next
-    double re_scale
-    double im_scale
+    const void* re          # APART, TURNED: of each line of points; MULTIPLIED: the image's spectrum
+    const void* im          # APART, TURNED: the same; MULTIPLIED: the kernel's
+    Py_ssize_t pitch        # APART, TURNED: from a point to the next
+    const void* turns       # TURNED: the cosine and the sine of each point
 
 cdef Source nowhere  # zeros: a part is never imported
 
@@ -136,9 +135,11 @@ cdef inline void load_point(const Source* source, const real* points, Py_ssize_t
     if origin == IN_PLACE:
         re[0] = (<const vector*> (points + 2 * place * lanes))[0]
         im[0] = (<const vector*> (points + (2 * place + 1) * lanes))[0]
-    elif origin == SCALED:
-        re[0] = scaled(source.re_scale, (<const vector*> (<const real*> source.re + place * source.pitch))[0])
-        im[0] = scaled(source.im_scale, (<const vector*> (<const real*> source.im + place * source.pitch))[0])
+    elif origin == APART or origin == TURNED:
+        re[0] = (<const vector*> (<const real*> source.re + place * source.pitch))[0]
+        im[0] = (<const vector*> (<const real*> source.im + place * source.pitch))[0]
+        if origin == TURNED:  # times cosine + i sine
+            turn(im, re, 0, <const real*> source.turns + 2 * place)
     else:
         re_image = (<const vector*> (<const real*> source.re + 2 * place * lanes))[0]
         im_image = (<const vector*> (<const real*> source.re + (2 * place + 1) * lanes))[0]
@@ -208,8 +209,10 @@ cdef void any_pass(const Source* source, real* points, Py_ssize_t n_points, Py_s
             pass_of(source, points, n_points, n, twiddles, radix, True, IN_PLACE, like)
         else:
             pass_of(source, points, n_points, n, twiddles, radix, False, IN_PLACE, like)
-    elif origin == SCALED:
-        pass_of(source, points, n_points, n, twiddles, radix, False, SCALED, like)
+    elif origin == APART:
+        pass_of(source, points, n_points, n, twiddles, radix, False, APART, like)
+    elif origin == TURNED:
+        pass_of(source, points, n_points, n, twiddles, radix, False, TURNED, like)
     else:
         pass_of(source, points, n_points, n, twiddles, radix, True, MULTIPLIED, like)
 
@@ -223,19 +226,17 @@ cdef inline Py_ssize_t passes_over_all(const Transform* transform, vector like) 
     return index
 
 
-cdef void forward_passes(const Transform* transform, const Source* source, real* points, bint scale,
+cdef void forward_passes(const Transform* transform, const Source* source, real* points, int origin,
                          vector like) noexcept nogil:
-    """A line of points into its spectrum; with `scale` they come from `source`."""
+    """A line of points into its spectrum; they are in their place, or come from `source`."""
     cdef Py_ssize_t index, radix, n = transform.n_points, block, n_over_all = passes_over_all(transform, like)
     cdef Py_ssize_t n_rest, n_block
     cdef const real* twiddles = <const real*> transform.twiddles
     cdef const real* rest
     for index in range(n_over_all):
         radix = transform.radices[index]
-        if index == 0 and scale:
-            any_pass(source, points, transform.n_points, n, twiddles, radix, False, SCALED, like)
-        else:
-            any_pass(source, points, transform.n_points, n, twiddles, radix, False, IN_PLACE, like)
+        any_pass(source, points, transform.n_points, n, twiddles, radix, False, origin if index == 0 else IN_PLACE,
+                 like)
         twiddles += 2 * (n // radix - 1) * (radix - 1)
         n //= radix
     n_block = n
@@ -243,10 +244,7 @@ cdef void forward_passes(const Transform* transform, const Source* source, real*
         rest, n_rest = twiddles, n_block
         for index in range(n_over_all, transform.n_radices):
             radix = transform.radices[index]
-            if index == 0 and scale:
-                any_pass(source, points, n_block, n_rest, rest, radix, False, SCALED, like)
-            else:
-                any_pass(source, points, n_block, n_rest, rest, radix, False, IN_PLACE, like)
+            any_pass(source, points, n_block, n_rest, rest, radix, False, origin if index == 0 else IN_PLACE, like)
             rest += 2 * (n_rest // radix - 1) * (radix - 1)
             n_rest //= radix
         points += 2 * n_block * n_lanes(like)

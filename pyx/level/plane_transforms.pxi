@@ -98,7 +98,7 @@ cdef inline void plane_columns(const PlaneTransform* transform, const real* plan
         take_columns(transform, plane, n_rows, n_columns, mean, first, n, points, like)
         for pair in range(n):
             if 2 * (first + pair) * lanes < n_columns:
-                forward_passes(&transform.down, &nowhere, points + pair * size, False, like)
+                forward_passes(&transform.down, &nowhere, points + pair * size, IN_PLACE, like)
         for group in range(transform.groups):
             for pair in range(n):
                 column = 2 * (first + pair) * lanes
@@ -114,7 +114,7 @@ cdef inline void plane_lines(const PlaneTransform* transform, real* spectrum, Py
         if backward:
             backward_passes(&transform.across, &nowhere, spectrum + group * line, False, like)
         else:
-            forward_passes(&transform.across, &nowhere, spectrum + group * line, False, like)
+            forward_passes(&transform.across, &nowhere, spectrum + group * line, IN_PLACE, like)
 
 
 cdef void take_block(const real* line, Py_ssize_t n, vector* re, vector* im, vector like) noexcept nogil:

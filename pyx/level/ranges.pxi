@@ -1,14 +1,14 @@
 # The range of a section: its largest magnitude, the smallest of its windows' largest magnitudes, and its norm.
 #
 # A transform spreads the rounding errors of the brightest pixels over all of the section: by the range found here the
-# engine decides whether the windows keep enough bits, or are handed back (`fourier_pairs.pxi`).
+# engine decides whether the windows keep enough bits, or are handed back (`fourier_sections.pxi`).
 
 from libc.math cimport frexp, ldexp, sqrt
 from libc.string cimport memcpy
 
 from microkernels cimport real
 from simd cimport a_zero, bits32, bits64, f32v_broadcast, f64v_broadcast
-from transforms cimport AT_KINDS, AT_WINDOWS, NOT_NEGATIVE, WHOLE, Fourier, Range
+from transforms cimport AT_INSIDE, AT_KINDS, AT_WINDOWS, NOT_NEGATIVE, WHOLE, Fourier, Range
 from vectors cimport broadcast, larger_lanes, n_lanes, scaled, smaller_lanes, vector
 
 ctypedef fused bits:
@@ -112,6 +112,25 @@ cdef inline void examine(const Fourier* fourier, const real* section, bits* of_c
         found.exponent = exponent_of_norm(fourier, section, squares, found.largest)
 
 
+cdef inline void examine_inside(const Fourier* fourier, const real* section, bits* of_columns, bits magnitude,
+                                int n_fraction, Range* found) noexcept nogil:
+    """The least of blocks inside of the image, as above."""
+    cdef Py_ssize_t width = found.end_column - found.first_column, row, channel, plane = fourier.height * fourier.pitch
+    cdef bits* of_row = of_columns + fourier.width
+    cdef const bits* of_blocks
+    cdef bits least = magnitude
+    section += found.first_row * fourier.pitch + found.first_column
+    for row in range((found.end_row - found.first_row) // found.block_height * found.block_height):
+        for channel in range(fourier.depth):
+            larger(of_row, <const bits*> (section + channel * plane + row * fourier.pitch), magnitude, width,
+                   channel == 0)
+        larger(of_columns, of_row, magnitude, width, row % found.block_height == 0)
+        if row % found.block_height == found.block_height - 1:
+            of_blocks = largest_in_reach(of_columns, of_row, width, found.block_width, 1, 1)
+            least = least_of(of_blocks, width - found.block_width + 1, least)
+    found.least = exponent_of(least, n_fraction)
+
+
 cdef inline void examine_windows(const Fourier* fourier, const real* section, bits* magnitudes, bits magnitude,
                                  int n_fraction, Range* found) noexcept nogil:
     """The largest magnitude of every window, by doubling what each element has looked at."""
@@ -195,22 +214,26 @@ cdef inline void examine_kinds(const Fourier* fourier, const real* section, doub
     found.kinds = (WHOLE if whole else 0) | (NOT_NEGATIVE if lowest == 0 else 0)
 
 
-cdef void examine_f32(const Fourier* fourier, const void* section, void* plane, int look, Range* found) noexcept nogil:
+cdef void examine_f32(const Fourier* fourier, const void* section, void* room, int look, Range* found) noexcept nogil:
     if look == AT_KINDS:
         examine_kinds(fourier, <const float*> section, 8388608.0, found, f32v_broadcast(0))  # 2**23
+    elif look == AT_INSIDE:
+        examine_inside(fourier, <const float*> section, <bits32*> room, <bits32> 0x7fffffff, 23, found)
     elif look == AT_WINDOWS:
-        examine_windows(fourier, <const float*> section, <bits32*> plane, <bits32> 0x7fffffff, 23, found)
+        examine_windows(fourier, <const float*> section, <bits32*> room, <bits32> 0x7fffffff, 23, found)
     else:
-        examine(fourier, <const float*> section, <bits32*> plane, <bits32> 0x7fffffff, 23, found, f32v_broadcast(0))
+        examine(fourier, <const float*> section, <bits32*> room, <bits32> 0x7fffffff, 23, found, f32v_broadcast(0))
 
 
-cdef void examine_f64(const Fourier* fourier, const void* section, void* plane, int look, Range* found) noexcept nogil:
+cdef void examine_f64(const Fourier* fourier, const void* section, void* room, int look, Range* found) noexcept nogil:
     if look == AT_KINDS:
         examine_kinds(fourier, <const double*> section, 4503599627370496.0, found, f64v_broadcast(0))  # 2**52
+    elif look == AT_INSIDE:
+        examine_inside(fourier, <const double*> section, <bits64*> room, <bits64> 0x7fffffffffffffff, 52, found)
     elif look == AT_WINDOWS:
-        examine_windows(fourier, <const double*> section, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found)
+        examine_windows(fourier, <const double*> section, <bits64*> room, <bits64> 0x7fffffffffffffff, 52, found)
     else:
-        examine(fourier, <const double*> section, <bits64*> plane, <bits64> 0x7fffffffffffffff, 52, found,
+        examine(fourier, <const double*> section, <bits64*> room, <bits64> 0x7fffffffffffffff, 52, found,
                 f64v_broadcast(0))
 
 

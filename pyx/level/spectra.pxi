@@ -1,4 +1,4 @@
-# What the frequency domain prepares: the turns of its passes, and the spectra of kernels.
+# What the frequency domain prepares: the turns of its passes and of a section's rows, and the spectra of kernels.
 
 from libc.math cimport cos, frexp, ldexp, sin
 from libc.string cimport memset
@@ -18,6 +18,15 @@ cdef void fill_twiddles(const Transform* transform, real* twiddles) noexcept nog
                 twiddles[0], twiddles[1] = <real> cos(angle), <real> sin(angle)
                 twiddles += 2
         n //= radix
+
+
+cdef void fill_turns(const Transform* down, real* turns) noexcept nogil:
+    cdef Py_ssize_t row
+    cdef double angle = 0
+    for row in range(down.n_points):
+        if down.radices[0] != 1:
+            angle = 1.5707963267948966192 * row / down.n_points
+        turns[2 * row], turns[2 * row + 1] = <real> cos(angle), <real> sin(angle)
 
 
 cdef void transform_kernel(const Fourier* fourier, const real* taps, real* section, real* points, real* spectrum,
@@ -46,14 +55,14 @@ cdef void transform_kernel(const Fourier* fourier, const real* taps, real* secti
                 for x in range(1, fourier.width):
                     section[y * fourier.pitch + x] = section[y * fourier.pitch]
         if fourier.down.radices[0] == 1:
-            for y in range(1, fourier.height):
+            for y in range(1, fourier.height // 2):
                 for x in range(fourier.width):
                     section[y * fourier.pitch + x] = section[x]
         if real is float:
-            forward_f32(fourier, section, section, fourier.pitch, n_columns, scale, 0, spectrum, points)
+            forward_f32(fourier, section, n_columns, scale, spectrum, points)
         else:
-            forward_f64(fourier, section, section, fourier.pitch, n_columns, scale, 0, spectrum, points)
-        spectrum += 2 * fourier.height * fourier.width
+            forward_f64(fourier, section, n_columns, scale, spectrum, points)
+        spectrum += fourier.height * fourier.width
 
 
 cdef void fill_twiddles_f32(const Transform* transform, void* twiddles) noexcept nogil:
@@ -62,6 +71,14 @@ cdef void fill_twiddles_f32(const Transform* transform, void* twiddles) noexcept
 
 cdef void fill_twiddles_f64(const Transform* transform, void* twiddles) noexcept nogil:
     fill_twiddles(transform, <double*> twiddles)
+
+
+cdef void fill_turns_f32(const Transform* down, void* turns) noexcept nogil:
+    fill_turns(down, <float*> turns)
+
+
+cdef void fill_turns_f64(const Transform* down, void* turns) noexcept nogil:
+    fill_turns(down, <double*> turns)
 
 
 cdef void transform_kernel_f32(const Fourier* fourier, const void* taps, void* section, void* points, void* spectra,

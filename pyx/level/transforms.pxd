@@ -17,10 +17,12 @@ cdef struct Transform:
 
 # Sections of one image and the transforms that all of them have. Section s covers padded rows from
 # s // across * valid_rows and padded columns from s % across * valid_columns on, and its first
-# valid_rows x valid_columns windows lie inside.
+# valid_rows x valid_columns windows lie inside. The lower half of a section is the imaginary part of its points, of which
+# there are half as many as pixels; `turns` has the cosine and the sine by which each row of them is turned.
 cdef struct Fourier:
     Transform down, across
-    Py_ssize_t height, width         # points of a section: multiples of 16
+    const void* turns
+    Py_ssize_t height, width         # pixels of a section: multiples of 32 and of 16
     Py_ssize_t pitch                 # of a staged section's rows
     Py_ssize_t valid_rows, valid_columns
     Py_ssize_t sections_down, sections_across
@@ -37,7 +39,9 @@ cdef enum Kind:
 
 # What has to be known of a section before it may be transformed.
 cdef struct Range:
-    Py_ssize_t n_rows, n_columns     # of the section that windows reach: given
+    Py_ssize_t n_rows, n_columns     # of the section that windows reach: given, as the next ones are for AT_INSIDE
+    Py_ssize_t first_row, end_row, first_column, end_column  # that lie in the image
+    Py_ssize_t block_height, block_width  # of a block such that every window contains one of these that is aligned
     int exponent                     # of its norm: its scale is 2**-exponent
     bint finite
     int largest                      # exponent of the section's largest magnitude
@@ -49,27 +53,26 @@ cdef struct Range:
 cdef struct ZeroSpan:
     short row, first, end
 
-# One kernel's responses in the two sections of a pair. Element (y, x) of section i is at targets[i][y * pitch + x];
-# responses are scaled[i] * further[i] times the inverse transform, which is not divided by its number of points, plus
-# bias. Where there are roots they are scores: times roots[i][y * roots_pitch + x] * factor, within -most to most.
+# One kernel's responses in a section. Element (y, x) is at target[y * pitch + x]; responses are scaled * further times
+# the inverse transform, which is not divided by its number of points, plus bias. Where there are roots they are scores:
+# times roots[y * roots_pitch + x] * factor, within -most to most.
 cdef struct Responses:
-    char* targets[2]                 # NULL: not wanted
-    Py_ssize_t[2] n_rows, n_columns
-    Py_ssize_t pitch
-    double[2] scaled, further
+    char* target
+    Py_ssize_t n_rows, n_columns, pitch
+    double scaled, further
     const void* bias                 # the element
-    int[2] kinds                     # of the responses without bias: rounded if WHOLE, 0 at least if NOT_NEGATIVE
-    const char* roots[2]             # NULL: none
+    int kinds                        # of the responses without bias: rounded if WHOLE, 0 at least if NOT_NEGATIVE
+    const char* roots                # NULL: none
     Py_ssize_t roots_pitch
     double factor, most
-    ZeroSpan* zero_spans[2]          # whose responses are the bias
-    Py_ssize_t[2] n_zero_spans
+    ZeroSpan* zero_spans             # whose responses are the bias
+    Py_ssize_t n_zero_spans
 
-# spectrum = the transform of first * first_scale + i * second * second_scale, whose elements lie at y * pitch + x and
-# are zero for x >= n_columns. Its points stand in the order that the passes leave: blocks of lanes rows, in these the
-# columns, for each the vector of real and that of imaginary parts. `points` holds 2 * lanes * max(height, width).
-ctypedef void (*Forward)(const Fourier*, const void* first, const void* second, Py_ssize_t pitch, Py_ssize_t n_columns,
-                         double first_scale, double second_scale, void* spectrum, void* points) noexcept nogil
+# spectrum = the transform of a staged section times scale, whose pixels are zero for columns from n_columns on. Its
+# points stand in the order that the passes leave: blocks of lanes rows, in these the columns, for each the vector of
+# real and that of imaginary parts. `points` holds height elements and 2 * lanes * max(height / 2, width).
+ctypedef void (*Forward)(const Fourier*, const void* section, Py_ssize_t n_columns, double scale, void* spectrum,
+                         void* points) noexcept nogil
 
 # The responses whose spectrum is the sum over the channels of an image's times the conjugate of a kernel's. `plane`
 # holds a spectrum.
@@ -155,17 +158,22 @@ ctypedef void (*WindowSums)(const WindowTransform*, void* spectrum, const double
 # The turns of a transform's passes, from twiddles on, as many as `Transform` says.
 ctypedef void (*FillTwiddles)(const Transform*, void* twiddles) noexcept nogil
 
+# The turns of a section's rows of points, from `turns` on: by a quarter of a circle over all of them, by nothing where
+# they are not transformed.
+ctypedef void (*FillTurns)(const Transform*, void* turns) noexcept nogil
+
 # The spectra of a kernel's channels, divided by 2**exponent, from its taps (rows, columns, channels). An axis that is
 # not transformed repeats what it holds. `section` holds a staged one, `points` as above.
 ctypedef void (*TransformKernel)(const Fourier*, const void* taps, void* section, void* points, void* spectra,
                                  int* exponent) noexcept nogil
 
 cdef enum Look:
-    AT_RANGE, AT_WINDOWS, AT_KINDS
+    AT_RANGE, AT_INSIDE, AT_WINDOWS, AT_KINDS
 
-# The range of a staged section; `plane` as above, overwritten. At windows only `least` is found, of the windows' own
-# largest magnitudes, those of windows of zeros left out; at kinds only these.
-ctypedef void (*Examine)(const Fourier*, const void* section, void* plane, int look, Range*) noexcept nogil
+# The range of a staged section; `room` for twice its pixels is overwritten. Inside of the image only `least` is found, of
+# blocks there, and at windows of the windows' own largest magnitudes, those of windows of zeros left out; at kinds only
+# these.
+ctypedef void (*Examine)(const Fourier*, const void* section, void* room, int look, Range*) noexcept nogil
 
 # occupied[y, x] = 0 where all pixels of the window from pixel (y, x) of a staged section on are zeros in all channels,
 # for windows that lie inside.

@@ -118,7 +118,7 @@ cdef inline void transform_rows(const WindowTransform* transform, const WindowPa
     for row in range(transform.down.n_points):
         take_row(a, pairs.a_firsts, pairs.n_pairs, width, a_mean, half, points, like)
         take_row(b, pairs.b_firsts, pairs.n_pairs, width, b_mean, b_scale, points + lanes, like)
-        forward_passes(&transform.across, &nowhere, points, False, like)
+        forward_passes(&transform.across, &nowhere, points, IN_PLACE, like)
         a += pairs.a_pitch
         b += pairs.b_pitch
         points += 2 * lanes * width
@@ -130,8 +130,7 @@ cdef void transform_column(const WindowTransform* transform, const real* points,
     source.re = points + 2 * n_lanes(like) * transform.column_places[column]
     source.im = <const real*> source.re + n_lanes(like)
     source.pitch = 2 * n_lanes(like) * transform.across.n_points
-    source.re_scale = source.im_scale = 1
-    forward_passes(&transform.down, &source, line, True, like)
+    forward_passes(&transform.down, &source, line, APART, like)
 
 
 cdef void multiply_column(const WindowTransform* transform, const real* line, const real* opposite, bint add,

@@ -83,7 +83,8 @@ def allowed_error(images, kernels, expected, *, groups=1, bias=None, conjugate=T
     kernel_norms = np.sqrt((np.abs(wide(kernels)) ** 2).sum(axis=(1, 2, 3))).reshape(groups, -1)
     norms = (image_norms[:, :, None] * kernel_norms).reshape(len(images), 1, 1, len(kernels))
     n_roundings = 1 if bias is None else 2
-    allowed = 0.5 * log2(max(section.down * section.across, 4)) * unit * norms  # kernels of one tap are not transformed
+    transformed = (section.height if section.down > 1 else 1) * section.across  # along one axis, both, or none
+    allowed = 0.5 * log2(max(transformed, 4)) * unit * norms
     allowed = allowed + unit * (n_roundings * np.abs(expected) + (0 if bias is None else np.abs(bias)))
     allowed = allowed + np.finfo(np.float64).eps * norms  # the oracle itself is rounded to float64
     stored = np.dtype(dtype or np.result_type(images, kernels))

@@ -15,7 +15,16 @@ from xcorr._methods.stretches import STRETCH_BYTES, count_stretches, is_plain, l
 from xcorr._workers import WORKSPACE_LIMIT
 
 SIZES = (16, 32, 48, 64, 80, 96, 128, 144, 160, 192, 240, 256, 320, 384, 480, 512, 640, 768, 1024, 1280, 1536, 2048)
-"""Sides of sections: products of 2, 3 and 5, and multiples of 16, the most lanes of a vector."""
+"""Points along the sides of sections: products of 2, 3 and 5, and multiples of 16, the most lanes of a vector.
+
+A section has as many columns of pixels and twice as many rows, whose lower half is the imaginary part.
+"""
+
+PIXELS = 2, 1
+"""Rows and columns of pixels that a point has."""
+
+LONGEST = PIXELS[0] * SIZES[-1], PIXELS[1] * SIZES[-1]
+"""Pixels of the longest sides, down and across."""
 
 LINE_ROWS = 48
 """Pieces of a line in a section at most: what is handed back is a section."""
@@ -23,20 +32,15 @@ LINE_ROWS = 48
 SPECTRA_LIMIT = WORKERS_LIMIT = WORKSPACE_LIMIT // 2
 """Bytes of the spectra of kernels that are there at once, and of what the workers need."""
 
-PASS, LONG, FORWARD, BACKWARD, ROW = 4.5, 1.1, 71.1, 24.6, 593
-PRODUCT, STREAM, FAR, STORE, SPILL = 0.5, 8.6, 41.4, 8.2, 2.0
+PASS, LONG, FORWARD, ROW, STREAM, FAR, STORE, SPILL = 4.8, 4.7, 97, 670, 2.7, 18, 28, 4.0
 """What a point costs, in multiply-adds of the direct method at its best.
 
-In a pass of radix 4 along one axis, and what is added where a line of points does not fit the first cache; beside the
-passes in a forward transform (staging, the section's range, transposing) and in a backward one; what each row of points
-costs in either; in the product of one channel's spectra, and what is added if the bank's spectra do not fit the second
-cache (four times as much beyond the third); what is added to a transform that does not; and what a response costs on
-its way from a strip to the array, and from one that does not fit the second cache. 2026-11-25, AMD EPYC (Zen 4), level
-v4, 1 worker, benchmarks/fourier.py.
+In a pass of radix 4 along one axis, and what is added where its lines are long; beside the passes in a forward
+transform (staging, the section's range, transposing); what each row of points costs in either transform; what is added
+to the product of one channel's spectra for each doubling of the bank's spectra beyond a quarter of the second cache,
+and to a transform for each of a section beyond all of it; and what a response costs on its way from a strip to the
+array, and from one that does not fit the second cache. 2026-11-29, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/fourier.py.
 """
-
-FIRST_CACHE_POINTS = 256
-"""Points of a line that the first-level cache holds; a point is two vectors (real, imaginary) of 64 bytes."""
 
 KERNELS = 16
 """Kernels that a section is chosen for, whatever their number is: a response's bits do not depend on the bank."""
@@ -51,8 +55,8 @@ level v3, 1 worker.
 WORTH_SHARING, IDLE = 10_000_000, 0.03
 """Multiply-adds above which a call is worth several workers, and what a section is charged for those that idle.
 
-Workers take pairs of sections, and some idle where pairs are few: such a section is charged IDLE / n_pairs more,
-whatever the number of workers.
+Workers take sections, and some idle where these are few: such a section is charged IDLE over their number more, whatever
+the number of workers.
 """
 
 LARGE_KERNEL, MORE_BOXES = 512, 3
@@ -70,8 +74,23 @@ by 2 u (Kahan's sum: Higham, "Accuracy and Stability of Numerical Algorithms", s
 less than sqrt(2) 11 u.
 """
 
+LONG_LINE = 640
+"""Points of a line from which on it is long: more than the first cache holds, two vectors of 64 bytes each.
+
+Of 512, 640, 768 and 1024 the one with which sections are reckoned best.
+"""
+
 SECOND_CACHE, THIRD_CACHE = 2**20, 2**24
-"""Bytes: of one core, and what a core may hope for of the one that they share."""
+"""Bytes of one core's, and what a core may hope for of the one that they share, whatever the machine has.
+
+Sections decide a response's bits, which are to be the same on all machines of a level.
+"""
+
+BEYOND = 20
+"""Doublings that a section counts as larger which the third cache does not hold.
+
+3072x2048 points take 2.7 times as long each as 2048x2048. 2026-11-29, AMD EPYC (Zen 4), level v4, 1 worker.
+"""
 
 
 class Section(NamedTuple):
@@ -201,7 +220,7 @@ def cheapest(sizes: Sizes) -> tuple[Section | None, int]:
     if not fits.any():
         return None, 0
     if costs[fits].min() > WORTH_SHARING:
-        costs = costs * (1 + IDLE / n_pairs(sections, few))
+        costs = costs * (1 + IDLE / n_sections(sections, few))
     best = int(np.argmin(np.where(fits, costs, np.inf)))
     section = Section(*(int(numbers.flat[best]) for numbers in sections))
     return section, int(section_cost(section, sizes))
@@ -210,10 +229,10 @@ def cheapest(sizes: Sizes) -> tuple[Section | None, int]:
 def taken_section(sizes: Sizes) -> tuple[Section, int]:
     """The cheapest section and its cost; MemoryError if there is none."""
     section, cost = cheapest(sizes)
-    spans, strides, longest = (sizes.row_span, sizes.column_span), (sizes.row_stride, sizes.column_stride), SIZES[-1]
-    if section is None and any(span + stride > longest + 1 for span, stride in zip(spans, strides, strict=True)):
+    spans, strides, longest = (sizes.row_span, sizes.column_span), (sizes.row_stride, sizes.column_stride), LONGEST
+    if section is None and any(span + stride > most + 1 for span, stride, most in zip(spans, strides, longest)):
         raise MemoryError(
-            f"method: 'fft' transforms tiles of at most {longest}x{longest} pixels; the kernels' taps span "
+            f"method: 'fft' transforms tiles of at most {longest[0]}x{longest[1]} pixels; the kernels' taps span "
             f"{spans[0]}x{spans[1]}, {strides[0]}x{strides[1]} pixels apart; allowed is what fits a tile, and other "
             "methods"
         )
@@ -227,10 +246,10 @@ def taken_section(sizes: Sizes) -> tuple[Section, int]:
 
 def all_sections(sizes: Sizes) -> Section:
     """Every section that gives a window, as arrays (heights, widths)."""
-    down = sides(sizes.rows, sizes.row_span, sizes.row_stride)
-    across = sides(sizes.columns, sizes.column_span, sizes.column_stride)
+    down = sides(0, sizes.rows, sizes.row_span, sizes.row_stride)
+    across = sides(1, sizes.columns, sizes.column_span, sizes.column_stride)
     if sizes.is_line:
-        down = sides(LINE_ROWS, 1, 1)
+        down = sides(0, LINE_ROWS, 1, 1)
         across = across[:, across[2] <= sizes.columns]
     elif sizes.fold is not None:
         across = across[:, across[2] >= sizes.columns]  # whole pieces, which are parts of the line
@@ -240,32 +259,34 @@ def all_sections(sizes: Sizes) -> Section:
     return Section(*(array.astype(np.float64) for array in (heights, widths, n_down, n_across, rows, columns)))
 
 
-def sides(windows: int, span: int, stride: int) -> npt.NDArray[np.intp]:
+def sides(axis: int, windows: int, span: int, stride: int) -> npt.NDArray[np.intp]:
     """(3, sides): sides of sections along an axis, their points, and the windows they give, whole strides."""
-    side = np.array(SIZES)
-    points = np.ones_like(side) if span == 1 else side
+    points = np.array(SIZES)
+    side = points * PIXELS[axis]
+    if span == 1:
+        points = np.ones_like(points)
     valid = (side - span + 1) // stride * stride
     enough = np.searchsorted(valid, windows) + 1  # longer ones only cost more
     found = np.stack([side, points, valid])[:, :enough]
     return found[:, found[2] > 0]
 
 
-def n_pairs(section: Section, sizes: Sizes) -> Any:
-    """Pairs of sections that cover an image."""
+def n_sections(section: Section, sizes: Sizes) -> Any:
+    """Sections that cover an image."""
     rows, columns = sizes.rows, sizes.columns
     if sizes.is_line:
         rows, columns = sizes.columns // section.valid_columns, 1
-    return np.ceil(np.ceil(rows / section.valid_rows) * np.ceil(columns / section.valid_columns) / 2)
+    return np.ceil(rows / section.valid_rows) * np.ceil(columns / section.valid_columns)
 
 
 def workspace(section: Section, sizes: Sizes) -> Any:
     """Bytes that one worker needs beside the responses in its strip, at most 16 MiB."""
-    return sizes.item * section.height * ((4 * section.width + 32) * sizes.depth + 2 * section.width) + 2**24
+    return sizes.item * section.height * ((2 * section.width + 16) * sizes.depth + section.width) + 2**24
 
 
 def spectrum_bytes(section: Section, sizes: Sizes) -> Any:
     """Bytes of the spectra of one kernel, all channels together."""
-    return 2 * sizes.item * sizes.depth * section.height * section.width
+    return sizes.item * sizes.depth * section.height * section.width
 
 
 def chunk(section: Section, sizes: Sizes) -> Any:
@@ -283,42 +304,46 @@ def least_bytes(sizes: Sizes) -> int:
 
 
 def section_cost(section: Section, sizes: Sizes) -> Any:
-    """Cost of one image, all its stretches, in multiply-adds of the direct method."""
-    constants = PASS, LONG, FORWARD, BACKWARD, ROW, PRODUCT, STREAM, FAR, STORE, SPILL
-    return np.tensordot(constants, counts(section, sizes), axes=1) * max(1, sizes.n_stretches) * prod(sizes.boxes)
+    """Cost of one image, all its stretches, in multiply-adds of the direct method; every other call has kernels prepared."""
+    constants = PASS, LONG, FORWARD, ROW, STREAM, FAR, STORE, SPILL
+    costs = np.tensordot(constants, counts(section, sizes, 0.5), axes=1)
+    return costs * max(1, sizes.n_stretches) * prod(sizes.boxes)
 
 
-def counts(section: Section, sizes: Sizes) -> Any:
-    """(10, ...): how often each of the constants above is paid for one image."""
-    points = section.height * section.width
-    passes_down, passes_across = np.log2(section.down) / 2, np.log2(section.across) / 2
+def counts(section: Section, sizes: Sizes, raw: float) -> Any:
+    """(8, ...): how often each of the constants above is paid for one image; `raw` is the share of calls of new kernels."""
+    points = section.height * section.width / PIXELS[0]
     used = np.minimum(1, (np.minimum(sizes.columns, section.valid_columns) + 8) / section.width)
-    pairs = n_pairs(section, sizes)
-    forward = sizes.groups * sizes.depth * points * pairs
+    n_transforms = sizes.groups * n_sections(section, sizes)
+    forward = sizes.depth * points * n_transforms
     forward = forward * np.ceil(sizes.n_kernels / np.maximum(chunk(section, sizes), 1))
-    backward = sizes.groups * sizes.n_kernels * points * pairs
-    kernels = sizes.groups * sizes.n_kernels * sizes.depth * points / 2  # every other call has them prepared
+    backward = sizes.n_kernels * points * n_transforms
+    kernels = raw * sizes.groups * sizes.n_kernels * sizes.depth * points
     bank = spectrum_bytes(section, sizes) * sizes.n_kernels
     wide = sizes.item / 4  # half as many lanes
     stored = sizes.groups * sizes.n_kernels * float(sizes.rows) * sizes.columns * (sizes.n_kernels > 1) + 0 * points
-    large_strip = section.valid_rows * section.valid_columns * min(16, sizes.n_kernels) * 2 * sizes.item > SECOND_CACHE
-    axes = [(passes_down, section.down, used, sizes.column_span / section.width), (passes_across, section.across, 1, 1)]
-    passes = [n_passes * (forward + backward * share + kernels * own) for n_passes, _, share, own in axes]
-    large_section = 2 * sizes.item * points > SECOND_CACHE
+    large_strip = section.valid_rows * section.valid_columns * min(16, sizes.n_kernels) * sizes.item > SECOND_CACHE
+    across = forward + backward + kernels
+    passes_down = (forward + backward * used + kernels * sizes.column_span / section.width) * np.log2(section.down) / 2
+    passes_across = across * np.log2(section.across) / 2
+    n_bytes = sizes.item * section.height * section.width
     return wide * np.stack(
         [
-            passes[0] + passes[1],
-            sum(paid * (n > FIRST_CACHE_POINTS) for paid, (_, n, _, _) in zip(passes, axes, strict=True)),
+            passes_down + passes_across,
+            passes_down * (section.down > LONG_LINE) + passes_across * (section.across > LONG_LINE),
             forward + kernels / 4,
-            backward * (1 + used) / 2,
             (forward + backward) / section.width,
-            backward * sizes.depth,
-            backward * sizes.depth * np.where(bank > THIRD_CACHE, 4, bank > SECOND_CACHE / 2),
-            (forward + backward + kernels) * large_section,
+            backward * sizes.depth * doublings(bank, SECOND_CACHE / 4),
+            across * (doublings(n_bytes, SECOND_CACHE) + BEYOND * (n_bytes > THIRD_CACHE)),
             stored,
             stored * large_strip,
         ]
     )
+
+
+def doublings(n_bytes: Any, least: float) -> Any:
+    """How often `least` has to be doubled until it is as much."""
+    return np.log2(np.maximum(1, n_bytes / least))
 
 
 # --- integers ---------------------------------------------------------------------------------------------------------
@@ -331,10 +356,11 @@ def rounds_right(bound: int, sizes: Sizes, section: Section) -> bool:
     theorem 24.2, has 6.7), the sum over channels by less than SUMMED u, scaling a response by 3 u. By Cauchy's
     inequality an error of a spectrum reaches a response at most times the norms of the sections and of the kernel, one
     of the backward pass at most times the norm of all responses: the sections' norm times the sum of the kernel's
-    magnitudes. So with z for both sections all errors are below (24 log2(points) + SUMMED + 3) u |z|_2 |kernel|_1,
-    and |z|_2 |kernel|_1 <= sqrt(2 points depth) `bound`, in which the channels count. A quarter is left to spare.
+    magnitudes. Points are half as many as pixels, which leaves 24 u, and three turns of rows err by less than 4 u each.
+    So with z for the section all errors are below (24 log2(pixels) + SUMMED + 3) u |z|_2 |kernel|_1, and
+    |z|_2 |kernel|_1 <= sqrt(pixels depth) `bound`, in which the channels count. A quarter is left to spare.
     """
-    points = section.height * section.width
+    pixels = section.height * section.width
     unit = float(np.finfo(np.float64).eps) / 2
-    errors = (24 * np.log2(points) + SUMMED + 3) * unit * np.sqrt(2.0 * points * sizes.depth) * float(bound)
+    errors = (24 * np.log2(pixels) + SUMMED + 3) * unit * np.sqrt(float(pixels * sizes.depth)) * float(bound)
     return bool(errors < 0.25)

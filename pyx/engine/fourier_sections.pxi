@@ -1,10 +1,12 @@
-# The loops of the frequency domain: a task is a pair of sections of one image and a part of the bank.
+# The loops of the frequency domain: a task is a section of one image and a part of the bank.
 
 from libc.limits cimport INT_MAX
 from libc.math cimport ldexp, log2
 
 from microkernels cimport MOST_LANES
-from transforms cimport AT_KINDS, AT_RANGE, AT_WINDOWS, NOT_NEGATIVE, WHOLE, Fourier, Range, Responses, ZeroSpan
+from transforms cimport (
+    AT_INSIDE, AT_KINDS, AT_RANGE, AT_WINDOWS, NOT_NEGATIVE, WHOLE, Fourier, Range, Responses, ZeroSpan
+)
 from types cimport DONE, REDUCE, Finished, Geometry, Loops, Scaling, ceiling
 
 cdef enum:
@@ -19,63 +21,48 @@ HANDED_BACK = INT_MAX  # in the place of a kernel's exponent: the direct method 
 KINDS = WHOLE, NOT_NEGATIVE
 
 
-cdef int correlate_pair(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* counted,
-                        bint watch_signals) noexcept nogil:
-    """All groups of one pair and one part of the kernels."""
+cdef int correlate_section(Loops* loops, Py_ssize_t task, char* workspace, Py_ssize_t* counted,
+                           bint watch_signals) noexcept nogil:
+    """All groups of one section and one part of the kernels."""
     cdef const Fourier* fourier = &loops.fourier
     cdef Py_ssize_t image = task // loops.n_strips
     cdef Py_ssize_t index = task % loops.n_strips // loops.n_parts, part = task % loops.n_parts
-    cdef Py_ssize_t pair = index if loops.pairs == NULL else loops.pairs[index]
+    cdef Py_ssize_t section = index if loops.sections == NULL else loops.sections[index]
     cdef Py_ssize_t first = loops.n_chosen * part // loops.n_parts, end = loops.n_chosen * (part + 1) // loops.n_parts
     cdef Py_ssize_t n_sections = fourier.sections_down * fourier.sections_across, group, place
     cdef Py_ssize_t staged_elements = fourier.depth * fourier.height * fourier.pitch
-    cdef Py_ssize_t staged_bytes = staged_elements * loops.item_bytes
-    cdef Py_ssize_t half_plane = fourier.height * fourier.width * loops.item_bytes
-    cdef char* spectra = workspace + 2 * staged_bytes
-    cdef char* plane = spectra + 2 * fourier.depth * half_plane
+    cdef Py_ssize_t section_bytes = fourier.height * fourier.width * loops.item_bytes
+    cdef char* spectra = workspace + staged_elements * loops.item_bytes
+    cdef char* plane = spectra + fourier.depth * section_bytes
+    cdef Finished wanted = section_of(loops, image, section)
     cdef Range found
-    cdef int status, side
-    cdef int[2] exponents
-    cdef int[2] kinds  # of the sections' numbers
-    cdef bint[2] wanted, has_zeros
     cdef Responses responses
+    cdef int status
+    responses.n_rows = min(fourier.valid_rows,
+                           loops.n_positions_down - section // fourier.sections_across * fourier.valid_rows)
+    responses.n_columns = min(fourier.valid_columns,
+                              loops.n_positions_across - section % fourier.sections_across * fourier.valid_columns)
     for group in range(loops.geometry.groups):
-        for side in range(2):
-            wanted[side] = has_zeros[side] = False
-            place = (image * loops.geometry.groups + group) * n_sections + 2 * pair + side
-            if 2 * pair + side < n_sections and (loops.redone == NULL or loops.redone[place]):
-                stage_section(loops, image, group, 2 * pair + side, workspace + side * staged_bytes, &found)
-                wanted[side] = examined(loops, workspace + side * staged_bytes, plane, &found)
-                exponents[side] = found.exponent
-                kinds[side] = 0
-                if wanted[side] and loops.kernel_kinds != NULL:
-                    loops.routines.examine(fourier, workspace + side * staged_bytes, plane, AT_KINDS, &found)
-                    kinds[side] = found.kinds
-                has_zeros[side] = found.n_zeros >= fourier.kernel_height * fourier.kernel_width
-                if not wanted[side]:
-                    loops.handed_back[place] = 1
-        for side in range(2):
-            responses.n_rows[side] = responses.n_columns[side] = responses.n_zero_spans[side] = 0
-            if wanted[side]:
-                responses.n_rows[side] = min(fourier.valid_rows, loops.n_positions_down
-                                             - (2 * pair + side) // fourier.sections_across * fourier.valid_rows)
-                responses.n_columns[side] = min(fourier.valid_columns, loops.n_positions_across
-                                                - (2 * pair + side) % fourier.sections_across * fourier.valid_columns)
-            if wanted[side] and has_zeros[side]:
-                loops.routines.find_zeros(fourier, workspace + side * staged_bytes,
-                                          <int*> plane + side * fourier.height * fourier.width)
-        counted[0] += 2 * staged_elements * STAGING_MULTIPLY_ADDS
-        if not (wanted[0] or wanted[1]):
+        place = (image * loops.geometry.groups + group) * n_sections + section
+        if loops.redone != NULL and not loops.redone[place]:
             continue
-        transform_pair(loops, workspace, wanted, exponents, spectra, plane + 2 * half_plane)
-        for side in range(2):  # the staged sections are not needed any more
-            if wanted[side] and has_zeros[side]:
-                responses.zero_spans[side] = <ZeroSpan*> (workspace + side * staged_bytes)
-                responses.n_zero_spans[side] = find_zero_spans(
-                    fourier, <const int*> plane + side * fourier.height * fourier.width, responses.n_rows[side],
-                    responses.n_columns[side], responses.zero_spans[side])
-        status = correlate_spectra(loops, image, group, pair, first, end, wanted, exponents, kinds, &responses,
-                                   spectra, plane, counted, watch_signals)
+        stage_section(loops, image, group, section, workspace, &found)
+        counted[0] += staged_elements * STAGING_MULTIPLY_ADDS
+        if not examined(loops, workspace, spectra, &found):  # in the place of the spectra and the plane
+            loops.handed_back[place] = 1
+            continue
+        if loops.kernel_kinds != NULL:
+            loops.routines.examine(fourier, workspace, spectra, AT_KINDS, &found)
+        responses.n_zero_spans = 0
+        if found.n_zeros >= fourier.kernel_height * fourier.kernel_width:
+            loops.routines.find_zeros(fourier, workspace, <int*> plane)
+        transform_section(loops, workspace, found.exponent, spectra, plane + section_bytes)
+        if found.n_zeros >= fourier.kernel_height * fourier.kernel_width:
+            responses.zero_spans = <ZeroSpan*> workspace  # the staged section is not needed any more
+            responses.n_zero_spans = find_zero_spans(fourier, <const int*> plane, responses.n_rows,
+                                                     responses.n_columns, responses.zero_spans)
+        status = correlate_spectra(loops, group, &wanted, first, end, &found, &responses, spectra, plane, counted,
+                                   watch_signals)
         if status != DONE:
             return status
     return DONE
@@ -99,85 +86,100 @@ cdef void stage_section(const Loops* loops, Py_ssize_t image, Py_ssize_t group, 
                        fourier.width * loops.item_bytes - staged_bytes)
         memset(staged + channel * plane_bytes + n_rows * row_bytes, 0, (fourier.height - n_rows) * row_bytes)
     found.n_rows, found.n_columns = n_rows, n_columns
+    found.first_row = max(0, loops.geometry.down.before - top)
+    found.end_row = min(n_rows, loops.geometry.down.before + loops.geometry.down.length - top)
+    found.first_column = max(0, loops.source.staging.first_inside - left)
+    found.end_column = min(n_columns, loops.source.staging.end_inside - left)
 
 
-cdef bint examined(Loops* loops, const char* staged, char* plane, Range* found) noexcept nogil:
+cdef bint examined(Loops* loops, const char* staged, char* room, Range* found) noexcept nogil:
     """Whether a section may be transformed: it is finite, its sums surely are, and no window is too faint beside it.
 
-    Blocks are looked at first, and windows themselves only where a block is too faint.
+    Blocks are looked at first, then only those inside of the image, and windows themselves where a block is too faint.
+    There is room for two sections.
     """
     cdef const Fourier* fourier = &loops.fourier
-    cdef int of_zero = -23 if loops.item_bytes == sizeof(float) else -52
-    found.exponent = 0
+    cdef int of_zero = -23 if loops.item_bytes == sizeof(float) else -52, most = loops.routines.most_exponents
+    found.exponent = found.kinds = 0
     found.n_zeros = 0
     if fourier.rounded:  # whole numbers whose sums are exact
         return True
-    loops.routines.examine(fourier, staged, plane, AT_RANGE, found)
-    if found.least > of_zero:  # in no block are zeros alone, and so in no window
-        found.n_zeros = 0
+    loops.routines.examine(fourier, staged, room, AT_RANGE, found)
     if not found.finite or found.exponent > loops.routines.largest_exponent:
         return False
-    if found.largest - found.least > loops.routines.most_exponents:
-        loops.routines.examine(fourier, staged, plane, AT_WINDOWS, found)
-    return found.largest - found.least <= loops.routines.most_exponents
+    if found.largest - found.least > most and has_blocks_inside(fourier, found):
+        loops.routines.examine(fourier, staged, room, AT_INSIDE, found)
+    if found.least > of_zero:  # in no block are zeros alone, and so in no window
+        found.n_zeros = 0
+    if found.largest - found.least > most:
+        loops.routines.examine(fourier, staged, room, AT_WINDOWS, found)
+    return found.largest - found.least <= most
 
 
-cdef void transform_pair(Loops* loops, const char* staged, const bint* wanted, const int* exponents, char* spectra,
-                         char* points) noexcept nogil:
-    """The spectra of all channels. A section that is not wanted counts as zeros."""
+cdef bint has_blocks_inside(const Fourier* fourier, Range* found) noexcept nogil:
+    """Whether a section has padding, and every window contains a block that lies in the image; their sides."""
+    cdef Py_ssize_t rows = least_inside(found.first_row, found.end_row, found.n_rows, fourier.kernel_height)
+    cdef Py_ssize_t columns = least_inside(found.first_column, found.end_column, found.n_columns, fourier.kernel_width)
+    if (fourier.block_height == 0 or rows < 1 or columns < 1
+            or ((found.end_row - found.first_row) == found.n_rows
+                and (found.end_column - found.first_column) == found.n_columns)):
+        return False
+    found.block_height, found.block_width = side_of_blocks(rows), side_of_blocks(columns)
+    return True
+
+
+cdef Py_ssize_t least_inside(Py_ssize_t first, Py_ssize_t end, Py_ssize_t length, Py_ssize_t taps) noexcept nogil:
+    """The fewest places in [first, end) that a window of so many taps in `length` has: the first or the last one."""
+    return min(min(end, taps) - first, end - max(first, length - taps))
+
+
+cdef void transform_section(Loops* loops, const char* staged, int exponent, char* spectra, char* points) noexcept nogil:
+    """The spectra of all channels, divided by 2**exponent."""
     cdef const Fourier* fourier = &loops.fourier
-    cdef Py_ssize_t plane_bytes = fourier.height * fourier.pitch * loops.item_bytes, channel
-    cdef const char* first = staged if wanted[0] else staged + fourier.depth * plane_bytes
-    cdef const char* second = staged + fourier.depth * plane_bytes if wanted[1] else staged
-    cdef double first_scale = ldexp(1, -exponents[0]) if wanted[0] else 0
-    cdef double second_scale = ldexp(1, -exponents[1]) if wanted[1] else 0
+    cdef Py_ssize_t channel
     for channel in range(fourier.depth):
-        loops.routines.forward(fourier, first, second, fourier.pitch, fourier.width, first_scale, second_scale,
-                               spectra, points)
-        first += plane_bytes
-        second += plane_bytes
-        spectra += 2 * fourier.height * fourier.width * loops.item_bytes
+        loops.routines.forward(fourier, staged, fourier.width, ldexp(1, -exponent), spectra, points)
+        staged += fourier.height * fourier.pitch * loops.item_bytes
+        spectra += fourier.height * fourier.width * loops.item_bytes
 
 
-cdef int correlate_spectra(Loops* loops, Py_ssize_t image, Py_ssize_t group, Py_ssize_t pair, Py_ssize_t first,
-                           Py_ssize_t end, const bint* wanted, const int* exponents, const int* kinds,
-                           Responses* responses, const char* spectra, char* plane, Py_ssize_t* counted,
-                           bint watch_signals) noexcept nogil:
+cdef int correlate_spectra(Loops* loops, Py_ssize_t group, const Finished* wanted, Py_ssize_t first, Py_ssize_t end,
+                           const Range* found, Responses* responses, const char* spectra, char* plane,
+                           Py_ssize_t* counted, bint watch_signals) noexcept nogil:
     """The responses of kernels [first, end) among the chosen ones, consumed some at once; not those handed back."""
     cdef const Fourier* fourier = &loops.fourier
-    cdef Py_ssize_t spectrum = 2 * fourier.height * fourier.width
+    cdef Py_ssize_t spectrum = fourier.height * fourier.width
     cdef Py_ssize_t size = loops.item_bytes
     cdef char* points = plane + spectrum * size
-    cdef char* slots = points + 2 * MOST_LANES * max(fourier.height, fourier.width) * size
+    cdef char* slots = points + points_of(fourier) * size
     cdef const int* kernel_exponents = loops.kernel_exponents + group * loops.n_chosen
     cdef Py_ssize_t before = group * loops.geometry.n_kernels + loops.first_chosen  # kernels of the bank
     cdef Py_ssize_t kernel, slot = 0, status
-    cdef int side
+    cdef Finished some = wanted[0]
     for kernel in range(first, end):
         if kernel_exponents[kernel] != INT_MAX:
+            some.first_kernel, some.n_kernels = before + kernel, 1
             responses.bias = loops.bias + (before + kernel) * size
-            for side in range(2):
-                responses.kinds[side] = 0
-                if wanted[side] and loops.kernel_kinds != NULL:
-                    responses.kinds[side] = kinds_of_sums(
-                        loops, exponents[side] + kernel_exponents[kernel],
-                        kinds[side] & loops.kernel_kinds[group * loops.n_chosen + kernel])
-            aim(loops, image, pair, before + kernel, slot, wanted, exponents, kernel_exponents[kernel], responses,
-                slots)
+            responses.kinds = 0
+            if loops.kernel_kinds != NULL:
+                responses.kinds = kinds_of_sums(loops, found.exponent + kernel_exponents[kernel],
+                                                found.kinds & loops.kernel_kinds[group * loops.n_chosen + kernel])
+            set_scales(loops, found.exponent + kernel_exponents[kernel], responses)
+            aim(loops, &some, slots + slot * fourier.valid_rows * fourier.valid_columns * size, responses)
             loops.routines.backward(fourier, spectra, loops.packed + ((group * loops.n_chosen + kernel) * fourier.depth
                                                                       * spectrum * size), responses, plane, points)
             if loops.direct_store and loops.consumer.tops != NULL:
-                note_sections(loops, image, pair, before + kernel, responses)
+                note_section(loops, &some, responses)
             slot += 1
         if slot > 0 and not loops.direct_store and (slot == loops.kernels_at_once or kernel == end - 1
                                                     or kernel_exponents[kernel + 1] == INT_MAX):
-            status = consume_slots(loops, image, pair, before + kernel + 1 - slot, slot, responses, slots, counted,
-                                   watch_signals)
+            some.first_kernel, some.n_kernels = before + kernel + 1 - slot, slot
+            status = consume_slots(loops, &some, slots, counted, watch_signals)
             if status != DONE:
                 return <int> status
             slot = 0
         slot %= loops.kernels_at_once
-        counted[0] += spectrum * (16 + 2 * fourier.depth)
+        counted[0] += spectrum * (8 + fourier.depth)
         status = looked_for_signals(loops, counted, watch_signals)
         if status != DONE:
             return <int> status
@@ -195,53 +197,33 @@ cdef inline int kinds_of_sums(const Loops* loops, int exponent, int kinds) noexc
     return kinds if bound <= 0.25 else kinds & ~WHOLE
 
 
-cdef inline void aim(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t kernel, Py_ssize_t slot,
-                     const bint* wanted, const int* exponents, int kernel_exponent, Responses* responses,
-                     char* slots) noexcept nogil:
-    """The place that a kernel's responses go to, in the slot or in the array, and by what they are multiplied."""
-    cdef const Fourier* fourier = &loops.fourier
-    cdef Py_ssize_t slot_bytes = fourier.valid_rows * fourier.valid_columns * loops.item_bytes
-    cdef Finished finished
-    cdef int side
+cdef inline void aim(Loops* loops, const Finished* some, char* slot, Responses* responses) noexcept nogil:
+    """The place that a kernel's responses go to, the slot or the array, and by what scores are multiplied."""
     cdef const Scaling* scaling = &loops.section_scaling
-    responses.pitch = loops.rows.row_pitch if loops.direct_store else fourier.valid_columns
+    responses.pitch = loops.rows.row_pitch if loops.direct_store else loops.fourier.valid_columns
+    responses.target = place_of(&loops.consumer, some) if loops.direct_store else slot
+    responses.roots = NULL
     responses.roots_pitch = scaling.row_bytes // loops.item_bytes
-    responses.factor, responses.most = scaling.factors[kernel] if scaling.passes != NULL else 1, scaling.most
-    for side in range(2):
-        responses.targets[side] = NULL
-        responses.roots[side] = NULL
-        if wanted[side]:
-            responses.targets[side] = slots + (side * loops.kernels_at_once + slot) * slot_bytes
-            finished = section_of(loops, image, 2 * pair + side)
-            if scaling.passes != NULL:
-                responses.roots[side] = (scaling.roots + image * scaling.image_bytes
-                                         + finished.first_row * scaling.row_bytes
-                                         + finished.first_column * scaling.column_bytes)
-            if loops.direct_store:
-                finished.first_kernel = kernel
-                responses.targets[side] = place_of(&loops.consumer, &finished)
-            set_scales(loops, exponents[side] + kernel_exponent, &responses.scaled[side], &responses.further[side])
+    responses.factor, responses.most = 1, scaling.most
+    if scaling.passes != NULL:
+        responses.factor = scaling.factors[some.first_kernel]
+        responses.roots = (scaling.roots + some.image * scaling.image_bytes + some.first_row * scaling.row_bytes
+                           + some.first_column * scaling.column_bytes)
 
 
-cdef void note_sections(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t kernel,
-                        const Responses* responses) noexcept nogil:
-    """Notes a kernel's responses in both sections, which lie in the array."""
-    cdef Finished finished
-    cdef int side
-    for side in range(2):
-        if responses.targets[side] != NULL:
-            finished = section_of(loops, image, 2 * pair + side)
-            finished.first_kernel, finished.n_kernels = kernel, 1
-            finished.responses = responses.targets[side]
-            finished.row_pitch, finished.column_pitch, finished.kernel_pitch = responses.pitch, 1, 0
-            note_tops(loops.routines, &loops.consumer, &finished)
+cdef void note_section(Loops* loops, const Finished* some, const Responses* responses) noexcept nogil:
+    """Notes a kernel's responses in a section, which lie in the array."""
+    cdef Finished finished = some[0]
+    finished.responses = responses.target
+    finished.row_pitch, finished.column_pitch, finished.kernel_pitch = responses.pitch, 1, 0
+    note_tops(loops.routines, &loops.consumer, &finished)
 
 
-cdef inline void set_scales(const Loops* loops, int exponent, double* scaled, double* further) noexcept nogil:
+cdef inline void set_scales(const Loops* loops, int exponent, Responses* responses) noexcept nogil:
     """2**exponent over the number of points, as two factors that are numbers even where their product is none."""
     cdef int half = exponent // 2
-    scaled[0] = ldexp(1, half)
-    further[0] = ldexp(loops.over_points, exponent - half)
+    responses.scaled = ldexp(1, half)
+    responses.further = ldexp(loops.over_points, exponent - half)
 
 
 cdef inline Finished section_of(const Loops* loops, Py_ssize_t image, Py_ssize_t section) noexcept nogil:
@@ -259,25 +241,16 @@ cdef inline Finished section_of(const Loops* loops, Py_ssize_t image, Py_ssize_t
     return finished
 
 
-cdef int consume_slots(Loops* loops, Py_ssize_t image, Py_ssize_t pair, Py_ssize_t first_kernel, Py_ssize_t n_kernels,
-                       const Responses* responses, char* slots, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
-    """Some kernels' responses in both sections; the Status after a look for signals between some rows."""
+cdef int consume_slots(Loops* loops, const Finished* some, char* slots, Py_ssize_t* counted,
+                       bint watch_signals) noexcept nogil:
+    """Some kernels' responses in a section; the Status after a look for signals between some rows."""
     cdef const Fourier* fourier = &loops.fourier
-    cdef Py_ssize_t slot_elements = fourier.valid_rows * fourier.valid_columns
-    cdef Finished finished
-    cdef int side, status = DONE
-    for side in range(2):
-        if responses.targets[side] != NULL:
-            finished = section_of(loops, image, 2 * pair + side)
-            finished.first_kernel, finished.n_kernels = first_kernel, n_kernels
-            finished.responses = slots + side * loops.kernels_at_once * slot_elements * loops.item_bytes
-            finished.row_pitch = loops.geometry.down.stride * fourier.valid_columns
-            finished.column_pitch = loops.geometry.across.stride
-            finished.kernel_pitch = slot_elements
-            status = consume_rows(loops, &finished, counted, watch_signals)
-            if status != DONE:
-                return status
-    return status
+    cdef Finished finished = some[0]
+    finished.responses = slots
+    finished.row_pitch = loops.geometry.down.stride * fourier.valid_columns
+    finished.column_pitch = loops.geometry.across.stride
+    finished.kernel_pitch = fourier.valid_rows * fourier.valid_columns
+    return consume_rows(loops, &finished, counted, watch_signals)
 
 
 cdef int consume_rows(Loops* loops, const Finished* finished, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
@@ -326,16 +299,16 @@ cdef Py_ssize_t find_zero_spans(const Fourier* fourier, const int* occupied, Py_
 # --- the call ---------------------------------------------------------------------------------------------------------
 
 
-cdef class FourierPairs(Call):
+cdef class FourierSections(Call):
     """A call in the frequency domain."""
     cdef char* handed_back               # of each image's groups' sections, whether the direct method has to do them
-    cdef Py_ssize_t* pairs               # that have a response which is asked for, where not all are
+    cdef Py_ssize_t* sections            # that have a response which is asked for, where not all are
     cdef int[::1] exponents, kinds
-    cdef FourierPairs before             # in another type, whose sections that it handed back are done
+    cdef FourierSections before          # in another type, whose sections that it handed back are done
 
     def __dealloc__(self):
         PyMem_Free(self.handed_back)
-        PyMem_Free(self.pairs)
+        PyMem_Free(self.sections)
 
     cdef let_panels_go(self):
         Call.let_panels_go(self)
@@ -349,7 +322,7 @@ cdef class FourierPairs(Call):
         loops.first_chosen = first
         loops.n_chosen = exponents.shape[0] // geometry.groups
         if (first < 0 or loops.n_chosen < 1 or first + loops.n_chosen > geometry.n_kernels
-                or self.packed.len != (exponents.shape[0] * geometry.depth * 2 * fourier.height * fourier.width
+                or self.packed.len != (exponents.shape[0] * geometry.depth * fourier.height * fourier.width
                                        * self.engine.routines.item_bytes)):
             raise ValueError("first_kernel: these kernels are not in the bank")
         self.exponents = exponents
@@ -358,7 +331,7 @@ cdef class FourierPairs(Call):
             self.kinds = kinds
             loops.kernel_kinds = &self.kinds[0]
 
-    cdef take_redone(self, FourierPairs before):
+    cdef take_redone(self, FourierSections before):
         """Do those sections that another call of the same images and sections handed back."""
         if (before.loops.n_images != self.loops.n_images or before.engine.section != self.engine.section
                 or before.engine.geometry.groups != self.engine.geometry.groups):
@@ -383,7 +356,7 @@ cdef class FourierPairs(Call):
             loops.section_scaling = loops.consumer.scaling  # made where sections are put, and not once more
             loops.consumer.scaling.passes = NULL
         if fourier.down.radices[0] != 1:
-            loops.over_points /= fourier.height
+            loops.over_points /= fourier.height // 2
         if fourier.across.radices[0] != 1:
             loops.over_points /= fourier.width
         loops.source.staging.n_phases = 1
@@ -394,44 +367,41 @@ cdef class FourierPairs(Call):
         loops.rows.row_pitch = loops.consumer.row_bytes // size
         loops.rows.column_pitch = geometry.across.stride
         loops.rows.kernel_pitch = fourier.valid_rows * fourier.valid_columns
-        slot_bytes = loops.rows.kernel_pitch * 2 * size
+        slot_bytes = loops.rows.kernel_pitch * size
         loops.kernels_at_once = 1
         if loops.consumer.storing.adjacent:
             loops.kernels_at_once = max(1, min(KERNELS_AT_ONCE, loops.n_chosen, SLOTS_BYTES // slot_bytes))
         loops.source.staging.position_pitch = 1
-        loops.do_task = correlate_pair
+        loops.do_task = correlate_section
 
     cdef deal_tasks(self, Py_ssize_t n_workers, Py_ssize_t workspace_limit, list areas):
-        """Pairs of sections, in so many parts of the kernels that there are tasks enough for the workers."""
+        """Sections, in so many parts of the kernels that there are tasks enough for the workers."""
         cdef Loops* loops = &self.loops
-        cdef const Fourier* fourier = &loops.fourier
-        cdef Py_ssize_t n_pairs
-        n_pairs = self.choose_pairs(ceiling(fourier.sections_down * fourier.sections_across, 2))
+        cdef Py_ssize_t n_sections = self.choose_sections()
         loops.n_parts = 1
         if n_workers > 1 and not (self.reducer is not None and self.reducer.in_order):
             loops.n_parts = max(1, min(loops.n_chosen // KERNELS_PER_PART,
-                                       ceiling(4 * n_workers, product(loops.n_images, n_pairs))))
-        loops.n_strips = product(n_pairs, loops.n_parts)
+                                       ceiling(4 * n_workers, product(loops.n_images, n_sections))))
+        loops.n_strips = product(n_sections, loops.n_parts)
         loops.strip_rows = 1
         loops.tasks_per_claim = 1
         loops.n_tasks = product(loops.n_images, loops.n_strips)
 
-    cdef Py_ssize_t choose_pairs(self, Py_ssize_t n_pairs) except -1:
-        """The pairs of sections of which a response is asked for, and which are done; how many they are."""
+    cdef Py_ssize_t choose_sections(self) except -1:
+        """The sections of which a response is asked for, and which are done; how many they are."""
         cdef Loops* loops = &self.loops
-        cdef Py_ssize_t section, count = 0
+        cdef Py_ssize_t n_sections = loops.fourier.sections_down * loops.fourier.sections_across, section, count = 0
         cdef Finished responses
         if not loops.consumer.clips and loops.redone == NULL:
-            return n_pairs
-        self.pairs = <Py_ssize_t*> allocated(n_pairs, sizeof(Py_ssize_t))
-        loops.pairs = self.pairs
-        for section in range(loops.fourier.sections_down * loops.fourier.sections_across):
+            return n_sections
+        self.sections = <Py_ssize_t*> allocated(n_sections, sizeof(Py_ssize_t))
+        loops.sections = self.sections
+        for section in range(n_sections):
             responses = section_of(loops, 0, section)
             if loops.consumer.clips:
                 clip(loops.routines, &loops.consumer, &responses)
-            if responses.n_rows > 0 and responses.n_columns > 0 and self.is_done(section) and (
-                    count == 0 or self.pairs[count - 1] != section // 2):
-                self.pairs[count] = section // 2
+            if responses.n_rows > 0 and responses.n_columns > 0 and self.is_done(section):
+                self.sections[count] = section
                 count += 1
         return count
 
@@ -456,14 +426,13 @@ cdef class FourierPairs(Call):
         loops.handed_back = self.handed_back
 
     cdef Py_ssize_t elements_of(self, Py_ssize_t rows):
-        """Elements: two staged sections, spectra of all channels, a plane, a line of points, responses."""
+        """Elements: a staged section, spectra of all channels, a plane, a line of points, responses."""
         cdef const Fourier* fourier = &self.loops.fourier
-        cdef Py_ssize_t per_channel = 2 * fourier.height * (fourier.pitch + fourier.width)
         cdef Py_ssize_t slots = 0
         if not self.loops.direct_store:
-            slots = 2 * self.loops.kernels_at_once * fourier.valid_rows * fourier.valid_columns
-        return (product(fourier.depth, per_channel) + 2 * fourier.height * fourier.width
-                + 2 * MOST_LANES * max(fourier.height, fourier.width) + slots)
+            slots = self.loops.kernels_at_once * fourier.valid_rows * fourier.valid_columns
+        return (product(fourier.depth, fourier.height * (fourier.pitch + fourier.width))
+                + fourier.height * fourier.width + points_of(fourier) + slots)
 
     def areas(self, bint handed_back):
         """Areas that the frequency domain handed back, or did; sections next to each other are one.
