@@ -96,7 +96,7 @@ def effort(plan: Plan) -> int:
 
 
 def loops(plan: Plan, summed: str) -> dict[str, Any]:
-    """Loops over pairs of sections: of the whole image, where some of its responses are left out."""
+    """Loops over sections: of the whole image, where some of its responses are left out."""
     fold, geometry, axes, clip = fold_of_plan(plan), plan.geometry, None, None
     if fold is not None:
         axes = folded_axes(geometry.axes[fold.line.axis], fold)
