@@ -216,11 +216,12 @@ cdef class Engine:
         cdef Py_ssize_t elements = fourier.height * fourier.pitch, size = self.routines.item_bytes, kernel
         cdef const char* taps = self.elements_of(kernels, "kernels")
         cdef char* points = self.elements_of(spectra, "spectra", True)
-        cdef char[::1] memory = empty_lines(self.transform_bytes)
+        cdef char[::1] memory = empty_lines(self.transform_bytes)  # of a section, and of points
         if (spectra.ndim != 2 or kernels.ndim != 2
                 or spectra.shape[0] != kernels.shape[0] or exponents.shape[0] != kernels.shape[0]
                 or kernels.shape[1] != self.n_taps or spectra.shape[1] != self.spectrum_elements):
             raise ValueError("spectra: they are not of these kernels")
+        memset(&memory[0], 0, elements * size)  # pixels that have no tap
         for kernel in range(kernels.shape[0]):
             with nogil:
                 self.routines.transform_kernel(fourier, taps, &memory[0], &memory[elements * size], points,

@@ -1,7 +1,6 @@
 # What the frequency domain prepares: the turns of its passes and of a section's rows, and the spectra of kernels.
 
 from libc.math cimport cos, frexp, ldexp, sin
-from libc.string cimport memset
 
 from microkernels cimport real
 from transforms cimport Fourier, Transform
@@ -31,7 +30,10 @@ cdef void fill_turns(const Transform* down, real* turns) noexcept nogil:
 
 cdef void transform_kernel(const Fourier* fourier, const real* taps, real* section, real* points, real* spectrum,
                            int* exponent) noexcept nogil:
-    """The spectra of one kernel's channels, divided by 2**exponent. Where an axis is not transformed it is repeated."""
+    """The spectra of one kernel's channels, divided by 2**exponent. Where an axis is not transformed it is repeated.
+
+    All channels and kernels have their taps in the same places of the section, whose others stay zeros.
+    """
     cdef Py_ssize_t row, column, channel, y, x, n_columns
     cdef Py_ssize_t n_taps = fourier.kernel_height * fourier.kernel_width * fourier.depth
     cdef double largest = 0
@@ -45,7 +47,6 @@ cdef void transform_kernel(const Fourier* fourier, const real* taps, real* secti
     if fourier.across.radices[0] == 1:
         n_columns = fourier.width
     for channel in range(fourier.depth):
-        memset(section, 0, fourier.height * fourier.pitch * sizeof(real))
         for row in range(fourier.kernel_height):
             for column in range(fourier.kernel_width):
                 section[row * fourier.row_dilation * fourier.pitch + column * fourier.column_dilation] = (

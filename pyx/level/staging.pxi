@@ -217,7 +217,7 @@ cdef inline void stage_transposed(const Staging* staging, const char* source, re
 
 
 cdef void stage(const Staging* staging, const char* source, real* strip, element like) noexcept nogil:
-    cdef Py_ssize_t channel, column, n_phases = staging.n_phases
+    cdef Py_ssize_t channel, column, end, n_phases = staging.n_phases
     cdef bint whole = source == NULL
     cdef real* place
     if not whole and staging.first_inside < staging.end_inside:
@@ -242,6 +242,13 @@ cdef void stage(const Staging* staging, const char* source, real* strip, element
         if not whole and staging.first_inside <= column < staging.end_inside:
             column = staging.end_inside
             continue
+        if n_phases == 1 and staging.position_pitch == 1:
+            end = end_of_fill(staging, column)
+            if end > column:
+                for channel in range(staging.depth):
+                    fill_columns(strip + channel * staging.channel_pitch, column, end, <real> staging.fill[channel])
+                column = end
+                continue
         place = strip + place_of_column(staging, column)
         stage_border(staging, source, place, -1 if whole else outside_source(staging, column), like)
         column += 1
@@ -273,6 +280,20 @@ cdef inline Py_ssize_t outside_source(const Staging* staging, Py_ssize_t column)
     if column < staging.first_inside:
         return staging.before[column]
     return staging.behind[column - staging.end_inside]
+
+
+cdef inline Py_ssize_t end_of_fill(const Staging* staging, Py_ssize_t column) noexcept nogil:
+    """The end of the padded columns from one on that have the fill value."""
+    cdef Py_ssize_t end = staging.first_inside if column < staging.first_inside else staging.columns
+    while column < end and outside_source(staging, column) < 0:
+        column += 1
+    return column
+
+
+cdef inline void fill_columns(real* row, Py_ssize_t first, Py_ssize_t end, real value) noexcept nogil:
+    cdef Py_ssize_t column
+    for column in range(first, end):
+        row[column] = value
 
 
 cdef inline void stage_border(const Staging* staging, const char* source, real* strip, Py_ssize_t column,

@@ -163,7 +163,8 @@ ctypedef void (*FillTwiddles)(const Transform*, void* twiddles) noexcept nogil
 ctypedef void (*FillTurns)(const Transform*, void* turns) noexcept nogil
 
 # The spectra of a kernel's channels, divided by 2**exponent, from its taps (rows, columns, channels). An axis that is
-# not transformed repeats what it holds. `section` holds a staged one, `points` as above.
+# not transformed repeats what it holds. `section` holds a staged one: zeros at first, and then what the kernel before
+# left; `points` as above.
 ctypedef void (*TransformKernel)(const Fourier*, const void* taps, void* section, void* points, void* spectra,
                                  int* exponent) noexcept nogil
 
