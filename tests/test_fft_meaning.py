@@ -405,3 +405,31 @@ def test_rows_that_are_far_apart_in_the_array_are_written_some_at_a_time():
         assert np.shares_memory(out, far)
         xcorr.correlate(images, kernels, method="fft", out=out, workers=2)
         assert_same_bits(np.ascontiguousarray(out), expected)
+
+
+def far_larger_outside(rng, side, stride, kernel):
+    """Ones where windows `stride` apart have pixels, and numbers far larger between them."""
+    images = rng.integers(-(2**30), 2**30, (1, side, side)).astype(np.int32)
+    for row in range(kernel):
+        for column in range(kernel):
+            images[0, row::stride, column::stride] = 1
+    return images
+
+
+def test_integers_are_exact_whatever_lies_between_windows():
+    """A section is transformed with all of its pixels, and each of them may round all of its responses wrongly."""
+    rng = random_generator("between windows")
+    images, kernels = far_larger_outside(rng, 60, 8, 3), rng.integers(-(2**26), 2**26, (1, 3, 3)).astype(np.int32)
+    for method in ("fft", "auto"):
+        response = xcorr.correlate(images, kernels, layout="NHW", stride=8, method=method)
+        assert (response == kernels.sum(dtype=np.int64)).all()
+
+
+def test_integers_are_exact_whatever_lies_beside_a_part():
+    rng = random_generator("beside a part")
+    images, kernels = np.ones((1, 300, 300), np.int32), rng.integers(-(2**18), 2**18, (1, 60, 60)).astype(np.int32)
+    images[:, 110:] = rng.integers(-(2**30), 2**30, (1, 190, 300))
+    response = xcorr.correlate(images, kernels, layout="NHW", method="fft", roi=(slice(0, 50), slice(None)))
+    assert (response == kernels.sum(dtype=np.int64)).all()
+    in_padding = {"padding": ((60, 0), (0, 0)), "roi": (slice(0, 1), slice(None))}
+    assert not xcorr.correlate(images[:, 110:], kernels, layout="NHW", method="fft", **in_padding).any()

@@ -18,6 +18,14 @@ def largest_of(job: Any) -> int:
     return max(largest, *(abs(int(number.real)) for number in job.fill))
 
 
+def largest_at_hand(job: Any) -> int:
+    """The same of all pixels of the call's images, those included that no window reaches."""
+    pixels, ends = at_one_place(in_order(job.images, job.plan.layout.images)), [0]
+    for (piece,) in in_pieces(pixels) if pixels.size else ():
+        ends += [int(piece.min()), int(piece.max())]
+    return max(*map(abs, ends), *(abs(int(number.real)) for number in job.fill))
+
+
 def largest_pixel(images: npt.NDArray[Any], geometry: Geometry, boundary: tuple[str, ...]) -> int:
     """The largest absolute value of the integers of `images` (N, H, W, C) that a window reaches, 0 if none does."""
     ends = [0]
@@ -29,7 +37,7 @@ def largest_pixel(images: npt.NDArray[Any], geometry: Geometry, boundary: tuple[
 
 def reached(images: npt.NDArray[Any], geometry: Geometry, boundary: tuple[str, ...]) -> Iterator[npt.NDArray[Any]]:
     """Views that together hold every pixel which a window reaches, and few others; of broadcast axes one place."""
-    once = images[tuple(slice(0, 1) if pitch == 0 else slice(None) for pitch in images.strides)]
+    once = at_one_place(images)
     along = [
         places(axis, word) if length > 1 else [slice(None)]
         for axis, word, length in zip(geometry.axes, boundary, once.shape[1:-1], strict=True)
@@ -38,6 +46,11 @@ def reached(images: npt.NDArray[Any], geometry: Geometry, boundary: tuple[str, .
         view = once[(slice(None), *slices)]
         if view.size:
             yield view
+
+
+def at_one_place(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A view that has one place of broadcast axes."""
+    return images[tuple(slice(0, 1) if pitch == 0 else slice(None) for pitch in images.strides)]
 
 
 def places(axis: Axis, boundary: str) -> list[slice]:

@@ -14,7 +14,7 @@ import numpy as np
 from xcorr._arrays import copy_in_pieces, in_order, some_images
 from xcorr._axes import Geometry, Span
 from xcorr._bank import spectra_key
-from xcorr._dtypes import Types
+from xcorr._dtypes import Types, largest_magnitude
 from xcorr._engine import Reducer
 from xcorr._methods import boxes, digits, direct, sections, stretches
 from xcorr._methods.asked import Area, Array, Box, Job, Limits, Part, Plan
@@ -40,7 +40,7 @@ from xcorr._methods.sections import (
     spectrum_bytes,
     workspace,
 )
-from xcorr._reach import largest_of
+from xcorr._reach import largest_at_hand
 from xcorr._units import count_word
 from xcorr._workers import WORKSPACE_LIMIT, refuse_too_large
 
@@ -56,6 +56,13 @@ OF_LINE = 8_000_000
 0.2 ms prepared, 0.4 ms else. 2026-11-27, AMD EPYC (Zen 3), level v3, 1 worker: one kernel of 64 to 2000 taps along
 3,000 to 1,000,000 pixels, both ways forced."""
 
+
+OF_CALL = 2_000_000
+"""Multiply-adds that other calls take as long as beside their sections: 0.03 ms prepared, 0.13 to 0.3 ms with new kernels.
+
+Less than half of both. 2026-11-29, AMD EPYC (Zen 4), level v4, 1 worker: 1 to 16 kernels of
+5x5 to 31x31 on 32x32 to 256x256 pixels, both ways forced.
+"""
 
 WIDER = 3
 """How many times as long as in float32 transforms in float64 are taken to be, where these are new; not tuned."""
@@ -86,7 +93,8 @@ def cost(geometry: Geometry, types: Types) -> int:
     """
     sizes = sizes_of(geometry, types)
     n_lines = max(sizes.n_stretches, int(line_of(geometry) is not None))
-    return n_lines * OF_LINE + cheapest(sizes)[1] * 4 // (4 if types.exact else sizes.item)
+    of_calls = n_lines * OF_LINE if n_lines else OF_CALL
+    return of_calls + cheapest(sizes)[1] * 4 // (4 if types.exact else sizes.item)
 
 
 def effort(plan: Plan) -> int:
@@ -123,7 +131,7 @@ def n_bytes(job: Job, result: Array, summed: str, n_workers: int) -> tuple[int, 
     spectra = int(chunk(section, sizes) * spectrum_bytes(section, sizes)) * sizes.groups
     waiting = stretches.STRETCH_BYTES + stretches.MAP_BYTES if sizes.n_stretches else 0
     waiting += 2 * sections.BOX_BYTES if job.plan.boxes != (1, 1) else 0
-    return spectra, int(workspace(section, sizes)) * n_workers + waiting
+    return spectra, min(int(workspace(section, sizes)) * n_workers + waiting, WORKSPACE_LIMIT - spectra)
 
 
 def reasons(plan: Plan) -> list[str]:
@@ -200,10 +208,13 @@ def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bou
     def is_proven(bound: int) -> bool:
         return rounds_right(bound, plan.sizes, plan.section[0])
 
-    if is_proven(bound):
+    def largest_sum(pixel: int) -> int:
+        return pixel * bank.reach[0] + bank.reach[1]
+
+    if is_proven(largest_sum(largest_magnitude(plan.types.images))):
         return run(job, result, "f8", limits)
-    largest = largest_of(job)
-    if is_proven(largest * bank.reach[0] + bank.reach[1]):
+    largest = largest_at_hand(job)  # sections hold pixels that no window reaches, whose rounding errors all of it has
+    if is_proven(largest_sum(largest)):
         return run(job, result, "f8", limits)
     if limits is None and isinstance(result, np.ndarray) and result.dtype == np.int64:
         most = plan.multiply_adds / plan.section[1] * OF_DIGITS
