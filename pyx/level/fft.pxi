@@ -8,11 +8,12 @@
 # multiplied in the order that the passes leave. Lines of points stay in the first cache through all passes of one axis.
 #
 # Numbers are real, and half as many complex ones are transformed: the upper half of a section is the real part of its
-# points and the lower half the imaginary one, and row y of n is turned by y / n of a quarter of a circle. That takes the
-# section, as a polynomial in the row, modulo x^n - i, so that what leaves a section at its end comes back negative: it
-# is negative-cyclic and, like what is cyclic, right for windows that lie inside (a weighted transform: Crandall and
+# points and the lower half the imaginary one, and row y of n is turned by y / n of a quarter of a circle. That takes
+# the section, as a polynomial in the row, modulo x^n - i, so that what leaves a section at its end comes back negative:
+# it is negative-cyclic and, like what is cyclic, right for windows that lie inside (a weighted transform: Crandall and
 # Fagin, "Discrete weighted transforms and large-integer arithmetic", Math. Comp. 62, 1994). Nothing has to be taken
-# apart, and a section needs no other one beside it. The backward transform is the forward one with the two parts changed.
+# apart, and a section needs no other one beside it. The backward transform is the forward one with the two parts
+# changed.
 
 from libc.string cimport memcpy, memset
 

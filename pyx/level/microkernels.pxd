@@ -12,8 +12,8 @@ The order and the blocks follow from the kernel's shape alone, so every form giv
 from libc.stdint cimport int32_t, int64_t
 
 from transforms cimport (
-    Backward, Examine, FillTurns, FillTwiddles, FindZeros, Forward, MultiplySpectra, PlaneBack, PlaneColumns, PlaneLines,
-    PlanePhases, TransformKernel, WindowMoments, WindowPhases, WindowProducts, WindowSums)
+    Backward, Examine, FillTurns, FillTwiddles, FindZeros, Forward, MultiplySpectra, PlaneBack, PlaneColumns,
+    PlaneLines, PlanePhases, TransformKernel, WindowMoments, WindowPhases, WindowProducts, WindowSums)
 
 cdef extern from *:
     """

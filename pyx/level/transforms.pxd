@@ -17,8 +17,8 @@ cdef struct Transform:
 
 # Sections of one image and the transforms that all of them have. Section s covers padded rows from
 # s // across * valid_rows and padded columns from s % across * valid_columns on, and its first
-# valid_rows x valid_columns windows lie inside. The lower half of a section is the imaginary part of its points, of which
-# there are half as many as pixels; `turns` has the cosine and the sine by which each row of them is turned.
+# valid_rows x valid_columns windows lie inside. The lower half of a section is the imaginary part of its points, of
+# which there are half as many as pixels; `turns` has the cosine and the sine by which each row of them is turned.
 cdef struct Fourier:
     Transform down, across
     const void* turns
@@ -171,9 +171,9 @@ ctypedef void (*TransformKernel)(const Fourier*, const void* taps, void* section
 cdef enum Look:
     AT_RANGE, AT_INSIDE, AT_WINDOWS, AT_KINDS
 
-# The range of a staged section; `room` for twice its pixels is overwritten. Inside of the image only `least` is found, of
-# blocks there, and at windows of the windows' own largest magnitudes, those of windows of zeros left out; at kinds only
-# these.
+# The range of a staged section; `room` for twice its pixels is overwritten. Inside of the image only `least` is found,
+# of blocks there, and at windows of the windows' own largest magnitudes, those of windows of zeros left out; at kinds
+# only these.
 ctypedef void (*Examine)(const Fourier*, const void* section, void* room, int look, Range*) noexcept nogil
 
 # occupied[y, x] = 0 where all pixels of the window from pixel (y, x) of a staged section on are zeros in all channels,

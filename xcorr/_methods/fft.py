@@ -58,10 +58,10 @@ OF_LINE = 8_000_000
 
 
 OF_CALL = 2_000_000
-"""Multiply-adds that other calls take as long as beside their sections: 0.03 ms prepared, 0.13 to 0.3 ms with new kernels.
+"""Multiply-adds that other calls take as long as beside their sections: 0.03 ms prepared, 0.13 to 0.3 ms raw.
 
-Less than half of both. 2026-11-29, AMD EPYC (Zen 4), level v4, 1 worker: 1 to 16 kernels of
-5x5 to 31x31 on 32x32 to 256x256 pixels, both ways forced.
+Less than half of both. 2026-11-29, AMD EPYC (Zen 4), level v4, 1 worker: 1 to 16 kernels of 5x5 to 31x31 on 32x32 to
+256x256 pixels, both ways forced.
 """
 
 WIDER = 3

@@ -39,7 +39,8 @@ In a pass of radix 4 along one axis, and what is added where its lines are long;
 transform (staging, the section's range, transposing); what each row of points costs in either transform; what is added
 to the product of one channel's spectra for each doubling of the bank's spectra beyond a quarter of the second cache,
 and to a transform for each of a section beyond all of it; and what a response costs on its way from a strip to the
-array, and from one that does not fit the second cache. 2026-11-29, AMD EPYC (Zen 4), level v4, 1 worker, benchmarks/fourier.py.
+array, and from one that does not fit the second cache. 2026-11-29, AMD EPYC (Zen 4), level v4, 1 worker,
+benchmarks/fourier.py.
 """
 
 KERNELS = 16
@@ -55,8 +56,8 @@ level v3, 1 worker.
 WORTH_SHARING, IDLE = 10_000_000, 0.03
 """Multiply-adds above which a call is worth several workers, and what a section is charged for those that idle.
 
-Workers take sections, and some idle where these are few: such a section is charged IDLE over their number more, whatever
-the number of workers.
+Workers take sections, and some idle where these are few: such a section is charged IDLE over their number more,
+whatever the number of workers.
 """
 
 LARGE_KERNEL, MORE_BOXES = 512, 3
@@ -230,7 +231,9 @@ def taken_section(sizes: Sizes) -> tuple[Section, int]:
     """The cheapest section and its cost; MemoryError if there is none."""
     section, cost = cheapest(sizes)
     spans, strides, longest = (sizes.row_span, sizes.column_span), (sizes.row_stride, sizes.column_stride), LONGEST
-    if section is None and any(span + stride > most + 1 for span, stride, most in zip(spans, strides, longest)):
+    if section is None and any(
+        span + stride > most + 1 for span, stride, most in zip(spans, strides, longest, strict=True)
+    ):
         raise MemoryError(
             f"method: 'fft' transforms tiles of at most {longest[0]}x{longest[1]} pixels; the kernels' taps span "
             f"{spans[0]}x{spans[1]}, {strides[0]}x{strides[1]} pixels apart; allowed is what fits a tile, and other "
@@ -304,14 +307,14 @@ def least_bytes(sizes: Sizes) -> int:
 
 
 def section_cost(section: Section, sizes: Sizes) -> Any:
-    """Cost of one image, all its stretches, in multiply-adds of the direct method; every other call has kernels prepared."""
+    """Cost of one image, all its stretches, in multiply-adds of the direct method; half of the calls are raw."""
     constants = PASS, LONG, FORWARD, ROW, STREAM, FAR, STORE, SPILL
     costs = np.tensordot(constants, counts(section, sizes, 0.5), axes=1)
     return costs * max(1, sizes.n_stretches) * prod(sizes.boxes)
 
 
 def counts(section: Section, sizes: Sizes, raw: float) -> Any:
-    """(8, ...): how often each of the constants above is paid for one image; `raw` is the share of calls of new kernels."""
+    """(8, ...): how often each of the constants above is paid for one image, with kernels raw in that share of calls."""
     points = section.height * section.width / PIXELS[0]
     used = np.minimum(1, (np.minimum(sizes.columns, section.valid_columns) + 8) / section.width)
     n_transforms = sizes.groups * n_sections(section, sizes)
