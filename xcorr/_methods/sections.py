@@ -314,7 +314,7 @@ def section_cost(section: Section, sizes: Sizes) -> Any:
 
 
 def counts(section: Section, sizes: Sizes, raw: float) -> Any:
-    """(8, ...): how often each of the constants above is paid for one image, with kernels raw in that share of calls."""
+    """(8, ...): how often each of the constants above is paid for one image, with raw kernels in a share of calls."""
     points = section.height * section.width / PIXELS[0]
     used = np.minimum(1, (np.minimum(sizes.columns, section.valid_columns) + 8) / section.width)
     n_transforms = sizes.groups * n_sections(section, sizes)
