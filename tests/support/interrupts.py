@@ -53,7 +53,7 @@ LONG_CALLS = {  # images, kernels, their dtype, the images' value (None: random)
     ),
     "register": ((8000, 256, 256), (1, 256, 256), "f4", None, {"verb": "register", "layout": "NHW"}),
     "register-masked": (
-        *((1, 900, 900), (1, 900, 900), "f4", None),
+        *((8, 900, 900), (1, 900, 900), "f4", None),
         {"verb": "register", "layout": "NHW", "score": "zncc", "mask": "finite", "subpixel": 100},
     ),
     "register-windows": (
