@@ -224,8 +224,7 @@ class Bank:
             summed = np.dtype(engine.summed)
             n_kernels = end - first
             n_bytes = summed.itemsize * self.n_groups * engine.spectrum_elements
-            beside = engine.transform_bytes + (4 if self.parts > 1 else 1) * self.n_taps * summed.itemsize  # its taps
-            n_workers = workers_for(n_bytes * n_kernels, n_bytes * room, beside, n_workers)
+            n_workers = workers_for(n_bytes * n_kernels, n_bytes * room, engine.transform_bytes, n_workers)
             self.make_room(n_bytes * room)
             spectra = empty_lines(n_bytes * room)[: n_bytes * n_kernels].view(summed)
             spectra = spectra.reshape(self.n_groups, n_kernels, -1)

@@ -1,6 +1,6 @@
 """The pixels that windows reach. What else an image holds is not looked at, and broadcast axes are looked at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
@@ -15,22 +15,29 @@ def largest_of(job: Any) -> int:
     plan = job.plan
     pixels = in_order(job.images, plan.layout.images)
     largest = largest_pixel(pixels, plan.geometry._replace(axes=plan.axes_at_hand), plan.settings.boundary)
-    return max(largest, *(abs(int(number.real)) for number in job.fill))
+    return max(largest, largest_of_fill(job))
 
 
 def largest_at_hand(job: Any) -> int:
     """The same of all pixels of the call's images, those included that no window reaches."""
-    pixels, ends = at_one_place(in_order(job.images, job.plan.layout.images)), [0]
-    for (piece,) in in_pieces(pixels) if pixels.size else ():
-        ends += [int(piece.min()), int(piece.max())]
-    return max(*map(abs, ends), *(abs(int(number.real)) for number in job.fill))
+    return max(largest_in([at_one_place(job.images)]), largest_of_fill(job))
+
+
+def largest_of_fill(job: Any) -> int:
+    """The largest absolute value of what padding holds."""
+    return max(abs(int(number.real)) for number in job.fill)
 
 
 def largest_pixel(images: npt.NDArray[Any], geometry: Geometry, boundary: tuple[str, ...]) -> int:
     """The largest absolute value of the integers of `images` (N, H, W, C) that a window reaches, 0 if none does."""
+    return largest_in(reached(images, geometry, boundary))
+
+
+def largest_in(views: Iterable[npt.NDArray[Any]]) -> int:
+    """The largest absolute value of integers, 0 if there are none."""
     ends = [0]
-    for view in reached(images, geometry, boundary):
-        for (piece,) in in_pieces(view):
+    for view in views:
+        for (piece,) in in_pieces(view) if view.size else ():
             ends += [int(piece.min()), int(piece.max())]
     return max(map(abs, ends))
 

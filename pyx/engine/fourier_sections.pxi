@@ -179,7 +179,7 @@ cdef int correlate_spectra(Loops* loops, Py_ssize_t group, const Finished* wante
                 return <int> status
             slot = 0
         slot %= loops.kernels_at_once
-        counted[0] += spectrum * (8 + fourier.depth)
+        counted[0] += spectrum * (16 + 2 * fourier.depth)
         status = looked_for_signals(loops, counted, watch_signals)
         if status != DONE:
             return <int> status

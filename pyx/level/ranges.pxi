@@ -65,6 +65,15 @@ cdef inline bits least_of(const bits* found, Py_ssize_t n, bits least) noexcept 
     return least
 
 
+cdef inline bits least_with_row(bits* of_columns, bits* of_row, bits magnitude, Py_ssize_t width, Py_ssize_t row,
+                                Py_ssize_t block_height, Py_ssize_t block_width, bits least) noexcept nogil:
+    """The least of blocks at every column, where a row ends some of them; else what it was."""
+    larger(of_columns, of_row, magnitude, width, row % block_height == 0)
+    if row % block_height < block_height - 1:
+        return least
+    return least_of(largest_in_reach(of_columns, of_row, width, block_width, 1, 1), width - block_width + 1, least)
+
+
 cdef inline int exponent_of(bits magnitude, int n_fraction) noexcept nogil:
     """The biased exponent of a magnitude; subnormal ones count as if the range went on, 0 is below all of them."""
     cdef int exponent = <int> (magnitude >> n_fraction)
@@ -81,7 +90,6 @@ cdef inline void examine(const Fourier* fourier, const real* section, bits* of_c
     """Magnitudes as bits: of rows, of columns of a block, of blocks at every column."""
     cdef Py_ssize_t width = found.n_columns, row, column, channel, plane = fourier.height * fourier.pitch
     cdef bits* of_row = of_columns + fourier.width
-    cdef const bits* of_blocks
     cdef bits largest = 0, least = magnitude, one
     cdef const real* place
     cdef vector squares = broadcast(a_zero, like)
@@ -100,10 +108,8 @@ cdef inline void examine(const Fourier* fourier, const real* section, bits* of_c
             one = of_row[column] if of_row[column] > one else one
         largest = one if one > largest else largest
         if fourier.block_height > 0:
-            larger(of_columns, of_row, magnitude, width, row % fourier.block_height == 0)
-            if row % fourier.block_height == fourier.block_height - 1:
-                of_blocks = largest_in_reach(of_columns, of_row, width, fourier.block_width, 1, 1)
-                least = least_of(of_blocks, width - fourier.block_width + 1, least)
+            least = least_with_row(of_columns, of_row, magnitude, width, row, fourier.block_height,
+                                   fourier.block_width, least)
     found.finite = largest < magnitude - ((<bits> 1 << n_fraction) - 1)
     found.largest = exponent_of(largest, n_fraction)
     found.least = exponent_of(least if fourier.block_height > 0 else <bits> 0, n_fraction)
@@ -117,17 +123,13 @@ cdef inline void examine_inside(const Fourier* fourier, const real* section, bit
     """The least of blocks inside of the image, as above."""
     cdef Py_ssize_t width = found.end_column - found.first_column, row, channel, plane = fourier.height * fourier.pitch
     cdef bits* of_row = of_columns + fourier.width
-    cdef const bits* of_blocks
     cdef bits least = magnitude
     section += found.first_row * fourier.pitch + found.first_column
     for row in range((found.end_row - found.first_row) // found.block_height * found.block_height):
         for channel in range(fourier.depth):
             larger(of_row, <const bits*> (section + channel * plane + row * fourier.pitch), magnitude, width,
                    channel == 0)
-        larger(of_columns, of_row, magnitude, width, row % found.block_height == 0)
-        if row % found.block_height == found.block_height - 1:
-            of_blocks = largest_in_reach(of_columns, of_row, width, found.block_width, 1, 1)
-            least = least_of(of_blocks, width - found.block_width + 1, least)
+        least = least_with_row(of_columns, of_row, magnitude, width, row, found.block_height, found.block_width, least)
     found.least = exponent_of(least, n_fraction)
 
 
