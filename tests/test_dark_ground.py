@@ -129,3 +129,17 @@ def test_a_kernel_that_is_not_finite_changes_nothing_for_the_others():
     found = by_fft(images, kernels, layout="NHW")
     assert_same_bits(found[..., ::2].copy(), expected[..., ::2].copy())
     assert not np.isfinite(found[..., 1]).any()
+
+
+@for_each(("dtype", "faint"), [("float32", 2.0**-20), ("float64", 2.0**-45)])
+@for_each("padding", [26, "full", ((26, 0), (3, 26))])
+def test_windows_that_see_a_faint_frame_and_padding_alone_keep_their_bits(dtype, faint, padding):
+    """Blocks that are larger than what such a window sees of the image would hold bright pixels, too."""
+    rng = random_generator("faint frame", dtype, padding)
+    images, kernels = np.full((1, 60, 60), faint, dtype), rng.random((1, 30, 30)).astype(dtype)
+    images[:, 5:-5, 5:-5] = 1 + rng.random((50, 50))
+    words = {"layout": "NHW", "padding": padding}
+    response = xcorr.correlate(images, kernels, method="fft", **words)
+    exact = xcorr.correlate(images.astype("f8"), kernels.astype("f8"), method="direct", **words)
+    assert (exact < 900 * faint).any()
+    assert (np.abs(response - exact) <= 200 * np.finfo(dtype).eps * exact).all()
