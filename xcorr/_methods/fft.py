@@ -88,8 +88,8 @@ def doubt(geometry: Geometry, types: Types) -> str:
 def cost(geometry: Geometry, types: Types) -> int:
     """The cost of the cheapest section, in multiply-adds of the type that the direct method sums in.
 
-    In float64 both take twice as long. One kernel on 512x512 pixels breaks even at 10x10 to 11x11 taps in either type, 8
-    prepared kernels on 256x256 below 7x7 in float32, at 8x8 in float64. 2026-11-29, AMD EPYC (Zen 4), level v4, 1
+    In float64 both take twice as long. One kernel on 512x512 pixels breaks even at 10x10 to 11x11 taps in either type,
+    8 prepared kernels on 256x256 below 7x7 in float32, at 8x8 in float64. 2026-11-29, AMD EPYC (Zen 4), level v4, 1
     worker.
     """
     sizes = sizes_of(geometry, types)
