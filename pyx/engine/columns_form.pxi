@@ -271,8 +271,7 @@ cdef class OverRows(OverColumns):
         sum.pieces = ceiling(geometry.across.kernel, rows_per_piece) * of_row
         sum.kernel_row_pitch = PY_SSIZE_T_MAX  # none: rows of windows share no rows of taps
         sum.compensated = geometry.compensated
-        sum.dense = (geometry.depth == 1 and geometry.down.kernel == 1 and geometry.across.dilation == 1
-                     and self.loops.source.staging.n_phases == 1)
+        sum.step = self.step_of_taps() if geometry.down.kernel == 1 else 0
         self.cuts = <Py_ssize_t*> allocated(sum.pieces + 1, sizeof(Py_ssize_t))
         sum.cuts = self.cuts
         for piece in range(sum.pieces + 1):

@@ -121,10 +121,18 @@ cdef class Layout(Tasks):
         sum.pieces = geometry.pieces_per_row
         sum.tap_pitch, sum.channel_pitch = self.loops.sum.tap_pitch, self.channel_pitch
         sum.kernel_row_pitch = geometry.down.dilation * self.loops.row_pitch if geometry.down.kernel > 1 else 0
-        sum.dense = geometry.depth == 1 and geometry.across.dilation == 1 and self.loops.source.staging.n_phases == 1
+        sum.step = self.step_of_taps()
         sum.compensated = geometry.compensated
         self.cut_sum(geometry.depth, sum, segments, apart)
         return segments
+
+    cdef Py_ssize_t step_of_taps(self):
+        """Elements from each tap of a kernel row to the next, over columns; 0 if they are not equally far apart."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t n_phases = self.loops.source.staging.n_phases
+        if geometry.depth > 1 or geometry.across.dilation % max(n_phases, 1):
+            return 0
+        return geometry.across.dilation // max(n_phases, 1)
 
     cdef cut_sum(self, Py_ssize_t depth, Sum* sum, Segment* segments, bint apart):
         """The segments of a sum: one for each piece of a kernel row's run, of taps apart one for each column."""

@@ -250,7 +250,7 @@ cdef inline bint is_line(const Sum* sum, const Rows* rows) noexcept nogil:
     One row alone has fewer chains of multiply-adds than it takes to keep adders busy.
     """
     return (rows.n_rows == 1 and rows.width == 1 and rows.window_pitch == 1 and rows.column_pitch == 1
-            and sum.kernel_height == 1 and sum.dense and not sum.compensated
+            and sum.kernel_height == 1 and sum.step == 1 and not sum.compensated
             and rows.n_columns >= LEAST_OF_LINE)
 
 

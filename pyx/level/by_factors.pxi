@@ -160,8 +160,8 @@ cdef void stripe_by_factors(const Sum* sum, const Rows* rows, const Factors* fac
     if height == 1:
         along.row_pitch = rows.window_row_pitch
     along.n_lines, along.n_taps, along.block, along.line_pitch = 1, sum.run, factors.row_block, 0
-    along.places, along.tap_pitch = NULL, 1
-    if not sum.dense:
+    along.places, along.tap_pitch = NULL, sum.step
+    if sum.step == 0:
         along.places = sum.tap_offsets
     along.target_pitch = width
     along.reads_on, down.reads_on = True, False

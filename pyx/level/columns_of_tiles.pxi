@@ -19,10 +19,11 @@ cdef enum:
     ROWS_AHEAD = 6          # whose pixels are fetched
 
 
-cdef inline void add_row_to_all(const real* pixels, const real* panel, vector* sums, vector like) noexcept nogil:
+cdef inline void add_row_to_all(const real* pixels, Py_ssize_t step, const real* panel, vector* sums,
+                                vector like) noexcept nogil:
     """A row of pixels times each kernel row: the first for the last row of windows."""
     cdef vector[ROLLED_VECTORS] columns
-    cdef const real* end = <const real*> opaque(pixels + ROLLED)
+    cdef const real* end = <const real*> opaque(pixels + ROLLED * step)
     cdef Py_ssize_t row, part, place, lanes = n_lanes(like)
     while pixels < end:
         for part in range(ROLLED_VECTORS):
@@ -31,7 +32,7 @@ cdef inline void add_row_to_all(const real* pixels, const real* panel, vector* s
             for part in range(ROLLED_VECTORS):
                 place = row * ROLLED_VECTORS + part
                 sums[place] = sums[place] + times(panel[row * ROLLED], columns[part])
-        pixels += 1
+        pixels += step
         panel += 1
 
 
@@ -62,14 +63,14 @@ cdef inline void end_blocks(vector* sums, const real* bias, real* response, Py_s
 
 
 cdef inline void column_of_tiles(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                 const real* bias, real* response, vector like) noexcept nogil:
+                                 const real* bias, real* response, bint apart, vector like) noexcept nogil:
     """All rows of two vectors of columns."""
     cdef vector[TILE_ACCUMULATORS] sums
     cdef Py_ssize_t y, part, n_rows = rows.n_rows, pitch = sum.kernel_row_pitch, lanes = n_lanes(like)
     for part in range(ROLLED * ROLLED_VECTORS):
         sums[part] = broadcast(a_zero, like)
     for y in range(n_rows + ROLLED - 1):
-        add_row_to_all(image, panel, sums, like)
+        add_row_to_all(image, sum.step if apart else 1, panel, sums, like)
         prefetch(image + ROWS_AHEAD * pitch)
         prefetch(image + ROWS_AHEAD * pitch + ROLLED_VECTORS * lanes)
         prefetch_to_write(response + ROWS_AHEAD * rows.row_pitch)
@@ -95,10 +96,10 @@ cdef inline bint near(Py_ssize_t pitch, vector like) noexcept nogil:
 
 
 cdef inline void rolled_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                     const real* bias, real* response, vector like) noexcept nogil:
+                                     const real* bias, real* response, bint apart, vector like) noexcept nogil:
     """Columns of tiles beside each other; the last one ends where rows end, and may lie over the one before."""
     cdef Py_ssize_t width = ROLLED_VECTORS * n_lanes(like), x = 0
     while x < rows.n_columns:
         x = min(x, rows.n_columns - width)
-        column_of_tiles(sum, rows, image + x, panel, bias, response + x, like)
+        column_of_tiles(sum, rows, image + x, panel, bias, response + x, apart, like)
         x += width

@@ -73,7 +73,7 @@ cdef struct Sum:
     Py_ssize_t first_in_block        # lanes over columns: the place of the first kernel row in its block
     const Py_ssize_t* cuts           # lanes over columns: where the pieces of a run begin, and where the last one ends
     const Py_ssize_t* tap_offsets    # of each tap in a kernel row's run, over rows of the kernel, in elements
-    bint dense                       # tap_offsets[t] is t
+    Py_ssize_t step                  # tap_offsets[t] is t * step; 0: no number of them
 
 # Some rows of responses. Pitches are in elements; nothing is assumed of alignment.
 cdef struct Rows:

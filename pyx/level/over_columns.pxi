@@ -6,8 +6,9 @@
 # the rows that come here are those that are. At v4 sums and totals stay in registers. Where two vectors are wider than
 # the row, the second is moved left to end with the row; it overlaps the first, and both store the same values.
 # What a function here is told of the tile and of the kernel is literal where it is called, so that the loops unroll:
-# `size` is 3 or 5 for kernels of 3x3 and 5x5 of one channel, 1 for one kernel of one row, 0 for other dense ones, -1
-# for any. For each there is a function of its own, as compilers take longer than in proportion for longer functions.
+# `size` is 3 or 5 for kernels of 3x3 and 5x5 of one channel, 1 for one kernel of one row, 0 for others of one channel,
+# -1 for any; their taps are next to each other, or `apart`, as the sum's step says. For each there is a function of its
+# own, as compilers take longer than in proportion for longer functions.
 #
 # At v4 a vector that is loaded across two cache lines takes as long as two, and most are: so kernel rows of 3 and 5
 # taps load their pixels once and shift them in registers. 1080p with 3x3 from 0.34 to 0.26 ms, with 5x5 from 0.94 to
@@ -85,24 +86,25 @@ cdef inline void add_shifted_taps(const real* pixels, const real* panel, vector*
 
 
 cdef inline void add_taps(const Sum* sum, const real* pixels, Py_ssize_t overlap, const real* panel, vector* sums,
-                          Py_ssize_t first, Py_ssize_t end, Py_ssize_t run, Py_ssize_t size, Py_ssize_t first_row,
-                          Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors, vector like) noexcept nogil:
+                          Py_ssize_t first, Py_ssize_t end, Py_ssize_t run, Py_ssize_t size, bint apart,
+                          Py_ssize_t first_row, Py_ssize_t n_rows, Py_ssize_t n_kernels, Py_ssize_t n_vectors,
+                          vector like) noexcept nogil:
     """Taps [first, end) of a row of pixels, for the tile's rows that it is a kernel row of.
 
     `panel` is at the kernel row that it is of the tile's first row; of row y it is the y-th one before.
     """
-    cdef Py_ssize_t tap = first, place
-    if SHIFTS and n_vectors == TILE_VECTORS and (size == 5 or (size == 3 and n_kernels == 1)):
+    cdef Py_ssize_t tap = first, place, step = sum.step if apart else 1
+    if SHIFTS and not apart and n_vectors == TILE_VECTORS and (size == 5 or (size == 3 and n_kernels == 1)):
         add_shifted_taps(pixels, panel, sums, size, first_row, n_rows, n_kernels, like)
         return
     while REGISTERS == 32 and size >= 0 and tap + 4 <= end:
         for place in range(4):
-            add_tap(pixels + tap + place, overlap, panel + (tap + place) * n_kernels, sums, run, first_row, n_rows,
-                    n_kernels, n_vectors, like)
+            add_tap(pixels + (tap + place) * step, overlap, panel + (tap + place) * n_kernels, sums, run, first_row,
+                    n_rows, n_kernels, n_vectors, like)
         tap += 4
     while tap < end:
-        add_tap(pixels + (tap if size >= 0 else sum.tap_offsets[tap]), overlap, panel + tap * n_kernels, sums, run,
-                first_row, n_rows, n_kernels, n_vectors, like)
+        add_tap(pixels + (tap * step if size >= 0 else sum.tap_offsets[tap]), overlap, panel + tap * n_kernels, sums,
+                run, first_row, n_rows, n_kernels, n_vectors, like)
         tap += 1
 
 
@@ -117,8 +119,8 @@ cdef inline Py_ssize_t row_before(const Sum* sum, Py_ssize_t in_block) noexcept 
 
 cdef inline void add_pixel_row(const Sum* sum, const real* image, Py_ssize_t overlap, const real* panel, vector* sums,
                                vector* totals, vector* errors, Py_ssize_t pixel_row, Py_ssize_t lowest,
-                               Py_ssize_t highest, Py_ssize_t in_block, Py_ssize_t size, Py_ssize_t n_kernels,
-                               Py_ssize_t n_vectors, vector like) noexcept nogil:
+                               Py_ssize_t highest, Py_ssize_t in_block, Py_ssize_t size, bint apart,
+                               Py_ssize_t n_kernels, Py_ssize_t n_vectors, vector like) noexcept nogil:
     """A row of pixels for the tile's rows `lowest` to `highest`, and the blocks that end with it.
 
     Of row `lowest` it is a kernel row that is row `in_block` of its block.
@@ -133,8 +135,8 @@ cdef inline void add_pixel_row(const Sum* sum, const real* image, Py_ssize_t ove
     cdef Py_ssize_t piece, row, of_row
     for piece in range(pieces):
         add_taps(sum, image + pixel_row * sum.kernel_row_pitch, overlap, panel + pixel_row * run * n_kernels, sums,
-                 0 if size >= 0 else sum.cuts[piece], run if size >= 0 else sum.cuts[piece + 1], run, size, lowest,
-                 highest - lowest + 1, n_kernels, n_vectors, like)
+                 0 if size >= 0 else sum.cuts[piece], run if size >= 0 else sum.cuts[piece + 1], run, size, apart,
+                 lowest, highest - lowest + 1, n_kernels, n_vectors, like)
         of_row = in_block
         for row in range(lowest, highest + 1):
             if (pixel_row - row == kernel_height - 1 or (size > 0 and (pixel_row - row + 1) % block == 0)
@@ -145,7 +147,7 @@ cdef inline void add_pixel_row(const Sum* sum, const real* image, Py_ssize_t ove
 
 
 cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                   const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
+                                   const real* bias, real* response, Py_ssize_t size, bint apart, Py_ssize_t n_rows,
                                    Py_ssize_t n_kernels, Py_ssize_t n_vectors, Py_ssize_t n_columns,
                                    vector like) noexcept nogil:
     """One tile, of which `n_columns` columns are stored; the kernel has at least `n_rows` - 1 rows.
@@ -166,31 +168,31 @@ cdef inline void tile_over_columns(const Sum* sum, const Rows* rows, const real*
         errors[place] = zero
         totals[place] = broadcast(bias[place // n_vectors % n_kernels], like)
     if n_rows > 1:
-        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 0, 0, 0, in_block, size, n_kernels, n_vectors,
-                      like)
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 0, 0, 0, in_block, size, apart, n_kernels,
+                      n_vectors, like)
         in_block = row_after(sum, in_block)
     if n_rows > 2:
-        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 1, 0, 1, in_block, size, n_kernels, n_vectors,
-                      like)
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 1, 0, 1, in_block, size, apart, n_kernels,
+                      n_vectors, like)
         in_block = row_after(sum, in_block)
     if n_rows > 3:
-        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 2, 0, 2, in_block, size, n_kernels, n_vectors,
-                      like)
+        add_pixel_row(sum, image, overlap, panel, sums, totals, errors, 2, 0, 2, in_block, size, apart, n_kernels,
+                      n_vectors, like)
         in_block = row_after(sum, in_block)
     for pixel_row in range(n_rows - 1, kernel_height):
         add_pixel_row(sum, image, overlap, panel, sums, totals, errors, pixel_row, 0, n_rows - 1, in_block, size,
-                      n_kernels, n_vectors, like)
+                      apart, n_kernels, n_vectors, like)
         in_block = row_after(sum, in_block)
     in_block = row_before(sum, in_block)  # the last kernel row's, of the first row that is left
     if n_rows > 1:
         add_pixel_row(sum, image, overlap, panel, sums, totals, errors, kernel_height, 1, n_rows - 1, in_block, size,
-                      n_kernels, n_vectors, like)
+                      apart, n_kernels, n_vectors, like)
     if n_rows > 2:
         add_pixel_row(sum, image, overlap, panel, sums, totals, errors, kernel_height + 1, 2, n_rows - 1, in_block,
-                      size, n_kernels, n_vectors, like)
+                      size, apart, n_kernels, n_vectors, like)
     if n_rows > 3:
         add_pixel_row(sum, image, overlap, panel, sums, totals, errors, kernel_height + 2, 3, n_rows - 1, in_block,
-                      size, n_kernels, n_vectors, like)
+                      size, apart, n_kernels, n_vectors, like)
     for row in range(n_rows):
         for kernel in range(n_kernels - 1, -1, -1):
             # what a kernel that does not exist leaves behind is overwritten by the last one that does: a branch here
@@ -210,14 +212,14 @@ cdef inline Py_ssize_t end_of_block(const Sum* sum, Py_ssize_t block, Py_ssize_t
 
 
 cdef inline void tile_of_one_line(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                  const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
+                                  const real* bias, real* response, Py_ssize_t size, bint apart, Py_ssize_t n_rows,
                                   Py_ssize_t n_vectors, Py_ssize_t n_columns, vector like) noexcept nogil:
     """One tile of a kernel of one row or one column: rows share a tap, and are chains enough to keep adders busy."""
     cdef vector[TILE_ACCUMULATORS] sums, totals, errors
     cdef vector zero = broadcast(a_zero, like), own
     cdef Py_ssize_t block = 0, tap = 0, end, row, part, lanes = n_lanes(like)
     cdef Py_ssize_t n_taps = sum.run if size == OF_ONE_ROW else sum.kernel_height
-    cdef Py_ssize_t pitch = 1 if size == OF_ONE_ROW else sum.kernel_row_pitch
+    cdef Py_ssize_t pitch = sum.kernel_row_pitch if size == OF_ONE_COLUMN else sum.step if apart else 1
     cdef Py_ssize_t overlap = max(0, n_vectors * lanes - n_columns) if n_vectors == 2 else 0
     cdef const real* pixels
     for part in range(n_rows * n_vectors):
@@ -242,7 +244,7 @@ cdef inline void tile_of_one_line(const Sum* sum, const Rows* rows, const real* 
 
 
 cdef inline void row_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                  const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
+                                  const real* bias, real* response, Py_ssize_t size, bint apart, Py_ssize_t n_rows,
                                   Py_ssize_t n_kernels, vector like) noexcept nogil:
     """A row of tiles of equal width; the last one ends where the row ends and may lie over the one before."""
     cdef Py_ssize_t lanes = n_lanes(like)
@@ -256,31 +258,34 @@ cdef inline void row_over_columns(const Sum* sum, const Rows* rows, const real* 
         first = max(0, min(tile * n_vectors * lanes, rows.n_columns - n_vectors * lanes))
         n_columns = rows.n_columns - first
         if (size == OF_ONE_ROW or size == OF_ONE_COLUMN) and n_vectors == 1:
-            tile_of_one_line(sum, rows, image + first, panel, bias, response + first, size, n_rows, 1, n_columns, like)
+            tile_of_one_line(sum, rows, image + first, panel, bias, response + first, size, apart,
+                             n_rows, 1, n_columns, like)
         elif (size == OF_ONE_ROW or size == OF_ONE_COLUMN) and n_vectors == 2:
-            tile_of_one_line(sum, rows, image + first, panel, bias, response + first, size, n_rows, 2, n_columns, like)
+            tile_of_one_line(sum, rows, image + first, panel, bias, response + first, size, apart,
+                             n_rows, 2, n_columns, like)
         elif size == OF_ONE_ROW or size == OF_ONE_COLUMN:
-            tile_of_one_line(sum, rows, image + first, panel, bias, response + first, size, n_rows, 3, n_columns, like)
+            tile_of_one_line(sum, rows, image + first, panel, bias, response + first, size, apart,
+                             n_rows, 3, n_columns, like)
         elif n_vectors == 1:
-            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels,
-                              1, n_columns, like)
+            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, apart,
+                              n_rows, n_kernels, 1, n_columns, like)
         elif n_vectors == 2:
-            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels,
-                              2, n_columns, like)
+            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, apart,
+                              n_rows, n_kernels, 2, n_columns, like)
         else:
-            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, n_rows, n_kernels,
-                              3, n_columns, like)
+            tile_over_columns(sum, rows, image + first, panel, bias, response + first, size, apart,
+                              n_rows, n_kernels, 3, n_columns, like)
 
 
 cdef inline void tiled_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                    const real* bias, real* response, Py_ssize_t size, Py_ssize_t n_rows,
+                                    const real* bias, real* response, Py_ssize_t size, bint apart, Py_ssize_t n_rows,
                                     Py_ssize_t n_kernels, vector like) noexcept nogil:
     """Rows of tiles `n_rows` high; the last one ends at the last row and may lie over the one before."""
     cdef Py_ssize_t y = 0
     while True:
         y = min(y, rows.n_rows - n_rows)
         row_over_columns(sum, rows, image + y * rows.window_row_pitch, panel, bias, response + y * rows.row_pitch,
-                         size, n_rows, n_kernels, like)
+                         size, apart, n_rows, n_kernels, like)
         y += n_rows
         if y >= rows.n_rows:
             return
@@ -291,17 +296,18 @@ include "pairs_of_rows.pxi"
 
 
 cdef inline void sized_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                    const real* bias, real* response, Py_ssize_t size, vector like) noexcept nogil:
+                                    const real* bias, real* response, Py_ssize_t size, bint apart,
+                                    vector like) noexcept nogil:
     """Tiles of as many rows and kernels as there are, where rows share pixels."""
     cdef Py_ssize_t n_rows = 1, paired
     cdef bint one_block = REGISTERS == 32 and size == 3
     cdef Rows others
     if rolls(sum, rows, size, like):
-        rolled_over_columns(sum, rows, image, panel, bias, response, like)
+        rolled_over_columns(sum, rows, image, panel, bias, response, apart, like)
         return
     paired = n_paired(sum, rows, size, like)
     if paired > 0:
-        paired_over_columns(sum, rows, image, panel, bias, response, paired, size, like)
+        paired_over_columns(sum, rows, image, panel, bias, response, paired, size, apart, like)
         if paired == rows.n_columns:
             return
         others = rows[0]
@@ -310,62 +316,86 @@ cdef inline void sized_over_columns(const Sum* sum, const Rows* rows, const real
     if rows.window_row_pitch == sum.kernel_row_pitch:
         n_rows = min(rows.n_rows, sum.kernel_height + 1)
     if rows.width == 1 and n_rows >= 4:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 4, 1, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, apart, 4, 1, like)
     elif rows.width == 1:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 1, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, apart, 1, 1, like)
     elif rows.width == 2 and one_block and n_rows >= 4:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 4, 2, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, apart, 4, 2, like)
     elif rows.width == 2 and n_rows >= 2:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 2, 2, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, apart, 2, 2, like)
     elif rows.width == 2:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 2, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, apart, 1, 2, like)
     elif one_block and n_rows >= 2:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 2, 4, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, apart, 2, 4, like)
     else:
-        tiled_over_columns(sum, rows, image, panel, bias, response, size, 1, 4, like)
+        tiled_over_columns(sum, rows, image, panel, bias, response, size, apart, 1, 4, like)
 
 
 cdef void of_3x3(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
                  real* response, vector like) noexcept nogil:
-    sized_over_columns(sum, rows, image, panel, bias, response, 3, like)
+    sized_over_columns(sum, rows, image, panel, bias, response, 3, False, like)
+
+
+cdef void of_3x3_apart(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
+                       real* response, vector like) noexcept nogil:
+    sized_over_columns(sum, rows, image, panel, bias, response, 3, True, like)
 
 
 cdef void of_5x5(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
                  real* response, vector like) noexcept nogil:
-    sized_over_columns(sum, rows, image, panel, bias, response, 5, like)
+    sized_over_columns(sum, rows, image, panel, bias, response, 5, False, like)
+
+
+cdef void of_5x5_apart(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
+                       real* response, vector like) noexcept nogil:
+    sized_over_columns(sum, rows, image, panel, bias, response, 5, True, like)
 
 
 cdef void of_one_row(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
                      real* response, vector like) noexcept nogil:
-    tiled_over_columns(sum, rows, image, panel, bias, response, OF_ONE_ROW, 4, 1, like)
+    tiled_over_columns(sum, rows, image, panel, bias, response, OF_ONE_ROW, True, 4, 1, like)
 
 
 cdef void of_one_column(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
                         real* response, vector like) noexcept nogil:
-    tiled_over_columns(sum, rows, image, panel, bias, response, OF_ONE_COLUMN, 4, 1, like)
+    tiled_over_columns(sum, rows, image, panel, bias, response, OF_ONE_COLUMN, False, 4, 1, like)
 
 
 cdef void of_dense(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
                    real* response, vector like) noexcept nogil:
-    sized_over_columns(sum, rows, image, panel, bias, response, 0, like)
+    sized_over_columns(sum, rows, image, panel, bias, response, 0, False, like)
+
+
+cdef void of_taps_apart(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
+                        real* response, vector like) noexcept nogil:
+    sized_over_columns(sum, rows, image, panel, bias, response, 0, True, like)
 
 
 cdef void of_any(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
                  real* response, vector like) noexcept nogil:
-    sized_over_columns(sum, rows, image, panel, bias, response, -1, like)
+    sized_over_columns(sum, rows, image, panel, bias, response, -1, True, like)
 
 
 cdef inline void rows_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, vector like) noexcept nogil:
-    if sum.kernel_height == rows.width == 1 and sum.dense and not sum.compensated and rows.n_rows >= 4:
+    cdef bint is_any = sum.step == 0 or sum.compensated or sum.pieces > 1
+    cdef bint is_of_3x3 = sum.kernel_height == 3 and sum.run == 3 and sum.rows_per_block == 3
+    cdef bint is_of_5x5 = sum.kernel_height == 5 and sum.run == 5 and sum.rows_per_block == 2
+    if sum.kernel_height == rows.width == 1 and sum.step > 0 and not sum.compensated and rows.n_rows >= 4:
         of_one_row(sum, rows, image, panel, bias, response, like)
-    elif sum.run == rows.width == 1 and sum.dense and not sum.compensated and rows.n_rows >= 4:
+    elif sum.run == rows.width == 1 and not sum.compensated and rows.n_rows >= 4:
         of_one_column(sum, rows, image, panel, bias, response, like)
-    elif not sum.dense or sum.compensated or sum.pieces > 1:
+    elif is_any:
         of_any(sum, rows, image, panel, bias, response, like)
-    elif sum.kernel_height == 3 and sum.run == 3 and sum.rows_per_block == 3:
+    elif is_of_3x3 and sum.step == 1:
         of_3x3(sum, rows, image, panel, bias, response, like)
-    elif sum.kernel_height == 5 and sum.run == 5 and sum.rows_per_block == 2:
+    elif is_of_3x3:
+        of_3x3_apart(sum, rows, image, panel, bias, response, like)
+    elif is_of_5x5 and sum.step == 1:
         of_5x5(sum, rows, image, panel, bias, response, like)
-    else:
+    elif is_of_5x5:
+        of_5x5_apart(sum, rows, image, panel, bias, response, like)
+    elif sum.step == 1:
         of_dense(sum, rows, image, panel, bias, response, like)
+    else:
+        of_taps_apart(sum, rows, image, panel, bias, response, like)

@@ -15,14 +15,14 @@ cdef enum:
     WIDE_VECTORS = 6    # of other kernels
 
 
-cdef inline void add_to_pair(const real* pixels, const vector* taps, vector* sums, Py_ssize_t pixel_row,
-                             vector like) noexcept nogil:
+cdef inline void add_to_pair(const real* pixels, Py_ssize_t step, const vector* taps, vector* sums,
+                             Py_ssize_t pixel_row, vector like) noexcept nogil:
     """Three taps of a row of pixels: of kernel row `pixel_row`, and of the one before for the second row."""
     cdef Py_ssize_t tap, part, lanes = n_lanes(like)
     cdef vector columns
     for tap in range(3):
         for part in range(PAIRED_VECTORS):
-            columns = (<const vector*> (pixels + tap + part * lanes))[0]
+            columns = (<const vector*> (pixels + tap * step + part * lanes))[0]
             if 0 < pixel_row < 3:  # or compilers load it for each multiply-add
                 columns = in_register(columns)
             if pixel_row < 3:
@@ -31,8 +31,9 @@ cdef inline void add_to_pair(const real* pixels, const vector* taps, vector* sum
                 sums[PAIRED_VECTORS + part] = sums[PAIRED_VECTORS + part] + taps[3 * pixel_row - 3 + tap] * columns
 
 
-cdef inline void pair_of_rows(const real* image, Py_ssize_t pitch, const real* panel, const real* bias, real* response,
-                              Py_ssize_t row_pitch, Py_ssize_t n_columns, vector like) noexcept nogil:
+cdef inline void pair_of_rows(const real* image, Py_ssize_t pitch, Py_ssize_t step, const real* panel,
+                              const real* bias, real* response, Py_ssize_t row_pitch, Py_ssize_t n_columns,
+                              vector like) noexcept nogil:
     """Two rows of responses; the last vectors end where the row ends, and may lie over those before."""
     cdef Py_ssize_t x = 0, place, part, lanes = n_lanes(like), width = PAIRED_VECTORS * n_lanes(like)
     cdef vector[9] taps
@@ -44,10 +45,10 @@ cdef inline void pair_of_rows(const real* image, Py_ssize_t pitch, const real* p
         x = min(x, n_columns - width)
         for place in range(2 * PAIRED_VECTORS):
             sums[place] = zero
-        add_to_pair(image + x, taps, sums, 0, like)
-        add_to_pair(image + x + pitch, taps, sums, 1, like)
-        add_to_pair(image + x + 2 * pitch, taps, sums, 2, like)
-        add_to_pair(image + x + 3 * pitch, taps, sums, 3, like)
+        add_to_pair(image + x, step, taps, sums, 0, like)
+        add_to_pair(image + x + pitch, step, taps, sums, 1, like)
+        add_to_pair(image + x + 2 * pitch, step, taps, sums, 2, like)
+        add_to_pair(image + x + 3 * pitch, step, taps, sums, 3, like)
         for part in range(PAIRED_VECTORS):
             (<vector*> (response + x + part * lanes))[0] = broadcast(bias[0], like) + sums[part]
             (<vector*> (response + x + row_pitch + part * lanes))[0] = (
@@ -55,8 +56,8 @@ cdef inline void pair_of_rows(const real* image, Py_ssize_t pitch, const real* p
         x += width
 
 
-cdef inline void add_row_to_both(const real* pixels, const real* panel, vector* sums, Py_ssize_t run, bint first,
-                                 bint second, vector like) noexcept nogil:
+cdef inline void add_row_to_both(const real* pixels, Py_ssize_t step, const real* panel, vector* sums, Py_ssize_t run,
+                                 bint first, bint second, vector like) noexcept nogil:
     """A row of pixels times the kernel row at `panel` for the first row, and the one before for the second."""
     cdef Py_ssize_t tap, part, lanes = n_lanes(like)
     cdef vector columns, own, before
@@ -64,7 +65,7 @@ cdef inline void add_row_to_both(const real* pixels, const real* panel, vector* 
         own = broadcast(panel[tap if first else 0], like)
         before = broadcast(panel[tap - run if second else 0], like)
         for part in range(WIDE_VECTORS):
-            columns = in_register((<const vector*> (pixels + tap + part * lanes))[0])
+            columns = in_register((<const vector*> (pixels + tap * step + part * lanes))[0])
             if first:
                 sums[part] = sums[part] + own * columns
             if second:
@@ -72,25 +73,25 @@ cdef inline void add_row_to_both(const real* pixels, const real* panel, vector* 
 
 
 cdef inline void wide_pair(const Sum* sum, const real* image, const real* panel, const real* bias, real* response,
-                           Py_ssize_t row_pitch, Py_ssize_t size, vector like) noexcept nogil:
+                           Py_ssize_t row_pitch, Py_ssize_t size, bint apart, vector like) noexcept nogil:
     """Two rows of six vectors."""
     cdef vector[2 * WIDE_VECTORS] sums, totals
     cdef vector zero = broadcast(a_zero, like)
     cdef Py_ssize_t place, row, part, lanes = n_lanes(like), pitch = sum.kernel_row_pitch
     cdef Py_ssize_t height = size if size > 0 else sum.kernel_height, run = size if size > 0 else sum.run
-    cdef Py_ssize_t in_block = sum.first_in_block, last = sum.rows_per_block - 1
+    cdef Py_ssize_t in_block = sum.first_in_block, last = sum.rows_per_block - 1, step = sum.step if apart else 1
     for place in range(2 * WIDE_VECTORS):
         sums[place], totals[place] = zero, broadcast(bias[0], like)
-    add_row_to_both(image, panel, sums, run, True, False, like)
+    add_row_to_both(image, step, panel, sums, run, True, False, like)
     for row in range(1, height):
         if in_block == last:
             close_block(sums, totals, totals, WIDE_VECTORS, False, False, like)
-        add_row_to_both(image + row * pitch, panel + row * run, sums, run, True, True, like)
+        add_row_to_both(image + row * pitch, step, panel + row * run, sums, run, True, True, like)
         if in_block == last:
             close_block(sums + WIDE_VECTORS, totals + WIDE_VECTORS, totals, WIDE_VECTORS, False, False, like)
         in_block = row_after(sum, in_block)
     close_block(sums, totals, totals, WIDE_VECTORS, False, False, like)
-    add_row_to_both(image + height * pitch, panel + height * run, sums, run, False, True, like)
+    add_row_to_both(image + height * pitch, step, panel + height * run, sums, run, False, True, like)
     close_block(sums + WIDE_VECTORS, totals + WIDE_VECTORS, totals, WIDE_VECTORS, False, False, like)
     for row in range(2):
         for part in range(WIDE_VECTORS):
@@ -108,7 +109,7 @@ cdef inline Py_ssize_t n_paired(const Sum* sum, const Rows* rows, Py_ssize_t siz
 
 cdef inline void paired_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                      const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t size,
-                                     vector like) noexcept nogil:
+                                     bint apart, vector like) noexcept nogil:
     """Pairs of rows below each other; the last one ends at the last row, and may lie over the one before."""
     cdef Py_ssize_t x, y = 0
     cdef const real* pixels
@@ -117,10 +118,11 @@ cdef inline void paired_over_columns(const Sum* sum, const Rows* rows, const rea
         y = min(y, rows.n_rows - 2)
         pixels, target = image + y * rows.window_row_pitch, response + y * rows.row_pitch
         if size == 3:
-            pair_of_rows(pixels, sum.kernel_row_pitch, panel, bias, target, rows.row_pitch, n_columns, like)
+            pair_of_rows(pixels, sum.kernel_row_pitch, sum.step if apart else 1, panel, bias, target, rows.row_pitch,
+                         n_columns, like)
         else:
             x = 0
             while x < n_columns:
-                wide_pair(sum, pixels + x, panel, bias, target + x, rows.row_pitch, size, like)
+                wide_pair(sum, pixels + x, panel, bias, target + x, rows.row_pitch, size, apart, like)
                 x += WIDE_VECTORS * n_lanes(like)
         y += 2
