@@ -90,6 +90,95 @@ def test_a_channel_has_the_bits_that_it_has_beside_others():
     assert_same_bits(np.moveaxis(whole, -1, 0), xcorr.correlate(first, kernel, layout="NCHW", workers=2))
 
 
+# A few channels that lie next to each other are columns.
+
+
+def first_of(images):
+    return np.ascontiguousarray(np.moveaxis(images, -1, -3))
+
+
+def any_call(rng):
+    """Keywords whose meaning is the same with channels first and last, for kernels of up to 7x7 on 40x70."""
+    padding = ["valid", "same", "full", ((3, 0), (5, 9)), ((0, 12), (0, 1))][rng.integers(5)]
+    boundary = ["constant", "edge", "reflect", "symmetric", "wrap"][rng.integers(5)]
+    keywords = {"padding": padding, "boundary": boundary, "workers": int(rng.integers(1, 3))}
+    if boundary == "constant":
+        keywords["fill_value"] = int(rng.integers(3))
+    return {**keywords, "stride": (int(rng.integers(1, 3)), 1), "dilation": tuple(rng.integers(1, 4, 2).tolist())}
+
+
+@pytest.mark.parametrize("method", ["direct", "separable", "auto"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float16", "float32", "float64"])
+def test_channels_that_are_columns_have_the_bits_of_planes(dtype, method):
+    rng = random_generator(dtype, method)
+    for _ in range(8):
+        n_channels, keywords = int(rng.integers(2, 9)), any_call(rng)
+        images = whole_numbers(rng, (2, 40, int(rng.integers(7, 70)), n_channels), dtype)
+        column, row = (whole_numbers(rng, int(rng.integers(1, 8)), np.int8) for _ in range(2))
+        column[0] = row[0] = 1  # one factor of other kernels would be all zeros
+        kernel = np.outer(column, row).astype(np.int8 if images.dtype.kind in "iu" else images.dtype)
+        if images.dtype.kind == "f":
+            images += real_numbers(rng, images.shape, images.dtype)
+        if images.shape[2] <= 3 * len(row):
+            keywords["padding"] = "same"
+        response = xcorr.correlate(images, kernel, layout="NHWC", method=method, **keywords)
+        planes = xcorr.correlate(first_of(images), kernel, layout="NCHW", method=method, **keywords)
+        assert_same_bits(first_of(response), planes)
+
+
+def test_channels_that_are_columns_are_told():
+    told = str(xcorr.explain((40, 70, 3), (5, 5), layout="NHWC", method="direct"))
+    assert "lanes over columns, which channels that lie next to each other are, too" in told
+    for shape, keywords in (((40, 70, 9), {}), ((40, 70, 3), {"stride": 2}), ((40, 70, 1), {})):
+        told = str(xcorr.explain(shape, (5, 5), layout="NHWC", method="direct", **keywords))
+        assert "which channels" not in told
+
+
+def test_channels_that_do_not_lie_so_have_the_same_bits():
+    rng = random_generator()
+    images, kernel = real_numbers(rng, (30, 50, 3), np.float32), real_numbers(rng, (5, 5), np.float32)
+    corr = xcorr.Correlator(kernel, layout="NHWC", padding="same", boundary="edge", bias=np.float32(0.3))
+    expected = corr(images)
+    four = np.zeros((30, 50, 4), np.float32)
+    four[..., :3] = images
+    apart = np.ascontiguousarray(np.moveaxis(images, -1, 0))
+    for own in (
+        four[..., :3],
+        np.moveaxis(apart, 0, -1),
+        images[..., ::-1].copy()[..., ::-1],
+        images[:, ::-1][:, ::-1],
+    ):
+        assert_same_bits(corr(own), expected)
+        out = np.zeros((30, 50, 4), np.float32)
+        for _ in range(3):
+            assert_same_bits(corr(own, out=out[..., :3]), expected)
+        assert (out[..., 3] == 0).all()
+
+
+def test_channels_with_fill_values_of_their_own_have_them():
+    rng = random_generator()
+    images, kernel = real_numbers(rng, (30, 50, 3), np.float32), real_numbers(rng, (5, 5), np.float32)
+    for fill_value in ((0, 0, 7), (2, 2, 2), 2):
+        response = xcorr.correlate(images, kernel, layout="NHWC", padding=9, fill_value=fill_value)
+        fills = np.broadcast_to(fill_value, 3)
+        for channel in range(3):
+            own = xcorr.correlate(
+                images[..., channel], kernel, layout="NHW", padding=9, fill_value=fills[channel].item()
+            )
+            assert_same_bits(np.ascontiguousarray(response[..., channel]), own)
+
+
+def test_subnormal_pixels_and_taps_count_where_channels_are_columns():
+    rng = random_generator()
+    images, kernel = real_numbers(rng, (30, 50, 3), np.float32), real_numbers(rng, (5, 5), np.float32)
+    faint, faint_kernel = images * np.float32(1e-42), kernel * np.float32(1e-42)
+    for own, taps in ((faint, kernel), (images, faint_kernel)):
+        response = xcorr.correlate(own, taps, layout="NHWC")
+        planes = xcorr.correlate(first_of(own), taps, layout="NCHW")
+        assert_same_bits(first_of(response), planes)
+        assert np.count_nonzero(response) > 0
+
+
 # What is refused, and what the message says.
 
 

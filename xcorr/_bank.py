@@ -86,6 +86,11 @@ class Bank:
         self.is_kept = False  # for calls to come
 
     @functools.cached_property
+    def of_one_channel(self) -> "Bank":
+        """The bank of one channel, of which all others have the same kernel and bias."""
+        return Bank(self.kernels[:1], self.bias[:1])
+
+    @functools.cached_property
     def reach(self) -> tuple[int, int]:
         """The largest sum of an integer kernel's magnitudes, rounded up, and the largest magnitude of a bias."""
         largest = max(sums_of_magnitudes(self.different), default=0.0)

@@ -36,6 +36,7 @@ class Engine:
         rounded: bool = False,
         signed: tuple[bool | None, bool] | None = None,
         clip: tuple[tuple[int, int], tuple[int, int]] | None = None,
+        interleaved: int = 1,
     ) -> None: ...
     @property
     def radices(self) -> tuple[tuple[int, ...], tuple[int, ...]]: ...

@@ -88,7 +88,9 @@ class Plan:
         self.surely_fits = False
         self.forms: dict[str, str] = {}
         down, across = self.geometry.axes
-        n_outside = max(across.outside, min(down.outside, direct.LARGEST_TABLE))
+        self.interleaves = direct.interleaves(self.geometry, self.layout, self.types)
+        of_columns = across.outside * (geometry.groups if self.interleaves else 1)
+        n_outside = max(of_columns, min(down.outside, direct.LARGEST_TABLE))
         self.table_bytes = 8 * n_outside
         self.is_small = n_outside <= LARGEST_CACHED
 
@@ -273,10 +275,23 @@ class Plan:
         engine = self.engines.get((summed, form))
         if engine is None:
             loops = {"form": form, "blocks": self.blocks} if form else METHODS[self.method].loops(self, summed)
-            whole = tuple(slice(0, length) for length in self.geometry.kernel_shape)
-            engine = self.make_engine(summed, self.geometry.groups, self.n_kernels, whole, **loops)
+            engine = self.make_engine(summed, self.geometry.groups, self.n_kernels, self.all_taps, **loops)
             self.engines[summed, form] = engine
         return engine
+
+    def interleaved_engine(self, summed: str) -> Engine:
+        """The direct method's where one kernel is for all channels, which are columns."""
+        key = summed, "interleaved"
+        engine = self.engines.get(key)
+        if engine is None:
+            own = self.make_engine(summed, 1, 1, self.all_taps, "columns", self.blocks, interleaved=True)
+            engine = self.engines[key] = own
+        return engine
+
+    @property
+    def all_taps(self) -> tuple[slice, ...]:
+        """The box of all rows and columns of taps."""
+        return tuple(slice(0, length) for length in self.geometry.kernel_shape)
 
     def engine_of_some(self, summed: str, n_kernels: int, box: tuple[slice, ...], form: str = "columns") -> Engine:
         """The engine of some kernels of one group, and of some rows and columns of their taps."""
@@ -303,11 +318,12 @@ class Plan:
         rounded: bool = False,
         axes: tuple[tuple[int, ...], ...] | None = None,
         clip: Span | None = None,
+        interleaved: bool = False,
     ) -> Engine:
         """An engine of a box of the kernels' taps: its responses lie where those of all taps do.
 
         With `axes` of its own it is of another image that has the same taps in the same order, or of more responses,
-        of which those at `clip` are stored.
+        of which those at `clip` are stored. One that is `interleaved` has a kernel for each channel by itself.
         """
         axes = axes or tuple(
             axis.of_taps(part.start, part.stop) for axis, part in zip(self.geometry.axes, box, strict=True)
@@ -319,7 +335,10 @@ class Plan:
             )
         counts = self.depth, groups, n_kernels
         boundary, signed = self.settings.boundary, signs_of(self.types) if form == "bytes" else None
-        return Engine(self.level.table, axes, counts, blocks, summed, form, boundary, section, rounded, signed, clip)
+        together = self.geometry.groups if interleaved else 1
+        return Engine(
+            self.level.table, axes, counts, blocks, summed, form, boundary, section, rounded, signed, clip, together
+        )
 
 
 def part_of(geometry: Geometry, settings: Settings) -> tuple[Span, Geometry]:

@@ -60,8 +60,8 @@ cdef class Binding:
         loops.n_images = self.images.shape[<Py_ssize_t> axes[0]] if axes[0] >= 0 else 1
         loops.source.image_bytes = pitch_of(&self.images, axes[0])
         loops.source.row_bytes = pitch_of(&self.images, axes[1])
-        self.column_bytes = pitch_of(&self.images, axes[2])
         self.channel_pitch_bytes = pitch_of(&self.images, axes[3])
+        self.column_bytes = self.pitch_of_columns(&self.images, axes)
         self.item_bytes = self.images.itemsize // components
         self.fill = fill
         self.channel_bytes = <Py_ssize_t*> allocated(n_channels, sizeof(Py_ssize_t))
@@ -74,6 +74,15 @@ cdef class Binding:
         self.images_as_summed = (loops.source.staging.element == self.engine.routines.element and not swapped
                                  and aligned(&self.images, self.item_bytes))
 
+    cdef Py_ssize_t pitch_of_columns(self, const Py_buffer* buffer, tuple axes) except? -1:
+        """Bytes from a column to the next, which may be a channel."""
+        cdef Py_ssize_t of_pixels = pitch_of(buffer, axes[2]), of_channels = pitch_of(buffer, axes[3])
+        if self.engine.interleaved == 1:
+            return of_pixels
+        if of_pixels != self.engine.interleaved * of_channels:
+            raise ValueError("interleaved: channels do not lie one after the other, pixel by pixel")
+        return of_channels
+
     cdef take_out(self, out, tuple axes, str element, Py_ssize_t[::1] kernels):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
@@ -85,7 +94,7 @@ cdef class Binding:
         loops.consumer.out = <char*> self.out.buf
         loops.consumer.response_bytes = pitch_of(&self.out, axes[0])
         loops.consumer.row_bytes = pitch_of(&self.out, axes[1])
-        self.out_column_bytes = pitch_of(&self.out, axes[2])
+        self.out_column_bytes = self.pitch_of_columns(&self.out, axes)
         self.out_kernel_bytes = pitch_of(&self.out, axes[3])
         item_bytes = self.out_item_bytes = self.out.itemsize // components
         self.kernel_bytes = <Py_ssize_t*> allocated(geometry.groups * geometry.n_kernels, sizeof(Py_ssize_t))

@@ -21,6 +21,14 @@ cdef void take_axis(Axis* axis, tuple sizes):
     axis.length, axis.kernel, axis.before, axis.stride, axis.dilation, axis.outputs = sizes
 
 
+cdef void spread_axis(Axis* axis, Py_ssize_t n_channels):
+    """Make each channel of a pixel a position of its own."""
+    axis.length *= n_channels
+    axis.before *= n_channels
+    axis.dilation *= n_channels
+    axis.outputs *= n_channels
+
+
 cdef class Engine:
     """The loops' constants for one plan.
 
@@ -43,6 +51,8 @@ cdef class Engine:
     rounded : of "fft": whether responses are whole numbers.
     signed : of "bytes": whether pixels have a sign (None: they are bools), and whether taps have one.
     clip : of winograd and "fft": the first and the number of rows, and of columns, that arrays of responses have.
+    interleaved : over columns and by factors, of one kernel and without a stride across: the channels of a pixel, next
+        to each other, that it is for by itself. They are columns then.
     """
     cdef object capsule
     cdef const Routines* routines
@@ -52,6 +62,7 @@ cdef class Engine:
     cdef bint clips
     cdef readonly str summed, form
     cdef readonly Py_ssize_t groups                  # over channels 1, whatever the geometry's
+    cdef Py_ssize_t interleaved
     cdef readonly Py_ssize_t n_panels, padded_kernels, reached_rows, reached_columns
     cdef readonly Py_ssize_t n_taps                  # of a kernel in a panel; of bytes: steps
     cdef readonly Py_ssize_t taps_at_once
@@ -74,7 +85,8 @@ cdef class Engine:
     cdef int row_boundary
 
     def __cinit__(self, table, tuple axes, tuple counts, tuple blocks, str summed, str form, tuple boundary,
-                  tuple section=None, bint rounded=False, tuple signed=None, tuple clip=None):
+                  tuple section=None, bint rounded=False, tuple signed=None, tuple clip=None,
+                  Py_ssize_t interleaved=1):
         cdef Geometry* geometry = &self.geometry
         cdef Py_ssize_t index, n_outside
         cdef int column_boundary
@@ -107,6 +119,12 @@ cdef class Engine:
                 raise ValueError("form: lanes go over channels of groups of one channel and one kernel, or of four")
             geometry.n_kernels *= geometry.groups
             geometry.groups = 1
+        self.interleaved = interleaved
+        if interleaved > 1:
+            if (self.lanes_over not in (OVER_COLUMNS, BY_FACTORS) or geometry.across.stride > 1
+                    or geometry.depth * geometry.groups * geometry.n_kernels > 1):
+                raise ValueError("interleaved: channels are columns of one kernel without a stride across")
+            spread_axis(&geometry.across, interleaved)
         if self.lanes_over == OVER_BYTES:
             self._plan_steps(signed)
         if self.lanes_over == BY_FACTORS:
@@ -120,9 +138,9 @@ cdef class Engine:
         n_outside = self.reached_columns - (self.end_inside - self.first_inside)
         self.outside = <Py_ssize_t*> allocated(n_outside, sizeof(Py_ssize_t))
         for index in range(n_outside):
-            self.outside[index] = source_of(
+            self.outside[index] = source_of_channel(
                 &geometry.across, index if index < self.first_inside else index - n_outside + self.reached_columns,
-                column_boundary)
+                column_boundary, interleaved)
         self.first_source = max(0, -geometry.across.before)
         if self.lanes_over == FOURIER:
             self.twiddles = plan_sections(&self.fourier, geometry, self.routines, section, rounded)

@@ -43,6 +43,13 @@ cdef Py_ssize_t source_of(const Axis* axis, Py_ssize_t padded, int boundary) noe
     return source_index(padded - axis.before, axis.length, boundary)
 
 
+cdef Py_ssize_t source_of_channel(const Axis* axis, Py_ssize_t padded, int boundary, Py_ssize_t n_channels) noexcept:
+    """The same where positions are the channels of pixels, so many of each."""
+    cdef Py_ssize_t pixel = source_index(padded // n_channels - axis.before // n_channels, axis.length // n_channels,
+                                         boundary)
+    return pixel * n_channels + padded % n_channels if pixel >= 0 else -1
+
+
 def fill_source_indices(Py_ssize_t[::1] indices, Py_ssize_t first, Py_ssize_t length, str boundary,
                         Py_ssize_t step=1):
     """indices[i] = source of padded position `first + i * step` in an axis of `length`, -1 for the fill value."""

@@ -150,8 +150,15 @@ class Plan(Protocol):
     def table_bytes(self) -> int:
         """Bytes of the tables of columns."""
 
+    @property
+    def interleaves(self) -> bool:
+        """Whether channels can be columns, which one kernel is for."""
+
     def engine(self, summed: str, form: str = "") -> Engine:
         """The loops' constants, in the form of the plan's method or another one."""
+
+    def interleaved_engine(self, summed: str) -> Engine:
+        """The direct method's where one kernel is for all channels, which are columns."""
 
     def engine_of_some(self, summed: str, n_kernels: int, box: Box, form: str = "columns") -> Engine:
         """The engine of some kernels of one group, and of some rows and columns of their taps."""

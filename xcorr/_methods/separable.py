@@ -201,9 +201,12 @@ def run_part(job: Job, result: Any, summed: str, limits: Limits | None, found: F
     plan = job.plan
     n_groups, n_kernels = found.shape if part is None else (1, len(part.kernels))
     places = list(np.ndindex(*found.shape)) if part is None else [(part.group, kernel) for kernel in part.kernels]
+    interleaved = part is None and direct.lie_interleaved(job, result)
+    if interleaved:  # one kernel for all channels, which are columns
+        n_groups, places = 1, places[:1]
     rank = max(found[place].rank for place in places)
-    engine = engine_for(plan, summed, n_groups, n_kernels, rank)
-    key = "factors", summed, rank, part and (part.group, *part.kernels)
+    engine = engine_for(plan, summed, n_groups, n_kernels, rank, interleaved)
+    key = "factors", summed, rank, interleaved, part and (part.group, *part.kernels)
     packed = job.bank.packs.get(key)
     if packed is None:
         packed = job.bank.keep(key, pack(job.bank, summed, found, places, rank))
@@ -228,16 +231,17 @@ def pack(bank: Bank, summed: str, found: Found, places: list[tuple[int, int]], r
     return packed, np.array([bank.bias[place] for place in places]).astype(summed) + 0  # a sum begins with no -0
 
 
-def engine_for(plan: Any, summed: str, n_groups: int, n_kernels: int, rank: int) -> Engine:
-    """The engine of so many kernels, each of so many products."""
+def engine_for(plan: Any, summed: str, n_groups: int, n_kernels: int, rank: int, interleaved: bool = False) -> Engine:
+    """The engine of so many kernels, each of so many products, or of one for channels that are columns."""
     height, width = plan.geometry.kernel_shape
-    key = summed, "factors", n_groups, n_kernels, rank
+    key = summed, "factors", n_groups, n_kernels, rank, interleaved
     engine: Engine | None = plan.engines.get(key)
     if engine is None:
         run = width * plan.depth
         sizes = rank, -(-run // sum_blocks(1, run)[1]), sum_blocks(height, 1)[0]
-        box = slice(0, height), slice(0, width)
-        engine = plan.engines[key] = plan.make_engine(summed, n_groups, n_kernels, box, "factors", plan.blocks, sizes)
+        engine = plan.engines[key] = plan.make_engine(
+            summed, n_groups, n_kernels, plan.all_taps, "factors", plan.blocks, sizes, interleaved=interleaved
+        )
     return engine
 
 
