@@ -61,6 +61,23 @@ def test_bools_are_the_bytes_that_they_are_there(name, setting):
         assert_same(name, pixels(rng, shape, "int16"), *setting, output=np.bool_)
 
 
+@for_each("shape", [(14, 15, 3), (14, 15, 1), (14, 15, 8), (14, 15, 9), (2, 14, 15, 4), (3, 2, 14, 15, 2), (14, 3)])
+def test_colours_that_are_not_filtered_along_are_filtered_each_by_itself(shape):
+    rng = random_generator(shape)
+    n_axes, (height, width) = len(shape), shape[-3:-1] if len(shape) > 2 else (shape[0], 1)
+    for dtype in ("uint8", "float32", "float64", "complex128"):
+        image = pixels(rng, shape, dtype)
+        kernel = rng.integers(-5, 6, (min(4, height), min(3, width), 1)[-n_axes:])
+        kernel = kernel.reshape((1,) * (n_axes - kernel.ndim) + kernel.shape)
+        for mode in MODES:
+            assert_same("correlate", image, kernel, mode=mode, cval=3)
+            assert_same("convolve", image, kernel, mode=mode)
+        if dtype != "complex128":
+            assert_same("correlate1d", image, [1, 2, -3], axis=-2)
+            assert_same("gaussian_filter", image, (*(0,) * (n_axes - 2), 1.5, 0), mode="nearest")
+            assert_same("uniform_filter", image, (*(1,) * (n_axes - 2), 3, 1))
+
+
 def test_kernels_many_times_as_long_as_the_image_are_summed_whole():
     """scipy.ndimage.correlate takes some of the reflected pixels for 0 from 8 times the length on."""
     for length, n_taps in [(2, 16), (4, 256), (5, 43)]:

@@ -1,7 +1,8 @@
 """Correlation over any number of axes, as one of 1, 2 or 3 spatial axes of a batch.
 
 Neighbouring axes along which a kernel has one tap and nothing is padded are one axis to it: the first of them counts
-images, the others are rows, columns or planes. So a filter along one axis of many needs no transposition.
+images, the others are rows, columns or planes. So a filter along one axis of many needs no transposition. A short last
+one, as the colours of a photograph, are channels, each by itself.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from xcorr._typing import Array
 Shape = tuple[int, ...]
 Sides = Sequence[tuple[int, int]]
 LAYOUTS: dict[int, Any] = {1: "NW", 2: "NHW", 3: "NDHW"}
+
+FEW_CHANNELS = 8
+"""Elements of a last axis up to which they are channels: as columns they would leave lanes empty."""
 
 
 class Way(NamedTuple):
@@ -82,18 +86,21 @@ def way_of(shape: Shape, kernel: Shape, sides: Sides, boundary: str | tuple[str,
     image, taps = (tuple(prod(sizes[first:end]) for first, end in groups) for sizes in (shape, kernel))
     around = tuple(sides[first] if end - first == 1 else (0, 0) for first, end in groups)
     borders = tuple(words[first] for first, _ in groups)
-    has_batch = taps[0] == 1 and around[0] == (0, 0) and len(groups) > 1
-    n_axes = len(groups) - has_batch
-    leading = len(groups) - 2 if n_axes > 3 else 0
-    first = leading or int(has_batch)
-    keywords: dict[str, Any] = {"layout": "NCHW" if leading else LAYOUTS[n_axes], "padding": around[first:]}
-    if set(borders[first:]) != {"constant"}:
-        keywords["boundary"] = borders[first:]
-    if leading:
-        keywords["leading"] = around[:leading], borders[:leading]
     lengths = zip(shape, kernel, sides, strict=True)
     response = tuple(length + before + behind - tap + 1 for length, tap, (before, behind) in lengths)
-    return Way(image, taps[has_batch:] if not leading else taps, response, keywords, leading)
+    plain, n_joined = [tap == 1 and side == (0, 0) for tap, side in zip(taps, around, strict=True)], len(groups)
+    has_channels = plain[-1] and image[-1] <= FEW_CHANNELS and (n_joined == 3 or (n_joined == 4 and plain[0]))
+    has_batch = plain[0] and n_joined > (3 if has_channels else 1)
+    n_axes = n_joined - has_batch - has_channels
+    leading = n_joined - 2 if n_axes > 3 else 0
+    axes = slice(leading or int(has_batch), n_joined - has_channels)
+    layout = "NHWC" if has_channels else "NCHW" if leading else LAYOUTS[n_axes]
+    keywords: dict[str, Any] = {"layout": layout, "padding": around[axes]}
+    if set(borders[axes]) != {"constant"}:
+        keywords["boundary"] = borders[axes]
+    if leading:
+        keywords["leading"] = around[:leading], borders[:leading]
+    return Way(image, taps if leading else taps[axes], response, keywords, leading)
 
 
 def joined_axes(taps: Shape, sides: Sides) -> list[tuple[int, int]]:
