@@ -42,10 +42,11 @@ class Factors(NamedTuple):
         )
 
 
-def factors_of(taps: Array, summed: str, whole: bool) -> Factors | None:
-    """The factors of a kernel's taps (rows, taps of a row), if three products give it; of integers they are `whole`.
+def factors_of(taps: Array, summed: str, whole: bool, most_rank: int = MOST_RANK) -> Factors | None:
+    """The factors of a kernel's taps (rows, taps of a row), if so many products give it; of integers they are `whole`.
 
-    Floats are met within twice the unit roundoff of the type, relative to the root of the sum of squares.
+    Of more than one, three are looked for. Floats are met within twice the unit roundoff of the type, relative to the
+    root of the sum of squares.
     """
     wide = taps.astype(np.float64)
     largest = float(np.abs(wide).max(initial=0))
@@ -57,11 +58,15 @@ def factors_of(taps: Array, summed: str, whole: bool) -> Factors | None:
         if not is_likely(scaled, 1.0, LIKELY[summed]):
             return None
         if whole or (largest < EXACT[summed] and bool((wide == np.rint(wide)).all())):
-            found = whole_factors(taps, summed, MOST_RANK if whole else 1)
+            found = whole_product(wide, summed) if 0 < largest < EXACT["f8"] else None
+            if found is None and (largest == 0 or (whole and most_rank > 1)):
+                found = whole_factors(taps, summed)
             if whole or found is not None:
                 return found
         try:
-            found = singular_factors(scaled, summed)
+            found = one_product(scaled, summed)
+            if found is None and most_rank > 1:
+                found = singular_factors(scaled, summed)
         except np.linalg.LinAlgError:  # which did not converge
             return None
     if found is None:
@@ -106,14 +111,40 @@ def leaves_nothing(left: Array, tolerance: float) -> bool:
     return bool(np.abs(left).max() <= tolerance)
 
 
+def one_product(wide: Array, summed: str) -> Factors | None:
+    """One column and one row that meet a matrix of taps up to 1: much sooner than singular vectors are found.
+
+    The column is what the row of the largest tap gives, the row the least squares beside it, each rounded to the type.
+    """
+    exact, most = exact_taps(wide, summed)
+    column = wide @ wide[np.abs(wide).argmax() // wide.shape[1]]
+    own = (column / np.sqrt(column @ column)).astype(summed)
+    both = own.astype(exact.dtype)
+    row = (both @ exact / (both @ both)).astype(summed)
+    if is_met(exact, own[:, np.newaxis], row[np.newaxis], most):
+        return Factors(own[np.newaxis], row[np.newaxis])
+    return None
+
+
+def exact_taps(wide: Array, summed: str) -> tuple[Array, float]:
+    """A matrix in a type in which its rounding is small, and what factors may miss of it."""
+    exact = wide.astype(np.longdouble if summed == "f8" else np.float64)
+    return exact, float(np.finfo(summed).eps) * float(np.sqrt((exact**2).sum()))
+
+
+def is_met(exact: Array, columns: Array, rows: Array, most: float) -> bool:
+    """Whether products of columns (rows, rank) and rows (rank, taps) miss a matrix by no more than that."""
+    missed = exact - columns @ rows.astype(exact.dtype)
+    return float(np.sqrt((missed**2).sum())) <= most
+
+
 def singular_factors(wide: Array, summed: str) -> Factors | None:
     """The fewest singular vectors that meet a matrix of taps up to 1, each rounded to the type.
 
     Those of a matrix of float64 err by some of its units; least squares from what they miss make up for it.
     """
     left, values, right = np.linalg.svd(wide, full_matrices=False)
-    exact = wide.astype(np.longdouble if summed == "f8" else np.float64)
-    most = np.finfo(summed).eps * float(np.sqrt((exact**2).sum()))
+    exact, most = exact_taps(wide, summed)
     for rank in range(1, min(MOST_RANK, len(values)) + 1):
         columns, rows = left[:, :rank].astype(exact.dtype), values[:rank, np.newaxis] * right[:rank].astype(exact.dtype)
         columns += (exact - columns @ rows) @ right[:rank].T / values[:rank]
@@ -122,13 +153,26 @@ def singular_factors(wide: Array, summed: str) -> Factors | None:
         for _ in range(2):  # of a small product columns may be far from orthogonal by now
             rows += np.linalg.solve(both.T @ both, (columns.T @ (exact - columns @ rows)).astype(np.float64))
         rounded = rows.astype(summed)
-        missed = exact - columns @ rounded.astype(exact.dtype)
-        if float(np.sqrt((missed**2).sum())) <= most:
+        if is_met(exact, columns, rounded, most):
             return Factors(np.ascontiguousarray(columns.T), rounded)
     return None
 
 
-def whole_factors(taps: Array, summed: str, most_rank: int) -> Factors | None:
+def whole_product(wide: Array, summed: str) -> Factors | None:
+    """A whole column and a whole row whose product a matrix of whole numbers is, not all 0, if it is one.
+
+    Without its greatest common divisor the row of the largest tap is the row: each other one is a whole multiple of it.
+    """
+    place, tap = divmod(int(np.abs(wide).argmax()), wide.shape[1])
+    row = wide[place] / np.gcd.reduce(wide[place].astype(np.int64))
+    column = wide[:, tap] / row[tap]
+    is_product = (column == np.rint(column)).all() and (np.outer(column, row) == wide).all()
+    if not is_product or max(np.abs(column).max(), np.abs(row).max()) > EXACT[summed]:
+        return None
+    return Factors(column.astype(summed)[np.newaxis], row.astype(summed)[np.newaxis])
+
+
+def whole_factors(taps: Array, summed: str) -> Factors | None:
     """Whole columns and rows: the rows are what Euclid's algorithm leaves of the matrix (its Hermite normal form)."""
     numbers = np.array([[int(tap) for tap in row] for row in taps.tolist()], dtype=object)
     columns, rank = np.identity(len(numbers), dtype=int).astype(object), 0
@@ -144,7 +188,7 @@ def whole_factors(taps: Array, summed: str, most_rank: int) -> Factors | None:
             if not numbers[rank + 1 :, place].any():
                 rank += 1
                 break
-        if rank > most_rank:
+        if rank > MOST_RANK:
             return None
     rank = max(rank, 1)
     parts = columns[:, :rank].T, numbers[:rank]

@@ -353,6 +353,11 @@ cdef void of_5x5_apart(const Sum* sum, const Rows* rows, const real* image, cons
 
 cdef void of_one_row(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
                      real* response, vector like) noexcept nogil:
+    tiled_over_columns(sum, rows, image, panel, bias, response, OF_ONE_ROW, False, 4, 1, like)
+
+
+cdef void of_one_row_apart(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
+                           real* response, vector like) noexcept nogil:
     tiled_over_columns(sum, rows, image, panel, bias, response, OF_ONE_ROW, True, 4, 1, like)
 
 
@@ -378,14 +383,16 @@ cdef void of_any(const Sum* sum, const Rows* rows, const real* image, const real
 
 cdef inline void rows_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, vector like) noexcept nogil:
-    cdef bint is_any = sum.step == 0 or sum.compensated or sum.pieces > 1
     cdef bint is_of_3x3 = sum.kernel_height == 3 and sum.run == 3 and sum.rows_per_block == 3
     cdef bint is_of_5x5 = sum.kernel_height == 5 and sum.run == 5 and sum.rows_per_block == 2
-    if sum.kernel_height == rows.width == 1 and sum.step > 0 and not sum.compensated and rows.n_rows >= 4:
+    cdef bint is_of_lines = rows.width == 1 and rows.n_rows >= 4 and not sum.compensated
+    if is_of_lines and sum.kernel_height == 1 and sum.step == 1:
         of_one_row(sum, rows, image, panel, bias, response, like)
-    elif sum.run == rows.width == 1 and not sum.compensated and rows.n_rows >= 4:
+    elif is_of_lines and sum.kernel_height == 1 and sum.step > 1:
+        of_one_row_apart(sum, rows, image, panel, bias, response, like)
+    elif is_of_lines and sum.run == 1:
         of_one_column(sum, rows, image, panel, bias, response, like)
-    elif is_any:
+    elif sum.step == 0 or sum.compensated or sum.pieces > 1:
         of_any(sum, rows, image, panel, bias, response, like)
     elif is_of_3x3 and sum.step == 1:
         of_3x3(sum, rows, image, panel, bias, response, like)

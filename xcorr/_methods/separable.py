@@ -38,10 +38,11 @@ the best method there, of 256x256 and less up to 1.7 times, where the difference
 FEW_CHANNELS = 4
 """Channels of a group, in real numbers, up to which "auto" takes it: sums of long rows err more than transforms."""
 
-LOOK = 5_000_000
-"""Multiply-adds in the time of which a kernel is looked at, and its factors are found: 0.03 and 0.1 to 0.25 ms.
+LOOK = {1: 4_000_000, 2: 10_000_000, 3: 10_000_000}
+"""Multiply-adds in the time of which a kernel that is new is looked at, and factors found, by how many there may be.
 
-Measured with the ones above, 7x7 to 25x25; looking alone is for kernels that are new, as is finding.
+Looking takes 0.03 to 0.04 ms, to find one product 0.03 to 0.06, several 0.2 to 0.4. 7x7 to 25x25, 2026-11-29, AMD EPYC
+(Zen 3).
 """
 
 SAVED = 1.25
@@ -143,9 +144,9 @@ def are_exact(job: Job, summed: str, found: Found) -> bool:
     )
 
 
-def all_factors(bank: Bank, summed: str, whole: bool) -> Found:
-    """(groups, kernels) of `Factors`, or None, of all real kernels; kept with the bank."""
-    key = summed, whole
+def all_factors(bank: Bank, summed: str, whole: bool, most_rank: int = MOST_RANK) -> Found:
+    """(groups, kernels) of `Factors` of so many products, or None, of all real kernels; kept with the bank."""
+    key = summed, whole, most_rank > 1
     found = bank.factors.get(key)
     if found is None:
         known: dict[bytes, Factors | None] = {}
@@ -156,7 +157,7 @@ def all_factors(bank: Bank, summed: str, whole: bool) -> Found:
             taps = bank.real_kernels(group, kernel, kernel + 1, of_type).reshape(height, -1)
             content = taps.tobytes()
             if content not in known:
-                factors = factors_of(taps, summed, whole)
+                factors = factors_of(taps, summed, whole, most_rank)
                 fits = factors is not None and factors.rank * height <= LONGEST_COLUMNS
                 known[content] = factors if fits else None
             found[group, kernel] = known[content]
@@ -262,7 +263,7 @@ def most_rank(plan: Any, other_cost: Callable[[str, Geometry, Types], float]) ->
     n_kernels = geometry.n_kernels * types.parts
     ranks = [
         rank for rank in range(1, MOST_RANK + 1)
-        if own > SAVED * cost_of_rank(geometry, types, rank) + LOOK * n_kernels
+        if own > SAVED * cost_of_rank(geometry, types, rank) + LOOK[rank] * n_kernels
     ]  # fmt: skip
     return max(ranks, default=0)
 
@@ -277,7 +278,7 @@ def chosen_factors(job: Job) -> Found | None:
 
 def chosen_of(plan: Any, bank: Bank, summed: str) -> Found:
     """(groups, kernels) of the `Factors` that the plan is worth it for; of integers all kernels are, or none."""
-    found = all_factors(bank, summed, plan.types.exact).copy()
+    found = all_factors(bank, summed, plan.types.exact, plan.most_rank).copy()
     ranks = [MOST_RANK + 1 if factors is None else factors.rank for factors in found.flat]
     fits = (np.reshape(ranks, (-1, bank.parts)) <= plan.most_rank).all(axis=1)  # a complex kernel's parts go one way
     fits &= fits.all() or not plan.types.exact
