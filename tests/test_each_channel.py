@@ -155,6 +155,14 @@ def test_channels_that_do_not_lie_so_have_the_same_bits():
         assert (out[..., 3] == 0).all()
 
 
+def test_images_one_column_wide_lie_so_whatever_their_strides_say():
+    kernel = np.ones((2, 1), np.float32)
+    images = np.arange(12, dtype=np.float32).reshape((1, 3, 1, 4), order="F")[0]
+    for method in ("direct", "separable", "auto"):
+        response = xcorr.correlate(images, kernel, layout="NHWC", method=method)
+        assert_same_bits(response, xcorr.correlate(images.copy(), kernel, layout="NHWC", method=method))
+
+
 def test_channels_with_fill_values_of_their_own_have_them():
     rng = random_generator()
     images, kernel = real_numbers(rng, (30, 50, 3), np.float32), real_numbers(rng, (5, 5), np.float32)

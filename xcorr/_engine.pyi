@@ -9,6 +9,7 @@ Array = npt.NDArray[Any]
 HANDED_BACK: int
 KINDS: tuple[int, int]
 LONGEST_COLUMNS: int
+LONGEST_OF_WORDS: int
 BOUNDARIES: dict[str, int]
 
 class Engine:

@@ -112,8 +112,8 @@ class Plan:
         return effort
 
     @functools.cached_property
-    def most_rank(self) -> int:
-        """The largest rank of kernels that are done by their factors although the method is another."""
+    def most_rank(self) -> float:
+        """The largest kind of kernels that are done by their factors although the method is another."""
         return separable.most_rank(self, cost)
 
     @functools.cached_property

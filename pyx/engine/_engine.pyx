@@ -13,8 +13,8 @@ cimport numpy as cnp
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 from microkernels cimport (
-    BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, IN_FLOAT32, IN_FLOAT64, IN_INT32, MOST_LANES,
-    MOST_OF_COLUMNS, TABLE_NAME, UINT16, UINT32, UINT64, UINT8, Factors, Routines, Taps
+    BOOL, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, IN_FLOAT32, IN_FLOAT64, IN_INT32, IN_WORDS,
+    MOST_LANES, MOST_OF_COLUMNS, MOST_OF_WORDS, TABLE_NAME, UINT16, UINT32, UINT64, UINT8, Factors, Routines, Taps
 )
 from transforms cimport Fourier
 from types cimport (
@@ -51,10 +51,10 @@ cdef extern from *:
 
 FORMS = {"kernels": OVER_KERNELS, "columns": OVER_COLUMNS, "rows": OVER_ROWS, "channels": OVER_CHANNELS,
          "bytes": OVER_BYTES, "winograd 2x2": WINOGRAD, "winograd 4x4": WINOGRAD, "fft": FOURIER,
-         "factors": BY_FACTORS, "products": OVER_TAPS}
+         "factors": BY_FACTORS, "words": BY_FACTORS, "products": OVER_TAPS}
 ELEMENTS = {"b1": BOOL, "i1": INT8, "u1": UINT8, "i2": INT16, "u2": UINT16, "i4": INT32, "u4": UINT32, "i8": INT64,
             "u8": UINT64, "f2": FLOAT16, "f4": FLOAT32, "f8": FLOAT64, "c8": FLOAT32, "c16": FLOAT64}
-SUMMED = {"f4": IN_FLOAT32, "f8": IN_FLOAT64, "i4": IN_INT32}
+SUMMED = {"f4": IN_FLOAT32, "f8": IN_FLOAT64, "i4": IN_INT32, "words": IN_WORDS}
 
 cdef Py_ssize_t ALIGNMENT = 64
 cdef Py_ssize_t CROWDED_BYTES = 1024     # between neighbours of a strip: their multiples share few places of a cache
@@ -110,7 +110,7 @@ include "products.pxi"
 
 CALLS = {"kernels": OverKernels, "columns": OverColumns, "rows": OverRows, "channels": OverChannels,
          "bytes": OverBytes, "winograd 2x2": Winograd, "winograd 4x4": Winograd, "fft": FourierSections,
-         "factors": ByFactors, "products": Products}
+         "factors": ByFactors, "words": ByFactors, "products": Products}
 
 include "words.pxi"
 include "extents.pxi"

@@ -79,7 +79,7 @@ cdef class Binding:
         cdef Py_ssize_t of_pixels = pitch_of(buffer, axes[2]), of_channels = pitch_of(buffer, axes[3])
         if self.engine.interleaved == 1:
             return of_pixels
-        if of_pixels != self.engine.interleaved * of_channels:
+        if buffer.shape[<Py_ssize_t> axes[2]] > 1 and of_pixels != self.engine.interleaved * of_channels:
             raise ValueError("interleaved: channels do not lie one after the other, pixel by pixel")
         return of_channels
 

@@ -42,7 +42,8 @@ cdef class Engine:
     summed : the type that sums are kept in, "f4" or "f8"; "i4" for the form "bytes".
     form : where lanes run: over "kernels", "columns", "rows" or "channels"; "bytes", over kernels; or "winograd 2x2" or
         "winograd 4x4", by the responses of a quad, whose sum is one over channels, or "fft"; over columns by
-        "factors", which lie before each kernel's taps; over taps in "products" of windows with kernels as they lie.
+        "factors", which lie before each kernel's taps, or by such in "words" of 16 bits; over taps in "products" of
+        windows with kernels as they lie.
         Over rows an engine is that of the image turned, but for the order of the sum.
     boundary : names of the padding's boundary above and below, and on the sides.
     section : of "fft": its height and width, the points of its transforms down and across (1: none along that axis),
@@ -97,7 +98,7 @@ cdef class Engine:
             axes, boundary = axes[::-1], boundary[::-1]
         self.row_boundary, column_boundary = BOUNDARIES[boundary[0]], BOUNDARIES[boundary[1]]
         self.capsule = table
-        self.routines = routines_of(table, summed)
+        self.routines = routines_of(table, form if form == "words" else summed)
         self.taps_at_once = self.routines.taps_at_once
         self.number = (<cnp.dtype> cnp.dtype(summed)).num
         self.summed = summed
@@ -129,6 +130,10 @@ cdef class Engine:
             self._plan_steps(signed)
         if self.lanes_over == BY_FACTORS:
             self._take_factors(section)
+            if form == "words" and (section[0] > 1 or summed != "f4" or geometry.across.stride > 1 or self.n_taps < 4
+                                    or max(geometry.down.kernel, geometry.across.kernel) > MOST_OF_WORDS
+                                    or geometry.depth > 1):
+                raise ValueError("form: words are for small kernels of one channel, without a stride across")
         self.groups = geometry.groups
         self.reached_rows = reach(&geometry.down, geometry.down.outputs)
         self.reached_columns = reach(&geometry.across, geometry.across.outputs)

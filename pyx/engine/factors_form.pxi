@@ -6,6 +6,7 @@ from microkernels cimport MOST_LANES, MOST_OF_COLUMNS, Rows, Storing
 from types cimport DONE, Axis, Geometry, Loops, Panel, Part, ceiling, effective
 
 LONGEST_COLUMNS = MOST_OF_COLUMNS    # taps of all columns of a kernel's factors
+LONGEST_OF_WORDS = MOST_OF_WORDS     # taps of a row, and of a column, of those in words
 
 cdef enum:
     REDONE_COLUMNS = 64              # that are done once more at once
@@ -34,7 +35,8 @@ cdef int correlate_by_factors(Loops* loops, Py_ssize_t group, const Panel* panel
             rows.n_rows = min(at_once, n_rows - y)
             is_finite &= loops.routines.by_factors(
                 &loops.sum, &rows, &loops.factors,
-                part.windows + (row * loops.rows.window_row_pitch + y * rows.window_row_pitch) * size, packed, bias,
+                part.windows + (row * loops.rows.window_row_pitch + y * rows.window_row_pitch) * loops.pixel_bytes,
+                packed, bias,
                 responses + (row * loops.rows.row_pitch + y * rows.row_pitch) * size)
             y += rows.n_rows
             counted[0] += rows.n_rows * part.n_columns * of_factors

@@ -35,7 +35,8 @@ cdef int correlate_panels(Loops* loops, Py_ssize_t group, const Area* area, cons
             part.n_rows, part.n_columns = n_rows, area.n_columns - x
             if loops.skips_columns:
                 part.n_columns = alike(&geometry.across, area.first_column + x, part.n_columns, &part.kernel_columns)
-            part.windows = windows + (y * loops.rows.window_row_pitch + x * loops.rows.window_pitch) * size
+            part.windows = windows + (y * loops.rows.window_row_pitch
+                                      + x * loops.rows.window_pitch) * loops.pixel_bytes
             part.first_row, part.first_column = area.first_row + y, area.first_column + x
             part.responses = responses
             if not loops.by_panel:
@@ -81,7 +82,8 @@ cdef int correlate_part(Loops* loops, Py_ssize_t group, Py_ssize_t image, const 
             piece.n_columns = part.n_columns - x
             if piece.n_columns >= 2 * loops.piece_columns:
                 piece.n_columns = loops.piece_columns
-            piece.windows = part.windows + (y * loops.rows.window_row_pitch + x * loops.rows.window_pitch) * size
+            piece.windows = part.windows + (y * loops.rows.window_row_pitch
+                                            + x * loops.rows.window_pitch) * loops.pixel_bytes
             piece.first_row, piece.first_column = part.first_row + y, part.first_column + x
             if not loops.by_panel:
                 piece.responses = part.responses + (y * loops.rows.row_pitch + x * loops.rows.column_pitch) * size

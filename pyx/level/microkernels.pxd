@@ -35,6 +35,7 @@ cdef extern from *:
 # The types that sums are kept in: each has its row in a level's table.
 cdef enum:
     IN_FLOAT32, IN_FLOAT64, IN_INT32
+    IN_WORDS  # by words of 16 bits, whose sums are handed on in float32
     N_SUMMED
 
 cdef enum:
@@ -47,6 +48,10 @@ cdef enum:
 # Taps of all columns of a kernel's factors: sums of as many rows are kept for a window.
 cdef enum:
     MOST_OF_COLUMNS = 256
+
+# Taps of a row, and of a column, of a kernel that is summed in words.
+cdef enum:
+    MOST_OF_WORDS = 64
 
 # A run of taps that lie next to each other in memory and belong to one block of the sum.
 cdef struct Segment:
@@ -111,7 +116,8 @@ cdef struct Factors:
     Py_ssize_t row_block, column_block  # taps in a block
 
 # As over columns, for a panel of one kernel. Rows of windows are a whole number of kernel rows apart. Whether all
-# responses are finite.
+# responses are finite. In words pixels are of 16 bits; factors are whole numbers in float32, of rank 1, and behind them
+# are the lowest sum that they can have and what they are multiplied with; the others are at most 65,535 above it.
 ctypedef bint (*CorrelateByFactors)(const Sum*, const Rows*, const Factors*, const void* image, const void* factors,
                                     const void* bias, void* response) noexcept nogil
 
@@ -213,6 +219,7 @@ ctypedef void (*PackTransformed)(const void* kernels, const Py_ssize_t* pitches,
 # Codes of the element types that staging reads and storing writes; complex types are two of these.
 cdef enum Element:
     BOOL, INT8, UINT8, INT16, UINT16, INT32, UINT32, INT64, UINT64, FLOAT16, FLOAT32, FLOAT64
+    NO_ELEMENT  # of any array
 
 # One row of an image as it is laid into a strip: padded, converted, its columns dealt out by phase.
 cdef struct Staging:

@@ -299,7 +299,7 @@ cdef inline void sized_over_columns(const Sum* sum, const Rows* rows, const real
                                     const real* bias, real* response, Py_ssize_t size, bint apart,
                                     vector like) noexcept nogil:
     """Tiles of as many rows and kernels as there are, where rows share pixels."""
-    cdef Py_ssize_t n_rows = 1, paired
+    cdef Py_ssize_t n_rows = 1, paired, first
     cdef bint one_block = REGISTERS == 32 and size == 3
     cdef Rows others
     if rolls(sum, rows, size, like):
@@ -310,9 +310,10 @@ cdef inline void sized_over_columns(const Sum* sum, const Rows* rows, const real
         paired_over_columns(sum, rows, image, panel, bias, response, paired, size, apart, like)
         if paired == rows.n_columns:
             return
+        first = min(paired, rows.n_columns - n_lanes(like))  # behind the last row there may be nothing
         others = rows[0]
-        others.n_columns -= paired
-        rows, image, response = &others, image + paired, response + paired
+        others.n_columns -= first
+        rows, image, response = &others, image + first, response + first
     if rows.window_row_pitch == sum.kernel_row_pitch:
         n_rows = min(rows.n_rows, sum.kernel_height + 1)
     if rows.width == 1 and n_rows >= 4:

@@ -5,7 +5,7 @@ from cpython.pycapsule cimport PyCapsule_New
 
 from libc.string cimport memcpy
 from microkernels cimport (
-    FLOAT32, FLOAT64, IN_FLOAT32, IN_FLOAT64, IN_INT32, INT32, N_SUMMED, TABLE_NAME, Routines
+    FLOAT32, FLOAT64, IN_FLOAT32, IN_FLOAT64, IN_INT32, IN_WORDS, INT32, N_SUMMED, NO_ELEMENT, TABLE_NAME, Routines
 )
 from scoring cimport SCORES_NAME, Passes
 from simd cimport F32_LANES, F64_LANES, TILE_COLUMNS, TILE_KERNELS
@@ -13,6 +13,7 @@ from simd cimport F32_LANES, F64_LANES, TILE_COLUMNS, TILE_KERNELS
 cdef extern void xcorr_fill_columns_f32(Routines*) noexcept nogil
 cdef extern void xcorr_fill_columns_f64(Routines*) noexcept nogil
 cdef extern void xcorr_fill_factors(Routines*) noexcept nogil
+cdef extern void xcorr_fill_words(Routines*) noexcept nogil
 cdef extern void xcorr_fill_rows(Routines*) noexcept nogil
 cdef extern void xcorr_fill_bank(Routines*) noexcept nogil
 cdef extern void xcorr_fill_kernels(Routines*) noexcept nogil
@@ -50,6 +51,11 @@ xcorr_fill_staging(exported)
 xcorr_fill_products(exported)
 xcorr_fill_reducing(exported)
 xcorr_fill_bytes(exported)
+memcpy(&exported[IN_WORDS], &exported[IN_FLOAT32], sizeof(Routines))
+exported[IN_WORDS].element = NO_ELEMENT
+exported[IN_WORDS].pixel_bytes, exported[IN_WORDS].stage = exported[IN_INT32].pixel_bytes, exported[IN_INT32].stage
+exported[IN_WORDS].stage_planes = NULL
+xcorr_fill_words(exported)
 memcpy(exported_vnni, exported, sizeof(exported))
 
 table = PyCapsule_New(exported, TABLE_NAME, NULL)

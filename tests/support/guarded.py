@@ -21,6 +21,7 @@ CASES = [
     *(case for case in FEW if case.images[0] and case.kernels[0]),
     *(Case(f"few-kernels-{columns}", (1, 3, columns, 1), (3, 3, 3, 1)) for columns in (3, 9, 18, 34, 66, 130)),
     *(Case(f"one-kernel-{columns}", (1, 3, columns, 1), (1, 3, 3, 1)) for columns in (7, 11, 12, 14, 21, 35, 75)),
+    *(Case(f"one-kernel-of-4x4-{columns}", (1, 6, columns, 1), (1, 4, 4, 1)) for columns in (28, 30, 52, 58)),
     *(Case(f"one-kernel-{rows}-rows", (1, rows, 19, 1), (1, 3, 5, 1)) for rows in (6, 7, 9, 10)),
     *(Case(f"many-kernels-{n_kernels}", (1, 3, 17, 3), (n_kernels, 2, 3, 3)) for n_kernels in (8, 9, 15, 17, 33)),
     *(Case(f"many-kernels-of-{depth}", (1, 3, 9, depth), (17, 2, 3, depth)) for depth in (1, 2, 4, 8)),

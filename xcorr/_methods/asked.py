@@ -116,8 +116,8 @@ class Plan(Protocol):
         """Whether "matmul" is done by the direct method's loops."""
 
     @property
-    def most_rank(self) -> int:
-        """The largest rank of kernels that are done by their factors although the method is another."""
+    def most_rank(self) -> float:
+        """The largest kind of kernels that are done by their factors although the method is another."""
 
     @property
     def blocks(self) -> tuple[int, int, bool]:

@@ -59,7 +59,8 @@ def reasons(plan: Plan) -> list[str]:
     costs = {name: cost(name, *sizes) for name, against in objections.items() if not against}
     others = [f"not {name}: {against}" for name, against in objections.items() if against]
     if plan.most_rank:
-        products = "are one product" if plan.most_rank == 1 else f"are up to {plan.most_rank} products"
+        kinds = {separable.WORDS: "are multiples of a small whole product", 1: "are one product"}
+        products = kinds.get(plan.most_rank, f"are up to {plan.most_rank} products")
         others = [own for own in others if not own.startswith("not separable")]
         others = [f"but for kernels that {products} of a column and a row, which are separable", *others]
     if len(costs) == 1:

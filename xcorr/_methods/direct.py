@@ -342,8 +342,11 @@ def lie_interleaved(job: Job, result: Any) -> bool:
         return False
     if job.tops is not None or job.scaling is not None or job.left_out is not None:
         return False
-    both = (job.images, plan.layout.images), (result, plan.layout.response)
-    return all(array.strides[axes[2]] == plan.geometry.groups * array.strides[axes[3]] for array, axes in both)
+    for array, axes in ((job.images, plan.layout.images), (result, plan.layout.response)):
+        of_pixels, of_channels = array.strides[axes[2]], array.strides[axes[3]]
+        if array.shape[axes[2]] > 1 and of_pixels != plan.geometry.groups * of_channels:
+            return False
+    return True
 
 
 def run_interleaved(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:

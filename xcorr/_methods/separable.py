@@ -14,14 +14,15 @@ import numpy as np
 from xcorr._axes import LONG_SUM, Geometry, sum_blocks
 from xcorr._bank import Bank
 from xcorr._dtypes import EXACT_FLOAT32, EXACT_FLOAT64, Types, largest_magnitude
-from xcorr._engine import LONGEST_COLUMNS, Engine
+from xcorr._engine import LONGEST_COLUMNS, LONGEST_OF_WORDS, Engine
 from xcorr._factors import MOST_RANK, Factors, factors_of
 from xcorr._methods import direct
 from xcorr._methods.asked import Array, Done, Job, Limits, Part, Plan
 from xcorr._reach import largest_of
+from xcorr._words import Words, words_of
 
 Found = Any
-"""(groups, kernels) of the `Factors` of each kernel, None where it has none."""
+"""(groups, kernels) of the `Factors` of each kernel, or its `Words`, None where it has none."""
 
 BOUND = "normwise"
 LARGEST_KEPT_BANK, WORKERS_LIMIT = direct.LARGEST_KEPT_BANK, direct.WORKERS_LIMIT
@@ -35,10 +36,19 @@ the best method there, of 256x256 and less up to 1.7 times, where the difference
 (Emerald Rapids), level v4, 1 worker, benchmarks/separable.py.
 """
 
+WORDS = 0.5
+"""What kernels in words count as, beside a rank: they are less than one product."""
+
+OF_WORDS = 0.8, 0.8, 6.0
+"""The same of kernels in words, as much less than is measured: 5x5 on 1080p takes 1.3 ms, 13x13 2.4, directly 2.2 and 11.
+
+Bytes into bytes, 2026-11-29, AMD EPYC (Zen 3), level v3, 1 worker.
+"""
+
 FEW_CHANNELS = 4
 """Channels of a group, in real numbers, up to which "auto" takes it: sums of long rows err more than transforms."""
 
-LOOK = {1: 4_000_000, 2: 10_000_000, 3: 10_000_000}
+LOOK = {WORDS: 4_000_000, 1: 4_000_000, 2: 10_000_000, 3: 10_000_000}
 """Multiply-adds in the time of which a kernel that is new is looked at, and factors found, by how many there may be.
 
 Looking takes 0.03 to 0.04 ms, to find one product 0.03 to 0.06, several 0.2 to 0.4. 7x7 to 25x25, 2026-11-29, AMD EPYC
@@ -66,16 +76,17 @@ def doubt(geometry: Geometry, types: Types) -> str:
 
 def cost(geometry: Geometry, types: Types) -> float:
     """The multiply-adds of both passes, of kernels that are one product."""
-    return cost_of_rank(geometry, types, 1)
+    return cost_of_kind(geometry, types, 1)
 
 
-def cost_of_rank(geometry: Geometry, types: Types, rank: int) -> float:
-    """The same of kernels that are several products."""
+def cost_of_kind(geometry: Geometry, types: Types, kind: float) -> float:
+    """The same of kernels that are so many products, or in words."""
     height, width = geometry.kernel_shape
     down = geometry.axes[0]
     pixel_rows = min(down.stride / down.dilation, height) if height > 1 else 1
-    of_window = ROW_TAP * width * geometry.depth * types.parts * pixel_rows + COLUMN_TAP * height
-    return prod(geometry.outputs) * geometry.n_kernels * types.parts * (rank * of_window + WINDOW)
+    row_tap, column_tap, window = OF_WORDS if kind == WORDS else (ROW_TAP, COLUMN_TAP, WINDOW)
+    of_window = row_tap * width * geometry.depth * types.parts * pixel_rows + column_tap * height
+    return prod(geometry.outputs) * geometry.n_kernels * types.parts * (max(1, kind) * of_window + window)
 
 
 def effort(plan: Plan) -> int:
@@ -121,14 +132,14 @@ def reasons(plan: Plan) -> list[str]:
 
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number. ValueError for a kernel without factors."""
-    found = all_factors(job.bank, summed, False)
+    found = all_factors(job.bank, summed, False, pixels_of_words(job.plan, summed))
     check_all(job, found)
     return run_kernels(job, result, summed, limits, found)
 
 
 def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bound: int) -> bool:
     """The same of whole numbers; where sums of rows are not exact in the type, all kernels are done directly."""
-    found = all_factors(job.bank, summed, True)
+    found = all_factors(job.bank, summed, True, pixels_of_words(job.plan, summed))
     check_all(job, found)
     if not are_exact(job, summed, found):
         return direct.run(job, result, summed, limits)
@@ -144,12 +155,24 @@ def are_exact(job: Job, summed: str, found: Found) -> bool:
     )
 
 
-def all_factors(bank: Bank, summed: str, whole: bool, most_rank: int = MOST_RANK) -> Found:
-    """(groups, kernels) of `Factors` of so many products, or None, of all real kernels; kept with the bank."""
-    key = summed, whole, most_rank > 1
+def pixels_of_words(plan: Any, summed: str) -> str:
+    """The images' dtype where sums may be made in words of 16 bits, which follows from sizes and types; else ""."""
+    geometry, images = plan.geometry, plan.types.images
+    is_small = max(geometry.kernel_shape) <= LONGEST_OF_WORDS and geometry.n_taps > 1 and plan.depth == 1
+    fits = is_small and summed == "f4" and images.itemsize == 1 and geometry.axes[1].stride == 1
+    return str(images.str) if fits and not plan.types.is_complex else ""
+
+
+def all_factors(bank: Bank, summed: str, whole: bool, pixels: str, most: float = MOST_RANK) -> Found:
+    """(groups, kernels) of `Factors` of at most that kind, or None, of all real kernels; kept with the bank.
+
+    Or of `Words`, if there is a dtype of pixels for which they may be.
+    """
+    key = summed, whole, pixels, min(most, 2)
     found = bank.factors.get(key)
     if found is None:
-        known: dict[bytes, Factors | None] = {}
+        known: dict[bytes, Factors | Words | None] = {}
+        factors: Factors | Words | None
         found = np.empty((bank.n_groups, bank.n_kernels), object)
         height = bank.kernels.shape[1]
         of_type = np.int64 if whole and bank.kernels.dtype.kind in "bi" else np.uint64 if whole else summed
@@ -157,7 +180,9 @@ def all_factors(bank: Bank, summed: str, whole: bool, most_rank: int = MOST_RANK
             taps = bank.real_kernels(group, kernel, kernel + 1, of_type).reshape(height, -1)
             content = taps.tobytes()
             if content not in known:
-                factors = factors_of(taps, summed, whole, most_rank)
+                factors = words_of(taps, pixels) if pixels else None
+                if factors is None and most >= 1:
+                    factors = factors_of(taps, summed, whole, int(most))
                 fits = factors is not None and factors.rank * height <= LONGEST_COLUMNS
                 known[content] = factors if fits else None
             found[group, kernel] = known[content]
@@ -178,23 +203,29 @@ def check_all(job: Job, found: Found) -> None:
 
 
 def run_kernels(job: Job, result: Any, summed: str, limits: Limits | None, found: Found) -> bool:
-    """The responses of kernels that have factors, those of a rank together; as `run`.
+    """The responses of kernels that have factors, those of a rank together, and those in words; as `run`.
 
     Fewer products than the engine has are filled up with zeros: these change no bit, as what is not finite is done
     from all taps.
     """
     n_groups = len(found)
-    ranks = sorted({factors.rank for factors in found.flat if factors is not None})
+    kinds = sorted({kind_of(factors) for factors in found.flat if factors is not None})
     chosen = [(group, kernel) for group, kernel in np.ndindex(*found.shape) if found[group, kernel] is not None]
-    if len(chosen) == found.size and (n_groups > 1 or len(ranks) == 1):
+    are_alike = len(kinds) == 1 or (n_groups > 1 and WORDS not in kinds)
+    if len(chosen) == found.size and are_alike:
         return run_part(job, result, summed, limits, found, None)
     fits = True
     for group in range(n_groups):
-        for rank in ranks:
-            own = tuple(k for g, k in chosen if g == group and found[g, k].rank == rank)
+        for kind in kinds:
+            own = tuple(k for g, k in chosen if g == group and kind_of(found[g, k]) == kind)
             if own:
                 fits &= run_part(job, result, summed, limits, found, Part(job.bank, group, own))
     return fits
+
+
+def kind_of(factors: Factors | Words) -> float:
+    """The rank, or that kernels are in words: what "auto" goes by, too."""
+    return WORDS if isinstance(factors, Words) else factors.rank
 
 
 def run_part(job: Job, result: Any, summed: str, limits: Limits | None, found: Found, part: Part | None) -> bool:
@@ -205,43 +236,51 @@ def run_part(job: Job, result: Any, summed: str, limits: Limits | None, found: F
     interleaved = part is None and direct.lie_interleaved(job, result)
     if interleaved:  # one kernel for all channels, which are columns
         n_groups, places = 1, places[:1]
-    rank = max(found[place].rank for place in places)
-    engine = engine_for(plan, summed, n_groups, n_kernels, rank, interleaved)
-    key = "factors", summed, rank, interleaved, part and (part.group, *part.kernels)
+    kind = max(kind_of(found[place]) for place in places)
+    engine = engine_for(plan, summed, n_groups, n_kernels, kind, interleaved)
+    pixels = plan.types.images.str if kind == WORDS else ""  # what the lowest sum depends on
+    key = "factors", summed, kind, pixels, interleaved, part and (part.group, *part.kernels)
     packed = job.bank.packs.get(key)
     if packed is None:
-        packed = job.bank.keep(key, pack(job.bank, summed, found, places, rank))
+        packed = job.bank.keep(key, pack(job.bank, summed, found, places))
     job.beside, job.packed_as = plan.table_bytes + packed[0].nbytes, key
     call = job.call(engine, result, packed, part=part, limits=limits)
     job.share_out(call)
-    if part is None and limits is None and not plan.types.exact and plan.types.stored == plan.types.response:
-        job.call_done = Done(call, engine, None, packed)
+    may_repeat = kind == WORDS or (limits is None and not plan.types.exact)  # words are sums of any pixels
+    if part is None and may_repeat and plan.types.stored == plan.types.response:
+        job.call_done = Done(call, engine, limits, packed)
     return not call.overflowed
 
 
-def pack(bank: Bank, summed: str, found: Found, places: list[tuple[int, int]], rank: int) -> tuple[Array, Array]:
-    """The rows and columns of each kernel, and all of its taps behind them; and the biases."""
-    height = bank.kernels.shape[1]
+def pack(bank: Bank, summed: str, found: Found, places: list[tuple[int, int]]) -> tuple[Array, Array]:
+    """The rows and columns of each kernel, and all of its taps behind them; and the biases.
+
+    In words two numbers are there instead: the lowest sum, and what whole taps are multiplied with.
+    """
+    rank, height = max(found[place].rank for place in places), bank.kernels.shape[1]
     run = bank.n_taps // height
     packed = np.zeros((len(places), rank * (run + height) + bank.n_taps), summed)
     for own, place in zip(packed, places, strict=True):
         factors = found[place]
         own[: factors.rank * run] = factors.rows.ravel()
         own[rank * run :][: factors.rank * height] = factors.columns.ravel()
-        own[rank * (run + height) :] = bank.real_kernels(place[0], place[1], place[1] + 1, summed)[0]
+        if isinstance(factors, Words):
+            own[run + height :][:2] = factors.lowest, factors.scale
+        else:
+            own[rank * (run + height) :] = bank.real_kernels(place[0], place[1], place[1] + 1, summed)[0]
     return packed, np.array([bank.bias[place] for place in places]).astype(summed) + 0  # a sum begins with no -0
 
 
-def engine_for(plan: Any, summed: str, n_groups: int, n_kernels: int, rank: int, interleaved: bool = False) -> Engine:
-    """The engine of so many kernels, each of so many products, or of one for channels that are columns."""
+def engine_for(plan: Any, summed: str, n_groups: int, n_kernels: int, kind: float, interleaved: bool = False) -> Engine:
+    """The engine of so many kernels, each of so many products or in words, or of one for channels that are columns."""
     height, width = plan.geometry.kernel_shape
-    key = summed, "factors", n_groups, n_kernels, rank, interleaved
+    key = summed, "factors", n_groups, n_kernels, kind, interleaved
     engine: Engine | None = plan.engines.get(key)
     if engine is None:
-        run = width * plan.depth
-        sizes = rank, -(-run // sum_blocks(1, run)[1]), sum_blocks(height, 1)[0]
+        run, form = width * plan.depth, "words" if kind == WORDS else "factors"
+        sizes = max(1, int(kind)), -(-run // sum_blocks(1, run)[1]), sum_blocks(height, 1)[0]
         engine = plan.engines[key] = plan.make_engine(
-            summed, n_groups, n_kernels, plan.all_taps, "factors", plan.blocks, sizes, interleaved=interleaved
+            summed, n_groups, n_kernels, plan.all_taps, form, plan.blocks, sizes, interleaved=interleaved
         )
     return engine
 
@@ -249,8 +288,8 @@ def engine_for(plan: Any, summed: str, n_groups: int, n_kernels: int, rank: int,
 # --- kernels that "auto" takes it for ---------------------------------------------------------------------------------
 
 
-def most_rank(plan: Any, other_cost: Callable[[str, Geometry, Types], float]) -> int:
-    """The largest rank with which kernels are done by their factors although the plan's method is another; 0 for none.
+def most_rank(plan: Any, other_cost: Callable[[str, Geometry, Types], float]) -> float:
+    """The largest kind of kernels that are done by their factors although the plan's method is another; 0 for none.
 
     It follows from the sizes of the whole image, and of the bank.
     """
@@ -261,26 +300,28 @@ def most_rank(plan: Any, other_cost: Callable[[str, Geometry, Types], float]) ->
         return 0
     own = other_cost(plan.method, geometry, types) * min(1, plan.share_of_bytes)
     n_kernels = geometry.n_kernels * types.parts
-    ranks = [
-        rank for rank in range(1, MOST_RANK + 1)
-        if own > SAVED * cost_of_rank(geometry, types, rank) + LOOK[rank] * n_kernels
+    kinds = [WORDS] if pixels_of_words(plan, "f4") else []
+    kinds = [
+        kind for kind in (*kinds, *range(1, MOST_RANK + 1))
+        if own > SAVED * cost_of_kind(geometry, types, kind) + LOOK[kind] * n_kernels
     ]  # fmt: skip
-    return max(ranks, default=0)
+    return max(kinds, default=0)
 
 
 def chosen_factors(job: Job) -> Found | None:
     """(groups, kernels) of the `Factors` of kernels that are done by them; None where there is none."""
     if not job.plan.most_rank or job.scaling is not None:
         return None
-    chosen = chosen_of(job.plan, job.bank, job.plan.types.summed)
+    summed = job.plan.types.summed
+    chosen = chosen_of(job.plan, job.bank, summed, pixels_of_words(job.plan, summed))
     return chosen if any(factors is not None for factors in chosen.flat) else None
 
 
-def chosen_of(plan: Any, bank: Bank, summed: str) -> Found:
+def chosen_of(plan: Any, bank: Bank, summed: str, pixels: str) -> Found:
     """(groups, kernels) of the `Factors` that the plan is worth it for; of integers all kernels are, or none."""
-    found = all_factors(bank, summed, plan.types.exact, plan.most_rank).copy()
-    ranks = [MOST_RANK + 1 if factors is None else factors.rank for factors in found.flat]
-    fits = (np.reshape(ranks, (-1, bank.parts)) <= plan.most_rank).all(axis=1)  # a complex kernel's parts go one way
+    found = all_factors(bank, summed, plan.types.exact, pixels, plan.most_rank).copy()
+    kinds = [MOST_RANK + 1 if factors is None else kind_of(factors) for factors in found.flat]
+    fits = (np.reshape(kinds, (-1, bank.parts)) <= plan.most_rank).all(axis=1)  # a complex kernel's parts go one way
     fits &= fits.all() or not plan.types.exact
     found[~fits.repeat(bank.parts).reshape(found.shape)] = None
     return found
@@ -289,7 +330,8 @@ def chosen_of(plan: Any, bank: Bank, summed: str) -> Found:
 def count_chosen(plan: Any, bank: Bank) -> int:
     """How many kernels these are; of integers, where sums of rows are exact in float64."""
     summed = "f8" if plan.types.exact else plan.types.summed
-    return sum(factors is not None for factors in chosen_of(plan, bank, summed).flat) // bank.parts
+    chosen = chosen_of(plan, bank, summed, pixels_of_words(plan, "f4"))
+    return sum(factors is not None for factors in chosen.flat) // bank.parts
 
 
 def run_integers(job: Any, result: Any, bound: int, limits: Limits | None) -> bool | None:
@@ -300,12 +342,10 @@ def run_integers(job: Any, result: Any, bound: int, limits: Limits | None) -> bo
     if not job.plan.most_rank or job.scaling is not None:
         return None
     summed = "f4" if bound <= EXACT_FLOAT32 else "f8"
-    found = chosen_of(job.plan, job.bank, summed)
+    found = chosen_of(job.plan, job.bank, summed, pixels_of_words(job.plan, summed))
     if any(factors is None for factors in found.flat) or not are_exact(job, summed, found):
         return None
-    fits = run_kernels(job, result, summed, limits, found)
-    job.call_done = None
-    return fits
+    return run_kernels(job, result, summed, limits, found)
 
 
 def run_chosen(job: Any, result: Array, limits: Limits | None, chosen: Found, run_others: Callable[..., bool]) -> bool:

@@ -4,12 +4,22 @@ from typing import Any
 
 import numpy as np
 
+from xcorr._cache import remembered
 from xcorr._correlate import correlate
+from xcorr._correlator import Correlator
 from xcorr._typing import Array
+from xcorr._words import words_of
 from xcorr.compat._cv2_arrays import destination, error, written
 
 ONE_PASS = 4
 """Two kernels are one as long as that has at most so many times their taps: the image is read and written once less."""
+
+
+TAPS_IN_WORDS = range(12, 258)
+"""Taps of kernels that are looked at for whole factors, whose sums with bytes are of 16 bits: 3x3 are as fast without.
+
+640x480 with 5x5 takes 0.23 instead of 0.34 ms. 2026-11-29, AMD EPYC (Zen 3), level v3, 1 worker, benchmarks/bench.py.
+"""
 
 
 def summed_type(source: Array, dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -51,6 +61,12 @@ def filtered(
     layout: Any = "NHW" if source.ndim == 2 else "NHWC"
     overflow: Any = "saturate" if dtype.kind in "iu" else "raise"
     out = destination(dst, source.shape, dtype)
+    if source.dtype == np.uint8 and not delta and min(kernel.shape) > 1 and kernel.size in TAPS_IN_WORDS:
+        what = layout, sides, boundary, dtype.str
+        prepared = prepared_in_words(kernel.tobytes(), kernel.dtype.str, kernel.shape, what)
+        if prepared is not None:
+            response = prepared(source, out=out[..., 0] if out is not None and out.ndim > source.ndim else out)
+            return response if out is None else out
     try:
         response = correlate(
             source,
@@ -67,6 +83,19 @@ def filtered(
     except ValueError as refusal:  # NaN is no integer
         raise error(str(refusal)) from None
     return response if out is None else out
+
+
+@remembered(256)
+def prepared_in_words(taps: bytes, dtype: str, shape: tuple[int, ...], what: tuple[Any, ...]) -> Correlator | None:
+    """The kernel's correlation with bytes, if it is a multiple of a small whole product whose sums are of 16 bits."""
+    kernel = np.frombuffer(taps, dtype).reshape(shape)
+    if dtype != np.dtype(np.float32).str or words_of(kernel, np.uint8) is None:
+        return None
+    layout, sides, boundary, response = what
+    overflow: Any = "saturate" if np.dtype(response).kind in "iu" else "raise"
+    return Correlator(
+        kernel, layout=layout, padding=sides, boundary=boundary, dtype=response, overflow=overflow, method="separable"
+    )
 
 
 def filtered_twice(
