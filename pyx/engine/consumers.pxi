@@ -27,9 +27,8 @@ cdef inline void consume_row(const Routines* routines, Consumer* consumer, const
         routines.store(storing, responses, target)
     elif consumer.kind == STORE_CHECKED and routines.within(storing, responses, consumer.low, consumer.high):
         routines.store(storing, responses, target)
-    elif consumer.kind == STORE_SATURATED and routines.saturate(storing, responses, consumer.low, consumer.high):
-        routines.store_saturated(storing, responses, consumer.high, target)
-    else:
+    elif consumer.kind != STORE_SATURATED or not routines.store_saturated(storing, responses, consumer.low,
+                                                                          consumer.high, target):
         write_flag(&consumer.overflowed, 1)
 
 

@@ -101,7 +101,7 @@ cdef struct PixelRuns:
 cdef enum ConsumerKind:
     STORE              # into the array, whatever they are
     STORE_CHECKED      # rows of which all responses lie within the limits
-    STORE_SATURATED    # rounded, and brought inside of the limits what is outside; rows without NaN
+    STORE_SATURATED    # rounded, and brought inside of the limits what is outside; of rows with NaN perhaps a part
     REDUCE             # into what is kept of them (reducing.pxi), after what `before` says
 
 # What is asked of the responses of an image and kernel, or of a position.

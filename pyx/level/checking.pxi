@@ -2,10 +2,10 @@
 # within limits.
 
 from libc.math cimport rint, rintf
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from microkernels cimport INT64, UINT64, Storing, real
+from microkernels cimport INT16, INT64, UINT64, UINT8, Storing, real
 from simd cimport bits32, bits64
 
 ctypedef fused bits:
@@ -118,15 +118,46 @@ cdef void replace_infinite(const Storing* storing, const real* responses, char* 
                 memcpy(place, &responses[kernel * storing.kernel_pitch + column * storing.column_pitch], sizeof(real))
 
 
-cdef void store_f32_saturated(const Storing* storing, const void* strip, double high, char* target) noexcept nogil:
+cdef inline bint saturate_into(const float* values, Py_ssize_t count, float low, float high, char* target,
+                               element like) noexcept nogil:
+    """A row of one kernel's responses straight into the array, where they lie next to each other, too."""
+    cdef Py_ssize_t index
+    cdef float value
+    cdef element stored
+    cdef bint numbers = True
+    for index in range(count):
+        value = values[index]
+        numbers &= value == value
+        value = nearest(value)
+        value = value if value > low else low
+        stored = <element> <int32_t> (value if value < high else high)
+        memcpy(target + index * <Py_ssize_t> sizeof(element), &stored, sizeof(element))
+    return numbers
+
+
+cdef bint store_f32_saturated(const Storing* storing, void* strip, double low, double high,
+                              char* target) noexcept nogil:
+    cdef bint is_run = storing.n_kernels == 1 and storing.column_pitch == 1
+    cdef char* place = target + storing.kernel_bytes[0]
+    if is_run and storing.element == UINT8 and storing.column_bytes == sizeof(uint8_t):
+        return saturate_into(<const float*> strip, storing.n_columns, <float> low, <float> high, place, <uint8_t> 0)
+    if is_run and storing.element == INT16 and storing.column_bytes == sizeof(int16_t):
+        return saturate_into(<const float*> strip, storing.n_columns, <float> low, <float> high, place, <int16_t> 0)
+    if not saturate_f32(storing, strip, low, high):
+        return False
     store_f32(storing, strip, target)  # no sum that float32 holds exactly comes near the limits of 64 bits
+    return True
 
 
-cdef void store_f64_saturated(const Storing* storing, const void* strip, double high, char* target) noexcept nogil:
+cdef bint store_f64_saturated(const Storing* storing, void* strip, double low, double high,
+                              char* target) noexcept nogil:
+    if not saturate_f64(storing, strip, low, high):
+        return False
     if storing.element == INT64 or storing.element == UINT64:
         store_64_bits(storing, <const double*> strip, high, target)
     else:
         store_f64(storing, strip, target)
+    return True
 
 
 cdef bint within_f32(const Storing* storing, const void* strip, double low, double high) noexcept nogil:

@@ -267,8 +267,9 @@ ctypedef void (*Store)(const Storing*, const void* strip, char* target) noexcept
 # Whether all of them are numbers.
 ctypedef bint (*Saturate)(const Storing*, void* strip, double low, double high) noexcept nogil
 
-# As `Store`, of a row that was saturated: `high` may be the power of two after the type's largest value.
-ctypedef void (*StoreSaturated)(const Storing*, const void* strip, double high, char* target) noexcept nogil
+# As `Store` after `Saturate`, whose answer it gives; a row with what is no number may be stored in part. `high` may be
+# the power of two after the type's largest value.
+ctypedef bint (*StoreSaturated)(const Storing*, void* strip, double low, double high, char* target) noexcept nogil
 
 # Whether one row of responses lies within [low, high]: what is no number does not.
 ctypedef bint (*Within)(const Storing*, const void* strip, double low, double high) noexcept nogil

@@ -7,8 +7,8 @@
 # the row, the second is moved left to end with the row; it overlaps the first, and both store the same values.
 # What a function here is told of the tile and of the kernel is literal where it is called, so that the loops unroll:
 # `size` is 3 or 5 for kernels of 3x3 and 5x5 of one channel, 1 for one kernel of one row, 0 for others of one channel,
-# -1 for any; their taps are next to each other, or `apart`, as the sum's step says. For each there is a function of its
-# own, as compilers take longer than in proportion for longer functions.
+# -1 for any; their taps are next to each other, or `apart`, as the sum's step says, which is for one kernel alone. For
+# each there is a function of its own, as compilers take longer than in proportion for longer functions.
 #
 # At v4 a vector that is loaded across two cache lines takes as long as two, and most are: so kernel rows of 3 and 5
 # taps load their pixels once and shift them in registers. 1080p with 3x3 from 0.34 to 0.26 ms, with 5x5 from 0.94 to
@@ -316,9 +316,9 @@ cdef inline void sized_over_columns(const Sum* sum, const Rows* rows, const real
         rows, image, response = &others, image + first, response + first
     if rows.window_row_pitch == sum.kernel_row_pitch:
         n_rows = min(rows.n_rows, sum.kernel_height + 1)
-    if rows.width == 1 and n_rows >= 4:
+    if (apart or rows.width == 1) and n_rows >= 4:
         tiled_over_columns(sum, rows, image, panel, bias, response, size, apart, 4, 1, like)
-    elif rows.width == 1:
+    elif apart or rows.width == 1:
         tiled_over_columns(sum, rows, image, panel, bias, response, size, apart, 1, 1, like)
     elif rows.width == 2 and one_block and n_rows >= 4:
         tiled_over_columns(sum, rows, image, panel, bias, response, size, apart, 4, 2, like)
@@ -379,7 +379,7 @@ cdef void of_taps_apart(const Sum* sum, const Rows* rows, const real* image, con
 
 cdef void of_any(const Sum* sum, const Rows* rows, const real* image, const real* panel, const real* bias,
                  real* response, vector like) noexcept nogil:
-    sized_over_columns(sum, rows, image, panel, bias, response, -1, True, like)
+    sized_over_columns(sum, rows, image, panel, bias, response, -1, False, like)
 
 
 cdef inline void rows_over_columns(const Sum* sum, const Rows* rows, const real* image, const real* panel,
@@ -393,7 +393,7 @@ cdef inline void rows_over_columns(const Sum* sum, const Rows* rows, const real*
         of_one_row_apart(sum, rows, image, panel, bias, response, like)
     elif is_of_lines and sum.run == 1:
         of_one_column(sum, rows, image, panel, bias, response, like)
-    elif sum.step == 0 or sum.compensated or sum.pieces > 1:
+    elif sum.step == 0 or sum.compensated or sum.pieces > 1 or (sum.step > 1 and rows.width > 1):
         of_any(sum, rows, image, panel, bias, response, like)
     elif is_of_3x3 and sum.step == 1:
         of_3x3(sum, rows, image, panel, bias, response, like)

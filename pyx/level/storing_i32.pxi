@@ -156,5 +156,8 @@ cdef bint saturate_i32(const Storing* storing, void* strip, double low, double h
     return True
 
 
-cdef void store_i32_saturated(const Storing* storing, const void* strip, double high, char* target) noexcept nogil:
+cdef bint store_i32_saturated(const Storing* storing, void* strip, double low, double high,
+                              char* target) noexcept nogil:
+    saturate_i32(storing, strip, low, high)
     store_i32(storing, strip, target)
+    return True
