@@ -75,6 +75,17 @@ def test_products_as_small_as_roundings_of_the_largest_are_found(dtype):
             assert float(np.sqrt((missed**2).sum())) <= unit
 
 
+@for_each("dtype", ["int64", "float64"])
+def test_whole_kernels_that_are_products_but_for_rounding_are_none(dtype):
+    most = 2**53 - 1  # 1 / most times most - 1 is rounded to 1
+    factors = factors_of(np.array([[most, most - 1], [1, 1]], dtype), "f8", dtype == "int64")
+    products = [[0, 0], [0, 0]]
+    for column, row in zip(factors.columns.tolist(), factors.rows.tolist(), strict=True):
+        for y, x in np.ndindex(2, 2):
+            products[y][x] += int(column[y]) * int(row[x]) if dtype == "int64" else column[y] * row[x]
+    assert products == [[most, most - 1], [1, 1]]
+
+
 @for_each(
     ("images_dtype", "kernels_dtype", "dtype"),
     [
