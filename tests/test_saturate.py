@@ -123,6 +123,25 @@ def test_a_response_that_is_nan_raises_and_writes_nothing(where, method, size):
                 ).all()
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int8", "uint16", "int32", "int64"])
+def test_one_kernel_s_response_that_is_nan_raises_and_writes_nothing(dtype):
+    rng, limits = random_generator(dtype), np.iinfo(dtype)
+    images = 100 * rng.normal(size=(2, 30, 41)).astype(np.float32)
+    kernel = rng.normal(size=(4, 3)).astype(np.float32)
+    words = {"layout": "NHW", "padding": "same", "dtype": dtype, "overflow": "saturate", "method": "direct"}
+    exact = xcorr.correlate(images, kernel, layout="NHW", padding="same", method="direct")
+    expected = np.rint(exact).clip(np.float32(limits.min), np.float32(limits.max))
+    out = np.full(expected.shape, 7, dtype)
+    for place in ((0, 0, 0), (1, 17, 40), (1, 29, 3)):
+        marked = images.copy()
+        marked[place] = np.nan
+        with pytest.raises(ValueError, match=r"^overflow: a response is NaN"):
+            xcorr.correlate(marked, kernel, out=out, **words)
+        assert (out == 7).all()
+    for _ in range(3):
+        assert np.array_equal(xcorr.correlate(images, kernel, **words).astype(np.float32), expected)
+
+
 def test_infinite_pixels_are_the_limits_in_their_windows_alone():
     images = np.ones((9, 9), np.float32)
     images[4, 4], images[0, 0] = np.inf, -np.inf
