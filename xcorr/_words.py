@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from xcorr._dtypes import integer_range
 from xcorr._factors import Array, Factors, whole_product
 
 RANGE = 2**16 - 1
@@ -68,6 +69,6 @@ def unit_of(wide: Array) -> float:
 def range_of(whole: Array, pixels: npt.DTypeLike) -> tuple[int, int]:
     """The lowest and the highest sum of whole taps times pixels of a type."""
     dtype = np.dtype(pixels)
-    least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    least, most = (0, 1) if dtype.kind == "b" else integer_range(dtype)
     ends = whole * least, whole * most
     return int(np.minimum(*ends).sum()), int(np.maximum(*ends).sum())

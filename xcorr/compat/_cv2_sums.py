@@ -61,11 +61,12 @@ def filtered(
     layout: Any = "NHW" if source.ndim == 2 else "NHWC"
     overflow: Any = "saturate" if dtype.kind in "iu" else "raise"
     out = destination(dst, source.shape, dtype)
+    target = out[..., 0] if out is not None and out.ndim > source.ndim else out
     if source.dtype == np.uint8 and not delta and min(kernel.shape) > 1 and kernel.size in TAPS_IN_WORDS:
         what = layout, sides, boundary, dtype.str
         prepared = prepared_in_words(kernel.tobytes(), kernel.dtype.str, kernel.shape, what)
         if prepared is not None:
-            response = prepared(source, out=out[..., 0] if out is not None and out.ndim > source.ndim else out)
+            response = prepared(source, out=target)
             return response if out is None else out
     try:
         response = correlate(
@@ -78,7 +79,7 @@ def filtered(
             precision=precision,
             overflow=overflow,
             dtype=dtype,
-            out=out[..., 0] if out is not None and out.ndim > source.ndim else out,
+            out=target,
         )
     except ValueError as refusal:  # NaN is no integer
         raise error(str(refusal)) from None
