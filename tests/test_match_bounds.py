@@ -349,6 +349,34 @@ def test_flat_is_a_share_of_the_largest_magnitude(dtype):
         assert np.isnan(xcorr.match(template, window, undefined=np.nan)[0, 0]) == is_flat
 
 
+@for_each("dtype", TOLERANCES)
+@for_each("score", ["zncc", "covariance"])
+@for_each("shape", [(1, 24), (24, 23), (1, 9, 12, 11)])
+def test_flat_templates_are_undefined_also_where_they_are_seen_in_part(shape, score, dtype):
+    """Taps that differ by less than a share of their magnitude, which is another power of two than what is left."""
+    rng = random_generator(shape, score, dtype)
+    limit = {"float32": 2.0**-21, "float64": 2.0**-50}[dtype]
+    image, size = rng.normal(size=shape).astype(dtype), tuple(min(4, length) for length in shape[-3:])
+    layout = {4: "NDHW", 2: None}[len(shape)]
+    mask = rng.random(shape) > 0.2
+    for factor, is_flat in ((0.3, True), (6, False)):
+        for magnitude in (1e5, 1, 1e-3):
+            signs = rng.permutation(np.resize([1, -1], np.prod(size))).reshape(size)
+            template = (magnitude * (1 + factor * limit * signs)).astype(dtype)
+            keywords = {"score": score, "layout": layout, "undefined": np.nan, "min_overlap": 0.7}
+            for words in ({}, {"mask": mask}, {"padding": 1}, {"mask": mask, "padding": "same"}):
+                scores = xcorr.match(image, template, **keywords, **words)
+                is_defined = ~np.isnan(scores)
+                if is_flat:
+                    assert not is_defined.any()
+                else:
+                    assert is_defined.any()
+    part_flat = np.array([[100002.046875, 99999.0625, 99999.0859375]], "f4")  # flat without its first tap
+    images, mask = np.array([[3, 1, 2, 5, 4, 2]], "f4"), np.array([[0, 1, 1, 1, 1, 1]], bool)
+    scores = xcorr.match(images, part_flat, score=score, undefined=np.nan, mask=mask)
+    assert np.array_equal(np.isnan(scores), [[True, False, False, False]])
+
+
 @for_each("method", ("auto", *METHODS))
 @for_each("value", [np.nan, np.inf, -np.inf])
 @for_each("score", ["zncc", "ncc", "covariance", "nssd", "ssd"])

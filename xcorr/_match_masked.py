@@ -30,6 +30,9 @@ OVERLAP_ERROR = 1e-9
 CONDITION = 32
 """Units of rounding that sums by transforms are taken to err by at most: `SAFETY` and the passes of any section."""
 
+MOST_APART = 400
+"""Powers of two between a template and what is left of it about means that are told apart: the rest is flat anyway."""
+
 FEWEST_POINTS = 2**14
 """Points of the sections that areas of so many pixels or more are cut into, at least."""
 
@@ -260,9 +263,11 @@ def in_doubt(
         weak = (sums[1] <= error[0]) | (sums[2] <= error[1])
     elif plan.scoring.score != "nssd":
         weak |= np.sqrt(np.maximum(sums[1] * sums[2], 0)) * 0.3 * tolerance <= of_products
-    if one.centred:
-        for sum_, limit in zip((sums[1], sums[2]), plan.flat, strict=True):
-            weak |= sum_ <= np.maximum(seen, 0) * limit**2 * 1.01
+    if one.centred:  # pixels have one power of two, templates one for their taps and one for what is left about means
+        apart = np.minimum(templates.exponents - templates.own_exponents, MOST_APART)[some].astype(np.intp)
+        of_limits = plan.flat[0] ** 2, np.ldexp(plan.flat[1] ** 2, 2 * of_each(apart))
+        for sum_, limit in zip((sums[1], sums[2]), of_limits, strict=True):
+            weak |= sum_ <= np.maximum(seen, 0) * limit * 1.01
     return np.asarray(weak)
 
 
