@@ -4,7 +4,7 @@ import multiprocessing
 import sys
 
 import pytest
-from guarded import run
+from guarded import run, run_in_words
 from looping import drawn
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
@@ -28,7 +28,12 @@ def test_bytes_touch_nothing_outside_the_arrays(dtype):
     assert_runs_through("direct", dtype)
 
 
-def assert_runs_through(method, dtype):
+@pytest.mark.parametrize("dtype", ["uint8", "int8"])
+def test_sums_in_words_touch_nothing_outside_the_arrays(dtype):
+    assert_runs_through("separable", dtype, run_in_words)
+
+
+def assert_runs_through(method, dtype, run=run):
     """A child does all calls; where it ends is the last that it said."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("spawn").Process(target=run, args=(method, dtype, sender))

@@ -102,6 +102,7 @@ include "kernels_form.pxi"
 include "columns_form.pxi"
 include "factors_form.pxi"
 include "over_channels.pxi"
+include "words_form.pxi"
 include "bytes_form.pxi"
 include "winograd_strips.pxi"
 include "fresh_panels.pxi"
@@ -110,7 +111,7 @@ include "products.pxi"
 
 CALLS = {"kernels": OverKernels, "columns": OverColumns, "rows": OverRows, "channels": OverChannels,
          "bytes": OverBytes, "winograd 2x2": Winograd, "winograd 4x4": Winograd, "fft": FourierSections,
-         "factors": ByFactors, "words": ByFactors, "products": Products}
+         "factors": ByFactors, "words": InWords, "products": Products}
 
 include "words.pxi"
 include "extents.pxi"

@@ -325,6 +325,14 @@ cdef class Engine:
                     packed + place * self.n_taps, panel.width, panel.n_kernels, self.shift,
                     <int32_t*> (own_bias + place))
 
+    cdef Py_ssize_t source_column(self, Py_ssize_t column):
+        """The image's column at a padded one, -1 for the fill value."""
+        if column < self.first_inside:
+            return self.outside[column]
+        if column < self.end_inside:
+            return column - self.first_inside + self.first_source
+        return self.outside[column - (self.end_inside - self.first_inside)]
+
     cdef Py_ssize_t _kernels_before(self, Py_ssize_t panel) noexcept nogil:
         """Kernels before a panel of all groups'."""
         return panel // self.n_panels * self.geometry.n_kernels + self.panels[panel % self.n_panels].first

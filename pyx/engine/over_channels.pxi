@@ -47,7 +47,7 @@ cdef class OverChannels(Interleaved):
         cdef Engine engine = self.engine
         cdef Py_ssize_t size = engine.routines.item_bytes, index
         for index in range(engine.reached_columns):
-            if not engine.first_inside <= index < engine.end_inside and self.source_column(index) >= 0:
+            if not engine.first_inside <= index < engine.end_inside and engine.source_column(index) >= 0:
                 return False
         for index in range(engine.geometry.n_kernels):
             if self.kernel_bytes[index] != self.kernel_bytes[0] + index * self.out_kernel_bytes:
@@ -114,7 +114,7 @@ cdef class OverChannels(Interleaved):
             place = source_of(&geometry.down, row, engine.row_boundary) if in_place else row
             self.places[row] = place * self.loops.row_pitch + first if place >= 0 else PADDING
         for column in range(engine.reached_columns):
-            place = self.source_column(column) if in_place else column
+            place = engine.source_column(column) if in_place else column
             self.places[n_rows + column] = place * column_pitch if place >= 0 else PADDING
         self.fill_values = <char*> allocated(engine.pixel, size)
         for column in range(geometry.n_kernels):
@@ -145,15 +145,6 @@ cdef class OverChannels(Interleaved):
             return in_lines and engine.geometry.across.stride == 2
         return (loops.in_place and engine.geometry.depth == 1 and in_lines
                 and product(loops.n_images, loops.source.image_bytes) >= FAR_BYTES)
-
-    cdef Py_ssize_t source_column(self, Py_ssize_t column):
-        """The image's column at a padded one, -1 for the fill value."""
-        cdef Engine engine = self.engine
-        if column < engine.first_inside:
-            return engine.outside[column]
-        if column < engine.end_inside:
-            return column - engine.first_inside + engine.first_source
-        return engine.outside[column - (engine.end_inside - engine.first_inside)]
 
 
 cdef int correlate_channels(Loops* loops, Py_ssize_t group, const Area* area, const char* windows, char* responses,

@@ -32,6 +32,18 @@ cdef struct Words:
     float scale, bias
 
 
+cdef void take_words(Words* own, const Sum* sum, const float* packed, const float* bias) noexcept nogil:
+    """Behind the factors are the lowest sum and what whole taps are times of."""
+    cdef Py_ssize_t tap
+    own.run, own.height = sum.run, sum.kernel_height
+    for tap in range(own.run):
+        own.row[tap] = <uint16_t> <int> packed[tap]
+    for tap in range(own.height):
+        own.column[tap] = <uint16_t> <int> packed[own.run + tap]
+    own.low, own.scale = <int> packed[own.run + own.height], packed[own.run + own.height + 1]
+    own.bias = bias[0]
+
+
 cdef inline void sum_words(const uint16_t* pixels, Py_ssize_t pitch, const uint16_t* taps, Py_ssize_t n_taps,
                            u16v start, uint16_t* target, Py_ssize_t n_vectors) noexcept nogil:
     """Taps times pixels that are `pitch` apart, for a literal number of vectors."""
@@ -115,17 +127,10 @@ cdef void stripe_of_words(const Words* own, const Sum* sum, const Rows* rows, co
 
 cdef bint rows_by_words(const Sum* sum, const Rows* rows, const Factors* factors, const void* image, const void* taps,
                         const void* bias, void* response) noexcept nogil:
-    """Stripes about as wide as each other. Behind the factors are the lowest sum and what whole taps are times of."""
+    """Stripes about as wide as each other."""
     cdef Words own
-    cdef const float* packed = <const float*> taps
-    cdef Py_ssize_t tap, step = step_of(sum, rows), x = 0, at_once, most, n_stripes, width, n_columns
-    own.run, own.height = sum.run, sum.kernel_height
-    for tap in range(own.run):
-        own.row[tap] = <uint16_t> <int> packed[tap]
-    for tap in range(own.height):
-        own.column[tap] = <uint16_t> <int> packed[own.run + tap]
-    own.low, own.scale = <int> packed[own.run + own.height], packed[own.run + own.height + 1]
-    own.bias = (<const float*> bias)[0]
+    cdef Py_ssize_t step = step_of(sum, rows), x = 0, at_once, most, n_stripes, width, n_columns
+    take_words(&own, sum, <const float*> taps, <const float*> bias)
     at_once = 1 if step > own.height else min(rows.n_rows, max(WORDS_AT_ONCE, own.height // step))
     at_once = max(1, min(at_once, (WORDS_OF_STRIPE // U16_LANES - own.height) // step + 1))
     most = max(1, WORDS_OF_STRIPE // ((at_once - 1) * step + own.height) // U16_LANES) * U16_LANES

@@ -52,6 +52,7 @@ cdef enum:
 # Taps of a row, and of a column, of a kernel that is summed in words.
 cdef enum:
     MOST_OF_WORDS = 64
+    MOST_SPAN_OF_WORDS = 1 << 11  # from the first to the last tap of a row, in pixels where these lie
 
 # A run of taps that lie next to each other in memory and belong to one block of the sum.
 cdef struct Segment:
@@ -221,6 +222,12 @@ cdef enum Element:
     BOOL, INT8, UINT8, INT16, UINT16, INT32, UINT32, INT64, UINT64, FLOAT16, FLOAT32, FLOAT64
     NO_ELEMENT  # of any array
 
+# Of kernels in words: rows of responses from 8-bit pixels where they lie, a row's being next to each other, into an
+# array of UINT8, INT16 (rounded, and kept within the type) or FLOAT32, whose columns are neighbours. Places of pixels
+# and rows.row_pitch are in bytes; pixels are UINT8 or INT8; scale and bias are finite.
+ctypedef void (*CorrelateInWords)(const Sum*, const Rows*, const Pixels*, Element pixel, Element response,
+                                  const void* factors, const void* bias, char* target) noexcept nogil
+
 # One row of an image as it is laid into a strip: padded, converted, its columns dealt out by phase.
 cdef struct Staging:
     Element element
@@ -344,6 +351,7 @@ cdef struct Routines:
     CorrelateRows over_rows
     CorrelateRows bank_over_columns  # lanes over columns, too, for panels of 4 kernels and the most, not compensated
     CorrelateByFactors by_factors
+    CorrelateInWords bytes_in_words
     CorrelateRows over_channels
     CorrelatePixels over_pixels
     CorrelatePixels over_planes

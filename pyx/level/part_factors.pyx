@@ -5,6 +5,7 @@ from simd cimport f32v_broadcast, f64v_broadcast
 
 include "by_factors.pxi"
 include "by_words.pxi"
+include "bytes_in_words.pxi"
 
 
 cdef bint by_factors_f32(const Sum* sum, const Rows* rows, const Factors* factors, const void* image,
@@ -24,4 +25,4 @@ cdef public void xcorr_fill_factors(Routines* table) noexcept nogil:
 
 
 cdef public void xcorr_fill_words(Routines* table) noexcept nogil:
-    table[IN_WORDS].by_factors = rows_by_words
+    table[IN_WORDS].by_factors, table[IN_WORDS].bytes_in_words = rows_by_words, bytes_in_words

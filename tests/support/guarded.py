@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import itertools
 import mmap
 from unittest import mock
 
@@ -207,4 +208,31 @@ def run(method, dtype, results):
                     return
                 if not np.array_equal(np.isfinite(response), handed_back):
                     return
+    results.send("done")
+
+
+def run_in_words(method, dtype, results):
+    """Whole kernels on bytes where they lie, of few columns and many, into responses of each type."""
+    rng = random_generator("words", dtype)
+    sides = [((3, 3), (1, 2, 1)), ((5, 5), (1, 1, 1, 1, 1)), ((2, 14), (1,) * 14), ((7, 3), (-1, 0, 1))]
+    for level, (size, row), width in itertools.product(
+        _dispatch.runnable_levels(), sides, (14, 15, 16, 17, 31, 32, 33, 47, 63, 65, 95, 130)
+    ):
+        kernel = np.outer(np.ones(size[0]), row).astype(np.float32) / 4
+        for layout, padding, response in (
+            ("NHW", "valid", "uint8"),
+            ("NHWC", "same", "int16"),
+            ("NHW", "same", "float32"),
+        ):
+            images = whole_numbers(rng, (2, 9, width) + (3,) * (layout == "NHWC"), dtype)
+            words = {"layout": layout, "padding": padding, "dtype": response}
+            words |= {"overflow": "saturate"} if response != "float32" else {}
+            expected = xcorr.correlate(images, kernel, method="direct", **words)
+            for at_end in (True, False):
+                results.send(f"{level}, {size}, {width}, {layout}, {padding}, {response}, page after: {at_end}")
+                guarded = Guarded(at_end)
+                out = guarded(np.zeros(expected.shape, response))
+                with guarding(guarded), _dispatch.using_level(level):
+                    xcorr.correlate(guarded(images), guarded(kernel), out=out, method=method, **words)
+                np.testing.assert_array_equal(out, expected)
     results.send("done")
