@@ -94,6 +94,21 @@ def test_sums_that_overflow_in_between_stay_finite(column, row):
         assert np.isfinite(response).all()
 
 
+@for_each("height", range(2, 12))
+@for_each("width", [9, 33, 70, 150])
+def test_sums_of_columns_of_any_length_over_what_overflows_stay_finite(height, width):
+    """They are summed once more, wherever in a tile they are: 63 times a root of 2**-10 is beyond the range."""
+    rng = random_generator("overflow", height, width)
+    images = np.ones((20, width + 62), np.float32)
+    kernel = np.full((height, 63), 2.0**-10, np.float32)
+    for _ in range(4):
+        own, y, x = images.copy(), int(rng.integers(0, 21 - height)), int(rng.integers(0, width))
+        own[y : y + height, x : x + 63] = 3e38
+        direct = xcorr.correlate(own, kernel, method="direct")
+        assert np.isfinite(direct).all()
+        np.testing.assert_allclose(xcorr.correlate(own, kernel, method="separable"), direct, rtol=1e-5)
+
+
 def test_sums_of_huge_pixels_that_cancel_stay_finite():
     images = np.full((1, 20, 40, 1), 3e38, np.float32)
     images[:, 8:] = 1

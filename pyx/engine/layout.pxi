@@ -103,7 +103,7 @@ cdef class Layout(Tasks):
                                   and staging.first_inside == 0 and staging.end_inside == staging.columns
                                   and loops.source.row_bytes == staging.columns * self.column_bytes)
         loops.source.in_planes = (reaches_all_rows and self.images_as_summed
-                                  and geometry.across.length * size <= SHORT_ROW_BYTES
+                                  and (geometry.across.length * size <= SHORT_ROW_BYTES or loops.sides_staged)
                                   and self.engine.routines.stage_planes != NULL and staging.position_pitch == 1
                                   and (staging.n_phases == 1 or staging.n_phases == 2 and size == sizeof(float))
                                   and self.column_bytes == size and self.images.itemsize == size)

@@ -20,6 +20,9 @@ from vectors cimport broadcast, n_lanes, store_lanes, vector
 cdef enum:
     STRIPE_VECTORS = 1024  # of sums of rows of taps, of all ranks
     NEAR_BYTES = 24576     # of them, if three vectors suffice for a row: what stays in the first cache
+    MOST_LITERAL = 9       # taps
+    FEW_VECTORS = 4        # of a tile of these
+    ROWS_AHEAD = 2         # that are fetched
     LEAST_AT_ONCE = 16     # rows of windows, if there are so many, of which the last ones' pixels are moved
 
 # The taps of one pass: lines of them, whose pixels lie `line_pitch` apart.
@@ -40,7 +43,8 @@ cdef inline void tile_of_pass(const Pass* own, const real* pixels, const real* t
     With a `watch`, zeros are added to that, and what is no number where a total is not finite.
     """
     cdef vector[TILE_ACCUMULATORS] sums, totals
-    cdef vector zero = broadcast(a_zero, like), found = broadcast(a_zero, like), tap_of_all
+    cdef vector zero = broadcast(a_zero, like), tap_of_all
+    cdef vector[TILE_VECTORS] found
     cdef Py_ssize_t line, tap, end, row, part, index, lanes = n_lanes(like)
     cdef bint kept = False
     cdef const real* place
@@ -76,19 +80,22 @@ cdef inline void tile_of_pass(const Pass* own, const real* pixels, const real* t
                 tap += 1
         pixels += own.line_pitch
         taps += own.n_taps
+    for part in range(n_vectors):
+        found[part] = zero
     for row in range(n_rows):
         for part in range(n_vectors):
             index = row * n_vectors + part
             sums[index] = (totals[index] if kept else start) + sums[index]
             if watch != NULL:
-                found = found + sums[index] * zero
+                found[part] = found[part] + sums[index] * zero
             if n_vectors == 1:
                 store_lanes(target, sums[index], 0, n_columns)
             else:
                 (<vector*> (target + part * lanes))[0] = sums[index]
         target += own.target_pitch
     if watch != NULL:
-        watch[0] = watch[0] + found
+        for part in range(n_vectors):
+            watch[0] = watch[0] + found[part]
 
 
 cdef inline void rows_of_pass(const Pass* own, const real* pixels, const real* taps, vector start, real* target,
@@ -131,10 +138,74 @@ cdef void rows_of_eight(const Pass* own, const real* pixels, const real* taps, v
     rows_of_pass(own, pixels, taps, start, target, first, end, n_columns, 8, 1, watch, like)
 
 
+cdef inline void rows_of_taps(const Pass* own, const real* pixels, const real* taps, vector start, real* target,
+                              Py_ssize_t first, Py_ssize_t end, Py_ssize_t n_columns, Py_ssize_t n_taps,
+                              vector* watch, vector like) noexcept nogil:
+    """Rows [first, end) of a stripe, one after the other. A literal number of taps stays in registers."""
+    cdef vector[MOST_LITERAL] of_all
+    cdef vector[FEW_VECTORS] sums, found
+    cdef vector zero = broadcast(a_zero, like)
+    cdef Py_ssize_t row, x, left, part, tap, lanes = n_lanes(like)
+    cdef const real* place
+    cdef real* response
+    for tap in range(n_taps):
+        of_all[tap] = broadcast(taps[tap], like)
+    for part in range(FEW_VECTORS):
+        found[part] = zero
+    for row in range(first, end):
+        x = 0
+        while x < n_columns:
+            left = min(x, n_columns - FEW_VECTORS * lanes)
+            place = pixels + row * own.row_pitch + left
+            for part in range(FEW_VECTORS):
+                sums[part] = zero + of_all[0] * (<const vector*> place)[part]
+            for tap in range(1, n_taps):
+                place += own.tap_pitch
+                for part in range(FEW_VECTORS):
+                    sums[part] = sums[part] + of_all[tap] * (<const vector*> place)[part]
+            response = target + row * own.target_pitch + left
+            if own.reads_on:
+                prefetch(pixels + (row + ROWS_AHEAD) * own.row_pitch + left)
+                prefetch(pixels + (row + ROWS_AHEAD) * own.row_pitch + left + 2 * lanes)
+            else:
+                prefetch_to_write(response + own.target_pitch)
+                prefetch_to_write(response + own.target_pitch + 2 * lanes)
+            for part in range(FEW_VECTORS):
+                sums[part] = start + sums[part]
+                if watch != NULL:
+                    found[part] = found[part] + sums[part] * zero
+                (<vector*> (response + part * lanes))[0] = sums[part]
+            x += FEW_VECTORS * lanes
+    if watch != NULL:
+        for part in range(FEW_VECTORS):
+            watch[0] = watch[0] + found[part]
+
+
+cdef bint rows_of_literal_taps(const Pass* own, const real* pixels, const real* taps, vector start, real* target,
+                               Py_ssize_t first, Py_ssize_t end, Py_ssize_t n_columns, vector* watch,
+                               vector like) noexcept nogil:
+    """Whether there are such rows."""
+    if own.n_lines > 1 or own.block < own.n_taps or own.places != NULL or n_columns < FEW_VECTORS * n_lanes(like):
+        return False
+    if own.n_taps == 3:
+        rows_of_taps(own, pixels, taps, start, target, first, end, n_columns, 3, watch, like)
+    elif own.n_taps == 5:
+        rows_of_taps(own, pixels, taps, start, target, first, end, n_columns, 5, watch, like)
+    elif own.n_taps == 7:
+        rows_of_taps(own, pixels, taps, start, target, first, end, n_columns, 7, watch, like)
+    elif own.n_taps == 9:
+        rows_of_taps(own, pixels, taps, start, target, first, end, n_columns, 9, watch, like)
+    else:
+        return False
+    return True
+
+
 cdef inline void rows_of_stripe(const Pass* own, const real* pixels, const real* taps, vector start, real* target,
                                 Py_ssize_t first, Py_ssize_t end, Py_ssize_t n_columns, vector* watch,
                                 vector like) noexcept nogil:
     cdef bint is_narrow = n_columns < TILE_VECTORS * n_lanes(like)
+    if rows_of_literal_taps(own, pixels, taps, start, target, first, end, n_columns, watch, like):
+        return
     if is_narrow and end - first >= 8:
         rows_of_eight(own, pixels, taps, start, target, first, end, n_columns, watch, like)
     elif is_narrow:
@@ -149,9 +220,9 @@ cdef void stripe_by_factors(const Sum* sum, const Rows* rows, const Factors* fac
                             const real* taps, vector start, real* response, Py_ssize_t n_columns,
                             Py_ssize_t most, vector* watch, vector like) noexcept nogil:
     """All rows of windows of some columns, at most `most` of them at once."""
-    cdef vector[STRIPE_VECTORS] stripe
+    cdef vector[STRIPE_VECTORS + 2] stripe
     cdef vector zero = broadcast(a_zero, like)
-    cdef real* between = <real*> stripe
+    cdef real* between = <real*> (<size_t> stripe + 63 & ~<size_t> 63)
     cdef Py_ssize_t height = sum.kernel_height, rank = factors.rank, y = 0, filled = 0, needed, n_rows, index
     cdef Py_ssize_t width = vectors_of(n_columns, like) * n_lanes(like)
     cdef Py_ssize_t of_rank = STRIPE_VECTORS * n_lanes(like) // rank // width * width, step = step_of(sum, rows)
