@@ -1,9 +1,10 @@
 """Kernels that are products of columns and rows: by their factors, by other methods, as "auto" takes them, by peers.
 
-Prepared kernels, except "raw"; "taken" is the time of what "auto" takes over that of the best method. Then OpenCV's and
-SciPy's filters on a photograph's size. What "auto" goes by are the costs in `xcorr/_methods/separable.py`.
+Prepared kernels, except "raw"; "taken" is the time of what "auto" takes over that of the best method. Bytes by whole
+kernels that are summed in words, as saturated bytes and as integers of 64 bits. Then OpenCV's and SciPy's filters on a
+photograph's size. What "auto" goes by are the costs in `xcorr/_methods/separable.py`.
 
-    python benchmarks/separable.py [--workers 1] [--seconds 0.1] [--only auto|peers] [--json FILE]
+    python benchmarks/separable.py [--workers 1] [--seconds 0.1] [--only auto|words|peers] [--json FILE]
 """
 
 from collections.abc import Callable
@@ -67,6 +68,29 @@ def methods(n_workers: int, seconds: float) -> list[Any]:
     return rows
 
 
+def words(n_workers: int, seconds: float) -> list[Any]:
+    rows = []
+    for size in ((128, 128), (480, 640), PHOTOGRAPH):
+        image = np.random.default_rng(7).integers(0, 256, size, np.uint8)
+        for side in (2, 3, 5, 7, 9, 13):
+            factor = np.minimum(np.arange(1, side + 1), np.arange(side, 0, -1)) if side < 7 else np.ones(side, int)
+            whole = np.outer(factor, factor)
+            for response in ("uint8", "int64"):
+                kernel = whole.astype(np.float32) / np.float32(256) if response == "uint8" else whole
+                settings: Any = {"layout": "NHW", "padding": "same", "boundary": "reflect", "dtype": response}
+                settings |= {"overflow": "saturate"} if response == "uint8" else {}
+                calls: dict[str, Callable[[], Any]] = {}
+                for method in ("separable", "direct", "auto"):
+                    prepared = xcorr.Correlator(kernel, method=method, **settings)
+                    calls[method] = partial(prepared, image, out=prepared(image), workers=n_workers)
+                times = {name: least * 1e3 for name, least in best_of_turns(calls, seconds * len(calls)).items()}
+                taken = times["auto"] / min(times["separable"], times["direct"])
+                rows.append({"size": size, "side": side, "response": response, "ms": times, "taken": taken})
+                shown = "  ".join(f"{name} {ms:.3f}" for name, ms in times.items())
+                print(f"{size[0]:5}x{size[1]:<5} {side:2} into {response:5}: {shown}  taken {taken:.2f}", flush=True)
+    return rows
+
+
 def peers(n_workers: int, seconds: float) -> list[Any]:
     """Gaussian, box and Sobel filters of a photograph's size in float32, beside OpenCV and SciPy."""
     import cv2
@@ -118,15 +142,14 @@ def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.1, help="for each call, at least three turns")
-    parser.add_argument("--only", choices=("auto", "peers"))
+    parser.add_argument("--only", choices=("auto", "words", "peers"))
     arguments = parser.parse_args()
     hold_threads(arguments.workers)
     print(f"{provenance()}, workers: {arguments.workers}, ms")
     results: dict[str, Any] = {**machine(), "workers": arguments.workers}
-    if arguments.only != "auto":
-        results["peers"] = peers(arguments.workers, arguments.seconds)
-    if arguments.only != "peers":
-        results["methods"] = methods(arguments.workers, arguments.seconds)
+    for name, measure in (("peers", peers), ("words", words), ("auto", methods)):
+        if arguments.only in (None, name):
+            results["methods" if name == "auto" else name] = measure(arguments.workers, arguments.seconds)
     write_outputs(arguments, results, None)
 
 

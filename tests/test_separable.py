@@ -75,6 +75,22 @@ def test_products_as_small_as_roundings_of_the_largest_are_found(dtype):
             assert float(np.sqrt((missed**2).sum())) <= unit
 
 
+@for_each("dtype", ["float32", "float64"])
+def test_sums_with_binary_fractions_are_exact(dtype):
+    rng = random_generator("fractions", dtype)
+    images = rng.integers(0, 256, (40, 50)).astype(dtype)
+    for _ in range(30):
+        column, row = (rng.integers(-9, 10, int(length)) for length in rng.integers(2, 14, 2))
+        column[0] = row[-1] = 7  # neither is 0
+        kernel = (np.outer(column, row) / 2.0 ** int(rng.integers(1, 9))).astype(dtype)
+        words = {"layout": "NHW", "padding": "same"}
+        expected = xcorr.correlate(images, kernel, method="direct", **words)
+        assert np.array_equal(xcorr.correlate(images, kernel, method="separable", **words), expected)
+        scaled = kernel * np.array(2.0**-100, dtype)
+        factors = factors_of(scaled, np.dtype(dtype).str[1:], False)
+        assert np.array_equal(factors.columns.T * factors.rows, scaled)
+
+
 @for_each("dtype", ["int64", "float64"])
 def test_whole_kernels_that_are_products_but_for_rounding_are_none(dtype):
     most = 2**53 - 1  # 1 / most times most - 1 is rounded to 1

@@ -64,7 +64,9 @@ def factors_of(taps: Array, summed: str, whole: bool, most_rank: int = MOST_RANK
             if whole or found is not None:
                 return found
         try:
-            found = one_product(scaled, summed)
+            found = binary_product(scaled, summed)
+            if found is None:
+                found = one_product(scaled, summed)
             if found is None and most_rank > 1:
                 found = singular_factors(scaled, summed)
         except np.linalg.LinAlgError:  # which did not converge
@@ -109,6 +111,14 @@ def leaves_nothing(left: Array, tolerance: float) -> bool:
             return True
         left = left - np.outer(left[:, column] / left[row, column], left[row])
     return bool(np.abs(left).max() <= tolerance)
+
+
+def binary_product(wide: Array, summed: str) -> Factors | None:
+    """The same of taps up to 1 that are whole numbers over a power of two: by these, sums of whole pixels are exact."""
+    bits = EXACT[summed].bit_length() - 1
+    whole = np.ldexp(wide, bits)
+    found = whole_product(whole, summed) if (whole == np.rint(whole)).all() and whole.any() else None
+    return None if found is None else Factors(np.ldexp(found.columns, -bits), found.rows)
 
 
 def one_product(wide: Array, summed: str) -> Factors | None:

@@ -27,7 +27,7 @@ Found = Any
 BOUND = "normwise"
 LARGEST_KEPT_BANK, WORKERS_LIMIT = direct.LARGEST_KEPT_BANK, direct.WORKERS_LIMIT
 
-ROW_TAP, COLUMN_TAP, WINDOW = 1.6, 1.0, 10.0
+ROW_TAP, COLUMN_TAP, WINDOW = 1.6, 1.0, 5.0
 """What a window costs, in multiply-adds of the direct method at its best: a tap of a row, one of a column, itself.
 
 These are less than they are measured to be (2.5, 1.7 and 20), as what the frequency domain costs is by sections.py on
@@ -39,20 +39,21 @@ the best method there, of 256x256 and less up to 1.7 times, where the difference
 WORDS = 0.5
 """What kernels in words count as, beside a rank: they are less than one product."""
 
-OF_WORDS = 0.8, 0.8, 6.0
-"""The same of kernels in words, as much less than is measured: 5x5 on 1080p takes 0.6 of the direct time, 13x13 0.2.
+OF_WORDS = 0.6, 0.6, 3.0
+"""The same of kernels in words: 3x3 bytes on 640x480 into bytes take 0.34 of the direct time, 5x5 0.26, boxes of 13x13
+0.06. Into other types, by strips, both ways take the same for storing: 0.94, 0.65, 0.25 into int64.
 
-Bytes into bytes, 2026-11-29, AMD EPYC (Zen 3), level v3, 1 worker.
+2026-11-29, AMD EPYC (Zen 3), level v3, 1 worker, benchmarks/separable.py --only words.
 """
 
 FEW_CHANNELS = 4
 """Channels of a group, in real numbers, up to which "auto" takes it: sums of long rows err more than transforms."""
 
-LOOK = {WORDS: 4_000_000, 1: 4_000_000, 2: 10_000_000, 3: 10_000_000}
+LOOK = {WORDS: 1_500_000, 1: 4_000_000, 2: 10_000_000, 3: 10_000_000}
 """Multiply-adds in the time of which a kernel that is new is looked at, and factors found, by how many there may be.
 
-Looking takes 0.03 to 0.04 ms, to find one product 0.03 to 0.06, several 0.2 to 0.4. 7x7 to 25x25, 2026-11-29, AMD EPYC
-(Zen 3).
+Looking takes 0.03 to 0.04 ms, for words 0.02, to find one product 0.03 to 0.06, several 0.2 to 0.4. 7x7 to 25x25,
+2026-11-29, AMD EPYC (Zen 3).
 """
 
 SAVED = 1.25
@@ -133,14 +134,14 @@ def reasons(plan: Plan) -> list[str]:
 def run(job: Job, result: Array, summed: str, limits: Limits | None) -> bool:
     """All responses; false if one is outside of the limits, or no number. ValueError for a kernel without factors."""
     found = all_factors(job.bank, summed, False, pixels_of_words(job.plan, summed))
-    check_all(job, found)
+    check_all(job, found, summed)
     return run_kernels(job, result, summed, limits, found)
 
 
 def run_exactly(job: Job, result: Array, summed: str, limits: Limits | None, bound: int) -> bool:
     """The same of whole numbers; where sums of rows are not exact in the type, all kernels are done directly."""
     found = all_factors(job.bank, summed, True, pixels_of_words(job.plan, summed))
-    check_all(job, found)
+    check_all(job, found, summed)
     if not are_exact(job, summed, found):
         return direct.run(job, result, summed, limits)
     return run_kernels(job, result, summed, limits, found)
@@ -190,15 +191,15 @@ def all_factors(bank: Bank, summed: str, whole: bool, pixels: str, most: float =
     return found
 
 
-def check_all(job: Job, found: Found) -> None:
-    """ValueError if a kernel is no sum of a few products."""
+def check_all(job: Job, found: Found, summed: str) -> None:
+    """ValueError if a kernel is no sum of a few products, to the digits of the type of sums."""
     for group, kernel in np.ndindex(*found.shape):
         if found[group, kernel] is None:
             number = (group * job.bank.n_kernels + kernel) // job.plan.types.parts
             raise ValueError(
                 f"method: 'separable' cannot do this job, whose kernel {number} of {job.plan.geometry.n_kernels} is no "
-                f"sum of {MOST_RANK} products of a column and a row of taps, with {LONGEST_COLUMNS} taps in columns; "
-                "allowed is 'auto'"
+                f"sum of {MOST_RANK} products of a column and a row of taps in {np.dtype(summed)}, with "
+                f"{LONGEST_COLUMNS} taps in columns; allowed is 'auto'"
             )
 
 
