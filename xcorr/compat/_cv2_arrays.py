@@ -69,6 +69,8 @@ def read_integer(value: Any, name: str) -> int:
 
 def read_pair(pair: Any, name: str) -> tuple[int, int]:
     """What is for columns, and for rows: in this order in OpenCV."""
+    if type(pair) is tuple and len(pair) == 2 and type(pair[0]) is type(pair[1]) is int:
+        return pair
     if not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
         raise error(f"{name}: got {pair!r}; allowed are two integers, of columns and of rows")
     return read_integer(pair[0], name), read_integer(pair[1], name)

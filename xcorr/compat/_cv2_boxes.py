@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from xcorr._cache import remembered
 from xcorr._typing import Array
 from xcorr.compat._cv2_arrays import BOXES, error, read_anchor, read_array, read_boundary, read_depth, read_pair
 from xcorr.compat._cv2_filters import BORDER_DEFAULT, MIDDLE, Pair
-from xcorr.compat._cv2_sums import filtered, filtered_twice, summed_type
+from xcorr.compat._cv2_sums import Images, Pass, Passes, summed_type
 
 
 def boxFilter(
@@ -57,31 +58,45 @@ def boxFilter(
     if min(n_columns, n_rows) <= 0:
         raise error(f"ksize: got {ksize}; allowed are positive numbers")
     place, boundary = read_anchor(anchor, (n_rows, n_columns)), read_boundary(borderType, wraps=True)
-    if normalize and rounds_alike(source, dtype, n_rows * n_columns):
-        whole = np.ones(n_columns, np.float32), np.full(n_rows, np.float32(1 / (n_rows * n_columns)))
-        return filtered_twice(source, whole, place, boundary, dtype, dst=dst, precision="strict")
-    is_whole = source.dtype.kind != "f"
-    summed = np.dtype(np.float64) if is_whole else summed_type(source, dtype)
-    n_taps = n_rows * n_columns if normalize else 1
-    precision = "strict" if is_whole else "standard"
-    ones = np.ones(n_columns, summed), np.ones(n_rows, summed)
-    if is_whole and dtype.kind != "f" and n_taps > 1:  # the quotient of the whole sum, so that ties are ties
-        sums = filtered_twice(source, ones, place, boundary, np.dtype(np.float64), precision=precision) / n_taps
-        return filtered(sums, np.ones((1, 1)), (0, 0), boundary, dtype, dst=dst)
-    taps = ones[0], ones[1] / summed.type(n_taps)
-    return filtered_twice(source, taps, place, boundary, dtype, dst=dst, precision=precision)
+    images = Images(source.ndim, source.dtype, boundary, dtype)
+    sums, rounding = box_passes(images, (n_rows, n_columns), place, bool(normalize))
+    if rounding is None:
+        return sums(source, dst)
+    return rounding(sums(source) / (n_rows * n_columns), dst)
 
 
-def rounds_alike(source: Array, dtype: np.dtype[Any], n_taps: int) -> bool:
-    """Whether means in float32 are rounded to the integers that exact ones are.
+@remembered(64)
+def box_passes(
+    images: Images, sizes: tuple[int, int], place: tuple[int, int], normalize: bool
+) -> tuple[Passes, Pass | None]:
+    """The passes for boxes of so many rows and columns, and what rounds the quotients if these give sums."""
+    n_taps = sizes[0] * sizes[1]
+    if normalize and rounds_alike(images, n_taps):
+        whole = np.ones(sizes[1], np.float32), np.full(sizes[0], np.float32(1 / n_taps))
+        return Passes(images._replace(precision="strict"), whole, place), None
+    is_whole = images.source.kind != "f"
+    summed = np.dtype(np.float64) if is_whole else summed_type(images.source, images.dtype)
+    images = images._replace(precision="strict") if is_whole else images
+    ones = np.ones(sizes[1], summed), np.ones(sizes[0], summed)
+    if is_whole and images.dtype.kind != "f" and normalize and n_taps > 1:  # the whole sum's, so that ties are ties
+        rounding = Pass(images._replace(source=summed, precision="standard"), np.ones((1, 1)), (0, 0))
+        return Passes(images._replace(dtype=summed), ones, place), rounding
+    return Passes(images, (ones[0], ones[1] / summed.type(n_taps if normalize else 1)), place), None
+
+
+def rounds_alike(images: Images, n_taps: int) -> bool:
+    """Whether float32 leads to the integers that exact means are rounded to.
 
     A mean of an odd number of integers is no tie, and ``1 / (2 * n_taps)`` away from one, at least; sums tap by tap, in
-    two passes, err by less.
+    two passes, err by less. Means of so many as a power of two are exact.
     """
-    if source.dtype.kind == "f" or dtype.kind == "f" or n_taps % 2 == 0:
+    if images.source.kind == "f" or images.dtype.kind == "f":
         return False
-    error = 2 * np.iinfo(source.dtype).max * (4 + 2 * n_taps**0.5) * 2.0**-24
-    return bool(error < 1 / (2 * n_taps))
+    most = np.iinfo(images.source).max
+    if n_taps & (n_taps - 1) == 0:
+        return bool(most * n_taps < 2**24)
+    error = 2 * most * (4 + 2 * n_taps**0.5) * 2.0**-24
+    return bool(n_taps % 2 and error < 1 / (2 * n_taps))
 
 
 def blur(src: Array, ksize: Pair, dst: Any = None, anchor: Pair = MIDDLE, borderType: int = BORDER_DEFAULT) -> Array:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from xcorr._cache import remembered
 from xcorr._typing import Array
 from xcorr.compat._cv2_arrays import (
     FILTERED,
@@ -20,7 +21,7 @@ from xcorr.compat._cv2_arrays import (
     read_plane,
 )
 from xcorr.compat._cv2_kernels import FILTER_SCHARR, derivative_kernels, gaussian_taps
-from xcorr.compat._cv2_sums import filtered, filtered_twice, summed_type
+from xcorr.compat._cv2_sums import Images, Pass, Passes, pass_by, passes_by, summed_type
 
 BORDER_DEFAULT = 4
 MIDDLE = (-1, -1)
@@ -76,8 +77,8 @@ def filter2D(
     source, taps = read_array(src, "src"), read_plane(kernel, "kernel")
     dtype = read_depth(ddepth, source, FILTERED)
     place, boundary = read_anchor(anchor, taps.shape), read_boundary(borderType)
-    taps = taps.astype(summed_type(source, dtype))
-    return filtered(source, taps, place, boundary, dtype, delta=delta, dst=dst)
+    images = Images(source.ndim, source.dtype, boundary, dtype, delta=float(delta))
+    return pass_by(images, taps.astype(summed_type(source.dtype, dtype)), place)(source, dst)
 
 
 def sepFilter2D(
@@ -123,9 +124,9 @@ def sepFilter2D(
     dtype = read_depth(ddepth, source, SEPARABLE)
     columns, rows = (read_taps(kernel, name) for kernel, name in ((kernelX, "kernelX"), (kernelY, "kernelY")))
     place, boundary = read_anchor(anchor, (rows.size, columns.size)), read_boundary(borderType)
-    summed = summed_type(source, dtype)
-    taps = columns.astype(summed), rows.astype(summed)
-    return filtered_twice(source, taps, place, boundary, dtype, delta=delta, dst=dst)
+    summed = summed_type(source.dtype, dtype)
+    images = Images(source.ndim, source.dtype, boundary, dtype, delta=float(delta))
+    return passes_by(images, (columns.astype(summed), rows.astype(summed)), place)(source, dst)
 
 
 def read_taps(kernel: Any, name: str) -> Array:
@@ -179,17 +180,23 @@ def GaussianBlur(
     """
     source = read_array(src, "src")
     dtype = read_depth(-1, source, SEPARABLE)
-    boundary = read_boundary(borderType)
-    sigmas = (float(sigmaX), float(sigmaY if sigmaY > 0 else sigmaX))
-    sizes = list(read_pair(ksize, "ksize"))
+    images = Images(source.ndim, source.dtype, read_boundary(borderType), dtype)
+    sigmas = float(sigmaX), float(sigmaY if sigmaY > 0 else sigmaX)
+    return gaussian_passes(images, read_pair(ksize, "ksize"), sigmas)(source, dst)
+
+
+@remembered(64)
+def gaussian_passes(images: Images, ksize: tuple[int, int], sigmas: tuple[float, float]) -> Passes:
+    """The passes of `GaussianBlur`, whose sizes may follow from the standard deviations."""
+    sizes = list(ksize)
     for axis, sigma in enumerate(sigmas):
         if sizes[axis] <= 0 and sigma > 0:
-            sizes[axis] = round(sigma * (3 if dtype == np.uint8 else 4) * 2 + 1) | 1
+            sizes[axis] = round(sigma * (3 if images.dtype == np.uint8 else 4) * 2 + 1) | 1
         if sizes[axis] <= 0 or sizes[axis] % 2 == 0:
             raise error(f"ksize: got {ksize} with sigma {sigma}; allowed are odd numbers, or 0 with a positive sigma")
-    summed = np.float32 if dtype in (np.float32, np.uint8) else np.float64
+    summed = np.float32 if images.dtype in (np.float32, np.uint8) else np.float64
     columns, rows = (gaussian_taps(size, sigma).astype(summed) for size, sigma in zip(sizes, sigmas, strict=True))
-    return filtered_twice(source, (columns, rows), (sizes[1] // 2, sizes[0] // 2), boundary, dtype, dst=dst)
+    return Passes(images, (columns, rows), (sizes[1] // 2, sizes[0] // 2))
 
 
 def Sobel(
@@ -237,14 +244,19 @@ def Sobel(
     """
     source = read_array(src, "src")
     dtype = read_depth(ddepth, source, SEPARABLE)
-    boundary = read_boundary(borderType)
+    images = Images(source.ndim, source.dtype, read_boundary(borderType), dtype, delta=float(delta))
     orders = read_integer(dx, "dx"), read_integer(dy, "dy")
-    columns, rows = derivative_kernels(orders, read_integer(ksize, "ksize"), normalize=False)
-    summed = summed_type(source, dtype)
+    return derivative_passes(images, orders, read_integer(ksize, "ksize"), float(scale))(source, dst)
+
+
+@remembered(64)
+def derivative_passes(images: Images, orders: tuple[int, int], n_taps: int, scale: float) -> Passes:
+    """The passes of `Sobel`."""
+    columns, rows = derivative_kernels(orders, n_taps, normalize=False)
+    summed = summed_type(images.source, images.dtype)
     smooth, difference = (columns * scale, rows) if orders[0] == 0 else (columns, rows * scale)
     place = rows.size // 2, columns.size // 2
-    taps = smooth.astype(summed), difference.astype(summed)
-    return filtered_twice(source, taps, place, boundary, dtype, delta=delta, dst=dst)
+    return Passes(images, (smooth.astype(summed), difference.astype(summed)), place)
 
 
 def Scharr(
@@ -325,7 +337,13 @@ def Laplacian(
     """
     source, n_taps = read_array(src, "src"), read_integer(ksize, "ksize")
     dtype = read_depth(ddepth, source, FILTERED if n_taps in (1, 3) else LAPLACIAN)
-    boundary = read_boundary(borderType)
+    images = Images(source.ndim, source.dtype, read_boundary(borderType), dtype, delta=float(delta))
+    return laplacian_pass(images, n_taps, float(scale))(source, dst)
+
+
+@remembered(64)
+def laplacian_pass(images: Images, n_taps: int, scale: float) -> Pass:
+    """The pass of `Laplacian`."""
     if n_taps == 1:
         kernel = np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
     elif n_taps <= 0:
@@ -333,6 +351,5 @@ def Laplacian(
     else:
         columns, rows = derivative_kernels((2, 0), n_taps, normalize=False)
         kernel = np.outer(rows, columns) + np.outer(columns, rows)
-    kernel = (kernel * scale).astype(summed_type(source, dtype))
-    place = kernel.shape[0] // 2, kernel.shape[1] // 2
-    return filtered(source, kernel, place, boundary, dtype, delta=delta, dst=dst)
+    kernel = (kernel * scale).astype(summed_type(images.source, images.dtype))
+    return Pass(images, kernel, (kernel.shape[0] // 2, kernel.shape[1] // 2))

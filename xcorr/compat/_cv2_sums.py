@@ -1,120 +1,177 @@
 """Correlations of images with the same kernel for each channel, saturating as OpenCV's."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from xcorr._cache import remembered
 from xcorr._correlate import correlate
 from xcorr._correlator import Correlator
+from xcorr._factors import factors_of
 from xcorr._typing import Array
 from xcorr._words import words_of
-from xcorr.compat._cv2_arrays import destination, error, written
+from xcorr.compat._cv2_arrays import destination, error
 
 ONE_PASS = 4
 """Two kernels are one as long as that has at most so many times their taps: the image is read and written once less."""
 
+TAPS_IN_WORDS = range(4, 258)
+"""Taps of kernels that are looked at for whole factors, whose sums with bytes are of 16 bits."""
 
-TAPS_IN_WORDS = range(12, 258)
-"""Taps of kernels that are looked at for whole factors, whose sums with bytes are of 16 bits: 3x3 are as fast without.
+TAPS_IN_PRODUCT = range(3, 32)
+"""Taps along the longer axis of kernels that are looked at for factors: of larger ones "auto" knows what pays."""
 
-640x480 with 5x5 takes 0.23 instead of 0.34 ms. 2026-11-29, AMD EPYC (Zen 3), level v3, 1 worker, benchmarks/bench.py.
+ROW_TAP, COLUMN_TAP, WINDOW = 2.0, 1.2, 7.0
+"""What a window costs by factors, in multiply-adds of the direct method: a tap of a row, one of a column, itself.
+
+5x5 takes 0.8 of the direct time on 640x480 and 0.76 on 1080p, 3x3 1.15 and 1.4. 2026-11-29, AMD EPYC (Zen 3), level v3,
+1 worker.
 """
 
+MOST_AS_ONE = 31 * 31
+"""Taps of the product of two kernels that are looked at as one."""
 
-def summed_type(source: Array, dtype: np.dtype[Any]) -> np.dtype[Any]:
+LARGEST_PREPARED = 1 << 14
+"""Bytes of a kernel that is kept prepared."""
+
+
+def summed_type(source: np.dtype[Any], dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The type that OpenCV's sums are kept in: float32, but for operands or responses that have more digits."""
-    return np.promote_types(np.float32, np.promote_types(source.dtype, dtype))
+    return np.promote_types(np.float32, np.promote_types(source, dtype))
 
 
-def filtered(
-    source: Array,
-    kernel: Array,
-    place: tuple[int, int],
-    boundary: Any,
-    dtype: np.dtype[Any],
-    *,
-    delta: float = 0.0,
-    dst: Any = None,
-    precision: Any = "standard",
-) -> Array:
+class Images(NamedTuple):
+    """What a correlation is prepared for: images of so many axes and this type, a boundary, a response's type."""
+
+    n_axes: int
+    source: np.dtype[Any]
+    boundary: Any
+    dtype: np.dtype[Any]
+    precision: Any = "standard"
+    delta: float = 0.0
+
+
+class Pass:
     """Correlation of each channel with a kernel whose tap at a place lies on the response's.
 
     Parameters
     ----------
-    source
-        (rows, columns) or (rows, columns, channels).
+    images
+        What it is for; `delta` is added to the response.
     kernel
         (rows, columns) of taps, of the type that is summed in.
     place
         The row and column of a tap.
-    boundary, precision
-        As in `xcorr.correlate`.
-    dtype, delta, dst
-        The response's type, what is added to it, where it is written if it fits.
     """
-    if source.ndim == 3 and kernel.shape[1] == 1:  # to a kernel of one column channels are columns
-        plane = source.reshape(len(source), -1)
-        response = filtered(plane, kernel, place, boundary, dtype, delta=delta, precision=precision)
-        return written(response.reshape(source.shape), dst)
-    sides = tuple((before, taps - 1 - before) for before, taps in zip(place, kernel.shape, strict=True))
-    layout: Any = "NHW" if source.ndim == 2 else "NHWC"
-    overflow: Any = "saturate" if dtype.kind in "iu" else "raise"
-    out = destination(dst, source.shape, dtype)
-    target = out[..., 0] if out is not None and out.ndim > source.ndim else out
-    if source.dtype == np.uint8 and not delta and min(kernel.shape) > 1 and kernel.size in TAPS_IN_WORDS:
-        what = layout, sides, boundary, dtype.str
-        prepared = prepared_in_words(kernel.tobytes(), kernel.dtype.str, kernel.shape, what)
-        if prepared is not None:
-            response = prepared(source, out=target)
-            return response if out is None else out
-    try:
-        response = correlate(
-            source,
-            kernel,
-            layout=layout,
-            padding=sides,
-            boundary=boundary,
-            bias=kernel.dtype.type(delta) if delta else None,
-            precision=precision,
-            overflow=overflow,
-            dtype=dtype,
-            out=target,
-        )
-    except ValueError as refusal:  # NaN is no integer
-        raise error(str(refusal)) from None
-    return response if out is None else out
+
+    def __init__(self, images: Images, kernel: Array, place: tuple[int, int]) -> None:
+        self.kernel, self.dtype = kernel, images.dtype
+        self.by_rows = images.n_axes == 3 and kernel.shape[1] == 1  # to a kernel of one column channels are columns
+        self.words: dict[str, Any] = {
+            "layout": "NHW" if images.n_axes == 2 or self.by_rows else "NHWC",
+            "padding": tuple((before, taps - 1 - before) for before, taps in zip(place, kernel.shape, strict=True)),
+            "boundary": images.boundary,
+            "bias": kernel.dtype.type(images.delta) if images.delta else None,
+            "precision": images.precision,
+            "overflow": "saturate" if images.dtype.kind in "iu" else "raise",
+            "dtype": images.dtype,
+        }
+        if is_by_factors(images, kernel):
+            self.words |= {"method": "separable", "precision": "standard"}
+        self.prepared = Correlator(kernel, **self.words) if kernel.nbytes <= LARGEST_PREPARED else None
+
+    def __call__(self, source: Array, dst: Any = None) -> Array:
+        """The response, in `dst` if that fits."""
+        out = None if dst is None else destination(dst, source.shape, self.dtype)
+        target = out if out is None or out.ndim == source.ndim else out[..., 0]
+        if self.by_rows:
+            response = self.respond(source.reshape(len(source), -1), None).reshape(source.shape)
+            if target is not None:
+                target[...] = response
+        else:
+            response = self.respond(source, target)
+        return response if out is None else out
+
+    def respond(self, source: Array, target: Array | None) -> Array:
+        """The same of images that lie as the correlation asks for."""
+        try:
+            if self.prepared is not None:
+                return self.prepared(source, out=target)
+            response: Array = correlate(source, self.kernel, out=target, **self.words)
+            return response
+        except ValueError as refusal:  # NaN is no integer
+            raise error(str(refusal)) from None
+
+
+def is_in_words(images: Images, kernel: Array) -> bool:
+    """Whether it is a multiple of a small whole product whose sums with the pixels are of 16 bits."""
+    looks = images.source == np.uint8 and kernel.dtype == np.float32 and kernel.size in TAPS_IN_WORDS
+    return looks and min(kernel.shape) > 1 and words_of(kernel, np.uint8) is not None
+
+
+def is_by_factors(images: Images, kernel: Array) -> bool:
+    """Whether a kernel is one product that is summed sooner by its factors, or whose sums with bytes are exact so."""
+    if is_in_words(images, kernel):
+        return True
+    height, width = kernel.shape
+    pays = height * width > ROW_TAP * width + COLUMN_TAP * height + WINDOW
+    if images.precision != "standard" or max(height, width) not in TAPS_IN_PRODUCT or not pays:
+        return False
+    return factors_of(kernel, kernel.dtype.str[1:], False, 1) is not None
+
+
+def pass_by(images: Images, kernel: Array, place: tuple[int, int]) -> Pass:
+    """The pass, which is remembered if it is prepared."""
+    if kernel.nbytes > LARGEST_PREPARED:
+        return Pass(images, kernel, place)
+    return remembered_pass(images, kernel.tobytes(), kernel.dtype.str, kernel.shape, place)
 
 
 @remembered(256)
-def prepared_in_words(taps: bytes, dtype: str, shape: tuple[int, ...], what: tuple[Any, ...]) -> Correlator | None:
-    """The kernel's correlation with bytes, if it is a multiple of a small whole product whose sums are of 16 bits."""
-    kernel = np.frombuffer(taps, dtype).reshape(shape)
-    if dtype != np.dtype(np.float32).str or words_of(kernel, np.uint8) is None:
-        return None
-    layout, sides, boundary, response = what
-    overflow: Any = "saturate" if np.dtype(response).kind in "iu" else "raise"
-    return Correlator(
-        kernel, layout=layout, padding=sides, boundary=boundary, dtype=response, overflow=overflow, method="separable"
-    )
+def remembered_pass(images: Images, taps: bytes, dtype: str, shape: tuple[int, int], place: tuple[int, int]) -> Pass:
+    """The same by a kernel's elements."""
+    return Pass(images, np.frombuffer(taps, dtype).reshape(shape), place)
 
 
-def filtered_twice(
-    source: Array,
-    taps: tuple[Array, Array],
-    place: tuple[int, int],
-    boundary: Any,
-    dtype: np.dtype[Any],
-    *,
-    delta: float = 0.0,
-    dst: Any = None,
-    precision: Any = "standard",
-) -> Array:
-    """The same with the product of a kernel along the columns and one along the rows."""
+def passes_by(images: Images, taps: tuple[Array, Array], place: tuple[int, int]) -> "Passes":
+    """The passes, which are remembered if they are prepared."""
+    if sum(own.nbytes for own in taps) > LARGEST_PREPARED:
+        return Passes(images, taps, place)
     columns, rows = taps
-    keywords: dict[str, Any] = {"delta": delta, "dst": dst, "precision": precision}
-    if columns.size * rows.size <= ONE_PASS * (columns.size + rows.size):
-        return filtered(source, np.outer(rows, columns), place, boundary, dtype, **keywords)
-    between = np.promote_types(source.dtype, columns.dtype)
-    passed = filtered(source, columns[None], (0, place[1]), boundary, between, precision=precision)
-    return filtered(passed, rows[:, None], (place[0], 0), boundary, dtype, **keywords)
+    return remembered_passes(images, columns.tobytes(), rows.tobytes(), columns.dtype.str, place)
+
+
+@remembered(64)
+def remembered_passes(images: Images, columns: bytes, rows: bytes, dtype: str, place: tuple[int, int]) -> "Passes":
+    """The same by the elements of taps."""
+    return Passes(images, (np.frombuffer(columns, dtype), np.frombuffer(rows, dtype)), place)
+
+
+class Passes:
+    """Correlations one after the other.
+
+    Parameters
+    ----------
+    images
+        What they are for; `delta` is added to the last response.
+    taps
+        Of a kernel along the columns and of one along the rows, whose product the correlation is with.
+    place
+        The row and column of a tap.
+    """
+
+    def __init__(self, images: Images, taps: tuple[Array, Array], place: tuple[int, int]) -> None:
+        columns, rows = taps
+        self.first: Pass | None = None
+        if columns.size * rows.size <= MOST_AS_ONE:
+            both = np.outer(rows, columns)
+            if both.size <= ONE_PASS * (columns.size + rows.size) or is_by_factors(images, both):
+                self.last = Pass(images, both, place)
+                return
+        between = np.promote_types(images.source, columns.dtype)
+        self.first = Pass(images._replace(dtype=between, delta=0.0), columns[None], (0, place[1]))
+        self.last = Pass(images._replace(source=between), rows[:, None], (place[0], 0))
+
+    def __call__(self, source: Array, dst: Any = None) -> Array:
+        """The response, in `dst` if that fits."""
+        return self.last(source if self.first is None else self.first(source), dst)
