@@ -21,6 +21,12 @@ EXACT = 2**53
 TAPS = [(dtype, np.iinfo(dtype).max) for dtype in (np.int8, np.int16, np.int32, np.int64)]
 """Types of whole taps, the smallest first."""
 
+SHORT = 2**15 - 1
+"""The largest magnitude of sums in 16 bits."""
+
+TAPS_IN_WORDS = range(2, 65)
+"""Taps along one axis that are summed in words."""
+
 NEGLIGIBLE = 2.0**-20
 """What may be added to a sum before it is cut off: real sums are not so near to whole numbers by chance."""
 
@@ -36,7 +42,7 @@ def sums_of(
     conjugate: bool = True,
     has_holes: bool = False,
 ) -> Array:
-    """Sums in a type from which `cast` makes the response's: int64, float64, or `dtype` itself if it has a fraction.
+    """Sums in a type from which `cast` makes the response's: int16, int64, float64, or `dtype` if it has a fraction.
 
     Parameters
     ----------
@@ -60,7 +66,8 @@ def sums_of(
     fill_value = fill_value if is_filled else 0
     taps = whole_taps(image, kernel, fill_value)
     if taps is not None:
-        return correlate_axes(image, taps, sides, boundary=boundary, fill_value=int(fill_value))
+        words = short_sums(image, taps, fill_value)
+        return correlate_axes(image, taps, sides, boundary=boundary, fill_value=int(fill_value), **words)
     if has_holes and image.dtype.kind in "fc" and kernel.dtype.kind == "f" and not kernel.all():
         return sums_beside_holes(image, kernel, sides, boundary, fill_value, dtype)
     return sums_of_floats(image, kernel, sides, boundary, fill_value, dtype, conjugate)
@@ -127,6 +134,15 @@ def whole_taps(image: Array, kernel: Array, fill_value: Any) -> Array | None:
         return None
     most = magnitudes.max()
     return kernel.astype(next(dtype for dtype, largest in TAPS if most <= largest))
+
+
+def short_sums(image: Array, taps: Array, fill_value: Any) -> dict[str, Any]:
+    """Keywords for sums of bytes that 16 bits hold: a fourth of the memory, and along one axis in lanes of as many."""
+    if image.dtype.itemsize > 1 or float(np.abs(taps.astype(float)).sum()) * largest_of(image, fill_value) > SHORT:
+        return {}
+    words: dict[str, Any] = {"dtype": np.int16, "overflow": "saturate"}
+    along_one_axis = taps.size == max(taps.shape) and taps.size in TAPS_IN_WORDS and image.dtype.kind != "b"
+    return {**words, "method": "separable"} if along_one_axis else words
 
 
 def sums_beside_holes(
