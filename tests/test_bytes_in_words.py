@@ -8,6 +8,7 @@ from checks import assert_same_bits, random_generator
 from looping import drawn, for_each
 
 import xcorr
+from xcorr import _cache, _memory, _workers
 
 pytestmark = pytest.mark.usefixtures("level")
 
@@ -17,6 +18,19 @@ FACTORS = [
     *([1] * count for count in (3, 5, 7, 9, 12, 15, 16, 25, 31)),
 ]
 RESPONSES = ["uint8", "int16", "float32"]
+
+
+@pytest.fixture
+def workspaces(monkeypatch):
+    """The bytes of each workspace: beside a strip at the least one cache line."""
+    sizes = []
+
+    def empty(shape, dtype):
+        sizes.append(shape[0])
+        return _memory.empty(shape, dtype)
+
+    monkeypatch.setattr(_workers, "empty", empty)
+    return sizes
 
 
 def any_words(rng, layout):
@@ -66,7 +80,8 @@ def test_responses_in_place_have_the_bits_of_those_by_strips(dtype, seed):
         words |= {"dtype": response, "overflow": "raise" if response == "float32" else "saturate"}
         try:
             expected = xcorr.correlate(images, kernel, method="direct", **words).astype(response)
-        except ValueError:  # no room for a kernel
+        except ValueError as refusal:  # no room for a kernel
+            assert "is larger than the padded image" in str(refusal)
             return
         own = xcorr.correlate(images, kernel, method="separable", **words)
         by_strips = xcorr.correlate(images, kernel, method="separable", out=apart(own.shape, response), **words)
@@ -76,6 +91,21 @@ def test_responses_in_place_have_the_bits_of_those_by_strips(dtype, seed):
             assert_same_bits(corr(images), own)
         largest = 256 * float(np.abs(kernel).sum())
         assert (np.abs(own.astype(float) - expected) <= (1 if response != "float32" else largest * 1e-6)).all()
+
+
+@for_each("layout", ["NHW", "NHWC", "NCHW"])
+def test_nothing_is_laid_into_strips_but_for_what_is_apart(layout, workspaces):
+    images = np.ones([{"N": 2, "H": 30, "W": 50, "C": 3}[axis] for axis in layout], np.uint8)
+    kernel = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32) / 16
+    for response in RESPONSES:
+        words = {"layout": layout, "padding": "same", "method": "separable", "dtype": response}
+        words |= {} if response == "float32" else {"overflow": "saturate"}
+        for out, has_strips in ((np.zeros(images.shape, response), False), (apart(images.shape, response), True)):
+            _cache.clear_caches()
+            del workspaces[:]
+            xcorr.correlate(images, kernel, out=out, **words)
+            assert workspaces
+            assert (max(workspaces) > 1000) == has_strips
 
 
 def test_biases_are_added_and_banks_and_groups_done_one_by_one():

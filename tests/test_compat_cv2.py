@@ -1,5 +1,6 @@
 """`xcorr.compat.cv2`: values by the formulas, types, borders, destinations, errors; what it decides otherwise."""
 
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -8,7 +9,7 @@ from checks import random_generator
 from looping import drawn, for_each
 from scripts import run_script
 
-from xcorr.compat import cv2
+from xcorr.compat import _cv2_sums, cv2
 
 BORDERS = {
     cv2.BORDER_CONSTANT: "constant",
@@ -61,6 +62,42 @@ def test_two_kernels_are_rounded_once(size, out):
     response = cv2.sepFilter2D(image, DEPTHS[out], columns, rows, anchor=(-1, 0))
     exact = expected_of(image, rows * columns, (-1, 0), cv2.BORDER_DEFAULT)
     assert np.array_equal(response, saturated(exact, out))
+
+
+@pytest.mark.parametrize("size", [3, 9, 13])
+@pytest.mark.parametrize(("taps", "pixel"), [(1e-25, 1e30), (1e-21, 1e30), (1e25, 1e-20), (3e-19, 1)])
+def test_two_kernels_whose_product_leaves_the_range_are_two_passes(size, taps, pixel):
+    image, factor = np.full((40, 40), pixel, np.float32), np.full(size, taps, np.float32)
+    expected = float(factor[0]) ** 2 * size**2 * float(image[0, 0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_allclose(cv2.sepFilter2D(image, -1, factor, factor)[20, 20], expected, rtol=1e-6)
+
+
+def test_numbers_are_read_as_opencv_s_are():
+    image = np.ones((4, 5), np.float32)
+    one = np.ones((1, 1))
+    assert (cv2.filter2D(image, -1, one, delta=None) == 1).all()
+    assert (cv2.filter2D(image, -1, one, delta=np.float32(2)) == 3).all()
+    for call in (
+        lambda value: cv2.filter2D(image, -1, one, delta=value),
+        lambda value: cv2.Sobel(image, -1, 1, 0, scale=value),
+        lambda value: cv2.Laplacian(image, -1, scale=value),
+        lambda value: cv2.GaussianBlur(image, (3, 3), value),
+    ):
+        for value in ("3", [1.0], np.array([2.0]), 1j):
+            with pytest.raises(cv2.error, match=r"(delta|scale|sigmaX): got .*; allowed are numbers$"):
+                call(value)
+    assert np.isnan(cv2.Laplacian(image, -1, scale=np.nan)).all()
+
+
+def test_large_kernels_are_not_kept_prepared():
+    image, rng = np.ones((80, 90), np.float32), random_generator("kept")
+    cv2.filter2D(image, -1, rng.normal(size=(61, 61)).astype(np.float32))
+    cv2.filter2D(image, -1, rng.normal(size=(11, 13)).astype(np.float32))
+    images = _cv2_sums.Images(2, image.dtype, "reflect", image.dtype)
+    assert _cv2_sums.Pass(images, rng.normal(size=(11, 13)).astype(np.float32), (5, 6)).prepared is None
+    assert _cv2_sums.Pass(images, np.ones((31, 31), np.float32), (5, 6)).prepared is not None
 
 
 def test_derivatives_by_hand():

@@ -114,7 +114,10 @@ def leaves_nothing(left: Array, tolerance: float) -> bool:
 
 
 def binary_product(wide: Array, summed: str) -> Factors | None:
-    """The same of taps up to 1 that are whole numbers over a power of two: by these, sums of whole pixels are exact."""
+    """The same of taps up to 1 that are whole numbers over a power of two: the product is exactly the kernel.
+
+    So are sums of whole pixels, as long as they fit into the type with what taps are whole numbers of.
+    """
     bits = EXACT[summed].bit_length() - 1
     whole = np.ldexp(wide, bits)
     found = whole_product(whole, summed) if (whole == np.rint(whole)).all() and whole.any() else None

@@ -220,9 +220,9 @@ cdef void stripe_by_factors(const Sum* sum, const Rows* rows, const Factors* fac
                             const real* taps, vector start, real* response, Py_ssize_t n_columns,
                             Py_ssize_t most, vector* watch, vector like) noexcept nogil:
     """All rows of windows of some columns, at most `most` of them at once."""
-    cdef vector[STRIPE_VECTORS + 2] stripe
+    cdef vector[STRIPE_VECTORS] stripe
     cdef vector zero = broadcast(a_zero, like)
-    cdef real* between = <real*> (<size_t> stripe + 63 & ~<size_t> 63)
+    cdef real* between = <real*> stripe
     cdef Py_ssize_t height = sum.kernel_height, rank = factors.rank, y = 0, filled = 0, needed, n_rows, index
     cdef Py_ssize_t width = vectors_of(n_columns, like) * n_lanes(like)
     cdef Py_ssize_t of_rank = STRIPE_VECTORS * n_lanes(like) // rank // width * width, step = step_of(sum, rows)

@@ -34,6 +34,7 @@
 #define XCORR_U16_LANES (XCORR_VECTOR_BYTES / 2)
 typedef uint16_t xcorr_u16v __attribute__((vector_size(XCORR_VECTOR_BYTES), aligned(2), may_alias));
 typedef uint16_t xcorr_u16half __attribute__((vector_size(XCORR_VECTOR_BYTES / 2), aligned(2), may_alias));
+typedef uint8_t xcorr_u8v __attribute__((vector_size(XCORR_VECTOR_BYTES), aligned(1), may_alias));
 #define XCORR_U16_WIDE(x) (x)
 static inline xcorr_u16v xcorr_u16v_broadcast(uint16_t x) { return x + (xcorr_u16v){0}; }
 
@@ -109,13 +110,13 @@ static inline void xcorr_u16v_to_u8(xcorr_u16v first, xcorr_u16v second, int low
                                     uint8_t *target) {
     XCORR_SIMD_INTEGERS bytes = XCORR_SIMD(packus_epi16)(xcorr_i16_of_words(first, low, scale, bias, 255),
                                                          xcorr_i16_of_words(second, low, scale, bias, 255));
-    *(xcorr_u16v *)target = (xcorr_u16v)XCORR_IN_ORDER(bytes);
+    *(xcorr_u8v *)target = (xcorr_u8v)XCORR_IN_ORDER(bytes);
 }
 
 /* Words that are no larger than 32,767, at most 255 of them as bytes. */
 static inline void xcorr_u16v_narrowed(xcorr_u16v first, xcorr_u16v second, uint8_t *target) {
     XCORR_SIMD_INTEGERS bytes = XCORR_SIMD(packus_epi16)((XCORR_SIMD_INTEGERS)first, (XCORR_SIMD_INTEGERS)second);
-    *(xcorr_u16v *)target = (xcorr_u16v)XCORR_IN_ORDER(bytes);
+    *(xcorr_u8v *)target = (xcorr_u8v)XCORR_IN_ORDER(bytes);
 }
 /* The upper words of products. */
 static inline xcorr_u16v xcorr_u16v_high_product(xcorr_u16v a, xcorr_u16v b) {

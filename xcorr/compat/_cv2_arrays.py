@@ -1,5 +1,6 @@
 """What OpenCV's functions take and give: types by number, images with channels, anchors, borders, destinations."""
 
+import math
 from collections.abc import Sequence
 from operator import index
 from typing import Any
@@ -65,6 +66,18 @@ def read_integer(value: Any, name: str) -> int:
         return index(value)
     except TypeError:
         raise error(f"{name}: got {value!r}; allowed are integers") from None
+
+
+def read_number(value: Any, name: str, default: float = 0.0) -> float:
+    """A real number by whatever type, a default for None. All NaN are one object, which is remembered as such."""
+    if type(value) is int:
+        return float(value)
+    if value is None:
+        return default
+    if type(value) is not float and (np.ndim(value) or np.asarray(value).dtype.kind not in "biuf"):
+        raise error(f"{name}: got {value!r}; allowed are numbers")
+    number = float(value)
+    return number if number == number else math.nan
 
 
 def read_pair(pair: Any, name: str) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from xcorr.compat._cv2_arrays import (
     read_boundary,
     read_depth,
     read_integer,
+    read_number,
     read_pair,
     read_plane,
 )
@@ -77,7 +78,7 @@ def filter2D(
     source, taps = read_array(src, "src"), read_plane(kernel, "kernel")
     dtype = read_depth(ddepth, source, FILTERED)
     place, boundary = read_anchor(anchor, taps.shape), read_boundary(borderType)
-    images = Images(source.ndim, source.dtype, boundary, dtype, delta=float(delta))
+    images = Images(source.ndim, source.dtype, boundary, dtype, delta=read_number(delta, "delta"))
     return pass_by(images, taps.astype(summed_type(source.dtype, dtype)), place)(source, dst)
 
 
@@ -125,7 +126,7 @@ def sepFilter2D(
     columns, rows = (read_taps(kernel, name) for kernel, name in ((kernelX, "kernelX"), (kernelY, "kernelY")))
     place, boundary = read_anchor(anchor, (rows.size, columns.size)), read_boundary(borderType)
     summed = summed_type(source.dtype, dtype)
-    images = Images(source.ndim, source.dtype, boundary, dtype, delta=float(delta))
+    images = Images(source.ndim, source.dtype, boundary, dtype, delta=read_number(delta, "delta"))
     return passes_by(images, (columns.astype(summed), rows.astype(summed)), place)(source, dst)
 
 
@@ -181,7 +182,8 @@ def GaussianBlur(
     source = read_array(src, "src")
     dtype = read_depth(-1, source, SEPARABLE)
     images = Images(source.ndim, source.dtype, read_boundary(borderType), dtype)
-    sigmas = float(sigmaX), float(sigmaY if sigmaY > 0 else sigmaX)
+    across, down = read_number(sigmaX, "sigmaX"), read_number(sigmaY, "sigmaY")
+    sigmas = across, down if down > 0 else across
     return gaussian_passes(images, read_pair(ksize, "ksize"), sigmas)(source, dst)
 
 
@@ -244,9 +246,11 @@ def Sobel(
     """
     source = read_array(src, "src")
     dtype = read_depth(ddepth, source, SEPARABLE)
-    images = Images(source.ndim, source.dtype, read_boundary(borderType), dtype, delta=float(delta))
+    images = Images(source.ndim, source.dtype, read_boundary(borderType), dtype, delta=read_number(delta, "delta"))
     orders = read_integer(dx, "dx"), read_integer(dy, "dy")
-    return derivative_passes(images, orders, read_integer(ksize, "ksize"), float(scale))(source, dst)
+    return derivative_passes(images, orders, read_integer(ksize, "ksize"), read_number(scale, "scale", 1.0))(
+        source, dst
+    )
 
 
 @remembered(64)
@@ -337,8 +341,8 @@ def Laplacian(
     """
     source, n_taps = read_array(src, "src"), read_integer(ksize, "ksize")
     dtype = read_depth(ddepth, source, FILTERED if n_taps in (1, 3) else LAPLACIAN)
-    images = Images(source.ndim, source.dtype, read_boundary(borderType), dtype, delta=float(delta))
-    return laplacian_pass(images, n_taps, float(scale))(source, dst)
+    images = Images(source.ndim, source.dtype, read_boundary(borderType), dtype, delta=read_number(delta, "delta"))
+    return laplacian_pass(images, n_taps, read_number(scale, "scale", 1.0))(source, dst)
 
 
 @remembered(64)

@@ -31,8 +31,8 @@ ROW_TAP, COLUMN_TAP, WINDOW = 2.0, 1.2, 7.0
 MOST_AS_ONE = 31 * 31
 """Taps of the product of two kernels that are looked at as one."""
 
-LARGEST_PREPARED = 1 << 14
-"""Bytes of a kernel that is kept prepared."""
+FEW_TAPS = 100
+"""Taps of kernels that are kept prepared whatever they are: no spectra of theirs are."""
 
 
 def summed_type(source: np.dtype[Any], dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -76,9 +76,10 @@ class Pass:
             "overflow": "saturate" if images.dtype.kind in "iu" else "raise",
             "dtype": images.dtype,
         }
-        if is_by_factors(images, kernel):
+        has_factors = is_by_factors(images, kernel)
+        if has_factors:
             self.words |= {"method": "separable", "precision": "standard"}
-        self.prepared = Correlator(kernel, **self.words) if kernel.nbytes <= LARGEST_PREPARED else None
+        self.prepared = Correlator(kernel, **self.words) if has_factors or kernel.size <= FEW_TAPS else None
 
     def __call__(self, source: Array, dst: Any = None) -> Array:
         """The response, in `dst` if that fits."""
@@ -122,7 +123,7 @@ def is_by_factors(images: Images, kernel: Array) -> bool:
 
 def pass_by(images: Images, kernel: Array, place: tuple[int, int]) -> Pass:
     """The pass, which is remembered if it is prepared."""
-    if kernel.nbytes > LARGEST_PREPARED:
+    if kernel.size > MOST_AS_ONE:
         return Pass(images, kernel, place)
     return remembered_pass(images, kernel.tobytes(), kernel.dtype.str, kernel.shape, place)
 
@@ -133,9 +134,17 @@ def remembered_pass(images: Images, taps: bytes, dtype: str, shape: tuple[int, i
     return Pass(images, np.frombuffer(taps, dtype).reshape(shape), place)
 
 
+def product_of(columns: Array, rows: Array) -> Array | None:
+    """(rows, columns) of the taps' products; None where one is not finite or loses digits to small exponents."""
+    with np.errstate(all="ignore"):
+        both = np.outer(rows, columns)
+    is_normal = (np.abs(both) >= np.finfo(both.dtype).tiny) | (rows == 0)[:, np.newaxis] | (columns == 0)
+    return both if np.isfinite(both).all() and is_normal.all() else None
+
+
 def passes_by(images: Images, taps: tuple[Array, Array], place: tuple[int, int]) -> "Passes":
     """The passes, which are remembered if they are prepared."""
-    if sum(own.nbytes for own in taps) > LARGEST_PREPARED:
+    if sum(own.size for own in taps) > MOST_AS_ONE:
         return Passes(images, taps, place)
     columns, rows = taps
     return remembered_passes(images, columns.tobytes(), rows.tobytes(), columns.dtype.str, place)
@@ -163,11 +172,10 @@ class Passes:
     def __init__(self, images: Images, taps: tuple[Array, Array], place: tuple[int, int]) -> None:
         columns, rows = taps
         self.first: Pass | None = None
-        if columns.size * rows.size <= MOST_AS_ONE:
-            both = np.outer(rows, columns)
-            if both.size <= ONE_PASS * (columns.size + rows.size) or is_by_factors(images, both):
-                self.last = Pass(images, both, place)
-                return
+        both = product_of(columns, rows) if columns.size * rows.size <= MOST_AS_ONE else None
+        if both is not None and (both.size <= ONE_PASS * (columns.size + rows.size) or is_by_factors(images, both)):
+            self.last = Pass(images, both, place)
+            return
         between = np.promote_types(images.source, columns.dtype)
         self.first = Pass(images._replace(dtype=between, delta=0.0), columns[None], (0, place[1]))
         self.last = Pass(images._replace(source=between), rows[:, None], (place[0], 0))
