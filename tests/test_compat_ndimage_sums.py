@@ -37,6 +37,18 @@ def test_whole_sums_are_not_cut_off_below():
         np.testing.assert_array_equal(scipy_ndimage.correlate1d(image, [0.1] * 10), image)
 
 
+@for_each("taps", [127, 128, 129, 257, 300])
+@for_each("dtype", ["uint8", "int8", "bool"])
+def test_sums_of_bytes_may_be_more_than_16_bits_hold(dtype, taps):
+    lowest, highest = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    for value in (lowest, highest):
+        image = np.full((3, 400), value, dtype)
+        for output in (np.uint8, np.int32, np.float64):
+            assert_same("uniform_filter1d", image, taps, output=output)
+            assert_same("correlate1d", image, [1, taps], output=output)
+            assert_same("correlate", image, [[taps, -1], [0, taps]], output=output)
+
+
 def test_sums_of_integers_are_exact_under_large_kernels():
     rng = random_generator("large")
     for dtype in ("uint8", "int32"):
