@@ -2,7 +2,7 @@
 # read and written in place, padding included. Otherwise strips lie between, as for other factors.
 
 from libc.math cimport isfinite
-from libc.stdint cimport int8_t, uint8_t
+from libc.stdint cimport uint8_t
 from microkernels cimport MOST_SPAN_OF_WORDS, PADDING, Element
 from types cimport DONE, STORE, STORE_SATURATED, Area, Geometry, Loops
 

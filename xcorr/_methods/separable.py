@@ -31,9 +31,10 @@ ROW_TAP, COLUMN_TAP, WINDOW = 1.6, 1.0, 5.0
 """What a window costs, in multiply-adds of the direct method at its best: a tap of a row, one of a column, itself.
 
 These are less than they are measured to be (2.5, 1.7 and 20), as what the frequency domain costs is by sections.py on
-the same machine: one kernel breaks even with it at 45x45 on 1080p. With them "auto" takes 0.95 to 1.3 times the time of
-the best method there, of 256x256 and less up to 1.7 times, where the difference is some 0.1 ms. 2026-11-28, Intel Xeon
-(Emerald Rapids), level v4, 1 worker, benchmarks/separable.py.
+the same machine: one kernel breaks even with it at 45x45 on 1080p. 2026-11-28, Intel Xeon (Emerald Rapids), level v4,
+1 worker, benchmarks/separable.py. A window was 10 until few taps stayed in registers (measured: 1.8, 1.1 and 5 for 3 to
+9 taps): over 216 cases "auto" takes 1.15 times the time of the best method on the mean, 1.18 with 10, equal but for
+noise. 2026-11-30, AMD EPYC (Zen 3), level v3, 1 worker.
 """
 
 WORDS = 0.5
