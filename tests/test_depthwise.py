@@ -18,6 +18,8 @@ SIZES = {  # rows and columns of the images
     "rows shorter than a vector": (11, 14),
     "rows of a vector and a half": (9, 24),
     "rows of several vectors": (8, 37),
+    "rows of many vectors": (12, 200),
+    "more than is laid between padding": (66, 70),
     "one window": (3, 3),
     "a row of windows": (3, 21),
 }
@@ -42,7 +44,7 @@ def operands(rng, layout, n, height, width, channels, side, dtype):
     return images, kernels
 
 
-@for_each("side", [3, 5])
+@for_each("side", [3, 5, 7])
 @for_each("stride", [1, 2, (1, 2), (3, 1)])
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("size", SIZES)
@@ -52,9 +54,32 @@ def test_bits_are_those_of_columns_in_strips(monkeypatch, layout, size, side, st
         images, kernels = operands(rng, layout, 2, *SIZES[size], channels, side, np.float32)
         bias = rng.standard_normal(channels).astype(np.float32)
         keywords = {"layout": layout, "groups": channels, "bias": bias, "stride": stride}
-        for padding in ("same", "full") if side > min(SIZES[size]) else ("valid", "same", ((0, 3), (2, 1))):
+        paddings = ("valid", "same", ((0, 3), (2, 1)), ((1, 2), (0, 0)))
+        for padding in ("same", "full") if side > min(SIZES[size]) else paddings:
             channels_, columns = both_forms(monkeypatch, images, kernels, padding=padding, **keywords)
             assert_same_bits(channels_, columns)
+
+
+@for_each("padding", [((0, 3), (0, 3)), ((3, 0), (3, 0)), 20, ((0, 0), (20, 0)), ((0, 20), (0, 0))])
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_planes_as_tall_as_any_that_are_laid_between_their_padding(monkeypatch, layout, padding):
+    rng = random_generator(layout, padding)
+    for height, width in ((90, 9), (125, 17), (150, 3), (190, 9), (200, 2), (280, 1)):
+        images, kernels = operands(rng, layout, 1, height, width, 9, 7, np.float32)
+        keywords = {"layout": layout, "groups": 9, "padding": padding if width > 6 else 20, "fill_value": 1.5}
+        assert_same_bits(*both_forms(monkeypatch, images, kernels, **keywords))
+
+
+@for_each("side", [3, 5, 7])
+@for_each("stride", [1, 2])
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_bits_are_those_of_columns_in_float64(monkeypatch, layout, side, stride):
+    rng = random_generator(layout, side, stride)
+    for size in (14, 15, 28):
+        images, kernels = operands(rng, layout, 2, size, size, 9, side, np.float64)
+        fill = rng.standard_normal(9)
+        keywords = {"layout": layout, "groups": 9, "stride": stride, "padding": side // 2, "fill_value": fill}
+        assert_same_bits(*both_forms(monkeypatch, images, kernels, **keywords))
 
 
 @for_each("dilation", [(2, 1), (1, 2), (3, 3)])

@@ -5,12 +5,14 @@
 # padding: tables say where each padded row and column lies. Otherwise padded rows are laid into a strip.
 
 from atomics cimport read_flag
-from microkernels cimport PADDING, Pixels
+from microkernels cimport PADDING, Pixels, Routines
 from types cimport DONE, STORE, Area, Finished, Geometry, Loops, ceiling
 
 cdef Py_ssize_t LEAST_PARTS = 2  # of all images' channels, for each worker
 cdef Py_ssize_t LINE_BYTES = 64
 cdef Py_ssize_t FAR_BYTES = 24 * cache_bytes(2)  # of images that come from memory at each call
+cdef Py_ssize_t LEAST_DOWN = 6   # rows of windows, where kernels of 7x7 go down their columns
+cdef Py_ssize_t ROWS_AT_ONCE = 16  # so many, or more, between two looks at signals
 cdef Py_ssize_t LEAST_SHARE = 4  # of a vector that a row has to fill, or channels are turned around
 
 
@@ -32,7 +34,7 @@ cdef class OverChannels(Interleaved):
         if self.finds_pixels():
             loops.correlate_group = correlate_channels
             loops.correlate_pixels = self.engine.routines.over_pixels
-            self.by_planes = self.engine.geometry.depth == 1 and self.planes_lie_so()
+            self.by_planes = self.engine.geometry.depth == 1 and self.fits_laid() and self.planes_lie_so()
         if self.by_planes:
             loops.correlate_pixels = self.engine.routines.over_planes
             loops.in_place = loops.direct_store = True
@@ -60,6 +62,17 @@ cdef class OverChannels(Interleaved):
                 and loops.consumer.response_bytes % size == 0 and loops.consumer.kind == STORE
                 and self.least_columns * LEAST_SHARE >= engine.routines.lanes)
 
+    cdef bint fits_laid(self):
+        """Whether planes are small enough for kernels of 7x7, where they are, and more than half of a vector wide."""
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef const Routines* routines = self.engine.routines
+        cdef Py_ssize_t lanes = routines.lanes, n_columns = geometry.across.outputs, row
+        row = ceiling(max(n_columns, lanes) + geometry.across.kernel - 1 + lanes - 1, lanes)
+        row = product(row, lanes * routines.item_bytes)
+        return (geometry.down.kernel < 7
+                or 2 * n_columns > lanes
+                and product(geometry.down.outputs + geometry.down.kernel - 1, row) <= routines.laid_bytes)
+
     cdef bint takes_pixels_as_they_lie(self):
         return self.engine.geometry.n_kernels >= self.engine.routines.lanes  # no lane beyond the last channel
 
@@ -73,6 +86,9 @@ cdef class OverChannels(Interleaved):
         if (geometry.across.kernel != size or geometry.across.dilation > 1 or geometry.across.stride > 2
                 or geometry.pieces_per_row > 1 or geometry.compensated):
             return False
+        if size == 7:
+            return (geometry.depth == geometry.rows_per_block == 1 and geometry.down.outputs >= LEAST_DOWN
+                    and geometry.across.stride == geometry.down.stride == geometry.down.dilation == 1)
         if geometry.depth == FOUR:
             return size == 3 and geometry.rows_per_block == 1
         return size == 3 and geometry.rows_per_block == 3 or size == 5 and geometry.rows_per_block == 2
@@ -190,7 +206,7 @@ cdef int correlate_some_channels(Loops* loops, Py_ssize_t first, Py_ssize_t end,
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t n_taps = geometry.down.kernel * geometry.across.kernel * geometry.depth
     cdef Py_ssize_t of_window = n_taps * min(end - first + loops.routines.lanes, loops.padded_kernels)
-    cdef Py_ssize_t rows_at_once = max(4, SIGNAL_MULTIPLY_ADDS // of_window // area.n_columns)
+    cdef Py_ssize_t rows_at_once = max(ROWS_AT_ONCE, SIGNAL_MULTIPLY_ADDS // of_window // area.n_columns)
     cdef Py_ssize_t columns_at_once = max(8, SIGNAL_MULTIPLY_ADDS // of_window // 4)
     cdef Py_ssize_t y = 0, x, size = loops.item_bytes
     cdef int status
@@ -200,6 +216,7 @@ cdef int correlate_some_channels(Loops* loops, Py_ssize_t first, Py_ssize_t end,
     cdef Pixels pixels = loops.pixels
     if loops.pixel_runs.after:
         rows_at_once = min(rows_at_once, loops.pixel_runs.rows_at_once)
+    rows_at_once = ceiling(area.n_rows, max(1, ceiling(area.n_rows, rows_at_once)))  # parts as equal as can be
     rows.n_kernels = end - first
     pixels.origin = windows
     pixels.fill = <const char*> pixels.fill + first * size

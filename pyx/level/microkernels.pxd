@@ -135,9 +135,12 @@ cdef struct Pixels:
     Py_ssize_t channel_pitch         # from a channel's plane to the next, in elements
     Py_ssize_t row_ahead             # over pixels: elements to the next row, where rows are fetched ahead; else 0
 
-# As over channels, for kernels of 3x3 and 5x5 with a column stride of 1 or 2: all channels, of which k lies k elements
-# behind a position. Vector v of the panels is of the channels from v * lanes on, the last one of the last channels.
-#   over planes: channel k of the origin lies k * channel_pitch behind it, and column_pitch is 1.
+# As over channels, for kernels of 3x3 and 5x5 with a column stride of 1 or 2, and of 7x7 with strides and dilations of
+# 1: all channels, of which k lies k elements behind a position. Vector v of the panels is of the channels from
+# v * lanes on, the last one of the last channels.
+#   over planes: channel k of the origin lies k * channel_pitch behind it, and column_pitch is 1. Padded planes of 7x7
+#     kernels have no more than laid_bytes. Their rows are counted as long as six elements and a vector less one more
+#     than the windows, or than a vector, to the end of the vector there.
 ctypedef void (*CorrelatePixels)(const Sum*, const Rows*, const Pixels*, const void* panels, const void* bias,
                                  void* response) noexcept nogil
 
@@ -345,6 +348,7 @@ cdef struct Routines:
     Py_ssize_t tile_columns          # of a tile over kernels, two vectors of them wide
     Py_ssize_t pixel_bytes           # of an element of a strip
     Py_ssize_t taps_at_once          # of a step
+    Py_ssize_t laid_bytes            # of a plane of 7x7 kernels over planes
     CorrelateRows over_kernels
     CorrelateRows planes_over_kernels  # the same of channels in planes
     CorrelateRows over_columns

@@ -1,4 +1,5 @@
-# Lanes over channels, of kernels of 3x3 and 5x5 without column dilation: pixels are read where they lie.
+# Lanes over channels, of kernels of 3x3, 5x5 and 7x7 without column dilation: pixels are read where they lie. Those of
+# 7x7 go down their columns (down_channels.pxi), the others in tiles.
 #
 # A tile is 1 or 2 rows x up to 7 columns of windows (4 where registers are few). Where each of its pixels lies, in the
 # image or in the padding, is found once for all vectors of channels, which then are read one after the other: each
@@ -209,6 +210,8 @@ cdef inline void rows_over_pixels(const Sum* sum, const Rows* rows, const Pixels
         pixels_of_3x3(rows, pixels, panel, bias, response, like)
     elif sum.run == 3:
         pixels_of_3x3_apart(rows, pixels, panel, bias, response, like)
+    elif sum.run == 7:
+        channels_of_7x7_down(rows, pixels, panel, bias, response, like)
     elif pixels.column_stride == 1:
         pixels_of_5x5(rows, pixels, panel, bias, response, like)
     else:

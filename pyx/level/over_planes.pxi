@@ -1,11 +1,13 @@
-# Lanes over columns, plane by plane, of depthwise layers whose channels lie apart, with kernels of 3x3 and 5x5.
+# Lanes over columns, plane by plane, of depthwise layers whose channels lie apart, with kernels of 3x3 and 5x5 (and of
+# 7x7: down_planes.pxi).
 #
 # A plane is read where it lies, whatever its padding: a tile is up to 7 rows of one vector of columns, and of each row
 # of pixels a vector is loaded for each tap, without the lanes that lie in the padding where there are some, and feeds
 # all rows of windows that it is a tap of; rows of few vectors are loaded once and shifted (shifted_planes.pxi). With a
 # column stride of 2 each second lane of two vectors is taken, and with 16 registers the rows of pixels that the tile
 # below reads are fetched: a line for each row. Planes that are no wider than half a vector share vectors
-# with the next plane where the level has masks; other small planes are turned around (turned_planes.pxi).
+# with the next plane where the level has masks; other small planes go down their columns (down_planes.pxi), or are
+# turned around (turned_planes.pxi).
 
 from microkernels cimport PADDING, Pixels, Rows, Sum, real
 from simd cimport F32_LANES, HALVES, REGISTERS, SHIFTS, a_zero, lanes_mask, lines_of_vectors, opaque, prefetch
@@ -256,6 +258,10 @@ cdef void shifted_planes_of_5x5(const Rows* rows, const Pixels* pixels, const re
 cdef inline void rows_over_planes(const Sum* sum, const Rows* rows, const Pixels* pixels, const real* panels,
                                   const real* bias, real* response, vector like) noexcept nogil:
     cdef Block block
+    cdef Laid laid
+    if goes_down(sum, rows, pixels, &laid, sizeof(real), n_lanes(like)):
+        laid_planes(sum, rows, pixels, &laid, panels, bias, response, like)
+        return
     if real is float and F32_LANES >= 8:
         if (leaves_lanes_empty(sum, rows, pixels, n_lanes(like))
                 and finds_block(sum, rows, pixels, &block, n_lanes(like))):

@@ -8,6 +8,8 @@ include "fours.pxi"
 include "over_pixels.pxi"
 include "plane_vectors.pxi"
 include "shifted_planes.pxi"
+include "down_planes.pxi"
+include "down_channels.pxi"
 include "turned_planes.pxi"
 include "over_planes.pxi"
 
@@ -51,4 +53,5 @@ cdef void over_planes_f64(const Sum* sum, const Rows* rows, const Pixels* pixels
 cdef public void xcorr_fill_channels(Routines* table) noexcept nogil:
     table[IN_FLOAT32].over_channels, table[IN_FLOAT64].over_channels = over_channels_f32, over_channels_f64
     table[IN_FLOAT32].over_pixels, table[IN_FLOAT64].over_pixels = over_pixels_f32, over_pixels_f64
+    table[IN_FLOAT32].laid_bytes = table[IN_FLOAT64].laid_bytes = most_laid_bytes()
     table[IN_FLOAT32].over_planes, table[IN_FLOAT64].over_planes = over_planes_f32, over_planes_f64

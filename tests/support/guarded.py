@@ -41,6 +41,19 @@ CASES = [
         Case(f"depthwise-{depth}-valid", (1, 4, 5, depth), (depth, 3, 3, 1), groups=depth)
         for depth in (7, 13, 14, 15, 16, 17, 29, 33)
     ),
+    *(
+        Case(
+            f"depthwise-{height}x{width}-{size}-{stride}-{padding}",
+            (1, height, width, 17),
+            (17, size, size, 1),
+            groups=17,
+            padding=padding,
+            stride=stride,
+        )
+        for size, stride in ((3, 1), (3, 2), (5, 1), (5, 2), (7, 1))
+        for height, width in ((7, 7), (8, 16), (9, 21), (11, 34))
+        for padding in ("valid", 2)
+    ),
 ]
 
 WINOGRAD = (
