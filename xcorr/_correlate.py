@@ -228,7 +228,7 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     numbers in floats are whole, where the bound proves it. By the method "separable" it is at most
     ``(8 + 2 sqrt(h) + 2 sqrt(w)) u`` times the 2-norm of the window times the sum of the kernel's singular values, as
     a matrix of h rows and all w taps of a row.
-    The bits of a response depend neither on the batch nor on the workers.
+    The bits of a response depend neither on the batch nor on the workers, but for the sign and the payload of NaN.
 
     With shares w from 0 to 1 of pixels, which are 0 for what is unseen, a mask and `normalize` make of the sums
     ``sum w image conj(kernel)`` and that over ``sum w |kernel| / sum |kernel|``: normalized convolution ([4]_), which

@@ -224,6 +224,8 @@ cdef int correlate_chunk(Loops* loops, const Sum* sum, const Panel* panel, const
         rows.n_rows, rows.n_columns = n_rows, n_columns
         if is_line(sum, &rows):
             rows.n_rows, rows.n_columns = LINE_ROWS, n_columns // (LINE_ROWS * MOST_LANES) * MOST_LANES
+            if 0 < n_columns - LINE_ROWS * rows.n_columns < MOST_LANES:  # the rest is read in whole vectors
+                rows.n_columns -= MOST_LANES
             rows.window_row_pitch = rows.row_pitch = rows.n_columns
             row = LINE_ROWS * rows.n_columns
             status = correlate_at_once(loops, sum, &rows, correlate, windows, packed, bias, responses, of_window,

@@ -32,6 +32,11 @@ CASES = [
         for columns in (131, 150, 165)
         for n_kernels in (1, 2)
     ),
+    *(
+        Case(f"line-of-{windows}-{taps}", (1, 1, windows + taps - 1, 1), (1, 1, taps, 1))
+        for windows in (192, 193, 195, 199, 200, 257, 263, 271)
+        for taps in (1, 3, 20)
+    ),
     Case("pixels-of-three-workers", (1, 133, 15, 610), (3, 1, 1, 610)),  # strips of 12 rows would leave one row
     *(
         Case(f"depthwise-{depth}", (1, 4, 5, depth), (depth, 3, 3, 1), groups=depth, padding="same")
