@@ -55,6 +55,24 @@ print(os.wait()[1], np.array_equal(corr(images), expected["direct"]))
 
 
 @linux
+def test_a_child_forked_while_a_property_of_a_plan_is_computed_computes_the_same():
+    text = """
+from xcorr._plan import Plan
+blocks, computing = vars(Plan)["blocks"], threading.Event()
+compute = blocks.func
+blocks.func = lambda plan: [computing.set(), time.sleep(0.5), compute(plan)][2]
+threading.Thread(target=xcorr.correlate, args=(images[:, :20], kernels)).start()
+computing.wait()
+if os.fork() == 0:
+    signal.alarm(5)
+    response = xcorr.correlate(images[:, :30], kernels, method="direct")
+    os._exit(0 if np.array_equal(response, expected["direct"][:, :28]) else 1)
+print(os.wait()[1])
+"""
+    assert run_script(CALLS + text) == "0\n"
+
+
+@linux
 @pytest.mark.parametrize("start", ["fork", "spawn", "forkserver"])
 def test_processes_of_multiprocessing_compute_the_same(start):
     text = """

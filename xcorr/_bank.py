@@ -1,6 +1,5 @@
 """The bank: kernels and bias as real numbers in the sum's order, packed for the forms that multiply by them."""
 
-import functools
 from collections.abc import Hashable, Sequence
 from math import ceil, prod
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from xcorr._engine import HANDED_BACK, KINDS, Engine
 from xcorr._layouts import sizes_of
 from xcorr._looks import any_faint, is_faint, largest_tap, own_finite, sums_of_magnitudes
 from xcorr._memory import empty_lines
+from xcorr._once import cached_property
 from xcorr._workers import refuse_too_large
 
 Array = npt.NDArray[Any]
@@ -85,12 +85,12 @@ class Bank:
         self.kept_bytes = 0
         self.is_kept = False  # for calls to come
 
-    @functools.cached_property
+    @cached_property
     def of_one_channel(self) -> "Bank":
         """The bank of one channel, of which all others have the same kernel and bias."""
         return Bank(self.kernels[:1], self.bias[:1])
 
-    @functools.cached_property
+    @cached_property
     def reach(self) -> tuple[int, int]:
         """The largest sum of an integer kernel's magnitudes, rounded up, and the largest magnitude of a bias."""
         largest = max(sums_of_magnitudes(self.different), default=0.0)
@@ -269,7 +269,7 @@ class Bank:
             self.untransformable = too_large.repeat(self.parts).reshape(self.n_groups, self.n_kernels)
         return self.untransformable
 
-    @functools.cached_property
+    @cached_property
     def kinds(self) -> Array | None:
         """(groups, kernels) of kinds that all taps of a kernel are of, real ones; None where no kernel is of any."""
         if self.kernels.dtype.kind == "c":
@@ -339,7 +339,7 @@ class Bank:
             return 0
         return int(summed.itemsize * self.n_groups * self.n_kernels * self.n_taps)
 
-    @functools.cached_property
+    @cached_property
     def float_reach(self) -> float:
         """A bound on the sum of a kernel's magnitudes and its bias'; infinite or not a number if a tap or bias is."""
         with np.errstate(all="ignore"):

@@ -4,7 +4,7 @@ What they share, a prepared object and the sizes of the images, is in a graph on
 """
 
 import copy
-from functools import cached_property, reduce
+from functools import reduce
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from xcorr._correlator import KEPT, Correlator
 from xcorr._looks import any_faint, largest_tap
 from xcorr._masks import canonical_mask, read_mask
 from xcorr._match import Matcher
+from xcorr._once import cached_property
 from xcorr._pieces import Pieces, Whole, taken
 from xcorr._pieces_found import of_volumes, pieces_of
 from xcorr._prepared_for_some import of_any, some_of

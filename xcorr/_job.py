@@ -1,6 +1,5 @@
 """One call of a plan: its arrays, tied to an engine and run by as many workers as they are worth."""
 
-import functools
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -15,6 +14,7 @@ from xcorr._methods.asked import Array, Done, Limits, Part, Scaling
 from xcorr._methods.choice import METHODS
 from xcorr._methods.direct import NO_PANELS
 from xcorr._methods.matmul import channels_first
+from xcorr._once import cached_property
 from xcorr._plan import Plan
 from xcorr._tops import Tops
 
@@ -82,7 +82,7 @@ class Job:
         self.useful_workers = useful
         self.n_workers = 1 if self.is_small else min(useful, self.most_workers)
 
-    @functools.cached_property
+    @cached_property
     def most_workers(self) -> int:
         """Workers that the call may have, whatever it is worth; the bank is prepared by those it is worth."""
         return min(_workers.count_workers(self.asked_workers), _workers.most_threads())

@@ -4,7 +4,6 @@ Errors of direct sums are relative to the window's own; those of transforms are 
 other pixels may be brighter, those that no window holds among them.
 """
 
-from functools import cached_property
 from math import log2, sqrt
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from xcorr._engine import go_on
 from xcorr._match_call import DOUBLE, Call, Like, Part, Staged
 from xcorr._matching import CENTRED
 from xcorr._memory import empty
+from xcorr._once import cached_property
 from xcorr._plan import Plan
 from xcorr._scores import inverse_roots_of
 

@@ -1,7 +1,6 @@
 """Pieces of scores, whose areas lie where they do in one call."""
 
 import bisect
-import functools
 import sys
 from typing import Any
 
@@ -17,6 +16,7 @@ from xcorr._match import Matcher
 from xcorr._match_reduce import Taker, converted, largest_distance, taker_of
 from xcorr._matching import MatchPlan
 from xcorr._memory import empty
+from xcorr._once import cached_property
 from xcorr._pieces import Pieces
 from xcorr._reads import End
 from xcorr._reduction import Reduction
@@ -51,7 +51,7 @@ class OfMatch(Pieces):
         rows, columns = (max(count for _, count in along) for along in self.along)
         return rows, columns
 
-    @functools.cached_property
+    @cached_property
     def boxes(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """The pixels that areas reach along each axis."""
         (row, n_rows), (column, n_columns) = (along[0] for along in self.along)

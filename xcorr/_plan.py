@@ -1,7 +1,6 @@
 """Plans: everything that follows from sizes, types and keywords before the arrays come."""
 
 import copy
-import functools
 import sys
 from collections.abc import Hashable
 from math import prod
@@ -18,6 +17,7 @@ from xcorr._engine import Engine, lanes_of
 from xcorr._layouts import Layout, arranged, groups_of, of_one_image, operand_sizes, read_layout, reading_of
 from xcorr._methods import direct, matmul, sections, separable
 from xcorr._methods.choice import METHODS, choose, cost
+from xcorr._once import cached_property
 from xcorr._reading import checked, places_of
 from xcorr._reduction import peaks_of, reduction_of
 from xcorr._settings import Settings
@@ -100,44 +100,44 @@ class Plan:
         self.one_response = arranged(sizes, self.layout.response)
         self.response_bytes = prod(sizes) * self.types.response.itemsize
 
-    @functools.cached_property
+    @cached_property
     def multiply_adds(self) -> int:
         """Multiply-adds of one image, in real numbers."""
         return self.geometry.multiply_adds * self.parts
 
-    @functools.cached_property
+    @cached_property
     def effort(self) -> int:
         """The time of one image, as a number of multiply-adds of the direct method at its best."""
         effort: int = METHODS[self.method].effort(self)
         return effort
 
-    @functools.cached_property
+    @cached_property
     def most_rank(self) -> float:
         """The largest kind of kernels that are done by their factors although the method is another."""
         return separable.most_rank(self, cost)
 
-    @functools.cached_property
+    @cached_property
     def is_by_tiles(self) -> bool:
         """Whether "matmul" is done by the direct method's loops."""
         return self.method == "matmul" and matmul.by_tiles(self.geometry, self.types)
 
-    @functools.cached_property
+    @cached_property
     def blocks(self) -> tuple[int, int, bool]:
         """How the sum over taps is cut, whatever the method."""
         height, width = self.geometry.kernel_shape
         return sum_blocks(height, width * self.depth)
 
-    @functools.cached_property
+    @cached_property
     def sizes(self) -> sections.Sizes:
         """What the frequency domain's section depends on."""
         return sections.sizes_of(self.geometry.grid, self.types)
 
-    @functools.cached_property
+    @cached_property
     def section(self) -> tuple[sections.Section, int]:
         """The frequency domain's section and what it costs; MemoryError if there is none."""
         return sections.taken_section(self.sizes)
 
-    @functools.cached_property
+    @cached_property
     def boxes(self) -> tuple[int, int]:
         """The rows and columns of boxes that the frequency domain cuts kernels into."""
         return self.sizes.boxes
@@ -155,12 +155,12 @@ class Plan:
             )
         return form
 
-    @functools.cached_property
+    @cached_property
     def share_of_bytes(self) -> float:
         """What sums of 8-bit products in int32 take, as a share of the multiply-adds; infinite where there are none."""
         return direct.share_of_bytes(self)
 
-    @functools.cached_property
+    @cached_property
     def no_fill(self) -> Array:
         """The fill value 0 of every channel."""
         return np.zeros(self.geometry.groups * self.depth)
@@ -222,7 +222,7 @@ class Plan:
             for axis, (first, length) in zip(self.geometry.axes, self.at_hand, strict=True)
         )
 
-    @functools.cached_property
+    @cached_property
     def without_roi(self) -> "Plan":
         """The plan of all responses, as they are."""
         return Plan(self.settings._replace(roi=None, reduce=None), self.level, *self.shapes)
@@ -262,7 +262,7 @@ class Plan:
             checked(n_images * self.response_bytes, "images", f"the bytes of a response of shape {shape}")
         return shape
 
-    @functools.cached_property
+    @cached_property
     def reading(self) -> Reading:
         """How kernels and bias become real kernels."""
         layout, geometry = self.layout, self.geometry

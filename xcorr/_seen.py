@@ -4,7 +4,6 @@ Unseen pixels and padding are zeros in an ordinary call. What it lacks is put ri
 and lie over unseen pixels (`_unseen_taps.py`), and the share of each kernel that was seen (`_seen_shares.py`).
 """
 
-import functools
 from collections.abc import Hashable
 from math import prod
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from xcorr._job import Job
 from xcorr._layouts import Layout, of_one_image
 from xcorr._masks import canonical, canonical_mask
 from xcorr._memory import empty
+from xcorr._once import cached_property
 from xcorr._plan import Plan, plan_for
 from xcorr._reduce import new_results, reduce_responses
 from xcorr._reduce_peaks import find_in_map, peaks_shape
@@ -134,7 +134,7 @@ class SeenBank:
         self.banks: dict[Hashable, Bank] = {}
         self.own: dict[str, list[SeenBank]] = {}
 
-    @functools.cached_property
+    @cached_property
     def taps(self) -> Taps:
         """The kernels, with 0 for taps that are not finite."""
         return finite_taps(self.kernels)

@@ -15,6 +15,7 @@ from xcorr._gradient_sums import magnitude
 from xcorr._layouts import of_one_image
 from xcorr._masks import canonical_mask
 from xcorr._memory import empty
+from xcorr._once import cached_property
 from xcorr._plan import Plan, plan_for
 from xcorr._reading import axes_in
 from xcorr._reduction import peaks_of, reduction_of
@@ -111,7 +112,7 @@ class VolumeBank:
         self.plans: dict[Hashable, VolumePlan] = {}
         self.responding: dict[Hashable, Respond] = {}
 
-    @functools.cached_property
+    @cached_property
     def all_finite(self) -> bool:
         """Whether all taps are numbers."""
         return finite_taps(self.kernels).all_finite
