@@ -64,7 +64,7 @@ def test_bits_are_those_of_columns_in_strips(monkeypatch, layout, size, side, st
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 def test_planes_as_tall_as_any_that_are_laid_between_their_padding(monkeypatch, layout, padding):
     rng = random_generator(layout, padding)
-    for height, width in ((90, 9), (125, 17), (150, 3), (190, 9), (200, 2), (280, 1)):
+    for height, width in ((90, 9), (125, 17), (150, 3), (210, 9), (219, 9), (200, 2), (280, 1)):
         images, kernels = operands(rng, layout, 1, height, width, 9, 7, np.float32)
         keywords = {"layout": layout, "groups": 9, "padding": padding if width > 6 else 20, "fill_value": 1.5}
         assert_same_bits(*both_forms(monkeypatch, images, kernels, **keywords))

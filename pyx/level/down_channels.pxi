@@ -3,11 +3,11 @@
 # (down_planes.pxi). Lanes are channels, whose taps the panel has as they are needed.
 #
 # Tiles over a strip (over_channels.pxi) add to totals in memory behind each kernel row, and strips of all channels may
-# not fit the second cache: 14x14 of 384 channels takes 0.49 of their time, 28x28 of 192 0.65, 56x56 of 96 0.8, of 16
-# 0.9 (2026-11-30, AMD EPYC (Zen 3), level v3, 1 worker, both builds in turn).
+# not fit the second cache: of their time 7x7 of 768 channels takes 0.44, 14x14 of 384 0.51, 28x28 of 192 0.66, 56x56 of
+# 96 0.72 (2026-11-30, AMD EPYC (Zen 3), level v3, 1 worker, both builds in turn).
 
 from microkernels cimport PADDING, Pixels, Rows, real
-from simd cimport lines_of_vectors
+from simd cimport lines_of_vectors, opaque
 from vectors cimport n_lanes, vector
 
 cdef enum:
@@ -36,10 +36,7 @@ cdef inline void block_down(const Down* down, const real* block, Py_ssize_t n_co
     """A vector of channels of a block's windows."""
     cdef Py_ssize_t x
     for x in range(n_columns):
-        if down.n_rows < least_down(7, 1):
-            few_rows(down, block + x * down.step, taps, bias, response + x * column_pitch, 7)
-        else:
-            down_columns(down, block + x * down.step, taps, bias, response + x * column_pitch, 7, 1, 1)
+        column_of_7x7(<const Down*> opaque(down), block + x * down.step, taps, bias, response + x * column_pitch)
 
 
 cdef inline void columns_of_channels(const Rows* rows, const Pixels* pixels, const real* panel, const real* bias,

@@ -5,11 +5,12 @@
 # row of a tile; taps are loaded once for both vectors. Planes are laid between their padding first, if they have any,
 # as loads of some lanes alone take three times as long; with strides of 2 even and odd columns are laid apart.
 #
-# Where registers are few, 3x3 on 14x14 takes 0.58 of the time of tiles (over_planes.pxi), on 28x28 0.8, 5x5 on 14x14
-# 0.59, on 28x28 0.68; with strides of 2 3x3 on 28x28 0.72, 5x5 0.51. Wider planes lose, as responses are stored to as
-# many places at once as they have rows: 56x56 1.0, 112x112 1.1 to 1.3; rows shorter than a vector, too (1.1 to 2.4
-# beside turned_planes.pxi). Kernels of 7x7, which were turned into a strip, take 0.44 to 0.53 on 7x7 to 56x56
-# (2026-11-30, AMD EPYC (Zen 3), level v3, 1 worker, both builds in turn).
+# Where registers are few, float32 takes of the time of tiles (over_planes.pxi): 3x3 on 14x14 0.57, on 28x28 0.77, 5x5
+# on 14x14 0.57, on 28x28 0.71; with strides of 2 on 28x28 0.67 and 0.52. Wider planes lose, as responses are stored to
+# as many places at once as they have rows: 56x56 1.0, 112x112 1.1 to 1.3; rows shorter than a vector, too (1.1 to 2.4
+# beside turned_planes.pxi). Kernels of 7x7, which were turned into a strip, take 0.48 to 0.52 on 7x7 to 56x56
+# (2026-11-30, AMD EPYC (Zen 3), level v3, 1 worker, both builds in turn). All is written out row by row, so that
+# float64 has 7x7 alone, and one function for planes and for channels that lie together (down_channels.pxi).
 
 from libc.string cimport memcmp
 
@@ -21,7 +22,7 @@ cdef enum:
     MOST_SIZE = 7              # of a kernel
     MOST_VECTORS = 2           # of columns
     LAID_LINES = 23            # of vectors, for a plane between its padding
-    LAID_BYTES = 20 * 1024     # of that at most: the smallest first cache has room for lines of the image beside it
+    LAID_BYTES = 20 * 1024     # of that at most: first caches have 32 KiB, and lines of the response beside it
     SMALL_BYTES = 9 * 1024     # of it where kernels are 3x3 or 5x5
 
 
@@ -82,9 +83,12 @@ cdef inline void lay_out_plane(const Rows* rows, const Pixels* pixels, Laid* lai
 
 cdef inline bint goes_down(const Sum* sum, const Rows* rows, const Pixels* pixels, Laid* laid,
                            Py_ssize_t element_bytes, Py_ssize_t lanes) noexcept nogil:
-    """Whether planes go down their columns, which are laid out then: those of 7x7 always do."""
+    """Whether planes go down their columns, which are laid out then.
+
+    Those of 7x7 always do; of other sizes they are of float32, and small.
+    """
     cdef Py_ssize_t size = sum.run, stride = pixels.column_stride
-    if size < 7 and (REGISTERS == 32 or pixels.row_stride != stride or pixels.row_dilation > 1
+    if size < 7 and (element_bytes > 4 or REGISTERS == 32 or pixels.row_stride != stride or pixels.row_dilation > 1
                      or rows.n_columns < lanes or rows.n_rows < least_down(size, stride)):
         return False
     lay_out_plane(rows, pixels, laid, size, lanes)
@@ -266,38 +270,46 @@ cdef inline void down_columns(const Down* down, const real* pixels, const vector
     taps = row_below(down, pixels, taps, sums, totals, bias, response, size, stride, 6, n_vectors)
 
 
-cdef inline void few_rows(const Down* down, const real* pixels, const vector* taps, vector bias, real* response,
-                          Py_ssize_t size) noexcept nogil:
-    """Windows of fewer rows than `least_down`, of one vector of columns, with a stride of 1: row by row."""
-    cdef Py_ssize_t row, kernel_row, tap, block = rows_of_block(size)
+cdef void few_rows_of_7x7(const Down* down, const real* pixels, const vector* taps, vector bias,
+                          real* response) noexcept nogil:
+    """Windows of fewer rows than `least_down`, of one vector of columns: row by row."""
+    cdef Py_ssize_t row, kernel_row, tap
     cdef const real* own
     cdef vector[1] total
     cdef vector sum
     for row in range(down.n_rows):
         total[0] = bias
-        for kernel_row in range(size):
+        for kernel_row in range(7):
             own = pixels + (row + kernel_row) * down.pitch
-            for tap in range(size):
-                if tap == 0 and kernel_row % block == 0:
-                    sum = in_register((<const vector*> own)[0] * taps[kernel_row * size])
-                else:
-                    sum = sum + (<const vector*> (own + tap * down.step))[0] * taps[kernel_row * size + tap]
-            if kernel_row == size - 1 or kernel_row % block == block - 1:
-                total[0] = total[0] + sum
+            sum = in_register((<const vector*> own)[0] * taps[kernel_row * 7])
+            for tap in range(1, 7):
+                sum = sum + (<const vector*> (own + tap * down.step))[0] * taps[kernel_row * 7 + tap]
+            total[0] = total[0] + sum
         store_columns(down, total, response + row * down.row_pitch, 1)
 
 
+cdef void column_of_7x7(const Down* down, const real* pixels, const vector* taps, vector bias,
+                        real* response) noexcept nogil:
+    """Windows of one vector of columns, or of channels.
+
+    Callers hide what they know of `down`, or compilers make a copy of the function for each.
+    """
+    if down.n_rows < least_down(7, 1):
+        few_rows_of_7x7(down, pixels, taps, bias, response)
+    else:
+        down_columns(down, pixels, taps, bias, response, 7, 1, 1)
+
+
 cdef inline void columns_of_plane(Down* down, const real* plane, const vector* taps, vector bias, real* response,
-                                  Py_ssize_t n_columns, Py_ssize_t size, Py_ssize_t stride,
-                                  Py_ssize_t n_vectors) noexcept nogil:
+                                  Py_ssize_t n_columns, Py_ssize_t size, Py_ssize_t stride) noexcept nogil:
     """All columns; the last vectors end where the rows end and may lie over those before."""
     cdef Py_ssize_t lanes = n_lanes(bias), last = max(0, n_columns - n_lanes(bias)), x = 0
     while x < n_columns:
         x = min(x, last)
         down.apart = min(x + lanes, last) - x
-        if size == 7 and down.n_rows < least_down(size, stride):
-            few_rows(down, plane + x, taps, bias, response + x, size)
-        elif n_vectors == 2 and down.apart > 0:
+        if size == 7:
+            column_of_7x7(<const Down*> opaque(down), plane + x, taps, bias, response + x)
+        elif down.apart > 0:
             down_columns(down, plane + x, taps, bias, response + x, size, stride, 2)
             x += down.apart
         else:
@@ -307,7 +319,7 @@ cdef inline void columns_of_plane(Down* down, const real* plane, const vector* t
 
 cdef inline void planes_down(const Rows* rows, const Pixels* pixels, const Laid* laid, const real* panels,
                              const real* bias, real* response, Py_ssize_t size, Py_ssize_t stride,
-                             Py_ssize_t n_vectors, vector like) noexcept nogil:
+                             vector like) noexcept nogil:
     """All channels, one after the other."""
     cdef lines_of_vectors[LAID_LINES] memory
     cdef lines_of_vectors[2] tap_memory
@@ -332,45 +344,46 @@ cdef inline void planes_down(const Rows* rows, const Pixels* pixels, const Laid*
                 lay_fill(laid, <real*> memory, fill)
             lay_plane(laid, pixels, origin, <real*> memory, stride, fill)
         columns_of_plane(&down, plane, taps, broadcast(bias_of(bias, place, n_taps, lanes), like), response,
-                         rows.n_columns, size, stride, n_vectors)
+                         rows.n_columns, size, stride)
         origin, response = origin + pixels.channel_pitch, response + rows.kernel_pitch
 
 
 cdef void planes_of_3x3_down(const Rows* rows, const Pixels* pixels, const Laid* laid, const real* panels,
                              const real* bias, real* response, vector like) noexcept nogil:
-    planes_down(rows, pixels, laid, panels, bias, response, 3, 1, 2, like)
+    planes_down(rows, pixels, laid, panels, bias, response, 3, 1, like)
 
 
 cdef void planes_of_3x3_apart_down(const Rows* rows, const Pixels* pixels, const Laid* laid, const real* panels,
                                    const real* bias, real* response, vector like) noexcept nogil:
-    planes_down(rows, pixels, laid, panels, bias, response, 3, 2, 2, like)
+    planes_down(rows, pixels, laid, panels, bias, response, 3, 2, like)
 
 
 cdef void planes_of_5x5_down(const Rows* rows, const Pixels* pixels, const Laid* laid, const real* panels,
                              const real* bias, real* response, vector like) noexcept nogil:
-    planes_down(rows, pixels, laid, panels, bias, response, 5, 1, 2, like)
+    planes_down(rows, pixels, laid, panels, bias, response, 5, 1, like)
 
 
 cdef void planes_of_5x5_apart_down(const Rows* rows, const Pixels* pixels, const Laid* laid, const real* panels,
                                    const real* bias, real* response, vector like) noexcept nogil:
-    planes_down(rows, pixels, laid, panels, bias, response, 5, 2, 2, like)
+    planes_down(rows, pixels, laid, panels, bias, response, 5, 2, like)
 
 
 cdef void planes_of_7x7_down(const Rows* rows, const Pixels* pixels, const Laid* laid, const real* panels,
                              const real* bias, real* response, vector like) noexcept nogil:
-    planes_down(rows, pixels, laid, panels, bias, response, 7, 1, 2 if REGISTERS == 32 else 1, like)
+    planes_down(rows, pixels, laid, panels, bias, response, 7, 1, like)
 
 
 cdef inline void laid_planes(const Sum* sum, const Rows* rows, const Pixels* pixels, const Laid* laid,
                              const real* panels, const real* bias, real* response, vector like) noexcept nogil:
     """The loops of the kernels' size and stride."""
-    if sum.run == 3 and pixels.column_stride == 1:
-        planes_of_3x3_down(rows, pixels, laid, panels, bias, response, like)
-    elif sum.run == 3:
-        planes_of_3x3_apart_down(rows, pixels, laid, panels, bias, response, like)
-    elif sum.run == 7:
+    if sum.run == 7:
         planes_of_7x7_down(rows, pixels, laid, panels, bias, response, like)
-    elif pixels.column_stride == 1:
-        planes_of_5x5_down(rows, pixels, laid, panels, bias, response, like)
-    else:
-        planes_of_5x5_apart_down(rows, pixels, laid, panels, bias, response, like)
+    elif real is float:  # `goes_down` refuses float64
+        if sum.run == 3 and pixels.column_stride == 1:
+            planes_of_3x3_down(rows, pixels, laid, panels, bias, response, like)
+        elif sum.run == 3:
+            planes_of_3x3_apart_down(rows, pixels, laid, panels, bias, response, like)
+        elif pixels.column_stride == 1:
+            planes_of_5x5_down(rows, pixels, laid, panels, bias, response, like)
+        else:
+            planes_of_5x5_apart_down(rows, pixels, laid, panels, bias, response, like)
