@@ -148,7 +148,7 @@ def test_images_in_any_order_of_bytes(dtype, words):
     assert same_bits(xcorr.stream(prepared, lazy, max_bytes=2 * images.nbytes), prepared(images))
 
 
-def test_volumes_and_pairs_are_done_as_whole_images():
+def test_volumes_and_pairs_have_the_bits_of_one_call():
     rng = random_generator("volumes by dask")
     volumes, kernels = numbers(rng, (3, 9, 10, 11), "float32"), numbers(rng, (2, 3, 3, 3), "float32")
     lazy = da.from_array(volumes, chunks=(1, 4, 5, 6))
@@ -331,6 +331,13 @@ def test_channels_are_put_into_one_chunk_with_a_warning():
     assert same_bits(lazy.compute(), xcorr.correlate(images, kernels))
     with pytest.warns(UserWarning, match="channels"):
         xcorr.dask.apply(xcorr.Correlator(kernels), da.from_array(images, chunks=(1, 7, 7, 1)))
+
+
+def test_large_planes_are_put_into_one_chunk_with_a_warning():
+    volume = da.zeros((1, 300, 3000, 2000), chunks=(1, 50, 1000, 1000), dtype=np.float32)
+    with pytest.warns(UserWarning, match="50 planes of 1200000000 bytes are put into one chunk: volumes are cut along"):
+        lazy = xcorr.dask.correlate(volume, np.ones((3, 3, 3), np.float32), layout="NDHW")
+    assert lazy.chunks == ((1,), (50,) * 5 + (48,), (2998,), (1998,))
 
 
 def test_a_large_image_is_put_into_one_chunk_with_a_warning():

@@ -182,3 +182,19 @@ def test_no_image_gives_no_part():
         1,
         2,
     )
+
+
+@pytest.mark.parametrize("method", ["direct", "fft"])
+@pytest.mark.parametrize("padding", ["same", "full"])
+def test_planes_of_a_volume_that_is_normalized_have_the_bits_of_the_whole(method, padding):
+    rng = random_generator("normalized planes", method, padding)
+    for _ in range(8):
+        shape, size = rng.integers(3, 12, 3), rng.integers(1, 5, 3)
+        volumes, kernels = rng.standard_normal((2, *shape)), rng.standard_normal((2, *size))
+        words = {"layout": "NDHW", "padding": padding, "normalize": True, "method": method}
+        whole = xcorr.correlate(volumes, kernels, **words)
+        for first in range(whole.shape[1]):
+            for count in (1, 3):
+                roi = (slice(first, first + count), slice(None), slice(None))
+                part = xcorr.correlate(volumes, kernels, roi=roi, **words)
+                np.testing.assert_array_equal(part, whole[:, first : first + count])

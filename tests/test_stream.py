@@ -72,7 +72,7 @@ def test_a_stream_has_the_bits_of_one_call(layout, reduces):
 
 @for_each("layout", ["NHW", "NCHW", "NW", "NDHW", "NCDHW"])
 @for_each("kind", ["plain", "mask", "finite", "pairwise", "scores", "pairs of scores"])
-def test_images_that_are_not_cut_have_the_bits_of_one_call(layout, kind):
+def test_other_images_have_the_bits_of_one_call(layout, kind):
     rng = random_generator("whole images", layout, kind)
     sizes = {"N": 6, "D": 5, "H": 12, "W": 20, "C": 2}
     of_kernels = {"N": 3, "D": 2, "H": 3, "W": 4, "C": 2}

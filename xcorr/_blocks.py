@@ -110,8 +110,8 @@ def parts_of(
         max(1, chunk_length(chunks, axes[index])) if chunks is not None and axes and axes[index] >= 0 else grid[index]
         for index in range(2)
     ]
-    if pieces.peaks is not None:
-        units = [grid[0], pieces.outputs[1]]
+    if pieces.whole_rows:
+        units[1] = pieces.outputs[1]
     if chunks is not None and axes and any(pieces.edges):
         parts = parts_in(pieces, n_images, itemsize, budget, units, ([], []))
         if parts is not None and all(are_whole(area, units, pieces.outputs) for area in parts):
@@ -131,8 +131,7 @@ def parts_in(
     pieces: Pieces, n_images: int, itemsize: int, budget: int, units: list[int], edges: tuple[list[int], list[int]]
 ) -> list[Span] | None:
     """The largest parts of some images together that are whole units, or end at edges, as far as there is room."""
-    n_columns, whole_rows = pieces.outputs[1], pieces.peaks is not None
-    width = n_columns
+    width = pieces.outputs[1]
     while True:
         for unit in (units[0], *(step for step in (units[0] // 2, units[0] // 8, 1) if step and width <= units[1])):
             rows = most_rows(pieces, n_images, itemsize, budget, unit, width, edges)
@@ -141,7 +140,7 @@ def parts_in(
                 if fits(pieces, product(down, across), n_images, itemsize, budget):
                     return list(product(down, across))
                 rows = rows // 2 // unit * unit
-        if whole_rows or width == 1:
+        if pieces.whole_rows or width == 1:
             return None
         narrower = max(1, width // 2)
         width = -(-narrower // units[1]) * units[1] if width > units[1] else narrower
@@ -205,7 +204,7 @@ def too_small(pieces: Pieces, itemsize: int, of_image: int, max_bytes: int) -> M
     """What says which room is needed at least."""
     least, why = of_image, f"an image cannot be cut, as {pieces.obstacle}"
     if can_be_cut(pieces):
-        width = pieces.outputs[1] if pieces.peaks is not None else 1
+        width = pieces.outputs[1] if pieces.whole_rows else 1
         least = max(sum(bytes_of(pieces, area, itemsize)) for area in samples(pieces, 1, width, pieces.edges))
         why = "the pixels and the responses of its smallest part"
     elif not pieces.obstacle:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from xcorr._axes import Span
-from xcorr._blocks import can_be_cut
+from xcorr._blocks import can_be_cut, keeps
 from xcorr._dask_tasks import (
     Shared,
     cut_out,
@@ -26,7 +26,7 @@ from xcorr._dask_tasks import (
 from xcorr._foreign import root_of
 from xcorr._pieces import Pieces, Result
 from xcorr._pieces_of_match import OfMatch
-from xcorr._pieces_of_plan import OfPlan
+from xcorr._pieces_of_volumes import OfVolumes
 
 Key = tuple[Any, ...]
 
@@ -45,6 +45,8 @@ def needs_whole_images(pieces: Pieces) -> bool:
     reduction = pieces.reduction
     if not can_be_cut(pieces) or pieces.peaks is not None or pieces.n_images == 0:
         return True
+    if keeps(pieces) and isinstance(pieces, OfVolumes):
+        return True
     sums = reduction is not None and not reduction.over_kernels and {"mean", "energy"} & set(reduction.names)
     return bool(sums) and pieces.response.kind == "f"
 
@@ -58,18 +60,25 @@ def level_outside() -> int:
 
 
 def joined(pieces: Pieces, images: Any, whole: bool) -> Any:
-    """Images with their channels in one chunk, and all of each image where that is needed; none of no images."""
-    own = (pieces.images_axis, *(() if whole else pieces.axes))
+    """Images with their channels in one chunk, and all of each image where that is needed; none of no images.
+
+    Of volumes rows and columns are in one chunk, too.
+    """
+    own = (pieces.images_axis, *(() if whole else pieces.axes[:1] if pieces.whole_rows else pieces.axes))
     several = [axis for axis in range(images.ndim) if len(images.chunks[axis]) > 1]
     lengths: dict[int, Any] = {axis: -1 for axis in several if axis not in own}
-    channels = set(lengths) - set(pieces.axes)
+    channels = set(lengths) - set(pieces.layout.images[1:-1])
     if channels:
         of_channels = images.chunks[channels.pop()]
         warnings.warn(f"images: channels in chunks of {of_channels} are put into one", stacklevel=level_outside())
     n_bytes = prod(images.shape) // max(1, pieces.n_images) * images.dtype.itemsize
-    if lengths and whole and n_bytes > LARGE:
-        why = pieces.obstacle or "it is reduced as a whole"
-        warnings.warn(f"images: an image of {n_bytes} bytes is put into one chunk: {why}", stacklevel=level_outside())
+    what, why = f"an image of {n_bytes} bytes is", pieces.obstacle or "it is reduced as a whole"
+    if not whole:
+        n_planes = max(images.chunks[pieces.axes[0]]) if pieces.axes[0] >= 0 else 1
+        n_bytes = n_bytes // max(1, pieces.shape[pieces.axes[0]]) * n_planes
+        what, why = f"{n_planes} planes of {n_bytes} bytes are", "volumes are cut along their planes alone"
+    if set(lengths) & set(pieces.layout.images[1:-1]) and n_bytes > LARGE:
+        warnings.warn(f"images: {what} put into one chunk: {why}", stacklevel=level_outside())
     if pieces.images_axis >= 0 and pieces.n_images:
         counts = images.chunks[pieces.images_axis]
         if 0 in counts:
@@ -84,7 +93,7 @@ def cuts_of(pieces: Pieces, chunks: tuple[tuple[int, ...], ...], whole: bool) ->
     found = []
     for index, (axis, own, count) in enumerate(zip(pieces.axes_cut, pieces.axes, pieces.outputs, strict=True)):
         lengths = chunks[own] if own >= 0 else (1,)
-        edges = -(-np.cumsum(lengths)[:-1] // axis.stride) - firsts(pieces)[index]
+        edges = -(-np.cumsum(lengths)[:-1] // axis.stride) - pieces.wanted()[index][0]
         places = places_to_cut(pieces, index)
         if places is not None:
             behind = np.searchsorted(places, edges).clip(1, len(places) - 1)
@@ -94,16 +103,11 @@ def cuts_of(pieces: Pieces, chunks: tuple[tuple[int, ...], ...], whole: bool) ->
     return found
 
 
-def firsts(pieces: Any) -> tuple[int, ...]:
-    """The first row and column that are wanted."""
-    return tuple(first for first, _ in pieces.plan.area) if isinstance(pieces, OfPlan) else pieces.plan.roi.first
-
-
 def places_to_cut(pieces: Pieces, index: int) -> Any:
     """The places along an axis where nothing is done twice; None where that is everywhere."""
     count, unit = pieces.outputs[index], pieces.grid[index]
     if isinstance(pieces, OfMatch):
-        first = firsts(pieces)[index]
+        first = pieces.wanted()[index][0]
         places = {own - first for own, _ in pieces.along[index]}
         return np.array(sorted({0, count} | {place for place in places if 0 < place < count}))
     return None if unit == 1 else np.array([*range(0, count, unit), count])

@@ -19,7 +19,7 @@ from xcorr._masks import canonical_mask, read_mask
 from xcorr._match import Matcher
 from xcorr._once import cached_property
 from xcorr._pieces import Pieces, Whole, taken
-from xcorr._pieces_found import of_volumes, pieces_of
+from xcorr._pieces_found import of_scored_volumes, pieces_of
 from xcorr._prepared_for_some import of_any, some_of
 from xcorr._reading import axes_in
 from xcorr._reduce import results_of
@@ -79,8 +79,7 @@ def pieces_with_mask(prepared: Any, images: Operand, mask: Any) -> Pieces:
         return pieces_of(with_mask(prepared, stand_in(mask)), images.shape, images.dtype)
     settings, array = prepared._scoring.settings, stand_in(images)
     if axes_in(settings.layout) == 3:
-        volumes = prepared._volume_match().plan(array, mask)
-        found = of_volumes(prepared, images.shape, volumes, volumes.plan.response)
+        found = of_scored_volumes(prepared, images, mask)
     else:
         plan = prepared._plan(array, True)
         of_plan = plan.roi.counts, plan.response, plan.reduction, plan.peaks
@@ -154,9 +153,10 @@ def responses_at(shared: Shared, blocks: Blocks, area: Span, looked: Any) -> Arr
         if own.places is not None:
             pixels = np.take(pixels, own.places, axis=axis)
     if looked is None or looked == [None] * len(looked):
-        return pieces.respond(pixels, area, 1)
-    if pieces.images_axis < 0:
-        return pieces.respond(pixels, area, 1, looked[0])
+        looked = [None]
+    if len(looked) == 1:
+        found: Array = pieces.respond(pixels, area, 1, looked[0])
+        return found
     own_pixels = (np.take(pixels, [index], axis=pieces.images_axis) for index in range(len(looked)))
     return np.concatenate([pieces.respond(own, area, 1, largest)
                            for own, largest in zip(own_pixels, looked, strict=True)])  # fmt: skip

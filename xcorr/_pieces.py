@@ -14,7 +14,7 @@ from xcorr._axes import Axis, Span
 from xcorr._layouts import Layout, arranged
 from xcorr._match_reduce import Taker
 from xcorr._prepared_for_some import some_of
-from xcorr._reads import End, Reads, extent_along, reads_along
+from xcorr._reads import End, Extent, Reads, extent_along, reads_along
 from xcorr._reduce import results_of
 from xcorr._reduce_peaks import shape_of_peaks
 from xcorr._reduction import Reduction
@@ -62,6 +62,15 @@ class Pieces:
     obstacle = ""
     """What keeps an image from being cut, in words."""
 
+    whole_rows = False
+    """Whether parts are whole rows."""
+
+    words = "rows", "columns"
+    """What an area is of."""
+
+    n_beside = 1
+    """Responses of a kernel at one place of an area."""
+
     axes_cut: tuple[Axis, ...]
     reduction: Reduction | None
     peaks: Peaks | None
@@ -70,6 +79,7 @@ class Pieces:
         self.prepared, self.shape, self.layout, self.n_kernels = prepared, shape, layout, n_kernels
         self.outputs, self.response, self.reduction, self.peaks = plan
         self.images_axis, self.axes = layout.images[0], layout.images[1:-1]
+        self.whole_rows = self.whole_rows or self.peaks is not None
         self.n_images = shape[self.images_axis] if self.images_axis >= 0 else 1
         self.results = results_of_call(
             layout, self.n_images, n_kernels, self.outputs, self.response, self.reduction, self.peaks
@@ -118,7 +128,18 @@ class Pieces:
             for axis, run, word in zip(self.axes_cut, self.ends(area), self.boundary(), strict=True)
         )
 
-    def respond(self, pixels: Array, area: Span, workers: Any, largest: float | None = None) -> Array:
+    def extents(self, area: Span) -> tuple[Extent, ...]:
+        """How much `reads` is along each axis."""
+        return tuple(
+            extent_along(axis.length, run, word)
+            for axis, run, word in zip(self.axes_cut, self.ends(area), self.boundary(), strict=True)
+        )
+
+    def wanted(self) -> tuple[tuple[int, int], ...]:
+        """The first response of the whole that is wanted along each axis, and how many."""
+        raise NotImplementedError
+
+    def respond(self, pixels: Array, area: Span, workers: Any, largest: float | None = None) -> Any:
         """The responses (images, rows, columns, kernels) at an area, of a piece of some images."""
         raise NotImplementedError
 
@@ -136,7 +157,7 @@ class Pieces:
             np.asarray(found).reshape(len(responses), *outputs) for found in results_of(taker.kept, taker.reduction)
         ]
 
-    def as_results(self, responses: Array, area: Span) -> list[Array]:
+    def as_results(self, responses: Any, area: Span) -> list[Array]:
         """Responses (images, rows, columns, kernels) at an area with a result's axes, or reduced over kernels."""
         if self.reduction is not None:
             return [arranged_map(found, result) for found, result in
@@ -170,14 +191,11 @@ class Whole(Pieces):
 
 def bytes_of(pieces: Pieces, area: Span, itemsize: int) -> tuple[int, int]:
     """The bytes of one image's pixels that are there for a part, read and gathered, and of its responses."""
-    down, across = (
-        extent_along(axis.length, run, word)
-        for axis, run, word in zip(pieces.axes_cut, pieces.ends(area), pieces.boundary(), strict=True)
-    )
+    down, across = pieces.extents(area)
     channels = prod(pieces.shape[axis] for axis in range(len(pieces.shape))
                     if axis not in (pieces.images_axis, *pieces.axes))  # fmt: skip
     pixels = down.n_read * across.n_read
     if down.is_looked_up or across.is_looked_up:
         pixels += down.length * across.length
-    responses = area[0][1] * area[1][1] * pieces.n_kernels * pieces.response.itemsize
+    responses = area[0][1] * area[1][1] * pieces.n_beside * pieces.n_kernels * pieces.response.itemsize
     return pixels * channels * itemsize, responses

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from xcorr import _dispatch
 from xcorr._correlator import Correlator
@@ -11,8 +12,14 @@ from xcorr._match import Matcher
 from xcorr._pieces import Pieces, Whole
 from xcorr._pieces_of_match import OfMatch
 from xcorr._pieces_of_plan import OfPlan
+from xcorr._pieces_of_volumes import Asked, OfVolumes
 from xcorr._reading import axes_in
 from xcorr._seen import Operand
+from xcorr._volume_call import VolumeCall
+from xcorr._volume_match import ScoreCall
+from xcorr._volume_run import BankCall
+
+Array = npt.NDArray[Any]
 
 
 def pieces_of(prepared: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pieces:
@@ -25,8 +32,7 @@ def pieces_of(prepared: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pi
         raise TypeError(f"prepared: got {type(prepared).__name__}; allowed are a Correlator and a Matcher")
     settings, level = prepared._settings, _dispatch.current()
     if axes_in(settings.layout) == 3:
-        volumes = prepared._volume_bank(level).plan(images, prepared._mask)
-        return of_volumes(prepared, shape, volumes, volumes.types.response)
+        return of_volumes(prepared, images)
     if prepared._mask is not None or settings.normalize:
         seen, _ = prepared._seen_bank(level).plan(images, prepared._mask)
         found: Pieces = Whole(prepared, shape, seen.sums.layout, seen.sums.geometry.n_kernels, (
@@ -49,8 +55,7 @@ def pieces_of(prepared: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pi
 def pieces_of_matcher(prepared: Matcher, images: Any) -> Pieces:
     """The same of templates."""
     if axes_in(prepared._scoring.settings.layout) == 3:
-        volumes = prepared._volume_match().plan(np.broadcast_to(np.empty((), images.dtype), images.shape), None)
-        return of_volumes(prepared, images.shape, volumes, volumes.plan.response)
+        return of_scored_volumes(prepared, images)
     plan = prepared._plan(images)
     plain = prepared._plain(plan)
     if plain is not None:
@@ -61,11 +66,36 @@ def pieces_of_matcher(prepared: Matcher, images: Any) -> Pieces:
     return found
 
 
-def of_volumes(prepared: Any, shape: tuple[int, ...], volumes: Any, response: np.dtype[Any]) -> Pieces:
-    """Volumes, which are not cut."""
-    sizes = volumes.sizes
-    found = Whole(prepared, shape, sizes.layout, sizes.geometry.n_kernels, (
-        sizes.outputs, response, volumes.reduction, volumes.peaks,
-    ))  # fmt: skip
-    found.obstacle = "it is a volume"
+def of_volumes(prepared: Correlator, images: Operand) -> Pieces:
+    """The same of a bank for volumes."""
+    bank = prepared._volume_bank(_dispatch.current())
+    plan = bank.plan(images, prepared._mask)
+    bank.own_bias(plan)
+
+    def call(pixels: Array, workers: Any) -> VolumeCall:
+        return BankCall(bank, plan, pixels, prepared._mask, workers)
+
+    asked = Asked(plan.types.response, plan.reduction, plan.peaks)
+    found = OfVolumes(prepared, images.shape, plan.sizes, asked, call)
+    if isinstance(prepared._mask, np.ndarray):
+        found.obstacle = "it has a mask"
+    elif bank.settings.pairwise:
+        found.obstacle = "each volume has its own kernels"
+    return found
+
+
+def of_scored_volumes(prepared: Matcher, images: Operand, mask: Any = None) -> Pieces:
+    """The same of templates for volumes; with a mask these are not cut."""
+    match = prepared._volume_match()
+    plan = match.plan(np.broadcast_to(np.empty((), images.dtype), images.shape), mask)
+
+    def call(pixels: Array, workers: Any) -> VolumeCall:
+        return ScoreCall(match, plan, pixels, None, workers)
+
+    asked = Asked(plan.plan.response, plan.reduction, plan.peaks)
+    found = OfVolumes(prepared, images.shape, plan.sizes, asked, call)
+    if mask is not None:
+        found.obstacle = "it has a mask"
+    elif match.scoring.settings.pairwise:
+        found.obstacle = "each volume has its own templates"
     return found

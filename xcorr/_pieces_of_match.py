@@ -75,6 +75,9 @@ class OfMatch(Pieces):
     def boundary(self) -> tuple[str, ...]:
         return "constant", "constant"  # areas have boxes of pixels, which are looked up there
 
+    def wanted(self) -> tuple[tuple[int, int], ...]:
+        return tuple(zip(*self.plan.roi, strict=True))
+
     def respond(self, pixels: Array, area: Span, workers: Any, largest: float | None = None) -> Array:
         plan, n_images = self.plan.part(area), self.counted(pixels)
         scores: Array = empty(plan.response_shape(n_images), plan.scored)

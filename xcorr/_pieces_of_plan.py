@@ -89,6 +89,9 @@ class OfPlan(Pieces):
     def boundary(self) -> tuple[str, ...]:
         return self.plan.settings.boundary
 
+    def wanted(self) -> tuple[tuple[int, int], ...]:
+        return self.plan.area
+
     def respond(self, pixels: Array, area: Span, workers: Any, largest: float | None = None) -> Array:
         down, across = self.reads(area)
         plan = self.plan.part(area, ((down.first, down.length), (across.first, across.length)), largest)

@@ -110,9 +110,10 @@ def stream(
 
     Notes
     -----
-    Blocks are whole chunks, or shards, of `out` where these have room, so that none is written twice. An image is not
-    cut where the bank has a mask, is normalized or pairwise, where it is a volume, or where it is a long line that
-    "fft" folds: then it has to have room.
+    Blocks are whole chunks, or shards, of `out` where these have room, so that none is written twice. A volume is cut
+    along its planes. An image is not cut where the bank has a mask, is normalized or pairwise, or where it is a long
+    line that "fft" folds, a volume not where the bank has a mask that is an array, or is pairwise: then it has to have
+    room.
 
     Where all of `out` lives in files (memmap, h5py, zarr), a small journal beside the first of them,
     ``.NAME.xcorr-stream``, notes blocks that are written, and is removed at the end. After a run that was stopped or
@@ -407,7 +408,8 @@ class Stream:
                     if block is self.entries[entry][-1] and keeper is not None:
                         values, keeper = keeper.results(), None
             except OverflowError as error:
-                raise OverflowError(f"{error}; blocks before that of {told(block)} are written") from None
+                own = told(block, self.pieces.words)
+                raise OverflowError(f"{error}; blocks before that of {own} are written") from None
             del pixels
             self.check()
             self.values.put((entry, values))
@@ -485,10 +487,10 @@ def share_of(pieces: Pieces, blocks: list[Block]) -> float:
     return share * (first.end - first.first) / max(1, pieces.n_images)
 
 
-def told(block: Block) -> str:
-    """A block as errors show it."""
+def told(block: Block, words: tuple[str, str]) -> str:
+    """A block as errors show it; `words` say what its area is of."""
     images = f"images [{block.first}, {block.end})"
     if block.area is None:
         return images
-    (top, n_rows), (left, n_columns) = block.area
-    return f"{images}, rows [{top}, {top + n_rows}), columns [{left}, {left + n_columns})"
+    spans = (f"{word} [{first}, {first + count})" for word, (first, count) in zip(words, block.area, strict=True))
+    return ", ".join((images, *spans))

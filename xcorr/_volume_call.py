@@ -49,6 +49,12 @@ class VolumeCall:
             own = canonical_mask(mask, "mask", images.shape, sizes.layout.images, "images")
             self.mask = np.broadcast_to(np.moveaxis(own, 1, -1), self.volumes.shape)
         self.n_workers = _workers.count_workers(workers)
+        self.at_hand: npt.NDArray[np.intp] | None = None  # the planes that are there, in order; None for all
+
+    def sources(self, piece: Piece) -> npt.NDArray[np.intp]:
+        """The place among the planes that are there of what `sources` gives for a piece."""
+        found = sources(self.sizes, piece)
+        return found if self.at_hand is None else np.where(found < 0, -1, np.searchsorted(self.at_hand, found))
 
     @property
     def n_kernels(self) -> int:
@@ -95,6 +101,24 @@ class VolumeCall:
             own = slice(piece.first - first, piece.end - first)
             self.respond_piece(piece, result[own, piece.first_plane : piece.end_plane])
 
+    def respond_planes(self, first_plane: int, end_plane: int) -> Array:
+        """The responses (volumes, planes, rows, columns, kernels) of some planes of all volumes."""
+        responses = self.new_responses(len(self.volumes), end_plane - first_plane)
+        for index in range(len(self.volumes)):
+            for piece in self.split(Piece(index, index + 1, first_plane, end_plane)):
+                planes = slice(piece.first_plane - first_plane, piece.end_plane - first_plane)
+                self.respond_piece(piece, responses[index : index + 1, planes])
+        return responses
+
+    def reduce_planes(self, first_plane: int, end_plane: int) -> list[Array]:
+        """What some planes of all volumes are reduced to, (volumes, planes, ...) of each of `names`."""
+        of_volumes = []
+        for index in range(len(self.volumes)):
+            pieces = self.split(Piece(index, index + 1, first_plane, end_plane))
+            found = zip(*(self.reduce_piece(piece) for piece in pieces), strict=True)
+            of_volumes.append([np.concatenate([one.reshape(-1, *one.shape[1:]) for one in own]) for own in found])
+        return [np.stack(own) for own in zip(*of_volumes, strict=True)]
+
     def reduce(self) -> list[Array]:
         """What responses are reduced to."""
         reduction: Any = self.reduction
@@ -125,14 +149,19 @@ class VolumeCall:
         first, is_flat = self.sizes.area[0][0], self.is_flat
         known = merged(found, reduction, first, is_flat)
         if known is None:
-            totals = [[0] * self.n_kernels for _ in range(piece.first, piece.end)]
+            totals: list[Any] = [None] * (piece.end - piece.first)
             for index in range(piece.first, piece.end):
-                for _, slab in self.slabs(index):
-                    own = slab.astype(object).sum(axis=(0, 1, 2))
-                    totals[index - piece.first] = [one + int(other) for one, other in zip(
-                        totals[index - piece.first], own, strict=True)]  # fmt: skip
+                totals[index - piece.first] = self.totals(index, 0, self.sizes.outputs[0])
             known = merged(found, reduction, first, is_flat, np.array(totals, object))
         return known or []
+
+    def totals(self, index: int, first_plane: int, end_plane: int) -> list[int]:
+        """The exact sums of some planes' integers, of each kernel."""
+        found = [0] * self.n_kernels
+        for _, slab in self.slabs(index, (first_plane, end_plane)):
+            own = slab.astype(object).sum(axis=(0, 1, 2))
+            found = [one + int(other) for one, other in zip(found, own, strict=True)]
+        return found
 
     def find(self, shape: tuple[int, ...]) -> Array:
         """The peaks of all responses: in those of some volumes together, or in some planes of one."""
@@ -157,7 +186,7 @@ class VolumeCall:
             n_planes, n_rows, n_columns = self.sizes.outputs
             size, looked = (n_planes, n_rows, n_columns, self.n_kernels), 0
             finder = _peaks.Finder(size, self.response, peaks.k, *words)
-            for above, slab in self.slabs(first, beside=2):
+            for above, slab in self.slabs(first, (0, n_planes), beside=2):
                 there = above + len(slab)
                 end = there if there == n_planes else there - 1
                 finder.take(slab, above, looked, end)
@@ -178,16 +207,17 @@ class VolumeCall:
         rows, columns, kernels = of_plane
         return np.moveaxis(empty((n_volumes, n_planes, kernels, rows, columns), self.response), 2, 4)
 
-    def slabs(self, index: int, beside: int = 0) -> Iterator[tuple[int, Array]]:
-        """The first plane and the responses (planes, rows, columns, kernels) of one volume, some planes at a time.
+    def slabs(self, index: int, planes: tuple[int, int], beside: int = 0) -> Iterator[tuple[int, Array]]:
+        """The first plane and the responses (planes, rows, columns, kernels) of some planes of a volume, a few at once.
 
         In the same memory, in which as many planes stay before the next ones as are asked for.
         """
-        n_planes, there = self.sizes.outputs[0], 0
+        (begin, last), there = planes, 0
+        n_planes = last - begin
         at_once = n_planes if self.is_flat else min(n_planes, max(1, SLAB_BYTES // self.plane_bytes))
         room = self.new_responses(1, min(at_once + beside, n_planes))
-        for first in range(0, n_planes, at_once):
-            kept, end = min(beside, there), min(first + at_once, n_planes)
+        for first in range(begin, last, at_once):
+            kept, end = min(beside, there), min(first + at_once, last)
             room[:, :kept] = room[:, there - kept : there]
             there = kept + end - first
             for piece in self.split(Piece(index, index + 1, first, end)):

@@ -28,7 +28,7 @@ from xcorr._score import check_it_runs, check_mask, match_images
 from xcorr._settings import USUAL
 from xcorr._volume_call import VolumeCall
 from xcorr._volume_reduce import inner_names
-from xcorr._volumes import GATHERED_BYTES, Piece, joined, sizes_of_call, sources
+from xcorr._volumes import GATHERED_BYTES, Piece, joined, sizes_of_call
 from xcorr._workers import refuse_too_large
 from xcorr.peaks import Peaks
 
@@ -228,7 +228,7 @@ class ScoreCall(VolumeCall):
 
     def gathered(self, volume: Array, piece: Piece, fill: Array) -> Array:
         """The images (images, rows, columns, channels) of a piece of a volume (planes, rows, columns, channels)."""
-        planes, rows = sources(self.sizes, piece), self.source_rows()
+        planes, rows = self.sources(piece), self.source_rows()
         n_planes, of_kernel = planes.shape
         if not self.plan.by_row:
             found: Array = empty((n_planes, len(rows), of_kernel, *volume.shape[2:]), volume.dtype)

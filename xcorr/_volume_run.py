@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Hashable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -241,31 +242,48 @@ class BankCall(VolumeCall):
         """The pieces of volumes [first, end); of one alone where each has a bank of its own."""
         step = 1 if self.pairwise else max(1, end - first)
         for index in range(first, end, step):
-            yield from pieces_of(self.sizes, index, index + step, self.volumes.itemsize, self.is_view)
+            for piece in pieces_of(self.sizes, index, index + step, self.volumes.itemsize, self.is_view):
+                yield from self.alike(piece)
 
     def split(self, piece: Piece) -> list[Piece]:
         """Smaller pieces of the same planes of one volume."""
         if self.sizes.is_flat:
             return [piece]
         cuts = cut_planes(self.sizes, piece.first_plane, piece.end_plane, self.volumes.itemsize, self.is_view)
-        return [piece._replace(first_plane=first, end_plane=end) for first, end in cuts]
+        found = (piece._replace(first_plane=first, end_plane=end) for first, end in cuts)
+        return [own for several in found for own in self.alike(several)]
+
+    def alike(self, piece: Piece) -> list[Piece]:
+        """A piece, or where sums are divided by shares its planes that see no padding apart from others.
+
+        Of these shares are counted in another order, so that a plane's bits would depend on those beside it.
+        """
+        if not self.plan.masked or self.mask is not None or self.sizes.is_flat:
+            return [piece]
+        begin, last = (min(max(bound, piece.first_plane), piece.end_plane) for bound in inside(self.sizes))
+        cuts = sorted({piece.first_plane, begin, last, piece.end_plane})
+        return [piece._replace(first_plane=first, end_plane=end) for first, end in pairwise(cuts)]
 
     def ask(self, piece: Piece, out: Array | None, names: tuple[str, ...] | Peaks = ()) -> Any:
         """What the bank makes of a piece's images."""
-        images = images_of(self.volumes, self.sizes, piece, self.fill, self.n_workers)
+        images = self.images_of(self.volumes, piece, self.fill)
         respond = self.bank.responds(self.plan, self.numbers, piece.first, names)
         return respond(images, self.seen_of(piece, images), out, self.workers)
+
+    def images_of(self, volumes: Array, piece: Piece, fill: Array) -> Array:
+        """The images of a piece of volumes, or of what is seen of them."""
+        return images_of(volumes, self.sizes, piece, self.sources(piece), fill, self.n_workers)
 
     def seen_of(self, piece: Piece, images: Array) -> Any:
         """What is seen of a piece's images: None if that is all."""
         if not self.plan.masked:
             return None
         if isinstance(self.mask, np.ndarray):
-            return images_of(self.mask, self.sizes, piece, self.unseen, self.n_workers)
+            return self.images_of(self.mask, piece, self.unseen)
         if planes_inside(self.sizes, piece):
             return self.mask  # None, or the word
         inside = np.broadcast_to(np.ones((), np.bool_), self.volumes.shape)
-        seen = images_of(inside, self.sizes, piece, self.unseen, self.n_workers)
+        seen = self.images_of(inside, piece, self.unseen)
         return seen if self.mask is None else seen & np.isfinite(images)
 
     def respond_piece(self, piece: Piece, target: Array) -> None:

@@ -249,12 +249,16 @@ def can_be_view(sizes: Sizes) -> bool:
     return sizes.is_flat or sizes.geometry.channels == 1 or sizes.planes.kernel == 1
 
 
-def images_of(volumes: Array, sizes: Sizes, piece: Piece, fill: Array, workers: int) -> Array:
-    """The images of a piece of volumes (volumes, planes, rows, columns, channels); `fill` is of each channel."""
+def images_of(
+    volumes: Array, sizes: Sizes, piece: Piece, source: npt.NDArray[np.intp], fill: Array, workers: int
+) -> Array:
+    """The images of a piece of volumes (volumes, planes, rows, columns, channels); `fill` is of each channel.
+
+    `source` has the plane of `volumes` that each plane of windows has under each plane of a kernel.
+    """
     if sizes.is_flat:
         return sizes.ordered(volumes[piece.first : piece.end, :, 0])
     own, n_planes = piece.counts
-    source = sources(sizes, piece)
     if own == 1 and can_be_view(sizes) and source.min() >= 0 and follow_on(source, sizes):
         return view_of(volumes[piece.first], sizes, int(source[0, 0]), n_planes)
     groups, depth, kernel = sizes.geometry.groups, sizes.depth, sizes.planes.kernel
