@@ -60,6 +60,9 @@ def random_volume_call(rng, layout, scores):
         words |= {"groups": groups, "method": str(rng.choice(["auto", "direct", "fft", "matmul"]))}
         words |= {"mask": "finite"} if rng.random() < 0.3 else {}
         words["normalize"] = bool(rng.random() < 0.3)
+    else:
+        words["score"] = str(rng.choice(["zncc", "ncc", "ssd", "nssd", "covariance", "correlation"]))
+        words |= {"template_mask": rng.random(kernels.shape) > 0.2} if rng.random() < 0.2 else {}
     try:
         return (xcorr.Matcher if scores else xcorr.Correlator)(kernels, **words), volumes
     except (ValueError, TypeError):
@@ -165,6 +168,40 @@ def test_what_is_not_cut_says_so():
         with pytest.raises(MemoryError, match=f"an image cannot be cut, as {obstacle}"):
             xcorr.stream(prepared, volumes, max_bytes=100)
         assert same_bits(xcorr.stream(prepared, volumes), prepared(volumes))
+
+
+@for_each("reduces", [{}, {"reduce": ("max", "argmax"), "over": "kernels"}, {"reduce": "mean"}])
+def test_a_part_of_no_columns_is_what_a_call_gives(reduces):
+    volume, kernels = np.ones((2, 9, 10, 11), np.float32), np.ones((2, 3, 3, 3), np.float32)
+    words = {"layout": "NDHW", "roi": (slice(None), slice(None), slice(5, 5)), **reduces}
+    for prepared in (xcorr.Correlator(kernels, **words), xcorr.Matcher(kernels, **words)):
+        assert same_bits(xcorr.stream(prepared, volume, max_bytes=8000), prepared(volume))
+
+
+def test_planes_that_are_gathered_are_few_at_once():
+    volume = np.ones((1500, 48, 48), np.float32)
+    prepared = xcorr.Correlator(np.ones((16, 1, 1), np.float32), layout="NDHW", stride=(2, 1, 1), dilation=(2, 1, 1))
+    sink = Sink(prepared(volume).shape, np.float32)
+    tracemalloc.start()
+    try:
+        xcorr.stream(prepared, Source(volume), sink, max_bytes=2 * volume.nbytes, workers=1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= 2 * volume.nbytes + 2**23 + 2**22
+
+
+@for_each(
+    ("name", "words", "text"),
+    [("Correlator", {"fill_value": (1, 2)}, "fill_value"), ("Matcher", {"fill_value": (1, 2)}, "fill_value")],
+)
+def test_what_a_call_refuses_is_refused_before_there_is_a_journal(name, words, text, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("refused")
+    prepared = getattr(xcorr, name)(np.ones((1, 3, 3, 3, 3), np.float32), layout="NDHWC", padding="same", **words)
+    out = np.memmap(folder / "out", np.float32, "w+", shape=(6, 7, 8, 1))
+    with pytest.raises(ValueError, match=text):
+        xcorr.stream(prepared, np.ones((6, 7, 8, 3), np.float32), out)
+    assert [path.name for path in folder.iterdir()] == ["out"]
 
 
 @for_each("layout", LAYOUTS)

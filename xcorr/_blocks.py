@@ -77,7 +77,7 @@ def keeps(pieces: Pieces) -> bool:
 
 def can_be_cut(pieces: Pieces) -> bool:
     """Whether an image may be done part by part."""
-    return not pieces.obstacle and prod(pieces.outputs) * pieces.n_kernels > 0
+    return not pieces.obstacle and prod(pieces.outputs) * pieces.n_beside * pieces.n_kernels > 0
 
 
 def chunk_length(chunks: Sequence[int] | None, axis: int) -> int:

@@ -19,7 +19,7 @@ from xcorr._masks import canonical_mask, read_mask
 from xcorr._match import Matcher
 from xcorr._once import cached_property
 from xcorr._pieces import Pieces, Whole, taken
-from xcorr._pieces_found import of_scored_volumes, pieces_of
+from xcorr._pieces_found import of_scored_volumes, pieces_of, stand_in
 from xcorr._prepared_for_some import of_any, some_of
 from xcorr._reading import axes_in
 from xcorr._reduce import results_of
@@ -88,11 +88,6 @@ def pieces_with_mask(prepared: Any, images: Operand, mask: Any) -> Pieces:
         canonical_mask(stand_in(mask), "mask", images.shape, found.layout.images, "images")
     found.obstacle = "it has a mask"
     return found
-
-
-def stand_in(operand: Operand) -> Array:
-    """An array of a shape and a type without memory of its own."""
-    return np.broadcast_to(np.zeros((), operand.dtype), operand.shape)
 
 
 def with_mask(prepared: Any, mask: Array | None) -> Any:

@@ -190,12 +190,17 @@ class Whole(Pieces):
 
 
 def bytes_of(pieces: Pieces, area: Span, itemsize: int) -> tuple[int, int]:
-    """The bytes of one image's pixels that are there for a part, read and gathered, and of its responses."""
+    """The bytes of one image's pixels that are there for a part, read and gathered, and of its responses.
+
+    With these are what they are reduced to over kernels.
+    """
     down, across = pieces.extents(area)
     channels = prod(pieces.shape[axis] for axis in range(len(pieces.shape))
                     if axis not in (pieces.images_axis, *pieces.axes))  # fmt: skip
     pixels = down.n_read * across.n_read
     if down.is_looked_up or across.is_looked_up:
         pixels += down.length * across.length
-    responses = area[0][1] * area[1][1] * pieces.n_beside * pieces.n_kernels * pieces.response.itemsize
-    return pixels * channels * itemsize, responses
+    of_place = pieces.n_kernels * pieces.response.itemsize
+    if pieces.reduction is not None and pieces.reduction.over_kernels:
+        of_place += sum(result.dtype.itemsize for result in pieces.results)
+    return pixels * channels * itemsize, area[0][1] * area[1][1] * pieces.n_beside * of_place

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from xcorr import _dispatch
 from xcorr._correlator import Correlator
 from xcorr._dtypes import check_element
-from xcorr._match import Matcher
+from xcorr._match import Matcher, words_of_sums
 from xcorr._pieces import Pieces, Whole
 from xcorr._pieces_of_match import OfMatch
 from xcorr._pieces_of_plan import OfPlan
@@ -77,6 +77,8 @@ def of_volumes(prepared: Correlator, images: Operand) -> Pieces:
 
     asked = Asked(plan.types.response, plan.reduction, plan.peaks)
     found = OfVolumes(prepared, images.shape, plan.sizes, asked, call)
+    if found.n_images:
+        call(stand_in(images), 1)  # or what a call refuses is refused
     if isinstance(prepared._mask, np.ndarray):
         found.obstacle = "it has a mask"
     elif bank.settings.pairwise:
@@ -87,15 +89,25 @@ def of_volumes(prepared: Correlator, images: Operand) -> Pieces:
 def of_scored_volumes(prepared: Matcher, images: Operand, mask: Any = None) -> Pieces:
     """The same of templates for volumes; with a mask these are not cut."""
     match = prepared._volume_match()
-    plan = match.plan(np.broadcast_to(np.empty((), images.dtype), images.shape), mask)
+    plan = match.plan(stand_in(images), mask)
+    if plan.scoring.score == "correlation" and not plan.masked:
+        sums = Correlator(match.templates, **words_of_sums(plan.scoring, plan.plan))
+        return of_volumes(sums, images)
 
     def call(pixels: Array, workers: Any) -> VolumeCall:
         return ScoreCall(match, plan, pixels, None, workers)
 
     asked = Asked(plan.plan.response, plan.reduction, plan.peaks)
     found = OfVolumes(prepared, images.shape, plan.sizes, asked, call)
+    if found.n_images:
+        call(stand_in(images), 1)
     if mask is not None:
         found.obstacle = "it has a mask"
     elif match.scoring.settings.pairwise:
         found.obstacle = "each volume has its own templates"
     return found
+
+
+def stand_in(operand: Operand) -> Array:
+    """An array of a shape and a type without memory of its own."""
+    return np.broadcast_to(np.zeros((), operand.dtype), operand.shape)

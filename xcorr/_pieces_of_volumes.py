@@ -90,7 +90,7 @@ class OfVolumes(Pieces):
         Over kernels these are arrays (volumes, planes, rows, columns).
         """
         call = self.call(pixels, workers)
-        call.at_hand = self.planes(area)
+        call.take_planes(self.planes(area))
         first, end = area[0][0], sum(area[0])
         if self.reduction is None:
             return call.respond_planes(first, end)

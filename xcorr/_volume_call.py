@@ -51,6 +51,10 @@ class VolumeCall:
         self.n_workers = _workers.count_workers(workers)
         self.at_hand: npt.NDArray[np.intp] | None = None  # the planes that are there, in order; None for all
 
+    def take_planes(self, planes: npt.NDArray[np.intp]) -> None:
+        """The volumes that are there have these planes alone, in order."""
+        self.at_hand = planes
+
     def sources(self, piece: Piece) -> npt.NDArray[np.intp]:
         """The place among the planes that are there of what `sources` gives for a piece."""
         found = sources(self.sizes, piece)
@@ -116,8 +120,9 @@ class VolumeCall:
         for index in range(len(self.volumes)):
             pieces = self.split(Piece(index, index + 1, first_plane, end_plane))
             found = zip(*(self.reduce_piece(piece) for piece in pieces), strict=True)
-            of_volumes.append([np.concatenate([one.reshape(-1, *one.shape[1:]) for one in own]) for own in found])
-        return [np.stack(own) for own in zip(*of_volumes, strict=True)]
+            of_volumes.append([own[0] if len(own) == 1 else np.concatenate(own) for own in found])
+        several = zip(*of_volumes, strict=True)
+        return [own[0][np.newaxis] if len(own) == 1 else np.stack(own) for own in several]
 
     def reduce(self) -> list[Array]:
         """What responses are reduced to."""

@@ -238,6 +238,10 @@ class BankCall(VolumeCall):
         self.is_view, self.is_flat = can_be_view(plan.sizes), plan.sizes.is_flat
         next(pieces_of(self.sizes, 0, 1, self.volumes.itemsize, self.is_view))  # or what is too large is refused
 
+    def take_planes(self, planes: npt.NDArray[np.intp]) -> None:
+        super().take_planes(planes)
+        self.is_view = self.is_view and len(planes) == planes[-1] - planes[0] + 1
+
     def pieces(self, first: int, end: int) -> Iterator[Piece]:
         """The pieces of volumes [first, end); of one alone where each has a bank of its own."""
         step = 1 if self.pairwise else max(1, end - first)
