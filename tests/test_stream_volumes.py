@@ -52,7 +52,7 @@ def random_words(rng, layout, dtype):
 
 
 def random_volume_call(rng, layout, scores):
-    """What is prepared, and volumes; None where these contradict each other."""
+    """What prepares, kernels, keywords, which may contradict each other, and volumes."""
     dtype = str(rng.choice(DTYPES[:5] if scores else DTYPES))
     volumes, kernels, groups = random_operands(rng, layout, dtype)
     words = random_words(rng, layout, dtype)
@@ -63,31 +63,29 @@ def random_volume_call(rng, layout, scores):
     else:
         words["score"] = str(rng.choice(["zncc", "ncc", "ssd", "nssd", "covariance", "correlation"]))
         words |= {"template_mask": rng.random(kernels.shape) > 0.2} if rng.random() < 0.2 else {}
-    try:
-        return (xcorr.Matcher if scores else xcorr.Correlator)(kernels, **words), volumes
-    except (ValueError, TypeError):
-        return None
+    return (xcorr.Matcher if scores else xcorr.Correlator), kernels, words, volumes
+
+
+def random_volume_calls(rng, layout, scores):
+    """What is prepared, volumes and what a call gives, of calls that are not refused."""
+    for _ in range(100 * EXAMPLES):
+        make, kernels, words, volumes = random_volume_call(rng, layout, scores)
+        volumes = volumes[0] if rng.random() < 0.2 else volumes
+        try:
+            prepared = make(kernels, **words)
+            expected = prepared(volumes)
+        except (ValueError, TypeError, OverflowError):
+            continue
+        if bytes_of(expected):
+            yield prepared, volumes, expected
+    raise AssertionError("nothing is cut")
 
 
 @for_each("layout", LAYOUTS)
 @for_each("scores", [False, True])
 def test_a_stream_of_volumes_has_the_bits_of_one_call(layout, scores):
     rng, n_checked, n_cut = random_generator("volumes", layout, scores), 0, 0
-    n_drawn = 0
-    while n_checked < EXAMPLES // 3 or not n_cut:
-        n_drawn += 1
-        assert n_drawn < 100 * EXAMPLES, "nothing is cut"
-        call = random_volume_call(rng, layout, scores)
-        if call is None:
-            continue
-        prepared, volumes = call
-        volumes = volumes[0] if rng.random() < 0.2 else volumes
-        try:
-            expected = prepared(volumes)
-        except (ValueError, TypeError, OverflowError):
-            continue
-        if not bytes_of(expected):
-            continue
+    for prepared, volumes, expected in random_volume_calls(rng, layout, scores):
         source, most = Source(volumes), int((volumes.nbytes + bytes_of(expected)) * float(rng.choice([1, 0.5, 0.25])))
         several = expected if isinstance(expected, tuple) else (expected,)
         sinks = tuple(
@@ -105,6 +103,8 @@ def test_a_stream_of_volumes_has_the_bits_of_one_call(layout, scores):
         assert source.most_bytes <= most
         n_checked += 1
         n_cut += source.most_bytes < volumes.nbytes / (len(volumes) if volumes.ndim == len(layout) else 1)
+        if n_cut and n_checked >= EXAMPLES // 3:
+            return
 
 
 @for_each("words", [{}, {"normalize": True}, {"boundary": "wrap"}, {"reduce": "max"}, {"reduce": xcorr.Peaks(2)}])
@@ -203,15 +203,28 @@ def test_planes_that_are_gathered_are_few_at_once():
     assert peak <= 2 * volume.nbytes + 2**23 + 2**22
 
 
-@for_each(
-    ("name", "words", "text"),
-    [("Correlator", {"fill_value": (1, 2)}, "fill_value"), ("Matcher", {"fill_value": (1, 2)}, "fill_value")],
-)
-def test_what_a_call_refuses_is_refused_before_there_is_a_journal(name, words, text, tmp_path_factory):
+@for_each("shape", [(60, 120, 120), (900, 900)])
+def test_what_is_reduced_over_kernels_is_within_the_bytes(shape):
+    images, layout = np.ones((4, *shape), np.uint8), "NDHW" if len(shape) == 3 else "NHW"
+    prepared = xcorr.Correlator(np.ones((1,) * len(shape), np.uint8), layout=layout, reduce="argmax", over="kernels")
+    sink, most = Sink(images.shape, np.intp), images.nbytes
+    tracemalloc.start()
+    try:
+        xcorr.stream(prepared, Source(images), sink, max_bytes=most // 2, workers=1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= most
+
+
+@for_each("name", ["Correlator", "Matcher"])
+def test_what_a_call_refuses_is_refused_before_there_is_a_journal(name, tmp_path_factory):
     folder = tmp_path_factory.mktemp("refused")
-    prepared = getattr(xcorr, name)(np.ones((1, 3, 3, 3, 3), np.float32), layout="NDHWC", padding="same", **words)
+    prepared = getattr(xcorr, name)(
+        np.ones((1, 3, 3, 3, 3), np.float32), layout="NDHWC", padding="same", fill_value=(1, 2)
+    )
     out = np.memmap(folder / "out", np.float32, "w+", shape=(6, 7, 8, 1))
-    with pytest.raises(ValueError, match=text):
+    with pytest.raises(ValueError, match="fill_value"):
         xcorr.stream(prepared, np.ones((6, 7, 8, 3), np.float32), out)
     assert [path.name for path in folder.iterdir()] == ["out"]
 
@@ -222,25 +235,17 @@ def test_volumes_in_chunks_of_dask_have_the_bits_of_one_call(layout, scores):
     dask = pytest.importorskip("dask")
     array = pytest.importorskip("dask.array")
     rng, n_checked, n_cut = random_generator("volumes by dask", layout, scores), 0, 0
-    n_drawn = 0
     with dask.config.set(scheduler="synchronous"):
-        while n_checked < EXAMPLES // 5 or not n_cut:
-            n_drawn += 1
-            assert n_drawn < 100 * EXAMPLES, "nothing is cut"
-            call = random_volume_call(rng, layout, scores)
-            if call is None:
-                continue
-            prepared, volumes = call
-            try:
-                expected = prepared(volumes)
-            except (ValueError, TypeError, OverflowError):
-                continue
+        for prepared, volumes, expected in random_volume_calls(rng, layout, scores):
+            words = layout[-volumes.ndim :]
             chunks = tuple(-1 if word == "C" else int(rng.integers(1, length + 1))
-                           for word, length in zip(layout, volumes.shape, strict=True))  # fmt: skip
+                           for word, length in zip(words, volumes.shape, strict=True))  # fmt: skip
             found = xcorr.dask.apply(prepared, array.from_array(volumes, chunks=chunks))
             several = found if isinstance(found, tuple) else (found,)
-            n_cut += several[0].npartitions > several[0].numblocks[0]
+            n_cut += several[0].npartitions > (several[0].numblocks[0] if words == layout else 1)
             computed = dask.compute(*several)
             expected = expected if isinstance(expected, tuple) else (expected,)
             assert all(map(same_bits, computed, expected)), (prepared, volumes.shape, chunks)
             n_checked += 1
+            if n_cut and n_checked >= EXAMPLES // 5:
+                return

@@ -404,7 +404,7 @@ def match_plan(scoring: Scoring, images: Array, templates: Array, masked: bool) 
 def match_volumes(volumes: VolumeMatch, images: Array, mask: Any, out: Any, workers: Any) -> Any:
     """The scores of templates in volumes, or what they are reduced to; by the sums alone where these are the scores."""
     plan = volumes.plan(images, mask)
-    if volumes.scoring.score == "correlation" and not plan.masked:
+    if plan.are_sums:
         keywords = words_of_sums(volumes.scoring, plan.plan)
         return correlate(images, volumes.templates, out=out, workers=workers, **keywords)
     return volumes.run(plan, images, mask, out, workers)

@@ -90,7 +90,7 @@ def of_scored_volumes(prepared: Matcher, images: Operand, mask: Any = None) -> P
     """The same of templates for volumes; with a mask these are not cut."""
     match = prepared._volume_match()
     plan = match.plan(stand_in(images), mask)
-    if plan.scoring.score == "correlation" and not plan.masked:
+    if plan.are_sums:
         sums = Correlator(match.templates, **words_of_sums(plan.scoring, plan.plan))
         return of_volumes(sums, images)
 

@@ -63,6 +63,11 @@ class VolumeMatchPlan:
         self.reduction = reduction_of(names, settings.over, layout, n_kernels, area, response)
 
     @property
+    def are_sums(self) -> bool:
+        """Whether the scores are the sums alone, which a bank makes."""
+        return self.scoring.score == "correlation" and not self.masked
+
+    @property
     def n_rows(self) -> int:
         """The rows of an image."""
         planes, down, _ = self.sizes.geometry.axes
