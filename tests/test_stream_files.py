@@ -19,6 +19,7 @@ import numpy as np
 import xcorr
 
 folder, kind, after, more = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+waits = sys.argv[5] == "waits"  # until a block is written
 images = np.memmap(folder / "images", np.float32, "r", shape=(24, 96, 80))
 words = {"padding": "same", "layout": "NHW"}
 words |= {"whole": {}, "parts": {}, "reduced": {"reduce": "max"}}[kind]
@@ -30,9 +31,10 @@ def kill():
     time.sleep(more)
     os.kill(os.getpid(), signal.SIGKILL)
 began = time.monotonic()
-told = []
+told, kills = [], []
 def tell(done, total):
-    if len(told) == after:
+    if 0 <= after <= len(told) and not kills and (done > told[0] or not waits):
+        kills.append(done)
         threading.Thread(target=kill, daemon=True).start()
     told.append(done)
     if after >= 0:
@@ -54,10 +56,10 @@ def test_a_stream_that_was_killed_goes_on_and_gives_the_same_bytes(kind, tmp_pat
     words = {"reduce": "max"} if kind == "reduced" else {}
     expected = xcorr.Correlator(kernels, padding="same", layout="NHW", **words)(np.array(images))
     n_kills, went_on = 0, 0
-    for _ in range(4):
-        ended = run_to_the_end(KILLED, tmp_path, kind, int(rng.integers(3, 15)), float(rng.uniform(0, 0.004)))
+    for waits in ("", "", "waits", "waits"):
+        ended = run_to_the_end(KILLED, tmp_path, kind, int(rng.integers(3, 15)), float(rng.uniform(0, 0.004)), waits)
         n_kills += ended.status == -9
-    printed = run_script(KILLED, tmp_path, kind, -1, 0)
+    printed = run_script(KILLED, tmp_path, kind, -1, 0, "")
     went_on = int(printed.split()[0])
     out = tmp_path / f"{kind}.out"
     assert same_bits(np.fromfile(out, np.float32).reshape(expected.shape), expected)

@@ -51,7 +51,7 @@ def cut(
     of_image, unit = image_bytes + result_bytes, chunk_of_images(pieces, of_sink)
     for at_once in (AT_ONCE, 1):
         budget = max_bytes // at_once
-        count = budget // max(1, of_image)
+        count = budget // max(1, of_image) if pieces.takes_whole or not can_be_cut(pieces) else 0
         parts = None
         if count < min(unit, pieces.n_images) and can_be_cut(pieces):
             together = 1 if keeps(pieces) else min(unit, pieces.n_images)

@@ -24,6 +24,7 @@ from xcorr._dask_tasks import (
     respond_whole,
 )
 from xcorr._foreign import root_of
+from xcorr._masks import axes_of_mask
 from xcorr._pieces import Pieces, Result
 from xcorr._pieces_of_match import OfMatch
 from xcorr._pieces_of_volumes import OfVolumes
@@ -142,14 +143,15 @@ class Graph:
         self.looks = not self.whole and subnormals and self.pieces.looks()[0]
         axis = self.pieces.images_axis
         self.counts = self.images.chunks[axis] if axis >= 0 else (1,)
-        if mask is not None:
-            own = self.counts if shared.mask_has_images else -1
-            self.mask = mask.rechunk({index: -1 if index or axis < 0 else own for index in range(mask.ndim)})
+        self.firsts = np.cumsum((0, *self.counts)).tolist()
         self.cuts = cuts_of(self.pieces, self.images.chunks, self.whole)
-        self.whole = self.whole or all(self.is_whole(axis) for axis in self.pieces.axes if axis >= 0)
+        in_one = all(self.is_whole(axis) for axis in self.pieces.axes if axis >= 0)
+        self.whole = self.whole or (in_one and self.pieces.takes_whole)
         self.looks = self.looks and not self.whole
         if self.whole:
             self.cuts = [[0, count] for count in self.pieces.outputs]
+        if mask is not None:
+            self.mask = self.mask_of_images() if self.whole else self.mask_in_canonical_axes()
         name = None if mask is None else self.mask.name
         self.token = tokenize(shared, self.images.name, name, self.looks, self.cuts)
         self.names = [f"xcorr-{self.token}"]
@@ -158,6 +160,22 @@ class Graph:
         self.shared_key = f"xcorr-shared-{self.token}"
         self.tasks: dict[Any, Any] = {self.shared_key: shared}
         self.looked: list[Key | None] = [None] * len(self.counts)
+
+    def mask_of_images(self) -> Any:
+        """The mask in chunks of whole images."""
+        own = self.counts if self.shared.mask_has_images else -1
+        several = self.pieces.images_axis >= 0
+        return self.mask.rechunk({index: -1 if index or not several else own for index in range(self.mask.ndim)})
+
+    def mask_in_canonical_axes(self) -> Any:
+        """The mask (images or 1, channels or 1, rows, columns), in chunks as the images."""
+        pieces, shape = self.pieces, self.images.shape
+        first, rows, columns, channel = axes_of_mask(self.mask.shape, "mask", shape, pieces.layout.images, "images")
+        order = (first, channel, rows, columns)
+        found = self.mask.transpose([axis for axis in order if axis >= 0])
+        found = found[tuple(slice(None) if axis >= 0 else None for axis in order)]
+        chunks = [self.images.chunks[axis] if axis >= 0 else -1 for axis in pieces.axes]
+        return found.rechunk((self.counts if found.shape[0] > 1 else -1, -1, *chunks))
 
     def is_whole(self, axis: int) -> bool:
         """Whether an axis of the images has a single chunk."""
@@ -191,8 +209,8 @@ class Graph:
         elif pieces.reduction is not None and not pieces.reduction.over_kernels:
             self.add_reductions()
         else:
-            for place, area, blocks in self.parts():
-                self.end(place, respond_part, self.shared_key, blocks, area, self.looked[place[0]])
+            for place, of_part in self.parts():
+                self.end(place, respond_part, self.shared_key, *of_part)
         sources = [self.images] if self.mask is None else [self.images, self.mask]
         layers: dict[str, Any] = {name: {} for name in self.names}
         layers[self.names[0]] = self.tasks
@@ -223,25 +241,23 @@ class Graph:
 
     def source(self, image: int, row: int = 0, column: int = 0) -> Key:
         """The key of a chunk of the images."""
-        key: list[Any] = [self.images.name, *(0 for _ in self.images.shape)]
-        for axis, index in zip((self.pieces.images_axis, *self.pieces.axes), (image, row, column), strict=False):
-            if axis >= 0:
-                key[axis + 1] = index
-        return tuple(key)
+        return key_of(self.images, (self.pieces.images_axis, *self.pieces.axes), (image, row, column))
+
+    def mask_source(self, image: int, row: int, column: int) -> Key:
+        """The key of a chunk of the mask, in canonical axes."""
+        return key_of(self.mask, (0 if self.mask.shape[0] > 1 else -1, 2, 3), (image, row, column))
 
     def add_wholes(self) -> None:
         """Tasks of whole images."""
-        first = 0
-        for image, count in enumerate(self.counts):
+        for image, first in enumerate(self.firsts[:-1]):
             mask: tuple[Any, ...] = ()
             if self.mask is not None:
                 index = image if self.shared.mask_has_images else 0
                 mask = ((self.mask.name, index, *(0 for _ in self.mask.shape[1:])),)
             self.end((image, 0, 0), respond_whole, self.shared_key, self.source(image), first, *mask)
-            first += count
 
     def parts(self) -> Any:
-        """The place, the area and the keys of the pixels of each part, some images after the other."""
+        """The place of each part, some images after the other, and what its task is given."""
         chunks = [self.images.chunks[axis] if axis >= 0 else (1,) for axis in self.pieces.axes]
         areas = []
         rows, columns = (list(enumerate(pairwise(cuts))) for cuts in self.cuts)
@@ -253,35 +269,63 @@ class Graph:
         for image in range(len(self.counts)):
             for row, column, area, (down, across) in areas:
                 blocks = [[self.pixels(image, chunks, one, other) for other in across] for one in down]
-                yield (image, row, column), area, blocks
+                masks = None
+                if self.mask is not None:
+                    masks = [[self.shares(image, chunks, one, other) for other in across] for one in down]
+                yield (image, row, column), (blocks, area, self.looked[image], self.firsts[image], masks)
 
     def pixels(self, image: int, chunks: Any, rows: tuple[int, int, int], columns: tuple[int, int, int]) -> Key:
-        """The key of a part of a chunk."""
+        """The key of a part of a chunk of the images."""
         source = self.source(image, rows[0], columns[0])
-        if (rows[2] - rows[1], columns[2] - columns[1]) == (chunks[0][rows[0]], chunks[1][columns[0]]):
+        return self.cut_out("pixels", source, self.images.ndim, self.pieces.axes, chunks, (image, *rows, *columns))
+
+    def shares(self, image: int, chunks: Any, rows: tuple[int, int, int], columns: tuple[int, int, int]) -> Key:
+        """The key of a part of a chunk of the mask."""
+        source = self.mask_source(image, rows[0], columns[0])
+        return self.cut_out("shares", source, 4, (2, 3), chunks, (image if source[1] else 0, *rows, *columns))
+
+    def cut_out(
+        self, kind: str, source: Key, n_axes: int, axes: tuple[int, ...], chunks: Any, place: tuple[int, ...]
+    ) -> Key:
+        """The key of a part of a chunk with so many axes, whose rows and columns lie at `axes`; of all, its own.
+
+        A place is of an image, a chunk along rows with two places in it, and one along columns.
+        """
+        runs = place[1:4], place[4:7]
+        if all(end - begin == own[index] for (index, begin, end), own in zip(runs, chunks, strict=True)):
             return source
-        place = [slice(None)] * self.images.ndim
-        for axis, (_, begin, end) in zip(self.pieces.axes, (rows, columns), strict=True):
+        slices = [slice(None)] * n_axes
+        for axis, (_, begin, end) in zip(axes, runs, strict=True):
             if axis >= 0:
-                place[axis] = slice(begin, end)
-        return self.add("pixels", (image, *rows, *columns), cut_out, source, tuple(place))
+                slices[axis] = slice(begin, end)
+        return self.add(kind, place, cut_out, source, tuple(slices))
+
+    def first_of(self, place: tuple[int, int, int]) -> tuple[int, int, int]:
+        """The first image, row and column of a chunk."""
+        image, *others = place
+        row, column = (
+            sum(self.images.chunks[axis][:index]) if axis >= 0 else 0
+            for axis, index in zip(self.pieces.axes, others, strict=True)
+        )
+        return self.firsts[image], row, column
 
     def add_looks(self) -> None:
         """Tasks that look through all chunks of the images."""
         counts = [len(self.images.chunks[axis]) if axis >= 0 else 1 for axis in self.pieces.axes]
         for image in range(len(self.counts)):
-            keys = [
-                self.add("look", (image, row, column), look, self.shared_key, self.source(image, row, column))
-                for row, column in product(*map(range, counts))
-            ]
+            keys = []
+            for place in product((image,), range(counts[0]), range(counts[1])):
+                masks = () if self.mask is None else (self.mask_source(*place),)
+                task = look, self.shared_key, self.source(*place), self.first_of(place), *masks
+                keys.append(self.add("look", place, *task))
             keys = self.merged("looks", image, merge_looks, keys)
             self.looked[image] = self.add("looked", (image,), end_looks, keys)
 
     def add_reductions(self) -> None:
         """Tasks that reduce parts over positions, and merge them in their order."""
         kept: dict[int, list[Key]] = {}
-        for place, area, blocks in self.parts():
-            task = reduce_part, self.shared_key, blocks, area, self.looked[place[0]]
+        for place, of_part in self.parts():
+            task = reduce_part, self.shared_key, *of_part
             kept.setdefault(place[0], []).append(self.add("part", place, *task))
         for image, keys in kept.items():
             keys = self.merged("merged", image, merge, keys)
@@ -295,6 +339,15 @@ class Graph:
             keys = [self.add(kind, (image, level, index), function, own) for index, own in enumerate(some)]
             level += 1
         return keys
+
+
+def key_of(array: Any, axes: tuple[int, ...], chunk: tuple[int, ...]) -> Key:
+    """The key of a chunk of an array, by its place along some axes; -1 for one that the array lacks, or has once."""
+    key: list[Any] = [array.name, *(0 for _ in array.shape)]
+    for axis, index in zip(axes, chunk, strict=True):
+        if axis >= 0:
+            key[axis + 1] = index
+    return tuple(key)
 
 
 def indices(result: Result, place: tuple[int, int, int]) -> tuple[int, ...]:

@@ -14,12 +14,13 @@ import numpy.typing as npt
 from xcorr import _dispatch
 from xcorr._axes import Span
 from xcorr._correlator import KEPT, Correlator
+from xcorr._dtypes import check_element
 from xcorr._looks import any_faint, largest_tap
 from xcorr._masks import canonical_mask, read_mask
 from xcorr._match import Matcher
 from xcorr._once import cached_property
-from xcorr._pieces import Pieces, Whole, taken
-from xcorr._pieces_found import of_scored_volumes, pieces_of, stand_in
+from xcorr._pieces import Asked, Pieces, Whole, taken
+from xcorr._pieces_found import of_scored_volumes, of_seen, pieces_of, stand_in
 from xcorr._prepared_for_some import of_any, some_of
 from xcorr._reading import axes_in
 from xcorr._reduce import results_of
@@ -74,16 +75,19 @@ def told_of(value: Any) -> Any:
 
 
 def pieces_with_mask(prepared: Any, images: Operand, mask: Any) -> Pieces:
-    """The way of images with a mask, which are not cut."""
+    """The way of images whose mask comes with them; those of templates, and volumes, are not cut."""
     if isinstance(prepared, Correlator):
-        return pieces_of(with_mask(prepared, stand_in(mask)), images.shape, images.dtype)
+        if axes_in(prepared._settings.layout) == 3:
+            return pieces_of(with_mask(prepared, stand_in(mask)), images.shape, images.dtype)
+        check_element("images", images.dtype)
+        return of_seen(with_mask(prepared, None), images, stand_in(mask), False)
     settings, array = prepared._scoring.settings, stand_in(images)
     if axes_in(settings.layout) == 3:
         found = of_scored_volumes(prepared, images, mask)
     else:
         plan = prepared._plan(array, True)
-        of_plan = plan.roi.counts, plan.response, plan.reduction, plan.peaks
-        found = Whole(prepared, images.shape, plan.layout, plan.n_responses, of_plan)
+        asked = Asked(plan.response, plan.reduction, plan.peaks)
+        found = Whole(prepared, images.shape, plan.layout, plan.n_responses, plan.roi.counts, asked)
     if isinstance(mask, Operand):
         canonical_mask(stand_in(mask), "mask", images.shape, found.layout.images, "images")
     found.obstacle = "it has a mask"
@@ -113,7 +117,7 @@ def respond_whole(shared: Shared, pixels: Any, first: int, mask: Any = None) -> 
         found = pieces.respond_images(pixels, first, 1)
         return found[0] if pieces.alone else found
     if mask is not None:
-        mask, _ = read_mask(np.asarray(mask), "mask", True)
+        mask = shares_in(mask)
         mask = mask if shared.mask_has_images else of_any(mask, shared.shape, pieces.layout)
     of_matcher = isinstance(shared.prepared, Matcher)
     own = shared.prepared if of_matcher else with_mask(shared.prepared, None)
@@ -123,38 +127,53 @@ def respond_whole(shared: Shared, pixels: Any, first: int, mask: Any = None) -> 
     return with_mask(own, mask)(pixels, workers=1)
 
 
-def respond_part(shared: Shared, blocks: Blocks, area: Span, looked: Any = None) -> Any:
+def respond_part(shared: Shared, blocks: Blocks, area: Span, looked: Any, first: int, masks: Any = None) -> Any:
     """The response at an area, or what it is reduced to over kernels: an array, or several."""
-    pieces = shared.pieces
+    pieces, responses = shared.pieces, responses_at(shared, blocks, area, looked, first, masks)
     found = [
         own.astype(result.dtype, copy=False)
-        for own, result in zip(
-            pieces.as_results(responses_at(shared, blocks, area, looked), area), pieces.results, strict=True
-        )
+        for own, result in zip(pieces.as_results(responses, area), pieces.results, strict=True)
     ]
     return found[0] if pieces.alone else found
 
 
-def responses_at(shared: Shared, blocks: Blocks, area: Span, looked: Any) -> Array:
-    """The responses (images, rows, columns, kernels) at an area.
+def responses_at(shared: Shared, blocks: Blocks, area: Span, looked: Any, first: int, masks: Any) -> Array:
+    """The responses (images, rows, columns, kernels) at an area, of images from `first` on.
 
-    `looked` has for each image None, or what `look` says of one with subnormal pixels.
+    `looked` has for each image None, or what `look` says of one with subnormal pixels. The blocks of a mask, in
+    canonical axes, lie as those of the pixels do.
     """
     pieces = shared.pieces
-    down, across = pieces.axes
-    rows = [np.concatenate(row, axis=across) if len(row) > 1 else row[0] for row in blocks]
-    pixels = checked(np.concatenate(rows, axis=down) if len(rows) > 1 else rows[0], shared)
-    for own, axis in zip(pieces.reads(area), pieces.axes, strict=True):
-        if own.places is not None:
-            pixels = np.take(pixels, own.places, axis=axis)
+    pixels = checked(assembled(pieces, blocks, area, pieces.axes), shared)
+    mask = None if masks is None else shares_in(assembled(pieces, masks, area, (2, 3)))
     if looked is None or looked == [None] * len(looked):
         looked = [None]
     if len(looked) == 1:
-        found: Array = pieces.respond(pixels, area, 1, looked[0])
+        found: Array = pieces.respond(pixels, area, 1, looked[0], first, mask)
         return found
-    own_pixels = (np.take(pixels, [index], axis=pieces.images_axis) for index in range(len(looked)))
-    return np.concatenate([pieces.respond(own, area, 1, largest)
-                           for own, largest in zip(own_pixels, looked, strict=True)])  # fmt: skip
+    several = []
+    for index, largest in enumerate(looked):
+        own = np.take(pixels, [index], axis=pieces.images_axis)
+        own_mask = mask[index : index + 1] if mask is not None and len(mask) > 1 else mask
+        several.append(pieces.respond(own, area, 1, largest, first + index, own_mask))
+    return np.concatenate(several)
+
+
+def assembled(pieces: Pieces, blocks: Blocks, area: Span, axes: tuple[int, ...]) -> Array:
+    """The piece for an area, of blocks whose rows and columns lie at `axes`."""
+    down, across = axes
+    rows = [np.concatenate(row, axis=across) if len(row) > 1 else row[0] for row in blocks]
+    found = np.asarray(np.concatenate(rows, axis=down) if len(rows) > 1 else rows[0])
+    for own, axis in zip(pieces.reads(area), axes, strict=True):
+        if own.places is not None:
+            found = np.take(found, own.places, axis=axis)
+    return found
+
+
+def shares_in(mask: Any) -> Array:
+    """A part of a mask, whose shares are checked."""
+    found, _ = read_mask(np.asarray(mask), "mask", True)
+    return np.asarray(found)
 
 
 def checked(pixels: Any, shared: Shared) -> Array:
@@ -171,10 +190,18 @@ def checked(pixels: Any, shared: Shared) -> Array:
 # --- subnormal pixels, of which the bits of a whole image depend ------------------------------------------------------
 
 
-def look(shared: Shared, pixels: Any) -> list[tuple[bool, float]]:
-    """Whether each image has a subnormal pixel, and its largest magnitude where bits depend on that."""
+def look(shared: Shared, pixels: Any, firsts: tuple[int, int, int], mask: Any = None) -> list[tuple[bool, float]]:
+    """Whether each image has a subnormal pixel, and its largest magnitude where bits depend on that.
+
+    Pixels are those from an image, a row and a column on.
+    """
     pieces, table = shared.pieces, _dispatch.current().table
     pixels = checked(pixels, shared)
+    place = [slice(0, length) for length in pixels.shape]
+    for axis, first in zip((pieces.images_axis, *pieces.axes), firsts, strict=True):
+        if axis >= 0:
+            place[axis] = slice(first, first + pixels.shape[axis])
+    pixels = pieces.summed(pixels, place, None if mask is None else shares_in(mask))
     images = pixels if pieces.images_axis >= 0 else pixels[np.newaxis]
     of_doubles = pieces.looks()[1]
     return [
@@ -223,9 +250,9 @@ class Kept(NamedTuple):
         return found
 
 
-def reduce_part(shared: Shared, blocks: Blocks, area: Span, looked: Any = None) -> Kept:
+def reduce_part(shared: Shared, blocks: Blocks, area: Span, looked: Any, first: int, masks: Any = None) -> Kept:
     """What the responses at an area are reduced to."""
-    pieces, responses = shared.pieces, responses_at(shared, blocks, area, looked)
+    pieces, responses = shared.pieces, responses_at(shared, blocks, area, looked, first, masks)
     assert pieces.reduction is not None
     n_images, ((top, n_rows), (left, n_columns)) = len(responses), area
     names = pieces.reduction.names

@@ -43,7 +43,14 @@ def canonical(array: Array, axes: tuple[int, ...]) -> Array:
 
 
 def canonical_mask(mask: Array, argument: str, shape: Sequence[int], axes: tuple[int, ...], operand: str) -> Array:
-    """A view of a mask with all of the operand's axes, of length 1 where the mask has none.
+    """A view of a mask with all of the operand's axes, of length 1 where the mask has none."""
+    return canonical(mask, axes_of_mask(mask.shape, argument, shape, axes, operand))
+
+
+def axes_of_mask(
+    of_mask: tuple[int, ...], argument: str, shape: Sequence[int], axes: tuple[int, ...], operand: str
+) -> tuple[int, ...]:
+    """Where the operand's axes lie in a mask of a shape, -1 for one that it lacks; ValueError if it is none for it.
 
     A mask has the operand's shape, with or without channels, with or without the first axis, which may be of length 1;
     of three axes beside an operand of four the first is the operand's.
@@ -51,15 +58,13 @@ def canonical_mask(mask: Array, argument: str, shape: Sequence[int], axes: tuple
     first, *spatial, channel = axes
     for left_out in ((), (channel,), (first,), (first, channel)):
         kept = [axis for axis in range(len(shape)) if axis not in left_out]
-        if -1 in left_out or mask.ndim != len(kept):
+        if -1 in left_out or len(of_mask) != len(kept):
             continue
-        lengths = [1 if axis == first and own == 1 else shape[axis] for axis, own in zip(kept, mask.shape, strict=True)]
-        if mask.shape != tuple(lengths):
-            continue
-        places = tuple(kept.index(axis) if axis in kept else -1 for axis in (first, *spatial, channel))
-        return canonical(mask, places)
+        lengths = [1 if axis == first and own == 1 else shape[axis] for axis, own in zip(kept, of_mask, strict=True)]
+        if of_mask == tuple(lengths):
+            return tuple(kept.index(axis) if axis in kept else -1 for axis in (first, *spatial, channel))
     raise ValueError(
-        f"{argument}: got shape {mask.shape}; allowed is that of the {operand}, {tuple(shape)}, with or without "
+        f"{argument}: got shape {of_mask}; allowed is that of the {operand}, {tuple(shape)}, with or without "
         "channels, and without the first axis, or with 1 there, for all alike"
     )
 

@@ -4,6 +4,7 @@ A part's plan is that of the whole image: its method, its quads, sections and ar
 only told which pixels are at hand. All of this follows from sizes; nothing is read or written here.
 """
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -50,6 +51,14 @@ def results_of_call(
     )
 
 
+class Asked(NamedTuple):
+    """The type of responses or scores, and what becomes of them."""
+
+    response: np.dtype[Any]
+    reduction: Reduction | None
+    peaks: Peaks | None
+
+
 class Pieces:
     """The way of one prepared object with images of one shape and type, piece by piece.
 
@@ -61,6 +70,9 @@ class Pieces:
 
     obstacle = ""
     """What keeps an image from being cut, in words."""
+
+    takes_whole = True
+    """Whether a call has room for a whole image."""
 
     whole_rows = False
     """Whether parts are whole rows."""
@@ -75,9 +87,17 @@ class Pieces:
     reduction: Reduction | None
     peaks: Peaks | None
 
-    def __init__(self, prepared: Any, shape: tuple[int, ...], layout: Layout, n_kernels: int, plan: Any) -> None:
+    def __init__(
+        self,
+        prepared: Any,
+        shape: tuple[int, ...],
+        layout: Layout,
+        n_kernels: int,
+        outputs: tuple[int, ...],
+        asked: Asked,
+    ) -> None:
         self.prepared, self.shape, self.layout, self.n_kernels = prepared, shape, layout, n_kernels
-        self.outputs, self.response, self.reduction, self.peaks = plan
+        self.outputs, (self.response, self.reduction, self.peaks) = outputs, asked
         self.images_axis, self.axes = layout.images[0], layout.images[1:-1]
         self.whole_rows = self.whole_rows or self.peaks is not None
         self.n_images = shape[self.images_axis] if self.images_axis >= 0 else 1
@@ -139,8 +159,13 @@ class Pieces:
         """The first response of the whole that is wanted along each axis, and how many."""
         raise NotImplementedError
 
-    def respond(self, pixels: Array, area: Span, workers: Any, largest: float | None = None) -> Any:
-        """The responses (images, rows, columns, kernels) at an area, of a piece of some images."""
+    def respond(
+        self, pixels: Array, area: Span, workers: Any, largest: float | None = None, first: int = 0, mask: Any = None
+    ) -> Any:
+        """The responses (images, rows, columns, kernels) at an area, of a piece of some images from `first` on.
+
+        `mask` is that of these pixels, in canonical axes, where the prepared object has none for all images.
+        """
         raise NotImplementedError
 
     def taker(self, n_images: int, reduction: Reduction) -> Taker:
@@ -170,6 +195,10 @@ class Pieces:
     def looks(self) -> tuple[bool, bool]:
         """Whether bits depend on any subnormal pixel of an image, and on its largest magnitude then."""
         return False, False
+
+    def summed(self, pixels: Array, place: Sequence[slice], mask: Any = None) -> Array:
+        """The pixels at a place as they are summed; `mask` as in `respond`."""
+        return pixels
 
 
 def arranged_map(found: Array, result: Result) -> Array:

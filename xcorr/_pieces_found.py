@@ -9,10 +9,12 @@ from xcorr import _dispatch
 from xcorr._correlator import Correlator
 from xcorr._dtypes import check_element
 from xcorr._match import Matcher, words_of_sums
-from xcorr._pieces import Pieces, Whole
+from xcorr._pieces import Asked, Pieces, Whole
 from xcorr._pieces_of_match import OfMatch
 from xcorr._pieces_of_plan import OfPlan
-from xcorr._pieces_of_volumes import Asked, OfVolumes
+from xcorr._pieces_of_seen import OfSeen, has_faint_shares
+from xcorr._pieces_of_volumes import OfVolumes
+from xcorr._plan import Plan
 from xcorr._reading import axes_in
 from xcorr._seen import Operand
 from xcorr._volume_call import VolumeCall
@@ -20,6 +22,8 @@ from xcorr._volume_match import ScoreCall
 from xcorr._volume_run import BankCall
 
 Array = npt.NDArray[Any]
+
+OWN_KERNELS = "each image has its own kernels"
 
 
 def pieces_of(prepared: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pieces:
@@ -34,22 +38,39 @@ def pieces_of(prepared: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pi
     if axes_in(settings.layout) == 3:
         return of_volumes(prepared, images)
     if prepared._mask is not None or settings.normalize:
-        seen, _ = prepared._seen_bank(level).plan(images, prepared._mask)
-        found: Pieces = Whole(prepared, shape, seen.sums.layout, seen.sums.geometry.n_kernels, (
-            tuple(count for _, count in seen.sums.area),
-            seen.types.response, seen.reduction, seen.peaks,
-        ))  # fmt: skip
-        found.obstacle = "it has a mask, or is normalized"
-        return found
+        return of_seen(prepared, images, prepared._mask)
     if settings.pairwise:
         plan = prepared._pairs_of((level, shape, dtype), images).plan
-        found = Whole(prepared, shape, plan.layout, plan.geometry.n_kernels, (
-            tuple(count for _, count in plan.area),
-            plan.types.response, plan.reduction, plan.peaks,
-        ))  # fmt: skip
-        found.obstacle = "each image has its own kernels"
-        return found
+        return whole(prepared, shape, plan, Asked(plan.types.response, plan.reduction, plan.peaks), OWN_KERNELS)
     return OfPlan(prepared, shape, *prepared._prepare(images))
+
+
+def whole(prepared: Correlator, shape: tuple[int, ...], plan: Plan, asked: Asked, obstacle: str) -> Pieces:
+    """Images that are not cut, and why."""
+    outputs = tuple(count for _, count in plan.area)
+    found = Whole(prepared, shape, plan.layout, plan.geometry.n_kernels, outputs, asked)
+    found.obstacle = obstacle
+    return found
+
+
+def of_seen(prepared: Correlator, images: Operand, mask: Any, known: bool = True) -> Pieces:
+    """The same of images that are not seen everywhere, or whose sums are divided by shares.
+
+    A mask that is not `known` has its shape and type, and comes with the pixels.
+    """
+    bank = prepared._seen_bank(_dispatch.current())
+    plan, seen = bank.plan(images, mask)
+    asked, obstacle = Asked(plan.types.response, plan.reduction, plan.peaks), ""
+    if prepared._settings.pairwise:
+        obstacle = OWN_KERNELS
+    elif not bank.taps.all_finite:
+        obstacle = "not all taps are finite, and not all pixels are seen"
+    elif has_faint_shares(seen, known):
+        obstacle = "shares of its mask are subnormal, or may be"
+    if obstacle:
+        bank.check_it_fits(plan, seen is not None)
+        return whole(prepared, images.shape, plan.sums, asked, obstacle)
+    return OfSeen(prepared, images.shape, bank, plan, seen)
 
 
 def pieces_of_matcher(prepared: Matcher, images: Any) -> Pieces:

@@ -17,7 +17,7 @@ from xcorr._match_reduce import Taker, converted, largest_distance, taker_of
 from xcorr._matching import MatchPlan
 from xcorr._memory import empty
 from xcorr._once import cached_property
-from xcorr._pieces import Pieces
+from xcorr._pieces import Asked, Pieces
 from xcorr._reads import End
 from xcorr._reduction import Reduction
 from xcorr._score import calls_of, score_call
@@ -30,9 +30,8 @@ class OfMatch(Pieces):
 
     def __init__(self, prepared: Matcher, shape: tuple[int, ...], plan: MatchPlan, dtype: np.dtype[Any]) -> None:
         self.plan, self.dtype = plan, dtype
-        super().__init__(
-            prepared, shape, plan.layout, plan.n_responses, (plan.roi.counts, plan.response, plan.reduction, plan.peaks)
-        )
+        asked = Asked(plan.response, plan.reduction, plan.peaks)
+        super().__init__(prepared, shape, plan.layout, plan.n_responses, plan.roi.counts, asked)
         self.axes_cut, areas = plan.geometry.axes, areas_of(plan.geometry, plan.unseen_padding)
         self.along = tuple(sorted({(own.first[axis], own.counts[axis]) for own in areas}) for axis in range(2))
         self.banks = prepared._bank_of(plan)
@@ -78,7 +77,9 @@ class OfMatch(Pieces):
     def wanted(self) -> tuple[tuple[int, int], ...]:
         return tuple(zip(*self.plan.roi, strict=True))
 
-    def respond(self, pixels: Array, area: Span, workers: Any, largest: float | None = None) -> Array:
+    def respond(
+        self, pixels: Array, area: Span, workers: Any, largest: float | None = None, first: int = 0, mask: Any = None
+    ) -> Array:
         plan, n_images = self.plan.part(area), self.counted(pixels)
         scores: Array = empty(plan.response_shape(n_images), plan.scored)
         origin = tuple(own.first for own in self.reads(area))

@@ -8,14 +8,14 @@ import numpy.typing as npt
 
 from xcorr import _dispatch
 from xcorr._arrays import in_order
-from xcorr._axes import Axis, Span
+from xcorr._axes import Span
 from xcorr._bank import Bank
 from xcorr._correlator import Correlator
 from xcorr._dtypes import EXACT_FLOAT64, largest_magnitude
+from xcorr._ends import ends_of, is_folded
 from xcorr._match_reduce import Taker
-from xcorr._methods import boxes, faint_doubles, faint_pixels, winograd
-from xcorr._methods.fft import fold_of_plan
-from xcorr._pieces import Pieces
+from xcorr._methods import faint_doubles, faint_pixels, winograd
+from xcorr._pieces import Asked, Pieces
 from xcorr._plan import Plan
 from xcorr._reads import End
 from xcorr._reduce import reducer_at
@@ -25,32 +25,22 @@ from xcorr._whole_numbers import WholeNumbers
 
 Array = npt.NDArray[Any]
 
-
-def of_sections(own: Axis, whole: Axis, reached: int, valid: int) -> tuple[int, int]:
-    """The padded pixels along an axis that the sections of a part's windows reach, of those of the whole image."""
-    first = (whole.before - own.before) // valid
-    last = (whole.before - own.before + own.span - 1) // valid
-    return first * valid - whole.before, min(last * valid + reached, whole.reached) - whole.before
+FOLDED = "its lines are folded as a whole by method 'fft'"
 
 
 class OfPlan(Pieces):
     """Responses of a bank to images with one or two spatial axes, of which all is seen."""
 
-    def __init__(self, prepared: Correlator, shape: tuple[int, ...], plan: Plan, bank: Bank) -> None:
+    def __init__(
+        self, prepared: Correlator, shape: tuple[int, ...], plan: Plan, bank: Bank, asked: Asked | None = None
+    ) -> None:
         self.plan, self.bank = plan, bank
         outputs = tuple(count for _, count in plan.area)
-        super().__init__(
-            prepared,
-            shape,
-            plan.layout,
-            plan.geometry.n_kernels,
-            (outputs, plan.types.response, plan.reduction, plan.peaks),
-        )
+        asked = asked or Asked(plan.types.response, plan.reduction, plan.peaks)
+        super().__init__(prepared, shape, plan.layout, plan.geometry.n_kernels, outputs, asked)
         self.axes_cut = plan.geometry.axes
-        if 0 in outputs or plan.method != "fft":
-            return
-        if fold_of_plan(plan) is not None or plan.sizes.n_stretches:
-            self.obstacle = "its lines are folded as a whole by method 'fft'"
+        if 0 not in outputs and is_folded(plan):
+            self.obstacle = FOLDED
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -68,23 +58,7 @@ class OfPlan(Pieces):
         return max(1, section.valid_rows // down.stride), max(1, section.valid_columns // across.stride)
 
     def ends(self, area: Span) -> tuple[End, ...]:
-        plan = self.plan.part(area, None)
-        if plan.method == "fft":
-            return self.ends_of_sections(plan)
-        axes = plan.geometry.axes
-        if plan.method == "winograd":
-            side = winograd.quad_side(plan.geometry)
-            axes, _ = plan.geometry.within((side * axes[0].dilation, side * axes[1].dilation))
-        return tuple((-axis.before, -axis.before + axis.reached) for axis in axes)
-
-    def ends_of_sections(self, plan: Plan) -> tuple[End, ...]:
-        """The ends of the sections that have a response of a part."""
-        section = plan.section[0]
-        sides = zip(boxes.reached_by_section(plan), (section.valid_rows, section.valid_columns), strict=True)
-        return tuple(
-            of_sections(own, whole, reached, valid)
-            for own, whole, (reached, valid) in zip(plan.geometry.axes, plan.geometry.whole, sides, strict=True)
-        )
+        return ends_of(self.plan.part(area, None))
 
     def boundary(self) -> tuple[str, ...]:
         return self.plan.settings.boundary
@@ -92,7 +66,9 @@ class OfPlan(Pieces):
     def wanted(self) -> tuple[tuple[int, int], ...]:
         return self.plan.area
 
-    def respond(self, pixels: Array, area: Span, workers: Any, largest: float | None = None) -> Array:
+    def respond(
+        self, pixels: Array, area: Span, workers: Any, largest: float | None = None, first: int = 0, mask: Any = None
+    ) -> Array:
         down, across = self.reads(area)
         plan = self.plan.part(area, ((down.first, down.length), (across.first, across.length)), largest)
         found = run(plan, self.bank, pixels, self.prepared._fill_value, None, workers)

@@ -7,24 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr._axes import Span
-from xcorr._pieces import Pieces, arranged_map
+from xcorr._pieces import Asked, Pieces, arranged_map
 from xcorr._reads import Extent, Reads, runs_of
-from xcorr._reduction import Reduction
 from xcorr._volume_call import VolumeCall
 from xcorr._volume_reduce import EXACT_MEAN, merged
 from xcorr._volumes import Piece, Sizes, sources
-from xcorr.peaks import Peaks
 
 Array = npt.NDArray[Any]
 Call = Callable[[Array, Any], VolumeCall]  # of the pixels that are there, and the workers
-
-
-class Asked(NamedTuple):
-    """The type of responses or scores, and what becomes of them."""
-
-    response: np.dtype[Any]
-    reduction: Reduction | None
-    peaks: Peaks | None
 
 
 class OfPlanes(NamedTuple):
@@ -55,8 +45,7 @@ class OfVolumes(Pieces):
     words = "planes", "rows"
 
     def __init__(self, prepared: Any, shape: tuple[int, ...], sizes: Sizes, asked: Asked, call: Call) -> None:
-        of_call = sizes.outputs, *asked
-        super().__init__(prepared, shape, sizes.layout, sizes.geometry.n_kernels, of_call)
+        super().__init__(prepared, shape, sizes.layout, sizes.geometry.n_kernels, sizes.outputs, asked)
         self.sizes, self.call = sizes, call
         self.axes, self.axes_cut = sizes.layout.images[1:3], sizes.geometry.axes[:2]
         self.outputs, self.n_beside = sizes.outputs[:2], sizes.outputs[2]
@@ -79,12 +68,16 @@ class OfVolumes(Pieces):
 
     def extents(self, area: Span) -> tuple[Extent, ...]:
         planes, rows = self.reads(area)
-        return Extent(planes.n_read, planes.length, len(planes.slices) > 1), Extent(rows.length, rows.length, False)
+        looked_up = len(planes.slices) > 1, False
+        return tuple(Extent(own.n_read, own.first, own.length, is_looked_up)
+                     for own, is_looked_up in zip((planes, rows), looked_up, strict=True))  # fmt: skip
 
     def wanted(self) -> tuple[tuple[int, int], ...]:
         return self.sizes.area
 
-    def respond(self, pixels: Array, area: Span, workers: Any, largest: float | None = None) -> Any:
+    def respond(
+        self, pixels: Array, area: Span, workers: Any, largest: float | None = None, first: int = 0, mask: Any = None
+    ) -> Any:
         """The responses (volumes, planes, rows, columns, kernels) at an area, or what planes are reduced to.
 
         Over kernels these are arrays (volumes, planes, rows, columns).

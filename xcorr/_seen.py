@@ -147,6 +147,7 @@ class SeenBank:
         if workers is not None:
             workers = _workers.count_workers(workers)
         plan, seen = self.plan(Operand(images.shape, images.dtype), mask)
+        self.check_it_fits(plan, mask is not None)
         n_images = images.shape[0] if plan.sums.layout.images[0] >= 0 else 1
         shape = plan.sums.response_shape(n_images)
         operands = [images, self.kernels, *([mask] if isinstance(mask, np.ndarray) else [])]
@@ -189,19 +190,19 @@ class SeenBank:
             bank.respond(plan, images, seen, results, some, workers)
 
     def plan(self, images: Operand, mask: Any) -> tuple[SeenPlan, Any]:
-        """The plan of these images, and what is seen of them in canonical axes; all errors but those of `out`."""
+        """The plan of these images, and what is seen of them in canonical axes; all errors of their kind."""
         kernels = Operand(self.kernels.shape, self.kernels.dtype)
         plan = seen_plan(self.settings, images, kernels, weights=has_shares(mask), finite=self.taps.all_finite)
         sums = plan.sums
         sums.check_it_fits()
-        weighted = 0 if mask is None else one_image(sums)
-        seen = 0 if mask is None else weighted // sums.types.images.itemsize
-        of_map = plan.peaks is not None or (plan.reduction is not None and not plan.reduces_sums)
-        beside = seen + sums.response_bytes * (of_map + (not plan.in_place))
-        refuse_too_large("images", "weighted pixels of one image", weighted, beside, "sums and of what is seen")
         take_fill(self.fill_value, images.dtype.newbyteorder("="), self.settings.boundary, sums.geometry.channels)
         self.take_bias(plan)
         return plan, in_canonical_axes(mask, images, sums)
+
+    def check_it_fits(self, plan: SeenPlan, is_masked: bool) -> None:
+        """MemoryError if a call needs more workspace for an image than it may have."""
+        weighted, beside = bytes_of_call(plan, is_masked)
+        refuse_too_large("images", "weighted pixels of one image", weighted, beside, "sums and of what is seen")
 
     def take_bias(self, plan: SeenPlan) -> Array | None:
         """The bias (kernels,), if it goes with the bank."""
@@ -309,6 +310,15 @@ def reduced_map(responses: Array, layout: Layout, reduction: Reduction, workers:
         if name in ("argmax", "argmin") and not reduction.over_kernels:
             result += np.array(reduction.first, np.intp)
     return results
+
+
+def bytes_of_call(plan: SeenPlan, is_masked: bool) -> tuple[int, int]:
+    """The bytes of a whole image's weighted pixels, and of what is there at the same time."""
+    sums = plan.sums
+    weighted = one_image(sums) if is_masked else 0
+    seen = weighted // sums.types.images.itemsize
+    of_map = plan.peaks is not None or (plan.reduction is not None and not plan.reduces_sums)
+    return weighted, seen + sums.response_bytes * (of_map + (not plan.in_place))
 
 
 def one_image(plan: Plan) -> int:

@@ -10,7 +10,7 @@ from xcorr._axes import Axis, Span
 from xcorr._masks import canonical
 from xcorr._plan import Plan, plan_for
 from xcorr._settings import USUAL
-from xcorr._unseen_taps import NAMES, bounds_of, counted, sums_of
+from xcorr._unseen_taps import counted, plan_beside, plan_of_whole, settings_beside, sums_of
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -20,6 +20,23 @@ AT_ONCE = 2**26
 
 PIECE = 2**13
 """Responses that a worker divides at once: they stay in its caches."""
+
+
+def method_of(plan: Plan) -> str:
+    """The method of the sums over what is seen: that of the responses where these are made in the frequency domain."""
+    return "fft" if plan.method == "fft" else "direct"
+
+
+def plans_of_shares(plan: Plan, magnitudes: Doubles, dtype: np.dtype[Any]) -> list[Plan]:
+    """The plans of sums over what is seen of a whole image, and of counts, by which parts are made."""
+    taps, channels = magnitudes, magnitudes.shape[1]
+    found = [
+        plan_of_whole(plan, settings_beside(plan, word, method_of(plan)), channels, dtype, own)
+        for word, own in (("NCHW", taps), ("NHWC", np.moveaxis(taps, 1, 3)))
+    ]
+    if method_of(plan) == "fft":
+        found.append(plan_of_whole(plan, settings_beside(plan, "NCHW"), channels, np.dtype(np.uint8), taps > 0))
+    return found
 
 
 class Shares(NamedTuple):
@@ -52,7 +69,7 @@ class Shares(NamedTuple):
     @property
     def is_fft(self) -> bool:
         """Whether sums are made in the frequency domain, as the responses are."""
-        return bool(self.plan.method == "fft")
+        return method_of(self.plan) == "fft"
 
     @property
     def bytes_each(self) -> int:
@@ -82,13 +99,10 @@ class Shares(NamedTuple):
 
         There the sums of all of a kernel, and of nothing, are told by counting.
         """
-        words = {name: getattr(self.plan.settings, name) for name in NAMES}
-        method = "fft" if self.is_fft else "direct"
-        settings = USUAL._replace(**words, layout=word, method=method, roi=bounds_of(area))
         pixels, taps = self.seen, magnitudes
         if word == "NHWC":
             pixels, taps = (np.ascontiguousarray(np.moveaxis(one, 1, 3)) for one in (pixels, taps))
-        own = plan_for(settings, pixels.shape, pixels.dtype, taps.shape, taps.dtype)
+        own = plan_beside(self.plan, settings_beside(self.plan, word, method_of(self.plan)), pixels, taps, area)
         found: Doubles = sums_of(own, taps, pixels, self.workers, self.beside)
         found = np.moveaxis(found, 3, 1) if word == "NHWC" else found
         if self.is_fft:
@@ -101,7 +115,7 @@ class Shares(NamedTuple):
 
     def counts(self, pixels: Array, taps: Array, area: Span) -> Array:
         """How many pixels of a set lie under the taps of a set."""
-        return counted(self.plan, pixels, taps, 1, self.workers, bounds_of(area), self.beside)
+        return counted(self.plan, pixels, taps, 1, self.workers, area, self.beside)
 
 
 def divide_by_shares(plan: Plan, seen: Any, kernels: Array, sums: Array, workers: Any, beside: int) -> None:
@@ -113,7 +127,8 @@ def divide_by_shares(plan: Plan, seen: Any, kernels: Array, sums: Array, workers
     magnitudes = magnitudes_of(canonical(kernels, plan.layout.kernels))
     areas = [plan.area]
     if seen is None:
-        seen = np.ones((1, 1, *(axis.length for axis in plan.geometry.axes)), np.bool_)
+        at_hand = plan.at_hand or [(0, axis.length) for axis in plan.geometry.axes]
+        seen = np.ones((1, 1, *(length for _, length in at_hand)), np.bool_)
         areas = borders(plan)
         whole = magnitudes.sum(axis=(1, 2, 3))
         undefined = ~((whole > 0) & np.isfinite(whole))

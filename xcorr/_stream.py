@@ -378,7 +378,7 @@ class Stream:
         for firsts in product(*(range(0, pieces.shape[axis], steps[axis]) for axis in axes)):
             for axis, first in zip(axes, firsts, strict=True):
                 place[axis] = slice(first, min(first + steps[axis], pieces.shape[axis]))
-            pixels = read(self.images, tuple(place), self.dtype)
+            pixels = pieces.summed(read(self.images, tuple(place), self.dtype), place)
             faint = faint or any_faint(pixels, table, 1, 8 if of_doubles else 4)
             if faint and not of_doubles:
                 return 0.0
@@ -438,11 +438,13 @@ class Stream:
         pieces, area = self.pieces, block.area
         assert area is not None
         if all(own is None for own in largest):
-            responses = pieces.respond(pixels, area, self.workers)
+            responses = pieces.respond(pixels, area, self.workers, None, block.first)
         else:
             alone = [some_images(pixels, pieces.images_axis, index, index + 1) for index in range(len(largest))]
-            both = zip(alone, largest, strict=True)
-            responses = np.concatenate([pieces.respond(own, area, self.workers, most) for own, most in both])
+            each = zip(alone, largest, range(block.first, block.end), strict=True)
+            responses = np.concatenate(
+                [pieces.respond(own, area, self.workers, most, index) for own, most, index in each]
+            )
         if keeper is not None:
             keeper.take(responses, area)
             return None

@@ -8,11 +8,12 @@ import numpy.typing as npt
 from xcorr._arrays import in_pieces, without_repeats
 from xcorr._axes import Span
 from xcorr._bank import make_bank
+from xcorr._ends import are_at_hand
 from xcorr._job import Job
 from xcorr._masks import canonical
 from xcorr._plan import Plan, plan_for
 from xcorr._respond import respond
-from xcorr._settings import USUAL
+from xcorr._settings import USUAL, Settings
 
 Array = npt.NDArray[Any]
 
@@ -56,12 +57,37 @@ def sums_of(plan: Plan, taps: Array, pixels: Array, workers: Any, beside: int = 
     return respond(job, plan.response_shape(len(pixels)), None)
 
 
-def counted(plan: Plan, pixels: Array, taps: Array, groups: int, workers: Any, roi: Any, beside: int) -> Array:
-    """How many pixels of a set (images, channels, rows, columns) each kernel's taps of a set see."""
+def settings_beside(plan: Plan, word: str, method: str = "auto", groups: int = 1) -> Settings:
+    """The settings of sums over what is seen, whose windows lie where those of a plan do; of its whole response."""
     words = {name: getattr(plan.settings, name) for name in NAMES}
-    settings = USUAL._replace(**words, layout="NCHW", groups=groups, roi=roi)
+    return USUAL._replace(**words, layout=word, method=method, groups=groups)
+
+
+def plan_beside(plan: Plan, settings: Settings, pixels: Array, taps: Array, area: Span) -> Plan:
+    """The plan of the sums of pixels that lie as those of a plan's images do, at an area of its whole response.
+
+    Where that plan is a part, with some pixels at hand, this one is, too.
+    """
+    if plan.at_hand is None:
+        own = settings._replace(roi=bounds_of(area))
+        return plan_for(own, pixels.shape, pixels.dtype, taps.shape, taps.dtype)
+    whole = plan_of_whole(plan, settings, pixels.shape[3 if settings.layout == "NHWC" else 1], pixels.dtype, taps)
+    return whole.part(area, plan.at_hand)
+
+
+def plan_of_whole(plan: Plan, settings: Settings, channels: int, dtype: np.dtype[Any], taps: Array) -> Plan:
+    """The plan of such sums over a whole image of so many channels."""
+    lengths = tuple(axis.length for axis in plan.geometry.axes)
+    shape = (1, *lengths, channels) if settings.layout == "NHWC" else (1, channels, *lengths)
+    return plan_for(settings, shape, dtype, taps.shape, taps.dtype)
+
+
+def counted(plan: Plan, pixels: Array, taps: Array, groups: int, workers: Any, area: Span, beside: int) -> Array:
+    """How many pixels of a set (images, channels, rows, columns) each kernel's taps of a set see."""
     pixels, taps = np.ascontiguousarray(pixels, np.uint8), np.ascontiguousarray(taps, np.uint8)
-    own = plan_for(settings, pixels.shape, pixels.dtype, taps.shape, taps.dtype)
+    own = plan_beside(plan, settings_beside(plan, "NCHW", groups=groups), pixels, taps, area)
+    if own.at_hand is not None and not are_at_hand(own):  # the method for so many kernels may want others
+        own = plan_beside(plan, settings_beside(plan, "NCHW", "direct", groups), pixels, taps, area)
     return sums_of(own, taps, pixels, workers, beside)
 
 
@@ -119,7 +145,7 @@ class SeenTaps:
         groups, n_kernels = self.plan.geometry.groups, self.plan.geometry.n_kernels
         for pixels, taps in sets:
             own = np.broadcast_to(taps, (n_kernels, *taps.shape[1:]))  # one plane of all channels, too
-            found = found | (counted(self.plan, pixels, own, groups, self.workers, bounds_of(area), self.beside) > 0)
+            found = found | (counted(self.plan, pixels, own, groups, self.workers, area, self.beside) > 0)
         return found
 
 
