@@ -39,9 +39,14 @@ class Cut(NamedTuple):
 
 
 def cut(
-    pieces: Pieces, itemsize: int, max_bytes: int, of_source: Sequence[int] | None, of_sink: Sequence[int] | None
+    pieces: Pieces,
+    itemsize: int,
+    max_bytes: int,
+    of_source: Sequence[int] | None,
+    of_sink: Sequence[int] | None,
+    whole: bool = True,
 ) -> Cut:
-    """The blocks of a stream.
+    """The blocks of a stream, which are whole images if these may be, and have room.
 
     `of_source` and `of_sink` are the lengths of chunks, of the images and of the result; None where there are none.
     MemoryError if not even the smallest block has room.
@@ -51,7 +56,7 @@ def cut(
     of_image, unit = image_bytes + result_bytes, chunk_of_images(pieces, of_sink)
     for at_once in (AT_ONCE, 1):
         budget = max_bytes // at_once
-        count = budget // max(1, of_image) if pieces.takes_whole or not can_be_cut(pieces) else 0
+        count = budget // max(1, of_image) if whole else 0
         parts = None
         if count < min(unit, pieces.n_images) and can_be_cut(pieces):
             together = 1 if keeps(pieces) else min(unit, pieces.n_images)

@@ -15,7 +15,7 @@ from xcorr._pairs import Pairs
 from xcorr._plan import plan_for
 from xcorr._reading import axes_in
 from xcorr._run import bank_for, run, takes_taps_as_they_are
-from xcorr._seen import SeenBank
+from xcorr._seen_call import seen_bank
 from xcorr._settings import read_settings, split, takes_keywords
 from xcorr._typing import AnyArray, AnyElement, Array, Inexact, Keywords, Reduce, Whole, WholeKeywords
 from xcorr._volume_run import VolumeBank
@@ -464,7 +464,7 @@ def _respond(function: str, images: Any, kernels: Any, keywords: dict[str, Any])
         volumes = VolumeBank(settings, kernel_array, operands["bias"], operands["fill_value"])
         return volumes.run(image_array, seen, operands["out"], operands["workers"])
     if seen is not None or settings.normalize:
-        masked = SeenBank(settings, kernel_array, operands["bias"], operands["fill_value"])
+        masked = seen_bank(settings, kernel_array, operands["bias"], operands["fill_value"])
         return masked.run(image_array, seen, operands["out"], operands["workers"])
     plan = plan_for(settings, image_array.shape, image_array.dtype, kernel_array.shape, kernel_array.dtype)
     if settings.pairwise:

@@ -23,6 +23,7 @@ from xcorr._reading import axes_in, read_array_shape
 from xcorr._reduce_peaks import shape_of_peaks
 from xcorr._run import run
 from xcorr._seen import Operand, SeenBank, SeenPlan
+from xcorr._seen_call import seen_bank
 from xcorr._settings import KEYWORDS, read_settings, split, takes_keywords, usual_of
 from xcorr._typing import AnyArray, Array, BankKeywords, Reduce
 from xcorr._volume_run import VolumeBank, VolumePlan
@@ -185,7 +186,7 @@ class Correlator:
     def _seen_bank(self, level: _dispatch.Level) -> SeenBank:
         bank = self._seen.get(level)
         if bank is None:
-            bank = SeenBank(self._settings, self._kernels, self._bias, self._fill_value)
+            bank = seen_bank(self._settings, self._kernels, self._bias, self._fill_value)
             self._seen[level] = bank
         return bank
 

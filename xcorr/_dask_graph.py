@@ -145,8 +145,7 @@ class Graph:
         self.counts = self.images.chunks[axis] if axis >= 0 else (1,)
         self.firsts = np.cumsum((0, *self.counts)).tolist()
         self.cuts = cuts_of(self.pieces, self.images.chunks, self.whole)
-        in_one = all(self.is_whole(axis) for axis in self.pieces.axes if axis >= 0)
-        self.whole = self.whole or (in_one and self.pieces.takes_whole)
+        self.whole = self.whole or all(self.is_whole(axis) for axis in self.pieces.axes if axis >= 0)
         self.looks = self.looks and not self.whole
         if self.whole:
             self.cuts = [[0, count] for count in self.pieces.outputs]

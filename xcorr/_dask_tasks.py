@@ -87,7 +87,7 @@ def pieces_with_mask(prepared: Any, images: Operand, mask: Any) -> Pieces:
     else:
         plan = prepared._plan(array, True)
         asked = Asked(plan.response, plan.reduction, plan.peaks)
-        found = Whole(prepared, images.shape, plan.layout, plan.n_responses, plan.roi.counts, asked)
+        found = Whole(images.shape, plan.layout, plan.n_responses, plan.roi.counts, asked)
     if isinstance(mask, Operand):
         canonical_mask(stand_in(mask), "mask", images.shape, found.layout.images, "images")
     found.obstacle = "it has a mask"

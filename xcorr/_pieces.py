@@ -4,7 +4,7 @@ A part's plan is that of the whole image: its method, its quads, sections and ar
 only told which pixels are at hand. All of this follows from sizes; nothing is read or written here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -14,7 +14,6 @@ import numpy.typing as npt
 from xcorr._axes import Axis, Span
 from xcorr._layouts import Layout, arranged
 from xcorr._match_reduce import Taker
-from xcorr._prepared_for_some import some_of
 from xcorr._reads import End, Extent, Reads, extent_along, reads_along
 from xcorr._reduce import results_of
 from xcorr._reduce_peaks import shape_of_peaks
@@ -64,15 +63,13 @@ class Pieces:
 
     Parameters
     ----------
-    prepared : a Correlator or a Matcher.
-    shape, dtype : of all images.
+    shape : of all images.
+    layout, n_kernels, outputs : of these, and of a response.
+    asked : what becomes of responses.
     """
 
     obstacle = ""
     """What keeps an image from being cut, in words."""
-
-    takes_whole = True
-    """Whether a call has room for a whole image."""
 
     whole_rows = False
     """Whether parts are whole rows."""
@@ -83,20 +80,17 @@ class Pieces:
     n_beside = 1
     """Responses of a kernel at one place of an area."""
 
+    prepared_for: Callable[[int, int], Any]
+    """What is called with the images from one to another, the latter excluded."""
+
     axes_cut: tuple[Axis, ...]
     reduction: Reduction | None
     peaks: Peaks | None
 
     def __init__(
-        self,
-        prepared: Any,
-        shape: tuple[int, ...],
-        layout: Layout,
-        n_kernels: int,
-        outputs: tuple[int, ...],
-        asked: Asked,
+        self, shape: tuple[int, ...], layout: Layout, n_kernels: int, outputs: tuple[int, ...], asked: Asked
     ) -> None:
-        self.prepared, self.shape, self.layout, self.n_kernels = prepared, shape, layout, n_kernels
+        self.shape, self.layout, self.n_kernels = shape, layout, n_kernels
         self.outputs, (self.response, self.reduction, self.peaks) = outputs, asked
         self.images_axis, self.axes = layout.images[0], layout.images[1:-1]
         self.whole_rows = self.whole_rows or self.peaks is not None
@@ -112,7 +106,7 @@ class Pieces:
         self, images: Array, first: int, workers: Any, targets: list[Array] | None = None
     ) -> list[Array]:
         """What images from `first` on give, in the targets if there are any."""
-        own = some_of(self.prepared, self.shape, self.layout, first, first + self.counted(images))
+        own = self.prepared_for(first, first + self.counted(images))
         out = None if targets is None else targets[0] if self.alone else tuple(targets)
         found = own(images, out=out, workers=workers)
         return [found] if self.alone else list(found)

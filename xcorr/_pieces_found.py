@@ -1,5 +1,6 @@
 """The pieces of a prepared object with images of a shape and type, and what keeps these from being cut."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from xcorr._match import Matcher, words_of_sums
 from xcorr._pieces import Asked, Pieces, Whole
 from xcorr._pieces_of_match import OfMatch
 from xcorr._pieces_of_plan import OfPlan
-from xcorr._pieces_of_seen import OfSeen, has_faint_shares
+from xcorr._pieces_of_seen import OWN_KERNELS, OfSeen, obstacle_of
 from xcorr._pieces_of_volumes import OfVolumes
 from xcorr._plan import Plan
+from xcorr._prepared_for_some import some_of
 from xcorr._reading import axes_in
 from xcorr._seen import Operand
 from xcorr._volume_call import VolumeCall
@@ -23,11 +25,16 @@ from xcorr._volume_run import BankCall
 
 Array = npt.NDArray[Any]
 
-OWN_KERNELS = "each image has its own kernels"
-
 
 def pieces_of(prepared: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pieces:
     """The way of a prepared object with images of this shape and type; all errors that a call would raise for them."""
+    found = own_pieces(prepared, shape, dtype)
+    found.prepared_for = partial(some_of, prepared, shape, found.layout)
+    return found
+
+
+def own_pieces(prepared: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pieces:
+    """The same for parts of images, without what is called with whole ones."""
     check_element("images", dtype)
     images: Any = Operand(shape, dtype)
     if isinstance(prepared, Matcher):
@@ -41,14 +48,14 @@ def pieces_of(prepared: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pi
         return of_seen(prepared, images, prepared._mask)
     if settings.pairwise:
         plan = prepared._pairs_of((level, shape, dtype), images).plan
-        return whole(prepared, shape, plan, Asked(plan.types.response, plan.reduction, plan.peaks), OWN_KERNELS)
-    return OfPlan(prepared, shape, *prepared._prepare(images))
+        return whole(shape, plan, Asked(plan.types.response, plan.reduction, plan.peaks), OWN_KERNELS)
+    return OfPlan(shape, *prepared._prepare(images), prepared._fill_value)
 
 
-def whole(prepared: Correlator, shape: tuple[int, ...], plan: Plan, asked: Asked, obstacle: str) -> Pieces:
+def whole(shape: tuple[int, ...], plan: Plan, asked: Asked, obstacle: str) -> Pieces:
     """Images that are not cut, and why."""
     outputs = tuple(count for _, count in plan.area)
-    found = Whole(prepared, shape, plan.layout, plan.geometry.n_kernels, outputs, asked)
+    found = Whole(shape, plan.layout, plan.geometry.n_kernels, outputs, asked)
     found.obstacle = obstacle
     return found
 
@@ -60,17 +67,11 @@ def of_seen(prepared: Correlator, images: Operand, mask: Any, known: bool = True
     """
     bank = prepared._seen_bank(_dispatch.current())
     plan, seen = bank.plan(images, mask)
-    asked, obstacle = Asked(plan.types.response, plan.reduction, plan.peaks), ""
-    if prepared._settings.pairwise:
-        obstacle = OWN_KERNELS
-    elif not bank.taps.all_finite:
-        obstacle = "not all taps are finite, and not all pixels are seen"
-    elif has_faint_shares(seen, known):
-        obstacle = "shares of its mask are subnormal, or may be"
+    obstacle = obstacle_of(bank, seen, known)
     if obstacle:
         bank.check_it_fits(plan, seen is not None)
-        return whole(prepared, images.shape, plan.sums, asked, obstacle)
-    return OfSeen(prepared, images.shape, bank, plan, seen)
+        return whole(images.shape, plan.sums, Asked(plan.types.response, plan.reduction, plan.peaks), obstacle)
+    return OfSeen(images.shape, bank, plan, seen)
 
 
 def pieces_of_matcher(prepared: Matcher, images: Any) -> Pieces:
@@ -97,7 +98,7 @@ def of_volumes(prepared: Correlator, images: Operand) -> Pieces:
         return BankCall(bank, plan, pixels, prepared._mask, workers)
 
     asked = Asked(plan.types.response, plan.reduction, plan.peaks)
-    found = OfVolumes(prepared, images.shape, plan.sizes, asked, call)
+    found = OfVolumes(images.shape, plan.sizes, asked, call)
     if found.n_images:
         call(stand_in(images), 1)  # or what a call refuses is refused
     if isinstance(prepared._mask, np.ndarray):
@@ -119,7 +120,7 @@ def of_scored_volumes(prepared: Matcher, images: Operand, mask: Any = None) -> P
         return ScoreCall(match, plan, pixels, None, workers)
 
     asked = Asked(plan.plan.response, plan.reduction, plan.peaks)
-    found = OfVolumes(prepared, images.shape, plan.sizes, asked, call)
+    found = OfVolumes(images.shape, plan.sizes, asked, call)
     if found.n_images:
         call(stand_in(images), 1)
     if mask is not None:

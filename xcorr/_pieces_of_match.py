@@ -31,7 +31,7 @@ class OfMatch(Pieces):
     def __init__(self, prepared: Matcher, shape: tuple[int, ...], plan: MatchPlan, dtype: np.dtype[Any]) -> None:
         self.plan, self.dtype = plan, dtype
         asked = Asked(plan.response, plan.reduction, plan.peaks)
-        super().__init__(prepared, shape, plan.layout, plan.n_responses, plan.roi.counts, asked)
+        super().__init__(shape, plan.layout, plan.n_responses, plan.roi.counts, asked)
         self.axes_cut, areas = plan.geometry.axes, areas_of(plan.geometry, plan.unseen_padding)
         self.along = tuple(sorted({(own.first[axis], own.counts[axis]) for own in areas}) for axis in range(2))
         self.banks = prepared._bank_of(plan)

@@ -10,7 +10,6 @@ from xcorr import _dispatch
 from xcorr._arrays import in_order
 from xcorr._axes import Span
 from xcorr._bank import Bank
-from xcorr._correlator import Correlator
 from xcorr._dtypes import EXACT_FLOAT64, largest_magnitude
 from xcorr._ends import ends_of, is_folded
 from xcorr._match_reduce import Taker
@@ -32,12 +31,12 @@ class OfPlan(Pieces):
     """Responses of a bank to images with one or two spatial axes, of which all is seen."""
 
     def __init__(
-        self, prepared: Correlator, shape: tuple[int, ...], plan: Plan, bank: Bank, asked: Asked | None = None
+        self, shape: tuple[int, ...], plan: Plan, bank: Bank, fill_value: Any = 0, asked: Asked | None = None
     ) -> None:
-        self.plan, self.bank = plan, bank
+        self.plan, self.bank, self.fill_value = plan, bank, fill_value
         outputs = tuple(count for _, count in plan.area)
         asked = asked or Asked(plan.types.response, plan.reduction, plan.peaks)
-        super().__init__(prepared, shape, plan.layout, plan.geometry.n_kernels, outputs, asked)
+        super().__init__(shape, plan.layout, plan.geometry.n_kernels, outputs, asked)
         self.axes_cut = plan.geometry.axes
         if 0 not in outputs and is_folded(plan):
             self.obstacle = FOLDED
@@ -71,7 +70,7 @@ class OfPlan(Pieces):
     ) -> Array:
         down, across = self.reads(area)
         plan = self.plan.part(area, ((down.first, down.length), (across.first, across.length)), largest)
-        found = run(plan, self.bank, pixels, self.prepared._fill_value, None, workers)
+        found = run(plan, self.bank, pixels, self.fill_value, None, workers)
         return in_order(found, plan.layout.response)
 
     def taker(self, n_images: int, reduction: Reduction) -> Taker:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from xcorr import _dispatch
 from xcorr._arrays import in_order
 from xcorr._axes import Span
-from xcorr._correlator import Correlator
 from xcorr._dtypes import EXACT_FLOAT64, largest_magnitude
 from xcorr._ends import ends_of, is_folded
 from xcorr._looks import any_faint
@@ -22,13 +21,13 @@ from xcorr._pieces_of_plan import FOLDED, OfPlan
 from xcorr._plan import Plan
 from xcorr._reads import End, Reads, gathered
 from xcorr._reduction import Reduction
-from xcorr._seen import AT_ONCE, SeenBank, SeenPlan, bytes_of_call, weighted_images
+from xcorr._seen import AT_ONCE, SeenBank, SeenPlan, weighted_images
 from xcorr._seen_shares import plans_of_shares
 from xcorr._whole_numbers import WholeNumbers
-from xcorr._workers import WORKSPACE_LIMIT
 
 Array = npt.NDArray[Any]
 
+OWN_KERNELS = "each image has its own kernels"
 MOST_TWICE = 1.5
 """What two halves of an area have as workspace, beside that of the whole, up to which it is halved; not tuned."""
 
@@ -38,18 +37,17 @@ class OfSeen(OfPlan):
 
     Parameters
     ----------
-    prepared, shape : as for `Pieces`.
+    shape : of all images.
     bank, plan : whose calls are cut, and what they plan for the images.
     seen : what is seen of all images, in canonical axes; "finite", or None for all.
     """
 
-    def __init__(self, prepared: Correlator, shape: tuple[int, ...], bank: SeenBank, plan: SeenPlan, seen: Any) -> None:
+    def __init__(self, shape: tuple[int, ...], bank: SeenBank, plan: SeenPlan, seen: Any) -> None:
         self.of_call, self.seen_bank, self.seen = plan, bank, seen
         asked = Asked(plan.types.response, plan.reduction, plan.peaks)
-        super().__init__(prepared, shape, plan.sums, bank.bank(plan), asked)
-        self.takes_whole = sum(bytes_of_call(plan, seen is not None)) <= WORKSPACE_LIMIT
+        super().__init__(shape, plan.sums, bank.bank(plan), asked=asked)
         self.plans = [plan.sums]
-        if prepared._settings.normalize and 0 not in self.outputs:
+        if bank.settings.normalize and 0 not in self.outputs:
             self.plans += self.plans_of_shares()
         if any(map(is_folded, self.plans)):
             self.obstacle = FOLDED
@@ -144,6 +142,15 @@ class OfSeen(OfPlan):
         return Taker(reduction, WholeNumbers(reduction, n_images), Lock(), _dispatch.current())
 
 
+def obstacle_of(bank: SeenBank, seen: Any, known: bool = True) -> str:
+    """What keeps the images of a bank from being cut, in words; `known` says whether shares are those that count."""
+    if bank.settings.pairwise:
+        return OWN_KERNELS
+    if not bank.taps.all_finite:
+        return "not all taps are finite, and not all pixels are seen"
+    return "shares of its mask are subnormal, or may be" if has_faint_shares(seen, known) else ""
+
+
 def has_large_integers(dtype: np.dtype[Any]) -> bool:
     """Whether a type has integers that float64 does not have."""
     return dtype.kind in "iu" and largest_magnitude(dtype) > EXACT_FLOAT64
@@ -158,7 +165,7 @@ def placed(array: Array, axes: Sequence[int], places: Sequence[slice]) -> Array:
     return array[tuple(index)]
 
 
-def has_faint_shares(seen: Any, known: bool = True) -> bool:
+def has_faint_shares(seen: Any, known: bool) -> bool:
     """Whether shares are subnormal, or may be where they are not known: bits of a whole image's may depend on that."""
     if not isinstance(seen, np.ndarray) or seen.dtype != np.float64 or not _dispatch.subnormals_are_slow():
         return False

@@ -44,8 +44,8 @@ class OfVolumes(Pieces):
     whole_rows = True
     words = "planes", "rows"
 
-    def __init__(self, prepared: Any, shape: tuple[int, ...], sizes: Sizes, asked: Asked, call: Call) -> None:
-        super().__init__(prepared, shape, sizes.layout, sizes.geometry.n_kernels, sizes.outputs, asked)
+    def __init__(self, shape: tuple[int, ...], sizes: Sizes, asked: Asked, call: Call) -> None:
+        super().__init__(shape, sizes.layout, sizes.geometry.n_kernels, sizes.outputs, asked)
         self.sizes, self.call = sizes, call
         self.axes, self.axes_cut = sizes.layout.images[1:3], sizes.geometry.axes[:2]
         self.outputs, self.n_beside = sizes.outputs[:2], sizes.outputs[2]

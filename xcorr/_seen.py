@@ -4,7 +4,7 @@ Unseen pixels and padding are zeros in an ordinary call. What it lacks is put ri
 and lie over unseen pixels (`_unseen_taps.py`), and the share of each kernel that was seen (`_seen_shares.py`).
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from math import prod
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ from xcorr._run import found_peaks, reduced
 from xcorr._seen_shares import divide_by_shares
 from xcorr._settings import USUAL, Settings
 from xcorr._unseen_taps import Taps, add_seen_taps, finite_taps
-from xcorr._workers import refuse_too_large
+from xcorr._workers import WORKSPACE_LIMIT, refuse_too_large
 from xcorr.peaks import Peaks, no_peaks
 
 Array = npt.NDArray[Any]
@@ -120,6 +120,10 @@ def in_canonical_axes(mask: Any, images: Operand, sums: Plan) -> Any:
     return canonical_mask(mask, "mask", images.shape, sums.layout.images, "images")
 
 
+RespondAll = Callable[[SeenPlan, Array, Any, list[Array], Any], None]
+InParts = Callable[..., RespondAll | None]  # of a bank, the shape and type of images, their plan, and what is seen
+
+
 class SeenBank:
     """A bank for images that are not seen everywhere.
 
@@ -127,9 +131,13 @@ class SeenBank:
     ----------
     settings : the keywords as they were read.
     kernels, bias, fill_value : as they were given; the same as long as the bank is used.
+    in_parts : gives what responds to images that are too large for a call's workspace; None if they are refused.
     """
 
-    def __init__(self, settings: Settings, kernels: Array, bias: Any, fill_value: Any) -> None:
+    def __init__(
+        self, settings: Settings, kernels: Array, bias: Any, fill_value: Any, in_parts: InParts | None = None
+    ) -> None:
+        self.in_parts = in_parts
         self.settings, self.kernels, self.bias, self.fill_value = settings, kernels, bias, fill_value
         self.banks: dict[Hashable, Bank] = {}
         self.own: dict[str, list[SeenBank]] = {}
@@ -146,8 +154,14 @@ class SeenBank:
         """
         if workers is not None:
             workers = _workers.count_workers(workers)
-        plan, seen = self.plan(Operand(images.shape, images.dtype), mask)
-        self.check_it_fits(plan, mask is not None)
+        own = Operand(images.shape, images.dtype)
+        plan, seen = self.plan(own, mask)
+        respond_all: RespondAll = self.respond_all
+        if sum(bytes_of_call(plan, mask is not None)) > WORKSPACE_LIMIT:
+            in_parts = self.in_parts(self, own, plan, seen) if self.in_parts is not None else None
+            if in_parts is None:
+                self.check_it_fits(plan, mask is not None)
+            respond_all = in_parts or respond_all
         n_images = images.shape[0] if plan.sums.layout.images[0] >= 0 else 1
         shape = plan.sums.response_shape(n_images)
         operands = [images, self.kernels, *([mask] if isinstance(mask, np.ndarray) else [])]
@@ -157,7 +171,7 @@ class SeenBank:
             def find() -> Array:
                 found = no_peaks(of_peaks, plan.types.response, plan.sums.layout.n_axes)
                 if 0 not in shape:
-                    self.respond_all(plan, images, seen, [found], workers)
+                    respond_all(plan, images, seen, [found], workers)
                 return found
 
             return found_peaks(of_peaks, plan.types.response, out, find, plan.sums.layout.n_axes)
@@ -167,7 +181,7 @@ class SeenBank:
             def reduce(targets: list[Array] | None) -> list[Array]:
                 stores = targets and not any(may_refuse(plan, target, operands) for target in targets)
                 results = targets if targets and stores else new_results(reduction, n_images)
-                self.respond_all(plan, images, seen, results, workers)
+                respond_all(plan, images, seen, results, workers)
                 return results
 
             return reduced(reduction, n_images, out, reduce)
@@ -175,7 +189,7 @@ class SeenBank:
         refuses = target is None or may_refuse(plan, target, operands)
         result: Array = empty(shape, plan.types.response) if target is None or refuses else target
         if 0 not in shape:
-            self.respond_all(plan, images, seen, [result], workers)
+            respond_all(plan, images, seen, [result], workers)
         if target is None:
             return result
         if result is not target:
