@@ -50,7 +50,7 @@ def canonical_mask(mask: Array, argument: str, shape: Sequence[int], axes: tuple
 def axes_of_mask(
     of_mask: tuple[int, ...], argument: str, shape: Sequence[int], axes: tuple[int, ...], operand: str
 ) -> tuple[int, ...]:
-    """Where the operand's axes lie in a mask of a shape, -1 for one that it lacks; ValueError if it is none for it.
+    """The places of the operand's axes in a mask of a shape, -1 for one that it lacks; ValueError if it is none for it.
 
     A mask has the operand's shape, with or without channels, with or without the first axis, which may be of length 1;
     of three axes beside an operand of four the first is the operand's.
