@@ -199,7 +199,8 @@ def correlate(images: npt.ArrayLike, kernels: npt.ArrayLike, **keywords: Any) ->
     OverflowError
         If an integer response does not fit its type, or the energy of integers int64; `out` is then as it was.
     MemoryError
-        If the workspace would exceed 256 MiB.
+        If the workspace would exceed 256 MiB. Images with a mask, or normalized, that would need more are done part by
+        part, unless they are pairwise or taps are not finite.
 
     See Also
     --------

@@ -260,7 +260,9 @@ class Correlator:
             volumes = self._volume_bank(_dispatch.current()).plan(Operand(shape, images), self._mask)
             return explained_volumes(volumes, shape)
         if self._mask is not None or self._settings.normalize:
-            call, _ = self._seen_bank(_dispatch.current()).plan(Operand(shape, images), self._mask)
+            bank, operand = self._seen_bank(_dispatch.current()), Operand(shape, images)
+            call, seen = bank.plan(operand, self._mask)
+            bank.respond_for(operand, call, seen)  # or it is refused
             return explained(call.sums, shape, call)
         plan = plan_for(self._settings, shape, images, self._kernels.shape, self._kernels.dtype)
         text = explained(plan, shape, plan)

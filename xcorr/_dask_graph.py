@@ -276,47 +276,38 @@ class Graph:
     def pixels(self, image: int, chunks: Any, rows: tuple[int, int, int], columns: tuple[int, int, int]) -> Key:
         """The key of a part of a chunk of the images."""
         source = self.source(image, rows[0], columns[0])
-        return self.cut_out("pixels", source, self.images.ndim, self.pieces.axes, chunks, (image, *rows, *columns))
+        return self.part_of("pixels", source, self.images.ndim, self.pieces.axes, chunks, image, (rows, columns))
 
     def shares(self, image: int, chunks: Any, rows: tuple[int, int, int], columns: tuple[int, int, int]) -> Key:
         """The key of a part of a chunk of the mask."""
         source = self.mask_source(image, rows[0], columns[0])
-        return self.cut_out("shares", source, 4, (2, 3), chunks, (image if source[1] else 0, *rows, *columns))
+        return self.part_of("shares", source, 4, (2, 3), chunks, source[1], (rows, columns))
 
-    def cut_out(
-        self, kind: str, source: Key, n_axes: int, axes: tuple[int, ...], chunks: Any, place: tuple[int, ...]
+    def part_of(
+        self, kind: str, source: Key, n_axes: int, axes: tuple[int, ...], chunks: Any, image: int, runs: Any
     ) -> Key:
         """The key of a part of a chunk with so many axes, whose rows and columns lie at `axes`; of all, its own.
 
-        A place is of an image, a chunk along rows with two places in it, and one along columns.
+        Runs are a chunk along rows, with two places in it, and one along columns.
         """
-        runs = place[1:4], place[4:7]
         if all(end - begin == own[index] for (index, begin, end), own in zip(runs, chunks, strict=True)):
             return source
         slices = [slice(None)] * n_axes
         for axis, (_, begin, end) in zip(axes, runs, strict=True):
             if axis >= 0:
                 slices[axis] = slice(begin, end)
-        return self.add(kind, place, cut_out, source, tuple(slices))
-
-    def first_of(self, place: tuple[int, int, int]) -> tuple[int, int, int]:
-        """The first image, row and column of a chunk."""
-        image, *others = place
-        row, column = (
-            sum(self.images.chunks[axis][:index]) if axis >= 0 else 0
-            for axis, index in zip(self.pieces.axes, others, strict=True)
-        )
-        return self.firsts[image], row, column
+        return self.add(kind, (image, *runs[0], *runs[1]), cut_out, source, tuple(slices))
 
     def add_looks(self) -> None:
         """Tasks that look through all chunks of the images."""
-        counts = [len(self.images.chunks[axis]) if axis >= 0 else 1 for axis in self.pieces.axes]
-        for image in range(len(self.counts)):
+        chunks = [self.images.chunks[axis] if axis >= 0 else (1,) for axis in self.pieces.axes]
+        rows, columns = (list(enumerate(np.cumsum((0, *own[:-1])).tolist())) for own in chunks)
+        for image, first in enumerate(self.firsts[:-1]):
             keys = []
-            for place in product((image,), range(counts[0]), range(counts[1])):
-                masks = () if self.mask is None else (self.mask_source(*place),)
-                task = look, self.shared_key, self.source(*place), self.first_of(place), *masks
-                keys.append(self.add("look", place, *task))
+            for (row, top), (column, left) in product(rows, columns):
+                masks = () if self.mask is None else (self.mask_source(image, row, column),)
+                task = look, self.shared_key, self.source(image, row, column), (first, top, left), *masks
+                keys.append(self.add("look", (image, row, column), *task))
             keys = self.merged("looks", image, merge_looks, keys)
             self.looked[image] = self.add("looked", (image,), end_looks, keys)
 

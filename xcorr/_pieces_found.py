@@ -69,7 +69,7 @@ def of_seen(prepared: Correlator, images: Operand, mask: Any, known: bool = True
     plan, seen = bank.plan(images, mask)
     obstacle = obstacle_of(bank, seen, known)
     if obstacle:
-        bank.check_it_fits(plan, seen is not None)
+        bank.respond_for(images, plan, seen)  # or it is refused
         return whole(images.shape, plan.sums, Asked(plan.types.response, plan.reduction, plan.peaks), obstacle)
     return OfSeen(images.shape, bank, plan, seen)
 

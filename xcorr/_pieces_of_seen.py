@@ -43,16 +43,14 @@ class OfSeen(OfPlan):
     """
 
     def __init__(self, shape: tuple[int, ...], bank: SeenBank, plan: SeenPlan, seen: Any) -> None:
-        self.of_call, self.seen_bank, self.seen = plan, bank, seen
+        self.seen_plan, self.seen_bank, self.seen = plan, bank, seen
         asked = Asked(plan.types.response, plan.reduction, plan.peaks)
         super().__init__(shape, plan.sums, bank.bank(plan), asked=asked)
-        self.plans = [plan.sums]
-        if bank.settings.normalize and 0 not in self.outputs:
-            self.plans += self.plans_of_shares()
-        if any(map(is_folded, self.plans)):
+        self.plans_beside = self.plans_by_shares() if bank.settings.normalize and 0 not in self.outputs else []
+        if any(map(is_folded, self.plans_beside)):
             self.obstacle = FOLDED
 
-    def plans_of_shares(self) -> list[Plan]:
+    def plans_by_shares(self) -> list[Plan]:
         """The plans of sums over what is seen, of which those along one axis of channels stand for all."""
         geometry, dtype = self.plan.geometry, np.dtype(np.bool_)
         depth, n_own = geometry.depth, geometry.n_kernels // geometry.groups
@@ -69,7 +67,7 @@ class OfSeen(OfPlan):
         (top, n_rows), (left, n_columns) = area
         (row, _), (column, _) = self.plan.area
         own = (row + top, n_rows), (column + left, n_columns)  # of all responses, which other plans are of
-        found = [super().ends(area), *(ends_of(plan.part(own, None)) for plan in self.plans[1:])]
+        found = [super().ends(area), *(ends_of(plan.part(own, None)) for plan in self.plans_beside)]
         return tuple((min(runs)[0], max(end for _, end in runs)) for runs in zip(*found, strict=True))
 
     def respond(
@@ -78,19 +76,15 @@ class OfSeen(OfPlan):
         n_images, layout, whole = self.counted(pixels), self.layout, self.reads(area)
         responses = empty(self.plan.part(area, None).response_shape(n_images), self.response)
         seen = self.seen_at(whole, slice(first, first + n_images)) if mask is None else mask
-        for own in self.areas_at_once(area, n_images):
-            reads = self.reads(own)
-            places = [slice(one.first - of_all.first, one.first - of_all.first + one.length)
-                      for one, of_all in zip(reads, whole, strict=True)]  # fmt: skip
-            at_hand = tuple((one.first, one.length) for one in reads)
-            plan = self.of_call._replace(sums=self.plan.part(own, (at_hand[0], at_hand[1]), largest))
-            targets = [slice(start - begin, start - begin + count)
-                       for (start, count), (begin, _) in zip(own, area, strict=True)]  # fmt: skip
+        for part in self.areas_at_once(area, n_images):
+            at_hand = [(one.first, one.length) for one in self.reads(part)]
+            places = within(at_hand, [(one.first, one.length) for one in whole])
+            plan = self.plan.part(part, (at_hand[0], at_hand[1]), largest)
             self.seen_bank.respond_some(
-                plan,
+                self.seen_plan._replace(sums=plan),
                 placed(pixels, self.axes, places),
                 placed(seen, (2, 3), places) if isinstance(seen, np.ndarray) else seen,
-                placed(responses, layout.response[1:-1], targets),
+                placed(responses, layout.response[1:-1], within(part, area)),
                 workers,
             )
         return in_order(responses, layout.response)
@@ -137,7 +131,7 @@ class OfSeen(OfPlan):
         return weighted_images(pixels, seen, self.plan, 1)[0]
 
     def taker(self, n_images: int, reduction: Reduction) -> Taker:
-        if self.of_call.reduces_sums or not has_large_integers(self.response):
+        if self.seen_plan.reduces_sums or not has_large_integers(self.response):
             return super().taker(n_images, reduction)
         return Taker(reduction, WholeNumbers(reduction, n_images), Lock(), _dispatch.current())
 
@@ -148,12 +142,20 @@ def obstacle_of(bank: SeenBank, seen: Any, known: bool = True) -> str:
         return OWN_KERNELS
     if not bank.taps.all_finite:
         return "not all taps are finite, and not all pixels are seen"
-    return "shares of its mask are subnormal, or may be" if has_faint_shares(seen, known) else ""
+    divides = bank.settings.normalize
+    return "shares of its mask are subnormal, or may be" if divides and has_faint_shares(seen, known) else ""
 
 
 def has_large_integers(dtype: np.dtype[Any]) -> bool:
     """Whether a type has integers that float64 does not have."""
     return dtype.kind in "iu" and largest_magnitude(dtype) > EXACT_FLOAT64
+
+
+def within(runs: Sequence[tuple[int, int]], others: Sequence[tuple[int, int]]) -> list[slice]:
+    """Where runs along the axes, of which the first and the number are told, lie in others."""
+    return [
+        slice(first - begin, first - begin + count) for (first, count), (begin, _) in zip(runs, others, strict=True)
+    ]
 
 
 def placed(array: Array, axes: Sequence[int], places: Sequence[slice]) -> Array:
@@ -167,6 +169,7 @@ def placed(array: Array, axes: Sequence[int], places: Sequence[slice]) -> Array:
 
 def has_faint_shares(seen: Any, known: bool) -> bool:
     """Whether shares are subnormal, or may be where they are not known: bits of a whole image's may depend on that."""
-    if not isinstance(seen, np.ndarray) or seen.dtype != np.float64 or not _dispatch.subnormals_are_slow():
+    of_doubles = isinstance(seen, np.ndarray) and seen.dtype.newbyteorder("=") == np.float64
+    if not of_doubles or not _dispatch.subnormals_are_slow():
         return False
     return not known or any_faint(seen, _dispatch.current().table, 1, 8)

@@ -120,8 +120,11 @@ def in_canonical_axes(mask: Any, images: Operand, sums: Plan) -> Any:
     return canonical_mask(mask, "mask", images.shape, sums.layout.images, "images")
 
 
-RespondAll = Callable[[SeenPlan, Array, Any, list[Array], Any], None]
-InParts = Callable[..., RespondAll | None]  # of a bank, the shape and type of images, their plan, and what is seen
+Respond = Callable[[SeenPlan, Array, Any, list[Array], Any], None]
+"""What responds to images: of their plan, them, what is seen of them, the results and the workers."""
+
+Divide = Callable[["SeenBank", Operand, SeenPlan, Any], Respond | None]
+"""What finds that for images that are too large at once: of a bank, their shape and type, their plan, what is seen."""
 
 
 class SeenBank:
@@ -131,13 +134,13 @@ class SeenBank:
     ----------
     settings : the keywords as they were read.
     kernels, bias, fill_value : as they were given; the same as long as the bank is used.
-    in_parts : gives what responds to images that are too large for a call's workspace; None if they are refused.
+    divide : finds what responds part by part to images that are too large for a call's workspace.
     """
 
     def __init__(
-        self, settings: Settings, kernels: Array, bias: Any, fill_value: Any, in_parts: InParts | None = None
+        self, settings: Settings, kernels: Array, bias: Any, fill_value: Any, divide: Divide | None = None
     ) -> None:
-        self.in_parts = in_parts
+        self.divide = divide
         self.settings, self.kernels, self.bias, self.fill_value = settings, kernels, bias, fill_value
         self.banks: dict[Hashable, Bank] = {}
         self.own: dict[str, list[SeenBank]] = {}
@@ -156,12 +159,7 @@ class SeenBank:
             workers = _workers.count_workers(workers)
         own = Operand(images.shape, images.dtype)
         plan, seen = self.plan(own, mask)
-        respond_all: RespondAll = self.respond_all
-        if sum(bytes_of_call(plan, mask is not None)) > WORKSPACE_LIMIT:
-            in_parts = self.in_parts(self, own, plan, seen) if self.in_parts is not None else None
-            if in_parts is None:
-                self.check_it_fits(plan, mask is not None)
-            respond_all = in_parts or respond_all
+        respond_all = self.respond_for(own, plan, seen)
         n_images = images.shape[0] if plan.sums.layout.images[0] >= 0 else 1
         shape = plan.sums.response_shape(n_images)
         operands = [images, self.kernels, *([mask] if isinstance(mask, np.ndarray) else [])]
@@ -213,10 +211,16 @@ class SeenBank:
         self.take_bias(plan)
         return plan, in_canonical_axes(mask, images, sums)
 
-    def check_it_fits(self, plan: SeenPlan, is_masked: bool) -> None:
-        """MemoryError if a call needs more workspace for an image than it may have."""
-        weighted, beside = bytes_of_call(plan, is_masked)
-        refuse_too_large("images", "weighted pixels of one image", weighted, beside, "sums and of what is seen")
+    def respond_for(self, images: Operand, plan: SeenPlan, seen: Any) -> Respond:
+        """What responds to all images; MemoryError if that needs more workspace for one than a call may have."""
+        n_images = images.shape[0] if plan.sums.layout.images[0] >= 0 else 1
+        weighted, beside = bytes_of_call(plan, seen is not None)
+        if weighted + beside <= WORKSPACE_LIMIT or 0 in plan.sums.response_shape(n_images):
+            return self.respond_all
+        in_parts = self.divide(self, images, plan, seen) if self.divide is not None else None
+        if in_parts is None:
+            refuse_too_large("images", "weighted pixels of one image", weighted, beside, "sums and of what is seen")
+        return in_parts or self.respond_all
 
     def take_bias(self, plan: SeenPlan) -> Array | None:
         """The bias (kernels,), if it goes with the bank."""

@@ -6,7 +6,7 @@ import numpy.typing as npt
 
 from xcorr._blocks import can_be_cut, cut
 from xcorr._pieces_of_seen import OfSeen, obstacle_of
-from xcorr._seen import Operand, RespondAll, SeenBank, SeenPlan
+from xcorr._seen import Operand, Respond, SeenBank, SeenPlan
 from xcorr._streaming import Stream
 
 Array = npt.NDArray[Any]
@@ -15,7 +15,7 @@ MOST_BYTES = 2**27
 """Bytes of the pixels and of the results of parts that are there at the same time; not tuned."""
 
 
-def in_parts(bank: SeenBank, images: Operand, plan: SeenPlan, seen: Any) -> RespondAll | None:
+def respond_in_parts(bank: SeenBank, images: Operand, plan: SeenPlan, seen: Any) -> Respond | None:
     """What responds to such images part by part, if these can be cut."""
     if obstacle_of(bank, seen):
         return None
@@ -27,7 +27,7 @@ def in_parts(bank: SeenBank, images: Operand, plan: SeenPlan, seen: Any) -> Resp
     except MemoryError:  # of one part
         return None
 
-    def respond_all(plan: SeenPlan, images: Array, seen: Any, results: list[Array], workers: Any) -> None:
+    def respond(plan: SeenPlan, images: Array, seen: Any, results: list[Array], workers: Any) -> None:
         Stream(pieces, images, results, way, workers).run()
 
-    return respond_all
+    return respond

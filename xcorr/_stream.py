@@ -79,9 +79,10 @@ def stream(
     Notes
     -----
     Blocks are whole chunks, or shards, of `out` where these have room, so that none is written twice. A volume is cut
-    along its planes. An image is not cut where the bank is pairwise, where it is a long line that "fft" folds, or where
-    taps are not finite and the bank has a mask or is normalized, a volume not where the bank has a mask that is an
-    array, or is pairwise: then it has to have room.
+    along its planes. An image is not cut where the bank is pairwise, where it is a long line that "fft" folds, where
+    taps are not finite and the bank has a mask or is normalized, or where shares are divided by that are subnormal on
+    a processor that is slow with those; a volume not where the bank has a mask that is an array, or is pairwise. Then
+    it has to have room.
 
     Where all of `out` lives in files (memmap, h5py, zarr), a small journal beside the first of them,
     ``.NAME.xcorr-stream``, notes blocks that are written, and is removed at the end. After a run that was stopped or

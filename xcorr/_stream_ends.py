@@ -219,8 +219,13 @@ class Journal:
 def check_sum(values: Sequence[Array], before: int = 0) -> int:
     """A number that tells values from others."""
     for own in values:
-        before = zlib.crc32(np.ascontiguousarray(own).view(np.uint8).reshape(-1).data, before)
+        before = zlib.crc32(as_bytes(own), before)
     return before
+
+
+def as_bytes(array: Array) -> memoryview:
+    """The bytes of an array, without a copy of one in C order."""
+    return np.ascontiguousarray(array).view(np.uint8).reshape(-1).data
 
 
 def changed_by(home: Home) -> set[Path]:
@@ -243,9 +248,11 @@ def fingerprint(prepared: Any, images: Any, outs: Sequence[Any], blocks: Sequenc
     """
     digest, home = hashlib.sha256(), home_of(images)
     for name, value in sorted(prepared.__getstate__().items()):
-        own = (value.dtype.str, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else (repr(value),)
-        for part in (name, *own):
-            digest.update(part if isinstance(part, bytes) else repr(part).encode())
+        is_array = isinstance(value, np.ndarray)
+        for part in (name, *((value.dtype.str, value.shape) if is_array else (repr(value),))):
+            digest.update(repr(part).encode())
+        if is_array:
+            digest.update(as_bytes(value))
     level = _dispatch.current().name
     sides = [(tuple(one.shape), np.dtype(one.dtype).str) for one in (images, *outs)]
     changed: set[Path] = set().union(*(changed_by(own) for own in map(home_of, outs) if own is not None))

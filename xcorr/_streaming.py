@@ -51,7 +51,7 @@ class Stream:
 
     Parameters
     ----------
-    owns : whether results are arrays that nobody sees before all is there.
+    owns : whether whole images respond into the results: arrays that nobody sees before all is there.
     prepared : what a journal is of; without it there is none, and errors name no blocks.
     """
 

@@ -12,12 +12,13 @@ the method, or area of scores. Images may be chunked in any way along N, rows an
 in one chunk, and are put into one with a warning where they are not.
 
 Reductions over kernels are done chunk by chunk, and so are those over positions, of which parts are merged in the order
-of chunks. A mask is chunked as the images are. Whole images are put into one chunk for what needs them: ``pairwise``,
-`Peaks`, a mask of the images of templates, or one whose shares are float64 where processors are slow with subnormal
-numbers, kernels that are not finite with a mask or ``normalize``, lines that "fft" folds, and "mean" and "energy" of
-floats over positions. Volumes may be chunked along N and their planes;
-rows and columns are put into one chunk, and for reductions over positions, a mask that is an array and ``pairwise``
-planes too. Where a chunk has more than 1 GiB then, a warning says so.
+of chunks. A mask is chunked as the images are.
+
+Whole images are put into one chunk for what needs them: ``pairwise``, `Peaks`, a mask of images that are matched, lines
+that "fft" folds, and "mean" and "energy" of floats over positions; with a mask or ``normalize`` kernels that are not
+finite, and with both, where processors are slow with subnormal numbers, a mask of float64. Volumes may be chunked along
+N and their planes; rows and columns are put into one chunk, and for reductions over positions, a mask that is an array
+and ``pairwise`` planes too. Where a chunk has more than 1 GiB then, a warning says so.
 
 Of float32 and float64 one subnormal pixel may change the bits of all responses of its image, by all methods but
 "fft". So images of several chunks are looked through before the first of their responses is made, for which they wait
