@@ -249,16 +249,44 @@ def test_subnormal_shares_that_nothing_is_divided_by_are_cut(monkeypatch):
 @for_each("layout", ["NHWC", "NCHW"])
 @for_each("boundary", ["constant", "reflect"])
 def test_shares_reach_farther_than_sums(layout, boundary):
-    """Sections of shares, in float64, are others than those of sums in float32, and those of counts others again."""
     rng = random_generator("ends of shares", layout, boundary)
-    of_images, of_kernels = {"N": 1, "H": 300, "W": 280, "C": 2}, {"N": 3, "H": 21, "W": 17, "C": 2}
-    images, kernels = (numbers(rng, [own[letter] for letter in layout], "float32") for own in (of_images, of_kernels))
+    of_images, of_kernels = {"N": 1, "H": 256, "W": 256, "C": 16}, {"N": 4, "H": 15, "W": 15, "C": 16}
+    images, kernels = (numbers(rng, [own[letter] for letter in layout], "float64") for own in (of_images, of_kernels))
     words = {"layout": layout, "method": "fft", "padding": "same", "boundary": boundary, "normalize": True}
-    prepared = xcorr.Correlator(kernels, mask=rng.random((300, 280)) > 0.4, **words)
+    prepared = xcorr.Correlator(kernels, mask=rng.random((256, 256)) > 0.4, **words)
     expected, pieces = prepared(images), pieces_of(prepared, images.shape, images.dtype)
-    assert len({own.section[0] for own in (pieces.plan, *pieces.plans_beside) if own.method == "fft"}) > 1
-    for share in (0.6, 0.35):
-        source = Source(images)
-        found = xcorr.stream(prepared, source, max_bytes=int((images.nbytes + expected.nbytes) * share))
-        assert same_bits(found, expected)
-        assert source.most_bytes < images.nbytes
+    assert len({own.section[0] for own in (pieces.plan, *pieces.plans_beside)}) > 1
+    source = Source(images)
+    found = xcorr.stream(prepared, source, max_bytes=int((images.nbytes + expected.nbytes) * 0.6))
+    assert same_bits(found, expected)
+    assert source.most_bytes < images.nbytes
+
+
+@for_each("is_seen", [False, True])
+def test_a_subnormal_pixel_counts_where_it_is_seen(is_seen, monkeypatch):
+    monkeypatch.setattr(_dispatch, "subnormals_are_slow", lambda: True)
+    rng = random_generator("subnormal and seen")
+    images, kernels = numbers(rng, (2, 60, 50), "float32"), numbers(rng, (3, 5, 5), "float32")
+    mask = np.ones(images.shape, np.bool_)
+    mask[1, 55, 45] = is_seen
+    words = {"layout": "NHW", "method": "direct"}
+    usual = xcorr.correlate(images, kernels, mask=mask, **words)
+    images[1, 55, 45] = 1e-40
+    prepared = xcorr.Correlator(kernels, mask=mask, **words)
+    expected, lazy = prepared(images), da.from_array(images, chunks=(1, 20, 25))
+    assert same_bits(expected[0], usual[0])
+    assert same_bits(expected[1, :40], usual[1, :40]) != is_seen
+    assert same_bits(xcorr.stream(prepared, images, max_bytes=images.nbytes), expected)
+    assert same_bits(xcorr.dask.apply(prepared, lazy).compute(), expected)
+    own = da.from_array(mask, chunks=(2, 30, 9))
+    assert same_bits(xcorr.dask.correlate(lazy, kernels, mask=own, **words).compute(), expected)
+
+
+def test_large_integers_are_reduced_as_they_are():
+    image, kernels = np.zeros((40, 50)), np.ones((2, 1, 1))
+    image[30:] = 1e19
+    words = {"mask": "finite", "dtype": "int64", "overflow": "saturate", "reduce": ("max", "mean", "argmax")}
+    prepared = xcorr.Correlator(kernels, **words)
+    expected = prepared(image)
+    assert expected[0][0] == 2**63 - 1
+    assert same_bits(xcorr.stream(prepared, image, max_bytes=20_000), expected)

@@ -4,7 +4,7 @@ from xcorr._axes import Axis
 from xcorr._methods import boxes, winograd
 from xcorr._methods.fft import fold_of_plan
 from xcorr._plan import Plan
-from xcorr._reads import End, extent_along
+from xcorr._reads import End
 
 
 def ends_of(plan: Plan) -> tuple[End, ...]:
@@ -33,17 +33,6 @@ def of_sections(own: Axis, whole: Axis, reached: int, valid: int) -> End:
     first = (whole.before - own.before) // valid
     last = (whole.before - own.before + own.span - 1) // valid
     return first * valid - whole.before, min(last * valid + reached, whole.reached) - whole.before
-
-
-def are_at_hand(plan: Plan) -> bool:
-    """Whether all that a part reaches is at hand."""
-    assert plan.at_hand is not None
-    words = plan.settings.boundary
-    for axis, run, word, (first, length) in zip(plan.geometry.axes, ends_of(plan), words, plan.at_hand, strict=True):
-        reads = extent_along(axis.length, run, word)
-        if reads.first < first or reads.first + reads.length > first + length:
-            return False
-    return True
 
 
 def is_folded(plan: Plan) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -11,19 +10,15 @@ import numpy.typing as npt
 from xcorr import _dispatch
 from xcorr._arrays import in_order
 from xcorr._axes import Span
-from xcorr._dtypes import EXACT_FLOAT64, largest_magnitude
 from xcorr._ends import ends_of, is_folded
 from xcorr._looks import any_faint
-from xcorr._match_reduce import Taker
 from xcorr._memory import empty
 from xcorr._pieces import Asked
 from xcorr._pieces_of_plan import FOLDED, OfPlan
 from xcorr._plan import Plan
 from xcorr._reads import End, Reads, gathered
-from xcorr._reduction import Reduction
 from xcorr._seen import AT_ONCE, SeenBank, SeenPlan, weighted_images
 from xcorr._seen_shares import plans_of_shares
-from xcorr._whole_numbers import WholeNumbers
 
 Array = npt.NDArray[Any]
 
@@ -130,11 +125,6 @@ class OfSeen(OfPlan):
             seen = seen[place[self.images_axis] if len(seen) > 1 else slice(None), :, rows, columns]
         return weighted_images(pixels, seen, self.plan, 1)[0]
 
-    def taker(self, n_images: int, reduction: Reduction) -> Taker:
-        if self.seen_plan.reduces_sums or not has_large_integers(self.response):
-            return super().taker(n_images, reduction)
-        return Taker(reduction, WholeNumbers(reduction, n_images), Lock(), _dispatch.current())
-
 
 def obstacle_of(bank: SeenBank, seen: Any, known: bool = True) -> str:
     """What keeps the images of a bank from being cut, in words; `known` says whether shares are those that count."""
@@ -144,11 +134,6 @@ def obstacle_of(bank: SeenBank, seen: Any, known: bool = True) -> str:
         return "not all taps are finite, and not all pixels are seen"
     divides = bank.settings.normalize
     return "shares of its mask are subnormal, or may be" if divides and has_faint_shares(seen, known) else ""
-
-
-def has_large_integers(dtype: np.dtype[Any]) -> bool:
-    """Whether a type has integers that float64 does not have."""
-    return dtype.kind in "iu" and largest_magnitude(dtype) > EXACT_FLOAT64
 
 
 def within(runs: Sequence[tuple[int, int]], others: Sequence[tuple[int, int]]) -> list[slice]:

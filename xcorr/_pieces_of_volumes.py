@@ -68,9 +68,7 @@ class OfVolumes(Pieces):
 
     def extents(self, area: Span) -> tuple[Extent, ...]:
         planes, rows = self.reads(area)
-        looked_up = len(planes.slices) > 1, False
-        return tuple(Extent(own.n_read, own.first, own.length, is_looked_up)
-                     for own, is_looked_up in zip((planes, rows), looked_up, strict=True))  # fmt: skip
+        return Extent(planes.n_read, planes.length, len(planes.slices) > 1), Extent(rows.length, rows.length, False)
 
     def wanted(self) -> tuple[tuple[int, int], ...]:
         return self.sizes.area

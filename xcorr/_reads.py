@@ -57,7 +57,6 @@ class Extent(NamedTuple):
     """How much is read along one axis: pixels at slices, and pixels of the piece."""
 
     n_read: int
-    first: int
     length: int
     is_looked_up: bool
 
@@ -66,7 +65,7 @@ class Extent(NamedTuple):
 def extent_along(length: int, run: End, boundary: str) -> Extent:
     """How much `reads_along` reads, of which many parts of an image have the same."""
     reads = reads_along(length, run, boundary)
-    return Extent(reads.n_read, reads.first, reads.length, reads.places is not None)
+    return Extent(reads.n_read, reads.length, reads.places is not None)
 
 
 def sources_of(length: int, begin: int, end: int, boundary: str) -> npt.NDArray[np.intp]:

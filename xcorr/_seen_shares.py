@@ -28,15 +28,11 @@ def method_of(plan: Plan) -> str:
 
 
 def plans_of_shares(plan: Plan, magnitudes: Doubles, dtype: np.dtype[Any]) -> list[Plan]:
-    """The plans of sums over what is seen of a whole image, and of counts, by which parts are made."""
-    taps, channels = magnitudes, magnitudes.shape[1]
-    found = [
-        plan_of_whole(plan, settings_beside(plan, word, method_of(plan)), channels, dtype, own)
-        for word, own in (("NCHW", taps), ("NHWC", np.moveaxis(taps, 1, 3)))
+    """The plans of sums over what is seen of a whole image, by which those of parts are made."""
+    return [
+        plan_of_whole(plan, settings_beside(plan, word, method_of(plan)), magnitudes.shape[1], dtype, taps)
+        for word, taps in (("NCHW", magnitudes), ("NHWC", np.moveaxis(magnitudes, 1, 3)))
     ]
-    if method_of(plan) == "fft":
-        found.append(plan_of_whole(plan, settings_beside(plan, "NCHW"), channels, np.dtype(np.uint8), taps > 0))
-    return found
 
 
 class Shares(NamedTuple):

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from xcorr._arrays import in_pieces, without_repeats
 from xcorr._axes import Span
 from xcorr._bank import make_bank
-from xcorr._ends import are_at_hand
 from xcorr._job import Job
 from xcorr._masks import canonical
 from xcorr._plan import Plan, plan_for
@@ -83,11 +82,12 @@ def plan_of_whole(plan: Plan, settings: Settings, channels: int, dtype: np.dtype
 
 
 def counted(plan: Plan, pixels: Array, taps: Array, groups: int, workers: Any, area: Span, beside: int) -> Array:
-    """How many pixels of a set (images, channels, rows, columns) each kernel's taps of a set see."""
+    """How many pixels of a set (images, channels, rows, columns) each kernel's taps of a set see.
+
+    Of a part, too, whatever else the method's sections would reach: these are whole numbers.
+    """
     pixels, taps = np.ascontiguousarray(pixels, np.uint8), np.ascontiguousarray(taps, np.uint8)
     own = plan_beside(plan, settings_beside(plan, "NCHW", groups=groups), pixels, taps, area)
-    if own.at_hand is not None and not are_at_hand(own):  # the method for so many kernels may want others
-        own = plan_beside(plan, settings_beside(plan, "NCHW", "direct", groups), pixels, taps, area)
     return sums_of(own, taps, pixels, workers, beside)
 
 
