@@ -137,7 +137,7 @@ def obstacle_of(bank: SeenBank, seen: Any, known: bool = True) -> str:
 
 
 def within(runs: Sequence[tuple[int, int]], others: Sequence[tuple[int, int]]) -> list[slice]:
-    """Where runs along the axes, of which the first and the number are told, lie in others."""
+    """The places of runs in others along the axes; of each run the first and the number are told."""
     return [
         slice(first - begin, first - begin + count) for (first, count), (begin, _) in zip(runs, others, strict=True)
     ]
