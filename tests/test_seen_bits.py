@@ -172,3 +172,19 @@ def test_windows_that_are_seen_whole_are_those_of_no_mask_in_the_frequency_domai
     expected = xcorr.correlate(image, kernel, method="fft")
     for mask in (np.ones((60, 70)), "finite"):
         assert_same_bits(xcorr.correlate(image, kernel, mask=mask, normalize=True, method="fft"), expected)
+
+
+@for_each("normalize", [False, True])
+@for_each("dtype", ["float32", "complex128"])
+def test_what_is_no_number_twice_has_the_bits_of_one_image(level, normalize, dtype):
+    """NaN by a tap and NaN by a pixel: of a sum of both it depends on the loop whose sign is kept."""
+    rng = random_generator("no numbers", dtype)
+    images = rng.standard_normal((2, 15, 2)) + (1j * rng.standard_normal((2, 15, 2)) if dtype[0] == "c" else 0)
+    images[:, 7, 1], kernels = np.inf, np.full((2, 30, 2), 1.5)
+    kernels[1, 20, 1], images = np.nan, images.astype(dtype)
+    words = {"layout": "NWC", "padding": "same", "boundary": "edge", "dilation": 2, "normalize": normalize}
+    mask = np.ones((2, 15), np.uint8)
+    both = xcorr.correlate(images, kernels, mask=mask, **words)
+    for index in range(2):
+        own = slice(index, index + 1)
+        assert_same_bits(both[own], xcorr.correlate(images[own], kernels, mask=mask[own], **words))

@@ -118,7 +118,9 @@ def add_seen_taps(plan: Plan, pixels: Array, seen: Any, kernels: Array, sums: Ar
             for row in range(0, n_rows, rows):
                 some = place[:, :, row : row + rows]
                 added = factor * taps_seen.products(((top + row, some.shape[2]), columns))
-                np.add(some, added, out=some, where=added != 0, casting="same_kind")
+                no_number = np.isnan(added)
+                np.add(some, added, out=some, where=(added != 0) & ~no_number, casting="same_kind")
+                some[no_number] = np.nan  # the sign of a sum of two of them depends on where it lies
 
 
 class SeenTaps:
