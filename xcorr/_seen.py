@@ -202,7 +202,10 @@ class SeenBank:
             bank.respond(plan, images, seen, results, some, workers)
 
     def plan(self, images: Operand, mask: Any) -> tuple[SeenPlan, Any]:
-        """The plan of these images, and what is seen of them in canonical axes; all errors of their kind."""
+        """The plan of these images, and what is seen of them in canonical axes.
+
+        All errors of a call but those of `out` and of too little workspace.
+        """
         kernels = Operand(self.kernels.shape, self.kernels.dtype)
         plan = seen_plan(self.settings, images, kernels, weights=has_shares(mask), finite=self.taps.all_finite)
         sums = plan.sums

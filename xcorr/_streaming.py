@@ -79,7 +79,7 @@ class Stream:
         self.stopped, self.errors = Event(), SimpleQueue[BaseException]()
         self.loaded, self.values = SimpleQueue[Loaded | None](), SimpleQueue[Any]()
         self.room, self.block_bytes = Semaphore(way.at_once), way.block_bytes
-        self.written, self.left = 0.0, 0
+        self.written = 0.0
         self.prepared, self.journal = prepared, self.begin_journal(prepared, way)
 
     # --- the journal --------------------------------------------------------------------------------------------------

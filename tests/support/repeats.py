@@ -7,7 +7,7 @@ import pytest
 from checks import random_generator, real_numbers
 
 import xcorr
-from xcorr import _cache, _correlate, _correlator, _run
+from xcorr import _cache, _call, _correlator, _run
 
 CALLS = {
     "plain": ((28, 28), (3, 3), {}),
@@ -60,7 +60,7 @@ def counting():
         planned.append(plan)
         return run(plan, *arguments, **keywords)
 
-    with mock.patch.object(_correlate, "run", counted), mock.patch.object(_correlator, "run", counted):
+    with mock.patch.object(_call, "run", counted), mock.patch.object(_correlator, "run", counted):
         yield planned
 
 
