@@ -177,12 +177,12 @@ def roundings(kernel_height, run, rows, pieces):
         (3, 64, (1, 3, False)),
         (1, 100, (1, 6, False)),  # 17 + 5 of 3 + 20, where 5 pieces would be 20 + 4
         (128, 128, (1, 1, False)),  # 16384 taps, the last sum that is not long
-        (1, 16385, (1, 257, True)),
-        (16385, 1, (64, 1, True)),
-        (565, 29, (2, 1, True)),
+        (1, 16385, (1, 129, True)),
+        (16385, 1, (128, 1, True)),
+        (565, 29, (4, 1, True)),
         (22, 45, (1, 2, True)),  # at best 45 + 21 of 3 + 62
         (205, 34, (2, 1, True)),  # 68 + 102 of 3 + 166
-        (130, 128, (1, 2, True)),
+        (130, 128, (1, 1, True)),
     ],
 )
 def test_blocks_of_these_kernels(kernel_height, run, expected):

@@ -48,6 +48,39 @@ def test_a_response_is_the_one_of_its_image_alone(image, kernels, keywords, lay_
         assert_same_bits(xcorr.correlate(images, kernels, out=out, **words), alone)
 
 
+FEW_WINDOWS = {  # of kernels whose panels exceed half of the second cache: an image, a kernel, keywords
+    "long sums": ((132, 131, 2), (130, 128, 2), {}),
+    "long sums in columns": ((132, 128, 2), (130, 128, 2), {}),
+    "long sums apart": ((266, 131, 1), (130, 128, 1), {"dilation": (2, 1), "stride": (3, 2)}),
+    "sums": ((66, 65, 4), (64, 64, 4), {}),
+    "sums in a row of nine": ((65, 72, 4), (64, 64, 4), {}),
+    "sums left of a stride": ((68, 67, 4), (64, 64, 4), {"stride": 2}),
+}
+
+
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize(("image", "kernel", "keywords"), FEW_WINDOWS.values(), ids=FEW_WINDOWS)
+@for_each("dtype", ["float32", "float64"])
+def test_few_windows_of_large_kernels_are_those_of_the_image_alone(image, kernel, keywords, dtype, monkeypatch):
+    """Rows of several images are done together, and totals wait for the next taps."""
+    monkeypatch.setattr(_job, "MULTIPLY_ADDS_PER_WORKER", 1)
+    rng = random_generator(image, kernel, dtype)
+    kernels, bias = real_numbers(rng, (43, *kernel), dtype), real_numbers(rng, 43, dtype)
+    prepared = xcorr.Correlator(kernels, layout="NHWC", method="direct", bias=bias, **keywords)
+    for n_images in (3, 4, 13):
+        images = real_numbers(rng, (n_images, *image), dtype)
+        alone = np.stack([prepared(one[np.newaxis], workers=1)[0] for one in images])
+        for workers in (1, 2):
+            assert_same_bits(prepared(images, workers=workers), alone)
+        frame = np.full((n_images, *alone.shape[1:3], 46), 7, dtype)
+        assert_same_bits(prepared(images[::-1], out=frame[..., 1:44]), alone[::-1])
+        assert (frame[..., 0] == 7).all()
+        assert (frame[..., 44:] == 7).all()
+    words = {"layout": "NHWC", "method": "direct", **keywords}
+    of_columns = xcorr.correlate(images, kernels[:2], bias=bias[:2], **words)  # which lanes run over then
+    assert_same_bits(of_columns, alone[..., :2])
+
+
 @pytest.mark.usefixtures("level")
 def test_integers_of_images_of_one_window_are_refused_or_saturate():
     images, kernels = np.full((40, 3, 3, 5), 100, np.int16), np.full((33, 3, 3, 5), 1, np.int16)

@@ -8,7 +8,7 @@ from xcorr._reading import Padding, checked, read_along, read_padding, whole_num
 
 # Taps in one chain of multiply-adds of a long sum, and the number of taps from which a sum is long: from there on the
 # totals of the blocks carry their rounding errors along.
-LONG_BLOCK = 64
+LONG_BLOCK = 128
 LONG_SUM = 16384
 # Taps of a kernel row from which on it is a block by itself: with two rows in a block tiles over columns take twice the
 # time, for want of registers.

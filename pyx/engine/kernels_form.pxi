@@ -5,6 +5,10 @@ from types cimport Axis, Geometry, Loops, ceiling
 
 cdef Py_ssize_t CHUNK_BYTES = cache_bytes(2) // 2  # of a panel's taps, that all windows of a strip are multiplied with
 cdef Py_ssize_t SECOND_BYTES = cache_bytes(2)
+cdef Py_ssize_t WAITING_WINDOWS = 72  # of a piece, by chunks of long sums, or of a row of several images
+cdef Py_ssize_t MOST_VECTORS = 3      # of kernels in a panel
+cdef Py_ssize_t WHOLE_TILES = 12      # images that are whole tiles, by 16 registers
+cdef Py_ssize_t FEWEST_ACROSS = 4     # images of which a row each is done together
 cdef Py_ssize_t SHORT_TILE = 6       # windows of a tile, with 16 registers
 cdef Py_ssize_t PIECE_TILES = 8      # of a piece, if its pixels and responses leave the second cache half empty
 cdef Py_ssize_t TURNED_FROM = 256    # kernels of one pixel, for which planes are turned
@@ -112,7 +116,8 @@ cdef class OverKernels(Interleaved):
     """Lanes over kernels: a kernel row is a run of taps, which the columns of an image in place may break.
 
     Where an image has few rows of windows, tiles run on across images: if each has one row, an image is a row, and if
-    images follow each other as their rows do, all rows are one image's.
+    images follow each other as their rows do, all rows are one image's. If neither is so and panels exceed the cache,
+    one row of all images is done after the other, so that a panel is not read anew for each image's few windows.
 
     Kernels of one pixel read planes of channels as they lie, from the image or from strips that have planes, too: it is
     a window's first and last use of a pixel, and turning them around would take longer.
@@ -127,7 +132,7 @@ cdef class OverKernels(Interleaved):
         self.consume_panels()
         Interleaved.lay_out_strips(self)
         self.in_planes = (geometry.depth > 1 and geometry.down.kernel == geometry.across.kernel == 1
-                          and self.channel_pitch_bytes != self.images.itemsize
+                          and not geometry.compensated and self.channel_pitch_bytes != self.images.itemsize
                           and self.column_bytes == self.images.itemsize == self.item_bytes
                           and not self.turns_planes())
         if not self.in_planes:
@@ -186,6 +191,21 @@ cdef class OverKernels(Interleaved):
             outputs = max(1, self.engine.geometry.across.outputs)
             loops.piece_columns = self.windows_of_piece()
             loops.piece_rows = max(1, (loops.piece_columns + outputs // 2) // outputs)
+        elif loops.across_images or (self.engine.geometry.compensated and not loops.by_panel):
+            self.cut_for_panels()
+
+    cdef cut_for_panels(self):
+        """Pieces for which a panel is read once: whole tiles of several images, as many windows as have room to wait.
+
+        Less than two pieces in a row are one.
+        """
+        cdef Loops* loops = &self.loops
+        cdef Py_ssize_t outputs = max(1, self.engine.geometry.across.outputs)
+        loops.waiting_windows = WAITING_WINDOWS if self.engine.geometry.compensated else 0
+        loops.piece_columns = WAITING_WINDOWS // 2
+        loops.piece_rows = max(1, WAITING_WINDOWS // min(WAITING_WINDOWS - 1, outputs))
+        if loops.across_images:
+            loops.piece_rows = min(loops.piece_rows, WHOLE_TILES)
 
     cdef bint has_pieces(self):
         """Whether all panels are multiplied with a piece before the next one: of kernels of one pixel, in short tiles.
@@ -224,6 +244,9 @@ cdef class OverKernels(Interleaved):
         if self.loops.in_place and self.loops.direct_store and self.has_pieces():
             of_image = 1  # pieces of joined images stay in a cache
         most = min(min(most, STRIP_BYTES // of_image), workspace_limit // self.workspace_of(self.loops.strip_rows))
+        if self.goes_across_images():
+            most = ceiling(self.loops.n_images, 2 * n_workers if n_workers > 1 else 1)
+            return most if most >= FEWEST_ACROSS else 1
         if positions >= FEW_POSITIONS or not (self.rows_are_images() or self.images_follow_on()):
             return 1
         return most // JOINED_IMAGES * JOINED_IMAGES if most > JOINED_IMAGES else max(1, most)
@@ -241,11 +264,27 @@ cdef class OverKernels(Interleaved):
                 and loops.source.image_bytes == outputs * geometry.down.stride * loops.source.row_bytes
                 and loops.consumer.response_bytes == outputs * loops.consumer.row_bytes)
 
+    cdef bint goes_across_images(self):
+        """Whether an image has few windows beside panels that exceed the cache."""
+        cdef Loops* loops = &self.loops
+        cdef const Geometry* geometry = &self.engine.geometry
+        cdef Py_ssize_t of_panel = product(product(self.engine.n_taps, self.engine.panels[0].width),
+                                           self.engine.routines.item_bytes)
+        return (loops.in_place and loops.direct_store and not loops.skips and loops.n_strips == 1
+                and geometry.down.outputs > 1 and not self.images_follow_on()
+                and geometry.down.outputs * geometry.across.outputs < WAITING_WINDOWS and of_panel > CHUNK_BYTES
+                and loops.consumer.response_bytes % self.engine.routines.item_bytes == 0)
+
     cdef lay_out_sum(self):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t size = self.engine.routines.item_bytes
         Interleaved.lay_out_sum(self)
+        loops.across_images = loops.images_at_once > 1 and self.goes_across_images()
+        if loops.across_images:
+            loops.window_image_pitch = loops.source.image_bytes // size
+            loops.image_pitch = loops.consumer.response_bytes // size
+            loops.runs_down = geometry.across.outputs < min(self.few_columns(), loops.images_at_once)
         if loops.images_at_once == 1 or geometry.down.outputs > 1:
             return
         loops.consumer.row_bytes = loops.consumer.response_bytes
@@ -258,7 +297,9 @@ cdef class OverKernels(Interleaved):
             loops.rows.window_pitch, loops.rows.column_pitch = loops.rows.window_row_pitch, loops.rows.row_pitch
 
     cdef Py_ssize_t elements_of(self, Py_ssize_t rows):
-        return product(Interleaved.elements_of(self, rows), self.loops.images_at_once)
+        cdef Py_ssize_t waiting = 2 * MOST_VECTORS * self.engine.routines.lanes * WAITING_WINDOWS
+        return (product(Interleaved.elements_of(self, rows), self.loops.images_at_once)
+                + (waiting if self.engine.geometry.compensated else 0))
 
     cdef bint taps_are_apart(self):
         return self.engine.geometry.across.kernel > 1 and self.loops.sum.tap_pitch != self.engine.geometry.depth

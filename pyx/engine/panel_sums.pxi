@@ -10,24 +10,30 @@ cdef Py_ssize_t MOST_MULTIPLY_ADDS = 1 << 28
 cdef Py_ssize_t LINE_ROWS = 4         # of a tile over columns, of a kernel of one row
 cdef Py_ssize_t LEAST_OF_LINE = 3 * LINE_ROWS * MOST_LANES
 cdef Py_ssize_t CHUNKED_WINDOWS = 28  # of a piece, from which on its taps are done in chunks
+cdef Py_ssize_t FEWEST_WAITING = 5    # windows of a piece, from which on this is so of compensated sums: of two tiles
 
 
 cdef int correlate_panels(Loops* loops, Py_ssize_t group, const Area* area, const char* windows, char* responses,
                           char* memory, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
-    """All panels of a group, for one piece of the strip after the other; needs no memory beside the strips.
+    """All panels of a group, for one piece of the strip after the other; `memory` is for totals that wait.
 
     Rows of windows that have the same kernel rows inside of the image are done together, and those that follow each
-    other like columns are one row.
+    other like columns are one row. Or one row of several images is, and of these each is a row.
     """
     cdef const Geometry* geometry = loops.geometry
-    cdef Py_ssize_t y = 0, x, n_rows, size = loops.item_bytes
+    cdef Py_ssize_t y = 0, x, n_rows, end_row = area.n_rows, size = loops.item_bytes
     cdef int status
     cdef Part part
     part.kernel_rows.first, part.kernel_rows.end = 0, geometry.down.kernel
     part.kernel_columns.first, part.kernel_columns.end = 0, geometry.across.kernel
     part.sum = loops.sum
-    while y < area.n_rows:
-        n_rows = area.n_rows - y
+    part.waiting = memory
+    part.window_row_pitch, part.row_pitch = loops.rows.window_row_pitch, loops.rows.row_pitch
+    if loops.across_images:
+        part.window_row_pitch, part.row_pitch = loops.window_image_pitch, loops.image_pitch
+        end_row = geometry.down.outputs
+    while y < end_row:
+        n_rows = 1 if loops.across_images else end_row - y
         if loops.skips:
             n_rows = narrow(loops, &part, area.first_row + y, n_rows)
         x = 0
@@ -42,7 +48,9 @@ cdef int correlate_panels(Loops* loops, Py_ssize_t group, const Area* area, cons
             if not loops.by_panel:
                 part.responses += (y * loops.rows.row_pitch + x * loops.rows.column_pitch) * size
             x += part.n_columns
-            if loops.joined:
+            if loops.across_images:
+                part.n_rows = area.n_rows // end_row
+            elif loops.joined:
                 part.n_rows, part.n_columns = 1, (n_rows - 1) * loops.rows.window_row_pitch + area.n_columns
             elif loops.flattens and follows_on(&loops.rows, part.n_columns):
                 part.n_rows, part.n_columns = 1, n_rows * part.n_columns
@@ -82,11 +90,11 @@ cdef int correlate_part(Loops* loops, Py_ssize_t group, Py_ssize_t image, const 
             piece.n_columns = part.n_columns - x
             if piece.n_columns >= 2 * loops.piece_columns:
                 piece.n_columns = loops.piece_columns
-            piece.windows = part.windows + (y * loops.rows.window_row_pitch
+            piece.windows = part.windows + (y * part.window_row_pitch
                                             + x * loops.rows.window_pitch) * loops.pixel_bytes
             piece.first_row, piece.first_column = part.first_row + y, part.first_column + x
             if not loops.by_panel:
-                piece.responses = part.responses + (y * loops.rows.row_pitch + x * loops.rows.column_pitch) * size
+                piece.responses = part.responses + (y * part.row_pitch + x * loops.rows.column_pitch) * size
             for panel in range(loops.n_panels):
                 if loops.by_panel:  # all of them in one place
                     piece.responses = (part.responses
@@ -118,9 +126,9 @@ cdef void consume_panel(Loops* loops, Py_ssize_t group, Py_ssize_t image, const 
 
 cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, const Part* part, Py_ssize_t* counted,
                         bint watch_signals) noexcept nogil:
-    """One panel's responses in a piece: by one chunk of its taps after the other, which stays in the first cache.
+    """One panel's responses in a piece: by one chunk of its taps after the other, which stays in a cache.
 
-    The totals of finished blocks wait in the responses for the next chunk.
+    The totals of finished blocks wait in the responses for the next chunk; compensated, beside their errors.
     """
     cdef const Geometry* geometry = loops.geometry
     cdef Py_ssize_t n_taps = geometry.down.kernel * geometry.across.kernel * geometry.depth, size = loops.item_bytes
@@ -134,7 +142,7 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
         return correlate_by_factors(loops, group, panel, part, counted, watch_signals)
     if loops.skips_columns:
         return correlate_columns(loops, panel, part, packed, loops.bias + first * size, counted, watch_signals)
-    if panel.n_kernels < panel.width or part.n_rows * part.n_columns < CHUNKED_WINDOWS:
+    if not waits_for_chunks(loops, panel, part):
         at_once = n_taps
     if at_once >= n_taps:
         chunk.continues = False
@@ -144,6 +152,7 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
         chunk.n_segments = part.sum.n_segments - segment
         n_taps = taps_of_chunk(&chunk, at_once)
         chunk.continues = segment > 0
+        chunk.waits = chunk.compensated and segment + chunk.n_segments < part.sum.n_segments
         status = correlate_chunk(loops, &chunk, panel, part, packed, loops.bias + first * size, counted, watch_signals)
         if status != DONE:
             return status
@@ -151,6 +160,14 @@ cdef int correlate_rows(Loops* loops, Py_ssize_t group, const Panel* panel, cons
         segment += chunk.n_segments
         if segment >= part.sum.n_segments:
             return DONE
+
+
+cdef inline bint waits_for_chunks(const Loops* loops, const Panel* panel, const Part* part) noexcept nogil:
+    """Whether a panel's chunks are several windows', whose totals have a place to wait in."""
+    cdef Py_ssize_t n_windows = part.n_rows * part.n_columns
+    if part.sum.compensated:
+        return FEWEST_WAITING <= n_windows <= loops.waiting_windows
+    return panel.n_kernels == panel.width and n_windows >= CHUNKED_WINDOWS
 
 
 cdef int correlate_columns(Loops* loops, const Panel* panel, const Part* part, const char* packed, const char* bias,
@@ -190,7 +207,7 @@ cdef Py_ssize_t taps_of_chunk(Sum* chunk, Py_ssize_t most) noexcept nogil:
         n_taps += chunk.segments[index].n_taps
         if chunk.segments[index].closes_block and (n_taps <= most or end == 0):
             kept, end = n_taps, index + 1
-    if n_taps < 2 * most or chunk.compensated or end == 0:
+    if n_taps < 2 * most or end == 0:
         return n_taps
     chunk.n_segments = end
     return kept
@@ -211,6 +228,7 @@ cdef int correlate_chunk(Loops* loops, const Sum* sum, const Panel* panel, const
     cdef int status
     cdef Rows rows = loops.rows
     cdef CorrelateRows correlate = loops.correlate
+    rows.window_row_pitch, rows.row_pitch = part.window_row_pitch, part.row_pitch
     if runs_down:
         rows.window_row_pitch, rows.window_pitch = rows.window_pitch, rows.window_row_pitch
         rows.row_pitch, rows.column_pitch = rows.column_pitch, rows.row_pitch
@@ -218,6 +236,7 @@ cdef int correlate_chunk(Loops* loops, const Sum* sum, const Panel* panel, const
         correlate = loops.correlate_wide
     rows.n_kernels = panel.n_kernels
     rows.width = panel.width
+    rows.waiting, rows.waiting_row_pitch = part.waiting, 2 * panel.width * n_columns
     if part.sum.tap_offsets != NULL:
         windows += part.kernel_rows.first * part.sum.kernel_row_pitch * size
     if loops.sharing_rows == 1:
@@ -277,6 +296,7 @@ cdef int correlate_at_once(Loops* loops, const Sum* sum, const Rows* every, Corr
             rows.n_columns = every.n_columns - x
             if rows.n_columns >= 2 * columns_at_once:
                 rows.n_columns = columns_at_once
+            rows.waiting = <char*> every.waiting + (y * every.waiting_row_pitch + 2 * x * every.width) * size
             correlate(sum, &rows, windows + x * rows.window_pitch * size, packed, bias,
                       responses + x * rows.column_pitch * size)
             x += rows.n_columns

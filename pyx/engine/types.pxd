@@ -60,8 +60,10 @@ cdef struct Part:
     Sum sum                           # of these rows
     Py_ssize_t first_row, first_column  # of the responses of the image
     Py_ssize_t n_rows, n_columns
+    Py_ssize_t window_row_pitch, row_pitch  # from a row of windows, and of responses, to the next
     const char* windows
     char* responses
+    char* waiting                     # totals that are not done
 
 # The direct method's panels and sum for windows as winograd stages them.
 cdef struct Direct:
@@ -229,10 +231,13 @@ cdef struct Loops:
     bint direct_store                 # responses are written to `out` without a strip
     Py_ssize_t piece_rows, piece_columns  # of a strip, whose pixels all panels are multiplied with, one after the other
     Py_ssize_t sharing_rows           # rows of windows from one that shares rows of pixels with the next such one
-    Py_ssize_t chunk_taps             # of all kernels of a panel, whose taps are in the first cache at once
+    Py_ssize_t chunk_taps             # of all kernels of a panel, whose taps are in a cache at once
+    Py_ssize_t waiting_windows        # whose compensated totals have a place to wait for the next chunk in
     bint flattens                     # rows of windows that follow on each other are one: tiles share no pixels of rows
     bint by_panel                     # a panel's responses in a piece are consumed before the next one's are made
     bint by_part                      # the strip holds those of winograd's part of the panels alone
+    bint across_images                # of a task's images one row each is done together, and each is a row
+    Py_ssize_t window_image_pitch, image_pitch  # from these, and from their responses, to the next, in elements
     bint joined                       # rows of windows, with what lies between them, are one row of them
     bint skips                        # kernel rows that lie in the padding alone are left out
     bint skips_columns                # and kernel columns, so that images with padding may be read in place

@@ -70,7 +70,9 @@ cdef struct Sum:
     Py_ssize_t pieces
     bint compensated                 # totals carry their rounding errors along (long sums)
     bint carried                     # totals of some blocks are added to others, and carry on what is lost (winograd)
-    bint continues                   # lanes over kernels: totals begin as the responses are, all of which exist
+    bint continues                   # lanes over kernels: totals begin as the responses are, all of which exist, or,
+                                     # compensated, as they wait
+    bint waits                       # the same, compensated: they are not done, and wait for the next taps
     const Segment* segments          # the whole sum; lanes over columns read of it how long the pieces of a row are
     Py_ssize_t n_segments
     Py_ssize_t tap_pitch             # lanes over channels: from a tap of a segment to the next, in elements
@@ -92,6 +94,8 @@ cdef struct Rows:
     Py_ssize_t row_pitch             # of the response, as the next two
     Py_ssize_t column_pitch
     Py_ssize_t kernel_pitch
+    void* waiting                    # of each window, where compensated totals wait: these and their errors
+    Py_ssize_t waiting_row_pitch
 
 # response[y * row_pitch + x * column_pitch + k * kernel_pitch] =
 #     bias[k] + sum over taps image[window (y, x), tap] * panel[tap * width + k]

@@ -19,7 +19,7 @@ from simd cimport (
     REGISTERS, TILE_ACCUMULATORS, TILE_COLUMNS, a_zero, lines_of_vectors, opaque, prefetch, prefetch_to_write
 )
 from vectors cimport (
-    broadcast, carry_totals, close_block, in_register, last_total, n_lanes, store_lanes, times, total_of, vector
+    broadcast, carry_totals, close_block, in_register, last_total, n_lanes, store_lanes, times, vector
 )
 
 cdef enum:
@@ -68,12 +68,12 @@ cdef inline void begin_totals(const Rows* rows, const real* bias, const real* re
 
 cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
-                                   bint compensated, bint in_planes, vector like) noexcept nogil:
+                                   bint in_planes, vector like) noexcept nogil:
     """`n_columns` windows x `n_vectors` vectors of kernels; literal where it is called, so the loops unroll."""
     cdef vector[TILE_ACCUMULATORS] sums, errors, values, own
     cdef vector zero = broadcast(a_zero, like)
     cdef lines_of_vectors memory
-    cdef bint in_registers = not compensated and n_columns * n_vectors <= TILE_COLUMNS
+    cdef bint in_registers = n_columns * n_vectors <= TILE_COLUMNS
     cdef vector* totals = <vector*> own if in_registers else <vector*> &memory
     cdef const char* thirds[5]
     cdef Py_ssize_t lanes = n_lanes(like), pitch_bytes = rows.window_pitch * <Py_ssize_t> sizeof(real)
@@ -81,14 +81,12 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
     cdef Py_ssize_t n_taps, column, part
     cdef const Segment* segment = sum.segments
     cdef const Segment* last = sum.segments + sum.n_segments - 1
-    cdef bint carried = sum.carried if not compensated else False
-    cdef bint continues = sum.continues if not compensated else False
-    cdef bint begins = True
-    cdef bint may_be_one_block = REGISTERS == 32 and not in_registers and not compensated
+    cdef bint carried = sum.carried, continues = sum.continues, begins = True
+    cdef bint may_be_one_block = REGISTERS == 32 and not in_registers
     cdef bint is_one_block = may_be_one_block and not carried and segment == last
     cdef const real* begun = response if continues else <real*> bias  # what a single block is added to
     cdef Py_ssize_t begun_pitch = rows.column_pitch if continues else 0
-    cdef bint is_full = REGISTERS == 32 and n_columns * n_vectors >= FULL_TILE and not compensated and not in_planes
+    cdef bint is_full = REGISTERS == 32 and n_columns * n_vectors >= FULL_TILE and not in_planes
     cdef bint spreads = is_full and segment == last and segment.n_taps <= MOST_SPREAD
     cdef const real* fetched = response
     cdef Py_ssize_t n_fetched = 0
@@ -100,7 +98,7 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
             sums[column * n_vectors + part] = zero
             if not spreads:
                 prefetch_to_write(response + column * rows.column_pitch + part * lanes)
-    if compensated or carried:
+    if carried:
         for part in range(n_columns * n_vectors):
             errors[part] = zero
     while True:
@@ -135,20 +133,17 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
             break  # its block is added on the way to the response
         begins = segment.closes_block
         if begins:
-            close_block(sums, totals, errors, n_columns * n_vectors, compensated, in_registers, like)
+            close_block(sums, totals, errors, n_columns * n_vectors, False, in_registers, like)
             if carried and segment.closes_total:
                 carry_totals(totals, errors, n_columns * n_vectors, like)
         segment += 1
     if carried:
         last_total(sums, totals, errors, n_columns * n_vectors, like)
-    if compensated:
-        close_block(sums, totals, errors, n_columns * n_vectors, True, False, like)
     if rows.n_kernels >= n_vectors * lanes:
         for column in range(n_columns):
             for part in range(n_vectors):
                 (<vector*> (response + part * lanes))[0] = (
-                    total_of(totals, errors, column * n_vectors + part, True) if compensated
-                    else totals[column * n_vectors + part] + sums[column * n_vectors + part] if not may_be_one_block
+                    totals[column * n_vectors + part] + sums[column * n_vectors + part] if not may_be_one_block
                     else (<const vector*> (begun + part * lanes))[0] + sums[column * n_vectors + part])
             if may_be_one_block:
                 begun += begun_pitch
@@ -157,8 +152,7 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
     for column in range(n_columns):
         for part in range(n_vectors):
             values[column * n_vectors + part] = (
-                total_of(totals, errors, column * n_vectors + part, True) if compensated
-                else totals[column * n_vectors + part] + sums[column * n_vectors + part] if not may_be_one_block
+                totals[column * n_vectors + part] + sums[column * n_vectors + part] if not may_be_one_block
                 else (<const vector*> (begun + part * lanes))[0] + sums[column * n_vectors + part])
         if may_be_one_block:
             begun += begun_pitch
@@ -193,48 +187,33 @@ cdef inline void some_over_kernels(const Sum* sum, const Rows* rows, const real*
                                    bint in_planes, vector like) noexcept nogil:
     """Any number of columns up to a tile's, as a tile of that literal size."""
     if n_columns == 1:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 1, n_vectors, False, in_planes, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 1, n_vectors, in_planes, like)
     elif n_columns == 2:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 2, n_vectors, False, in_planes, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 2, n_vectors, in_planes, like)
     elif n_columns == 3:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, False, in_planes, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 3, n_vectors, in_planes, like)
     elif n_columns == 4:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, False, in_planes, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 4, n_vectors, in_planes, like)
     elif is_tile(5, n_vectors) and n_columns == 5:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, False, in_planes, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 5, n_vectors, in_planes, like)
     elif is_tile(6, n_vectors) and n_columns == 6:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, False, in_planes, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 6, n_vectors, in_planes, like)
     elif is_tile(7, n_vectors) and n_columns == 7:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, False, in_planes, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 7, n_vectors, in_planes, like)
     elif is_tile(8, n_vectors) and n_columns == 8:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, False, in_planes, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 8, n_vectors, in_planes, like)
     elif is_tile(9, n_vectors) and n_columns == 9:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, False, in_planes, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 9, n_vectors, in_planes, like)
     elif is_tile(10, n_vectors) and n_columns == 10:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, False, in_planes, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 10, n_vectors, in_planes, like)
     elif is_tile(11, n_vectors) and n_columns == 11:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, False, in_planes, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 11, n_vectors, in_planes, like)
     elif is_tile(12, n_vectors) and n_columns == 12:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, False, in_planes, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 12, n_vectors, in_planes, like)
     elif is_tile(13, n_vectors) and n_columns == 13:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, False, in_planes, like)
+        tile_over_kernels(sum, rows, image, panel, bias, response, 13, n_vectors, in_planes, like)
     elif is_tile(14, n_vectors) and n_columns == 14:
-        tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, False, in_planes, like)
-
-
-cdef inline void long_sums_over_kernels(const Sum* sum, const Rows* rows, const real* image, const real* panel,
-                                        const real* bias, real* response, Py_ssize_t n_vectors,
-                                        bint in_planes, vector like) noexcept nogil:
-    """One row of compensated sums, four windows at once as long as there are four."""
-    cdef Py_ssize_t column = 0
-    while column + 4 <= rows.n_columns:
-        tile_over_kernels(sum, rows, image + column * rows.window_pitch, panel, bias,
-                          response + column * rows.column_pitch, 4, n_vectors, True, in_planes, like)
-        column += 4
-    while column < rows.n_columns:
-        tile_over_kernels(sum, rows, image + column * rows.window_pitch, panel, bias,
-                          response + column * rows.column_pitch, 1, n_vectors, True, in_planes, like)
-        column += 1
+        tile_over_kernels(sum, rows, image, panel, bias, response, 14, n_vectors, in_planes, like)
 
 
 cdef inline bint has_short_blocks(const Sum* sum) noexcept nogil:
@@ -278,10 +257,7 @@ cdef inline void rows_of_panel(const Sum* sum, const Rows* rows, const real* ima
     """All rows with a panel of some literal number of vectors."""
     cdef Py_ssize_t _
     for _ in range(rows.n_rows):
-        if sum.compensated:
-            long_sums_over_kernels(sum, rows, image, panel, bias, response, n_vectors, in_planes, like)
-        else:
-            row_over_kernels(sum, rows, image, panel, bias, response, n_vectors, in_planes, like)
+        row_over_kernels(sum, rows, image, panel, bias, response, n_vectors, in_planes, like)
         image += rows.window_row_pitch
         response += rows.row_pitch
 
