@@ -70,9 +70,8 @@ cdef struct Sum:
     Py_ssize_t pieces
     bint compensated                 # totals carry their rounding errors along (long sums)
     bint carried                     # totals of some blocks are added to others, and carry on what is lost (winograd)
-    bint continues                   # lanes over kernels: totals begin as the responses are, all of which exist, or,
-                                     # compensated, as they wait
-    bint waits                       # the same, compensated: they are not done, and wait for the next taps
+    bint continues                   # lanes over kernels: totals begin as the responses, or as those that wait
+    bint waits                       # the same: compensated totals are not done and wait for the next taps
     const Segment* segments          # the whole sum; lanes over columns read of it how long the pieces of a row are
     Py_ssize_t n_segments
     Py_ssize_t tap_pitch             # lanes over channels: from a tap of a segment to the next, in elements
