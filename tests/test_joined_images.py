@@ -6,7 +6,8 @@ from checks import assert_same_bits, random_generator, real_numbers
 from looping import for_each
 
 import xcorr
-from xcorr import _job
+from xcorr import _job, _workers
+from xcorr._machine import cache_bytes
 from xcorr._methods import winograd
 
 SIZES = {  # an image, a bank, keywords: images of one row of windows, and images that follow on as their rows do
@@ -48,10 +49,14 @@ def test_a_response_is_the_one_of_its_image_alone(image, kernels, keywords, lay_
         assert_same_bits(xcorr.correlate(images, kernels, out=out, **words), alone)
 
 
-FEW_WINDOWS = {  # of kernels whose panels exceed half of the second cache: an image, a kernel, keywords
-    "long sums": ((132, 131, 2), (130, 128, 2), {}),
-    "long sums in columns": ((132, 128, 2), (130, 128, 2), {}),
-    "long sums apart": ((266, 131, 1), (130, 128, 1), {"dilation": (2, 1), "stride": (3, 2)}),
+LARGER = max(1, cache_bytes(2) // 2**20)  # panels exceed the second cache at every level
+
+FEW_WINDOWS = {  # of large kernels: an image, a kernel, keywords
+    "long sums": ((LARGER * 130 + 2, 131, 2), (LARGER * 130, 128, 2), {}),
+    "long sums in columns": ((LARGER * 130 + 2, 128, 2), (LARGER * 130, 128, 2), {}),
+    "long sums apart": ((LARGER * 260 + 6, 131, 1), (LARGER * 130, 128, 1), {"dilation": (2, 1), "stride": (3, 2)}),
+    "long sums of padded images": ((LARGER * 130, 130, 2), (LARGER * 130, 128, 2), {"padding": (1, 0)}),
+    "long sums in groups": ((LARGER * 130 + 2, 130, 4), (LARGER * 130, 128, 2), {"groups": 2}),
     "sums": ((66, 65, 4), (64, 64, 4), {}),
     "sums in a row of nine": ((65, 72, 4), (64, 64, 4), {}),
     "sums left of a stride": ((68, 67, 4), (64, 64, 4), {"stride": 2}),
@@ -64,21 +69,64 @@ FEW_WINDOWS = {  # of kernels whose panels exceed half of the second cache: an i
 def test_few_windows_of_large_kernels_are_those_of_the_image_alone(image, kernel, keywords, dtype, monkeypatch):
     """Rows of several images are done together, and totals wait for the next taps."""
     monkeypatch.setattr(_job, "MULTIPLY_ADDS_PER_WORKER", 1)
+    n_kernels = 86 if "groups" in keywords else 43
     rng = random_generator(image, kernel, dtype)
-    kernels, bias = real_numbers(rng, (43, *kernel), dtype), real_numbers(rng, 43, dtype)
-    prepared = xcorr.Correlator(kernels, layout="NHWC", method="direct", bias=bias, **keywords)
+    kernels, bias = real_numbers(rng, (n_kernels, *kernel), dtype), real_numbers(rng, n_kernels, dtype)
+    words = {"layout": "NHWC", "method": "direct", "bias": bias, **keywords}
+    prepared = xcorr.Correlator(kernels, **words)
     for n_images in (3, 4, 13):
         images = real_numbers(rng, (n_images, *image), dtype)
         alone = np.stack([prepared(one[np.newaxis], workers=1)[0] for one in images])
         for workers in (1, 2):
             assert_same_bits(prepared(images, workers=workers), alone)
-        frame = np.full((n_images, *alone.shape[1:3], 46), 7, dtype)
-        assert_same_bits(prepared(images[::-1], out=frame[..., 1:44]), alone[::-1])
+        frame = np.full((n_images, *alone.shape[1:3], n_kernels + 3), 7, dtype)
+        assert_same_bits(prepared(images[::-1], out=frame[..., 1:-2]), alone[::-1])
         assert (frame[..., 0] == 7).all()
-        assert (frame[..., 44:] == 7).all()
-    words = {"layout": "NHWC", "method": "direct", **keywords}
-    of_columns = xcorr.correlate(images, kernels[:2], bias=bias[:2], **words)  # which lanes run over then
-    assert_same_bits(of_columns, alone[..., :2])
+        assert (frame[..., -2:] == 7).all()
+        inner = np.empty((*alone.shape[1:3], n_images, n_kernels), dtype).transpose(2, 0, 1, 3)
+        assert_same_bits(prepared(images, out=inner), alone)
+
+
+@pytest.mark.usefixtures("level")
+def test_sums_of_large_kernels_are_those_of_lanes_over_columns():
+    image, kernel, _ = FEW_WINDOWS["long sums"]
+    rng = random_generator("long sums")
+    images, kernels = (real_numbers(rng, shape, "float32") for shape in ((5, *image), (43, *kernel)))
+    together = xcorr.correlate(images, kernels, method="direct")
+    assert_same_bits(together[..., 41:], xcorr.correlate(images, kernels[41:], method="direct"))
+
+
+@pytest.mark.usefixtures("level")
+@for_each(("workers", "expected"), [(1, 1), (2, 2), (4, 4)])
+def test_images_of_few_windows_are_shared_out(workers, expected, monkeypatch):
+    """A task for each worker, where two had too few images to go across."""
+    n_tasks, run = [], _workers.run
+
+    def note(call, n_workers):
+        n_tasks.append(call.n_tasks)
+        return run(call, n_workers)
+
+    monkeypatch.setattr(_workers, "run", note)
+    monkeypatch.setattr(_job, "MULTIPLY_ADDS_PER_WORKER", 1)
+    image, kernel, _ = FEW_WINDOWS["long sums"]
+    images, kernels = np.ones((16 if workers == 4 else 12, *image), np.float32), np.ones((43, *kernel), np.float32)
+    xcorr.Correlator(kernels, method="direct")(images, workers=workers)
+    assert n_tasks[-1] == expected
+
+
+@pytest.mark.usefixtures("level")
+def test_long_sums_over_planes_are_read_where_they_lie(monkeypatch):
+    rng = random_generator("planes")
+    images, kernels = real_numbers(rng, (2, 17000, 1, 60), "float32"), real_numbers(rng, (16, 17000, 1, 1), "float32")
+    expected = xcorr.correlate(
+        np.ascontiguousarray(images.transpose(0, 2, 3, 1)),
+        kernels.transpose(0, 2, 3, 1),
+        layout="NHWC",
+        method="direct",
+    )
+    monkeypatch.setattr(_workers, "WORKSPACE_LIMIT", 3 * 2**20)  # panels and a strip of planes are 5 MB
+    response = xcorr.correlate(images, kernels, layout="NCHW", method="direct")
+    assert_same_bits(response, np.ascontiguousarray(expected.transpose(0, 3, 1, 2)))
 
 
 @pytest.mark.usefixtures("level")

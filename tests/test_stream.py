@@ -277,6 +277,16 @@ def test_what_is_wrong_is_refused_before_anything_is_written(arguments, words, e
     assert text in str(caught.value), caught.value
 
 
+@for_each("fill_value", [300, np.nan, (1, 2)])
+def test_a_fill_value_that_images_have_not_is_refused_before_there_is_a_journal(fill_value, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("refused")
+    prepared = xcorr.Correlator(np.ones((1, 3, 3), np.uint8), layout="NHW", padding=1, fill_value=fill_value)
+    out = np.memmap(folder / "out", np.int64, "w+", shape=(4, 9, 9, 1))
+    with pytest.raises(ValueError, match="fill_value"):
+        xcorr.stream(prepared, np.ones((4, 9, 9), np.uint8), out)
+    assert [path.name for path in folder.iterdir()] == ["out"]
+
+
 def test_a_result_over_the_images_is_refused(tmp_path):
     prepared = xcorr.Correlator(np.ones((1, 1), np.float32), layout="NHW")
     images = np.memmap(tmp_path / "images", np.float32, "w+", shape=(4, 9, 9))

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xcorr import _dispatch
-from xcorr._arrays import in_order
+from xcorr._arrays import in_order, take_fill
 from xcorr._axes import Span
 from xcorr._bank import Bank
 from xcorr._dtypes import EXACT_FLOAT64, largest_magnitude
@@ -34,6 +34,7 @@ class OfPlan(Pieces):
         self, shape: tuple[int, ...], plan: Plan, bank: Bank, fill_value: Any = 0, asked: Asked | None = None
     ) -> None:
         self.plan, self.bank, self.fill_value = plan, bank, fill_value
+        take_fill(fill_value, plan.types.images, plan.settings.boundary, plan.geometry.channels)
         outputs = tuple(count for _, count in plan.area)
         asked = asked or Asked(plan.types.response, plan.reduction, plan.peaks)
         super().__init__(shape, plan.layout, plan.geometry.n_kernels, outputs, asked)

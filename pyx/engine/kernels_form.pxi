@@ -5,10 +5,17 @@ from types cimport Axis, Geometry, Loops, ceiling
 
 cdef Py_ssize_t CHUNK_BYTES = cache_bytes(2) // 2  # of a panel's taps, that all windows of a strip are multiplied with
 cdef Py_ssize_t SECOND_BYTES = cache_bytes(2)
-cdef Py_ssize_t WAITING_WINDOWS = 72  # of a piece, by chunks of long sums, or of a row of several images
+cdef Py_ssize_t WAITING_WINDOWS = 192  # of a piece, by chunks of long sums, or of a row of several images
 cdef Py_ssize_t MOST_VECTORS = 3      # of kernels in a panel
-cdef Py_ssize_t WHOLE_TILES = 12      # images that are whole tiles, by 16 registers
-cdef Py_ssize_t FEWEST_ACROSS = 4     # images of which a row each is done together
+cdef Py_ssize_t FEWEST_ACROSS = 4, MOST_ACROSS = 12  # images of which a row each is done together
+cdef Py_ssize_t WINDOWS_ACROSS = 72   # of an image, below which this is so
+
+# The same of long sums, whose chunks are so much shorter: their panels come from behind the third cache. 64 images of
+# 130x130x4 with 64 kernels of 128x128 take 0.87 of the time with 60 images, 32 of 100x100x8 with 96 of 98x98 0.89. Of
+# sums that are not long 64 images of 34x34x16 with 64 of 32x32 take 1.05 times as long. 2026-11-30, AMD EPYC (Zen 3),
+# level v3, 1 worker, both builds in turn.
+cdef Py_ssize_t MOST_ACROSS_OF_LONG = 60, SHORTER_CHUNKS = 4
+
 cdef Py_ssize_t SHORT_TILE = 6       # windows of a tile, with 16 registers
 cdef Py_ssize_t PIECE_TILES = 8      # of a piece, if its pixels and responses leave the second cache half empty
 cdef Py_ssize_t TURNED_FROM = 256    # kernels of one pixel, for which planes are turned
@@ -132,7 +139,7 @@ cdef class OverKernels(Interleaved):
         self.consume_panels()
         Interleaved.lay_out_strips(self)
         self.in_planes = (geometry.depth > 1 and geometry.down.kernel == geometry.across.kernel == 1
-                          and not geometry.compensated and self.channel_pitch_bytes != self.images.itemsize
+                          and self.channel_pitch_bytes != self.images.itemsize
                           and self.column_bytes == self.images.itemsize == self.item_bytes
                           and not self.turns_planes())
         if not self.in_planes:
@@ -143,7 +150,8 @@ cdef class OverKernels(Interleaved):
         self.lay_out_windows(1)
         loops.source.staging.position_pitch = 1
         self.planes = geometry.depth
-        loops.correlate = self.engine.routines.planes_over_kernels
+        if not geometry.compensated:  # whose tiles know of both
+            loops.correlate = self.engine.routines.planes_over_kernels
 
     cdef bint turns_planes(self):
         """Whether planes are turned nevertheless, with 8 lanes: of many kernels, beside which it takes little time.
@@ -191,21 +199,28 @@ cdef class OverKernels(Interleaved):
             outputs = max(1, self.engine.geometry.across.outputs)
             loops.piece_columns = self.windows_of_piece()
             loops.piece_rows = max(1, (loops.piece_columns + outputs // 2) // outputs)
-        elif loops.across_images or (self.engine.geometry.compensated and not loops.by_panel):
+        if self.waits():
+            loops.waiting_windows = WAITING_WINDOWS
+        if loops.across_images or self.waits():
             self.cut_for_panels()
 
+    cdef bint waits(self):
+        """Whether long sums are done by chunks of their taps, and totals have a place to wait in."""
+        return self.engine.geometry.compensated and not self.loops.by_panel
+
     cdef cut_for_panels(self):
-        """Pieces for which a panel is read once: whole tiles of several images, as many windows as have room to wait.
+        """Pieces for which a panel is read once: as many windows as have room to wait, or some rows of as many images.
 
         Less than two pieces in a row are one.
         """
         cdef Loops* loops = &self.loops
         cdef Py_ssize_t outputs = max(1, self.engine.geometry.across.outputs)
-        loops.waiting_windows = WAITING_WINDOWS if self.engine.geometry.compensated else 0
         loops.piece_columns = WAITING_WINDOWS // 2
         loops.piece_rows = max(1, WAITING_WINDOWS // min(WAITING_WINDOWS - 1, outputs))
+        if loops.across_images and self.waits():
+            loops.chunk_taps //= SHORTER_CHUNKS
         if loops.across_images:
-            loops.piece_rows = min(loops.piece_rows, WHOLE_TILES)
+            loops.piece_rows = min(loops.piece_rows, MOST_ACROSS_OF_LONG if self.waits() else MOST_ACROSS)
 
     cdef bint has_pieces(self):
         """Whether all panels are multiplied with a piece before the next one: of kernels of one pixel, in short tiles.
@@ -214,6 +229,7 @@ cdef class OverKernels(Interleaved):
         """
         cdef const Geometry* geometry = &self.engine.geometry
         return (geometry.down.kernel == geometry.across.kernel == 1 and not self.in_planes and not self.loops.by_panel
+                and not geometry.compensated
                 and 0 < self.engine.routines.tile_columns <= SHORT_TILE)
 
     cdef Py_ssize_t windows_of_piece(self):
@@ -241,12 +257,11 @@ cdef class OverKernels(Interleaved):
         cdef Py_ssize_t of_image = product(self.bytes_per_row(), self.engine.reached_rows)
         cdef Py_ssize_t positions = self.engine.geometry.down.outputs * self.engine.geometry.across.outputs
         cdef Py_ssize_t most = ceiling(self.loops.n_images, tasks_for(n_workers))
+        if self.goes_across_images():
+            return self.images_across(n_workers)
         if self.loops.in_place and self.loops.direct_store and self.has_pieces():
             of_image = 1  # pieces of joined images stay in a cache
         most = min(min(most, STRIP_BYTES // of_image), workspace_limit // self.workspace_of(self.loops.strip_rows))
-        if self.goes_across_images():
-            most = ceiling(self.loops.n_images, 2 * n_workers if n_workers > 1 else 1)
-            return most if most >= FEWEST_ACROSS else 1
         if positions >= FEW_POSITIONS or not (self.rows_are_images() or self.images_follow_on()):
             return 1
         return most // JOINED_IMAGES * JOINED_IMAGES if most > JOINED_IMAGES else max(1, most)
@@ -264,27 +279,31 @@ cdef class OverKernels(Interleaved):
                 and loops.source.image_bytes == outputs * geometry.down.stride * loops.source.row_bytes
                 and loops.consumer.response_bytes == outputs * loops.consumer.row_bytes)
 
+    cdef Py_ssize_t images_across(self, Py_ssize_t n_workers):
+        """How many images a task has whose rows are done together: two tasks of a worker, if these have enough."""
+        cdef Py_ssize_t n_images = self.loops.n_images, most = ceiling(n_images, 2 * n_workers)
+        if n_workers == 1 or most < 2 * FEWEST_ACROSS:
+            most = max(FEWEST_ACROSS, ceiling(n_images, n_workers))
+        return most if n_images >= FEWEST_ACROSS else 1
+
     cdef bint goes_across_images(self):
-        """Whether an image has few windows beside panels that exceed the cache."""
+        """Whether an image has few windows beside panels that exceed half of the second cache."""
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t of_panel = product(product(self.engine.n_taps, self.engine.panels[0].width),
                                            self.engine.routines.item_bytes)
         return (loops.in_place and loops.direct_store and not loops.skips and loops.n_strips == 1
                 and geometry.down.outputs > 1 and not self.images_follow_on()
-                and geometry.down.outputs * geometry.across.outputs < WAITING_WINDOWS and of_panel > CHUNK_BYTES
-                and loops.consumer.response_bytes % self.engine.routines.item_bytes == 0)
+                and geometry.down.outputs * geometry.across.outputs < WINDOWS_ACROSS and of_panel > CHUNK_BYTES)
 
     cdef lay_out_sum(self):
         cdef Loops* loops = &self.loops
         cdef const Geometry* geometry = &self.engine.geometry
         cdef Py_ssize_t size = self.engine.routines.item_bytes
         Interleaved.lay_out_sum(self)
-        loops.across_images = loops.images_at_once > 1 and self.goes_across_images()
-        if loops.across_images:
-            loops.window_image_pitch = loops.source.image_bytes // size
-            loops.image_pitch = loops.consumer.response_bytes // size
-            loops.runs_down = geometry.across.outputs < min(self.few_columns(), loops.images_at_once)
+        if loops.images_at_once > 1 and self.goes_across_images():
+            self.lay_out_images()
+            return
         if loops.images_at_once == 1 or geometry.down.outputs > 1:
             return
         loops.consumer.row_bytes = loops.consumer.response_bytes
@@ -296,10 +315,19 @@ cdef class OverKernels(Interleaved):
         if geometry.across.outputs == 1:
             loops.rows.window_pitch, loops.rows.column_pitch = loops.rows.window_row_pitch, loops.rows.row_pitch
 
+    cdef lay_out_images(self):
+        """Each image is a row of windows."""
+        cdef Loops* loops = &self.loops
+        cdef Py_ssize_t size = self.engine.routines.item_bytes
+        loops.across_images = True
+        loops.window_image_pitch = loops.source.image_bytes // size
+        loops.image_pitch = loops.consumer.response_bytes // size
+        loops.runs_down = self.engine.geometry.across.outputs < min(self.few_columns(), loops.images_at_once)
+
     cdef Py_ssize_t elements_of(self, Py_ssize_t rows):
         cdef Py_ssize_t waiting = 2 * MOST_VECTORS * self.engine.routines.lanes * WAITING_WINDOWS
         return (product(Interleaved.elements_of(self, rows), self.loops.images_at_once)
-                + (waiting if self.engine.geometry.compensated else 0))
+                + (waiting if self.waits() else 0))
 
     cdef bint taps_are_apart(self):
         return self.engine.geometry.across.kernel > 1 and self.loops.sum.tap_pitch != self.engine.geometry.depth

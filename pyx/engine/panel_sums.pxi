@@ -27,7 +27,7 @@ cdef int correlate_panels(Loops* loops, Py_ssize_t group, const Area* area, cons
     part.kernel_rows.first, part.kernel_rows.end = 0, geometry.down.kernel
     part.kernel_columns.first, part.kernel_columns.end = 0, geometry.across.kernel
     part.sum = loops.sum
-    part.waiting = memory
+    part.waiting = memory if loops.waiting_windows > 0 else NULL
     part.window_row_pitch, part.row_pitch = loops.rows.window_row_pitch, loops.rows.row_pitch
     if loops.across_images:
         part.window_row_pitch, part.row_pitch = loops.window_image_pitch, loops.image_pitch
@@ -280,7 +280,11 @@ cdef inline bint is_line(const Sum* sum, const Rows* rows) noexcept nogil:
 cdef int correlate_at_once(Loops* loops, const Sum* sum, const Rows* every, CorrelateRows correlate,
                            const char* windows, const char* packed, const char* bias, char* responses,
                            Py_ssize_t of_window, Py_ssize_t* counted, bint watch_signals) noexcept nogil:
-    """All of these rows at one go, or a few and some of their columns, with a look for signals after each."""
+    """All of these rows at one go, or a few and some of their columns, with a look for signals after each.
+
+    How they are cut depends on the whole sum alone: what waits lies as they are cut.
+    """
+    cdef Py_ssize_t of_chunk = of_window * sum.n_segments // max(1, loops.sum.n_segments)  # segments are about alike
     cdef Py_ssize_t rows_at_once = every.n_rows, columns_at_once = every.n_columns, y = 0, x
     cdef Py_ssize_t size = loops.item_bytes
     cdef int status
@@ -296,11 +300,12 @@ cdef int correlate_at_once(Loops* loops, const Sum* sum, const Rows* every, Corr
             rows.n_columns = every.n_columns - x
             if rows.n_columns >= 2 * columns_at_once:
                 rows.n_columns = columns_at_once
-            rows.waiting = <char*> every.waiting + (y * every.waiting_row_pitch + 2 * x * every.width) * size
+            if every.waiting != NULL:
+                rows.waiting = <char*> every.waiting + (y * every.waiting_row_pitch + 2 * x * every.width) * size
             correlate(sum, &rows, windows + x * rows.window_pitch * size, packed, bias,
                       responses + x * rows.column_pitch * size)
             x += rows.n_columns
-            counted[0] += rows.n_rows * rows.n_columns * of_window
+            counted[0] += rows.n_rows * rows.n_columns * of_chunk
             status = looked_for_signals(loops, counted, watch_signals)
             if status != DONE:
                 return status

@@ -63,7 +63,7 @@ cdef struct Part:
     Py_ssize_t window_row_pitch, row_pitch  # from a row of windows, and of responses, to the next
     const char* windows
     char* responses
-    char* waiting                     # totals that are not done
+    char* waiting                     # as of Rows
 
 # The direct method's panels and sum for windows as winograd stages them.
 cdef struct Direct:

@@ -1,4 +1,5 @@
-# Lanes over kernels, of long sums: the totals of their blocks carry along what their additions lose.
+# Lanes over kernels, of long sums: the totals of their blocks carry along what their additions lose. What a tap is and
+# how tiles end is in over_kernels.pxi, behind which this file is included.
 #
 # Totals and errors of a tile are in memory while it is done, so that registers are left for its sums. A sum may be done
 # by some of its taps after the other: what it has come to then waits in memory that the caller has. So a panel that
@@ -11,16 +12,18 @@ from vectors cimport broadcast, close_block, n_lanes, total_of, vector
 
 cdef enum:
     MOST_WINDOWS = 4  # of a tile
+    MOST_THIRDS = 2   # pointers to its windows
 
 
 cdef inline void tile_of_long_sums(const Sum* sum, const Rows* rows, const real* image, const real* panel,
                                    const real* bias, real* waiting, real* response, Py_ssize_t n_columns,
                                    Py_ssize_t n_vectors, vector like) noexcept nogil:
-    """As `tile_over_kernels`; `waiting` are the tile's totals and errors, where the sum is not done at one go."""
+    """A tile of `tile_over_kernels`; where it is not done at one go, its totals wait, and behind them its errors."""
     cdef vector[3 * MOST_WINDOWS] sums, totals, errors
     cdef vector zero = broadcast(a_zero, like)
-    cdef const char* thirds[2]
+    cdef const char* thirds[MOST_THIRDS]
     cdef Py_ssize_t lanes = n_lanes(like), pitch_bytes = rows.window_pitch * <Py_ssize_t> sizeof(real)
+    cdef Py_ssize_t tap_bytes = sum.channel_pitch * <Py_ssize_t> sizeof(real)
     cdef Py_ssize_t n_taps, column, part, n_sums = n_columns * n_vectors
     cdef const Segment* segment = sum.segments
     cdef const Segment* last = sum.segments + sum.n_segments - 1
@@ -36,17 +39,17 @@ cdef inline void tile_of_long_sums(const Sum* sum, const Rows* rows, const real*
         sums[part] = zero
     while True:
         thirds[0] = <const char*> opaque(image + segment.offset)
-        if n_columns > 3:
-            thirds[1] = <const char*> opaque(thirds[0] + 3 * pitch_bytes)
+        for part in range(1, (n_columns + 2) // 3):
+            thirds[part] = <const char*> opaque(thirds[part - 1] + 3 * pitch_bytes)
         n_taps = segment.n_taps
         if begins:
             add_tap(thirds, pitch_bytes, panel, sums, n_columns, n_vectors, True, like)
-            next_tap(thirds, n_columns, sizeof(real))
+            next_tap(thirds, n_columns, tap_bytes)
             panel += n_vectors * lanes
             n_taps -= 1
         while n_taps > 0:
             add_tap(thirds, pitch_bytes, panel, sums, n_columns, n_vectors, False, like)
-            next_tap(thirds, n_columns, sizeof(real))
+            next_tap(thirds, n_columns, tap_bytes)
             panel += n_vectors * lanes
             n_taps -= 1
         begins = segment.closes_block
@@ -90,18 +93,19 @@ cdef inline void long_sums_of_panel(const Sum* sum, const Rows* rows, const real
     """All rows with a panel of some literal number of vectors, each in tiles as equal as can be."""
     cdef Py_ssize_t n_tiles = (rows.n_columns + MOST_WINDOWS - 1) // MOST_WINDOWS, row, tile, first, n_columns
     cdef Py_ssize_t of_window = 2 * n_vectors * n_lanes(like)
+    cdef bint waits = sum.waits or sum.continues
     cdef real* waiting = <real*> rows.waiting
     for row in range(rows.n_rows):
         first = 0
         for tile in range(n_tiles):
             n_columns = (rows.n_columns - first + n_tiles - tile - 1) // (n_tiles - tile)
             some_long_sums(sum, rows, image + first * rows.window_pitch, panel, bias,
-                           waiting if waiting == NULL else waiting + first * of_window,
+                           waiting + first * of_window if waits else NULL,
                            response + first * rows.column_pitch, n_columns, n_vectors, like)
             first += n_columns
         image += rows.window_row_pitch
         response += rows.row_pitch
-        if waiting != NULL:
+        if waits:
             waiting += rows.waiting_row_pitch
 
 

@@ -71,7 +71,7 @@ cdef struct Sum:
     bint compensated                 # totals carry their rounding errors along (long sums)
     bint carried                     # totals of some blocks are added to others, and carry on what is lost (winograd)
     bint continues                   # lanes over kernels: totals begin as the responses, or as those that wait
-    bint waits                       # the same: compensated totals are not done and wait for the next taps
+    bint waits                       # over kernels, compensated: more taps follow, for which totals wait
     const Segment* segments          # the whole sum; lanes over columns read of it how long the pieces of a row are
     Py_ssize_t n_segments
     Py_ssize_t tap_pitch             # lanes over channels: from a tap of a segment to the next, in elements
@@ -93,15 +93,17 @@ cdef struct Rows:
     Py_ssize_t row_pitch             # of the response, as the next two
     Py_ssize_t column_pitch
     Py_ssize_t kernel_pitch
-    void* waiting                    # of each window, where compensated totals wait: these and their errors
-    Py_ssize_t waiting_row_pitch
+    void* waiting                    # what compensated totals have come to, see below; NULL: none waits
+    Py_ssize_t waiting_row_pitch     # from a row of windows to the next, in elements
 
 # response[y * row_pitch + x * column_pitch + k * kernel_pitch] =
 #     bias[k] + sum over taps image[window (y, x), tap] * panel[tap * width + k]
 # for y < n_rows, x < n_columns, k < n_kernels. Overwrites; the response aliases no input.
 #   over kernels: kernel_pitch is 1, width 1 to 3 vectors; window (y, x) begins at
 #     image + y * window_row_pitch + x * window_pitch, and a segment's taps lie at offset + 0 .. n_taps from there; in
-#     planes they lie channel_pitch apart.
+#     planes they lie channel_pitch apart. If the sum `waits`, nothing is written but `waiting`, and if it `continues`
+#     and is compensated, that is read: 2 * width elements of each window, in the order of the tiles, so that all taps
+#     are done with the same rows and columns.
 #   over channels: as over kernels, but kernel k has pixels of its own: its tap t of a segment lies at
 #     offset + t * tap_pitch + k, readable for k < width.
 #   over columns: column_pitch is 1, width 1, 2, 4 or, of a bank, the most; tap t of kernel row i for window (y, x) is

@@ -70,7 +70,7 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
                                    const real* bias, real* response, Py_ssize_t n_columns, Py_ssize_t n_vectors,
                                    bint in_planes, vector like) noexcept nogil:
     """`n_columns` windows x `n_vectors` vectors of kernels; literal where it is called, so the loops unroll."""
-    cdef vector[TILE_ACCUMULATORS] sums, errors, values, own
+    cdef vector[TILE_ACCUMULATORS] sums, carried_totals, values, own
     cdef vector zero = broadcast(a_zero, like)
     cdef lines_of_vectors memory
     cdef bint in_registers = n_columns * n_vectors <= TILE_COLUMNS
@@ -100,7 +100,7 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
                 prefetch_to_write(response + column * rows.column_pitch + part * lanes)
     if carried:
         for part in range(n_columns * n_vectors):
-            errors[part] = zero
+            carried_totals[part] = zero
     while True:
         thirds[0] = <const char*> opaque(image + segment.offset)
         for part in range(1, (n_columns + 2) // 3):
@@ -133,12 +133,12 @@ cdef inline void tile_over_kernels(const Sum* sum, const Rows* rows, const real*
             break  # its block is added on the way to the response
         begins = segment.closes_block
         if begins:
-            close_block(sums, totals, errors, n_columns * n_vectors, False, in_registers, like)
+            close_block(sums, totals, NULL, n_columns * n_vectors, False, in_registers, like)
             if carried and segment.closes_total:
-                carry_totals(totals, errors, n_columns * n_vectors, like)
+                carry_totals(totals, carried_totals, n_columns * n_vectors, like)
         segment += 1
     if carried:
-        last_total(sums, totals, errors, n_columns * n_vectors, like)
+        last_total(sums, totals, carried_totals, n_columns * n_vectors, like)
     if rows.n_kernels >= n_vectors * lanes:
         for column in range(n_columns):
             for part in range(n_vectors):

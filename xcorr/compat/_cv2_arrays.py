@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from xcorr._dtypes import native
+from xcorr._foreign import shown
 from xcorr._typing import Array
 
 DTYPES = {0: "u1", 1: "i1", 2: "u2", 3: "i2", 4: "i4", 5: "f4", 6: "f8"}
@@ -27,6 +28,9 @@ BOXES = {
 
 BOUNDARIES: dict[int, Any] = {0: "constant", 1: "edge", 2: "symmetric", 3: "wrap", 4: "reflect"}
 ISOLATED = 16
+
+LARGEST = 2**1023
+"""Integers up to this magnitude have a float64."""
 
 
 class error(Exception):
@@ -70,12 +74,12 @@ def read_integer(value: Any, name: str) -> int:
 
 def read_number(value: Any, name: str, default: float = 0.0) -> float:
     """A real number by whatever type, a default for None. All NaN are one object, which is remembered as such."""
-    if type(value) is int:
+    if type(value) is int and -LARGEST <= value <= LARGEST:
         return float(value)
     if value is None:
         return default
     if type(value) is not float and (np.ndim(value) or np.asarray(value).dtype.kind not in "biuf"):
-        raise error(f"{name}: got {value!r}; allowed are numbers")
+        raise error(f"{name}: got {shown(value)}; allowed are numbers")
     number = float(value)
     return number if number == number else math.nan
 
