@@ -282,7 +282,7 @@ cdef class OverKernels(Interleaved):
     cdef Py_ssize_t images_across(self, Py_ssize_t n_workers):
         """How many images a task has whose rows are done together: two tasks of a worker, if these have enough."""
         cdef Py_ssize_t n_images = self.loops.n_images, most = ceiling(n_images, 2 * n_workers)
-        if n_workers == 1 or most < 2 * FEWEST_ACROSS:
+        if n_workers == 1 or most < 2 * MOST_ACROSS:
             most = max(FEWEST_ACROSS, ceiling(n_images, n_workers))
         return most if n_images >= FEWEST_ACROSS else 1
 
