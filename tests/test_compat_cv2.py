@@ -89,6 +89,8 @@ def test_numbers_are_read_as_opencv_s_are():
             with pytest.raises(cv2.error, match=r"(delta|scale|sigmaX): got .*; allowed are numbers$"):
                 call(value)
     assert np.isnan(cv2.Laplacian(image, -1, scale=np.nan)).all()
+    largest = int(np.finfo(np.float64).max)
+    assert (cv2.filter2D(image.astype(np.float64), -1, one, delta=-largest) == -largest).all()
 
 
 def test_large_kernels_are_not_kept_prepared():

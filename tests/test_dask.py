@@ -410,6 +410,8 @@ def test_what_is_refused():
         xcorr.dask.correlate(images, da.ones((2, 3, 3)), layout="NHW")
     with pytest.raises(TypeError, match=r"bias: got a dask array"):
         xcorr.dask.convolve(images, kernels, bias=da.ones(2), layout="NHW")
+    with pytest.raises(ValueError, match=r"fill_value: got 300; allowed is a value of the images' dtype uint8"):
+        xcorr.dask.correlate(images.astype(np.uint8), kernels, layout="NHW", padding=1, fill_value=300)
     with pytest.raises(TypeError, match=r"templates: got a dask array"):
         xcorr.dask.match(images, da.ones((2, 3, 3)), layout="NHW")
     with pytest.raises(TypeError, match=r"prepared: got int"):

@@ -8,7 +8,7 @@ cdef Py_ssize_t SECOND_BYTES = cache_bytes(2)
 cdef Py_ssize_t WAITING_WINDOWS = 192  # of a piece, by chunks of long sums, or of a row of several images
 cdef Py_ssize_t MOST_VECTORS = 3      # of kernels in a panel
 cdef Py_ssize_t FEWEST_ACROSS = 4, MOST_ACROSS = 12  # images of which a row each is done together
-cdef Py_ssize_t WINDOWS_ACROSS = 72   # of an image, below which this is so
+cdef Py_ssize_t WINDOWS_ACROSS = 72   # of an image, below which this is so; not tuned, as FEWEST_ACROSS is not
 
 # The same of long sums, whose chunks are so much shorter: their panels come from behind the third cache. 64 images of
 # 130x130x4 with 64 kernels of 128x128 take 0.87 of the time with 60 images, 32 of 100x100x8 with 96 of 98x98 0.89. Of
@@ -229,8 +229,7 @@ cdef class OverKernels(Interleaved):
         """
         cdef const Geometry* geometry = &self.engine.geometry
         return (geometry.down.kernel == geometry.across.kernel == 1 and not self.in_planes and not self.loops.by_panel
-                and not geometry.compensated
-                and 0 < self.engine.routines.tile_columns <= SHORT_TILE)
+                and not geometry.compensated and 0 < self.engine.routines.tile_columns <= SHORT_TILE)
 
     cdef Py_ssize_t windows_of_piece(self):
         """Whole tiles: some, or more whose pixels and responses are an eighth of the second cache.

@@ -29,7 +29,7 @@ BOXES = {
 BOUNDARIES: dict[int, Any] = {0: "constant", 1: "edge", 2: "symmetric", 3: "wrap", 4: "reflect"}
 ISOLATED = 16
 
-LARGEST = 2**1023
+LARGEST = int(np.finfo(np.float64).max)
 """Integers up to this magnitude have a float64."""
 
 
