@@ -197,38 +197,47 @@ cdef class PlaneTransforms:
         cdef double* by = doubles_of(norms)
         cdef Found found
         cdef Circle circle
+        cdef Kept kept
         if workspace.size < self.room(is_shared):
             raise ValueError("workspace: it does not hold the spectra and the scores of a pair")
         lay_out_circle(&circle, height, width, memory + (4 if is_shared else 2) * size)
         lay_out_found(&found, best, tops, around)
+        kept.first_row = kept.first_column = 0
+        kept.n_rows, kept.n_columns = height, width
         with nogil:
             for index in range(best.shape[0]):
                 if index == 0 or n_references > 1:
-                    self.spectrum_of(one + index * plane_bytes, of_references[index], memory,
+                    self.spectrum_of(one + index * plane_bytes, height, width, of_references[index], memory,
                                      circle.points)
                 if index == 0 or n_moving > 1:
-                    self.spectrum_of(other + index * plane_bytes, of_moving[index],
-                                     memory + size, circle.points)
+                    self.spectrum_of(other + index * plane_bytes, height, width, of_moving[index], memory + size,
+                                     circle.points)
                 self.routines.multiply_spectra(memory, memory + size, product, self.n_groups * width, False)
                 if by_phase:
                     by[index] = self.routines.plane_phases(&self.plan, product, self.roundoff(), False)
                 else:
                     drop_mean(product, self.routines.lanes, self.routines.item_bytes)
-                self.scores_of(product, 1 / by[index] if by[index] > 0 else 0, scores, &circle)
-                find_in_circle(scores, self.routines.item_bytes == 4, &circle, error, near, &found, index)
+                kept.scale = 1 / by[index] if by[index] > 0 else 0
+                self.sums_of(product, &kept, scores, circle.points)
+                find_in_map(scores, self.routines.item_bytes == 4, &circle.axes, error, near, circle.highest, &found,
+                            index)
 
-    cdef void scores_of(self, char* spectrum, double scale, char* target, const Circle* circle) noexcept nogil:
-        """The scores of all shifts from their spectrum, which is overwritten."""
-        cdef Kept kept
-        kept.first_row = kept.first_column = 0
-        kept.n_rows, kept.n_columns, kept.scale = self.plan.down.n_points, self.plan.across.n_points, scale
+    cdef void sums_of(self, char* spectrum, const Kept* kept, void* target, void* points) noexcept nogil:
+        """What is kept of the sums of which a spectrum, which is overwritten, is the transform."""
         self.routines.plane_lines(&self.plan, spectrum, 0, self.n_groups, True)
-        self.routines.plane_back(&self.plan, spectrum, &kept, target, circle.points, 0, self.n_pairs)
+        self.routines.plane_back(&self.plan, spectrum, kept, target, points, 0, self.n_pairs)
 
-    cdef void spectrum_of(self, const void* plane, double mean, void* spectrum, void* points) noexcept nogil:
-        self.routines.plane_columns(&self.plan, plane, self.plan.down.n_points, self.plan.across.n_points, mean,
-                                    spectrum, points, 0, self.n_pairs)
+    cdef void spectrum_of(self, const void* plane, Py_ssize_t n_rows, Py_ssize_t n_columns, double mean, void* spectrum,
+                          void* points) noexcept nogil:
+        """The spectrum of a plane, which is as large as what is transformed where a mean is taken off."""
+        self.routines.plane_columns(&self.plan, plane, n_rows, n_columns, mean, spectrum, points, 0, self.n_pairs)
         self.routines.plane_lines(&self.plan, spectrum, 0, self.n_groups, False)
+
+    cdef Py_ssize_t height(self) noexcept nogil:
+        return self.plan.down.n_points
+
+    cdef Py_ssize_t width(self) noexcept nogil:
+        return self.plan.across.n_points
 
     def is_plain(self, cnp.ndarray plane, cnp.ndarray mean):
         """Whether all pixels are finite, of middling size and clearly not flat; writes their mean."""
@@ -242,7 +251,7 @@ cdef class PlaneTransforms:
             else:
                 ends_and_sum(<const double*> cnp.PyArray_DATA(plane), n, found)
         middle[0] = found[2] / n
-        return are_plain(found[0], found[1], middle[0], n, single)
+        return are_plain(found[0], found[1], middle[0], n, single, single)
 
 
 # What is known of the scores of all shifts of a circle, and room for what they take.
@@ -259,8 +268,9 @@ cdef void lay_out_circle(Circle* circle, Py_ssize_t height, Py_ssize_t width, ch
     circle.highest = <double*> room
     shifts = <Py_ssize_t*> (circle.highest + height)
     circle.points = from_a_line(shifts + height + width)
-    circle.axes.n_rows = circle.axes.row_circle = height
-    circle.axes.n_columns = circle.axes.column_circle = width
+    circle.axes.n_rows = circle.axes.end_row = circle.axes.row_circle = height
+    circle.axes.n_columns = circle.axes.end_column = circle.axes.column_circle = width
+    circle.axes.first_row = circle.axes.first_column = 0
     circle.axes.row_offset = circle.axes.column_offset = 0
     circle.axes.row_shifts, circle.axes.column_shifts = shifts, shifts + height
     for index in range(height):
@@ -283,20 +293,29 @@ cdef int lay_out_found(Found* found, cnp.ndarray best, cnp.ndarray tops, cnp.nda
     return 0
 
 
-cdef void find_in_circle(const char* scores, bint single, const Circle* circle, double error, Py_ssize_t near,
-                         const Found* found, Py_ssize_t pair) noexcept nogil:
+cdef void find_in_map(const char* scores, bint single, const MapAxes* axes, double error, Py_ssize_t near,
+                      double* highest, const Found* found, Py_ssize_t pair) noexcept nogil:
     """The best shift of one pair."""
     cdef Py_ssize_t[2] places
     if single:
-        best_of_map(<const float*> scores, &circle.axes, error, near, circle.highest, places, found.tops + 2 * pair)
+        best_of_map(<const float*> scores, axes, error, near, highest, places, found.tops + 2 * pair)
         if found.around != NULL:
-            take_around(<const float*> scores, &circle.axes, places, found.around + 9 * pair)
+            take_around(<const float*> scores, axes, places, found.around + 9 * pair)
     else:
-        best_of_map(<const double*> scores, &circle.axes, error, near, circle.highest, places, found.tops + 2 * pair)
+        best_of_map(<const double*> scores, axes, error, near, highest, places, found.tops + 2 * pair)
         if found.around != NULL:
-            take_around(<const double*> scores, &circle.axes, places, found.around + 9 * pair)
-    found.shifts[2 * pair] = circle.axes.row_shifts[places[0]]
-    found.shifts[2 * pair + 1] = circle.axes.column_shifts[places[1]]
+            take_around(<const double*> scores, axes, places, found.around + 9 * pair)
+    found.shifts[2 * pair] = axes.row_shifts[places[0]]
+    found.shifts[2 * pair + 1] = axes.column_shifts[places[1]]
+
+
+cdef void find_nothing(const Found* found, Py_ssize_t pair) noexcept nogil:
+    """Says that a pair has no score."""
+    cdef Py_ssize_t index
+    found.shifts[2 * pair] = found.shifts[2 * pair + 1] = 0
+    found.tops[2 * pair] = found.tops[2 * pair + 1] = -INFINITY
+    for index in range(9 if found.around != NULL else 0):
+        found.around[9 * pair + index] = NAN
 
 
 cdef inline void drop_mean(char* spectrum, Py_ssize_t lanes, Py_ssize_t item_bytes) noexcept nogil:
@@ -305,13 +324,16 @@ cdef inline void drop_mean(char* spectrum, Py_ssize_t lanes, Py_ssize_t item_byt
     memset(spectrum + lanes * item_bytes, 0, item_bytes)
 
 
-cdef bint are_plain(double least, double greatest, double mean, Py_ssize_t n, bint single) noexcept nogil:
-    """Whether pixels are finite, as their mean then is, of middling size and clearly not flat."""
+cdef bint are_plain(double least, double greatest, double mean, Py_ssize_t n, bint narrow, bint single) noexcept nogil:
+    """Whether pixels, which may be narrower than float64, are finite, of middling size and clearly not flat.
+
+    Where they are finite their mean is. Single sums have room for less.
+    """
     cdef double largest = max(fabs(least), fabs(greatest))
-    cdef double few = 2.0**-20 if single else 2.0**-49
+    cdef double few = 2.0**-20 if narrow else 2.0**-49
     if not fabs(mean) < INFINITY:
         return False
-    return 2.0**-15 <= largest <= (2.0**15 if single else 2.0**100) and (
+    return (2.0**-15 if single else 2.0**-100) <= largest <= (2.0**15 if single else 2.0**100) and (
         greatest - least > few * largest * sqrt(2.0 * n))
 
 

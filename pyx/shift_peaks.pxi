@@ -23,8 +23,10 @@ cdef inline bint is_near(Py_ssize_t shift, Py_ssize_t other, Py_ssize_t circle, 
     return far <= near or (circle > 0 and circle - far <= near)
 
 
+# The shifts of a map, and the places of those that may be the best.
 cdef struct MapAxes:
     Py_ssize_t n_rows, n_columns
+    Py_ssize_t first_row, end_row, first_column, end_column
     const Py_ssize_t* row_shifts
     const Py_ssize_t* column_shifts
     Py_ssize_t row_circle, column_circle
@@ -38,33 +40,33 @@ cdef void best_of_map(const real* scores, const MapAxes* axes, double error, Py_
     cdef double top = -INFINITY, second = -INFINITY, far, least_far = INFINITY
     cdef real least
     cdef const real* own
-    for row in range(axes.n_rows):
-        highest[row] = largest_of(scores + row * n_columns, n_columns)
+    for row in range(axes.first_row, axes.end_row):
+        highest[row] = largest_of(scores + row * n_columns + axes.first_column, axes.end_column - axes.first_column)
         top = max(top, highest[row])
-    best[0] = best[1] = 0
+    best[0], best[1] = axes.first_row, axes.first_column
     tops[0] = tops[1] = top
     if top == -INFINITY:
         return
     least = <real> (top - error)
-    for row in range(axes.n_rows):
+    for row in range(axes.first_row, axes.end_row):
         if highest[row] < least:
             continue
         own = scores + row * n_columns
-        for column in range(n_columns):
+        for column in range(axes.first_column, axes.end_column):
             if own[column] >= least:
                 far = ((axes.row_shifts[row] + axes.row_offset) * (axes.row_shifts[row] + axes.row_offset)
                        + (axes.column_shifts[column] + axes.column_offset)
                        * (axes.column_shifts[column] + axes.column_offset))
                 if far < least_far:
                     least_far, best[0], best[1] = far, row, column
-    for row in range(axes.n_rows):
+    for row in range(axes.first_row, axes.end_row):
         if highest[row] <= second:
             continue
         if not is_near(axes.row_shifts[row], axes.row_shifts[best[0]], axes.row_circle, near):
             second = highest[row]
             continue
         own = scores + row * n_columns
-        for column in range(n_columns):
+        for column in range(axes.first_column, axes.end_column):
             if own[column] > second and not is_near(axes.column_shifts[column], axes.column_shifts[best[1]],
                                                     axes.column_circle, near):
                 second = own[column]
@@ -91,8 +93,8 @@ cdef void take_around(const real* scores, const MapAxes* axes, const Py_ssize_t*
         found[index] = score if score > -INFINITY else NAN
 
 
-def best_of_maps(cnp.ndarray scores, cnp.ndarray row_shifts, cnp.ndarray column_shifts, tuple circles,
-                 tuple offsets, double error, Py_ssize_t near, cnp.ndarray best, cnp.ndarray tops,
+def best_of_maps(cnp.ndarray scores, cnp.ndarray row_shifts, cnp.ndarray column_shifts, tuple allowed,
+                 tuple circles, tuple offsets, double error, Py_ssize_t near, cnp.ndarray best, cnp.ndarray tops,
                  cnp.ndarray around):
     """Find the best of the shifts of each map, and the largest score that is not near it.
 
@@ -100,6 +102,7 @@ def best_of_maps(cnp.ndarray scores, cnp.ndarray row_shifts, cnp.ndarray column_
     ----------
     scores : (pairs, shifts of rows, shifts of columns), float32 or float64, none of them NaN.
     row_shifts, column_shifts : of the map.
+    allowed : first place and end of the rows, and of the columns, that may be the best.
     circles : the length of each axis, 0 where it ends.
     offsets : what is added to shifts for their distances from none.
     error : within which scores are the same, of which the one that is nearest to none is the best.
@@ -117,6 +120,7 @@ def best_of_maps(cnp.ndarray scores, cnp.ndarray row_shifts, cnp.ndarray column_
     cdef double* highest
     cdef bint single = scores.itemsize == 4, keeps = around.shape[0] > 0
     axes.n_rows, axes.n_columns = scores.shape[1], scores.shape[2]
+    axes.first_row, axes.end_row, axes.first_column, axes.end_column = allowed
     axes.row_circle, axes.column_circle = circles
     axes.row_offset, axes.column_offset = offsets
     axes.row_shifts, axes.column_shifts = indices_of(row_shifts), indices_of(column_shifts)

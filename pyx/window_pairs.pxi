@@ -82,15 +82,14 @@ cdef class WindowTransforms:
         """A window's means, the sum of squares about them, and whether all pixels are plain."""
         cdef Py_ssize_t channel, height = self.plan.down.n_points, width = self.plan.across.n_points
         cdef const char* place = own.pixels + own.firsts[window] * self.routines.item_bytes
-        cdef bint is_plain = True
+        cdef bint is_plain = True, single = self.routines.item_bytes == 4
         cdef Moments found
         squares[0] = 0
         for channel in range(n_channels):
             self.routines.window_moments(place, own.pitch, height, width, &found)
             own.means[lane * n_channels + channel] = found.mean
             squares[0] += found.squares
-            is_plain = is_plain and are_plain(found.least, found.greatest, found.mean, height * width,
-                                              self.routines.item_bytes == 4)
+            is_plain = is_plain and are_plain(found.least, found.greatest, found.mean, height * width, single, single)
             place += own.channel_bytes
         return is_plain
 
@@ -183,8 +182,8 @@ cdef class WindowTransforms:
                 first = group * lanes
                 self.score(&how, first, min(lanes, n_pairs - first), maps, pitch)
                 for pair in range(min(lanes, n_pairs - first)):
-                    find_in_circle(maps + pair * map_bytes, self.routines.item_bytes == 4, &circle, error, near,
-                                   &found, first + pair)
+                    find_in_map(maps + pair * map_bytes, self.routines.item_bytes == 4, &circle.axes, error, near,
+                                circle.highest, &found, first + pair)
 
     cdef int describe(self, Scoring* how, bint by_phase, cnp.ndarray a, cnp.ndarray a_firsts, cnp.ndarray b,
                       cnp.ndarray b_firsts, cnp.ndarray norms, cnp.ndarray plain, cnp.ndarray workspace,

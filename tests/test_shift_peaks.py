@@ -31,7 +31,8 @@ def maps_of(axes, dtype, n_steps):
 @pytest.mark.parametrize("axes", AXES.values(), ids=AXES)
 def test_best_and_second_best(axes, dtype, n_steps):
     scores, places, error = maps_of(axes, dtype, n_steps), [axis.allowed for axis in axes], 2.0**-18
-    shifts, top, second = found_in_planes(scores, axes, places, error, np.empty((0, 3, 3)))
+    ranges = [axis.allowed_range for axis in axes]
+    shifts, top, second = found_in_planes(scores, axes, places, ranges, error, np.empty((0, 3, 3)))
     expected, largest = found_slowly(scores, axes, places, error)
     known = largest > -np.inf
     assert known.sum() >= len(known) - 2

@@ -32,6 +32,14 @@ class Along(NamedTuple):
         return len(self.allowed) == len(self.shifts)
 
     @property
+    def allowed_range(self) -> tuple[int, int] | None:
+        """The first place that is allowed and the end, where all between them are; None if there is none."""
+        if not len(self.allowed):
+            return None
+        first, end = int(self.allowed[0]), int(self.allowed[-1]) + 1
+        return (first, end) if end - first == len(self.allowed) else None
+
+    @property
     def has_all(self) -> bool:
         """Whether the map has all shifts at which anything is in common."""
         return self.circular or len(self.shifts) == sum(self.sizes) - 1

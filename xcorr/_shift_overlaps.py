@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xcorr import _dispatch
+from xcorr._cache import remembered
 from xcorr._engine import go_on
 from xcorr._plane_transforms import transforms_of
 from xcorr._shift_axes import SLACK, Along
 from xcorr._shift_maps import Maps, add_product, along, error_of
 from xcorr._shift_sides import Side, product
-from xcorr._shifts import score_boxes
+from xcorr._shifts import OverlapScores
 from xcorr._staged import pieces_of
 from xcorr._staged_planes import Planes
 from xcorr._transforms import fast_length
@@ -105,18 +107,30 @@ def boxed_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float) 
 
 def score_planes(scores: Array, reference: Side, moving: Side, axes: Axes, least_count: float, share: float) -> None:
     """The same of one channel of one or two axes, by compiled loops; in place of the sums of products."""
-    planes = [side.plane("pixels", 0) for side in (reference, moving)]
-    places = [np.stack([axis.bounds(of_moving) for of_moving in (False, True)]).astype(np.intp) for axis in axes]
+    a, b = (side.plane("pixels", 0) for side in (reference, moving))
     if len(axes) == 1:
-        scores, *planes = (own[:, np.newaxis] for own in (scores, *planes))
-        places.insert(0, np.broadcast_to(np.array([0, 1], np.intp)[:, np.newaxis], (2, 2, 1)))
+        scores, a, b = (own[:, np.newaxis] for own in (scores, a, b))
     known = reference.known & moving.known
     least = np.empty((2, len(scores)))
     for own, side in zip(least, (reference, moving), strict=True):
         own[...] = np.where(known, share * side.energy(), np.inf)
-    workspace = np.empty(sum(2 * (plane.shape[1] + 2) * (plane.shape[2] + 1) for plane in planes))
-    a, b, rows, columns = (np.ascontiguousarray(own) for own in (*planes, *places))
-    score_boxes(scores, a, b, rows, columns, least, max(1.0, least_count * (1 - SLACK)), workspace)
+    overlap_scores(axes, least_count).score(scores, np.ascontiguousarray(a), np.ascontiguousarray(b), least)
+
+
+def overlap_scores(axes: Axes, least_count: float) -> OverlapScores:
+    """What scores one channel of one or two axes that end."""
+    sizes = [axis.sizes for axis in axes]
+    shifts = [(int(axis.shifts[0]), len(axis.shifts)) for axis in axes]
+    if len(axes) == 1:
+        sizes, shifts = [(1, 1), *sizes], [(0, 1), *shifts]
+    a, b = zip(*sizes, strict=True)
+    return prepared((a, b), (shifts[0], shifts[1]), max(1.0, least_count * (1 - SLACK)), _dispatch.current().name)
+
+
+@remembered(64)
+def prepared(sizes: Any, shifts: Any, least_count: float, level: str) -> OverlapScores:
+    """The same, remembered by the level."""
+    return OverlapScores(_dispatch.current().table, sizes, shifts, least_count)
 
 
 def summed_up(side: Side, channel: int, axes: Axes, of_moving: bool) -> Array:

@@ -30,13 +30,20 @@ def find(scores: Array, axes: tuple[Along, ...], error: float, reach: int) -> Be
 
     Scores around it are kept up to a reach, none of 0.
     """
-    inside, places = allowed_of(scores, axes)
+    ranges = [axis.allowed_range for axis in axes]
     second: Any = None
-    around = np.empty((len(inside) if reach == 1 and len(axes) == 2 and inside is scores else 0, 3, 3))
+    around = np.empty((0, 3, 3))
+    if len(axes) > 2 or not scores.size or None in ranges:
+        inside, places = allowed_of(scores, axes)
+        ranges = [(0, len(own)) for own in places]
+    else:
+        inside, places = np.ascontiguousarray(scores), [np.arange(len(axis.shifts)) for axis in axes]
+        if reach == 1 and len(axes) == 2:
+            around = np.empty((len(inside), 3, 3))
     if len(axes) > 2 or inside.size == 0:
         shifts, top = found_slowly(inside, axes, places, error)
     else:
-        shifts, top, second = found_in_planes(inside, axes, places, error, around)
+        shifts, top, second = found_in_planes(inside, axes, places, ranges, error, around)
     if reach and not around.size:
         around = surroundings(scores, axes, shifts, reach)
     if second is None:
@@ -53,9 +60,9 @@ def ratios_of(top: Doubles, second: Doubles) -> Doubles:
 
 
 def found_in_planes(
-    inside: Array, axes: tuple[Along, ...], places: list[Indices], error: float, around: Doubles
+    inside: Array, axes: tuple[Along, ...], places: list[Indices], ranges: Any, error: float, around: Doubles
 ) -> tuple[Indices, Doubles, Doubles]:
-    """The best shifts of maps of one or two axes, the largest scores, and the largest that are not near.
+    """The best shifts in ranges of maps of one or two axes, the largest scores, and the largest that are not near.
 
     What is around the best ones is written, if it is asked for.
     """
@@ -64,8 +71,9 @@ def found_in_planes(
     circles, offsets = [axis.circular * axis.length for axis in axes], [axis.offset for axis in axes]
     if len(axes) == 1:
         shifts, circles, offsets = [np.zeros(1, np.intp), *shifts], [0, *circles], [0, *offsets]
+        ranges = [(0, 1), *ranges]
     planes = inside.reshape(len(inside), len(shifts[0]), len(shifts[1]))
-    words = (circles[0], circles[1]), (offsets[0], offsets[1]), error, NEAR
+    words = (*ranges[0], *ranges[1]), (circles[0], circles[1]), (offsets[0], offsets[1]), error, NEAR
     best_of_maps(planes, shifts[0], shifts[1], *words, best, tops, around)
     found = [own[best[:, place]] for place, own in enumerate(shifts)]
     return np.stack(found[-len(axes) :], axis=1), tops[:, 0], tops[:, 1]

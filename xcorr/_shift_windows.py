@@ -25,12 +25,12 @@ from xcorr._registering import (
     type_of,
     whole_if_near,
 )
-from xcorr._shift_at_once import best_in_lanes
 from xcorr._shift_axes import Along
 from xcorr._shift_fits import between
-from xcorr._shift_lanes import MOST_BYTES, Pairs, Windowed, windows_in_lanes
+from xcorr._shift_in_place import OfOverlaps, OnCircles, finder_of
+from xcorr._shift_lanes import MOST_BYTES, Windowed
 from xcorr._shift_sides import Side
-from xcorr._shifts import WindowTransforms, gather_windows
+from xcorr._shifts import gather_windows
 from xcorr._staged_planes import stage, what_counts
 
 Array = npt.NDArray[Any]
@@ -77,7 +77,8 @@ class Windows:
         self.before = tuple((search - window) // 2 for window, search in zip(*self.sizes, strict=True))
         self.is_masked, self.has_shares = masks_of(self.operands, settings)
         self.dtype = type_of(self.operands, settings, self.is_masked)
-        self.in_place = self.transforms_in_place()
+        pixels = references.pixels, moving.pixels
+        self.in_place = finder_of(settings, self.axes(False), pixels, self.dtype)
 
     def axes(self, is_masked: bool) -> tuple[Along, ...]:
         """The shifts along each axis."""
@@ -127,9 +128,12 @@ class Windows:
         return n_bytes + INDICES * sum(map(prod, self.sizes))
 
     def bytes_in_place(self) -> int:
-        """Bytes of the part of an image that one window more takes, which lies a step from the one before."""
-        sizes = map(max, self.sizes[0], self.settings.step)
-        return int(self.dtype.itemsize * self.operands[0].pixels.shape[1] * prod(sizes))
+        """Bytes of the part of an image that one window more takes, which lies a step from the one before.
+
+        Where scores are of more shifts than a window has pixels, those of scores, for which there is one place.
+        """
+        pixels = self.operands[0].pixels.shape[1] * prod(map(max, self.sizes[0], self.settings.step))
+        return int(self.dtype.itemsize * max(pixels, prod(axis.length for axis in self.axes(False))))
 
     def side(self, part: Part, is_moving: bool, axes: tuple[Along, ...]) -> Side:
         """Some windows of an operand, transformed."""
@@ -182,24 +186,16 @@ class Windows:
             places.append(np.clip(own, 0, size - 1))
         return places, inside
 
-    def transforms_in_place(self) -> WindowTransforms | None:
-        """The transforms of windows that lie in their images, where nothing else is asked for than the best shift."""
-        settings, axes = self.settings, self.axes(False)
-        upsamples, is_weighted = isinstance(settings.subpixel, int), settings.taper is not None
-        if not settings.is_circular or upsamples or is_weighted or not all(axis.is_whole for axis in axes):
-            return None
-        return windows_in_lanes(axes, self.dtype)
-
     def find_where_they_lie(
-        self, part: Part, axes: tuple[Along, ...], transforms: WindowTransforms, found: Found
+        self, part: Part, axes: tuple[Along, ...], finder: OnCircles | OfOverlaps, found: Found
     ) -> Indices:
         """Finds the shifts of plain windows in the part of their images that they lie in; which ones are left."""
         settings = self.settings
-        pairs = Pairs(transforms, self.windowed(part, False), self.windowed(part, True))
-        best = best_in_lanes(pairs, axes, True, settings.score == "phase", int(settings.subpixel is not None))
+        reference, moving = (self.windowed(part, is_moving) for is_moving in (False, True))
+        best, are_plain = finder.best(reference, moving, int(settings.subpixel is not None))
         parts = 0.0 if settings.subpixel is None else between(best.around, str(settings.subpixel))
         put(found, part, settled(best, axes, whole_if_near(best.scores, axes, self.dtype), parts))
-        return part.windows[~pairs.are_plain]
+        return part.windows[~are_plain]
 
     def windowed(self, part: Part, is_moving: bool) -> Windowed:
         """Windows of one side in the part of the image that they lie in, as floats."""

@@ -4,13 +4,11 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-def score_boxes(
-    scores: Array, a: Array, b: Array, rows: Array, columns: Array, least: Array, least_count: float, workspace: Array
-) -> None: ...
 def best_of_maps(
     scores: Array,
     row_shifts: Array,
     column_shifts: Array,
+    allowed: tuple[int, int, int, int],
     circles: tuple[int, int],
     offsets: tuple[int, int],
     error: float,
@@ -97,6 +95,36 @@ class WindowTransforms:
         tops: Array,
         around: Array,
         norms: Array,
+        plain: Array,
+        workspace: Array,
+    ) -> None: ...
+
+class OverlapScores:
+    def __init__(
+        self,
+        table: Any,
+        sizes: tuple[tuple[int, int], tuple[int, int]],
+        shifts: tuple[tuple[int, int], tuple[int, int]],
+        least_count: float,
+    ) -> None: ...
+    def room(self, transforms: PlaneTransforms) -> int: ...
+    def score(self, scores: Array, a: Array, b: Array, least: Array) -> None: ...
+    def best_pairs(
+        self,
+        transforms: PlaneTransforms,
+        a: Array,
+        a_firsts: Array,
+        b: Array,
+        b_firsts: Array,
+        narrow: bool,
+        allowed: tuple[int, int, int, int],
+        offsets: tuple[int, int],
+        share: float,
+        error: float,
+        near: int,
+        best: Array,
+        tops: Array,
+        around: Array,
         plain: Array,
         workspace: Array,
     ) -> None: ...

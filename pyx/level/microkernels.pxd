@@ -13,7 +13,8 @@ from libc.stdint cimport int32_t, int64_t
 
 from transforms cimport (
     Backward, Examine, FillTurns, FillTwiddles, FindZeros, Forward, MultiplySpectra, PlaneBack, PlaneColumns,
-    PlaneLines, PlanePhases, TransformKernel, WindowMoments, WindowPhases, WindowProducts, WindowSums)
+    PlaneLines, PlanePhases, ScoreOverlaps, SumUpBoxes, TransformKernel, WindowMoments, WindowPhases, WindowProducts,
+    WindowSums)
 
 cdef extern from *:
     """
@@ -391,6 +392,8 @@ cdef struct Routines:
     WindowProducts window_products
     WindowPhases window_phases
     WindowSums window_sums
+    SumUpBoxes sum_up_boxes
+    ScoreOverlaps score_overlaps
     Stage stage
     StagePlanes stage_planes          # NULL of bytes
     Store store

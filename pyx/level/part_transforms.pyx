@@ -1,4 +1,4 @@
-"""Winograd's transforms, Fourier's of sections and of planes, and the ranges of sections: a part of every level."""
+"""Winograd's transforms, Fourier's, the ranges of sections, and scores of overlaps: a part of every level."""
 
 from microkernels cimport IN_FLOAT32, IN_FLOAT64, Routines
 from simd cimport LARGEST_RADIX
@@ -11,6 +11,7 @@ include "spectra.pxi"
 include "ranges.pxi"
 include "plane_transforms.pxi"
 include "window_transforms.pxi"
+include "overlaps.pxi"
 
 
 cdef public void xcorr_fill_transforms(Routines* table) noexcept nogil:
@@ -38,3 +39,5 @@ cdef public void xcorr_fill_transforms(Routines* table) noexcept nogil:
     f32.window_products, f64.window_products = window_products_f32, window_products_f64
     f32.window_phases, f64.window_phases = window_phases_f32, window_phases_f64
     f32.window_sums, f64.window_sums = window_sums_f32, window_sums_f64
+    f32.sum_up_boxes = f64.sum_up_boxes = sum_up_boxes
+    f32.score_overlaps = f64.score_overlaps = score_overlaps

@@ -155,6 +155,29 @@ ctypedef void (*WindowPhases)(const WindowTransform*, void* spectrum, double* co
 ctypedef void (*WindowSums)(const WindowTransform*, void* spectrum, const double* scales, Py_ssize_t n_pairs,
                             void* sums, Py_ssize_t pitch, void* points) noexcept nogil
 
+# One of two images, all of whose pixels count, in float64, and its sums of what is above and before each place, of
+# pixels and of squares: n_rows + 1 and n_columns + 1 each.
+cdef struct Boxes:
+    const double* pixels
+    Py_ssize_t n_rows, n_columns
+    double* sums
+    double* squares
+    double* along                    # room for n_columns + 1
+    double* in_boxes                 # room for the columns' shifts, twice
+
+# The shifts of two images, from the first ones on, each of which has some pixels in common; what of a row counts.
+cdef struct Overlaps:
+    Boxes a, b
+    Py_ssize_t first_row, first_column, n_columns
+    const double* shares             # one over the columns in common, by the shift
+    double least_count               # pixels in common, at least 1
+    double least_a, least_b          # what variances have to be over
+
+ctypedef void (*SumUpBoxes)(const Boxes*) noexcept nogil
+
+# Turns the sums of products of the rows' shifts [first, end) into scores in place, -inf where there is none.
+ctypedef void (*ScoreOverlaps)(const Overlaps*, Py_ssize_t first, Py_ssize_t end, double* scores) noexcept nogil
+
 # The turns of a transform's passes, from twiddles on, as many as `Transform` says.
 ctypedef void (*FillTwiddles)(const Transform*, void* twiddles) noexcept nogil
 

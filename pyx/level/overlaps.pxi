@@ -1,0 +1,110 @@
+# Scores of all shifts of two images over what both have in common, where all pixels count.
+#
+# What is in common is a box in either image, whose sums are differences of sums up to its sides. Numbers are float64;
+# loops are plain, as the compiler makes vectors of them.
+
+from libc.math cimport INFINITY, sqrt
+from transforms cimport Boxes, Overlaps
+
+
+cdef void sum_up_boxes(const Boxes* image) noexcept nogil:
+    """The sums of what is above and before each place of an image, of pixels and of squares."""
+    cdef Py_ssize_t row, column, width = image.n_columns, pitch = image.n_columns + 1
+    cdef const double* pixels = image.pixels
+    cdef double* sums = image.sums
+    cdef double* squares = image.squares
+    cdef double total, of_squares
+    for column in range(pitch):
+        sums[column] = squares[column] = 0
+    for row in range(image.n_rows):
+        sums, squares = sums + pitch, squares + pitch
+        total = of_squares = sums[0] = squares[0] = 0
+        for column in range(width):
+            total += pixels[column]
+            of_squares += pixels[column] * pixels[column]
+            sums[column + 1], squares[column + 1] = total, of_squares
+        for column in range(1, pitch):
+            sums[column] += sums[column - pitch]
+            squares[column] += squares[column - pitch]
+        pixels += width
+
+
+cdef inline Py_ssize_t bounded(Py_ssize_t number, Py_ssize_t most) noexcept nogil:
+    """A number from 0 to the most."""
+    return 0 if number < 0 else most if number > most else number
+
+
+cdef inline void differences_along(const double* above, const double* below, Py_ssize_t size, Py_ssize_t other,
+                                   Py_ssize_t first_shift, Py_ssize_t n_shifts, double* along,
+                                   double* found) noexcept nogil:
+    """The sums in boxes of some rows, by the shift of the columns: what is before their ends less what is before them.
+
+    A shift is of the other image, so that the box is from it on to it and the other size, as far as the image goes.
+    """
+    cdef Py_ssize_t column
+    cdef Py_ssize_t n_inside = bounded(size - other - first_shift, n_shifts), n_before = bounded(-first_shift, n_shifts)
+    for column in range(size + 1):
+        along[column] = below[column] - above[column]
+    for column in range(n_inside):
+        found[column] = along[first_shift + other + column]
+    for column in range(n_inside, n_shifts):
+        found[column] = along[size]
+    for column in range(n_before, n_shifts):
+        found[column] -= along[first_shift + column]
+
+
+cdef void sums_of_row(const Boxes* image, Py_ssize_t first, Py_ssize_t end, Py_ssize_t other, Py_ssize_t first_shift,
+                      Py_ssize_t n_shifts) noexcept nogil:
+    """The sums in boxes of rows [first, end), of pixels and of squares."""
+    cdef Py_ssize_t pitch = image.n_columns + 1
+    differences_along(image.sums + first * pitch, image.sums + end * pitch, image.n_columns, other, first_shift,
+                      n_shifts, image.along, image.in_boxes)
+    differences_along(image.squares + first * pitch, image.squares + end * pitch, image.n_columns, other, first_shift,
+                      n_shifts, image.along, image.in_boxes + n_shifts)
+
+
+cdef void scores_of_row(const Overlaps* pair, double share_of_rows, Py_ssize_t first, Py_ssize_t end,
+                        double* scores) noexcept nogil:
+    """Turns the sums of products of shifts [first, end) of the columns into scores."""
+    cdef Py_ssize_t column, last = pair.n_columns - 1
+    cdef double share, sum_a, sum_b, variance_a, variance_b, score
+    cdef double least_a = pair.least_a, least_b = pair.least_b
+    cdef const double* shares = pair.shares
+    cdef const double* sums_a = pair.a.in_boxes
+    cdef const double* squares_a = pair.a.in_boxes + pair.n_columns
+    cdef const double* sums_b = pair.b.in_boxes
+    cdef const double* squares_b = pair.b.in_boxes + pair.n_columns
+    for column in range(first, end):
+        share, sum_a, sum_b = shares[column] * share_of_rows, sums_a[column], sums_b[last - column]
+        variance_a = squares_a[column] - sum_a * sum_a * share
+        variance_b = squares_b[last - column] - sum_b * sum_b * share
+        score = (scores[column] - sum_a * sum_b * share) / sqrt(variance_a * variance_b)
+        score = 1 if score > 1 else -1 if score < -1 else score
+        score = score if variance_a > least_a else -INFINITY
+        scores[column] = score if variance_b > least_b else -INFINITY
+
+
+cdef void score_overlaps(const Overlaps* pair, Py_ssize_t first, Py_ssize_t end, double* scores) noexcept nogil:
+    """Turns the sums of products of some rows of shifts into scores."""
+    cdef Py_ssize_t row, column, begin, behind, shift, n_rows
+    cdef double* own = scores + first * pair.n_columns
+    cdef double most
+    for row in range(first, end):
+        shift = pair.first_row + row
+        n_rows = min(pair.a.n_rows, shift + pair.b.n_rows) - max(0, shift)
+        most, begin, behind = <double> n_rows / pair.least_count, 0, pair.n_columns
+        while begin < behind and pair.shares[begin] > most:
+            begin += 1
+        while behind > begin and pair.shares[behind - 1] > most:
+            behind -= 1
+        for column in range(begin):
+            own[column] = -INFINITY
+        for column in range(behind, pair.n_columns):
+            own[column] = -INFINITY
+        if begin < behind:
+            sums_of_row(&pair.a, max(0, shift), max(0, shift) + n_rows, pair.b.n_columns, pair.first_column,
+                        pair.n_columns)
+            sums_of_row(&pair.b, max(0, -shift), max(0, -shift) + n_rows, pair.a.n_columns,
+                        1 - pair.first_column - pair.n_columns, pair.n_columns)
+            scores_of_row(pair, 1 / <double> n_rows, begin, behind, own)
+        own += pair.n_columns
