@@ -1,6 +1,6 @@
-# Scores of all shifts of two images over what both have in common, where all pixels count, by the loops of a level.
+# Scores of all shifts of two images over what both have in common, by the loops of a level.
 
-from transforms cimport Boxes, Overlaps
+from transforms cimport Boxes, MaskedSums, Overlaps, SeenPixels
 
 cdef enum:
     DOUBLES = 8  # of a line of the cache
@@ -212,3 +212,104 @@ cdef class OverlapScores:
             shifts[index] = self.shape.first_row + index
         for index in range(self.shape.n_columns):
             shifts[self.n_rows + index] = self.shape.first_column + index
+
+
+# --- masks ------------------------------------------------------------------------------------------------------------
+
+cdef class MaskedScores:
+    """Scores of all shifts of pairs of images over what masks leave of both.
+
+    Parameters
+    ----------
+    table : capsule of the level.
+    counts, products, a, b : float64 (pairs, shifts), written: sums of what counts, of products, and of the pixels of
+        both images.
+    """
+    cdef object arrays                  # to which the numbers belong
+    cdef const Routines* routines
+    cdef MaskedSums sums
+    cdef readonly Py_ssize_t n_pairs, n_shifts
+
+    def __cinit__(self, table, cnp.ndarray counts, cnp.ndarray products, cnp.ndarray a, cnp.ndarray b):
+        self.arrays = table, counts, products, a, b
+        self.routines = <const Routines*> PyCapsule_GetPointer(table, TABLE_NAME) + <Py_ssize_t> IN_FLOAT64
+        self.sums.counts, self.sums.products = doubles_of(counts), doubles_of(products)
+        self.sums.a, self.sums.b = doubles_of(a), doubles_of(b)
+        self.n_pairs, self.n_shifts = counts.shape[0], counts.shape[1]
+        if not counts.size == products.size == a.size == b.size:
+            raise ValueError("sums: they are not of as many pairs and shifts")
+
+    cdef MaskedSums of_pair(self, Py_ssize_t pair) noexcept nogil:
+        cdef MaskedSums own = self.sums
+        cdef Py_ssize_t before = pair * self.n_shifts
+        own.counts, own.products, own.a, own.b = (
+            own.counts + before, own.products + before, own.a + before, own.b + before)
+        return own
+
+    def centre(self, cnp.ndarray are_whole, double least, Py_ssize_t first, Py_ssize_t end):
+        """Take off what the means make of sums of shifts [first, end); of either image what they make of squares stays.
+
+        Counts are at least the least, and rounded where they `are_whole` numbers, by the pair.
+        """
+        cdef Py_ssize_t pair
+        cdef const char* whole = cnp.PyArray_BYTES(are_whole)
+        cdef MaskedSums own
+        with nogil:
+            for pair in range(self.n_pairs):
+                own = self.of_pair(pair)
+                self.routines.centre_sums(&own, first, end, whole[pair], least)
+
+    def score(self, cnp.ndarray least, Py_ssize_t first, Py_ssize_t end):
+        """Turn products of shifts [first, end) into scores, squares having been added to what the means made of them.
+
+        What counts, and both images' squares, have to reach, or be over, the least ones, float64 (3, pairs), of a pair.
+        """
+        cdef Py_ssize_t pair
+        cdef const double* of_pairs = doubles_of(least)
+        cdef MaskedSums own
+        with nogil:
+            for pair in range(self.n_pairs):
+                own = self.of_pair(pair)
+                self.routines.score_sums(&own, first, end, of_pairs[pair], of_pairs[self.n_pairs + pair],
+                                         of_pairs[2 * self.n_pairs + pair])
+
+
+# --- the score of one shift -------------------------------------------------------------------------------------------
+
+cdef int lay_on(SeenPixels* seen, shares, cnp.ndarray a, cnp.ndarray b) except -1:
+    seen.shares, seen.a, seen.b, seen.n = NULL, doubles_of(a), doubles_of(b), a.size
+    if shares is not None:
+        seen.shares = doubles_of(shares)
+    if b.size != seen.n or (shares is not None and shares.size != seen.n):
+        raise ValueError("pixels: they do not lie on each other")
+    return 0
+
+
+def sum_pixels(table, shares, cnp.ndarray a, cnp.ndarray b, cnp.ndarray found):
+    """Add to sums over pixels of two images that lie on each other.
+
+    Parameters
+    ----------
+    table : capsule of the level.
+    shares, a, b : float64, as many of each: what counts, None for all, and the pixels.
+    found : written, float64 (7,): what counts, the sums of both images, and the least and the greatest of either.
+    """
+    cdef const Routines* routines = <const Routines*> PyCapsule_GetPointer(table, TABLE_NAME)
+    cdef double* totals = doubles_of(found)
+    cdef SeenPixels seen
+    lay_on(&seen, shares, a, b)
+    with nogil:
+        routines.sum_seen(&seen, totals)
+
+
+def multiply_pixels(table, shares, cnp.ndarray a, cnp.ndarray b, cnp.ndarray means, cnp.ndarray scales,
+                    cnp.ndarray found):
+    """Add to the sums of products and of squares, float64 (3,), of such pixels less their means, scaled."""
+    cdef const Routines* routines = <const Routines*> PyCapsule_GetPointer(table, TABLE_NAME)
+    cdef double* totals = doubles_of(found)
+    cdef const double* middles = doubles_of(means)
+    cdef const double* factors = doubles_of(scales)
+    cdef SeenPixels seen
+    lay_on(&seen, shares, a, b)
+    with nogil:
+        routines.multiply_seen(&seen, middles, factors, totals)

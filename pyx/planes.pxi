@@ -132,13 +132,17 @@ cdef class PlaneTransforms:
     cdef Py_ssize_t spectrum_bytes(self) noexcept nogil:
         return 2 * self.routines.lanes * self.n_groups * self.plan.across.n_points * self.routines.item_bytes
 
-    def multiply(self, cnp.ndarray a, cnp.ndarray b, cnp.ndarray product, bint add):
-        """product (+)= a times the conjugate of b; one spectrum of either goes with all of the other's."""
-        cdef Py_ssize_t index, n_points = self.n_groups * self.plan.across.n_points
+    def multiply(self, cnp.ndarray a, cnp.ndarray b, cnp.ndarray product, bint add, Py_ssize_t first, Py_ssize_t end):
+        """product (+)= a times the conjugate of b, of groups [first, end) of rows of frequencies.
+
+        One spectrum of either goes with all of the other's.
+        """
+        cdef Py_ssize_t index, n_points = (end - first) * self.plan.across.n_points
         cdef Py_ssize_t n_a = a.shape[0], n_b = b.shape[0], size = self.spectrum_bytes()
-        cdef const char* one = cnp.PyArray_BYTES(a)
-        cdef const char* other = cnp.PyArray_BYTES(b)
-        cdef char* target = cnp.PyArray_BYTES(product)
+        cdef Py_ssize_t before = first * (size // self.n_groups)
+        cdef const char* one = cnp.PyArray_BYTES(a) + before
+        cdef const char* other = cnp.PyArray_BYTES(b) + before
+        cdef char* target = cnp.PyArray_BYTES(product) + before
         with nogil:
             for index in range(product.shape[0]):
                 self.routines.multiply_spectra(one + (index if n_a > 1 else 0) * size,

@@ -73,8 +73,8 @@ def test_products_and_phases_are_those_of_lines(level, dtype):
     wanted, shifts, parts = None, rng.integers(-9, 9, (3, 2)), rng.uniform(-1, 1, 4)
     for transforms in (Lines(lengths, np.dtype(dtype)), transforms_of(lengths, np.dtype(dtype))):
         spectra = [transforms.forward(own, None, 1) for own in (a, b)]
-        product = transforms.multiply(*spectra, None)
-        transforms.add_product(*spectra, product)
+        product = transforms.multiply(*spectra, None, 1)
+        transforms.add_product(*spectra, product, 1)
         counts = transforms.phases(product)
         found = [counts, transforms.waves_at(product.copy(), shifts, parts),
                  transforms.backward(product, [None, np.arange(20, 27) % 24], 1 / counts, 1)]  # fmt: skip

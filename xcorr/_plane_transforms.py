@@ -82,16 +82,24 @@ class Planes:
         self.by_all(columns, own.n_pairs, n_workers)
         self.by_all(lambda first, end: own.lines(spectrum, first, end, False), own.n_groups, n_workers)
 
-    def multiply(self, a: Array, b: Array, into: Any) -> Array:
+    def multiply(self, a: Array, b: Array, into: Any, n_workers: int) -> Array:
         """The spectra `a` times the conjugates of `b`, in the place of one of them or in a new one."""
         if into is None:
             into = self.new_spectra(max(len(a), len(b)))
-        self.own.multiply(a, b, into, False)
+        self.multiply_by_all(a, b, into, False, n_workers)
         return np.asarray(into)
 
-    def add_product(self, a: Array, b: Array, total: Array) -> None:
+    def add_product(self, a: Array, b: Array, total: Array, n_workers: int) -> None:
         """Adds the spectra `a` times the conjugates of `b` to a total."""
-        self.own.multiply(a, b, total, True)
+        self.multiply_by_all(a, b, total, True, n_workers)
+
+    def multiply_by_all(self, a: Array, b: Array, product: Array, add: bool, n_workers: int) -> None:
+        """The products of spectra, or what they add."""
+        own = self.own
+        if not self.is_large:
+            own.multiply(a, b, product, add, 0, own.n_groups)
+        else:
+            self.by_all(lambda first, end: own.multiply(a, b, product, add, first, end), own.n_groups, n_workers)
 
     def drop_means(self, spectra: Array) -> None:
         """Sets the frequency 0 of each spectrum to 0."""

@@ -67,14 +67,14 @@ def add_product(
     a, b = spectra
     del spectra
     if total is not None:
-        reference.transforms.add_product(a, b, total)
+        reference.transforms.add_product(a, b, total, reference.n_workers)
         return np.asarray(total)
     into = None
     if not moving.is_kept and len(b) >= len(a):
         into = b
     elif not reference.is_kept and len(a) >= len(b):
         into = a
-    return reference.transforms.multiply(a, b, into)
+    return reference.transforms.multiply(a, b, into, reference.n_workers)
 
 
 def norms_of(reference: Side, moving: Side, axes: Axes) -> Doubles:

@@ -5,20 +5,21 @@ images' pixels and squares, and of what counts. All are correlations; where no m
 are sums of boxes.
 """
 
+from functools import partial
 from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xcorr import _dispatch
+from xcorr import _dispatch, _workers
 from xcorr._cache import remembered
 from xcorr._engine import go_on
 from xcorr._plane_transforms import transforms_of
 from xcorr._shift_axes import SLACK, Along
 from xcorr._shift_maps import Maps, add_product, along, error_of
-from xcorr._shift_sides import Side, product
-from xcorr._shifts import OverlapScores
+from xcorr._shift_sides import Side
+from xcorr._shifts import MaskedScores, OverlapScores
 from xcorr._staged import pieces_of
 from xcorr._staged_planes import Planes
 from xcorr._transforms import fast_length
@@ -29,6 +30,9 @@ Axes = tuple[Along, ...]
 
 CERTAIN = 64
 """How many times what rounding may make of it a variance is that a score is divided by."""
+
+AT_ONCE = 2**16
+"""Shifts that one worker scores at one go."""
 
 BAND = 2**17
 """Shifts whose sums of boxes are there at once, if those along the other axes are not more."""
@@ -181,45 +185,60 @@ def in_boxes(sums: Array, axis: Along, of_moving: bool, rows: slice) -> Array:
 
 def masked_scores(reference: Side, moving: Side, axes: Axes, min_overlap: float) -> Array:
     """The scores where masks say what counts."""
-    n_axes, known = len(axes), reference.known & moving.known
+    known = reference.known & moving.known
     share = CERTAIN * error_of(tuple(axis.length for axis in axes), np.dtype(np.float64))
-    least = [
-        along(share * one.norm("squares") * other.norm("shares"), n_axes)
-        for one, other in ((reference, moving), (moving, reference))
-    ]
-    are_whole = along(are_binary(reference.planes) & are_binary(moving.planes), n_axes)
+    are_whole = np.array(np.broadcast_to(are_binary(reference.planes) & are_binary(moving.planes), known.shape))
     n_masks = max(reference.n_masks, moving.n_masks)
-    totals: list[Any] = [None, None, None, None]  # what counts, numerators, variances
+    totals: list[Any] = [None, None, None, None]  # what counts, products, squares of both
     counts: Any = None
     for channel in range(reference.n_channels):
         go_on()
         if channel < n_masks:
-            counts = correlation(reference, moving, axes, ("shares", "shares"), channel)
-            np.rint(counts, out=counts, where=are_whole)
-            np.maximum(counts, SLACK, out=counts)
+            counts = for_all(correlation(reference, moving, axes, ("shares", "shares"), channel), len(known))
+        products, a, b = (
+            for_all(correlation(reference, moving, axes, what, channel), len(known))
+            for what in (("seen", "seen"), ("seen", "shares"), ("shares", "seen"))
+        )
+        by_all(partial(scores_of(counts, products, a, b).centre, are_whole, SLACK), counts, reference.n_workers)
+        if channel < n_masks:
             add(totals, 0, counts.copy() if n_masks > 1 else counts)
-        add(totals, 1, correlation(reference, moving, axes, ("seen", "seen"), channel))
-        of_reference = correlation(reference, moving, axes, ("seen", "shares"), channel)
-        of_moving = correlation(reference, moving, axes, ("shares", "seen"), channel)
-        both = product(of_reference, of_moving)
-        both /= counts
-        totals[1] -= both
-        del both
-        for place, sums, what in ((2, of_reference, ("squares", "shares")), (3, of_moving, ("shares", "squares"))):
-            sums *= sums
-            sums = np.divide(sums, counts, out=sums if sums.shape == counts.shape else None)
-            np.negative(sums, out=sums)
-            sums += correlation(reference, moving, axes, what, channel)
+        for place, sums in enumerate((products, a, b), 1):
             add(totals, place, sums)
-        del of_reference, of_moving, sums
-    total, numerator, a, b = totals
-    most = total.max(axis=tuple(range(1, n_axes + 1)), keepdims=True)
+        del products, a, b, sums
+        for place, what in ((2, ("squares", "shares")), (3, ("shares", "squares"))):
+            totals[place] += correlation(reference, moving, axes, what, channel)
+    total, scores, a, b = totals
+    most = total.reshape(len(known), -1).max(axis=1)
     if not all(axis.has_all for axis in axes):
-        most = np.maximum(most, along(most_seen(reference, moving, axes), n_axes))
-    seen = (total >= min_overlap * most * (1 - SLACK)) & (total > 2 * SLACK * np.maximum(most, 1))
-    seen = seen & along(known, n_axes) & (a > least[0]) & (b > least[1])
-    to_scores(numerator, a, b, seen)
-    return np.asarray(numerator)
+        most = np.maximum(most, most_seen(reference, moving, axes))
+    least = np.empty((3, len(known)))
+    least[0] = np.maximum(min_overlap * most * (1 - SLACK), 2 * SLACK * np.maximum(most, 1))
+    for own, one, other in ((least[1], reference, moving), (least[2], moving, reference)):
+        own[...] = np.where(known, share * one.norm("squares") * other.norm("shares"), np.inf)
+    by_all(partial(scores_of(total, scores, a, b).score, least), scores, reference.n_workers)
+    return np.asarray(scores)
+
+
+def for_all(sums: Array, n_pairs: int) -> Array:
+    """Sums of each pair, which may be those of one for all."""
+    return np.ascontiguousarray(sums) if len(sums) == n_pairs else np.repeat(sums, n_pairs, axis=0)
+
+
+def scores_of(*sums: Array) -> MaskedScores:
+    """What turns sums of what counts, of products and of both images into scores, in place."""
+    return MaskedScores(_dispatch.current().table, *(own.reshape(len(own), -1) for own in sums))
+
+
+def by_all(do: Any, maps: Array, n_workers: int) -> None:
+    """``do(first, end)`` of the shifts of maps, by all workers where there are many."""
+    n_shifts = maps[0].size
+    n_pieces = max(1, n_shifts // AT_ONCE)
+
+    def piece(index: int) -> None:
+        go_on()
+        do(n_shifts * index // n_pieces, n_shifts * (index + 1) // n_pieces)
+
+    _workers.prepare(piece, n_pieces, n_workers)
 
 
 def most_seen(reference: Side, moving: Side, axes: Axes) -> Doubles:
@@ -233,9 +252,9 @@ def most_seen(reference: Side, moving: Side, axes: Axes) -> Doubles:
             transforms.forward(side.plane("shares", channel), None, reference.n_workers) for side in (reference, moving)
         ]
         if total is None:
-            total = transforms.multiply(spectra[0], spectra[1], None)
+            total = transforms.multiply(spectra[0], spectra[1], None, reference.n_workers)
         else:
-            transforms.add_product(spectra[0], spectra[1], total)
+            transforms.add_product(spectra[0], spectra[1], total, reference.n_workers)
     counts = transforms.backward(total, [None] * len(axes), np.array([1 / prod(lengths)]), reference.n_workers)
     return np.asarray(counts.reshape(len(counts), -1).max(axis=1))
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xcorr import _dispatch
 from xcorr._engine import go_on
+from xcorr._shifts import multiply_pixels, sum_pixels
 from xcorr._staged_planes import Planes
 
 Array = npt.NDArray[Any]
@@ -55,34 +57,34 @@ def score_of(a: list[Array], b: list[Array], roll: tuple[int, ...]) -> float:
 
     The second image is rolled first.
     """
-    sums = np.zeros(3)
+    table, sums = _dispatch.current().table, np.zeros(3)
     for channel in range(len(a[0])):
-        means, exponents = np.zeros(3), [0, 0]
+        found = np.array([0, 0, 0, np.inf, -np.inf, np.inf, -np.inf])
         kept = list(pieces_of(a, b, channel, roll)) if a[0][channel].size <= AT_ONCE else None
-        for shares, *planes in kept or pieces_of(a, b, channel, roll):
-            means += [shares.sum(), *((shares * plane).sum() for plane in planes)]
-        means[1:] /= max(means[0], np.finfo(np.float64).tiny)
-        for _, *planes in kept or pieces_of(a, b, channel, roll):
-            for side, plane in enumerate(planes):
-                far = np.abs(plane - means[1 + side]).max(initial=0)
-                exponents[side] = max(exponents[side], int(np.frexp(far)[1]))
+        for piece in kept or pieces_of(a, b, channel, roll):
+            sum_pixels(table, *piece, found)
+        means = found[1:3] / max(found[0], np.finfo(np.float64).tiny)
+        exponents = [
+            int(np.frexp(max(mean - ends[0], ends[1] - mean))[1])
+            for mean, ends in zip(means, (found[3:5], found[5:7]), strict=True)
+        ]
         scales = [np.ldexp(1.0, -exponent if abs(exponent) > LARGEST_EXPONENT else 0) for exponent in exponents]
-        for shares, *planes in kept or pieces_of(a, b, channel, roll):
-            one, other = ((plane - mean) * scale for plane, mean, scale in zip(planes, means[1:], scales, strict=True))
-            counted = shares * one
-            sums += [(counted * other).sum(), (counted * one).sum(), (shares * other * other).sum()]
+        for piece in kept or pieces_of(a, b, channel, roll):
+            multiply_pixels(table, *piece, means, np.array(scales), sums)
     norm = sums[1] if sums[1] == sums[2] else np.sqrt(sums[1]) * np.sqrt(sums[2])
     return float(sums[0] / norm) if norm > 0 else 0.0
 
 
-def pieces_of(a: list[Array], b: list[Array], channel: int, roll: tuple[int, ...]) -> Iterator[list[Array]]:
-    """What counts, and the pixels of both images as float64, some rows of the first axis after the other."""
+def pieces_of(
+    a: list[Array], b: list[Array], channel: int, roll: tuple[int, ...]
+) -> Iterator[tuple[Any, Array, Array]]:
+    """What counts, None for all, and the pixels of both as float64, some rows of the first axis after the other."""
     length, *others = a[0].shape[1:]
     n_rows = max(1, PIECE // max(1, prod(others)))
     for first in range(0, length, n_rows):
         go_on()
         rows = np.arange(first, min(first + n_rows, length))
-        shares: Any = np.ones((1,) * len(roll))
+        shares: Any = None
         found = []
         for is_moving, operands in enumerate((a, b)):
             for number, operand in enumerate(operands):
@@ -92,11 +94,12 @@ def pieces_of(a: list[Array], b: list[Array], channel: int, roll: tuple[int, ...
                     own = np.roll(own, roll[1:], tuple(range(1, own.ndim)))
                 else:
                     own = plane[first : first + len(rows)]
-                own = own.astype(np.float64, order="C")  # as sums go along memory
                 if number:
-                    shares = shares * own
+                    shares = own if shares is None else shares * own
                 else:
-                    found.append(own)
-        for plane in found:
-            plane[np.broadcast_to(shares == 0, plane.shape)] = 0
-        yield [np.broadcast_to(shares, found[0].shape), *found]
+                    found.append(own.astype(np.float64, order="C"))  # as sums go along memory
+        if shares is not None:
+            for plane in found:
+                np.copyto(plane, 0, where=shares == 0)
+            shares = shares.astype(np.float64, order="C")
+        yield shares, found[0], found[1]

@@ -165,9 +165,10 @@ def centre(values: Array, counted: Any, element: np.dtype[Any]) -> Bools:
             rows -= (sums / rows.shape[2]).astype(rows.dtype)[:, :, np.newaxis]
     else:
         counts = np.maximum(seen.sum(axis=2), 1)
-        rows[~seen] = 0
+        unseen = ~seen
+        np.copyto(rows, 0, where=unseen)
         rows -= (rows.sum(axis=2) / counts)[:, :, np.newaxis].astype(rows.dtype)
-        rows[~seen] = 0
+        np.copyto(rows, 0, where=unseen)
     varies = least < most
     if element.kind == "f":
         below = FLAT[4 if element.itemsize < 8 else 8] * np.where(known, largest, 0)[:, np.newaxis]

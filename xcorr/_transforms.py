@@ -139,14 +139,14 @@ class Lines:
             planes = planes - means.astype(planes.dtype).reshape(-1, *[1] * len(self.lengths))
         return forward(planes, self.lengths, n_workers)
 
-    def multiply(self, a: Array, b: Array, into: Any) -> Array:
+    def multiply(self, a: Array, b: Array, into: Any, n_workers: int) -> Array:
         """The spectra `a` times the conjugates of `b`, in the place of one of them or in a new one."""
         if into is b:
             np.conjugate(b, out=b)
             return np.asarray(np.multiply(b, a, out=b))
         return np.asarray(np.multiply(np.conjugate(b), a, out=into))
 
-    def add_product(self, a: Array, b: Array, total: Array) -> None:
+    def add_product(self, a: Array, b: Array, total: Array, n_workers: int) -> None:
         """Adds the spectra `a` times the conjugates of `b` to a total."""
         total += np.conjugate(b) * a
 

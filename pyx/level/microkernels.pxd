@@ -12,9 +12,9 @@ The order and the blocks follow from the kernel's shape alone, so every form giv
 from libc.stdint cimport int32_t, int64_t
 
 from transforms cimport (
-    Backward, Examine, FillTurns, FillTwiddles, FindZeros, Forward, MultiplySpectra, PlaneBack, PlaneColumns,
-    PlaneLines, PlanePhases, ScoreOverlaps, SumUpBoxes, TransformKernel, WindowMoments, WindowPhases, WindowProducts,
-    WindowSums)
+    Backward, CentreSums, Examine, FillTurns, FillTwiddles, FindZeros, Forward, MultiplySeen, MultiplySpectra,
+    PlaneBack, PlaneColumns, PlaneLines, PlanePhases, ScoreOverlaps, ScoreSums, SumSeen, SumUpBoxes, TransformKernel,
+    WindowMoments, WindowPhases, WindowProducts, WindowSums)
 
 cdef extern from *:
     """
@@ -394,6 +394,10 @@ cdef struct Routines:
     WindowSums window_sums
     SumUpBoxes sum_up_boxes
     ScoreOverlaps score_overlaps
+    CentreSums centre_sums
+    ScoreSums score_sums
+    SumSeen sum_seen
+    MultiplySeen multiply_seen
     Stage stage
     StagePlanes stage_planes          # NULL of bytes
     Store store

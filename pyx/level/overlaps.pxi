@@ -1,10 +1,10 @@
-# Scores of all shifts of two images over what both have in common, where all pixels count.
+# Scores of all shifts of two images over what both have in common.
 #
-# What is in common is a box in either image, whose sums are differences of sums up to its sides. Numbers are float64;
-# loops are plain, as the compiler makes vectors of them.
+# Where all pixels count, that is a box in either image, whose sums are differences of sums up to its sides. Numbers are
+# float64; loops are plain, as the compiler makes vectors of them.
 
 from libc.math cimport INFINITY, sqrt
-from transforms cimport Boxes, Overlaps
+from transforms cimport Boxes, MaskedSums, Overlaps, SeenPixels
 
 
 cdef void sum_up_boxes(const Boxes* image) noexcept nogil:
@@ -108,3 +108,122 @@ cdef void score_overlaps(const Overlaps* pair, Py_ssize_t first, Py_ssize_t end,
                         1 - pair.first_column - pair.n_columns, pair.n_columns)
             scores_of_row(pair, 1 / <double> n_rows, begin, behind, own)
         own += pair.n_columns
+
+
+# --- sums over what masks leave, by the shift -------------------------------------------------------------------------
+
+cdef double TO_WHOLE = 1.5 * 2.0**52  # to which a number is added so that its digits behind the point are rounded away
+
+
+cdef void centre_sums(const MaskedSums* sums, Py_ssize_t first, Py_ssize_t end, bint are_whole,
+                      double least) noexcept nogil:
+    """Makes sums of products and of squares, of which the sums' own are taken, ones about the means."""
+    cdef Py_ssize_t index
+    cdef double* counts = sums.counts
+    cdef double* products = sums.products
+    cdef double* of_a = sums.a
+    cdef double* of_b = sums.b
+    cdef double count, a, b
+    for index in range(first, end):
+        count, a, b = counts[index], of_a[index], of_b[index]
+        count = (count + TO_WHOLE) - TO_WHOLE if are_whole else count
+        count = count if count > least else least
+        counts[index] = count
+        products[index] -= a * b / count
+        of_a[index] = -a * a / count
+        of_b[index] = -b * b / count
+
+
+cdef void score_sums(const MaskedSums* sums, Py_ssize_t first, Py_ssize_t end, double least_count, double least_a,
+                     double least_b) noexcept nogil:
+    """Turns sums about the means into scores."""
+    cdef Py_ssize_t index
+    cdef const double* counts = sums.counts
+    cdef double* scores = sums.products
+    cdef const double* of_a = sums.a
+    cdef const double* of_b = sums.b
+    cdef double score, a, b
+    for index in range(first, end):
+        a, b = of_a[index], of_b[index]
+        score = scores[index] / sqrt(a * b)
+        score = 1 if score > 1 else -1 if score < -1 else score
+        score = score if a > least_a else -INFINITY
+        score = score if b > least_b else -INFINITY
+        scores[index] = score if counts[index] >= least_count else -INFINITY
+
+
+# --- the score of one shift -------------------------------------------------------------------------------------------
+
+cdef enum:
+    CHAINS = 8  # of sums that are under way
+
+
+cdef double all_chains(const double* sums) noexcept nogil:
+    """The sum of all chains'."""
+    cdef double total = 0
+    cdef Py_ssize_t chain
+    for chain in range(CHAINS):
+        total += sums[chain]
+    return total
+
+
+cdef inline void add_seen_pixels(const SeenPixels* seen, Py_ssize_t index, double* count, double* of_a, double* of_b,
+                                 double* ends) noexcept nogil:
+    cdef double share = seen.shares[index] if seen.shares != NULL else 1
+    cdef double a = seen.a[index], b = seen.b[index]
+    count[0] += share
+    of_a[0] += share * a
+    of_b[0] += share * b
+    ends[0] = a if a < ends[0] else ends[0]
+    ends[CHAINS] = a if a > ends[CHAINS] else ends[CHAINS]
+    ends[2 * CHAINS] = b if b < ends[2 * CHAINS] else ends[2 * CHAINS]
+    ends[3 * CHAINS] = b if b > ends[3 * CHAINS] else ends[3 * CHAINS]
+
+
+cdef void sum_seen(const SeenPixels* seen, double* found) noexcept nogil:
+    """Adds to what counts and the sums of both, and takes the ends further."""
+    cdef Py_ssize_t index, chain
+    cdef double[CHAINS] count, of_a, of_b
+    cdef double[4 * CHAINS] ends
+    for chain in range(CHAINS):
+        count[chain] = of_a[chain] = of_b[chain] = 0
+        for index in range(4):
+            ends[index * CHAINS + chain] = found[3 + index]
+    for index in range(seen.n // CHAINS):
+        for chain in range(CHAINS):
+            add_seen_pixels(seen, index * CHAINS + chain, count + chain, of_a + chain, of_b + chain, ends + chain)
+    for index in range(seen.n // CHAINS * CHAINS, seen.n):
+        add_seen_pixels(seen, index, count, of_a, of_b, ends)
+    found[0] += all_chains(count)
+    found[1] += all_chains(of_a)
+    found[2] += all_chains(of_b)
+    for chain in range(CHAINS):
+        for index in range(0, 4, 2):
+            found[3 + index] = min(found[3 + index], ends[index * CHAINS + chain])
+            found[4 + index] = max(found[4 + index], ends[(index + 1) * CHAINS + chain])
+
+
+cdef inline void add_seen_products(const SeenPixels* seen, const double* means, const double* scales, Py_ssize_t index,
+                                   double* both, double* of_a, double* of_b) noexcept nogil:
+    cdef double share = seen.shares[index] if seen.shares != NULL else 1
+    cdef double a = (seen.a[index] - means[0]) * scales[0], b = (seen.b[index] - means[1]) * scales[1]
+    both[0] += share * a * b
+    of_a[0] += share * a * a
+    of_b[0] += share * b * b
+
+
+cdef void multiply_seen(const SeenPixels* seen, const double* means, const double* scales,
+                        double* found) noexcept nogil:
+    """Adds to the sums of products and of squares about the means, of scaled pixels."""
+    cdef Py_ssize_t index, chain
+    cdef double[CHAINS] both, of_a, of_b
+    for chain in range(CHAINS):
+        both[chain] = of_a[chain] = of_b[chain] = 0
+    for index in range(seen.n // CHAINS):
+        for chain in range(CHAINS):
+            add_seen_products(seen, means, scales, index * CHAINS + chain, both + chain, of_a + chain, of_b + chain)
+    for index in range(seen.n // CHAINS * CHAINS, seen.n):
+        add_seen_products(seen, means, scales, index, both, of_a, of_b)
+    found[0] += all_chains(both)
+    found[1] += all_chains(of_a)
+    found[2] += all_chains(of_b)

@@ -41,3 +41,7 @@ cdef public void xcorr_fill_transforms(Routines* table) noexcept nogil:
     f32.window_sums, f64.window_sums = window_sums_f32, window_sums_f64
     f32.sum_up_boxes = f64.sum_up_boxes = sum_up_boxes
     f32.score_overlaps = f64.score_overlaps = score_overlaps
+    f32.centre_sums = f64.centre_sums = centre_sums
+    f32.score_sums = f64.score_sums = score_sums
+    f32.sum_seen = f64.sum_seen = sum_seen
+    f32.multiply_seen = f64.multiply_seen = multiply_seen

@@ -178,6 +178,37 @@ ctypedef void (*SumUpBoxes)(const Boxes*) noexcept nogil
 # Turns the sums of products of the rows' shifts [first, end) into scores in place, -inf where there is none.
 ctypedef void (*ScoreOverlaps)(const Overlaps*, Py_ssize_t first, Py_ssize_t end, double* scores) noexcept nogil
 
+# Sums over what the masks of two images leave, by the shift, in float64: of what counts, of products, and of either
+# image's pixels, later their squares.
+cdef struct MaskedSums:
+    double* counts
+    double* products
+    double* a
+    double* b
+
+# Of shifts [first, end): counts are rounded if they are whole, at least the least, what the means make of products is
+# taken off, and sums become what they make of squares, negative.
+ctypedef void (*CentreSums)(const MaskedSums*, Py_ssize_t first, Py_ssize_t end, bint are_whole,
+                            double least) noexcept nogil
+
+# Turns products, with squares in the place of the sums, into scores, -inf where one of the three is not over its least.
+ctypedef void (*ScoreSums)(const MaskedSums*, Py_ssize_t first, Py_ssize_t end, double least_count, double least_a,
+                           double least_b) noexcept nogil
+
+# Pixels of two images that lie on each other, in float64, and what counts of them: NULL for all.
+cdef struct SeenPixels:
+    const double* shares
+    const double* a
+    const double* b
+    Py_ssize_t n
+
+# Adds to what counts, and the sums of both images; then come the least and the greatest of either.
+ctypedef void (*SumSeen)(const SeenPixels*, double* found) noexcept nogil
+
+# Adds to the sums of products, and of squares of either, of pixels less their means, scaled.
+ctypedef void (*MultiplySeen)(const SeenPixels*, const double* means, const double* scales,
+                              double* found) noexcept nogil
+
 # The turns of a transform's passes, from twiddles on, as many as `Transform` says.
 ctypedef void (*FillTwiddles)(const Transform*, void* twiddles) noexcept nogil
 

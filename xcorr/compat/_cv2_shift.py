@@ -79,7 +79,7 @@ def whitened_correlation(first: Array, second: Array) -> Array:
     spectra = [transforms.forward(moderate(image)[np.newaxis], None, n_workers) for image in (first, second)]
     for spectrum in spectra:
         transforms.phases(spectrum, float(ROUNDINGS * np.finfo(first.dtype).eps), keeps_mean=True)
-    product = transforms.multiply(spectra[0], spectra[1], spectra[1])
+    product = transforms.multiply(spectra[0], spectra[1], spectra[1], n_workers)
     correlation: Array = transforms.backward(product, (None, None), np.array([1 / prod(lengths)]), n_workers)[0]
     return correlation
 
