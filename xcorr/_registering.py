@@ -21,6 +21,7 @@ from xcorr._shift_scores import scores_at
 from xcorr._shift_sides import Side
 from xcorr._shift_upsampled import NODES, SINCS, nodes_of, polynomials_at, refine, sincs_at
 from xcorr._staged_planes import stage, summed_type
+from xcorr._transforms import AT_ONCE as LARGE
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -94,7 +95,8 @@ def compare(reference: Side, moving: Side, axes: tuple[Along, ...], settings: Re
         maps = maps._replace(scores=best.around)
     if exact and not by_phase:
         known = best.scores > -inf
-        scores = scores_at(reference.planes, moving.planes, best.shifts, known, settings.is_circular)
+        words = settings.is_circular, reference.n_workers
+        scores = scores_at(reference.planes, moving.planes, best.shifts, known, *words)
     else:
         scores = whole_if_near(best.scores, axes, reference.planes.values.dtype)
     parts: Any = 0.0
@@ -263,7 +265,12 @@ class Registration:
         def some(task: int) -> None:
             go_on()
             first, end = task * at_once, min((task + 1) * at_once, self.n_pairs)
-            sides = [self.side(which, first, end, inner) for which in range(2)]
+            sides: list[Any] = [None, None]
+
+            def stage_side(which: int) -> None:
+                sides[which] = self.side(which, first, end, inner)
+
+            _workers.prepare(stage_side, 2, inner if prod(axis.length for axis in self.axes) > LARGE else 1)
             own = compare(sides[0], sides[1], self.axes, self.settings, True)
             for target, part in zip(found, own, strict=True):
                 target[first:end] = part
