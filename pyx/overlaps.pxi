@@ -1,9 +1,6 @@
 # Scores of all shifts of two images over what both have in common, by the loops of a level.
 
-from transforms cimport Boxes, MaskedSums, Overlaps, SeenPixels
-
-cdef enum:
-    DOUBLES = 8  # of a line of the cache
+from transforms cimport Boxes, MaskedSums, Overlaps, SeenPixels, SeenSums
 
 
 cdef Py_ssize_t room_of(const Boxes* image, Py_ssize_t n_shifts) noexcept nogil:
@@ -49,15 +46,17 @@ cdef class OverlapScores:
     cdef object table                   # whose routines are called
     cdef const Routines* routines
     cdef Overlaps shape                 # without what is of one pair
-    cdef Py_ssize_t n_rows              # of shifts
     cdef double* shares
 
-    def __cinit__(self, table, tuple sizes, tuple shifts, double least_count):
+    def __cinit__(self, table, cnp.ndarray sizes, cnp.ndarray shifts, double least_count):
         cdef Py_ssize_t column, shift
+        cdef const Py_ssize_t* numbers = indices_of(sizes)
+        cdef const Py_ssize_t* ranges = indices_of(shifts)
         cdef Boxes* a = &self.shape.a
         cdef Boxes* b = &self.shape.b
-        (a.n_rows, a.n_columns), (b.n_rows, b.n_columns) = sizes
-        (self.shape.first_row, self.n_rows), (self.shape.first_column, self.shape.n_columns) = shifts
+        a.n_rows, a.n_columns, b.n_rows, b.n_columns = numbers[0], numbers[1], numbers[2], numbers[3]
+        self.shape.first_row, self.shape.n_rows = ranges[0], ranges[1]
+        self.shape.first_column, self.shape.n_columns = ranges[2], ranges[3]
         self.table, self.shape.least_count = table, least_count
         self.routines = <const Routines*> PyCapsule_GetPointer(table, TABLE_NAME) + <Py_ssize_t> IN_FLOAT64
         self.shares = <double*> PyMem_Calloc(max(1, self.shape.n_columns), sizeof(double))
@@ -88,7 +87,7 @@ cdef class OverlapScores:
         cdef double* of_b = doubles_of(b)
         cdef double* variances = doubles_of(least)
         cdef Py_ssize_t n_pairs = scores.shape[0], pair, n_a = a.shape[0], n_b = b.shape[0]
-        cdef Py_ssize_t size = self.n_rows * self.shape.n_columns
+        cdef Py_ssize_t size = self.shape.n_rows * self.shape.n_columns
         cdef Overlaps own = self.shape
         workspace = cnp.PyArray_EMPTY(1, [self.boxes_room()], cnp.NPY_DOUBLE, 0)
         lay_out(&own.b, own.n_columns, lay_out(&own.a, own.n_columns, doubles_of(workspace)))
@@ -101,15 +100,16 @@ cdef class OverlapScores:
                     self.routines.sum_up_boxes(&own.a)
                 if pair == 0 or n_b > 1:
                     self.routines.sum_up_boxes(&own.b)
-                self.routines.score_overlaps(&own, 0, self.n_rows, maps + pair * size)
+                self.routines.score_overlaps(&own, maps + pair * size)
 
     def room(self, PlaneTransforms transforms):
         """Doubles of the workspace of `best_pairs`."""
         cdef const Boxes* a = &self.shape.a
         cdef const Boxes* b = &self.shape.b
-        return (self.boxes_room() + a.n_rows * a.n_columns + b.n_rows * b.n_columns + 2 * self.n_rows
-                + (self.n_rows + 1) * self.shape.n_columns + transforms.n_points
-                + 2 * transforms.spectrum_bytes() // <Py_ssize_t> sizeof(double) + 2 * DOUBLES)
+        cdef Py_ssize_t bytes_of_others = 2 * (transforms.spectrum_bytes() + LINE)
+        return (self.boxes_room() + a.n_rows * a.n_columns + b.n_rows * b.n_columns + 2 * self.shape.n_rows
+                + (self.shape.n_rows + 1) * self.shape.n_columns + transforms.n_points
+                + bytes_of_others // <Py_ssize_t> sizeof(double))
 
     cdef bint lay_down(self, const Side* side, const Boxes* image, Py_ssize_t window, bint narrow,
                        double* energy) noexcept nogil:
@@ -166,7 +166,7 @@ cdef class OverlapScores:
         lay_out_found(&found, best, tops, around)
         kept.first_row = own.first_row + (transforms.height() if own.first_row < 0 else 0)
         kept.first_column = own.first_column + (transforms.width() if own.first_column < 0 else 0)
-        kept.n_rows, kept.n_columns = self.n_rows, own.n_columns
+        kept.n_rows, kept.n_columns = self.shape.n_rows, own.n_columns
         kept.scale = 1 / <double> (transforms.height() * transforms.width())
         with nogil:
             for pair in range(best.shape[0]):
@@ -184,7 +184,7 @@ cdef class OverlapScores:
                 own.least_a, own.least_b = share * energies[0], share * energies[1]
                 self.routines.sum_up_boxes(&own.a)
                 self.routines.sum_up_boxes(&own.b)
-                self.routines.score_overlaps(&own, 0, self.n_rows, room.scores)
+                self.routines.score_overlaps(&own, room.scores)
                 find_in_map(<char*> room.scores, False, &axes, error, near, room.highest, &found, pair)
 
     cdef void lay_out_room(self, PlaneTransforms transforms, Overlaps* own, Side* sides, Room* room,
@@ -196,8 +196,8 @@ cdef class OverlapScores:
         sides[0].spectrum, sides[1].spectrum = <char*> place, <char*> (place + n_values)
         place = <double*> from_a_line(place + 2 * n_values)
         room.points, room.scores = <char*> place, place + transforms.n_points
-        room.highest = room.scores + self.n_rows * own.n_columns
-        own.a.pixels = sides[0].plane = room.highest + self.n_rows
+        room.highest = room.scores + self.shape.n_rows * own.n_columns
+        own.a.pixels = sides[0].plane = room.highest + self.shape.n_rows
         own.b.pixels = sides[1].plane = sides[0].plane + a_size
         place = lay_out(&own.b, own.n_columns, lay_out(&own.a, own.n_columns, sides[1].plane + b_size))
         room.shifts = <Py_ssize_t*> place
@@ -205,13 +205,13 @@ cdef class OverlapScores:
     cdef void lay_out_axes(self, MapAxes* axes, Py_ssize_t* shifts) noexcept:
         """Says which shifts a map has."""
         cdef Py_ssize_t index
-        axes.n_rows, axes.n_columns = self.n_rows, self.shape.n_columns
+        axes.n_rows, axes.n_columns = self.shape.n_rows, self.shape.n_columns
         axes.row_circle = axes.column_circle = 0
-        axes.row_shifts, axes.column_shifts = shifts, shifts + self.n_rows
-        for index in range(self.n_rows):
+        axes.row_shifts, axes.column_shifts = shifts, shifts + self.shape.n_rows
+        for index in range(self.shape.n_rows):
             shifts[index] = self.shape.first_row + index
         for index in range(self.shape.n_columns):
-            shifts[self.n_rows + index] = self.shape.first_column + index
+            shifts[self.shape.n_rows + index] = self.shape.first_column + index
 
 
 # --- masks ------------------------------------------------------------------------------------------------------------
@@ -222,20 +222,20 @@ cdef class MaskedScores:
     Parameters
     ----------
     table : capsule of the level.
-    counts, products, a, b : float64 (pairs, shifts), written: sums of what counts, of products, and of the pixels of
-        both images.
+    counts, products, a, b : float64 (pairs, shifts along each axis), written: sums of what counts, of products, and of
+        the pixels of both images.
     """
     cdef object arrays                  # to which the numbers belong
     cdef const Routines* routines
     cdef MaskedSums sums
-    cdef readonly Py_ssize_t n_pairs, n_shifts
+    cdef Py_ssize_t n_pairs, n_shifts
 
     def __cinit__(self, table, cnp.ndarray counts, cnp.ndarray products, cnp.ndarray a, cnp.ndarray b):
         self.arrays = table, counts, products, a, b
         self.routines = <const Routines*> PyCapsule_GetPointer(table, TABLE_NAME) + <Py_ssize_t> IN_FLOAT64
         self.sums.counts, self.sums.products = doubles_of(counts), doubles_of(products)
         self.sums.a, self.sums.b = doubles_of(a), doubles_of(b)
-        self.n_pairs, self.n_shifts = counts.shape[0], counts.shape[1]
+        self.n_pairs, self.n_shifts = counts.shape[0], counts.size // max(1, counts.shape[0])
         if not counts.size == products.size == a.size == b.size:
             raise ValueError("sums: they are not of as many pairs and shifts")
 
@@ -292,10 +292,10 @@ def sum_pixels(table, shares, cnp.ndarray a, cnp.ndarray b, cnp.ndarray found):
     ----------
     table : capsule of the level.
     shares, a, b : float64, as many of each: what counts, None for all, and the pixels.
-    found : written, float64 (7,): what counts, the sums of both images, and the least and the greatest of either.
+    found : written, float64 (7,): what counts, the sums of both images, the least of both and the greatest.
     """
     cdef const Routines* routines = <const Routines*> PyCapsule_GetPointer(table, TABLE_NAME)
-    cdef double* totals = doubles_of(found)
+    cdef SeenSums* totals = <SeenSums*> doubles_of(found)
     cdef SeenPixels seen
     lay_on(&seen, shares, a, b)
     with nogil:

@@ -4,7 +4,7 @@ import multiprocessing
 import sys
 
 import pytest
-from guarded import run, run_in_words
+from guarded import run, run_in_words, run_windows
 from looping import drawn
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
@@ -31,6 +31,11 @@ def test_bytes_touch_nothing_outside_the_arrays(dtype):
 @pytest.mark.parametrize("dtype", ["uint8", "int8"])
 def test_sums_in_words_touch_nothing_outside_the_arrays(dtype):
     assert_runs_through("separable", dtype, run_in_words)
+
+
+@pytest.mark.parametrize("score", ["zncc", "phase"])
+def test_windows_touch_nothing_outside_the_images(score):
+    assert_runs_through(score, "float32", run_windows)
 
 
 def assert_runs_through(method, dtype, run=run):

@@ -12,6 +12,7 @@ WORKSPACE = 256 * 2**20
 @for_each(("shape", "dtype", "words"), [
     ((2400, 2400), "f4", {"subpixel": 20}), ((1500, 1500), "u1", {"score": "correlation"}),
     ((1200, 1200), "f4", {"score": "zncc"}), ((600, 600), "f4", {"score": "zncc", "moving_mask": "finite"}),
+    ((3000, 3200), "f4", {"taper": "hann"}), ((2400, 2400), "i8", {"score": "correlation", "taper": "hann"}),
 ])  # fmt: skip
 def test_one_pair_keeps_to_the_workspace(shape, dtype, words):
     image = (np.random.default_rng(5).random(shape) * 200).astype(dtype)
@@ -48,6 +49,14 @@ def test_workspace_does_not_grow_with_the_image(words):
     assert more <= some + 2**21
     assert peak_beside_the_field(1000, 2) <= 2 * some + 2**21  # at most: both may take the most at one time
     assert some < 2**25
+
+
+def test_windows_of_one_row_of_the_grid_are_read_at_once():
+    image = (np.random.default_rng(9).random((192, 20_000)) * 250).astype(np.uint8)
+    words = {"window": 32, "search": 64, "step": 32, "score": "zncc", "workers": 1}
+    narrow, wide = (peak_of(lambda width=width: xcorr.register(image[:, :width], image[:, :width], **words))
+                    for width in (2500, 20_000))  # fmt: skip
+    assert wide <= narrow + 2**21
 
 
 @for_each("step", [500, (20, 1400)])

@@ -137,6 +137,23 @@ def test_bits_do_not_depend_on_workers_batches_or_memory_order(monkeypatch, scor
             np.testing.assert_array_equal(one, other)
 
 
+@for_each(("score", "subpixel"), [(score, subpixel) for score in SCORES for subpixel in (None, "gaussian")])
+def test_bits_of_windows_where_they_lie_do_not_depend_on_how_many_are_read_at_once(monkeypatch, score, subpixel):
+    a = texture((70, 75)).astype("f4")
+    b = (a + texture((70, 75), "noise") / 4).astype("f4")
+    a[:20, :20], b[50:, 30] = 1, np.nan
+    words = {"window": 14, "step": 4, "score": score, "subpixel": subpixel}
+    words |= {"search": (18, 21)} if score == "zncc" else {}
+    found = xcorr.register(a, b, workers=1, **words)
+    assert np.isnan(found.shift).any()
+    assert np.isfinite(found.shift).any()
+    for n_bytes in (1, 2**15):
+        monkeypatch.setattr(_shift_windows, "IN_PLACE", n_bytes)
+        again = xcorr.register(np.asfortranarray(a), b.astype(">f4"), workers=3, **words)
+        for one, other in zip(found, again):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_particles_are_measured_without_bias():
     for displacement in ((0.25, -0.5), (1.25, 2.75), (5.25, -3.5)):
         a, b = particles((448, 448), displacement)

@@ -75,7 +75,7 @@ def test_overlaps_are_scored_where_they_lie(data):
     assert_same(own, wanted, "zncc")
     if "i8" in dtypes:
         assert finder is None
-    elif finder is not None:
+    elif window[0] >= 16 or finder is not None:  # lower ones may be transformed by SciPy
         assert finder.n_plain == finder.n_pairs
 
 

@@ -258,6 +258,7 @@ class Registration:
         at_same_time = _workers.WORKSPACE_LIMIT // (n_bytes * at_once) - n_kept
         n_outer = min(self.n_workers, n_tasks, max(1, at_same_time))
         inner = 1 if n_outer > 1 else self.n_workers
+        stages_both = prod(axis.length for axis in self.axes) > LARGE and 2 * n_bytes <= _workers.WORKSPACE_LIMIT
         for which, operand in enumerate(self.operands):
             if len(operand) == 1 and self.n_pairs > 1:
                 self.kept[which] = self.side(which, 0, 1, self.n_workers)
@@ -270,7 +271,7 @@ class Registration:
             def stage_side(which: int) -> None:
                 sides[which] = self.side(which, first, end, inner)
 
-            _workers.prepare(stage_side, 2, inner if prod(axis.length for axis in self.axes) > LARGE else 1)
+            _workers.prepare(stage_side, 2, inner if stages_both else 1)
             own = compare(sides[0], sides[1], self.axes, self.settings, True)
             for target, part in zip(found, own, strict=True):
                 target[first:end] = part

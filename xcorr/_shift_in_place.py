@@ -37,7 +37,8 @@ class OfOverlaps(NamedTuple):
     """Pairs of windows of one channel by the scores of what both have in common, one after the other in one place."""
 
     axes: tuple[Along, ...]
-    narrow: bool
+    allowed: tuple[int, int, int, int]  # first place and end along each axis
+    narrow: bool  # whether pixels have been narrower than float64
     transforms: Planes
     scores: OverlapScores
 
@@ -46,15 +47,28 @@ class OfOverlaps(NamedTuple):
         n_pairs, lengths, own = len(a.firsts), self.transforms.lengths, self.transforms.own
         shifts, tops = np.empty((n_pairs, 2), np.intp), np.empty((n_pairs, 2))
         around, are_plain = np.empty((n_pairs if reach else 0, 3, 3)), np.empty(n_pairs, np.bool_)
-        rows, columns = (axis.allowed_range for axis in self.axes)
-        assert rows is not None
-        assert columns is not None
-        words = (*rows, *columns), (self.axes[0].offset, self.axes[1].offset)
-        error = error_of(lengths, self.transforms.dtype)
-        outputs = shifts, tops, around, are_plain, np.empty(self.scores.room(own))
-        lead = lead_of(lengths, self.transforms.dtype)
-        self.scores.best_pairs(own, *a, *b, self.narrow, *words, CERTAIN * error, lead, NEAR, *outputs)
+        self.scores.best_pairs(
+            own,
+            *a,
+            *b,
+            narrow=self.narrow,
+            allowed=self.allowed,
+            offsets=(self.axes[0].offset, self.axes[1].offset),
+            share=CERTAIN * error_of(lengths, self.transforms.dtype),
+            error=lead_of(lengths, self.transforms.dtype),
+            near=NEAR,
+            best=shifts,
+            tops=tops,
+            around=around,
+            plain=are_plain,
+            workspace=new_workspace(self.scores.room(own)),
+        )
         return Best(shifts, tops[:, 0].copy(), ratios_of(tops[:, 0], tops[:, 1]), around), are_plain
+
+
+def new_workspace(n_doubles: int) -> Array:
+    """Room for what one pair takes."""
+    return np.empty(n_doubles)
 
 
 def finder_of(
@@ -71,8 +85,9 @@ def finder_of(
     transforms = transforms_of([axis.length for axis in axes], dtype)
     if not isinstance(transforms, Planes) or transforms.is_large or operands[0].shape[1] != 1:
         return None
-    if any(axis.allowed_range is None for axis in axes):
+    rows, columns = (axis.allowed_range for axis in axes)
+    if rows is None or columns is None:
         return None
     most = prod(min(axis.sizes) for axis in axes)
     narrow = min(pixels.itemsize for pixels in operands) < 8
-    return OfOverlaps(axes, narrow, transforms, overlap_scores(axes, settings.min_overlap * most))
+    return OfOverlaps(axes, (*rows, *columns), narrow, transforms, overlap_scores(axes, settings.min_overlap * most))

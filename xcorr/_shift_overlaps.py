@@ -127,14 +127,15 @@ def overlap_scores(axes: Axes, least_count: float) -> OverlapScores:
     shifts = [(int(axis.shifts[0]), len(axis.shifts)) for axis in axes]
     if len(axes) == 1:
         sizes, shifts = [(1, 1), *sizes], [(0, 1), *shifts]
-    a, b = zip(*sizes, strict=True)
-    return prepared((a, b), (shifts[0], shifts[1]), max(1.0, least_count * (1 - SLACK)), _dispatch.current().name)
+    least = max(1.0, least_count * (1 - SLACK))
+    return prepared(tuple(zip(*sizes, strict=True)), tuple(shifts), least, _dispatch.current().name)
 
 
 @remembered(64)
 def prepared(sizes: Any, shifts: Any, least_count: float, level: str) -> OverlapScores:
     """The same, remembered by the level."""
-    return OverlapScores(_dispatch.current().table, sizes, shifts, least_count)
+    table = _dispatch.current().table
+    return OverlapScores(table, np.array(sizes, np.intp), np.array(shifts, np.intp), least_count)
 
 
 def summed_up(side: Side, channel: int, axes: Axes, of_moving: bool) -> Array:
@@ -226,7 +227,7 @@ def for_all(sums: Array, n_pairs: int) -> Array:
 
 def scores_of(*sums: Array) -> MaskedScores:
     """What turns sums of what counts, of products and of both images into scores, in place."""
-    return MaskedScores(_dispatch.current().table, *(own.reshape(len(own), -1) for own in sums))
+    return MaskedScores(_dispatch.current().table, *sums)
 
 
 def by_all(do: Any, maps: Array, n_workers: int) -> None:

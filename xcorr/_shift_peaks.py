@@ -31,24 +31,26 @@ def find(scores: Array, axes: tuple[Along, ...], error: float, reach: int) -> Be
     Scores around it are kept up to a reach, none of 0.
     """
     ranges = [axis.allowed_range for axis in axes]
-    second: Any = None
-    around = np.empty((0, 3, 3))
-    if len(axes) > 2 or not scores.size or None in ranges:
-        inside, places = allowed_of(scores, axes)
-        ranges = [(0, len(own)) for own in places]
+    if len(axes) < 3 and scores.size and None not in ranges:
+        around = np.empty((len(scores) if reach == 1 and len(axes) == 2 else 0, 3, 3))
+        places = [np.arange(len(axis.shifts)) for axis in axes]
+        shifts, top, second = found_in_planes(np.ascontiguousarray(scores), axes, places, ranges, error, around)
     else:
-        inside, places = np.ascontiguousarray(scores), [np.arange(len(axis.shifts)) for axis in axes]
-        if reach == 1 and len(axes) == 2:
-            around = np.empty((len(inside), 3, 3))
-    if len(axes) > 2 or inside.size == 0:
-        shifts, top = found_slowly(inside, axes, places, error)
-    else:
-        shifts, top, second = found_in_planes(inside, axes, places, ranges, error, around)
+        around = np.empty((0, 3, 3))
+        shifts, top, second = found_in_copy(scores, axes, error)
     if reach and not around.size:
         around = surroundings(scores, axes, shifts, reach)
-    if second is None:
-        second = second_best(inside, axes, places, shifts) if inside.size else top
     return Best(shifts, top, ratios_of(top, second), around)
+
+
+def found_in_copy(scores: Array, axes: tuple[Along, ...], error: float) -> tuple[Indices, Doubles, Doubles]:
+    """The best shifts of maps, the largest scores, and the largest that are not near, from those that are allowed."""
+    inside, places = allowed_of(scores, axes)
+    if len(axes) < 3 and inside.size:
+        ranges = [(0, len(own)) for own in places]
+        return found_in_planes(inside, axes, places, ranges, error, np.empty((0, 3, 3)))
+    shifts, top = found_slowly(inside, axes, places, error)
+    return shifts, top, second_best(inside, axes, places, shifts) if inside.size else top
 
 
 def ratios_of(top: Doubles, second: Doubles) -> Doubles:

@@ -18,6 +18,12 @@ Piece = tuple[Any, Array, Array]  # what counts, None for all, and the pixels of
 LARGEST_EXPONENT = 400
 """Binary digits of pixels whose squares are summed as they are."""
 
+LARGEST_FACTOR = 1000
+"""Binary digits of the largest power of two that pixels are multiplied by."""
+
+NOTHING_SEEN = [0, 0, 0, np.inf, np.inf, -np.inf, -np.inf]
+"""What counts of no pixels, the sums of both images, the least of both and the greatest."""
+
 PIECE = 2**15
 """Pixels that are summed at one go, if a row of the first axis is not more.
 
@@ -62,30 +68,19 @@ def common(a: list[Array], b: list[Array], shift: Array) -> tuple[list[Array], l
 def score_of(a: list[Array], b: list[Array], roll: tuple[int, ...], n_workers: int) -> float:
     """The score of pixels that lie on each other, each with what counts of them, if that is not all.
 
-    The second image is rolled first.
+    The second image is rolled first. A worker does some rows of a channel, whose sums are added in order. Pixels of an
+    image whose squares might leave float64 are scaled, in all channels alike.
     """
-    sums = np.zeros(3)
-    for channel in range(len(a[0])):
-        sums += sums_of(a, b, channel, roll, n_workers)
-    norm = sums[1] if sums[1] == sums[2] else np.sqrt(sums[1]) * np.sqrt(sums[2])
-    return float(sums[0] / norm) if norm > 0 else 0.0
-
-
-def sums_of(a: list[Array], b: list[Array], channel: int, roll: tuple[int, ...], n_workers: int) -> Doubles:
-    """The sums of products, and of squares of either, of a channel's pixels about their means.
-
-    A worker does some rows of the first axis, whose sums are added in order. Pixels whose squares would leave float64
-    are scaled.
-    """
-    table, (length, *others) = _dispatch.current().table, a[0].shape[1:]
+    table, n_channels, (length, *others) = _dispatch.current().table, len(a[0]), a[0].shape[1:]
     n_rows = max(1, PIECE // max(1, prod(others)))
     n_pieces = -(-length // n_rows)
-    kept: dict[int, Piece] | None = {} if a[0][channel].size <= AT_ONCE else None
-    found, products = np.tile([0, 0, 0, np.inf, -np.inf, np.inf, -np.inf], (n_pieces, 1)), np.zeros((n_pieces, 3))
+    kept: dict[int, Piece] | None = {} if a[0].size <= AT_ONCE else None
+    found, products = np.tile(NOTHING_SEEN, (n_channels * n_pieces, 1)), np.zeros((n_channels * n_pieces, 3))
 
     def piece_at(index: int) -> Piece:
         go_on()
-        return piece_of(a, b, channel, roll, index * n_rows, min((index + 1) * n_rows, length))
+        channel, piece = divmod(index, n_pieces)
+        return piece_of(a, b, channel, roll, piece * n_rows, min((piece + 1) * n_rows, length))
 
     def add_up(index: int) -> None:
         piece = piece_at(index)
@@ -93,19 +88,23 @@ def sums_of(a: list[Array], b: list[Array], channel: int, roll: tuple[int, ...],
         if kept is not None:
             kept[index] = piece
 
-    _workers.prepare(add_up, n_pieces, n_workers)
-    count, *of_both = found[:, :3].sum(axis=0)
-    means = np.array(of_both) / max(count, np.finfo(np.float64).tiny)
-    least, most = found[:, 3::2].min(axis=0), found[:, 4::2].max(axis=0)
-    exponents = np.frexp(np.maximum(means - least, most - means))[1]
-    scales = np.ldexp(1.0, np.where(np.abs(exponents) > LARGEST_EXPONENT, -exponents, 0))
+    _workers.prepare(add_up, n_channels * n_pieces, n_workers)
+    by_channel = found.reshape(n_channels, n_pieces, -1)
+    counts = np.maximum(by_channel[:, :, 0].sum(axis=1), np.finfo(np.float64).tiny)
+    means = by_channel[:, :, 1:3].sum(axis=1) / counts[:, np.newaxis]
+    least, greatest = by_channel[:, :, 3:5].min(axis=1), by_channel[:, :, 5:7].max(axis=1)
+    exponents = np.frexp(np.maximum(means - least, greatest - means).max(axis=0))[1]
+    is_far = np.abs(exponents) > LARGEST_EXPONENT
+    scales = np.ldexp(1.0, np.where(is_far, np.minimum(-exponents, LARGEST_FACTOR), 0))
 
     def multiply(index: int) -> None:
         piece = piece_at(index) if kept is None else kept[index]
-        multiply_pixels(table, *piece, means, scales, products[index])
+        multiply_pixels(table, *piece, means[index // n_pieces], scales, products[index])
 
-    _workers.prepare(multiply, n_pieces, n_workers)
-    return np.asarray(products.sum(axis=0))
+    _workers.prepare(multiply, n_channels * n_pieces, n_workers)
+    sums = products.sum(axis=0)
+    norm = sums[1] if sums[1] == sums[2] else np.sqrt(sums[1]) * np.sqrt(sums[2])
+    return float(sums[0] / norm) if norm > 0 else 0.0
 
 
 def piece_of(a: list[Array], b: list[Array], channel: int, roll: tuple[int, ...], first: int, end: int) -> Piece:
@@ -121,6 +120,7 @@ def piece_of(a: list[Array], b: list[Array], channel: int, roll: tuple[int, ...]
             else:
                 own = plane[first:end]
             if number:
+                own = own if own.dtype.kind == "b" else own.astype(np.float64)
                 shares = own if shares is None else shares * own
             else:
                 found.append(own.astype(np.float64, order="C"))  # as sums go along memory

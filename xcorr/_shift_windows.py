@@ -110,8 +110,8 @@ class Windows:
             at_once, lines = max(1, AT_ONCE // self.bytes_of_window(is_masked)), [own]
             if self.in_place is not None and not is_masked:
                 at_once = max(1, IN_PLACE // self.bytes_in_place())
-            if len(own) == len(windows) and at_once < self.grid[-1]:
-                lines = np.split(own, len(own) // self.grid[-1])
+            if at_once < self.grid[-1]:
+                lines = np.split(own, np.flatnonzero(np.diff(own // self.grid[-1])) + 1)
             elif len(own) == len(windows):
                 at_once -= at_once % self.grid[-1]
             for pair in range(self.n_pairs):

@@ -4,7 +4,7 @@
 # float64; loops are plain, as the compiler makes vectors of them.
 
 from libc.math cimport INFINITY, sqrt
-from transforms cimport Boxes, MaskedSums, Overlaps, SeenPixels
+from transforms cimport Boxes, MaskedSums, Overlaps, SeenPixels, SeenSums
 
 
 cdef void sum_up_boxes(const Boxes* image) noexcept nogil:
@@ -34,9 +34,9 @@ cdef inline Py_ssize_t bounded(Py_ssize_t number, Py_ssize_t most) noexcept nogi
     return 0 if number < 0 else most if number > most else number
 
 
-cdef inline void differences_along(const double* above, const double* below, Py_ssize_t size, Py_ssize_t other,
-                                   Py_ssize_t first_shift, Py_ssize_t n_shifts, double* along,
-                                   double* found) noexcept nogil:
+cdef void differences_along(const double* above, const double* below, Py_ssize_t size, Py_ssize_t other,
+                            Py_ssize_t first_shift, Py_ssize_t n_shifts, double* along,
+                            double* found) noexcept nogil:
     """The sums in boxes of some rows, by the shift of the columns: what is before their ends less what is before them.
 
     A shift is of the other image, so that the box is from it on to it and the other size, as far as the image goes.
@@ -84,12 +84,12 @@ cdef void scores_of_row(const Overlaps* pair, double share_of_rows, Py_ssize_t f
         scores[column] = score if variance_b > least_b else -INFINITY
 
 
-cdef void score_overlaps(const Overlaps* pair, Py_ssize_t first, Py_ssize_t end, double* scores) noexcept nogil:
-    """Turns the sums of products of some rows of shifts into scores."""
+cdef void score_overlaps(const Overlaps* pair, double* scores) noexcept nogil:
+    """Turns the sums of products of all shifts into scores."""
     cdef Py_ssize_t row, column, begin, behind, shift, n_rows
-    cdef double* own = scores + first * pair.n_columns
+    cdef double* own = scores
     cdef double most
-    for row in range(first, end):
+    for row in range(pair.n_rows):
         shift = pair.first_row + row
         n_rows = min(pair.a.n_rows, shift + pair.b.n_rows) - max(0, shift)
         most, begin, behind = <double> n_rows / pair.least_count, 0, pair.n_columns
@@ -167,40 +167,37 @@ cdef double all_chains(const double* sums) noexcept nogil:
     return total
 
 
-cdef inline void add_seen_pixels(const SeenPixels* seen, Py_ssize_t index, double* count, double* of_a, double* of_b,
-                                 double* ends) noexcept nogil:
-    cdef double share = seen.shares[index] if seen.shares != NULL else 1
-    cdef double a = seen.a[index], b = seen.b[index]
-    count[0] += share
-    of_a[0] += share * a
-    of_b[0] += share * b
-    ends[0] = a if a < ends[0] else ends[0]
-    ends[CHAINS] = a if a > ends[CHAINS] else ends[CHAINS]
-    ends[2 * CHAINS] = b if b < ends[2 * CHAINS] else ends[2 * CHAINS]
-    ends[3 * CHAINS] = b if b > ends[3 * CHAINS] else ends[3 * CHAINS]
-
-
-cdef void sum_seen(const SeenPixels* seen, double* found) noexcept nogil:
-    """Adds to what counts and the sums of both, and takes the ends further."""
+cdef void sum_pixels(const double* shares, const double* pixels, Py_ssize_t n, double* total, double* least,
+                     double* greatest) noexcept nogil:
+    """Adds to the sum of pixels, and takes the least and the greatest further."""
     cdef Py_ssize_t index, chain
-    cdef double[CHAINS] count, of_a, of_b
-    cdef double[4 * CHAINS] ends
+    cdef double[CHAINS] sums, lowest, highest
+    cdef double pixel
     for chain in range(CHAINS):
-        count[chain] = of_a[chain] = of_b[chain] = 0
-        for index in range(4):
-            ends[index * CHAINS + chain] = found[3 + index]
-    for index in range(seen.n // CHAINS):
+        sums[chain], lowest[chain], highest[chain] = 0, least[0], greatest[0]
+    for index in range(n // CHAINS):
         for chain in range(CHAINS):
-            add_seen_pixels(seen, index * CHAINS + chain, count + chain, of_a + chain, of_b + chain, ends + chain)
-    for index in range(seen.n // CHAINS * CHAINS, seen.n):
-        add_seen_pixels(seen, index, count, of_a, of_b, ends)
-    found[0] += all_chains(count)
-    found[1] += all_chains(of_a)
-    found[2] += all_chains(of_b)
+            pixel = pixels[index * CHAINS + chain]
+            lowest[chain] = pixel if pixel < lowest[chain] else lowest[chain]
+            highest[chain] = pixel if pixel > highest[chain] else highest[chain]
+            sums[chain] += pixel if shares == NULL else pixel * shares[index * CHAINS + chain]
+    for index in range(n // CHAINS * CHAINS, n):
+        lowest[0], highest[0] = min(lowest[0], pixels[index]), max(highest[0], pixels[index])
+        sums[0] += pixels[index] if shares == NULL else pixels[index] * shares[index]
+    total[0] += all_chains(sums)
     for chain in range(CHAINS):
-        for index in range(0, 4, 2):
-            found[3 + index] = min(found[3 + index], ends[index * CHAINS + chain])
-            found[4 + index] = max(found[4 + index], ends[(index + 1) * CHAINS + chain])
+        least[0], greatest[0] = min(least[0], lowest[chain]), max(greatest[0], highest[chain])
+
+
+cdef void sum_seen(const SeenPixels* seen, SeenSums* found) noexcept nogil:
+    """Adds to what counts and the sums of both, and takes the least and the greatest further."""
+    cdef double least = 0, greatest = 0
+    if seen.shares == NULL:
+        found.count += <double> seen.n
+    else:
+        sum_pixels(NULL, seen.shares, seen.n, &found.count, &least, &greatest)
+    sum_pixels(seen.shares, seen.a, seen.n, &found.sums[0], &found.least[0], &found.greatest[0])
+    sum_pixels(seen.shares, seen.b, seen.n, &found.sums[1], &found.least[1], &found.greatest[1])
 
 
 cdef inline void add_seen_products(const SeenPixels* seen, const double* means, const double* scales, Py_ssize_t index,

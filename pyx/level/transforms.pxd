@@ -168,30 +168,30 @@ cdef struct Boxes:
 # The shifts of two images, from the first ones on, each of which has some pixels in common; what of a row counts.
 cdef struct Overlaps:
     Boxes a, b
-    Py_ssize_t first_row, first_column, n_columns
+    Py_ssize_t first_row, n_rows, first_column, n_columns
     const double* shares             # one over the columns in common, by the shift
     double least_count               # pixels in common, at least 1
     double least_a, least_b          # what variances have to be over
 
 ctypedef void (*SumUpBoxes)(const Boxes*) noexcept nogil
 
-# Turns the sums of products of the rows' shifts [first, end) into scores in place, -inf where there is none.
-ctypedef void (*ScoreOverlaps)(const Overlaps*, Py_ssize_t first, Py_ssize_t end, double* scores) noexcept nogil
+# Turns the sums of products of all shifts into scores in place, -inf where there is none.
+ctypedef void (*ScoreOverlaps)(const Overlaps*, double* scores) noexcept nogil
 
-# Sums over what the masks of two images leave, by the shift, in float64: of what counts, of products, and of either
-# image's pixels, later their squares.
+# Sums over what the masks of two images leave, by the shift, in float64. At first they are of what counts, of products,
+# and of the pixels of either image (a and b). `CentreSums` takes off products what the means make of them, and leaves
+# in a and b what these make of squares, negative; its caller adds the sums of squares; `ScoreSums` finds variances.
 cdef struct MaskedSums:
     double* counts
     double* products
     double* a
     double* b
 
-# Of shifts [first, end): counts are rounded if they are whole, at least the least, what the means make of products is
-# taken off, and sums become what they make of squares, negative.
+# Of shifts [first, end). Counts are rounded first if they are whole, and are at least the least.
 ctypedef void (*CentreSums)(const MaskedSums*, Py_ssize_t first, Py_ssize_t end, bint are_whole,
                             double least) noexcept nogil
 
-# Turns products, with squares in the place of the sums, into scores, -inf where one of the three is not over its least.
+# Turns products into scores, -inf where what counts does not reach the least, or a variance is not over its least.
 ctypedef void (*ScoreSums)(const MaskedSums*, Py_ssize_t first, Py_ssize_t end, double least_count, double least_a,
                            double least_b) noexcept nogil
 
@@ -202,8 +202,15 @@ cdef struct SeenPixels:
     const double* b
     Py_ssize_t n
 
-# Adds to what counts, and the sums of both images; then come the least and the greatest of either.
-ctypedef void (*SumSeen)(const SeenPixels*, double* found) noexcept nogil
+# What counts of such pixels, and of either image their sum, the least and the greatest.
+cdef struct SeenSums:
+    double count
+    double[2] sums
+    double[2] least
+    double[2] greatest
+
+# Adds to sums, and takes the least and the greatest further.
+ctypedef void (*SumSeen)(const SeenPixels*, SeenSums*) noexcept nogil
 
 # Adds to the sums of products, and of squares of either, of pixels less their means, scaled.
 ctypedef void (*MultiplySeen)(const SeenPixels*, const double* means, const double* scales,

@@ -11,7 +11,7 @@ from cases import FEW, Case
 from checks import fast_correlate, random_generator, response_dtype, whole_numbers
 
 import xcorr
-from xcorr import _bank, _cache, _dispatch, _workers
+from xcorr import _bank, _cache, _dispatch, _shift_in_place, _shift_lanes, _shift_windows, _workers
 
 LINE = 64  # bytes of a cache line
 
@@ -36,6 +36,11 @@ CASES = [
         Case(f"line-of-{windows}-{taps}", (1, 1, windows + taps - 1, 1), (1, 1, taps, 1))
         for windows in (192, 193, 195, 199, 200, 257, 263, 271)
         for taps in (1, 3, 20)
+    ),
+    # sums of so many products carry their errors along; panels beyond the caches go across images, few windows of each
+    *(
+        Case(f"long-{n_images}-{height}x{width}-{n_kernels}", (n_images, height, width, 17), (n_kernels, 32, 31, 17))
+        for n_images, height, width, n_kernels in ((1, 32, 31, 9), (5, 33, 32, 17), (3, 32, 34, 3))
     ),
     Case("pixels-of-three-workers", (1, 133, 15, 610), (3, 1, 1, 610)),  # strips of 12 rows would leave one row
     *(
@@ -226,6 +231,34 @@ def run(method, dtype, results):
                     return
                 if not np.array_equal(np.isfinite(response), handed_back):
                     return
+    results.send("done")
+
+
+def run_windows(method, dtype, results):
+    """Windows that are registered where they lie: images and workspace end or begin at a guard."""
+    rng = random_generator("windows", dtype)
+    sizes = [((8, 8), (8, 8)), ((9, 14), (9, 14)), ((16, 7), (21, 12)), ((5, 33), (8, 33)), ((32, 32), (40, 36))]
+    for level, (window, search) in itertools.product(_dispatch.runnable_levels(), sizes):
+        search = search if method == "zncc" else window
+        a, b = (rng.standard_normal((search[0] + 9, search[1] + 11)).astype(dtype) for _ in range(2))
+        words = {"window": window, "search": search, "step": 3, "score": method, "subpixel": "parabola", "workers": 1}
+        with _dispatch.using_level(level):
+            expected = xcorr.register(a, b, **words)
+        for at_end in (True, False):
+            results.send(f"{level}, {window}, {search}, page after: {at_end}")
+            guarded = Guarded(at_end)
+
+            def windowed(*arrays, guarded=guarded):
+                return _shift_lanes.Windowed(*map(guarded, arrays))
+
+            with (
+                _dispatch.using_level(level),
+                mock.patch.object(_shift_in_place, "new_workspace", lambda n, guarded=guarded: guarded(np.empty(n))),
+                mock.patch.object(_shift_windows, "Windowed", windowed),
+            ):
+                found = xcorr.register(a, b, **words)
+            for one, other in zip(found, expected):
+                np.testing.assert_array_equal(one, other)
     results.send("done")
 
 
