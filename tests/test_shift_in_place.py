@@ -98,6 +98,20 @@ def test_what_is_not_plain_is_left_to_gathered_windows(score, words, is_known):
         assert 0 < finder.n_plain < finder.n_pairs == own.score.size
 
 
+@for_each(("dtype", "is_flat", "is_plain"), [
+    ("f4", True, False), ("f8", True, False), ("u4", False, False), ("f2", False, True),
+])  # fmt: skip
+def test_what_is_flat_is_flat_where_it_lies(dtype, is_flat, is_plain):
+    """Windows whose steps are the last digit of their type: 2**-21 of the largest pixel is flat, in float64 2**-50."""
+    a, b = (own.copy() for own in pictures(dtype, (40, 60), ""))
+    a[:, :20] = 2**30 if dtype == "u4" else 1
+    a[:40:7, :20] += 1 if dtype == "u4" else np.finfo(dtype).eps
+    own, wanted, finder = both_ways(a, b, score="zncc", window=16)
+    assert_same(own, wanted, "zncc")
+    assert (finder.n_plain == finder.n_pairs) == is_plain
+    assert np.isnan(own.shift[0, 0]).all() == is_flat
+
+
 def test_colours_and_one_axis_are_gathered():
     a, b = pictures("f4", (1, 3, 40, 50), "")
     for layout, *operands, window in (("NCHW", a, b, 16), ("NW", a[0, 0, :1], b[0, 0, :1], 12)):
