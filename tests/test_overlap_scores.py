@@ -5,10 +5,11 @@ from checks import random_generator
 from looping import for_each
 
 import xcorr
-from xcorr import _shift_overlaps
+from xcorr import _dispatch, _shift_overlaps
 from xcorr._shift_axes import line
 from xcorr._shift_overlaps import boxed_scores, masked_scores
 from xcorr._shift_sides import Side
+from xcorr._shifts import MaskedScores
 from xcorr._staged_planes import stage
 
 SIZES = [((17, 20), (17, 20)), ((18, 19), (26, 33)), ((40, 21), (16, 44)), ((1, 37), (1, 24)), ((16,), (23,))]
@@ -76,6 +77,18 @@ def test_every_shift_is_scored_by_what_both_see(sizes, most, masks, n_channels):
         largest = count.max() if masks else float(np.prod([min(pair) for pair in zip(*sizes)]))
         assert (np.isinf(own) == (count < least_overlap * largest * (1 - 1e-9))).all()
         np.testing.assert_allclose(own[np.isfinite(own)], expected[np.isfinite(own)], atol=1e-11)
+
+
+def test_whole_counts_are_rounded_and_the_least_is_kept(level):
+    counts = np.array([[2.999999, 7.0000004, 3e-12, -1e-9, 2.0**40 + 0.25]] * 2)
+    products, a, b = np.arange(30.0).reshape(3, 2, 5)
+    expected = [products - a * b / 7, -a * a / 7, -b * b / 7]
+    scores = MaskedScores(_dispatch.current().table, counts, products, a, b)
+    scores.centre(np.array([True, False]), 0.5, 0, 5)
+    np.testing.assert_array_equal(counts[0], [3, 7, 0.5, 0.5, 2.0**40])
+    np.testing.assert_array_equal(counts[1], [2.999999, 7.0000004, 0.5, 0.5, 2.0**40 + 0.25])
+    for own, wanted in zip((products, a, b), expected):
+        np.testing.assert_allclose(own[0, 1], wanted[0, 1], rtol=1e-15)
 
 
 def test_scores_do_not_depend_on_how_many_shifts_are_done_at_once(monkeypatch):

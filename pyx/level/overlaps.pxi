@@ -3,6 +3,7 @@
 # Where all pixels count, that is a box in either image, whose sums are differences of sums up to its sides. Numbers are
 # float64; loops are plain, as the compiler makes vectors of them.
 
+cimport cython
 from libc.math cimport INFINITY, sqrt
 from transforms cimport Boxes, MaskedSums, Overlaps, SeenPixels, SeenSums
 
@@ -63,6 +64,7 @@ cdef void sums_of_row(const Boxes* image, Py_ssize_t first, Py_ssize_t end, Py_s
                       n_shifts, image.along, image.in_boxes + n_shifts)
 
 
+@cython.cdivision(True)  # where there is no variance nothing is kept
 cdef void scores_of_row(const Overlaps* pair, double share_of_rows, Py_ssize_t first, Py_ssize_t end,
                         double* scores) noexcept nogil:
     """Turns the sums of products of shifts [first, end) of the columns into scores."""
@@ -112,12 +114,14 @@ cdef void score_overlaps(const Overlaps* pair, double* scores) noexcept nogil:
 
 # --- sums over what masks leave, by the shift -------------------------------------------------------------------------
 
-cdef double TO_WHOLE = 1.5 * 2.0**52  # to which a number is added so that its digits behind the point are rounded away
+cdef inline double rounded(double number) noexcept nogil:
+    """A whole number from one below 2**51: beside 1.5 * 2**52 there is no room for digits behind the point."""
+    return (number + 6755399441055744.0) - 6755399441055744.0
 
 
 cdef void centre_sums(const MaskedSums* sums, Py_ssize_t first, Py_ssize_t end, bint are_whole,
                       double least) noexcept nogil:
-    """Makes sums of products and of squares, of which the sums' own are taken, ones about the means."""
+    """Takes off products what the means make of them, and leaves what these make of squares, negative."""
     cdef Py_ssize_t index
     cdef double* counts = sums.counts
     cdef double* products = sums.products
@@ -126,7 +130,7 @@ cdef void centre_sums(const MaskedSums* sums, Py_ssize_t first, Py_ssize_t end, 
     cdef double count, a, b
     for index in range(first, end):
         count, a, b = counts[index], of_a[index], of_b[index]
-        count = (count + TO_WHOLE) - TO_WHOLE if are_whole else count
+        count = rounded(count) if are_whole else count
         count = count if count > least else least
         counts[index] = count
         products[index] -= a * b / count
@@ -134,6 +138,7 @@ cdef void centre_sums(const MaskedSums* sums, Py_ssize_t first, Py_ssize_t end, 
         of_b[index] = -b * b / count
 
 
+@cython.cdivision(True)
 cdef void score_sums(const MaskedSums* sums, Py_ssize_t first, Py_ssize_t end, double least_count, double least_a,
                      double least_b) noexcept nogil:
     """Turns sums about the means into scores."""
