@@ -112,6 +112,15 @@ def test_what_is_flat_is_flat_where_it_lies(dtype, is_flat, is_plain):
     assert np.isnan(own.shift[0, 0]).all() == is_flat
 
 
+@for_each("score", ("phase", "correlation", "zncc"))
+def test_integers_of_64_bits_keep_the_digits_that_floats_have_no_room_for(score):
+    a = random_generator("64 bits").integers(0, 2**17, (48, 48))
+    b = np.roll(a, (1, 2), (0, 1))
+    words = {"window": 16, "score": score, "subpixel": "gaussian"}
+    for one, other in zip(xcorr.register(a + 2**60, b + 2**60, **words), xcorr.register(a, b, **words)):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_colours_and_one_axis_are_gathered():
     a, b = pictures("f4", (1, 3, 40, 50), "")
     for layout, *operands, window in (("NCHW", a, b, 16), ("NW", a[0, 0, :1], b[0, 0, :1], 12)):
