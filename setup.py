@@ -109,7 +109,7 @@ DIRECTIVES = {
     "initializedcheck": DEBUG,
     "cdivision": not DEBUG,
     "embedsignature": True,
-    "binding": False,  # functions are C's, not like Python's: a fiftieth of a wheel
+    "binding": False,  # functions are C's, not like Python's: a seventieth of a wheel
     "auto_pickle": False,  # what holds pointers cannot be pickled, as Python says without being told
     "freethreading_compatible": True,  # the modules do not ask for the GIL where CPython has none
 }

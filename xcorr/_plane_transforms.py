@@ -10,7 +10,6 @@ import numpy.typing as npt
 import xcorr._memory as _memory
 from xcorr import _dispatch, _workers
 from xcorr._cache import remembered
-from xcorr._engine import go_on
 from xcorr._machine import cache_bytes
 from xcorr._shifts import PlaneTransforms
 from xcorr._transforms import AT_ONCE, Lines
@@ -52,13 +51,7 @@ class Planes:
 
     def by_all(self, do: Any, n_parts: int, n_workers: int) -> None:
         """``do(first, end)`` of parts that take some milliseconds."""
-        n_pieces = min(n_parts, -(-prod(self.lengths) // AT_ONCE))
-
-        def piece(index: int) -> None:
-            go_on()
-            do(n_parts * index // n_pieces, n_parts * (index + 1) // n_pieces)
-
-        _workers.prepare(piece, n_pieces, n_workers)
+        _workers.prepare_parts(do, n_parts, min(n_parts, -(-prod(self.lengths) // AT_ONCE)), n_workers)
 
     def forward(self, planes: Array, means: Array | None, n_workers: int) -> Array:
         """The spectra of planes, padded with zeros, or of planes of these lengths less their means."""

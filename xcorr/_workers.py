@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from xcorr._cache import remembered
-from xcorr._engine import Preparation, Stopped, forked
+from xcorr._engine import Preparation, Stopped, forked, go_on
 from xcorr._foreign import refuses, shown
 from xcorr._memory import come_to_hand, empty, forget_threads, go_to_sleep
 from xcorr._reading import whole_number
@@ -312,3 +312,13 @@ def prepare(do: Callable[[int], None], n_tasks: int, n_workers: int) -> None:
     else:
         for task in range(n_tasks):
             do(task)
+
+
+def prepare_parts(do: Callable[[int, int], None], n_parts: int, n_pieces: int, n_workers: int) -> None:
+    """Has ``do(first, end)`` done of all parts, in so many pieces, between which a signal is answered."""
+
+    def piece(index: int) -> None:
+        go_on()
+        do(n_parts * index // n_pieces, n_parts * (index + 1) // n_pieces)
+
+    prepare(piece, n_pieces, n_workers)
